@@ -1,0 +1,57 @@
+"""The guard of a throw-away cluster: stops the server when the process that made it dies.
+
+atexit does not run after SIGKILL or SIGTERM. The guard is a small shell process that reads from a
+pipe whose other end only we hold: a line means all is done, end of file means that we are gone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+# $1 is the server's pid, the rest are folders to delete. SIGINT asks for a fast shutdown; after ten
+# seconds SIGQUIT ends the server at once. The working folder check keeps a reused pid unharmed.
+_SCRIPT: Final = """
+read -r word
+[ "$word" = released ] && exit 0
+pid=$1; shift
+kill -INT "$pid" 2>/dev/null
+tries=0
+while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+kill -QUIT "$pid" 2>/dev/null
+while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 150 ]; do sleep 0.1; tries=$((tries + 1)); done
+rm -rf -- "$@"
+"""
+
+
+class Guard:
+    """A watching process. Make it with `Guard.watch`, end it with `release`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @classmethod
+    def watch(cls, pid: int, folders: Sequence[Path]) -> Guard:
+        """Start a guard over server `pid`. It runs in a session of its own, out of Ctrl-C's reach."""
+        command = ["/bin/sh", "-c", _SCRIPT, "ablo-pg-guard", str(pid), *map(str, folders)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        return cls(process)
+
+    def release(self) -> None:
+        """Tell the guard that the server has been stopped, and wait for its end. Safe to repeat."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            try:
+                self._process.stdin.write(b"released\n")
+                self._process.stdin.close()
+            except BrokenPipeError:
+                pass
+        self._process.wait()

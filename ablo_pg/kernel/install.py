@@ -1,0 +1,51 @@
+"""Install or upgrade the kernel in a database: one transaction, all or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString, cast
+
+import psycopg
+
+from ablo_pg.db.catalog import installed_kernel
+from ablo_pg.errors import AbloServerError
+from ablo_pg.kernel.failure import install_failure
+from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
+from ablo_pg.kernel.script import script_body
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What an install found and left. `before` is None when there was no kernel."""
+
+    before: int | None
+    version: int
+    changed_files: tuple[str, ...]
+
+
+def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = None) -> Installed:
+    """Install the kernel, or bring an older one up to ours; safe to repeat and to race.
+
+    Args: conn, an administrative connection outside a transaction; its autocommit setting is kept.
+    Raises: kernel_newer_than_client, kernel_checksum_mismatch, admin_role_insufficient (with the SQL
+    that an administrator has to run), migration_failed with the SQLSTATE. Nothing partial stays.
+    """
+    files = files or kernel_files()
+    version = kernel_version(files)
+    before = installed_kernel(conn)
+    if before is not None and before.version > version:
+        raise AbloServerError(
+            f"the database has kernel {before.version}, this is kernel {version}",
+            code="kernel_newer_than_client",
+            remedy="upgrade ablo_pg to the release that installed it, or a later one",
+            details={"installed": before.version, "own": version},
+        )
+    known = dict(before.checksums) if before else {}
+    changed = tuple(file.path for file in files if known.get(file.path) != file.checksum)
+    try:
+        with conn.transaction():
+            # Our own files; no value from outside is in the text.
+            conn.execute(cast(LiteralString, script_body(files)))
+    except psycopg.Error as exc:
+        raise install_failure(exc) from exc
+    return Installed(before.version if before else None, version, changed)

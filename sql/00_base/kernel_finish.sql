@@ -1,0 +1,14 @@
+-- Close an install: note the version, forget files that are no longer part of the kernel.
+-- Called by: the install script, last. Locks: none beyond the install lock.
+create or replace function ablo.kernel_finish(p_paths text[]) returns int
+language plpgsql volatile
+set search_path = ''
+as $$
+declare
+  v_own int := pg_catalog.current_setting('ablo.kernel_installing')::int;
+begin
+  delete from ablo.kernel_file f where f.path <> all (p_paths);
+  insert into ablo.kernel_version (version) values (v_own) on conflict do nothing;
+  return v_own;
+end
+$$;
