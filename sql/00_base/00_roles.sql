@@ -1,0 +1,23 @@
+-- The three group roles. Logins are made by `ablo-pg connect` and are members of one of them.
+-- Run by: the administrator who installs the kernel (superuser, or CREATEROLE).
+-- ablo_owner owns kernel and tables; nobody logs in as it. Roles belong to the cluster, so another
+-- database's install may be making the same ones right now: a duplicate is not an error.
+do $roles$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['ablo_owner', 'ablo_runtime', 'ablo_replication'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+      begin
+        execute format('create role %I nologin nosuperuser nocreatedb nocreaterole nobypassrls', v_role);
+      exception when duplicate_object or unique_violation then
+        null;
+      end;
+    end if;
+  end loop;
+  -- Without this a non-superuser could not hand the objects below to their owner.
+  if not pg_catalog.pg_has_role(current_user, 'ablo_owner', 'member') then
+    execute format('grant ablo_owner to %I', current_user);
+  end if;
+end
+$roles$;

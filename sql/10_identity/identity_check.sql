@@ -1,0 +1,26 @@
+-- Refuse a login on which row-level security has no hold: superuser, BYPASSRLS, or a member of the
+-- owner role. Looks at the SESSION user, since SET ROLE can be undone by whoever holds the session.
+-- Called by: every service and library at start, and at registration of a data source.
+-- Raises: database_role_cannot_enforce_rls.
+create or replace function ablo.identity_check() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  v_role record;
+begin
+  select r.rolsuper, r.rolbypassrls, r.rolcreaterole,
+         pg_has_role(r.oid, 'ablo_owner', 'member') as owns
+    into v_role
+    from pg_catalog.pg_roles r
+   where r.rolname = session_user;
+  if v_role.rolsuper or v_role.rolbypassrls or v_role.owns then
+    perform ablo.raise_error('database_role_cannot_enforce_rls',
+      format('login %I %s, so row-level security would not hold for it', session_user,
+        case when v_role.rolsuper then 'is a superuser'
+             when v_role.rolbypassrls then 'has BYPASSRLS'
+             else 'is a member of ablo_owner' end),
+      'run the service with the login that `ablo-pg connect` made (a member of ablo_runtime)');
+  end if;
+end
+$$;

@@ -1,0 +1,36 @@
+-- Set who acts, for the rest of this transaction: the settings that row-level security and the log
+-- read. NULL and '' both mean "nobody" (a custom setting reads '' after a SET LOCAL ends).
+-- Called by: ablo.commit_run, the read routines. Raises: identity_missing_organization,
+-- invalid_participant_kind. Locks: none. p_participant is `kind:id`.
+create or replace function ablo.identity_set(
+  p_organization text,
+  p_participant text,
+  p_on_behalf_of text default null,
+  p_capability_id text default null
+) returns void
+language plpgsql volatile
+as $$
+declare
+  v_kind text := split_part(p_participant, ':', 1);
+begin
+  if coalesce(p_organization, '') = '' then
+    perform ablo.raise_error('identity_missing_organization', 'no organization was given',
+      'pass organization= (a non-empty text)');
+  end if;
+  if v_kind is null or v_kind not in ('user', 'agent', 'system') or length(p_participant) <= length(v_kind) + 1 then
+    perform ablo.raise_error('invalid_participant_kind',
+      format('participant %s is not kind:id with kind user, agent or system',
+        coalesce(quote_literal(left(p_participant, 40)), 'NULL')),
+      'pass for example agent:triage', jsonb_build_object('field', 'participant'));
+  end if;
+  -- One expression, not four statements: this runs once a commit.
+  if set_config('app.current_org_id', p_organization, true) is null
+    or set_config('app.current_participant_id', p_participant, true) is null
+    or set_config('app.current_participant_kind', v_kind, true) is null
+    or set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true) is null
+    or set_config('ablo.capability_id', coalesce(p_capability_id, ''), true) is null
+  then
+    null;
+  end if;
+end
+$$;

@@ -1,0 +1,32 @@
+-- What the compiler replaces: the dispatchers over the models of the active schema. Until a schema is
+-- applied they know no model. Created only where missing: a kernel upgrade must not undo a schema.
+do $stubs$
+begin
+  if to_regprocedure('ablo_model.resolve(text)') is null then
+    create function ablo_model.resolve(p_name text) returns text
+    language sql immutable parallel safe
+    as 'select null::text';
+  end if;
+  if to_regprocedure('ablo_model.write(text, text, text, jsonb)') is null then
+    create function ablo_model.write(p_model text, p_action text, p_id text, p_data jsonb)
+    returns boolean
+    language plpgsql volatile
+    as $body$
+    begin
+      perform ablo.model_unknown(p_model);
+      return false;
+    end
+    $body$;
+  end if;
+  if to_regprocedure('ablo_model.lock(text, text)') is null then
+    create function ablo_model.lock(p_model text, p_id text) returns boolean
+    language plpgsql volatile
+    as $body$
+    begin
+      perform ablo.model_unknown(p_model);
+      return false;
+    end
+    $body$;
+  end if;
+end
+$stubs$;

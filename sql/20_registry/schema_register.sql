@@ -1,0 +1,39 @@
+-- Record a compiled schema as the active one. The same hash and the same models change nothing.
+-- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
+-- so that two pushes do not interleave. p_models: array of
+-- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
+--  archivedColumn, rowFunction, idType, fields: [{wire, column, type, optional}]}.
+create or replace function ablo.schema_register(p_schema json, p_hash text, p_models jsonb)
+returns bigint
+language plpgsql volatile
+set search_path = ''
+as $$
+declare
+  v_version bigint;
+begin
+  lock table ablo.schema_version in share row exclusive mode;
+  select version into v_version from ablo.schema_version where active and hash = p_hash;
+  if v_version is null then
+    update ablo.schema_version set active = false where active;
+    insert into ablo.schema_version (hash, schema) values (p_hash, p_schema)
+    returning version into v_version;
+  end if;
+  delete from ablo.model m
+   where not exists (select from jsonb_array_elements(p_models) d where d = m.definition);
+  insert into ablo.model (typename, key, table_schema, table_name, org_column, tenancy, group_kind,
+                          conflict, mutable, load, archived_column, row_function, id_type, definition)
+  select d ->> 'typename', d ->> 'key', d ->> 'tableSchema', d ->> 'table', d ->> 'orgColumn',
+         d ->> 'tenancy', d ->> 'groupKind', coalesce(d -> 'conflict', '{}'),
+         coalesce((d ->> 'mutable')::boolean, true), coalesce(d ->> 'load', 'instant'),
+         d ->> 'archivedColumn', d ->> 'rowFunction', coalesce(d ->> 'idType', 'text'), d
+    from jsonb_array_elements(p_models) d
+      on conflict (typename) do nothing;
+  insert into ablo.field (typename, wire, column_name, type, optional, position)
+  select d ->> 'typename', f ->> 'wire', f ->> 'column', f ->> 'type',
+         coalesce((f ->> 'optional')::boolean, false), n
+    from jsonb_array_elements(p_models) d,
+         jsonb_array_elements(d -> 'fields') with ordinality as x (f, n)
+      on conflict (typename, wire) do nothing;
+  return v_version;
+end
+$$;

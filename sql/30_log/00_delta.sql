@@ -1,0 +1,40 @@
+-- The log: one row is one committed row change, ready to send. The only published table.
+-- sync_id is drawn at the commit point under the organization's order lock, so that within an
+-- organization id order = commit order = visibility order. Partitioned by range of sync_id, so that
+-- retention drops partitions and never deletes rows; the default partition is a net under
+-- ablo.delta_extend and stays empty.
+create sequence if not exists ablo.sync_id as bigint;
+
+create table if not exists ablo.delta (
+  sync_id bigint not null,
+  organization_id text not null,
+  model text not null,           -- typename
+  row_id text not null,
+  op text not null,              -- I insert, U update, D delete, A archive, V unarchive
+  groups text[] not null,        -- sync groups; for a row that leaves a group, the old ones too
+  "row" json,                    -- the whole row after the change; null on D
+  changed text[],                -- wire names of the fields that an update changed
+  actor text,                    -- kind:id
+  on_behalf_of text,
+  capability_id text,
+  claim_id text,
+  transaction_id text,           -- the operation's own, as its client named it
+  xid xid8 not null,
+  created_at timestamptz not null,
+  primary key (organization_id, sync_id)
+) partition by range (sync_id);
+
+create index if not exists delta_row_idx on ablo.delta (organization_id, model, row_id, sync_id);
+
+create table if not exists ablo.delta_default partition of ablo.delta default;
+
+alter table ablo.delta enable row level security;
+
+comment on table ablo.delta is 'Log of committed row changes, in each organization''s commit order.';
+
+-- How far the log has been dropped: no delta with a sync_id at or below this is kept.
+create table if not exists ablo.log_state (
+  singleton boolean primary key default true check (singleton),
+  dropped_through bigint not null default 0
+);
+insert into ablo.log_state default values on conflict do nothing;

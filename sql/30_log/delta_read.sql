@@ -1,0 +1,41 @@
+-- Deltas of an organization after a cursor, in order, at most p_limit: catching up.
+-- Called by: subscribers that join, the LISTEN reader. Locks: none.
+-- Raises: cursor_ahead (no such id was ever drawn; compared with the sequence, not with what is
+-- visible, since a delta can arrive over WAL before a query sees it), snapshot_required (older than
+-- the log is kept), cursor_invalid.
+create or replace function ablo.delta_read(
+  p_organization text,
+  p_after bigint,
+  p_limit int default 1000,
+  p_through bigint default null
+) returns setof ablo.delta
+language plpgsql stable security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_dropped bigint := (select s.dropped_through from ablo.log_state s);
+begin
+  if p_after is null or p_after < 0 then
+    perform ablo.raise_error('cursor_invalid', format('cursor %s is not a sync id', coalesce(p_after::text, 'NULL')),
+      'pass a cursor that a subscription gave you, or none to start from now');
+  elsif p_after < v_dropped then
+    perform ablo.raise_error('snapshot_required',
+      format('cursor %s is older than the log, which is kept after %s', p_after, v_dropped),
+      'take a new snapshot and follow from its watermark',
+      jsonb_build_object('cursor', p_after, 'keptAfter', v_dropped));
+  elsif p_after > v_dropped and p_after > (select q.last_value from ablo.sync_id q) then
+    perform ablo.raise_error('cursor_ahead',
+      format('cursor %s is ahead of the log', p_after),
+      'the cursor comes from another database, or from before a restore: take a new snapshot',
+      jsonb_build_object('cursor', p_after));
+  end if;
+  return query
+    select d.* from ablo.delta d
+     where d.organization_id = p_organization
+       and d.sync_id > p_after
+       and d.sync_id <= coalesce(p_through, 9223372036854775807)
+     order by d.sync_id
+     limit least(greatest(p_limit, 1), 10000);
+end
+$$;

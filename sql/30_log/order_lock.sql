@@ -1,0 +1,41 @@
+-- Take the order lock of an organization: from here to the end of the transaction nobody else's
+-- commit in it can come before ours. The last wait of a transaction: whoever holds it waits for
+-- nothing but the flush.
+-- Called by: ablo.capture at the commit point, ablo.commit_run, ablo.commit_batch (first, there).
+-- Locks: the gate shared, then the organization's. A transaction that changes rows of several
+-- organizations (an administrator's UPDATE without WHERE) has them all noted in ablo.tx_orgs by
+-- then and takes them in key order, so that two such cannot deadlock; beyond 64 ('*') it takes the
+-- gate exclusively in place of thousands of locks.
+-- Written as expressions (`if f() is null`): PL/pgSQL evaluates those without running a query.
+create or replace function ablo.order_lock(p_organization text) returns void
+language plpgsql volatile
+as $$
+declare
+  v_noted text := current_setting('ablo.tx_orgs', true);
+  v_key bigint;
+begin
+  if v_noted = '*' then
+    perform pg_advisory_xact_lock(ablo.order_gate_key());
+  else
+    if pg_advisory_xact_lock_shared(7001000000000001) is null then null; end if;
+    if v_noted <> '' then
+      for v_key in
+        select distinct ablo.order_key(o) from unnest(string_to_array(v_noted, e'\x1f')) o where o <> ''
+        order by 1
+      loop
+        if pg_advisory_xact_lock(v_key) is null then null; end if;
+      end loop;
+      perform set_config('ablo.tx_orgs', '', true);
+    end if;
+    if pg_advisory_xact_lock(hashtextextended(p_organization, 7001)) is null then null; end if;
+  end if;
+  -- Somebody listens (holds the exclusive lock): leave a hint. A transaction that has notified can
+  -- not be prepared, so a plain SQL writer on a server with two-phase commit leaves none.
+  if not pg_try_advisory_xact_lock_shared(7001000000000002)
+    and (current_setting('max_prepared_transactions') = '0'
+         or current_setting('ablo.in_commit', true) = 'on')
+  then
+    perform pg_notify('ablo_delta', case when octet_length(p_organization) <= 60 then p_organization else '' end);
+  end if;
+end
+$$;

@@ -1,0 +1,14 @@
+-- Refuse TRUNCATE of a synced table: it fires no row trigger, so no subscriber would hear of it.
+-- Called by: zz_ablo_truncate. Raises: truncate_refused.
+create or replace function ablo.truncate_refuse() returns trigger
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  perform ablo.raise_error('truncate_refused',
+    format('%I.%I is a synced table; TRUNCATE would leave its subscribers with rows that are gone',
+      tg_table_schema, tg_table_name),
+    format('use DELETE FROM %I.%I, which is captured row by row', tg_table_schema, tg_table_name));
+  return null;
+end
+$$;

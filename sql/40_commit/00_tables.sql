@@ -1,0 +1,17 @@
+-- Receipts: what was answered to a commit, kept under its idempotency key. One row is written once,
+-- in the transaction of its commit; a failed commit leaves none.
+create table if not exists ablo.receipt (
+  organization_id text not null,
+  participant text not null,     -- kind:id
+  key text not null,
+  request_hash bytea not null,
+  response json not null,
+  sync_id bigint not null,
+  created_at timestamptz not null,
+  primary key (organization_id, participant, key)
+);
+create index if not exists receipt_created_idx on ablo.receipt using brin (created_at);
+
+alter table ablo.receipt enable row level security;
+
+comment on table ablo.receipt is 'Idempotency records: one (organization, participant, key) applies at most once.';

@@ -1,0 +1,41 @@
+-- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
+-- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run.
+-- Locks, in order: the idempotency key, rows, the organization's order lock.
+-- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
+-- premise would be judged on an old snapshot.
+-- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
+-- back as it found them.
+create or replace function ablo.commit(
+  p_organization text,
+  p_participant text,
+  p_key text,
+  p_request jsonb,
+  p_on_behalf_of text default null,
+  p_capability_id text default null
+) returns json
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+  v_receipt json;
+  v_organization text := coalesce(current_setting('app.current_org_id', true), '');
+  v_participant text := coalesce(current_setting('app.current_participant_id', true), '');
+  v_kind text := coalesce(current_setting('app.current_participant_kind', true), '');
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform ablo.raise_error('isolation_level_unsupported',
+      format('a commit cannot judge what it read at isolation level %s', current_setting('transaction_isolation')),
+      'run it at READ COMMITTED; its guards are stricter than that level');
+  end if;
+  v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of,
+                               p_capability_id, coalesce(current_setting('ablo.ordered', true), '') = p_organization);
+  if set_config('app.current_org_id', v_organization, true) is null
+    or set_config('app.current_participant_id', v_participant, true) is null
+    or set_config('app.current_participant_kind', v_kind, true) is null
+    or set_config('ablo.in_commit', '', true) is null
+  then
+    null;
+  end if;
+  return v_receipt;
+end
+$$;

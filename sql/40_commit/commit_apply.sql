@@ -1,0 +1,63 @@
+-- Apply the operations of a commit, in order. An operation that is stale under onStale = notify is
+-- held back: its row is locked first, so what is found is still so at the commit point.
+-- Returns how many were applied, the notifications of those held, and the ids that a delete missed.
+-- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
+-- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, and what the model's
+-- write function raises.
+create or replace function ablo.commit_apply(
+  p_organization text,
+  p_participant text,
+  p_request jsonb,
+  out applied int,
+  out notifications jsonb,
+  out missing text[]
+)
+language plpgsql volatile
+as $$
+declare
+  v_operations jsonb := p_request -> 'operations';
+  v_transactions jsonb;
+  v_operation jsonb;
+  v_notification jsonb;
+  v_action text;
+  v_model text;
+  v_id text;
+begin
+  applied := 0;
+  for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
+    v_operation := v_operations -> v_index;
+    v_action := lower(v_operation ->> 'action');
+    v_id := v_operation ->> 'id';
+    v_model := ablo_model.resolve(v_operation ->> 'model');
+    if v_model is null or v_id is null
+      or v_action is null or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive')
+    then
+      perform ablo.operation_refuse(v_operation, v_index);
+    end if;
+    if v_operation ->> 'transactionId' is not null then
+      v_transactions := coalesce(v_transactions, '{}')
+        || jsonb_build_object(v_model || ':' || v_id, v_operation ->> 'transactionId');
+      perform set_config('ablo.transaction_ids', v_transactions::text, true);
+    end if;
+    if v_operation ->> 'readAt' is not null
+      and ablo.stale_disposition(v_operation ->> 'onStale', v_model) = 'notify'
+    then
+      v_notification := ablo.operation_notification(p_organization, v_operation, v_model, v_action, v_id);
+      if v_notification is not null then
+        notifications := coalesce(notifications, '[]') || v_notification;
+        continue;
+      end if;
+    end if;
+    if ablo_model.write(v_model, v_action, v_id, coalesce(nullif(v_operation -> 'data', 'null'), '{}')) then
+      applied := applied + 1;
+    elsif v_action = 'delete' then
+      missing := missing || v_id;
+    else
+      perform ablo.raise_error('entity_not_found',
+        format('%s %L does not exist', v_operation ->> 'model', left(v_id, 80)),
+        'create it, or read it again: it may have been deleted',
+        jsonb_build_object('model', v_operation ->> 'model', 'id', v_id, 'operation', v_index));
+    end if;
+  end loop;
+end
+$$;

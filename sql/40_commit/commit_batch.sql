@@ -1,0 +1,55 @@
+-- Group commit: concurrent commits of one organization in one transaction and one flush, each in a
+-- subtransaction of its own: its premises exact, its failure its own.
+-- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?}], at most 60 (more than 64
+-- subtransactions overflow a backend's cache of them). One answer each, in order: a receipt, or the
+-- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
+-- key: send it alone through ablo.commit.
+-- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
+-- longer than a few milliseconds, so no single commit (rows first, order lock last) can deadlock with it.
+create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
+returns table (ordinal int, receipt json, error json)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+  v_commit jsonb;
+  v_state text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+  v_constraint text;
+  v_table text;
+  v_column text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform ablo.raise_error('isolation_level_unsupported',
+      format('a commit cannot judge what it read at isolation level %s', current_setting('transaction_isolation')),
+      'run it at READ COMMITTED; its guards are stricter than that level');
+  elsif jsonb_array_length(p_commits) > 60 then
+    perform ablo.raise_error('commit_too_many_operations',
+      format('%s commits in one batch; the limit is 60', jsonb_array_length(p_commits)), 'send several batches');
+  end if;
+  perform set_config('ablo.in_commit', 'on', true);
+  perform ablo.order_lock(p_organization);
+  perform set_config('lock_timeout', '5ms', true);
+  set constraints all immediate;
+
+  for v_index in 0 .. jsonb_array_length(p_commits) - 1 loop
+    v_commit := p_commits -> v_index;
+    ordinal := v_index;
+    error := null;
+    begin
+      receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
+                                 v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true);
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate, v_message = message_text,
+        v_detail = pg_exception_detail, v_hint = pg_exception_hint, v_constraint = constraint_name,
+        v_table = table_name, v_column = column_name;
+      receipt := null;
+      error := json_build_object('sqlstate', v_state, 'message', v_message, 'detail', v_detail, 'hint', v_hint,
+        'constraint', v_constraint, 'table', v_table, 'column', v_column);
+    end;
+    return next;
+  end loop;
+end
+$$;

@@ -1,0 +1,41 @@
+-- Check the shape of a commit before anything is locked or written.
+-- Called by: ablo.commit_run. Raises: idempotency_key_too_long, commit_operation_required,
+-- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises.
+create or replace function ablo.commit_check(p_key text, p_request jsonb) returns void
+language plpgsql immutable
+as $$
+declare
+  v_operations jsonb := p_request -> 'operations';
+  v_reads jsonb := nullif(p_request -> 'reads', 'null');
+begin
+  if length(p_key) between 1 and 255
+    and jsonb_typeof(v_operations) = 'array'
+    and jsonb_array_length(v_operations) between 1 and 500
+    and v_reads is null
+  then
+    return;
+  end if;
+  if coalesce(p_key, '') = '' then
+    perform ablo.raise_error('invalid_request', 'a commit needs an idempotency key',
+      'pass one; a uuid will do', '{"field": "idempotencyKey"}');
+  elsif length(p_key) > 255 then
+    perform ablo.raise_error('idempotency_key_too_long',
+      format('the idempotency key has %s characters; at most 255 are kept', length(p_key)),
+      'shorten or hash it', '{"field": "idempotencyKey"}');
+  elsif v_operations is null or jsonb_typeof(v_operations) <> 'array' or v_operations = '[]' then
+    perform ablo.raise_error('commit_operation_required', 'a commit needs at least one operation',
+      'pass operations=[{"action": ..., "model": ..., "id": ..., "data": ...}]', '{"field": "operations"}');
+  elsif jsonb_array_length(v_operations) > 500 then
+    perform ablo.raise_error('commit_too_many_operations',
+      format('%s operations in one commit; the limit is 500', jsonb_array_length(v_operations)),
+      'split it into several commits', '{"field": "operations"}');
+  elsif v_reads is not null and jsonb_typeof(v_reads) <> 'array' then
+    perform ablo.raise_error('invalid_request', format('reads is a %s, not an array of premises', jsonb_typeof(v_reads)),
+      'pass reads=[{"model": ..., "id": ..., "readAt": ...}]', '{"field": "reads"}');
+  elsif jsonb_array_length(v_reads) > 500 then
+    perform ablo.raise_error('invalid_request',
+      format('%s premises in one commit; the limit is 500', jsonb_array_length(v_reads)),
+      'name a group in place of many rows', '{"field": "reads"}');
+  end if;
+end
+$$;

@@ -1,0 +1,69 @@
+-- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
+-- transactionId?}], "reads": [premise]}; see ablo.commit_apply and ablo.premise_check.
+-- p_ordered: the transaction holds the order lock already (a batch), so premises are exact from the
+-- start, and captures run with each statement. Otherwise rows come first: the order lock, the
+-- premises, then the deltas are the commit point.
+-- Called by: ablo.commit, ablo.commit_batch. Locks, in order: the idempotency key, rows, the order lock.
+create or replace function ablo.commit_run(
+  p_organization text,
+  p_participant text,
+  p_key text,
+  p_request jsonb,
+  p_on_behalf_of text,
+  p_capability_id text,
+  p_ordered boolean
+) returns json
+language plpgsql volatile
+as $$
+declare
+  v_hash bytea := sha256(convert_to(p_request::text, 'UTF8'));
+  v_response json;
+  v_seen bytea;
+  v_result record;
+  v_sync_id bigint;
+  v_at timestamptz;
+begin
+  -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
+  if ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id) is null
+    or ablo.commit_check(p_key, p_request) is null
+    or set_config('ablo.in_commit', 'on', true) is null
+    or set_config('ablo.transaction_ids', '', true) is null
+    or pg_advisory_xact_lock(hashtextextended(concat_ws(e'\x1f', p_organization, p_participant, p_key), 7002)) is null
+  then
+    null;
+  end if;
+
+  select r.response, r.request_hash into v_response, v_seen from ablo.receipt r
+   where r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
+  if v_seen = v_hash then
+    return v_response;
+  elsif v_seen is not null then
+    perform ablo.raise_error('idempotency_conflict',
+      format('idempotency key %L was used before, for another request', left(p_key, 80)),
+      'send the first request again unchanged, or take a new key');
+  end if;
+
+  if p_ordered then
+    if ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
+    v_result := ablo.commit_apply(p_organization, p_participant, p_request);
+  else
+    v_result := ablo.commit_apply(p_organization, p_participant, p_request);
+    -- The commit point.
+    if ablo.order_lock(p_organization) is null
+      or ablo.premise_check(p_organization, p_participant, p_request) is null
+      or set_config('ablo.ordered', p_organization, true) is null
+    then
+      null;
+    end if;
+    set constraints all immediate;
+  end if;
+
+  v_at := clock_timestamp();
+  v_sync_id := case when v_result.applied > 0 then currval('ablo.sync_id')
+                    else ablo.log_head(p_organization) end;
+  v_response := ablo.receipt_json(p_key, v_result.applied, v_sync_id, v_at, v_result.notifications, v_result.missing);
+  insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at)
+  values (p_organization, p_participant, p_key, v_hash, v_response, v_sync_id, v_at);
+  return v_response;
+end
+$$;

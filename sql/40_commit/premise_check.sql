@@ -1,0 +1,43 @@
+-- Check everything a commit says it read; all that has moved is named in one stale_context.
+-- Premises: an operation's readAt (its row; onStale notify is handled where the operation is applied),
+-- and in "reads": {model, id, readAt, fields?}, {group, readAt}, {model, id, absent: true}.
+-- Called by: ablo.commit_run, with the order lock held, before this commit's own deltas exist: what it
+-- sees is the organization's whole history up to its own place in it. Raises: stale_context.
+create or replace function ablo.premise_check(p_organization text, p_participant text, p_request jsonb)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_operations jsonb := p_request -> 'operations';
+  v_reads jsonb := nullif(p_request -> 'reads', 'null');
+  v_operation jsonb;
+  v_model text;
+  v_stale record;
+  v_conflicts jsonb := '[]';
+begin
+  for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
+    v_operation := v_operations -> v_index;
+    continue when v_operation ->> 'readAt' is null;
+    v_model := ablo_model.resolve(v_operation ->> 'model');
+    continue when ablo.stale_disposition(v_operation ->> 'onStale', v_model) <> 'reject';
+    v_stale := ablo.premise_stale(p_organization, v_model, v_operation ->> 'id', v_operation -> 'readAt', null);
+    if v_stale.sync_id is not null then
+      v_conflicts := v_conflicts || jsonb_build_object('model', v_operation ->> 'model', 'id', v_operation ->> 'id',
+        'readAt', v_operation -> 'readAt', 'observedSyncId', v_stale.sync_id, 'writtenBy', ablo.actor_json(v_stale.actor));
+    end if;
+  end loop;
+  if v_reads is not null then
+    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads);
+  end if;
+  if v_conflicts <> '[]' then
+    perform ablo.raise_error('stale_context',
+      format('%s has moved since it was read at %s: sync id %s by %s',
+        coalesce(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), v_conflicts -> 0 ->> 'group'),
+        v_conflicts -> 0 ->> 'readAt', v_conflicts -> 0 ->> 'observedSyncId',
+        concat_ws(':', v_conflicts -> 0 -> 'writtenBy' ->> 'kind', v_conflicts -> 0 -> 'writtenBy' ->> 'id')),
+      'read it again and decide anew',
+      jsonb_strip_nulls(jsonb_build_object('model', v_conflicts -> 0 ->> 'model', 'id', v_conflicts -> 0 ->> 'id',
+        'conflicts', v_conflicts)));
+  end if;
+end
+$$;

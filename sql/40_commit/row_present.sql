@@ -1,0 +1,37 @@
+-- Whether a row exists, for a premise that it does not: the last delta of the row says so, unless it
+-- is a delete. A row that never made a delta (it was there before the model was) is looked up; in
+-- that case this commit cannot have created it, or its key would have clashed.
+-- Called by: ablo.reads_stale, under the order lock; waits for nothing.
+create or replace function ablo.row_present(
+  p_organization text,
+  p_model text,
+  p_row_id text,
+  out sync_id bigint,
+  out actor text
+)
+language plpgsql volatile
+as $$
+declare
+  v_op text;
+  v_model ablo.model;
+  v_old boolean;
+begin
+  select d.sync_id, d.actor, d.op into sync_id, actor, v_op
+    from ablo.delta d
+   where d.organization_id = p_organization and d.model = p_model and d.row_id = p_row_id
+   order by d.sync_id desc limit 1;
+  if v_op is not null then
+    if v_op = 'D' then
+      sync_id := null;
+    end if;
+    return;
+  end if;
+  select * into v_model from ablo.model m where m.typename = p_model;
+  -- xmin: a row of this very transaction is its own work, not a breach.
+  execute format('select true from %I.%I t where t.id::text = $1 and t.xmin::text <> $2', v_model.table_schema, v_model.table_name)
+    into v_old using p_row_id, (pg_current_xact_id()::text::bigint % 4294967296)::text;
+  if v_old then
+    sync_id := ablo.log_head(p_organization);
+  end if;
+end
+$$;

@@ -1,0 +1,34 @@
+-- The order of a list as terms [{"column", "order", "descending", "type"}], the row id last, so that
+-- the order is total and a page can be continued. Without orderBy: by creation where the model has it.
+-- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
+create or replace function ablo.order_terms(p_model ablo.model, p_query jsonb) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_given jsonb := coalesce(nullif(p_query -> 'orderBy', 'null'), '[]');
+  v_terms jsonb := '[]';
+  v_term jsonb;
+  v_field ablo.field;
+  v_column text;
+  v_descending boolean;
+begin
+  for v_term in select e from jsonb_array_elements(v_given || '[["id", "asc"]]') e loop
+    v_field := ablo.field_find(p_model, v_term ->> 0);
+    v_descending := lower(coalesce(v_term ->> 1, 'asc')) = 'desc';
+    if lower(coalesce(v_term ->> 1, 'asc')) not in ('asc', 'desc') or v_field.type = 'json' then
+      perform ablo.raise_error('invalid_request',
+        format('%s cannot be ordered by %s %s', p_model.key, v_field.wire, left(v_term ->> 1, 20)),
+        'order by a field that is not json, "asc" or "desc"',
+        jsonb_build_object('model', p_model.key, 'field', v_field.wire));
+    end if;
+    v_column := format('t.%I', v_field.column_name);
+    v_terms := v_terms || jsonb_build_object(
+      'column', v_column, 'field', v_field.wire, 'descending', v_descending,
+      'type', case when v_field.wire = 'id' then p_model.id_type else ablo.field_type_sql(v_field.type) end,
+      'order', v_column || case when v_descending then ' desc' else '' end
+                        || case when v_field.optional then ' nulls last' else '' end);
+    exit when v_field.wire = 'id';
+  end loop;
+  return v_terms;
+end
+$$;

@@ -1,0 +1,50 @@
+-- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
+-- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
+-- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
+-- 1000), "after": cursor, "archived": also archived rows}. Called by: clients. STABLE: one snapshot.
+-- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid.
+create or replace function ablo.row_list(p_organization text, p_participant text, p_model text, p_query jsonb)
+returns json
+language plpgsql stable security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_limit int := ablo.list_limit(p_query);
+  v_order jsonb := ablo.order_terms(v_model, p_query);
+  v_where text := 'true';
+  v_clause jsonb;
+  v_data json;
+  v_evidence json;
+  v_count int;
+  v_last jsonb;
+begin
+  if v_model.org_column is not null then
+    v_where := format('t.%I = %L', v_model.org_column, p_organization);
+  end if;
+  if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
+    v_where := v_where || format(' and t.%I is null', v_model.archived_column);
+  end if;
+  for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
+    v_where := v_where || ' and ' || ablo.filter_sql(v_model, v_clause);
+  end loop;
+  if p_query ->> 'after' is not null then
+    v_where := v_where || ' and ' || ablo.keyset_sql(v_model, v_order, p_query ->> 'after');
+  end if;
+  execute format(
+    'select json_agg(x.j) filter (where x.n <= %1$s),
+            json_agg(json_build_object(''id'', x.id, ''stamp'', ablo.row_stamp(%2$L, %3$L, x.id)) order by x.n) filter (where x.n <= %1$s),
+            count(*), (array_agg(x.k order by x.n) filter (where x.n = %1$s))[1]
+       from (select ablo_model.%4$I(t) as j, t.id::text as id, %5$s as k, row_number() over (order by %6$s) as n
+               from %7$I.%8$I t where %9$s order by %6$s limit %1$s + 1) x',
+    v_limit, p_organization, v_model.typename, v_model.row_function,
+    (select 'jsonb_build_array(' || string_agg(o ->> 'column', ', ') || ')' from jsonb_array_elements(v_order) o),
+    (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
+    v_model.table_schema, v_model.table_name, v_where)
+    into v_data, v_evidence, v_count, v_last;
+  return json_build_object('data', coalesce(v_data, '[]'), 'evidence', coalesce(v_evidence, '[]'),
+    'stamp', ablo.log_head(p_organization), 'hasMore', v_count > v_limit,
+    'nextCursor', case when v_count > v_limit then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
+end
+$$;

@@ -1,0 +1,25 @@
+-- Several rows and the watermark, of one snapshot: {"stamp": n, "rows": [{"model", "id", "row", "stamp"}]}.
+-- p_targets: [{"model", "id"}], at most 500. Called by: clients that decide on more than one row.
+-- STABLE: one snapshot. Raises: server_execute_unknown_model, invalid_request.
+create or replace function ablo.snapshot_read(p_organization text, p_participant text, p_targets jsonb)
+returns json
+language plpgsql stable security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_target jsonb;
+  v_rows jsonb := '[]';
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  if jsonb_typeof(p_targets) <> 'array' or jsonb_array_length(p_targets) > 500 then
+    perform ablo.raise_error('invalid_request', 'a snapshot takes an array of at most 500 {model, id}',
+      'take several snapshots, or list the model', '{"field": "targets"}');
+  end if;
+  for v_target in select e from jsonb_array_elements(p_targets) e loop
+    v_rows := v_rows || (jsonb_build_object('model', v_target ->> 'model', 'id', v_target ->> 'id')
+      || ablo.row_get(p_organization, p_participant, v_target ->> 'model', v_target ->> 'id')::jsonb);
+  end loop;
+  return json_build_object('stamp', ablo.log_head(p_organization), 'rows', v_rows);
+end
+$$;

@@ -1,0 +1,19 @@
+-- What a service needs to know about the database it is on:
+-- {kernelVersion, ready, drift: [text], schema: {version, hash} | null, walLevel, serverVersion}.
+-- Called by: readiness checks, ablo-pg status. Raises: nothing.
+create or replace function ablo.status() returns json
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+  v_drift text[] := array(select d from ablo.drift_check() d);
+begin
+  return json_build_object(
+    'kernelVersion', (select max(k.version) from ablo.kernel_version k),
+    'ready', v_drift = '{}' and exists (select from ablo.schema_version s where s.active),
+    'drift', to_json(v_drift),
+    'schema', (select json_build_object('version', s.version, 'hash', s.hash) from ablo.schema_version s where s.active),
+    'walLevel', current_setting('wal_level'),
+    'serverVersion', current_setting('server_version_num')::int);
+end
+$$;

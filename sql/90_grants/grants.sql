@@ -1,0 +1,26 @@
+-- Every GRANT and REVOKE of the kernel, nothing else. Nothing is executable by PUBLIC; the runtime
+-- role gets the entry points, and reads the log under row-level security; the replication role reads
+-- the log. Grants on a model's own objects are in its compiled script.
+revoke all on schema ablo, ablo_model from public;
+revoke all on all functions in schema ablo, ablo_model from public;
+-- For all schemas: a per-schema default cannot take away what PUBLIC has by default.
+alter default privileges for role ablo_owner revoke execute on functions from public;
+
+grant usage on schema ablo, ablo_model to ablo_runtime;
+grant usage on schema ablo to ablo_replication;
+
+grant select on ablo.delta to ablo_runtime, ablo_replication;
+
+grant execute on function
+  ablo.commit(text, text, text, jsonb, text, text),
+  ablo.commit_batch(text, jsonb),
+  ablo.row_get(text, text, text, text),
+  ablo.row_list(text, text, text, jsonb),
+  ablo.snapshot_read(text, text, jsonb),
+  ablo.delta_read(text, bigint, int, bigint),
+  ablo.log_head(text),
+  ablo.listen_key(),
+  ablo.status(),
+  ablo.identity_check(),
+  ablo.delta_extend()
+to ablo_runtime;
