@@ -1,10 +1,10 @@
 """The neutral form of a schema: the one frozen shape that every author's spelling lowers to.
 
-Flow: `schema.author` (Python classes) and `schema.wire_json` (pushed JSON) produce it; `schema.checks`
+Flow: `schema.author` (Python classes) and `schema.parse` (pushed JSON) produce it; `schema.checks`
 and `schema.diff` read it; `compile` turns it into SQL. Nothing here does I/O.
 
-A field has three names: `name` as its author wrote it (a Python attribute, snake_case), `wire` as JSON
-carries it (camelCase) and `column` as the table stores it. For a pushed schema `name == wire`.
+A field has three names: `name` as its author wrote it (a Python attribute, snake_case), `wire` as
+JSON carries it (camelCase) and `column` as the table stores it. For a pushed schema `name == wire`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARTICIPANT_KINDS: Final[tuple[ParticipantKind, ...]] = ("user", "agent", "syste
 
 
 class FieldType(enum.StrEnum):
-    """The storable types. The comment gives the Postgres column and the JSON spelling of a value."""
+    """The storable types. The comment gives the Postgres column and the JSON form of a value."""
 
     STRING = "string"  # text, JSON string
     INTEGER = "integer"  # bigint, JSON number

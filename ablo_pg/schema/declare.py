@@ -1,0 +1,153 @@
+"""What an author writes beside annotations: `field()`, `indexed`, relations, and model options.
+
+    class Task(Model, table="Tasks", conflict={"agent": "reject"}):
+        title: str = field(max_length=200)
+        due_date: datetime | None = field(default=None, indexed=True, column="due")
+        project_id: str
+        project = belongs_to("projects", parent=True)   # the key is in project_id
+
+`rows.Model` stores these on the class and `lowering` turns them into the neutral form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypedDict
+
+from pydantic import Field as PydanticField
+from pydantic_core import PydanticUndefined
+
+from ablo_pg.schema.neutral import Disposition, EntityRole, ParticipantKind, Tenancy
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMarker:
+    """What `field()` and `indexed` leave in a field's metadata."""
+
+    indexed: bool = False
+    column: str | None = None
+
+
+indexed: Final = FieldMarker(indexed=True)
+"""Marks a field as indexed: `owner: Annotated[str, indexed]`. Same as `field(indexed=True)`."""
+
+
+def field(
+    *,
+    default: Any = PydanticUndefined,
+    default_factory: Callable[[], Any] | None = None,
+    indexed: bool = False,
+    column: str | None = None,
+    wire: str | None = None,
+    **constraints: Any,
+) -> Any:
+    """Say more about a field than its type does.
+
+        title: str = field(indexed=True, column="ttl", default="untitled", max_length=200)
+
+    Args:
+        default, default_factory: what `create` fills in. A constant default also reaches the
+            database, for writers that leave the field out.
+        indexed: make an index on (organization, column).
+        column: the column's name, where it is not the snake_case of the field's.
+        wire: the name in JSON, where it is not the camelCase of the field's.
+        constraints: as for `pydantic.Field` (max_length, ge, pattern, ...). They are checked where
+            this class is used for writing; the database does not know them.
+    """
+    if wire is not None:
+        constraints["alias"] = wire
+    if default_factory is not None:
+        constraints["default_factory"] = default_factory
+    elif default is not PydanticUndefined:
+        constraints["default"] = default
+    info: Any = PydanticField(**constraints)
+    info.metadata.append(FieldMarker(indexed, column))
+    return info
+
+
+@dataclass(frozen=True, slots=True)
+class RelationDeclaration:
+    """A relation as its author wrote it; names are Python names or wire names."""
+
+    kind: Literal["belongsTo", "hasMany", "hasOne"]
+    target: str | type
+    field: str | None = None
+    parent: bool = False
+    fk: bool = False
+    index: bool = False
+    order_by: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+def belongs_to(
+    target: str | type,
+    *,
+    field: str | None = None,
+    parent: bool = False,
+    fk: bool = False,
+    index: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> RelationDeclaration:
+    """Declare that a field of this model holds the id of a row of another.
+
+        project_id: str
+        project = belongs_to("projects", parent=True, fk=True, index=True)
+
+    Args:
+        target: the other model's key in `define_schema`, or its class.
+        field: the field with the id; default: the relation's name and `_id`.
+        parent: the target owns the row, so its sync group also hears of the row's changes.
+        fk: also make a FOREIGN KEY (deferrable; ON DELETE CASCADE when `parent`).
+        index: make an index on the field.
+        options: other options, passed on as they are.
+    """
+    extra = tuple((options or {}).items())
+    return RelationDeclaration("belongsTo", target, field, parent, fk, index, options=extra)
+
+
+def has_many(
+    target: str | type,
+    *,
+    field: str | None = None,
+    order_by: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> RelationDeclaration:
+    """Declare the other end of a `belongs_to`: many rows of `target` name this row.
+
+    Args:
+        field: the target's field with this row's id; default: that of the one `belongs_to` back.
+        order_by: a field of the target.
+    """
+    extra = tuple((options or {}).items())
+    return RelationDeclaration("hasMany", target, field, order_by=order_by, options=extra)
+
+
+def has_one(
+    target: str | type, *, field: str | None = None, options: Mapping[str, Any] | None = None
+) -> RelationDeclaration:
+    """Declare the other end of a `belongs_to` where at most one row of `target` names this row."""
+    return RelationDeclaration("hasOne", target, field, options=tuple((options or {}).items()))
+
+
+class ModelOptions(TypedDict, total=False):
+    """The options of a model: class keyword arguments, or the first argument of `model()`.
+
+        class Task(Model, table="Tasks", load="lazy"): ...
+        model(ModelOptions(table="Tasks", load="lazy"), title=str)
+
+    A subclass inherits all but `table` and `typename`.
+    """
+
+    table: str  # table name; default: the schema key
+    table_schema: str  # Postgres schema of the table; default: public
+    typename: str  # name in deltas; default: the schema key
+    tenancy: Tenancy | Literal["none", "source"]  # default: column organization_id
+    load: Literal["instant", "lazy"]  # whether replicas load the model at once
+    plane: Literal["tenant", "control"]
+    mutable: bool  # False: the API refuses writes
+    scope: str | bool  # sync group root: True, or the group's kind
+    grants: Mapping[str, Any]
+    entity_roles: Sequence[EntityRole]  # sync groups granted by fields
+    conflict: Mapping[ParticipantKind, Disposition]  # what a stale write of that kind meets
+    options: Mapping[str, Any]  # other options of the pushed JSON, passed on as they are

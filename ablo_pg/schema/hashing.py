@@ -1,0 +1,68 @@
+"""The hash of a schema: 32-bit FNV-1a over canonical JSON, eight hex digits.
+
+The same digits come out of the JavaScript clients, so the JSON text here is the one JSON.stringify
+writes: keys sorted by UTF-16 code unit at every depth, no spaces, numbers in ECMAScript notation
+(ECMA-262, Number::toString). FNV-1a runs over UTF-16 code units, not bytes
+(RFC 9923 has the algorithm and both constants).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+_OFFSET_BASIS: Final = 0x811C9DC5
+_PRIME: Final = 0x01000193
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def fnv1a(text: str) -> str:
+    """Hash the UTF-16 code units of `text`; return eight lower-case hex digits."""
+    digest = _OFFSET_BASIS
+    units = memoryview(text.encode("utf-16-le", "surrogatepass"))
+    for low, high in zip(units[::2], units[1::2], strict=True):
+        digest = ((digest ^ (low | high << 8)) * _PRIME) & 0xFFFFFFFF
+    return f"{digest:08x}"
+
+
+def canonical_json(value: Any) -> str:
+    """Write a JSON value as JSON.stringify would, with the keys of every object sorted."""
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{_string(k)}:{canonical_json(value[k])}" for k in keys) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(canonical_json(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def json_hash(value: Any) -> str:
+    """Hash a JSON value: `fnv1a(canonical_json(value))`."""
+    return fnv1a(canonical_json(value))
+
+
+def _string(text: str) -> str:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _number(value: float) -> str:
+    """Write a float in ECMAScript notation: 1.0 -> 1, 1e-07 -> 1e-7, 1e+16 -> 10000000000000000."""
+    if not math.isfinite(value):
+        return "null"
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = int(exponent)
+    if power == -5 or power == -6:  # Python switches to exponents at 1e-5, ECMAScript at 1e-7
+        digits = mantissa.replace(".", "").lstrip("-")
+        return ("-" if value < 0 else "") + "0." + "0" * (-power - 1) + digits
+    return f"{mantissa}e{'+' if power > 0 else ''}{power}"

@@ -1,0 +1,52 @@
+"""A problem with a schema as a value, and the one error that carries all of them.
+
+`checks`, `lowering` and `wire_json` collect problems; `author.define_schema` and
+`parse.parse_schema_json` raise them together, so that nobody fixes a schema one error at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ablo_pg.errors import AbloValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a schema: where it is, what it is, and what to do about it.
+
+    `code` is stable; `model` is the schema key, `field` a field's or relation's name, where known.
+    """
+
+    code: str
+    model: str | None
+    field: str | None
+    message: str
+    remedy: str
+
+    @property
+    def where(self) -> str:
+        """The place as people write it: `tasks.title`, `tasks`, or `schema`."""
+        return ".".join(part for part in (self.model, self.field) if part is not None) or "schema"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message} ({self.remedy})"
+
+
+def schema_error(problems: Sequence[Problem], *, code: str) -> AbloValidationError:
+    """Build the error that lists every problem, one a line; `details["problems"]` has them as data.
+
+    Args: code is `schema_definition_invalid` (declared in Python) or `invalid_schema` (JSON).
+    """
+    count = len(problems)
+    lines = [f"the schema has {count} problem{'s' if count != 1 else ''}:"]
+    lines += [f"  - {problem}" for problem in problems]
+    first = problems[0]
+    return AbloValidationError(
+        "\n".join(lines),
+        code=code,
+        model=first.model,
+        field=first.field,
+        details={"problems": [asdict(problem) for problem in problems]},
+    )

@@ -1,0 +1,97 @@
+"""`Model`, the base of the row classes that users declare, and the fast way from JSON to a row.
+
+A row is a value: frozen, compared by its fields. It remembers in a hidden slot when it was read
+(`Evidence`), so that the client can guard a write with the row it was derived from.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, Unpack
+
+from pydantic import BaseModel, ConfigDict
+
+from ablo_pg.errors import AbloValidationError
+from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
+from ablo_pg.schema.names import wire_name
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a row was read as: the model's key and the log's stamp of the read."""
+
+    model: str
+    stamp: int
+
+
+class Model(BaseModel):
+    """A row of a table, as its author declares it.
+
+        class Task(Model, conflict={"agent": "reject"}):
+            title: str
+            status: Literal["todo", "doing", "done"] = "todo"
+
+    Every row also has the fields below; declaring one of them again is an error, but for
+    `archived_at: datetime | None`. Class keyword arguments are those of `ModelOptions`.
+    Rows are read-only; `model_copy` gives a copy that carries no evidence of a read.
+    """
+
+    __slots__ = ("_ablo_evidence",)
+
+    model_config = ConfigDict(
+        alias_generator=wire_name,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        arbitrary_types_allowed=True,  # so that `define_schema` reports them all, with a remedy
+        ignored_types=(RelationDeclaration,),
+        protected_namespaces=(),
+    )
+
+    __ablo_options__: ClassVar[ModelOptions] = {}
+    __ablo_functional__: ClassVar[bool] = False
+
+    id: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    organization_id: str
+    created_by: str | None = None
+    archived_at: dt.datetime | None = None
+
+    def __init_subclass__(cls, **options: Unpack[ModelOptions]) -> None:
+        unknown = sorted(set(options) - ModelOptions.__annotations__.keys())
+        if unknown:
+            raise AbloValidationError(
+                f"{cls.__name__} has no option {unknown[0]!r}",
+                code="schema_definition_invalid",
+                model=cls.__name__,
+                remedy=f"use one of: {', '.join(sorted(ModelOptions.__annotations__))}",
+            )
+        inherited: dict[str, Any] = {**cls.__ablo_options__}
+        inherited.pop("table", None)
+        inherited.pop("typename", None)
+        cls.__ablo_options__ = ModelOptions(**{**inherited, **options})  # type: ignore[typeddict-item]
+
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+def set_evidence(row: RowT, model: str, stamp: int) -> RowT:
+    """Note on a row that it was read as of `stamp`; return the row."""
+    object.__setattr__(row, "_ablo_evidence", Evidence(model, stamp))
+    return row
+
+
+def evidence_of(row: Model) -> Evidence | None:
+    """Return when a row was read, or None for a row that was not read (or is a copy)."""
+    evidence: Evidence | None = getattr(row, "_ablo_evidence", None)
+    return evidence
+
+
+def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
+    """Build a row from the JSON of a delta or read (wire keys; unknown keys are ignored)."""
+    if isinstance(data, Mapping):
+        return cls.model_validate(data)
+    return cls.model_validate_json(data)

@@ -1,0 +1,137 @@
+"""From row classes under their keys to ModelSpecs: relations and options resolved to wire names.
+
+Flow: `lowering` (fields of one class) -> here -> `author.define_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
+from ablo_pg.schema.lowering import LoweredFields, lower_fields, relations_of
+from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
+from ablo_pg.schema.neutral import EntityRole, ModelSpec, Relation, Tenancy
+from ablo_pg.schema.problems import Problem
+from ablo_pg.schema.rows import Model
+
+
+def lower_models(classes: Mapping[str, type[Model]]) -> tuple[list[ModelSpec], list[Problem]]:
+    """Return the spec of each class, ordered by key, and every problem met on the way."""
+    lowered = {key: lower_fields(cls, key) for key, cls in classes.items()}
+    problems = [problem for part in lowered.values() for problem in part.problems]
+    specs = []
+    for key in sorted(classes):
+        relations = tuple(
+            _lower_relation(key, name, declared, classes, lowered, problems)
+            for name, declared in relations_of(classes[key])
+        )
+        specs.append(_with_options(key, lowered[key], relations, classes[key].__ablo_options__))
+    return specs, problems
+
+
+def _with_options(
+    key: str, lowered: LoweredFields, relations: tuple[Relation, ...], options: ModelOptions
+) -> ModelSpec:
+    scope = options.get("scope", False)
+    roles = options.get("entity_roles", ())
+    return ModelSpec(
+        key=key,
+        typename=options.get("typename", key),
+        table=options.get("table", key),
+        table_schema=options.get("table_schema", "public"),
+        fields=lowered.fields,
+        relations=relations,
+        tenancy=_tenancy(options.get("tenancy", Tenancy()), lowered),
+        load=options.get("load", "instant"),
+        plane=options.get("plane", "tenant"),
+        mutable=options.get("mutable", True),
+        scope=scope if isinstance(scope, str) else None,
+        is_scope_root=scope is not False,
+        grants=tuple(options.get("grants", {}).items()),
+        entity_roles=tuple(
+            EntityRole(role.kind, _wire_of(lowered, role.source_field), role.multi)
+            for role in roles
+        ),
+        conflict=tuple(options.get("conflict", {}).items()),
+        options=tuple(options.get("options", {}).items()),
+    )
+
+
+def _tenancy(declared: Any, lowered: LoweredFields) -> Tenancy:
+    tenancy = declared if isinstance(declared, Tenancy) else Tenancy(kind=declared)
+    field = lowered.find(tenancy.local_key) if tenancy.local_key else None
+    return tenancy if field is None else replace(tenancy, local_key=field.column)
+
+
+def _wire_of(lowered: LoweredFields, name: str) -> str:
+    field = lowered.find(name)
+    return field.wire if field else SYSTEM_WIRE.get(name) or wire_name(name)
+
+
+def _lower_relation(
+    key: str,
+    name: str,
+    declared: RelationDeclaration,
+    classes: Mapping[str, type[Model]],
+    lowered: Mapping[str, LoweredFields],
+    problems: list[Problem],
+) -> Relation:
+    target = _target_key(declared.target, classes)
+    here = lowered[key]
+    there = lowered.get(target)
+    if declared.kind == "belongsTo":
+        foreign_key = _wire_of(here, declared.field or f"{name}_id")
+    elif declared.field is not None:
+        foreign_key = _wire_of(there or here, declared.field)
+    else:
+        foreign_key = _inverse(key, name, target, classes, lowered, problems)
+    order_by = declared.order_by
+    return Relation(
+        name=wire_name(name),
+        kind=declared.kind,
+        target=target,
+        foreign_key=foreign_key,
+        parent=declared.parent,
+        fk=declared.fk,
+        index=declared.index,
+        options=declared.options,
+        order_by=_wire_of(there, order_by) if there and order_by else order_by,
+    )
+
+
+def _target_key(target: str | type, classes: Mapping[str, type[Model]]) -> str:
+    if isinstance(target, str):
+        return target
+    return next((key for key, cls in classes.items() if cls is target), target.__name__)
+
+
+def _inverse(
+    key: str,
+    name: str,
+    target: str,
+    classes: Mapping[str, type[Model]],
+    lowered: Mapping[str, LoweredFields],
+    problems: list[Problem],
+) -> str:
+    """Return the foreign key of the one belongs_to that leads from `target` back to `key`."""
+    if target not in classes:
+        return ""
+    back = [
+        _wire_of(lowered[target], declared.field or f"{inverse}_id")
+        for inverse, declared in relations_of(classes[target])
+        if declared.kind == "belongsTo" and _target_key(declared.target, classes) == key
+    ]
+    if len(back) == 1:
+        return back[0]
+    problems.append(
+        Problem(
+            "missing_foreign_key",
+            key,
+            name,
+            f"{len(back)} belongs_to relations lead from {target!r} back here",
+            f'name the field of {target!r} that holds the id: has_many("{target}", field="...")',
+        )
+    )
+    return ""

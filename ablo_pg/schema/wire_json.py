@@ -1,0 +1,167 @@
+"""The JSON form of a schema, version 3, as clients of every language push it.
+
+`dump` writes the canonical JSON of the neutral form; its hash is the schema's. `parse` is tolerant:
+what it does not know, and what another author spelt differently from `dump`, is kept as `extra`, so
+that dump(parse(json)) == json and the hash of a pushed schema never changes in our hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ablo_pg.schema.hashing import json_hash
+from ablo_pg.schema.names import column_name
+from ablo_pg.schema.neutral import (
+    MISSING,
+    Field,
+    FieldType,
+    IdentityRole,
+    ModelSpec,
+    Relation,
+    SchemaSpec,
+    Tenancy,
+)
+
+VERSION: Final = 3
+
+# Each storable type: its JSON spelling, and the `format` that tells it from others spelt alike.
+JSON_TYPES: Final[dict[FieldType, tuple[str, str | None]]] = {
+    FieldType.STRING: ("string", None),
+    FieldType.INTEGER: ("number", "integer"),
+    FieldType.NUMBER: ("number", None),
+    FieldType.BOOLEAN: ("boolean", None),
+    FieldType.DECIMAL: ("string", "decimal"),
+    FieldType.DATETIME: ("date", None),
+    FieldType.DATE: ("string", "date"),
+    FieldType.UUID: ("string", "uuid"),
+    FieldType.ENUM: ("enum", None),
+    FieldType.JSON: ("json", None),
+}
+
+
+def schema_hash(spec: SchemaSpec) -> str:
+    """Return the hash of a schema, eight hex digits."""
+    return json_hash(dump_schema_json(spec))
+
+
+def model_hash(model: ModelSpec) -> str:
+    """Return the hash of one model, eight hex digits."""
+    return json_hash(dump_model(model))
+
+
+def dump_schema_json(spec: SchemaSpec) -> dict[str, Any]:
+    """Write a schema as JSON values. Its hash is `schema_hash(spec)`."""
+    document: dict[str, Any] = {
+        "v": VERSION,
+        "models": {model.key: dump_model(model) for model in spec.models},
+        "identityRoles": [_dump_identity_role(role) for role in spec.identity_roles],
+    }
+    if spec.session_settings:
+        document["sessionSettings"] = dict(spec.session_settings)
+    return apply_extra(document, spec.extra)
+
+
+def dump_model(model: ModelSpec) -> dict[str, Any]:
+    """Write one model as JSON values."""
+    document: dict[str, Any] = {
+        "fields": {field.wire: dump_field(field) for field in model.fields},
+        "relations": {relation.name: dump_relation(relation) for relation in model.relations},
+        "load": model.load,
+        "typename": model.typename,
+        "tableName": model.table,
+        "tenancy": dump_tenancy(model.tenancy),
+        "plane": model.plane,
+        "mutable": model.mutable,
+    }
+    if model.table_schema != "public":
+        document["tableSchema"] = model.table_schema
+    if model.is_scope_root:
+        document["scope"] = model.scope if model.scope is not None else True
+    if model.grants:
+        document["grants"] = dict(model.grants)
+    if model.entity_roles:
+        document["entityRoles"] = [
+            {"kind": role.kind, "source": {"field": role.source_field, "multi": role.multi}}
+            for role in model.entity_roles
+        ]
+    if model.conflict:
+        document["conflict"] = dict(model.conflict)
+    return apply_extra(document, model.options)
+
+
+def dump_field(field: Field) -> dict[str, Any]:
+    """Write one field as JSON values."""
+    kind, form = JSON_TYPES[field.type]
+    document: dict[str, Any] = {
+        "type": kind,
+        "isOptional": field.optional,
+        "isIndexed": field.indexed,
+    }
+    if form is not None:
+        document["format"] = form
+    if field.column != column_name(field.wire):
+        document["column"] = field.column
+    if field.type is FieldType.ENUM:
+        document["enumValues"] = list(field.enum_values)
+    if field.default is not MISSING:
+        document["default"] = field.default
+    return apply_extra(document, field.extra)
+
+
+def dump_relation(relation: Relation) -> dict[str, Any]:
+    """Write one relation as JSON values."""
+    document: dict[str, Any] = {
+        "type": relation.kind,
+        "target": relation.target,
+        "foreignKey": relation.foreign_key,
+    }
+    if relation.foreign_key_column is not None:
+        document["foreignKeyColumn"] = relation.foreign_key_column
+    options = dict(relation.options)
+    options.update({name: True for name in ("parent", "fk", "index") if getattr(relation, name)})
+    if options:
+        document["options"] = options
+    if relation.order_by is not None:
+        document["orderBy"] = relation.order_by
+    return apply_extra(document, relation.extra)
+
+
+def dump_tenancy(tenancy: Tenancy) -> dict[str, Any]:
+    """Write a tenancy as JSON values."""
+    if tenancy.kind == "column":
+        return {"kind": "column", "column": tenancy.column}
+    if tenancy.kind != "parent":
+        return {"kind": tenancy.kind}
+    via = {"localKey": tenancy.local_key, "parentTable": tenancy.parent_table}
+    if tenancy.parent_key != "id":
+        via["parentKey"] = tenancy.parent_key
+    if tenancy.parent_org_column != "organization_id":
+        via["parentOrgColumn"] = tenancy.parent_org_column
+    return {"kind": "parent", "via": via}
+
+
+def apply_extra(document: dict[str, Any], extra: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Lay what an author wrote beyond or unlike the canonical form over it."""
+    for name, value in extra:
+        if value is MISSING:
+            document.pop(name, None)
+        else:
+            document[name] = value
+    return document
+
+
+def find_extra(document: dict[str, Any], written: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the `extra` that makes `apply_extra(document, extra)` equal to `written`."""
+    said = [(name, value) for name, value in written.items() if not _same(document, name, value)]
+    unsaid = [(name, MISSING) for name in document if name not in written]
+    return (*said, *unsaid)
+
+
+def _same(document: dict[str, Any], name: str, value: Any) -> bool:
+    """Compare as JSON does: True is not 1."""
+    return name in document and json_hash(document[name]) == json_hash(value)
+
+
+def _dump_identity_role(role: IdentityRole) -> dict[str, Any]:
+    return apply_extra({"kind": role.kind, "source": role.source}, role.options)
