@@ -96,7 +96,9 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
     with warnings.catch_warnings():
         # A field may well be called `json` or `copy`; pydantic warns of the method it hides.
         warnings.filterwarnings("ignore", message=".*shadows an attribute", category=UserWarning)
-        row: type[Model] = new_class("model", (Model,), dict(options or {}), namespace.update)
+        row: type[Model] = new_class(
+            "model", (Model,), dict(options or {}), lambda body: body.update(namespace)
+        )
     row.__ablo_functional__ = True
     return row
 

@@ -1,7 +1,7 @@
 """The spellings of a field's name: Python `due_date`, wire `dueDate`, column `due_date`.
 
 Pure string work, used by `lowering` (Python -> wire -> column) and `wire_json` (wire -> column).
-Only ASCII letters change case, as in the JavaScript clients that push schemas. Each mapping may fold
+Only ASCII letters change case, as in the JavaScript clients that push schemas. A mapping may fold
 two names into one (`due_date` and `dueDate` are both `dueDate` on the wire); `checks` reports it.
 """
 
