@@ -1,21 +1,28 @@
 """Fixtures that need a server: one throw-away cluster a session, one cloned database a test.
 
-ABLO_TEST_DATABASE_URL (an administrative URL) uses a running server instead of the embedded one.
+ABLO_TEST_DATABASE_URL (an administrative URL) uses a running server instead of the embedded one;
+ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from ablo_pg.cluster import Server
-from ablo_pg.testing import install_kernel, throwaway_cluster
+from ablo_pg.schema import Schema, SchemaSpec
+from ablo_pg.testing import DatabaseHandle, make_database, template_database, throwaway_cluster
 
 # Nowhere near UTC, and not on a whole hour: code that mixes up time zones shows it.
 TIMEZONE = "Asia/Kathmandu"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 
 @pytest.fixture(scope="session")
@@ -25,17 +32,31 @@ def cluster() -> Iterator[Server]:
     if running:
         yield Server(running)
         return
-    with throwaway_cluster(timezone=TIMEZONE) as started:
+    prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    with throwaway_cluster(prefer=prefer, timezone=TIMEZONE) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def kernel_template(cluster: Server) -> Iterator[str]:
     """The name of a database with the kernel in it, to be cloned."""
-    name = cluster.create_database()
-    install_kernel(cluster.url(name))
-    yield name
-    cluster.drop_database(name)
+    with template_database(cluster) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def tasks_schema() -> SchemaSpec:
+    """The schema of examples/tasks.py."""
+    from ablo_pg.cli.target import load_target
+
+    return load_target(str(EXAMPLES / "tasks.py"))
+
+
+@pytest.fixture(scope="session")
+def tasks_template(cluster: Server, tasks_schema: SchemaSpec) -> Iterator[str]:
+    """The name of a database with the kernel and the tasks schema, to be cloned."""
+    with template_database(cluster, tasks_schema) as name:
+        yield name
 
 
 @pytest.fixture
@@ -47,3 +68,19 @@ def kernel_db(cluster: Server, kernel_template: str) -> Iterator[psycopg.Connect
             yield conn
     finally:
         cluster.drop_database(name)
+
+
+@pytest.fixture
+def app_db(cluster: Server, tasks_template: str) -> Iterator[DatabaseHandle]:
+    """A fresh database with kernel, the tasks schema, and its logins."""
+    with make_database(server=cluster, template=tasks_template) as handle:
+        yield handle
+
+
+@pytest.fixture
+def make_app_db(cluster: Server, kernel_template: str) -> Iterator[MakeAppDb]:
+    """Make fresh databases with the kernel and a schema of the test's own."""
+    with ExitStack() as made:
+        yield lambda schema: made.enter_context(
+            make_database(schema, server=cluster, template=kernel_template)
+        )

@@ -7,7 +7,7 @@ from ablo_pg.cluster.binaries import Binaries, Prefer, find_binaries
 from ablo_pg.cluster.cluster import Cluster
 from ablo_pg.cluster.server import Server
 from ablo_pg.cluster.settings import ClusterSettings
-from ablo_pg.cluster.urls import make_url
+from ablo_pg.db.urls import make_url
 
 __all__ = [
     "Binaries",

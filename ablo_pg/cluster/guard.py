@@ -34,7 +34,7 @@ class Guard:
 
     @classmethod
     def watch(cls, pid: int, folders: Sequence[Path]) -> Guard:
-        """Start a guard over server `pid`. It runs in a session of its own, out of Ctrl-C's reach."""
+        """Start a guard over server `pid`, in a session of its own: Ctrl-C does not reach it."""
         command = ["/bin/sh", "-c", _SCRIPT, "ablo-pg-guard", str(pid), *map(str, folders)]
         process = subprocess.Popen(
             command,

@@ -20,7 +20,7 @@ SOCKET_NAME_MAX: Final = len("/.s.PGSQL.65535.lock")
 
 @dataclass(frozen=True, slots=True)
 class ClusterPaths:
-    """The folders of one cluster. `home` is ours; `data` and `socket` belong to the server's user."""
+    """The folders of one cluster; `data` and `socket` belong to the server's user."""
 
     home: Path
     data: Path

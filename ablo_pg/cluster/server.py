@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from ablo_pg.cluster.urls import make_url
 from ablo_pg.db.admin import database_create, database_drop
+from ablo_pg.db.urls import make_url
 
 
 class Server:

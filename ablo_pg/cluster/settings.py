@@ -52,7 +52,11 @@ def configuration(settings: ClusterSettings, socket_folder: str, port: int) -> s
         values |= NON_DURABLE
     values |= settings.extra
     lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
-    return "# Written at every start; put your own settings into postgresql.conf.\n" + "\n".join(lines) + "\n"
+    return (
+        "# Written at every start; put your own settings into postgresql.conf.\n"
+        + "\n".join(lines)
+        + "\n"
+    )
 
 
 def access_rules() -> str:

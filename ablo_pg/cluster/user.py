@@ -64,7 +64,10 @@ class ServerUser:
             return os.access(folder, os.X_OK)
         # A shell's `test` asks the kernel, so access control lists count too. 20 s: never reached
         # in practice; a false alarm costs a copy of the binaries.
-        return self.run(["/bin/sh", "-c", 'test -x "$1"', "sh", str(folder)], timeout=20).returncode == 0
+        return (
+            self.run(["/bin/sh", "-c", 'test -x "$1"', "sh", str(folder)], timeout=20).returncode
+            == 0
+        )
 
     def give(self, path: Path) -> None:
         """Make this user the owner of a file or folder that we just made."""
@@ -136,9 +139,9 @@ def _cache_folder(user: ServerUser) -> Path:
         if owner == os.geteuid() and os.access(folder, os.W_OK) and user.can_enter(folder):
             return folder
     raise AbloServerError(
-        f"user {user.name} cannot reach the Postgres binaries, and there is no folder to copy them to",
+        f"user {user.name} cannot reach the Postgres binaries, and no folder to copy to was found",
         code="embedded_postgres_unavailable",
-        remedy=f"make {CACHE_FOLDERS[0]} writable, or install into a folder that {user.name} can enter",
+        remedy=f"make {CACHE_FOLDERS[0]}, or install where {user.name} can enter",
     )
 
 

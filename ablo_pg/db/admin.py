@@ -6,12 +6,14 @@ so that no server log can show it (Postgres manual, CREATE ROLE, PASSWORD).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import psycopg
 from psycopg import sql
 
 
 def database_create(conn: psycopg.Connection, name: str, template: str | None = None) -> None:
-    """Create a database, as a copy of `template` when one is given. The connection is autocommit."""
+    """Create a database, as a copy of `template` if one is given; `conn` is autocommit."""
     query = sql.SQL("create database {} {}").format(
         sql.Identifier(name),
         sql.SQL("template {}").format(sql.Identifier(template)) if template else sql.SQL(""),
@@ -24,11 +26,54 @@ def database_drop(conn: psycopg.Connection, name: str) -> None:
     conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-def password_set(conn: psycopg.Connection, role: str, password: str) -> None:
-    """Set the password of an existing role; only its SCRAM verifier is sent."""
-    verifier = conn.pgconn.encrypt_password(
-        password.encode(), role.encode(), b"scram-sha-256"
-    ).decode()
-    conn.execute(
-        sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier))
-    )
+def role_drop(conn: psycopg.Connection, name: str) -> None:
+    """Drop a login if it is there; what it may do in this database is revoked first."""
+    known = conn.execute("select from pg_catalog.pg_roles where rolname = %s", [name]).fetchone()
+    if known is not None:
+        conn.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
+        conn.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+def login_statements(
+    conn: psycopg.Connection, name: str, group: str, password: str, *, exists: bool
+) -> list[str]:
+    """Return the SQL that makes a login (or gives it a new password) as a member of `group`."""
+    verifier = conn.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
+    command = "alter role {} login password {}" if exists else "create role {} login password {}"
+    statements = [
+        sql.SQL(command).format(sql.Identifier(name), sql.Literal(verifier.decode())),
+        sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(name)),
+        sql.SQL("grant connect on database {} to {}").format(
+            sql.Identifier(conn.info.dbname), sql.Identifier(name)
+        ),
+    ]
+    return [statement.as_string(conn) for statement in statements]
+
+
+def replication_statement(conn: psycopg.Connection, name: str) -> str:
+    """Return the SQL that lets a login stream the log."""
+    return sql.SQL("alter role {} replication").format(sql.Identifier(name)).as_string(conn)
+
+
+def replication_group_statement(conn: psycopg.Connection, name: str) -> str:
+    """Return what does the same on managed servers that have a group for it (Amazon RDS)."""
+    return sql.SQL("grant rds_replication to {}").format(sql.Identifier(name)).as_string(conn)
+
+
+def owner_statements(conn: psycopg.Connection, admin: str) -> list[str]:
+    """Return the SQL that lets a login install and migrate without creating roles itself."""
+    grants = [
+        sql.SQL("grant ablo_owner to {}").format(sql.Identifier(admin)),
+        sql.SQL("grant create on database {} to ablo_owner").format(
+            sql.Identifier(conn.info.dbname)
+        ),
+        sql.SQL("grant usage, create on schema public to ablo_owner"),
+    ]
+    return [grant.as_string(conn) for grant in grants]
+
+
+def run_statements(conn: psycopg.Connection, statements: Iterable[str]) -> None:
+    """Run statements that were made above, in one transaction."""
+    with conn.transaction():
+        for statement in statements:
+            conn.execute(statement)

@@ -1,14 +1,31 @@
-"""The kernel: find sql/, install and upgrade it, apply compiled schemas, see drift."""
+"""The kernel: find sql/, install and upgrade it, apply compiled schemas, make logins, see drift."""
 
+from ablo_pg.kernel.apply import Applied, apply
+from ablo_pg.kernel.connect import Connected, admin_connection, connect
+from ablo_pg.kernel.drift import KernelState, kernel_state
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.install import Installed, install
-from ablo_pg.kernel.script import kernel_script
+from ablo_pg.kernel.roles import Login, Logins, login_name, make_logins, require_role_rights
+from ablo_pg.kernel.script import compiled_script, kernel_script
 
 __all__ = [
+    "Applied",
+    "Connected",
     "Installed",
     "KernelFile",
+    "KernelState",
+    "Login",
+    "Logins",
+    "admin_connection",
+    "apply",
+    "compiled_script",
+    "connect",
     "install",
     "kernel_files",
     "kernel_script",
+    "kernel_state",
     "kernel_version",
+    "login_name",
+    "make_logins",
+    "require_role_rights",
 ]

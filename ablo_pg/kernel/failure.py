@@ -1,29 +1,28 @@
-"""What a failed install or migration tells its caller."""
+"""What a failed install tells its caller."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Final
 
 import psycopg
 
-from ablo_pg.errors import AbloError, AbloPermissionError, AbloServerError, AbloTimeoutError, error_for
+from ablo_pg.db.errors import translate
+from ablo_pg.errors import AbloError, AbloPermissionError, AbloServerError, AbloTimeoutError
 
-INSUFFICIENT_PRIVILEGE = "42501"
-LOCK_NOT_AVAILABLE = "55P03"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def install_failure(exc: psycopg.Error) -> AbloError:
     """Turn a Postgres error of an install into the error of the tree that fits."""
     message = exc.diag.message_primary or str(exc)
-    typed = typed_error(exc)
-    if typed is not None:
-        return typed
+    if exc.sqlstate is None or exc.sqlstate.startswith(("AB", "08", "57")):
+        return translate(exc)
     if exc.sqlstate == INSUFFICIENT_PRIVILEGE:
         return AbloPermissionError(
             f"this login may not install the kernel: {message}",
             code="admin_role_insufficient",
-            remedy="use a login with CREATEROLE and CREATE on the database, or a superuser",
+            remedy="use a superuser, or a login with CREATEROLE that owns the database",
         )
     if exc.sqlstate == LOCK_NOT_AVAILABLE:
         return AbloTimeoutError(
@@ -32,29 +31,8 @@ def install_failure(exc: psycopg.Error) -> AbloError:
             remedy="see pg_stat_activity for long transactions, then try again",
         )
     return AbloServerError(
-        f"the kernel's install failed: {message}",
+        f"the install of the kernel failed: {message}",
         code="migration_failed",
         remedy="nothing was changed; report this with the SQLSTATE",
         details={"sqlstate": exc.sqlstate, "context": exc.diag.context},
     )
-
-
-def typed_error(exc: psycopg.Error) -> AbloError | None:
-    """Return the error that SQL raised with one of our codes, or None for any other."""
-    if not (exc.sqlstate or "").startswith("AB"):
-        return None
-    detail = _detail(exc)
-    return error_for(
-        str(detail.pop("code", "internal_error")),
-        exc.diag.message_primary or str(exc),
-        remedy=exc.diag.message_hint or None,
-        details=detail,
-    )
-
-
-def _detail(exc: psycopg.Error) -> dict[str, Any]:
-    try:
-        value = json.loads(exc.diag.message_detail or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString, cast
 
 import psycopg
 
@@ -27,8 +26,8 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
     """Install the kernel, or bring an older one up to ours; safe to repeat and to race.
 
     Args: conn, an administrative connection outside a transaction; its autocommit setting is kept.
-    Raises: kernel_newer_than_client, kernel_checksum_mismatch, admin_role_insufficient (with the SQL
-    that an administrator has to run), migration_failed with the SQLSTATE. Nothing partial stays.
+    Raises: kernel_newer_than_client, kernel_checksum_mismatch, admin_role_insufficient,
+    migration_failed with the SQLSTATE. Nothing partial stays.
     """
     files = files or kernel_files()
     version = kernel_version(files)
@@ -45,7 +44,7 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
     try:
         with conn.transaction():
             # Our own files; no value from outside is in the text.
-            conn.execute(cast(LiteralString, script_body(files)))
+            conn.execute(script_body(files))
     except psycopg.Error as exc:
         raise install_failure(exc) from exc
     return Installed(before.version if before else None, version, changed)

@@ -1,12 +1,13 @@
 """The whole kernel as one script: pure text from files.
 
 The script takes the install lock, refuses to replace a newer kernel, runs every file and notes its
-checksum; it is written so that running it again changes nothing. psql and `install` run the same text.
+checksum; running it again changes nothing. psql and `install` run the same text.
 """
 
 from __future__ import annotations
 
 from ablo_pg.db.kernel import in_transaction, kernel_finish, kernel_migrate, kernel_record
+from ablo_pg.kernel.apply import Compiled
 from ablo_pg.kernel.files import KernelFile, kernel_files
 
 
@@ -28,3 +29,13 @@ def _statement(file: KernelFile) -> str:
 def kernel_script(files: tuple[KernelFile, ...] | None = None) -> str:
     """Return the kernel as one transaction that psql can run, on an empty or an older database."""
     return in_transaction(script_body(files or kernel_files()))
+
+
+def compiled_script(compiled: Compiled) -> str:
+    """Return a compiled schema as one transaction that psql can run; the kernel must be there."""
+    return in_transaction("\n\n".join(_ended(text) for text in compiled.statements) + "\n")
+
+
+def _ended(statement: str) -> str:
+    text = statement.rstrip()
+    return text if text.endswith(";") else f"{text};"

@@ -1,0 +1,67 @@
+"""`ablo-pg connect`: a database becomes ready, and a .env gets its two URLs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ablo_pg.cli.options import admin_url_option, json_option
+from ablo_pg.cli.output import say, show_json
+from ablo_pg.errors import AbloPermissionError
+from ablo_pg.kernel import Connected, Login, connect
+
+EPILOG = """\b
+Examples:
+  ablo-pg connect --admin-url postgresql://postgres@localhost/app >> .env
+  ablo-pg connect --admin-url 'postgresql:///app?host=/var/run/postgresql' --json
+"""
+
+
+@click.command("connect", epilog=EPILOG)
+@admin_url_option
+@json_option
+def connect_command(admin_url: str, as_json: bool) -> int:
+    """Install the kernel in a database and make the two logins that programs use.
+
+    Prints DATABASE_URL=... and ABLO_REPLICATION_URL=... to stdout, ready for a .env file; the
+    passwords are shown this once. Run again, it upgrades the kernel and gives both logins new
+    passwords, so the URLs printed before stop working. Where the login may not create roles, the
+    SQL for somebody who may goes to stderr instead, and the exit code is 1.
+    """
+    try:
+        done = connect(admin_url)
+    except AbloPermissionError as error:
+        _say_logins(error)
+        raise
+    _show(done, as_json)
+    return 1 if done.problems else 0
+
+
+def _show(done: Connected, as_json: bool) -> None:
+    for note in done.notes:
+        say(note)
+    for problem in done.problems:
+        say(f"warning: {problem}")
+    if as_json:
+        show_json(
+            {
+                "databaseUrl": done.database_url,
+                "replicationUrl": done.replication_url,
+                "kernel": asdict(done.installed),
+                "notes": done.notes,
+                "problems": done.problems,
+            }
+        )
+        return
+    click.echo(f"DATABASE_URL={done.database_url}")
+    if done.replication_url is not None:
+        click.echo(f"ABLO_REPLICATION_URL={done.replication_url}")
+
+
+def _say_logins(error: AbloPermissionError) -> None:
+    """Name the passwords that the SQL sets: in it they stand as verifiers only."""
+    logins = [error.details.pop(kind, None) for kind in ("runtime", "replication")]
+    for login in logins:
+        if isinstance(login, Login):
+            say(f"the SQL below gives login {login.name} the password {login.password}")

@@ -1,0 +1,66 @@
+"""The root command, and how every command's errors reach a person or a program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ablo_pg._version import __version__
+from ablo_pg.cli.compile import compile_command
+from ablo_pg.cli.connect import connect_command
+from ablo_pg.cli.demo import demo_command
+from ablo_pg.cli.migrate import migrate_command
+from ablo_pg.cli.output import show_error
+from ablo_pg.cli.status import status_command
+from ablo_pg.errors import AbloError
+
+EPILOG = """\b
+Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 130 interrupted.
+
+\b
+Examples:
+  ablo-pg demo
+  ablo-pg connect --admin-url postgresql://postgres@localhost/app >> .env
+  ablo-pg migrate app/schema.py --admin-url postgresql://postgres@localhost/app
+  ablo-pg compile app/schema.py -o schema.sql
+"""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="ablo-pg")
+def cli() -> None:
+    """People and AI agents change the same Postgres rows, live, without clobbering each other."""
+
+
+cli.add_command(compile_command)
+cli.add_command(connect_command)
+cli.add_command(demo_command)
+cli.add_command(migrate_command)
+cli.add_command(status_command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with one of the documented codes."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; an expected error shows no traceback."""
+    try:
+        result: Any = cli.main(arguments, prog_name="ablo-pg", standalone_mode=False)
+    except AbloError as error:
+        show_error(error, as_json="--json" in arguments)
+        return 1
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader (head, less) has gone; without this, Python complains again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,60 @@
+"""How commands speak: results on stdout, words for a person on stderr, errors in one shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import click
+import orjson
+
+from ablo_pg.errors import AbloError
+
+
+def say(text: str = "") -> None:
+    """Tell a person something, on stderr: stdout holds the result alone."""
+    click.echo(text, err=True)
+
+
+def show_json(value: Any) -> None:
+    """Write one JSON object to stdout."""
+    click.echo(orjson.dumps(value, default=_plain).decode())
+
+
+def show_error(error: AbloError, *, as_json: bool) -> None:
+    """Write an error to stderr: what happened, what to do, then what belongs to it."""
+    if as_json:
+        fields = {
+            "code": error.code,
+            "message": error.message,
+            "model": error.model,
+            "field": error.field,
+            "remedy": error.remedy,
+            "details": error.details,
+        }
+        say(orjson.dumps({"error": fields}, default=_plain).decode())
+        return
+    say(click.style("error: ", fg="red", bold=True) + f"{error.message} [{error.code}]")
+    if error.remedy:
+        say(f"  fix: {error.remedy}")
+    for line in _detail_lines(error):
+        say(line)
+
+
+def _detail_lines(error: AbloError) -> Iterable[str]:
+    details = error.details
+    if isinstance(statement := details.get("statement"), str):
+        yield "  statement:"
+        yield from (f"    {line}" for line in statement.splitlines()[:20])
+    if isinstance(sql := details.get("sql"), str):
+        yield from ("", "-- run this as a superuser, in the same database:", sql)
+    if isinstance(log := details.get("log"), list):
+        yield from (f"  | {line}" for line in log)
+
+
+def _plain(value: Any) -> Any:
+    """Spell what orjson cannot: in doubt as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)

@@ -1,0 +1,50 @@
+"""`ablo-pg status`: what a database has, and whether it is as it should be."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ablo_pg.cli.options import admin_url_option, json_option
+from ablo_pg.cli.output import say, show_json
+from ablo_pg.kernel import KernelState, admin_connection, kernel_state
+
+EPILOG = """\b
+Examples:
+  ablo-pg status --admin-url postgresql://postgres@localhost/app
+  ablo-pg status --json | jq .drift
+"""
+
+
+@click.command("status", epilog=EPILOG)
+@admin_url_option
+@json_option
+def status_command(admin_url: str, as_json: bool) -> int:
+    """Show the installed kernel, the active schema, and what has drifted. Changes nothing.
+
+    Exit code 0 when all is as it should be, 1 otherwise.
+    """
+    with admin_connection(admin_url) as conn:
+        state = kernel_state(conn)
+    if as_json:
+        show_json(asdict(state))
+    else:
+        _show(state)
+    return 0 if state.sound else 1
+
+
+def _show(state: KernelState) -> None:
+    if state.installed is None:
+        say("no kernel; install it with `ablo-pg connect --admin-url URL`")
+        return
+    schema = state.status.get("schema") or {}
+    click.echo(f"kernel    {state.installed} (this package: {state.own})")
+    click.echo(
+        f"server    {state.status.get('serverVersion')}, wal_level {state.status.get('walLevel')}"
+    )
+    click.echo(f"schema    {schema.get('hash', 'none pushed')}")
+    for path in state.outdated:
+        click.echo(f"differs   {path}")
+    for item in state.drift:
+        click.echo(f"drift     {item}")

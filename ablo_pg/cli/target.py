@@ -1,0 +1,117 @@
+"""What TARGET on a command line stands for: a schema in a file, in a module, or pushed as JSON."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+import orjson
+
+from ablo_pg.errors import AbloError, AbloValidationError
+from ablo_pg.schema import Schema, parse_schema_json
+from ablo_pg.schema.neutral import SchemaSpec
+
+REMEDY = "name one as TARGET: app/schema.py, app.schema, app.schema:schema or schema.json"
+
+
+def load_target(target: str) -> SchemaSpec:
+    """Return the schema that TARGET names: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json.
+
+    Without :ATTRIBUTE the module's only schema is taken, or the one named `schema`.
+    Raises: schema_definition_invalid, invalid_schema; whatever a schema's own checks raise.
+    """
+    if target.endswith(".json"):
+        return _from_json(Path(target))
+    place, _, attribute = target.partition(":")
+    module = _load_module(place)
+    return _pick(module, place, attribute).spec
+
+
+def _from_json(path: Path) -> SchemaSpec:
+    try:
+        return parse_schema_json(orjson.loads(path.read_bytes()))
+    except OSError as exc:
+        raise _invalid(f"{path}: {exc.strerror}", "give the path of a schema file") from None
+    except orjson.JSONDecodeError as exc:
+        raise _invalid(f"{path} is not JSON: {exc}", "correct it at that line") from None
+
+
+def _load_module(place: str) -> ModuleType:
+    try:
+        if place.endswith(".py") or "/" in place:
+            return _import_file(Path(place))
+        _see(Path.cwd())
+        return importlib.import_module(place)
+    except AbloError:
+        raise
+    except ModuleNotFoundError as exc:
+        raise _invalid(f"{place}: {exc}", REMEDY) from exc
+    except Exception as exc:  # the user's own code: anything may happen in it
+        raise _invalid(
+            f"{place} cannot be imported: {type(exc).__name__}: {exc}{_where(exc)}",
+            "correct the file; `python FILE` shows the whole traceback",
+        ) from exc
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file; inside a package under its full name, so that relative imports work."""
+    if not path.is_file():
+        raise _invalid(f"there is no file {path}", REMEDY)
+    path = path.resolve()
+    root, parts = path.parent, [path.stem]
+    while (root / "__init__.py").is_file():
+        parts.insert(0, root.name)
+        root = root.parent
+    _see(root)
+    if len(parts) > 1:
+        return importlib.import_module(".".join(parts))
+    # A lone file must not shadow an installed module of the same name.
+    name = f"ablo_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise _invalid(f"{path} is not a Python file", REMEDY)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _see(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _pick(module: ModuleType, place: str, attribute: str) -> Schema:
+    found: dict[str, Schema] = {
+        name: value for name, value in vars(module).items() if isinstance(value, Schema)
+    }
+    if attribute:
+        if attribute in found:
+            return found[attribute]
+        known = ", ".join(sorted(found)) or "none"
+        raise _invalid(f"{place} has no schema {attribute!r} (it has: {known})", REMEDY)
+    distinct = {id(value): value for value in found.values()}
+    if len(distinct) == 1:
+        return next(iter(distinct.values()))
+    if "schema" in found:
+        return found["schema"]
+    if not found:
+        raise _invalid(f"{place} declares no schema", "write schema = define_schema(tasks=Task)")
+    names = ", ".join(sorted(found))
+    raise _invalid(f"{place} has several schemas: {names}", f"choose one: {place}:NAME")
+
+
+def _where(exc: Exception) -> str:
+    """The last line of the user's file that was running, as ` (file:line)`."""
+    if isinstance(exc, SyntaxError):
+        return ""  # its text says so already
+    frames = traceback.extract_tb(exc.__traceback__)
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+def _invalid(message: str, remedy: str) -> AbloValidationError:
+    return AbloValidationError(message, code="schema_definition_invalid", remedy=remedy)

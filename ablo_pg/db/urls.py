@@ -1,0 +1,56 @@
+"""Connection URLs from libpq parameters, so that they fit in a .env file and in other drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+
+def make_url(parameters: Mapping[str, Any]) -> str:
+    """Return a postgresql:// URL of libpq parameters (as `conninfo_to_dict` gives them).
+
+    A unix socket's folder and lists of hosts go into the query, where every driver takes them.
+    """
+    rest = {key: str(value) for key, value in parameters.items() if value not in (None, "")}
+    user = rest.pop("user", "")
+    password = rest.pop("password", "")
+    database = rest.pop("dbname", "")
+    credentials = quote(user, safe="")
+    if password:
+        credentials += f":{quote(password, safe='')}"
+    host, port = rest.get("host", ""), rest.get("port", "")
+    address = ""
+    if "," not in host + port:
+        rest.pop("port", None)
+        if not host.startswith(("/", "@")):
+            rest.pop("host", None)
+            address = f"[{host}]" if ":" in host else quote(host, safe="")
+        # Also without a host: no `&` is left then, and a shell can source the .env file.
+        address += f":{port}" if port else ""
+    start = f"{credentials}@" if credentials else ""
+    query = urlencode(rest, safe="/,", quote_via=quote)
+    return f"postgresql://{start}{address}/{quote(database, safe='')}" + (
+        f"?{query}" if query else ""
+    )
+
+
+def with_login(
+    parameters: Mapping[str, Any], user: str, password: str, **changed: str
+) -> dict[str, Any]:
+    """Return parameters for another login at the same place.
+
+    What belongs to the first login (its password and key files) is dropped, and so is what belongs
+    to one session; how to reach the server stays.
+    """
+    kept = {key: value for key, value in parameters.items() if key not in _OF_A_LOGIN}
+    return kept | {"user": user, "password": password} | changed
+
+
+_OF_A_LOGIN = frozenset(
+    {
+        *("user", "password", "passfile", "service", "sslcert", "sslkey", "sslpassword"),
+        *("sslcertmode", "require_auth", "options", "application_name", "replication"),
+        *("fallback_application_name", "connect_timeout", "target_session_attrs"),
+    }
+)

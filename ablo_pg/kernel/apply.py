@@ -1,0 +1,86 @@
+"""Apply a compiled schema to a database: one transaction, under the provisioning lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import psycopg
+
+from ablo_pg.db.catalog import installed_kernel, lock_provisioning
+from ablo_pg.db.errors import KERNEL_REMEDY
+from ablo_pg.errors import AbloServerError
+from ablo_pg.kernel.files import kernel_version
+
+
+class Compiled(Protocol):
+    """What is applied: statements in order, each of which changes nothing when it ran before."""
+
+    @property
+    def statements(self) -> Sequence[str]:
+        """The statements, one a string."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome: how many statements ran, and whether they were kept."""
+
+    statements: int
+    kept: bool
+
+
+def apply(
+    conn: psycopg.Connection, compiled: Compiled, *, schema: str = "public", dry_run: bool = False
+) -> Applied:
+    """Apply a compiled schema; all of it or nothing, and one migration at a time per `schema`.
+
+    Args: conn, an administrative connection outside a transaction. dry_run runs everything and
+    rolls it back.
+    Raises: migration_failed with `details` index (from 0), statement, sqlstate, message;
+    kernel_not_installed; kernel_newer_than_client.
+    """
+    _require_kernel(conn)
+    index, statement = -1, "(waiting for another migration)"
+    try:
+        with conn.transaction(force_rollback=dry_run):
+            lock_provisioning(conn, schema)
+            for index, statement in enumerate(compiled.statements):  # noqa: B007 - read on failure
+                # Compiled from a checked schema: every name in it has been quoted there.
+                conn.execute(statement)
+            statement = "(commit)"
+    except psycopg.Error as exc:
+        raise _failed(exc, index, statement) from exc
+    return Applied(len(compiled.statements), kept=not dry_run)
+
+
+def _require_kernel(conn: psycopg.Connection) -> None:
+    kernel = installed_kernel(conn)
+    if kernel is None:
+        raise AbloServerError(
+            "this database has no ablo kernel", code="kernel_not_installed", remedy=KERNEL_REMEDY
+        )
+    if kernel.version > kernel_version():
+        raise AbloServerError(
+            f"the database has kernel {kernel.version}, this is kernel {kernel_version()}",
+            code="kernel_newer_than_client",
+            remedy="upgrade ablo_pg to the release that installed it, or a later one",
+            details={"installed": kernel.version, "own": kernel_version()},
+        )
+
+
+def _failed(exc: psycopg.Error, index: int, statement: str) -> AbloServerError:
+    message = exc.diag.message_primary or str(exc)
+    return AbloServerError(
+        f"statement {index} failed with SQLSTATE {exc.sqlstate}: {message}",
+        code="migration_failed",
+        remedy=exc.diag.message_hint or "nothing was changed; correct the cause and run it again",
+        details={
+            "index": index,
+            "statement": statement,
+            "sqlstate": exc.sqlstate,
+            "message": message,
+            "detail": exc.diag.message_detail,
+        },
+    )

@@ -1,0 +1,157 @@
+"""`connect`: from an administrative connection to two working, least-privilege URLs.
+
+Used by the command line and by `ablo_pg.testing`; everything it does can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ablo_pg.db.catalog import server_setting
+from ablo_pg.db.errors import translate
+from ablo_pg.db.urls import make_url, with_login
+from ablo_pg.errors import AbloPermissionError, AbloValidationError
+from ablo_pg.kernel.install import Installed, install
+from ablo_pg.kernel.roles import (
+    Login,
+    Logins,
+    insufficient_rights,
+    make_logins,
+    require_role_rights,
+)
+
+# For a URL that we just made: a server that took our admin connection answers well within it, and
+# a false alarm only costs the note that the URL could not be tried.
+PROBE_TIMEOUT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What `connect` made. `replication_url` is None where replication is not ours to grant.
+
+    notes: sentences for a person: what was done, and what would make it better.
+    problems: URLs that do not work from here, and why.
+    """
+
+    installed: Installed
+    database_url: str
+    replication_url: str | None
+    notes: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+def connect(admin_url: str) -> Connected:
+    """Install the kernel, make (or renew) the two logins, and try their URLs.
+
+    Args: admin_url, of a login that may create roles, at the database to use.
+    Raises: database_unreachable, and what `install` and `make_logins` raise.
+    """
+    with admin_connection(admin_url) as conn:
+        require_role_rights(conn)
+        installed = _install(conn)
+        logins = make_logins(conn)
+        place = _place(conn, admin_url)
+        notes = tuple(_notes(conn, installed, logins))
+        ports = (server_setting(conn, "listen_addresses"), server_setting(conn, "port"))
+    database_url, problem = _working_url(place, logins.runtime, ports)
+    replication_url, second = None, None
+    if logins.replication is not None:
+        replication_url, second = _working_url(place, logins.replication, ports)
+    problems = tuple(text for text in (problem, second) if text)
+    return Connected(installed, database_url, replication_url, notes, problems)
+
+
+def _install(conn: psycopg.Connection) -> Installed:
+    """Install; a refusal for want of rights then also says what somebody else can run."""
+    try:
+        return install(conn)
+    except AbloPermissionError as exc:
+        if exc.code != "admin_role_insufficient":
+            raise
+        raise insufficient_rights(conn, with_groups=True) from exc
+
+
+def admin_connection(admin_url: str) -> psycopg.Connection:
+    """Open an administrative connection (autocommit).
+
+    Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
+    """
+    try:
+        parameters = conninfo_to_dict(admin_url)
+    except psycopg.ProgrammingError as exc:
+        raise AbloValidationError(
+            f"the URL cannot be read: {exc}".strip(),
+            code="invalid_options",
+            remedy="write it as postgresql://user:password@host:5432/database",
+        ) from None
+    # 10 s: a person waits at a terminal; a host that drops packets would hold the command minutes.
+    parameters = {"connect_timeout": 10, "application_name": "ablo-pg admin"} | parameters
+    try:
+        return psycopg.connect(make_conninfo(**parameters), autocommit=True)
+    except psycopg.OperationalError as exc:
+        raise translate(exc) from exc
+
+
+def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, Any]:
+    """Where the database is, in full: what the URL left to the environment is filled in."""
+    place = conninfo_to_dict(admin_url)
+    if "," not in str(place.get("host", "")):
+        place |= {"host": conn.info.host, "port": conn.info.port}
+    return place | {"dbname": conn.info.dbname}
+
+
+def _notes(conn: psycopg.Connection, installed: Installed, logins: Logins) -> Iterator[str]:
+    if installed.before is None:
+        yield f"kernel {installed.version} installed"
+    elif installed.changed_files:
+        yield f"kernel {installed.before} brought up to {installed.version}"
+    else:
+        yield f"kernel {installed.version} was installed already; nothing changed"
+    for login in (logins.runtime, logins.replication):
+        if login is not None and login.rotated:
+            yield f"login {login.name} existed: its password was changed, the earlier one is void"
+        elif login is not None:
+            yield f"login {login.name} made"
+    if logins.replication_sql is not None:
+        yield (
+            "this login may not grant REPLICATION, so streams run on LISTEN/NOTIFY; to stream the "
+            f"WAL, let a superuser run: {logins.replication_sql}"
+        )
+    elif server_setting(conn, "wal_level") != "logical":
+        yield (
+            "wal_level is not logical, so streams run on LISTEN/NOTIFY; to stream the WAL, run "
+            "`alter system set wal_level = logical;` and restart the server"
+        )
+
+
+def _working_url(
+    place: Mapping[str, Any], login: Login, listening: tuple[str | None, str | None]
+) -> tuple[str, str | None]:
+    """Return the first URL that takes the login, or the plain one and why it did not.
+
+    Over a unix socket many servers only let in a login named like the operating-system user (peer);
+    the same server usually takes a password on its loopback address.
+    """
+    plain = make_url(with_login(place, login.name, login.password))
+    urls = [plain]
+    addresses, port = listening
+    if str(place.get("host", "")).startswith("/") and addresses:
+        loopback = {"host": "127.0.0.1", "port": port or "5432"}
+        urls.append(make_url(with_login(place, login.name, login.password, **loopback)))
+    failure = ""
+    for url in urls:
+        try:
+            psycopg.connect(url, connect_timeout=PROBE_TIMEOUT).close()
+        except psycopg.OperationalError as exc:
+            failure = failure or str(exc).strip().splitlines()[-1]
+        else:
+            return url, None
+    return plain, (
+        f"login {login.name} was made but cannot connect from here: {failure}; "
+        "let pg_hba.conf admit it with a password (scram-sha-256)"
+    )

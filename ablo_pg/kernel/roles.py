@@ -1,0 +1,155 @@
+"""The logins of one database: one for running, one for replication, each in its group role.
+
+The groups (`ablo_runtime`, `ablo_replication`) belong to the kernel; the logins are made per
+database, with generated passwords that are returned once and stored nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import psycopg
+
+from ablo_pg.db.admin import (
+    login_statements,
+    owner_statements,
+    replication_group_statement,
+    replication_statement,
+    run_statements,
+)
+from ablo_pg.db.catalog import admin_rights, role_exists, role_facts
+from ablo_pg.errors import AbloPermissionError
+from ablo_pg.kernel.failure import install_failure
+from ablo_pg.kernel.files import kernel_files
+
+NAME_MAX: Final = 63  # bytes of a Postgres identifier
+ROLES_FILE: Final = "00_base/00_roles.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login as made just now. `rotated`: it existed, and its earlier password no longer works."""
+
+    name: str
+    password: str
+    rotated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Both logins. `replication` is None where the server does not let us make such a login;
+    `replication_sql` is then what an administrator has to run."""
+
+    runtime: Login
+    replication: Login | None
+    replication_sql: str | None = None
+
+
+def login_name(kind: Literal["runtime", "replication"], database: str) -> str:
+    """Return the login's name for a database; a name too long for Postgres ends in a digest."""
+    name = f"ablo_{kind}_{database}"
+    if len(name.encode()) <= NAME_MAX:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return name.encode()[: NAME_MAX - 11].decode(errors="ignore") + "_" + digest
+
+
+def require_role_rights(conn: psycopg.Connection) -> None:
+    """Refuse, before anything is changed, a login that cannot get the roles of an install.
+
+    Raises AbloPermissionError (admin_role_insufficient); details["sql"] is what to run instead, by
+    somebody who may, and details["passwords"] the passwords that it sets.
+    """
+    if not admin_rights(conn).may_install:
+        raise insufficient_rights(conn, with_groups=True)
+
+
+def make_logins(conn: psycopg.Connection) -> Logins:
+    """Make the logins of the connected database, or give existing ones new passwords.
+
+    Args: conn, an administrative connection (autocommit) to a database with the kernel.
+    Raises: admin_role_insufficient as above; database_role_cannot_enforce_rls when a login of that
+    name exists and is superuser or may bypass row-level security.
+    """
+    database = conn.info.dbname
+    runtime = _new_login(conn, login_name("runtime", database))
+    replication = _new_login(conn, login_name("replication", database))
+    try:
+        run_statements(
+            conn,
+            _statements(conn, runtime, "ablo_runtime")
+            + _statements(conn, replication, "ablo_replication"),
+        )
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise insufficient_rights(conn, with_groups=False) from exc
+    except psycopg.Error as exc:
+        raise install_failure(exc) from exc
+    missing = _allow_replication(conn, replication.name)
+    if missing is not None:
+        return Logins(runtime, None, missing)
+    return Logins(runtime, replication)
+
+
+def _new_login(conn: psycopg.Connection, name: str) -> Login:
+    facts = role_facts(conn, name)
+    if facts is not None and (facts.superuser or facts.bypasses_rls):
+        raise AbloPermissionError(
+            f"role {name} exists and is superuser or has BYPASSRLS",
+            code="database_role_cannot_enforce_rls",
+            remedy=f"alter role {name} nosuperuser nobypassrls, or drop it",
+        )
+    return Login(name, secrets.token_urlsafe(24), rotated=facts is not None)
+
+
+def _statements(conn: psycopg.Connection, login: Login, group: str) -> list[str]:
+    return login_statements(conn, login.name, group, login.password, exists=login.rotated)
+
+
+def _allow_replication(conn: psycopg.Connection, name: str) -> str | None:
+    """Give the REPLICATION attribute; return the SQL to run when this login may not give it."""
+    facts = role_facts(conn, name)
+    if facts is not None and facts.replication:
+        return None
+    ways = [replication_statement(conn, name)]
+    if role_exists(conn, "rds_replication"):
+        ways.append(replication_group_statement(conn, name))
+    for statement in ways:
+        try:
+            run_statements(conn, [statement])
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+        return None
+    return ways[-1] + ";"
+
+
+def insufficient_rights(conn: psycopg.Connection, *, with_groups: bool) -> AbloPermissionError:
+    """Build the error that carries the SQL for somebody who may create roles.
+
+    with_groups: also the group roles and what the kernel's owner needs, for a first install.
+    details: "sql", and "runtime" and "replication", the logins that the SQL makes.
+    """
+    admin = admin_rights(conn).name
+    runtime = _new_login(conn, login_name("runtime", conn.info.dbname))
+    replication = _new_login(conn, login_name("replication", conn.info.dbname))
+    statements = [
+        *(owner_statements(conn, admin) if with_groups else []),
+        *_statements(conn, runtime, "ablo_runtime"),
+        *_statements(conn, replication, "ablo_replication"),
+        replication_statement(conn, replication.name),
+    ]
+    groups = next(file.sql for file in kernel_files() if file.path == ROLES_FILE)
+    sql = "".join(f"{statement};\n" for statement in statements)
+    return AbloPermissionError(
+        f"login {admin} may not create roles or change passwords",
+        code="admin_role_insufficient",
+        remedy="let a superuser run the SQL below in this database"
+        + (", then run this command again" if with_groups else ""),
+        details={
+            "sql": (groups + "\n" if with_groups else "") + sql,
+            "runtime": runtime,
+            "replication": replication,
+        },
+    )
