@@ -1,0 +1,107 @@
+"""The compiler: the neutral form of a schema to the SQL that makes it work. Pure and deterministic.
+
+Flow: `schema` lowers what authors write to a SchemaSpec; `compile_schema` plans it (`plan`) and runs
+the passes, each a file of its own; `kernel.apply` or psql runs the statements on a database that has
+the kernel. Running them again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ablo_pg.compile.capture import capture
+from ablo_pg.compile.checks import checks, foreign_keys
+from ablo_pg.compile.dispatch import dispatch
+from ablo_pg.compile.grants import grants
+from ablo_pg.compile.groups import groups, role_support
+from ablo_pg.compile.indexes import indexes
+from ablo_pg.compile.names import comment
+from ablo_pg.compile.plan import ModelPlan, SchemaPlan, plan_schema
+from ablo_pg.compile.registry import registry
+from ablo_pg.compile.rls import rls
+from ablo_pg.compile.row import row
+from ablo_pg.compile.support import support
+from ablo_pg.compile.tables import tables
+from ablo_pg.compile.triggers import triggers
+from ablo_pg.compile.write import write
+from ablo_pg.schema.neutral import SchemaSpec
+
+__all__ = ["CompiledSchema", "compile_schema"]
+
+ModelPass = Callable[[SchemaPlan, ModelPlan], Iterator[str]]
+SchemaPass = Callable[[SchemaPlan], Iterator[str]]
+
+# title and pass, in the order in which a model's statements run
+_MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
+    ("table", tables),
+    ("checks", checks),
+    ("indexes", indexes),
+    ("row-level security", rls),
+    ("grants", grants),
+    ("a row as JSON", row),
+    ("groups of its owners", groups),
+    ("capture", capture),
+    ("writes", write),
+    ("triggers", triggers),
+)
+_BEFORE: Final[tuple[tuple[str, SchemaPass], ...]] = (
+    ("tests of values, shared by all models", support),
+    ("groups out of a list", role_support),
+)
+_AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
+    ("foreign keys", foreign_keys),
+    ("from a model's name to its functions", dispatch),
+    ("registration", registry),
+)
+_SETTINGS: Final = (
+    "set local client_min_messages = warning;",
+    "set local search_path = '';",
+    "do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSchema:
+    """A compiled schema. `statements` run in one transaction, in order, each one command.
+
+    `sql` is the same as a script for psql, with begin and commit around it.
+    """
+
+    hash: str
+    statements: tuple[str, ...]
+
+    @property
+    def sql(self) -> str:
+        """The whole script."""
+        return "\n\n".join(["begin;", *self.statements, "commit;"]) + "\n"
+
+
+def compile_schema(spec: SchemaSpec) -> CompiledSchema:
+    """Compile a schema to SQL for a database that has the kernel. Equal schemas give equal text.
+
+    The statements need the rights of ablo_owner, or a superuser's where tables of others are adopted.
+    """
+    return CompiledSchema(spec.hash, tuple(_statements(plan_schema(spec))))
+
+
+def _statements(schema: SchemaPlan) -> Iterator[str]:
+    yield from _SETTINGS
+    for title, schema_pass in _BEFORE:
+        yield from _titled(comment(title), schema_pass(schema))
+    for model in schema.stored:
+        name = f"{model.spec.key} ({model.spec.table_schema}.{model.spec.table})"
+        heading = comment("=" * 12 + f" model {name} " + "=" * 12)
+        for title, model_pass in _MODEL_PASSES:
+            head = comment(f"{model.spec.key}: {title}")
+            found = _titled(f"{heading}\n\n{head}" if heading else head, model_pass(schema, model))
+            yield from found
+            heading = ""
+    for title, schema_pass in _AFTER:
+        yield from _titled(comment(title), schema_pass(schema))
+
+
+def _titled(title: str, statements: Iterator[str]) -> Iterator[str]:
+    for number, statement in enumerate(statements):
+        yield statement if number else f"{title}\n{statement}"

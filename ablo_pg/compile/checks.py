@@ -1,0 +1,76 @@
+"""Pass: CHECK and FOREIGN KEY constraints, each replaced only when its definition has changed.
+
+The digest of a definition is the constraint's comment. A new list of enum values therefore costs one
+scan of the table, once, and a run without changes costs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ablo_pg.compile.forms import Guarded, do_block
+from ablo_pg.compile.names import digest, ident, literal, shorten
+from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
+from ablo_pg.schema.neutral import FieldType
+
+_FINITE = {
+    FieldType.NUMBER: "{0} not in ('NaN', 'Infinity', '-Infinity')",
+    FieldType.DECIMAL: "{0} not in ('NaN', 'Infinity', '-Infinity')",
+    FieldType.DATETIME: "isfinite({0})",
+    FieldType.DATE: "isfinite({0})",
+}
+
+
+def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit the enum lists, and the refusal of values that JSON has no spelling for."""
+    parts = [_constraint(model, *check) for check in _checks(model)]
+    if parts:
+        yield do_block(*parts)
+
+
+def foreign_keys(schema: SchemaPlan) -> Iterator[str]:
+    """Emit the foreign keys, once every table is there. They are checked within the tenant."""
+    for model in schema.synced:
+        parts = [_constraint(model, *_foreign_key(model, edge)) for edge in model.edges if edge.fk]
+        if parts:
+            yield do_block(*parts)
+
+
+def _checks(model: ModelPlan) -> Iterator[tuple[str, str]]:
+    for column in model.fields:
+        name = f"{model.spec.table}_{column.name}"
+        if column.type is FieldType.ENUM:
+            values = ", ".join(literal(value) for value in column.enum_values)
+            yield f"{name}_enum", f"check ({column.sql} in ({values}))"
+        elif column.type in _FINITE:
+            yield f"{name}_finite", f"check ({_FINITE[column.type].format(column.sql)})"
+
+
+def _foreign_key(model: ModelPlan, edge: Edge) -> tuple[str, str]:
+    cascade = " on delete cascade" if edge.parent else ""
+    return f"{model.spec.table}_{edge.column.name}_fkey", (
+        f"foreign key ({model.org.sql}, {edge.column.sql})\n"
+        f'    references {edge.target.table} ({edge.target.org.sql}, "id"){cascade}\n'
+        f"    deferrable initially immediate"
+    )
+
+
+def _constraint(model: ModelPlan, name: str, definition: str) -> Guarded:
+    mark = literal(f"ablo_pg {digest(definition)}")
+    target = f"constraint {ident(name)} on {model.table}"
+    return Guarded(
+        f"not exists (\n  select from pg_catalog.pg_constraint c\n"
+        f"  where c.conrelid = {model.regclass} and c.conname = {literal(shorten(name))}\n"
+        f"    and pg_catalog.obj_description(c.oid, 'pg_constraint') = {mark}\n)",
+        [
+            f"alter table {model.table}",
+            f"  drop constraint if exists {ident(name)},",
+            f"  add constraint {ident(name)} {definition};",
+            f"comment on {target} is {mark};",
+        ],
+    )
+
+
+def required_columns(edge: Edge) -> tuple[Column, ...]:
+    """Return the target's columns that a foreign key needs unique: organization and id."""
+    return (edge.target.org, edge.target.base[0])

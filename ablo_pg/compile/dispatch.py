@@ -1,0 +1,98 @@
+"""Pass: the way from a model's name to its functions: `resolve`, `write` and `lock` of ablo_model.
+
+Every commit goes through here, so a schema of many models branches in halves instead of trying one
+name after the other, and `resolve` looks names up in one JSON constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ablo_pg.compile.forms import Function
+from ablo_pg.compile.names import indent, json_literal, literal
+from ablo_pg.compile.plan import ModelPlan, SchemaPlan
+
+_CHAIN: Final = 6  # names that are tried one by one
+
+
+def dispatch(schema: SchemaPlan) -> Iterator[str]:
+    """Emit the three dispatchers over all models."""
+    models = sorted(schema.models, key=lambda m: m.spec.typename.encode())
+    yield from _resolve(schema)
+    yield from Function(
+        name="ablo_model.write",
+        args=["p_model text", "p_action text", "p_id text", "p_data jsonb"],
+        returns="boolean",
+        body=_body(models, "write", "p_action, p_id, p_data"),
+    ).sql()
+    yield from Function(
+        name="ablo_model.lock",
+        args=["p_model text", "p_id text"],
+        returns="boolean",
+        body=_body(models, "lock", "p_id"),
+    ).sql()
+
+
+def _resolve(schema: SchemaPlan) -> tuple[str, ...]:
+    names = {
+        spelling: model.spec.typename
+        for spellings in (_tables, _keys, _typenames)  # the later ones win
+        for model in schema.models
+        for spelling in spellings(model)
+    }
+    return Function(
+        name="ablo_model.resolve",
+        args=["p_name text"],
+        returns="text",
+        language="sql",
+        volatility="immutable",
+        inline=True,
+        body=(
+            f"  select coalesce(\n"
+            f"    {json_literal(names)}::jsonb ->> p_name,\n"
+            f"    {json_literal(names)}::jsonb ->> lower(p_name)\n  )"
+        ),
+    ).sql()
+
+
+def _tables(model: ModelPlan) -> tuple[str, ...]:
+    return model.spec.table.lower(), model.spec.table
+
+
+def _keys(model: ModelPlan) -> tuple[str, ...]:
+    return model.spec.key.lower(), model.spec.key
+
+
+def _typenames(model: ModelPlan) -> tuple[str, ...]:
+    return model.spec.typename.lower(), model.spec.typename
+
+
+def _body(models: Sequence[ModelPlan], function: str, arguments: str) -> str:
+    return (
+        f"begin\n{indent(_branch(models, function, arguments))}\n"
+        f"  perform ablo.model_unknown(p_model);\n  return false;\nend"
+    )
+
+
+def _branch(models: Sequence[ModelPlan], function: str, arguments: str) -> str:
+    if len(models) <= _CHAIN:
+        return "\n".join(_leaf(model, function, arguments) for model in models)
+    middle = len(models) // 2
+    low = indent(_branch(models[:middle], function, arguments))
+    high = indent(_branch(models[middle:], function, arguments))
+    pivot = literal(models[middle].spec.typename)
+    return f'if p_model < {pivot} collate "C" then\n{low}\nelse\n{high}\nend if;'
+
+
+def _leaf(model: ModelPlan, function: str, arguments: str) -> str:
+    if model.synced:
+        action = f"return {model.function(function)}({arguments});"
+    else:
+        where = "behind a data source" if model.spec.tenancy.kind == "source" else "shared by all"
+        action = (
+            f"perform ablo.raise_error('model_not_tenant_scoped',\n"
+            f"    {literal(f'{model.title} is {where}, and is not written here')},\n"
+            f"    'give the model a tenancy column, or write it where it lives');"
+        )
+    return f"if p_model = {model.typename} then\n  {action}\nend if;"

@@ -1,0 +1,73 @@
+"""The statements that repeat, as frozen values with a `.sql()`: functions and guarded changes.
+
+A second run of a script must change nothing in the catalogue and should take no strong lock on a
+live table. What has `create or replace` uses it; the rest (policies, triggers, constraints) sits in a
+DO block that looks first, and carries a digest of its definition in its comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ablo_pg.compile.names import dollar, indent
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function in schema ablo_model. `name` is quoted, with its schema; `args` as declared.
+
+    inline: no SET clause, so that the planner can inline it; its body qualifies every name itself.
+    """
+
+    name: str
+    args: Sequence[str]
+    returns: str
+    body: str
+    language: Literal["sql", "plpgsql"] = "plpgsql"
+    volatility: Literal["immutable", "stable", "volatile"] = "volatile"
+    security: Literal["invoker", "definer"] = "invoker"
+    settings: Sequence[str] = ()
+    inline: bool = False
+    grant: bool = False
+    signature: str = field(default="", kw_only=True)
+
+    def sql(self) -> tuple[str, ...]:
+        """Return create, owner, revoke (and grant) as statements of their own."""
+        types = self.signature or f"({', '.join(arg.split(' ', 1)[1] for arg in self.args)})"
+        settings = () if self.inline else ("search_path = ''", *self.settings)
+        head = [
+            f"create or replace function {self.name}({', '.join(self.args)})",
+            f"  returns {self.returns}",
+            f"  language {self.language} {self.volatility} security {self.security}",
+            *(f"  set {setting}" for setting in settings),
+        ]
+        made = "\n".join([*head, f"as {dollar(chr(10) + self.body + chr(10))};"])
+        target = f"function {self.name}{types}"
+        tail = [
+            f"alter {target} owner to ablo_owner;",
+            f"revoke all on {target} from public;",
+        ]
+        if self.grant:
+            tail.append(f"grant execute on {target} to ablo_runtime;")
+        return (made, *tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Statements that run only while a condition over the catalogue holds."""
+
+    condition: str
+    statements: Sequence[str]
+
+    def block(self) -> str:
+        """Return the `if ... end if;` of it."""
+        body = "\n".join(self.statements)
+        return f"if {self.condition} then\n{indent(body)}\nend if;"
+
+
+def do_block(*parts: Guarded | str) -> str:
+    """Write one DO statement out of guarded changes."""
+    body = "\n".join(part if isinstance(part, str) else part.block() for part in parts)
+    return f"do {dollar(f'{chr(10)}begin{chr(10)}{indent(body)}{chr(10)}end{chr(10)}')};"

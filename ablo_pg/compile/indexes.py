@@ -1,0 +1,38 @@
+"""Pass: indexes of declared fields and of edges, tenant first as every query is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ablo_pg.compile.forms import Guarded, do_block
+from ablo_pg.compile.names import ident, literal
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.schema.neutral import FieldType
+
+
+def indexes(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit one btree index a column. CREATE INDEX locks first, so a look comes before it."""
+    parts = [_index(schema, model, column) for column in _indexed(model)]
+    if parts:
+        yield do_block(*parts)
+
+
+def _indexed(model: ModelPlan) -> tuple[Column, ...]:
+    edges = {e.column.wire for e in model.edges if e.fk or e.index or e.parent}
+    flagged = {f.wire for f in model.spec.fields if f.indexed}
+    return tuple(
+        column
+        for column in model.fields
+        if column.wire in edges | flagged and column.type is not FieldType.JSON
+    )
+
+
+def _index(schema: SchemaPlan, model: ModelPlan, column: Column) -> Guarded:
+    name = schema.index_name(model, column)
+    columns = f"{model.org.sql}, {column.sql}" if model.synced else column.sql
+    return Guarded(
+        f"not exists (\n  select from pg_catalog.pg_index i\n"
+        f"  join pg_catalog.pg_class c on c.oid = i.indexrelid\n"
+        f"  where i.indrelid = {model.regclass} and c.relname = {literal(name)}\n)",
+        [f"create index {ident(name)} on {model.table} ({columns});"],
+    )

@@ -1,0 +1,100 @@
+"""Every name and literal that the compiler writes goes through here, and nowhere else.
+
+Names from a schema are always quoted, so reserved words, capitals, quotes and Unicode need no special
+case. Postgres cuts identifiers at 63 bytes, which can fold two names into one; `shorten` cuts them
+itself and adds a hash of the whole name, which is stable and keeps them apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+MAX_BYTES: Final = 63  # NAMEDATALEN - 1, https://www.postgresql.org/docs/current/limits.html
+_HASH_DIGITS: Final = 8
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+def digest(text: str, digits: int = _HASH_DIGITS) -> str:
+    """Return the first hex digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def shorten(name: str, *, force: bool = False) -> str:
+    """Fit a name into 63 bytes: as it is, or cut at a character and ended by its own hash.
+
+    `force` adds the hash even to a short name, for one that another object would have as well.
+    """
+    raw = name.encode()
+    if len(raw) <= MAX_BYTES and not force:
+        return name
+    head = raw[: MAX_BYTES - _HASH_DIGITS - 1].decode(errors="ignore")
+    return f"{head}_{digest(name)}"
+
+
+def ident(name: str) -> str:
+    """Quote one identifier. ValueError for a name that Postgres cannot store."""
+    if not name or "\0" in name:
+        raise ValueError(f"not a Postgres identifier: {name!r}")
+    quoted = shorten(name).replace('"', '""')
+    if _CONTROL.search(quoted):  # kept on one line, so that indenting never changes a name
+        escaped = _CONTROL.sub(_escape_identifier, quoted.replace("\\", "\\\\"))
+        return f'U&"{escaped}"'
+    return f'"{quoted}"'
+
+
+def _escape_identifier(match: re.Match[str]) -> str:
+    return "".join(f"\\{ord(char):04x}" for char in match[0])
+
+
+def _escape_literal(match: re.Match[str]) -> str:
+    return "".join(f"\\u{ord(char):04x}" for char in match[0])
+
+
+def qualified(schema: str, name: str) -> str:
+    """Quote `schema.name`; an unquoted ablo_model is ours and stays readable."""
+    return f"{schema if schema == 'ablo_model' else ident(schema)}.{ident(name)}"
+
+
+def literal(text: str) -> str:
+    """Quote a string constant; right whatever standard_conforming_strings says."""
+    if "\0" in text:
+        raise ValueError("a text constant cannot hold the NUL character")
+    body = text.replace("'", "''")
+    if "\\" not in body and not _CONTROL.search(body):
+        return f"'{body}'"
+    return "e'" + _CONTROL.sub(_escape_literal, body.replace("\\", "\\\\")) + "'"
+
+
+def text_array(values: Iterable[str]) -> str:
+    """Write a text[] constant."""
+    return "array[" + ", ".join(literal(value) for value in values) + "]::text[]"
+
+
+def json_literal(value: Any) -> str:
+    """Quote a JSON value as a string constant, with the cast left to the caller."""
+    return literal(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
+
+
+def dollar(body: str, tag: str = "ablo") -> str:
+    """Dollar-quote a body under a tag that the body does not hold."""
+    number = 0
+    mark = f"${tag}$"
+    while mark in body or body.endswith(mark[:-1]):
+        number += 1
+        mark = f"${tag}{number}$"
+    return f"{mark}{body}{mark}"
+
+
+def comment(text: str) -> str:
+    """Write a one-line SQL comment; line breaks and control characters in it become spaces."""
+    return "-- " + _CONTROL.sub(" ", text)
+
+
+def indent(text: str, by: int = 2) -> str:
+    """Indent every line. Only for text whose string constants hold no line break."""
+    pad = " " * by
+    return "\n".join(pad + line if line else line for line in text.split("\n"))

@@ -1,0 +1,66 @@
+"""Pass: what the kernel is told about the models: the last statement of a compiled schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ablo_pg.compile.names import dollar
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.schema.wire_json import dump_schema_json, schema_hash
+
+
+def registry(schema: SchemaPlan) -> Iterator[str]:
+    """Emit the call of ablo.schema_register; the same schema registers as nothing new."""
+    pushed = dollar(_pretty(dump_schema_json(schema.spec)), "json")
+    models = dollar(_pretty([_model(model) for model in schema.models]), "json")
+    hash_ = schema.spec.hash or schema_hash(schema.spec)
+    yield f"select ablo.schema_register(\n{pushed}::json,\n'{hash_}',\n{models}::jsonb\n);"
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _model(model: ModelPlan) -> dict[str, Any]:
+    spec = model.spec
+    return {
+        "key": spec.key,
+        "typename": spec.typename,
+        "tableSchema": spec.table_schema,
+        "table": spec.table,
+        "orgColumn": model.org.name if model.synced else None,
+        "tenancy": spec.tenancy.kind,
+        "groupKind": spec.group_kind,
+        "conflict": dict(spec.conflict),
+        "mutable": spec.mutable,
+        "load": spec.load,
+        "archivedColumn": model.archived.name,
+        "rowFunction": model.function_name("row"),
+        "idType": "text",
+        "fields": [_field(column, spec_optional(model, column)) for column in _columns(model)],
+    }
+
+
+def _columns(model: ModelPlan) -> tuple[Column, ...]:
+    return tuple(c for c in model.row_columns if model.synced or c is not model.org)
+
+
+def spec_optional(model: ModelPlan, column: Column) -> bool:
+    """Whether a row may lack the field: fields say so; createdBy and archivedAt may be empty."""
+    if column in model.fields:
+        return not column.required
+    return column.wire in ("createdBy", "archivedAt")
+
+
+def _field(column: Column, optional: bool) -> dict[str, Any]:
+    field: dict[str, Any] = {
+        "wire": column.wire,
+        "column": column.name,
+        "type": column.type.value,
+        "optional": optional,
+    }
+    if column.enum_values:
+        field["enumValues"] = list(column.enum_values)
+    return field

@@ -1,0 +1,53 @@
+"""Pass: a row as JSON, under its wire keys. What reads and deltas carry.
+
+json_build_object takes 50 pairs at most. Wider rows are merged out of several: each part loses its
+braces, and the text in between is parsed once more, which checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ablo_pg.compile.forms import Function
+from ablo_pg.compile.names import indent
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.values import to_json
+
+_PAIRS: Final = 50  # FUNC_MAX_ARGS is 100
+
+
+def row(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit `<model>__row(table)`. Inlinable; callers pin the time zone to UTC."""
+    yield from Function(
+        name=model.function("row"),
+        args=[f"r {model.table}"],
+        returns="json",
+        language="sql",
+        volatility="stable",
+        inline=True,
+        grant=True,
+        signature=f"({model.table})",
+        body=indent("select " + row_json(model, "r")),
+    ).sql()
+
+
+def row_json(model: ModelPlan, row: str) -> str:
+    """Return the expression that builds the JSON of `row` (a table alias, or new)."""
+    columns = model.row_columns
+    parts = [columns[at : at + _PAIRS] for at in range(0, len(columns), _PAIRS)]
+    if len(parts) == 1:
+        return _object(model, parts[0], row)
+    texts = [f"left(substr({_object(model, part, row)}::text, 2), -1)" for part in parts]
+    return "('{' || " + "\n|| ',' || ".join(texts) + " || '}')::json"
+
+
+def _object(model: ModelPlan, columns: Sequence[Column], row: str) -> str:
+    pairs = ",\n  ".join(f"{c.key}, {_value(model, c, row)}" for c in columns)
+    return f"pg_catalog.json_build_object(\n  {pairs}\n)"
+
+
+def _value(model: ModelPlan, column: Column, row: str) -> str:
+    if column is model.org and not model.synced:
+        return "null::text"
+    return to_json(column, row)

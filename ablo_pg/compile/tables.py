@@ -1,0 +1,101 @@
+"""Pass: the tables. Created with their base columns; fields are added where they are missing.
+
+Adding and altering take an ACCESS EXCLUSIVE lock, so each sits behind a look at the catalogue: a run
+that has nothing to change takes none. An adopted table (one that exists already) is completed, never
+rebuilt; a column that holds NULLs stays nullable, and the next run tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ablo_pg.compile.forms import Guarded, do_block
+from ablo_pg.compile.names import ident, literal, text_array
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.values import SQL_TYPE, default_sql
+
+
+def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit the table, its columns, its owner and its NOT NULLs."""
+    if model.spec.table_schema != "public":
+        yield f"create schema if not exists {ident(model.spec.table_schema)};"
+        yield f"grant usage on schema {ident(model.spec.table_schema)} to ablo_owner, ablo_runtime;"
+    yield _create(model)
+    yield do_block(*_columns(model), _owner(model), *_not_null(model))
+
+
+def _create(model: ModelPlan) -> str:
+    lines = [f"{column.sql} {_base_type(column)}" for column in _own_columns(model)]
+    key = [model.org.sql, '"id"'] if model.synced else ['"id"']
+    constraint = ident(f"{model.spec.table}_pkey")
+    lines.append(f"constraint {constraint} primary key ({', '.join(key)})")
+    body = ",\n  ".join(lines)
+    return f"create table if not exists {model.table} (\n  {body}\n);"
+
+
+def _own_columns(model: ModelPlan) -> tuple[Column, ...]:
+    archived = () if model.archived_declared else (model.archived,)
+    return (*model.stored_base, *archived)
+
+
+def _base_type(column: Column) -> str:
+    if column.wire in ("id", "organizationId"):
+        return "text not null"
+    if column.wire in ("createdAt", "updatedAt"):
+        return "timestamptz not null default now()"
+    return SQL_TYPE[column.type]
+
+
+def _columns(model: ModelPlan) -> Iterator[Guarded]:
+    """Add what is missing. A new column with a default fills the rows that are there."""
+    clauses: list[tuple[Column, str]] = []
+    for column in _own_columns(model):
+        if column.wire != "id":
+            base_type = _base_type(column)
+            if column is model.org:  # an adopted table has rows that nobody assigned yet
+                base_type = "text"
+            clauses.append((column, base_type))
+    for column in model.fields:
+        default = ""
+        if column.has_default and column.default is not None:
+            default = f" default {default_sql(column)}"
+        clauses.append((column, SQL_TYPE[column.type] + default))
+    names = text_array(column.name for column, _ in clauses)
+    adds = ",\n  ".join(f"add column if not exists {c.sql} {clause}" for c, clause in clauses)
+    yield Guarded(
+        f"exists (\n  select from unnest({names}) n (name)\n"
+        f"  where not exists (\n"
+        f"    select from pg_catalog.pg_attribute a\n"
+        f"    where a.attrelid = {model.regclass} and a.attname = n.name and not a.attisdropped\n"
+        f"  )\n)",
+        [f"alter table {model.table}\n  {adds};"],
+    )
+
+
+def _owner(model: ModelPlan) -> Guarded:
+    return Guarded(
+        f"exists (\n  select from pg_catalog.pg_class c\n"
+        f"  where c.oid = {model.regclass} and c.relowner <> 'ablo_owner'::regrole\n)",
+        [f"alter table {model.table} owner to ablo_owner;"],
+    )
+
+
+def _not_null(model: ModelPlan) -> Iterator[str]:
+    required = [c for c in model.fields if c.required]
+    if model.synced:
+        required.insert(0, model.org)
+    for column in required:
+        guard = Guarded(
+            f"exists (\n  select from pg_catalog.pg_attribute a\n"
+            f"  where a.attrelid = {model.regclass} and a.attname = {literal(column.name)}\n"
+            f"    and not a.attnotnull\n)",
+            [
+                "begin",
+                f"  alter table {model.table} alter column {column.sql} set not null;",
+                "exception when not_null_violation then",
+                f"  raise warning '%.% still holds nulls: backfill it, then run this again',",
+                f"    {literal(model.table)}, {literal(column.name)};",
+                "end;",
+            ],
+        )
+        yield guard.block()

@@ -1,0 +1,86 @@
+"""The field types in SQL: the column type, JSON to column, column to JSON, and the test of a value.
+
+The tests are calls of the small functions of `support`, which the planner inlines.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ablo_pg.compile.names import json_literal, literal
+from ablo_pg.compile.plan import Column
+from ablo_pg.schema.neutral import FieldType
+
+SQL_TYPE: Final[dict[FieldType, str]] = {
+    FieldType.STRING: "text",
+    FieldType.INTEGER: "bigint",
+    FieldType.NUMBER: "double precision",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DECIMAL: "numeric",
+    FieldType.DATETIME: "timestamptz",
+    FieldType.DATE: "date",
+    FieldType.UUID: "uuid",
+    FieldType.ENUM: "text",
+    FieldType.JSON: "jsonb",
+}
+# The cast from a JSON value's text. By way of numeric, 1.0 and 1e3 are integers too.
+_FROM_TEXT: Final[dict[FieldType, str]] = {
+    FieldType.INTEGER: "::numeric::bigint",
+    FieldType.NUMBER: "::double precision",
+    FieldType.BOOLEAN: "::boolean",
+    FieldType.DECIMAL: "::numeric",
+    FieldType.DATETIME: "::timestamptz",
+    FieldType.DATE: "::date",
+    FieldType.UUID: "::uuid",
+}
+
+
+def from_json(column: Column, data: str = "p_data") -> str:
+    """Return the column's value out of a jsonb object; NULL when it is absent or JSON null."""
+    if column.type is FieldType.JSON:
+        return f"nullif({data} -> {column.key}, 'null')"
+    text = f"{data} ->> {column.key}"
+    cast = _FROM_TEXT.get(column.type)
+    return f"({text}){cast}" if cast else text
+
+
+def to_json(column: Column, row: str) -> str:
+    """Return the expression that JSON gets: a decimal as text, so that no reader rounds it."""
+    value = f"{row}.{column.sql}"
+    if column.wire in ("id", "organizationId") or column.type is FieldType.DECIMAL:
+        return f"{value}::text"
+    if column.type is FieldType.DATETIME:
+        return f"{value}::timestamptz"  # nothing to do but for an adopted `timestamp` column
+    return value
+
+
+def comparable(column: Column, row: str) -> str:
+    """Return the value in a type that has an equality (an adopted `json` column has none)."""
+    value = f"{row}.{column.sql}"
+    return f"{value}::jsonb" if column.type is FieldType.JSON else value
+
+
+def valid(column: Column) -> str:
+    """Return the test that a JSON value is one of the column's; NULL when the key is absent."""
+    value = f"p_data -> {column.key}"
+    if column.type is FieldType.ENUM:
+        values = ", ".join(json_literal(item) for item in column.enum_values)
+        return f"{value} = any (array[{values}]::jsonb[])"
+    return f"ablo_model.is_{column.type.value}({value})"
+
+
+def default_sql(column: Column) -> str:
+    """Return a declared default as an SQL expression of the column's type."""
+    if column.default is None:
+        return "null"
+    if column.type is FieldType.JSON:
+        return f"{json_literal(column.default)}::jsonb"
+    if column.type is FieldType.BOOLEAN:
+        return "true" if column.default else "false"
+    text = column.default if isinstance(column.default, str) else _number_text(column.default)
+    sql_type = SQL_TYPE[column.type]
+    return literal(text) if sql_type == "text" else f"{literal(text)}::{sql_type}"
+
+
+def _number_text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)

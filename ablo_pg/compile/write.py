@@ -1,0 +1,192 @@
+"""Pass: the write function of a model: static INSERT, UPDATE and DELETE behind one boolean test.
+
+The test is a single expression over the data; what it refuses goes to `<model>__explain`, which
+raises the error that names field, value and remedy. It runs with the rights and under the policies of
+the commit that calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ablo_pg.compile.forms import Function
+from ablo_pg.compile.names import indent, json_literal, literal, text_array
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.rls import CURRENT_ORG
+from ablo_pg.compile.values import default_sql, from_json, valid
+
+_LARGE = 1_000_000  # bytes of data from which the lengths of its values are looked at
+_UPDATED = "greatest(clock_timestamp(), t.\"updated_at\" + interval '1 millisecond')"
+
+
+def write(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit `<model>__explain`, `<model>__write` and `<model>__lock`."""
+    if not model.synced:
+        return
+    yield from _explain(model)
+    yield from _write(model)
+    yield from _lock(model)
+
+
+def _explain(model: ModelPlan) -> tuple[str, ...]:
+    arguments = f"{literal(model.title)}, v_fields, p_action, p_id, p_data"
+    return Function(
+        name=model.function("explain"),
+        args=["p_action text", "p_id text", "p_data jsonb"],
+        returns="boolean",
+        body=(
+            f"declare\n"
+            f"  v_fields constant jsonb := {json_literal(_describe(model))};\n"
+            f"begin\n"
+            f"  return ablo_model.write_check({arguments});\n"
+            f"end"
+        ),
+    ).sql()
+
+
+def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
+    fields: dict[str, dict[str, Any]] = {}
+    for column in model.fields:
+        field: dict[str, Any] = {"type": column.type.value, "required": column.required}
+        if column.has_default:
+            field["default"] = column.default
+        if column.enum_values:
+            field["values"] = list(column.enum_values)
+        fields[column.wire] = field
+    return fields
+
+
+def _write(model: ModelPlan) -> tuple[str, ...]:
+    where = f'where t.{model.org.sql} = v_organization and t."id" = v_id'
+    archived = model.archived.sql
+    body = f"""\
+declare
+  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
+  v_id {model.table}."id"%type := p_id;
+begin
+  if p_action = 'update' then
+{indent(_refuse(model, create=False), 4)}
+    update {model.table} t set
+{indent(_assignments(model), 6)}
+    {where};
+  elsif p_action = 'create' then
+{indent(_refuse(model, create=True), 4)}
+{indent(_insert(model), 4)}
+  elsif p_action = 'delete' then
+    delete from {model.table} t
+    {where};
+  elsif p_action = 'archive' then
+    update {model.table} t set
+      {archived} = coalesce(t.{archived}, clock_timestamp()),
+      "updated_at" = {_UPDATED}
+    {where};
+  elsif p_action = 'unarchive' then
+    update {model.table} t set
+      {archived} = null,
+      "updated_at" = {_UPDATED}
+    {where};
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format({literal(model.title + ": there is no action %L")}, left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end"""
+    if not model.spec.mutable:
+        body = f"""\
+begin
+  perform ablo.raise_error('commit_operation_unsupported',
+    {literal(model.title + " is declared as not mutable")},
+    'declare it with mutable=True and migrate, to write it through the API');
+  return false;
+end"""
+    return Function(
+        name=model.function("write"),
+        args=["p_action text", "p_id text", "p_data jsonb"],
+        returns="boolean",
+        body=body,
+    ).sql()
+
+
+def _refuse(model: ModelPlan, *, create: bool) -> str:
+    tests = [
+        "jsonb_typeof(p_data) = 'object'",
+        f"pg_column_size(p_data) < {_LARGE}",
+        f"p_data - {text_array(column.wire for column in model.fields)} = '{{}}'",
+    ]
+    if create:
+        tests[0:0] = ["v_organization is not null", "p_id <> ''", "octet_length(p_id) <= 255"]
+    tests += [_test(column, create=create) for column in model.fields]
+    joined = "\n  and ".join(test for test in tests if test)
+    return (
+        f"if (\n  {joined}\n) is not true then\n"
+        f"  perform {model.function('explain')}(p_action, p_id, p_data);\n"
+        f"end if;"
+    )
+
+
+def _test(column: Column, *, create: bool) -> str:
+    """Absent is NULL: right in an update, wrong in a create of a required field."""
+    test = valid(column)
+    if not column.required:
+        return f"(p_data -> {column.key} = 'null' or {test}) is not false"
+    if create and not column.has_default:
+        return test
+    return f"({test}) is not false"
+
+
+def _assignments(model: ModelPlan) -> str:
+    lines = [f"{column.sql} = {_assignment(column)}" for column in model.fields]
+    return ",\n".join([*lines, f'"updated_at" = {_UPDATED}'])
+
+
+def _assignment(column: Column) -> str:
+    value, old = from_json(column), f"t.{column.sql}"
+    if column.required:  # null was refused, so NULL can only mean absent
+        return f"coalesce({value}, {old})"
+    return f"case when p_data ? {column.key} then {value} else {old} end"
+
+
+def _insert(model: ModelPlan) -> str:
+    columns = ['"id"', model.org.sql, '"created_by"', *(c.sql for c in model.fields)]
+    values = [
+        "v_id",
+        "v_organization",
+        "nullif(current_setting('app.current_participant_id', true), '')",
+        *(_inserted(column) for column in model.fields),
+    ]
+    return (
+        f"insert into {model.table} (\n{indent(_comma(columns))}\n)\n"
+        f"values (\n{indent(_comma(values))}\n);"
+    )
+
+
+def _inserted(column: Column) -> str:
+    value = from_json(column)
+    if not column.has_default or column.default is None:
+        return value
+    return f"case when p_data ? {column.key} then {value} else {default_sql(column)} end"
+
+
+def _comma(items: list[str]) -> str:
+    return ",\n".join(items)
+
+
+def _lock(model: ModelPlan) -> tuple[str, ...]:
+    return Function(
+        name=model.function("lock"),
+        args=["p_id text"],
+        returns="boolean",
+        body=(
+            f"declare\n"
+            f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
+            f'  v_id {model.table}."id"%type := p_id;\n'
+            f"begin\n"
+            f"  perform from {model.table} t\n"
+            f'  where t.{model.org.sql} = v_organization and t."id" = v_id\n'
+            f"  for no key update;\n"
+            f"  return found;\n"
+            f"end"
+        ),
+    ).sql()
