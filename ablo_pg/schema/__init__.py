@@ -10,7 +10,10 @@ from ablo_pg.schema.declare import (
     has_one,
     indexed,
 )
+from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.inputs import encode_value, find_field, validate_create, validate_update
 from ablo_pg.schema.neutral import (
+    MISSING,
     EntityRole,
     Field,
     FieldType,
@@ -20,11 +23,14 @@ from ablo_pg.schema.neutral import (
     SchemaSpec,
     Tenancy,
 )
+from ablo_pg.schema.parse import parse_schema_json
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json, set_evidence
 from ablo_pg.schema.wire_json import dump_schema_json, model_hash, schema_hash
 
 __all__ = [
+    "MISSING",
+    "Change",
     "EntityRole",
     "Evidence",
     "Field",
@@ -41,15 +47,21 @@ __all__ = [
     "belongs_to",
     "check",
     "define_schema",
+    "diff",
     "dump_schema_json",
+    "encode_value",
     "evidence_of",
     "field",
+    "find_field",
     "has_many",
     "has_one",
     "indexed",
     "model",
     "model_hash",
+    "parse_schema_json",
     "row_from_json",
     "schema_hash",
     "set_evidence",
+    "validate_create",
+    "validate_update",
 ]

@@ -137,7 +137,7 @@ def define_schema(
         identity_roles=tuple(identity_roles),
         session_settings=tuple(sorted((session_settings or {}).items())),
     )
-    problems += check_python(classes, spec) + check(spec)
+    problems += check_python(classes) + check(spec)
     if problems:
         raise schema_error(list(dict.fromkeys(problems)), code="schema_definition_invalid")
     return Schema(replace(spec, hash=schema_hash(spec)), MappingProxyType(dict(classes)))

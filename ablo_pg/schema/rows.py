@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, Unpack
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined, from_json
 
 from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
@@ -91,7 +94,55 @@ def evidence_of(row: Model) -> Evidence | None:
 
 
 def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
-    """Build a row from the JSON of a delta or read (wire keys; unknown keys are ignored)."""
-    if isinstance(data, Mapping):
-        return cls.model_validate(data)
-    return cls.model_validate_json(data)
+    """Build a row from the JSON of a delta or a read (wire keys; unknown keys are ignored).
+
+    Reading never fails for what a row holds, for the database is the record: where a value breaks a
+    rule that only the class knows (a plain SQL writer, a row older than the rule), it comes through
+    all the same, as its type if it converts and as JSON gave it if not; a missing one is None.
+
+    Raises:
+        AbloValidationError: it is no row at all: not a JSON object, or without an id.
+    """
+    try:
+        if isinstance(data, Mapping):
+            return cls.model_validate(data)
+        return cls.model_validate_json(data)
+    except ValidationError:
+        return _lenient_row(cls, data)
+
+
+def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
+    try:
+        raw = data if isinstance(data, Mapping) else from_json(data)
+    except ValueError:
+        raw = None
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("id"), str):
+        raise AbloValidationError(
+            f"this is no row of {cls.__name__}: it must be a JSON object with an id",
+            code="validation_failed",
+            model=cls.__name__,
+            remedy="pass the row of a delta or a read, with its wire keys",
+        )
+    values: dict[str, Any] = {}
+    for name, info in cls.model_fields.items():
+        wire = info.alias or name
+        if wire in raw:
+            values[name] = _lenient_value(info.annotation, raw[wire])
+        else:
+            values[name] = _default_of(info)
+    return cls.model_construct(_fields_set=set(values), **values)
+
+
+def _default_of(info: FieldInfo) -> Any:
+    try:
+        value = info.get_default(call_default_factory=True)
+    except (TypeError, ValueError):  # a factory that asks for the other fields
+        return None
+    return None if value is PydanticUndefined else value
+
+
+def _lenient_value(annotation: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except (ValidationError, PydanticUserError):
+        return value

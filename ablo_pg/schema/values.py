@@ -1,8 +1,8 @@
 """One value of one field: is it storable, and what does JSON carry for it?
 
 The database has the last word on every rule here; checking before the round trip gives an error
-that names the field in the author's words. Used for defaults (`lowering`), writes (`inputs`) and the
-values of filters (client).
+that names the field in the author's words. Used for defaults (`lowering`), for writes (`inputs`),
+and for the values of filters (client).
 """
 
 from __future__ import annotations

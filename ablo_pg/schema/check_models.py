@@ -1,0 +1,213 @@
+"""Checks of one model by itself: names, fields, enums, tenancy, roles, conflict policy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ablo_pg.schema.names import RESERVED, SYSTEM_WIRE
+from ablo_pg.schema.neutral import (
+    ARCHIVED_FIELD,
+    PARTICIPANT_KINDS,
+    Field,
+    FieldType,
+    ModelSpec,
+)
+from ablo_pg.schema.problems import Problem
+
+# A table has at most 1600 columns (manual, "PostgreSQL Limits"); six are the base columns.
+MAX_FIELDS: Final = 1_594
+MAX_NAME: Final = 1_000
+MAX_ENUM_VALUES: Final = 10_000
+DISPOSITIONS: Final = ("reject", "overwrite", "notify")
+# Every table has these already (manual, "System Columns").
+SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+# Sync group kinds that mean the organization itself.
+RESERVED_KINDS: Final = frozenset({"org", "default"})
+
+
+def check_model(model: ModelSpec) -> list[Problem]:
+    """Return the problems of one model that no other model has a part in."""
+    problems = check_name(model.key, None, "its key", model.key)
+    for label, name in (
+        ("its typename", model.typename),
+        ("its table", model.table),
+        ("its table's schema", model.table_schema),
+    ):
+        problems += check_name(model.key, None, label, name)
+    problems += check_name(model.key, None, "its sync group kind", model.group_kind, group=True)
+    if model.table_schema in ("ablo", "ablo_model") or model.table_schema.startswith("pg_"):
+        problems.append(
+            Problem(
+                "invalid_name",
+                model.key,
+                None,
+                f"the Postgres schema {model.table_schema!r} is not for model tables",
+                "choose another table_schema",
+            )
+        )
+    if len(model.fields) > MAX_FIELDS:
+        problems.append(
+            Problem(
+                "too_many_fields",
+                model.key,
+                None,
+                f"it has {len(model.fields):,} fields, a table holds {MAX_FIELDS:,}",
+                "move fields into a second model, or into one JSON field",
+            )
+        )
+    for field in model.fields:
+        problems += _check_field(model.key, field)
+    return problems + _check_tenancy(model) + _check_policy(model)
+
+
+def check_name(
+    model: str | None, field: str | None, label: str, name: str, *, group: bool = False
+) -> list[Problem]:
+    """Return what keeps a name from being one. A sync group's kind also stands before a colon."""
+    reason = None
+    if not name:
+        reason = f"{label} is empty"
+    elif "\0" in name:
+        reason = f"{label} holds a NUL character"
+    elif any("\ud800" <= char <= "\udfff" for char in name):
+        reason = f"{label} holds half of a surrogate pair"
+    elif len(name) > MAX_NAME:
+        reason = f"{label} is {len(name):,} characters long, the limit is {MAX_NAME:,}"
+    elif group and ":" in name:
+        reason = f"{label} {name[:80]!r} holds a colon, which separates kind and id"
+    elif group and name in RESERVED_KINDS:
+        reason = f"{label} {name!r} already means the whole organization"
+    if reason is None:
+        return []
+    remedy = 'choose another, with scope="..."' if group and model else "choose another name"
+    return [Problem("invalid_name", model, field, reason, remedy)]
+
+
+def _check_field(model: str, field: Field) -> list[Problem]:
+    name = field.name
+    problems = check_name(model, name, "its name", name)
+    problems += check_name(model, name, "its JSON name", field.wire)
+    problems += check_name(model, name, "its column", field.column)
+    if field.column in SYSTEM_COLUMNS:
+        problems.append(
+            Problem(
+                "reserved_name",
+                model,
+                name,
+                f"every Postgres table already has a column {field.column!r}",
+                f'give it another: field(column="{field.column}_")',
+            )
+        )
+    if field.wire in RESERVED or name in RESERVED:
+        problems.append(
+            Problem(
+                "reserved_field",
+                model,
+                name,
+                f"{name!r} is a field that every row already has",
+                "leave it out, or give your field another name",
+            )
+        )
+    archived = ARCHIVED_FIELD[1] in (field.wire, SYSTEM_WIRE.get(name))
+    if archived and not (field.type is FieldType.DATETIME and field.optional):
+        problems.append(
+            Problem(
+                "reserved_field",
+                model,
+                name,
+                "it is the mark of an archived row, which is an optional datetime",
+                "declare it as datetime | None, or give your field another name",
+            )
+        )
+    return problems + _check_enum(model, field)
+
+
+def _check_enum(model: str, field: Field) -> list[Problem]:
+    if field.type is not FieldType.ENUM:
+        return []
+    values = field.enum_values
+    problems: list[Problem] = []
+
+    def add(reason: str, remedy: str) -> None:
+        problems.append(Problem("invalid_enum", model, field.name, reason, remedy))
+
+    if not values:
+        add("its list of values is empty", "list at least one value")
+    if len(values) > MAX_ENUM_VALUES:
+        add(f"it lists {len(values):,} values", "make them rows of a model of their own")
+    twice = (
+        sorted({value for value in values if values.count(value) > 1})
+        if len(set(values)) < len(values)
+        else []
+    )
+    if twice:
+        add(f"it lists {twice[0][:80]!r} more than once", "list each value once")
+    if any("\0" in value or any("\ud800" <= c <= "\udfff" for c in value) for value in values):
+        add("a value holds a character that Postgres cannot store", "remove U+0000 and surrogates")
+    return problems
+
+
+def _check_tenancy(model: ModelSpec) -> list[Problem]:
+    tenancy = model.tenancy
+    problems: list[Problem] = []
+
+    def add(reason: str, remedy: str) -> None:
+        problems.append(Problem("invalid_tenancy", model.key, None, reason, remedy))
+
+    columns = {field.column for field in model.fields}
+    if tenancy.kind not in ("column", "parent", "none", "source"):
+        add(f"{tenancy.kind!r} is no kind of tenancy", "use one of: column, parent, none, source")
+    if tenancy.kind == "column":
+        problems += check_name(model.key, None, "its organization column", tenancy.column)
+    if tenancy.kind != "parent":
+        return problems
+    if not tenancy.local_key or not tenancy.parent_table:
+        add(
+            "tenancy through a parent needs local_key and parent_table",
+            'write Tenancy("parent", local_key="deck_id", parent_table="decks")',
+        )
+        return problems
+    if tenancy.local_key not in columns:
+        add(
+            f"its local_key {tenancy.local_key!r} is no column of the model",
+            "name the field that holds the parent's id",
+        )
+    if tenancy.parent_table == model.table:
+        add("a table cannot be its own tenancy parent", "name the table that has the organization")
+    for label, name in (("key", tenancy.parent_key), ("column", tenancy.parent_org_column)):
+        problems += check_name(model.key, None, f"its tenancy parent's {label}", name)
+    return problems
+
+
+def _check_policy(model: ModelSpec) -> list[Problem]:
+    problems: list[Problem] = []
+    for kind, disposition in model.conflict:
+        if kind not in PARTICIPANT_KINDS:
+            reason, remedy = f"{kind!r} is no participant kind", ", ".join(PARTICIPANT_KINDS)
+        elif disposition not in DISPOSITIONS:
+            reason, remedy = f"{disposition!r} is no answer to {kind}", ", ".join(DISPOSITIONS)
+        else:
+            continue
+        problems.append(
+            Problem(
+                "invalid_conflict",
+                model.key,
+                None,
+                f"conflict policy: {reason}",
+                f"use one of: {remedy}",
+            )
+        )
+    wires = {field.wire for field in model.fields} | {"id", "createdBy"}
+    for role in model.entity_roles:
+        problems += check_name(model.key, None, "an entity role's kind", role.kind, group=True)
+        if role.source_field not in wires:
+            problems.append(
+                Problem(
+                    "invalid_role",
+                    model.key,
+                    None,
+                    f"the entity role {role.kind!r} reads {role.source_field!r}, which is no field",
+                    "name a field of the model",
+                )
+            )
+    return problems
