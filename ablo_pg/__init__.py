@@ -1,0 +1,100 @@
+"""People and AI agents change the same Postgres rows, live, without clobbering each other.
+
+Declare models (`Model`, `define_schema`), apply them (`ablo-pg migrate`), and work with them
+through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloError`.
+"""
+
+from ablo_pg._version import __version__
+from ablo_pg.client.async_client import AsyncAblo
+from ablo_pg.client.commits import Commits
+from ablo_pg.client.decode import Page
+from ablo_pg.client.models import ModelClient
+from ablo_pg.client.operations import Operation
+from ablo_pg.client.receipt import Notification, Receipt
+from ablo_pg.client.snapshots import Snapshot
+from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
+from ablo_pg.client.sync_client import Ablo
+from ablo_pg.client.sync_models import (
+    SyncChangeHandle,
+    SyncCommits,
+    SyncModelClient,
+    SyncSubscription,
+)
+from ablo_pg.errors import (
+    AbloAuthenticationError,
+    AbloClaimedError,
+    AbloConflictError,
+    AbloConnectionError,
+    AbloContentionError,
+    AbloError,
+    AbloIdempotencyError,
+    AbloNotFoundError,
+    AbloPermissionError,
+    AbloRateLimitError,
+    AbloServerError,
+    AbloStaleContextError,
+    AbloTimeoutError,
+    AbloValidationError,
+)
+from ablo_pg.schema import (
+    EntityRole,
+    IdentityRole,
+    Model,
+    ModelOptions,
+    Schema,
+    Tenancy,
+    belongs_to,
+    define_schema,
+    field,
+    has_many,
+    has_one,
+    indexed,
+    model,
+)
+
+__all__ = [
+    "Ablo",
+    "AbloAuthenticationError",
+    "AbloClaimedError",
+    "AbloConflictError",
+    "AbloConnectionError",
+    "AbloContentionError",
+    "AbloError",
+    "AbloIdempotencyError",
+    "AbloNotFoundError",
+    "AbloPermissionError",
+    "AbloRateLimitError",
+    "AbloServerError",
+    "AbloStaleContextError",
+    "AbloTimeoutError",
+    "AbloValidationError",
+    "AsyncAblo",
+    "Change",
+    "ChangeHandle",
+    "Commits",
+    "EntityRole",
+    "IdentityRole",
+    "Model",
+    "ModelClient",
+    "ModelOptions",
+    "Notification",
+    "Operation",
+    "Page",
+    "Receipt",
+    "Schema",
+    "Snapshot",
+    "Subscription",
+    "SyncChangeHandle",
+    "SyncCommits",
+    "SyncModelClient",
+    "SyncSubscription",
+    "Tenancy",
+    "__version__",
+    "belongs_to",
+    "define_schema",
+    "field",
+    "has_many",
+    "has_one",
+    "indexed",
+    "model",
+]

@@ -1,0 +1,198 @@
+"""`AsyncAblo`, the way into the library. `sync_client.Ablo` is its twin."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Self, TypeVar, overload
+
+from ablo_pg.client.background import Background
+from ablo_pg.client.base import organization_of, participant_of
+from ablo_pg.client.commits import Commits
+from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
+from ablo_pg.client.decode import receipt_of_row
+from ablo_pg.client.direct import DirectTransport
+from ablo_pg.client.environment import database_url_of, replication_url_of
+from ablo_pg.client.models import ModelClient
+from ablo_pg.client.names import did_you_mean, error_names
+from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.registry import Registry
+from ablo_pg.client.session import Session
+from ablo_pg.client.snapshots import Ids, Snapshot, take_snapshot
+from ablo_pg.client.stream import StreamSource
+from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.db.results import KernelStatus
+from ablo_pg.errors import AbloValidationError, error_for
+from ablo_pg.schema.author import Schema
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+class UnknownModelError(AbloValidationError, AttributeError):
+    """The client has no such attribute: neither a method nor a model of the schema."""
+
+    default_code = "server_execute_unknown_model"
+
+
+class AsyncAblo:
+    """A client of one schema, for one organization and participant, on a database.
+
+        async with AsyncAblo(schema=schema, organization="acme", participant="agent:a") as ablo:
+            task = await ablo.tasks.create({"title": "Write"})
+
+    Each model of the schema is an attribute (`ablo.tasks`); `ablo.model(Task)` is the typed way to
+    it, and the only one for a model whose key is also a method here.
+
+    Args:
+        schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
+        database_url: a runtime login; default: the environment variable DATABASE_URL.
+        organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
+            user, agent, system.
+        replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
+            without one, changes arrive by LISTEN/NOTIFY.
+        pool_min_size, pool_max_size: connections kept and allowed.
+        timeout: seconds that a call may take, where it names none of its own.
+
+    Nothing connects before the first call or `ready`.
+    """
+
+    def __init__(
+        self,
+        *,
+        schema: Schema,
+        database_url: str | None = None,
+        organization: str | None = None,
+        participant: str | None = None,
+        replication_url: str | None = None,
+        pool_min_size: int = 1,
+        pool_max_size: int = 10,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        database = Database(
+            database_url_of(database_url),
+            PoolOptions(min_size=pool_min_size, max_size=pool_max_size),
+            error_names(schema.spec),
+        )
+        background = Background()
+        transport = DirectTransport(
+            database,
+            organization_of(organization),
+            participant_of(participant),
+            StreamSource(database, replication_url_of(replication_url), background),
+        )
+        self._schema = schema
+        self._session = Session(
+            Registry(schema), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
+        )
+        self._commits = Commits(self._session)
+        self._models: dict[str, ModelClient[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End subscriptions and connections, for good."""
+        await self._session.background.close()
+        await self._session.transport.close()
+
+    async def ready(self, *, timeout: float | None = None) -> KernelStatus:
+        """Connect, and check login, kernel and schema; return the kernel's status.
+
+        Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
+        kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned.
+        """
+        async with within(self._session.seconds(timeout), "Connecting"):
+            await self._session.transport.open()
+            status = await self._session.transport.status()
+        if status.schema is None:
+            raise error_for(
+                "model_not_provisioned",
+                "No schema has been applied to this database",
+                remedy="run `ablo-pg migrate SCHEMA --admin-url URL`",
+            )
+        if not status.ready:
+            raise error_for(
+                "kernel_checksum_mismatch",
+                f"The database differs from what was installed: {status.drift}",
+                remedy="run `ablo-pg connect` and `ablo-pg migrate` again",
+                details={"drift": status.drift},
+            )
+        return status
+
+    @property
+    def commits(self) -> Commits:
+        """Atomic commits of several operations."""
+        return self._commits
+
+    @overload
+    def model(self, model: type[RowT]) -> ModelClient[RowT]: ...
+
+    @overload
+    def model(self, model: str) -> ModelClient[Any]: ...
+
+    def model(self, model: type[Model] | str) -> ModelClient[Any]:
+        """Return the client of one model, by declared class or schema key."""
+        entry = self._session.registry.entry(model)
+        found = self._models.get(entry.key)
+        if found is None:
+            found = self._models[entry.key] = ModelClient(self._session, entry)
+        return found
+
+    def __getattr__(self, name: str) -> ModelClient[Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._session.registry.keys:
+            return self.model(name)
+        raise unknown_attribute(name, self._session.registry.keys)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._session.registry.keys})
+
+    async def snapshot(self, *, timeout: float | None = None, **targets: Ids) -> Snapshot:
+        """Read named rows and the watermark together: `ablo.snapshot(tasks=id, users=[id, id])`."""
+        return await take_snapshot(self._session, targets, timeout)
+
+    def subscribe(
+        self,
+        *,
+        models: Iterable[str | type[Model]] | None = None,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> Subscription[Model]:
+        """Follow all models' changes, or those of `models`; see `ModelClient.subscribe`."""
+        keys = (
+            None
+            if models is None
+            else frozenset(self._session.registry.entry(model).key for model in models)
+        )
+        return subscribe(self._session, keys, groups, cursor)
+
+    async def on_change(
+        self,
+        callback: Callable[[Change[Model]], Awaitable[None] | None],
+        *,
+        models: Iterable[str | type[Model]] | None = None,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> ChangeHandle:
+        """Call `callback` with every change from now on; see `ModelClient.on_change`."""
+        subscription = self.subscribe(models=models, cursor=cursor, groups=groups)
+        return await follow(self._session, subscription, callback)
+
+    def receipt(self, row: Model) -> Receipt | None:
+        """Return the receipt of the write that gave this row back; None for a row that was read."""
+        return receipt_of_row(row)
+
+
+def unknown_attribute(name: str, keys: Iterable[str]) -> UnknownModelError:
+    """Return the error for `ablo.<name>`; it is an AttributeError too."""
+    return UnknownModelError(
+        f"The schema declares no model {name!r}",
+        model=name,
+        remedy=f"{did_you_mean(name, keys)} A new model is declared in the schema, then applied "
+        "with `ablo-pg migrate`",
+    )

@@ -1,0 +1,61 @@
+"""The tasks that a client runs beside its caller (stream reader, change callbacks), under one roof.
+
+One task group in one task: what is started here ends with `close`, and an error in one does not
+take the others down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+logger = logging.getLogger("ablo_pg.client")
+
+
+class Background:
+    """Starts with its first task; `close` cancels all and waits for them."""
+
+    def __init__(self) -> None:
+        self._group: TaskGroup | None = None
+        self._host: asyncio.Task[None] | None = None
+
+    async def start(self, work: Callable[..., Awaitable[None]], *args: Any) -> anyio.CancelScope:
+        """Run `work(*args)` beside the caller; cancel the returned scope to end it."""
+        if self._host is None:
+            opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._host = asyncio.get_running_loop().create_task(self._hold(opened))
+            await opened
+        if self._group is None:
+            raise RuntimeError("the client is closing")
+        scope = anyio.CancelScope()
+        self._group.start_soon(self._guard, scope, work, args)
+        return scope
+
+    async def close(self) -> None:
+        """End every task."""
+        host, self._host, self._group = self._host, None, None
+        if host is not None:
+            host.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await host
+
+    async def _hold(self, opened: asyncio.Future[None]) -> None:
+        async with anyio.create_task_group() as group:
+            self._group = group
+            opened.set_result(None)
+            await anyio.sleep_forever()
+
+    async def _guard(
+        self, scope: anyio.CancelScope, work: Callable[..., Awaitable[None]], args: tuple[Any, ...]
+    ) -> None:
+        with scope:
+            try:
+                await work(*args)
+            except Exception:
+                logger.exception("a background task of the client ended")

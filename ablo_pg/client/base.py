@@ -1,0 +1,331 @@
+"""Requests as the kernel reads them, from what callers pass. Pure: no I/O, no clock.
+
+`models`, `commits` and `snapshots` call it; every transport sends what it returns. Names become
+wire names, values JSON, read evidence premises; what cannot be meant is refused by name before
+anything is sent.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, get_args
+
+import orjson
+
+from ablo_pg.client.names import Entry, did_you_mean
+from ablo_pg.client.operations import Action, Operation
+from ablo_pg.client.registry import Registry
+from ablo_pg.client.values import encode_data, encode_id
+from ablo_pg.client.where import OrderBy, Where, clauses, ordering
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema.neutral import PARTICIPANT_KINDS, Disposition
+from ablo_pg.schema.rows import Model, evidence_of
+
+# A row read earlier (its evidence is the premise), or a mapping: {"model", "id", "read_at",
+# "fields"?, "on_stale"?}, {"group": "kind:id", "read_at", "on_stale"?}, {"model", "id", "absent":
+# True}.
+Premise: TypeAlias = Model | Mapping[str, Any]
+Reads: TypeAlias = Sequence[Premise]
+
+KEY_LIMIT: Final = 255
+PAGE_DEFAULT: Final = 100
+PAGE_LIMIT: Final = 1000
+ID_NAMESPACE: Final = uuid.UUID("aa4ba6d4-bf0b-5b38-9c45-116f79a6e548")
+_ACTIONS: Final = get_args(Action)
+_DISPOSITIONS: Final = get_args(Disposition)
+_OPERATION_KEYS: Final = {
+    "action": "action",
+    "model": "model",
+    "id": "id",
+    "data": "data",
+    "read_at": "read_at",
+    "readAt": "read_at",
+    "on_stale": "on_stale",
+    "onStale": "on_stale",
+    "transaction_id": "transaction_id",
+    "transactionId": "transaction_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """A commit ready to send: its key and its request as JSON, the same bytes for every attempt."""
+
+    key: str
+    body: bytes
+
+
+def participant_of(participant: str | None) -> str:
+    """Return `kind:id`, checked. Raises invalid_participant_kind."""
+    kind, _, name = (participant or "").partition(":")
+    if kind in PARTICIPANT_KINDS and name and "\x00" not in name:
+        return f"{kind}:{name}"
+    raise error_for(
+        "invalid_participant_kind",
+        f"participant {participant!r} is not kind:id with kind {', '.join(PARTICIPANT_KINDS)}",
+        field="participant",
+        remedy='pass for example participant="agent:triage"',
+    )
+
+
+def organization_of(organization: str | None) -> str:
+    """Return the organization, checked. Raises identity_missing_organization."""
+    if isinstance(organization, str) and organization and "\x00" not in organization:
+        return organization
+    raise error_for(
+        "identity_missing_organization",
+        "No organization was given",
+        field="organization",
+        remedy='pass organization="..."',
+    )
+
+
+def idempotency_key(key: str | None) -> str:
+    """Return the key, or a new one. Raises idempotency_key_too_long, invalid_request."""
+    if key is None:
+        return str(uuid.uuid4())
+    if not isinstance(key, str) or not key or "\x00" in key:
+        raise error_for(
+            "invalid_request",
+            "An idempotency key must be a non-empty text without NUL characters",
+            field="idempotency_key",
+            remedy="leave it out to get a new one",
+        )
+    if len(key) > KEY_LIMIT:
+        raise error_for(
+            "idempotency_key_too_long",
+            f"The idempotency key has {len(key)} characters; at most {KEY_LIMIT} are kept",
+            field="idempotency_key",
+            remedy="shorten or hash it",
+        )
+    return key
+
+
+def new_id(model: Entry, key: str | None, suffix: str = "") -> str:
+    """Return a new row's id: random, or derived from the key so that a retry names it again."""
+    if key is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(ID_NAMESPACE, f"{model.key}:{key}{suffix}"))
+
+
+def commit_request(
+    registry: Registry,
+    operations: Sequence[Operation | Mapping[str, Any]],
+    reads: Reads | None,
+    key: str | None,
+) -> CommitRequest:
+    """Build a commit of several operations."""
+    if isinstance(operations, Operation | Mapping | str) or not isinstance(operations, Sequence):
+        raise _invalid("operations must be a list", "operations", "pass operations=[...]")
+    if not operations:
+        raise error_for(
+            "commit_operation_required",
+            "A commit needs at least one operation",
+            field="operations",
+            remedy='pass operations=[{"action": ..., "model": ..., "id": ..., "data": ...}]',
+        )
+    wire = [
+        encode_operation(registry, _operation(one), key, f":{index}")
+        for index, one in enumerate(operations)
+    ]
+    return assemble(registry, wire, reads, key)
+
+
+def assemble(
+    registry: Registry, operations: list[dict[str, Any]], reads: Reads | None, key: str | None
+) -> CommitRequest:
+    """Build a commit from operations already on the wire's terms."""
+    body: dict[str, Any] = {"operations": operations}
+    if reads:
+        body["reads"] = [encode_premise(registry, one) for one in reads]
+    return CommitRequest(idempotency_key(key), orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+
+
+def encode_operation(
+    registry: Registry, operation: Operation, key: str | None = None, suffix: str = ""
+) -> dict[str, Any]:
+    """Return one operation under wire names. A create without an id gets one."""
+    if operation.action not in _ACTIONS:
+        code = "commit_operation_unsupported" if operation.action else _MISSING_ACTION
+        raise _invalid(
+            f"{operation.action!r} is not an action", "action", f"use {', '.join(_ACTIONS)}", code
+        )
+    if not operation.model:
+        raise _invalid(
+            "An operation names no model", "model", "add model", "commit_operation_model_required"
+        )
+    model = registry.entry(operation.model)
+    row_id = operation.id
+    if row_id is None and operation.action == "create":
+        row_id = new_id(model, key, suffix)
+    wire: dict[str, Any] = {
+        "action": operation.action,
+        "model": model.typename,
+        "id": encode_id(model.key, row_id),
+    }
+    if operation.data is not None:
+        wire["data"] = encode_data(model, operation.action, operation.data)
+    elif operation.action in ("create", "update"):
+        raise _invalid(
+            f"{operation.action} of {model.key} has no data",
+            "data",
+            "pass data={...}",
+            "commit_operation_invalid",
+            model.key,
+        )
+    if operation.read_at is not None:
+        wire["readAt"] = stamp_of(operation.read_at, model.key)
+    if operation.on_stale is not None:
+        wire["onStale"] = _disposition(operation.on_stale, model.key)
+    if operation.transaction_id is not None:
+        wire["transactionId"] = operation.transaction_id
+    return wire
+
+
+def _operation(given: Operation | Mapping[str, Any]) -> Operation:
+    if isinstance(given, Operation):
+        return given
+    if not isinstance(given, Mapping):
+        raise _invalid(
+            f"An operation is a {type(given).__name__}",
+            "operations",
+            "pass dicts or Operation values",
+            "commit_operation_invalid",
+        )
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        known = _OPERATION_KEYS.get(name)
+        if known is None:
+            raise _invalid(
+                f"An operation has no key {name!r}",
+                str(name),
+                did_you_mean(str(name), set(_OPERATION_KEYS.values())),
+                "commit_operation_invalid",
+            )
+        options[known] = value
+    if not options.get("action"):
+        raise _invalid(
+            "An operation names no action",
+            "action",
+            f"add action: {', '.join(_ACTIONS)}",
+            _MISSING_ACTION,
+        )
+    return Operation(**{"model": "", **options})
+
+
+def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
+    """Return one premise under wire names."""
+    if isinstance(premise, Model):
+        return _premise_of_row(registry, premise)
+    if not isinstance(premise, Mapping):
+        raise _invalid(
+            f"A premise is a {type(premise).__name__}",
+            "reads",
+            'pass rows that were read, or {"model": ..., "id": ..., "read_at": ...}',
+        )
+    given = dict(premise)
+    wire: dict[str, Any] = {}
+    on_stale = given.pop("on_stale", given.pop("onStale", None))
+    read_at = given.pop("read_at", given.pop("readAt", None))
+    fields = given.pop("fields", None)
+    absent = given.pop("absent", False)
+    reference, group = given.pop("model", None), given.pop("group", None)
+    row_id = given.pop("id", None)
+    if given or (reference is None) == (group is None):
+        raise _invalid(
+            f"A premise names a row or a group; {sorted(given) or 'model, group'} do not fit",
+            "reads",
+            'pass {"model", "id", "read_at"}, {"group", "read_at"}, or {"model", "id", "absent"}',
+        )
+    if group is not None:
+        wire["group"] = group
+    else:
+        model = registry.entry(reference)
+        wire |= {"model": model.typename, "id": encode_id(model.key, row_id)}
+        if fields is not None:
+            wire["fields"] = [model.field(name).wire for name in _names(fields)]
+    if absent:
+        wire["absent"] = True
+    else:
+        wire["readAt"] = stamp_of(read_at, str(reference or group))
+    if on_stale is not None:
+        wire["onStale"] = _disposition(on_stale, str(reference or group))
+    return wire
+
+
+def _premise_of_row(registry: Registry, row: Model) -> dict[str, Any]:
+    evidence = evidence_of(row)
+    if evidence is None:
+        raise _invalid(
+            f"This {type(row).__name__} was not read through a client, or is a copy",
+            "reads",
+            "pass the row as retrieve, list or snapshot returned it",
+        )
+    model = registry.entry(evidence.model)
+    return {"model": model.typename, "id": row.id, "readAt": evidence.stamp}
+
+
+def _names(fields: Any) -> list[str]:
+    if isinstance(fields, str) or not isinstance(fields, Sequence | set | frozenset):
+        raise _invalid("fields must be a list of names", "fields", 'pass fields=["status"]')
+    return sorted(fields) if isinstance(fields, set | frozenset) else list(fields)
+
+
+def list_query(
+    model: Entry,
+    where: Where | None,
+    order_by: OrderBy | None,
+    limit: int,
+    after: str | None,
+    archived: bool,
+) -> bytes:
+    """Build the query of one page."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:
+        raise error_for(
+            "invalid_options",
+            f"limit must be between 1 and {PAGE_LIMIT}",
+            model=model.key,
+            field="limit",
+            remedy="read on with after=page.next_cursor",
+        )
+    query: dict[str, Any] = {"where": clauses(model, where), "orderBy": ordering(model, order_by)}
+    query |= {"limit": limit, "archived": archived}
+    if after is not None:
+        query["after"] = after
+    return orjson.dumps(query)
+
+
+def stamp_of(read_at: Any, model: str) -> int:
+    """Return a stamp, checked to be one."""
+    if isinstance(read_at, bool) or not isinstance(read_at, int) or not 0 <= read_at < 2**63:
+        raise error_for(
+            "write_options_invalid",
+            f"read_at of {model} must be a stamp: a non-negative integer",
+            model=model,
+            field="read_at",
+            remedy="pass snap.stamp, or the stamp of a page",
+        )
+    return read_at
+
+
+def _disposition(on_stale: Any, model: str) -> str:
+    if on_stale in _DISPOSITIONS:
+        return str(on_stale)
+    raise error_for(
+        "write_options_invalid",
+        f"on_stale of {model} cannot be {on_stale!r}",
+        model=model,
+        field="on_stale",
+        remedy=f"use {', '.join(_DISPOSITIONS)}",
+    )
+
+
+_MISSING_ACTION: Final = "commit_operation_action_required"
+
+
+def _invalid(
+    message: str, field: str, remedy: str, code: str = "invalid_request", model: str | None = None
+) -> AbloError:
+    return error_for(code, message, field=field, remedy=remedy, model=model)

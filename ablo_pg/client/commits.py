@@ -1,0 +1,63 @@
+"""Atomic commits of several operations on several models: `ablo.commits.create(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection, Connection
+
+from ablo_pg.client.base import Reads, commit_request
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.operations import Operation
+from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.session import Session, Wait, check_wait
+
+
+class Commits:
+    """Makes commits: all of their operations land, or none."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        *,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        connection: Connection[Any] | AsyncConnection[Any] | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Apply the operations in one transaction and return the receipt.
+
+        operations: `Operation` values or dicts {action, model, id, data, read_at, on_stale}; at
+            most 500.
+        reads: rows or premises that must not have moved; one that has rejects the whole commit.
+        connection: the caller's own psycopg connection; the commit joins its open transaction (at
+            READ COMMITTED) and lands or vanishes with it. Until that ends, other commits of the
+            organization wait.
+        """
+        check_wait(wait)
+        request = commit_request(self._session.registry, operations, reads, idempotency_key)
+        if connection is None:
+            return await self._session.commit(request, timeout, wait)
+        async with within(self._session.seconds(timeout), "The joined commit", request.key):
+            return await self._session.transport.join(request, connection)
+
+    def join_blocking(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        reads: Reads | None,
+        idempotency_key: str | None,
+        connection: Connection[Any] | AsyncConnection[Any],
+        wait: Wait,
+    ) -> Receipt:
+        """As `create` with a blocking connection, on the calling thread; for the sync twin.
+
+        The caller's own statement_timeout and lock_timeout bound it.
+        """
+        check_wait(wait)
+        request = commit_request(self._session.registry, operations, reads, idempotency_key)
+        return self._session.transport.join_blocking(request, connection)

@@ -1,0 +1,47 @@
+"""Deadlines: every call of the client ends in time, with a typed error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from ablo_pg.errors import error_for
+
+# Seconds. Protects callers from a server or a lock that never answers; a false alarm costs a retry.
+DEFAULT_TIMEOUT: Final = 30.0
+
+
+def timeout_of(timeout: float | None, default: float) -> float:
+    """Return the seconds to wait. Raises duration_invalid."""
+    chosen = default if timeout is None else timeout
+    if isinstance(chosen, bool) or not isinstance(chosen, int | float) or not 0 < chosen < 1e9:
+        raise error_for(
+            "duration_invalid",
+            f"timeout must be a positive number of seconds, not {chosen!r}",
+            field="timeout",
+            remedy=f"leave it out for {default:g} s",
+        )
+    return float(chosen)
+
+
+@asynccontextmanager
+async def within(seconds: float, what: str, key: str | None = None) -> AsyncIterator[None]:
+    """Bound what happens inside. Raises wait_for_timeout, naming `what` and the idempotency key.
+
+    One cancellation is sent, not repeated ones, so that psycopg can cancel the statement on the
+    server and keep the connection.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as exc:
+        raise error_for(
+            "wait_for_timeout",
+            f"{what} did not end within {seconds:g} s",
+            remedy="whether it was applied is unknown: retry it with the same idempotency_key"
+            if key
+            else "retry, or pass a longer timeout",
+            details={"timeout": seconds, **({"idempotency_key": key} if key else {})},
+        ) from exc

@@ -1,0 +1,158 @@
+"""The transport straight to a database: no daemon, the kernel's routines over a pool.
+
+Commits of concurrent callers leave together (`db.group_commit`). The stream side starts with the
+first subscription and stops with the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.pq import TransactionStatus
+
+from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.receipt import Receipt, receipt_of
+from ablo_pg.client.stream import StreamSource
+from ablo_pg.client.transport import DeltaStream
+from ablo_pg.db import routines
+from ablo_pg.db.errors import translate
+from ablo_pg.db.group_commit import GroupCommit
+from ablo_pg.db.pool import Database
+from ablo_pg.db.results import (
+    KERNEL_STATUS,
+    PAGE_READ,
+    ROW_READ,
+    SNAPSHOT_READ,
+    KernelStatus,
+    PageRead,
+    RowRead,
+    SnapshotRead,
+)
+from ablo_pg.db.routines import BatchItem
+from ablo_pg.errors import error_for
+
+
+class DirectTransport:
+    """A `Transport` over a database URL, for one organization and participant."""
+
+    def __init__(
+        self, database: Database, organization: str, participant: str, source: StreamSource
+    ) -> None:
+        self._database = database
+        self._organization = organization
+        self._participant = participant
+        self._commits = GroupCommit(database, organization)
+        self._source = source
+
+    @property
+    def organization(self) -> str:
+        """The organization that all calls are for."""
+        return self._organization
+
+    @property
+    def participant(self) -> str:
+        """Who acts, as `kind:id`."""
+        return self._participant
+
+    async def open(self) -> None:
+        """Connect and check the login."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """End every stream, then every connection."""
+        await self._source.close()
+        await self._database.close()
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's account of itself."""
+        return KERNEL_STATUS.decode(await self._database.read(routines.status))
+
+    async def commit(self, request: CommitRequest) -> Receipt:
+        """Apply a commit once, together with others that are on their way."""
+        item = BatchItem(self._participant, request.key, msgspec.Raw(request.body))
+        return receipt_of(await self._commits.submit(item), self._database.names)
+
+    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+        """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""
+        check_joinable(connection)
+        arguments = (self._organization, self._participant, request.key, request.body)
+        try:
+            if isinstance(connection, Connection):
+                body = await asyncio.to_thread(routines.commit_sync, connection, *arguments)
+            else:
+                body = await routines.commit(connection, *arguments)
+        except psycopg.Error as exc:
+            raise translate(exc, self._database.names) from exc
+        return receipt_of(body, self._database.names)
+
+    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+        """As `join`, on the calling thread, for a blocking connection."""
+        check_joinable(connection)
+        if isinstance(connection, AsyncConnection):
+            raise error_for(
+                "invalid_options",
+                "An AsyncConnection belongs to an event loop",
+                field="connection",
+                remedy="use AsyncAblo, or pass a psycopg.Connection",
+            )
+        try:
+            body = routines.commit_sync(
+                connection, self._organization, self._participant, request.key, request.body
+            )
+        except psycopg.Error as exc:
+            raise translate(exc, self._database.names) from exc
+        return receipt_of(body, self._database.names)
+
+    async def row_get(self, model: str, row_id: str) -> RowRead:
+        """Read one row."""
+        return ROW_READ.decode(
+            await self._database.read(
+                routines.row_get, self._organization, self._participant, model, row_id
+            )
+        )
+
+    async def row_list(self, model: str, query: bytes) -> PageRead:
+        """Read one page."""
+        return PAGE_READ.decode(
+            await self._database.read(
+                routines.row_list, self._organization, self._participant, model, query
+            )
+        )
+
+    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
+        """Read named rows and the watermark of one snapshot."""
+        return SNAPSHOT_READ.decode(
+            await self._database.read(
+                routines.snapshot_read, self._organization, self._participant, targets
+            )
+        )
+
+    async def subscribe(
+        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+    ) -> DeltaStream:
+        """Begin a stream over the process's own reader and hub."""
+        await self.open()
+        return await self._source.subscribe(self._organization, models, groups, cursor)
+
+
+def check_joinable(connection: Any) -> None:
+    """Refuse what is not a psycopg connection with a transaction that the commit can be part of."""
+    if not isinstance(connection, Connection | AsyncConnection):
+        raise error_for(
+            "invalid_options",
+            f"connection is a {type(connection).__name__}, not a psycopg connection",
+            field="connection",
+            remedy="pass a psycopg.Connection or psycopg.AsyncConnection",
+        )
+    status = connection.info.transaction_status
+    if connection.autocommit and status == TransactionStatus.IDLE:
+        raise error_for(
+            "invalid_options",
+            "The connection is in autocommit mode and has no open transaction to join",
+            field="connection",
+            remedy="open one: `with connection.transaction():`",
+        )

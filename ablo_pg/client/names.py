@@ -1,0 +1,88 @@
+"""Names between the author's spelling and the wire, and what to say about unknown ones.
+
+Pure. Built once per client from the neutral schema; used by `values`, `where`, `base` and the error
+translation of `db.errors`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ablo_pg.db.errors import Names
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, ModelSpec, SchemaSpec
+from ablo_pg.schema.rows import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model as the client needs it; `fields` has each under its Python and its wire name."""
+
+    key: str
+    typename: str
+    row: type[Model]
+    fields: Mapping[str, Field]
+
+    def field(self, name: str, *, code: str = "unknown_field") -> Field:
+        """Return the field of that Python or wire name; raise `code` naming near ones."""
+        found = self.fields.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise error_for(
+                code,
+                f"{self.key} has no field {name!r}",
+                model=self.key,
+                field=str(name),
+                remedy=did_you_mean(str(name), (f.name for f in self.fields.values())),
+            )
+        return found
+
+    def python(self, wire: str) -> str:
+        """Return the author's name of a wire name; an unknown one stays as it is."""
+        found = self.fields.get(wire)
+        return wire if found is None else found.name
+
+
+def fields_of(spec: ModelSpec) -> dict[str, Field]:
+    """Return a model's fields, base fields included, under their Python and their wire names."""
+    base = [Field(name, wire, column, kind) for name, wire, column, kind in BASE_FIELDS]
+    fields: dict[str, Field] = {}
+    archived = Field(*ARCHIVED_FIELD[:3], ARCHIVED_FIELD[3], optional=True)
+    for one in (archived, *base, *spec.fields):
+        fields[one.wire] = one
+        fields[one.name] = one
+    return fields
+
+
+def error_names(spec: SchemaSpec) -> Names:
+    """Return what the error translation needs to speak the author's language."""
+    models: dict[str, str] = {}
+    fields: dict[tuple[str, str], str] = {}
+    for model in spec.models:
+        models.update({model.table: model.key, model.typename: model.key})
+        for one in fields_of(model).values():
+            fields[model.key, one.column] = one.name
+            fields[model.key, one.wire] = one.name
+    return Names(models, fields)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which known names are near `name`, or list them."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(repr(one) for one in near) + "?"
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"known are: {shown}"
+
+
+def unknown_model(name: object, known: Iterable[str]) -> AbloError:
+    """Return the error for a model that the schema does not declare."""
+    return error_for(
+        "server_execute_unknown_model",
+        f"The schema declares no model {name!r}",
+        model=str(name),
+        remedy=f"{did_you_mean(str(name), known)} A new model is declared in the schema, "
+        "then applied with `ablo-pg migrate`",
+    )

@@ -1,0 +1,37 @@
+"""What a client knows of its schema: finds a model's entry under any of its names.
+
+Pure. `base` asks it while building requests, `rows` while reading answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ablo_pg.client.names import Entry, fields_of, unknown_model
+from ablo_pg.schema.author import Schema
+from ablo_pg.schema.rows import Model
+
+
+class Registry:
+    """Finds models by schema key, typename, table or class, and row classes by typename."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._by_name: dict[str, Entry] = {}
+        self._by_class: dict[type[Model], Entry] = {}
+        self.keys: tuple[str, ...] = tuple(spec.key for spec in schema.spec.models)
+        self.typenames: Mapping[str, Entry] = {}
+        aliases: dict[str, Entry] = {}
+        for spec in schema.spec.models:
+            entry = Entry(spec.key, spec.typename, schema.models[spec.key], fields_of(spec))
+            self._by_name[spec.key] = self._by_class[entry.row] = entry
+            aliases |= {spec.typename: entry, spec.table: entry}
+            self.typenames = {**self.typenames, spec.typename: entry}
+        self._by_name = {**aliases, **self._by_name}
+
+    def entry(self, model: str | type[Model]) -> Entry:
+        """Return the model's entry. Raises server_execute_unknown_model."""
+        found = self._by_name.get(model) if isinstance(model, str) else self._by_class.get(model)
+        if found is None:
+            name = model if isinstance(model, str) else getattr(model, "__name__", repr(model))
+            raise unknown_model(name, self.keys)
+        return found

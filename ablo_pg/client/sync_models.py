@@ -1,0 +1,301 @@
+"""The sync twins of `models`, `commits` and `subscriptions`: same names, arguments and results.
+
+They only send, and a test keeps the signatures equal. What each does is said there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, Self, TypeVar
+
+from psycopg import AsyncConnection, Connection
+
+from ablo_pg.client.base import Reads
+from ablo_pg.client.commits import Commits
+from ablo_pg.client.decode import Page
+from ablo_pg.client.models import ModelClient
+from ablo_pg.client.operations import Operation
+from ablo_pg.client.portal import Portal
+from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.session import Data, Wait
+from ablo_pg.client.subscriptions import Change, Subscription, logger
+from ablo_pg.client.where import OrderBy, Where
+from ablo_pg.errors import error_for
+from ablo_pg.schema.neutral import Disposition
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+class SyncSubscription(Generic[RowT]):
+    """A blocking iterator of changes; see `Subscription`. `close` ends a loop that waits."""
+
+    def __init__(self, portal: Portal, inner: Subscription[RowT]) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    @property
+    def cursor(self) -> int | None:
+        """Where this subscription stands; None before it has begun without a cursor."""
+        return self._inner.cursor
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._inner.__aenter__)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Change[RowT]]:
+        return self
+
+    def __next__(self) -> Change[RowT]:
+        try:
+            return self._portal.call(self._inner.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """End the subscription; `cursor` stays readable."""
+        self._portal.call(self._inner.aclose)
+
+
+class SyncChangeHandle:
+    """A running `on_change`: the callback runs in a thread of its own."""
+
+    def __init__(self, subscription: SyncSubscription[Any], thread: threading.Thread) -> None:
+        self._subscription = subscription
+        self._thread = thread
+
+    @property
+    def cursor(self) -> int | None:
+        """The sync id of the last change that the callback got."""
+        return self._subscription.cursor
+
+    def close(self) -> None:
+        """End the calls, and wait for one that runs (unless it is the caller). Idempotent."""
+        self._subscription.close()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+
+def follow_blocking(
+    subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
+) -> SyncChangeHandle:
+    """Begin the subscription, then call back with each change from a daemon thread."""
+    if inspect.iscoroutinefunction(callback):
+        raise error_for(
+            "invalid_options",
+            "The callback is a coroutine function",
+            field="callback",
+            remedy="pass a plain function, or use AsyncAblo",
+        )
+    subscription.__enter__()
+
+    def run() -> None:
+        for change in subscription:
+            try:
+                callback(change)
+            except Exception:
+                logger.exception("on_change callback failed at sync id %s", change.sync_id)
+
+    thread = threading.Thread(target=run, name="ablo_pg.on_change", daemon=True)
+    thread.start()
+    return SyncChangeHandle(subscription, thread)
+
+
+class SyncModelClient(Generic[RowT]):
+    """Reads and writes the rows of one model, and follows their changes; see `ModelClient`."""
+
+    def __init__(self, portal: Portal, inner: ModelClient[RowT]) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    @property
+    def key(self) -> str:
+        """The model's key in the schema."""
+        return self._inner.key
+
+    def create(
+        self,
+        data: Data,
+        *,
+        id: str | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Create a row and return it."""
+        return self._portal.call(
+            partial(
+                self._inner.create,
+                data,
+                id=id,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )
+
+    def retrieve(self, id: str, *, timeout: float | None = None) -> RowT | None:
+        """Return the row, or None."""
+        return self._portal.call(partial(self._inner.retrieve, id, timeout=timeout))
+
+    def list(
+        self,
+        where: Where | None = None,
+        *,
+        order_by: OrderBy | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Page[RowT]:
+        """Return a page of rows."""
+        return self._portal.call(
+            partial(
+                self._inner.list,
+                where,
+                order_by=order_by,
+                limit=limit,
+                after=after,
+                archived=archived,
+                timeout=timeout,
+            )
+        )
+
+    def update(
+        self,
+        id: str,
+        data: Data,
+        *,
+        read_at: int | None = None,
+        on_stale: Disposition | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Change the named fields of a row and return the row as it then is."""
+        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
+        return self._portal.call(partial(self._inner.update, id, data, **options))
+
+    def delete(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: Disposition | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Delete a row."""
+        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
+        return self._portal.call(partial(self._inner.delete, id, **options))
+
+    def archive(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: Disposition | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Set a row's `archived_at` and return it."""
+        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
+        return self._portal.call(partial(self._inner.archive, id, **options))
+
+    def unarchive(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: Disposition | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Clear a row's `archived_at` and return it."""
+        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
+        return self._portal.call(partial(self._inner.unarchive, id, **options))
+
+    def subscribe(
+        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+    ) -> SyncSubscription[RowT]:
+        """Follow this model's committed changes, live."""
+        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+
+    def on_change(
+        self,
+        callback: Callable[[Change[RowT]], None],
+        *,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> SyncChangeHandle:
+        """Call `callback` with every change from now on, in a thread of its own."""
+        return follow_blocking(self.subscribe(cursor=cursor, groups=groups), callback)
+
+
+def _guards(
+    read_at: int | None,
+    on_stale: Disposition | None,
+    reads: Reads | None,
+    idempotency_key: str | None,
+    timeout: float | None,
+    wait: Wait,
+) -> dict[str, Any]:
+    return {
+        "read_at": read_at,
+        "on_stale": on_stale,
+        "reads": reads,
+        "idempotency_key": idempotency_key,
+        "timeout": timeout,
+        "wait": wait,
+    }
+
+
+class SyncCommits:
+    """Makes commits: all of their operations land, or none; see `Commits`."""
+
+    def __init__(self, portal: Portal, inner: Commits) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    def create(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        *,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        connection: Connection[Any] | AsyncConnection[Any] | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Apply the operations in one transaction and return the receipt.
+
+        connection: a `psycopg.Connection`; the commit runs on the calling thread, within its
+        transaction.
+        """
+        if connection is not None:
+            return self._inner.join_blocking(operations, reads, idempotency_key, connection, wait)
+        return self._portal.call(
+            partial(
+                self._inner.create,
+                operations,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )

@@ -1,0 +1,79 @@
+"""The seam between a client and where its data is: a database (`direct`) or, later, a relay.
+
+A transport is bound to one organization and one participant. Models travel by typename, rows as the
+JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises errors of
+`ablo_pg.errors` only; deadlines are the caller's (`deadlines.within`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol, Self
+
+from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.receipt import Receipt
+from ablo_pg.db.results import KernelStatus, PageRead, RowRead, SnapshotRead
+from ablo_pg.delta import Delta
+
+
+class DeltaStream(Protocol):
+    """Committed deltas in order, from a cursor on, without gap or repeat across reconnects."""
+
+    @property
+    def cursor(self) -> int:
+        """The sync id of the last delta handed out, or where the stream began."""
+
+    def __aiter__(self) -> AsyncIterator[Delta]: ...
+
+    async def __anext__(self) -> Delta: ...
+
+    async def aclose(self) -> None:
+        """End the stream."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+class Transport(Protocol):
+    """What a client needs from the other side."""
+
+    @property
+    def organization(self) -> str:
+        """The organization that all calls are for."""
+
+    @property
+    def participant(self) -> str:
+        """Who acts, as `kind:id`."""
+
+    async def open(self) -> None:
+        """Connect and check the login. Idempotent."""
+
+    async def close(self) -> None:
+        """End every connection and stream."""
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's account of itself."""
+
+    async def commit(self, request: CommitRequest) -> Receipt:
+        """Apply a commit once, however often it has to be sent."""
+
+    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+        """Apply a commit inside the caller's open transaction on its own connection."""
+
+    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+        """As `join`, on the calling thread, for a blocking connection."""
+
+    async def row_get(self, model: str, row_id: str) -> RowRead:
+        """Read one row."""
+
+    async def row_list(self, model: str, query: bytes) -> PageRead:
+        """Read one page."""
+
+    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
+        """Read named rows and the watermark of one snapshot."""
+
+    async def subscribe(
+        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+    ) -> DeltaStream:
+        """Begin a stream; from now when `cursor` is None. None for models or groups means all."""

@@ -1,0 +1,325 @@
+"""Turn what Postgres answers into the tree of `ablo_pg.errors`, once, for every door.
+
+`translate` takes a psycopg exception, `error_of` an error object from a commit batch; both lower to
+an `ErrorReport`. Only the kernel's own DETAIL (JSON, SQLSTATE class AB) is ever shown: Postgres's
+DETAIL quotes row values, and a message must not carry another organization's data. The psycopg
+exception stays reachable as `__cause__`. SQLSTATEs: Postgres manual, appendix A.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from ablo_pg.errors import CODES, AbloError, error_for
+
+KERNEL_REMEDY: Final = "install the kernel with `ablo-pg connect --admin-url URL`"
+MIGRATE_REMEDY: Final = "apply the schema with `ablo-pg migrate SCHEMA --admin-url URL`"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """What Postgres says about one failure, whichever way it reached us."""
+
+    sqlstate: str | None
+    message: str
+    detail: str | None = None
+    hint: str | None = None
+    constraint: str | None = None
+    table: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the author calls things: SQL and wire names to the schema key and the Python field name.
+
+    models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def model(self, name: str | None) -> str | None:
+        """Return the schema key for a table or typename; an unknown name stays as it is."""
+        return None if name is None else self.models.get(name, name)
+
+    def field(self, model: str | None, name: str | None) -> str | None:
+        """Return the author's field name for a column or wire name of that model."""
+        return None if name is None else self.fields.get((model or "", name), name)
+
+
+NO_NAMES: Final = Names()
+
+
+def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
+    """Return the error to raise `from exc`."""
+    diag = exc.diag
+    sqlstate = exc.sqlstate
+    if sqlstate is None and isinstance(exc, psycopg.OperationalError):
+        return _unreachable(str(exc))
+    return error_of(
+        ErrorReport(
+            sqlstate=sqlstate,
+            message=diag.message_primary or str(exc),
+            detail=diag.message_detail,
+            hint=diag.message_hint,
+            constraint=diag.constraint_name,
+            table=diag.table_name,
+            column=diag.column_name,
+        ),
+        names,
+    )
+
+
+def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
+    """Return the error that this report stands for."""
+    state = report.sqlstate or ""
+    if state.startswith("AB"):
+        return _from_kernel(report, names)
+    maker = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _internal
+    return maker(report, names)
+
+
+def _from_kernel(report: ErrorReport, names: Names) -> AbloError:
+    detail = _json_object(report.detail)
+    code = detail.pop("code", None) or _CODE_OF_STATE.get(report.sqlstate or "", "internal_error")
+    model = names.model(_text(detail.pop("model", None)))
+    return error_for(
+        code,
+        report.message,
+        model=model,
+        field=names.field(model, _text(detail.pop("field", None))),
+        row_id=_text(detail.pop("id", None)),
+        remedy=report.hint,
+        details=detail,
+    )
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _unreachable(
+    message: str, remedy: str = "check database_url, and that the server runs"
+) -> AbloError:
+    first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
+    return error_for(
+        "database_unreachable", f"The database cannot be reached: {first_line}", remedy=remedy
+    )
+
+
+_KEY: Final = re.compile(r"\((?P<columns>[^)]*)\)=\((?P<values>.*)\)", re.DOTALL)
+
+
+def _key_of(report: ErrorReport) -> tuple[list[str], list[str]]:
+    """Read `Key (organization_id, id)=(acme, t1) ...`: columns, and values if unambiguous."""
+    found = _KEY.search(report.detail or "")
+    if not found:
+        return [], []
+    columns = [name.strip('"') for name in found["columns"].split(", ")]
+    values = found["values"].split(", ")
+    return columns, values if len(values) == len(columns) else []
+
+
+def _unique(report: ErrorReport, names: Names) -> AbloError:
+    model = names.model(report.table)
+    columns, values = _key_of(report)
+    own = columns[1:] or columns  # the organization comes first in every unique key
+    if own == ["id"]:
+        row_id = values[-1] if values else None
+        return error_for(
+            "unique_violation",
+            f"{model} {row_id!r} already exists" if row_id else f"That id of {model} is taken",
+            model=model,
+            field="id",
+            row_id=row_id,
+            remedy="choose another id, or update the row that is there",
+        )
+    fields = [names.field(model, column) or column for column in own]
+    return error_for(
+        "unique_violation",
+        f"Another row of {model} already has this {', '.join(fields) or report.constraint}",
+        model=model,
+        field=fields[0] if fields else None,
+        remedy="use a value that is not taken",
+        details={"constraint": report.constraint},
+    )
+
+
+def _foreign_key(report: ErrorReport, names: Names) -> AbloError:
+    model = names.model(report.table)
+    columns, _ = _key_of(report)
+    fields = [names.field(model, column) or column for column in columns[1:] or columns]
+    return error_for(
+        "foreign_key_violation",
+        f"{model}.{', '.join(fields) or report.constraint}: the row it refers to does not exist, "
+        "or the row to be deleted is still referred to",
+        model=model,
+        field=fields[0] if fields else None,
+        remedy="write the referred row first, or delete the referring rows first",
+        details={"constraint": report.constraint},
+    )
+
+
+def _not_null(report: ErrorReport, names: Names) -> AbloError:
+    model = names.model(report.table)
+    name = names.field(model, report.column)
+    return error_for(
+        "not_null_violation",
+        f"{model}.{name} must have a value",
+        model=model,
+        field=name,
+        remedy=f"give {name} a value",
+    )
+
+
+def _check(report: ErrorReport, names: Names) -> AbloError:
+    model = names.model(report.table)
+    constraint = report.constraint or ""
+    column = constraint.removeprefix(f"{report.table}_").removesuffix("_enum")
+    name = names.field(model, column) if constraint.endswith("_enum") else None
+    return error_for(
+        "check_violation",
+        f"{model}{'.' + name if name else ''}: a value breaks the rule {constraint!r}",
+        model=model,
+        field=name,
+        remedy="use one of the declared values" if name else "use a value that the rule allows",
+        details={"constraint": constraint},
+    )
+
+
+def _type_mismatch(report: ErrorReport, names: Names) -> AbloError:
+    model = names.model(report.table)
+    name = names.field(model, report.column)
+    where = f"{model}.{name}" if model and name else "A value"
+    return error_for(
+        "column_type_mismatch",
+        f"{where} does not fit the type of its column",
+        model=model,
+        field=name,
+        remedy="pass a value of the declared type, in range, without NUL characters",
+    )
+
+
+def _missing_object(report: ErrorReport, names: Names) -> AbloError:
+    if re.search(r"\bablo_model\b", report.message) or not re.search(r"\bablo\b", report.message):
+        return error_for(
+            "model_not_provisioned",
+            "The database lacks an object of the declared schema",
+            remedy=MIGRATE_REMEDY,
+        )
+    return error_for(
+        "kernel_not_installed", "This database has no ablo kernel", remedy=KERNEL_REMEDY
+    )
+
+
+def _fixed(code: str, message: str, remedy: str) -> Callable[[ErrorReport, Names], AbloError]:
+    """Make a translator that says the same whatever the report holds."""
+
+    def make(report: ErrorReport, names: Names) -> AbloError:
+        return error_for(code, message, remedy=remedy, details={"sqlstate": report.sqlstate})
+
+    return make
+
+
+def _connection(report: ErrorReport, names: Names) -> AbloError:
+    return _unreachable(report.message)
+
+
+def _user_raised(report: ErrorReport, names: Names) -> AbloError:
+    return error_for(
+        "constraint_violation",
+        f"A function or trigger of the database refused: {report.message}",
+        model=names.model(report.table),
+        remedy=report.hint or "see the rule that raised it",
+    )
+
+
+def _internal(report: ErrorReport, names: Names) -> AbloError:
+    return error_for(
+        "internal_error",
+        f"The database failed with SQLSTATE {report.sqlstate}",
+        remedy="see __cause__ and the server's log",
+        details={"sqlstate": report.sqlstate},
+    )
+
+
+_RETRY: Final = "retry; nothing was written"
+_write_conflict = _fixed(
+    "write_conflict", "Concurrent transactions stood in each other's way", _RETRY
+)
+_login = _fixed("database_unreachable", "The database refused the login", "check user and password")
+_too_large = _fixed(
+    "request_too_large", "A value is larger than the database can store or index", "make it smaller"
+)
+
+_BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
+    "23505": _unique,
+    "23503": _foreign_key,
+    "23502": _not_null,
+    "23514": _check,
+    "22P02": _type_mismatch,
+    "22003": _type_mismatch,
+    "22007": _type_mismatch,
+    "22008": _type_mismatch,
+    "22P05": _type_mismatch,
+    "22021": _type_mismatch,
+    "22001": _type_mismatch,
+    "22030": _type_mismatch,
+    "22032": _type_mismatch,
+    "42804": _type_mismatch,
+    "22025": _fixed("query_invalid_like_pattern", "The pattern ends in an escape", "double it"),
+    "40001": _write_conflict,
+    "40P01": _write_conflict,
+    "55P03": _fixed("lock_timeout", "Somebody else holds the row or the key", _RETRY),
+    "57014": _fixed("wait_for_timeout", "The statement was cancelled or ran too long", _RETRY),
+    "25P04": _fixed("wait_for_timeout", "The transaction ran too long", _RETRY),
+    "53300": _fixed("connection_limit_exceeded", "The server takes no more connections", "wait"),
+    "54000": _too_large,
+    "54001": _too_large,
+    "42P01": _missing_object,
+    "42883": _missing_object,
+    "42703": _missing_object,
+    "3F000": _missing_object,
+    "42501": _fixed(
+        "permission_denied",
+        "The login may not do this",
+        "let it be a member of ablo_runtime (`ablo-pg connect` makes such a login)",
+    ),
+    "25006": _fixed(
+        "database_unreachable", "The server is read only", "connect to the primary server"
+    ),
+    "25P02": _fixed(
+        "invalid_options", "The joined transaction has already failed", "roll it back first"
+    ),
+    "28P01": _login,
+    "28000": _login,
+    "3D000": _connection,
+    "57P01": _connection,
+    "57P02": _connection,
+    "57P03": _connection,
+    "57P05": _connection,
+    "P0001": _user_raised,
+}
+_BY_CLASS: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
+    "08": _connection,
+    "23": _user_raised,
+    "44": _user_raised,
+}
+_CODE_OF_STATE: Final = {c.sqlstate: c.code for c in CODES.values()}

@@ -1,0 +1,179 @@
+"""Group commit: concurrent commits of one organization go down as one transaction.
+
+Callers: the direct transport and the relay. The kernel runs a batch under the organization's order
+lock, each commit in its own subtransaction, so their one flush is shared.
+
+Invariants:
+- a commit that is alone is sent at once, through `ablo.commit`; nothing waits for company;
+- while one flight is out, the next commits gather; at most `BATCH_LIMIT` leave together;
+- a commit that the batch answers with 55P03 (it would have to wait) is sent alone, and a lone one
+  that takes longer than `LONE_PATIENCE` (it waits for a row) no longer holds up the others;
+- each caller gets the receipt or the error of its own commit;
+- nothing runs in the background: the caller whose commit leaves first flies the batch, and hands
+  the lead on when it is back. A pilot that is cancelled leaves an unknown outcome behind; the
+  others' commits are then sent again under their own keys, which is what keys are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from ablo_pg.db import routines
+from ablo_pg.db.errors import error_of
+from ablo_pg.db.pool import RECONNECT_TRIES, Database
+from ablo_pg.db.results import report_of
+from ablo_pg.db.routines import BatchItem
+from ablo_pg.errors import AbloConnectionError, AbloError
+
+BATCH_LIMIT: Final = 50
+# Bytes of requests in one batch: bounds what one statement holds in memory on both sides.
+BATCH_BYTES: Final = 4_000_000
+# Seconds. Protects the other commits from a lone one that waits for a row lock; a false alarm (a
+# slow flush) costs that the next flight starts before this one is back, which is safe.
+LONE_PATIENCE: Final = 0.02
+_WOULD_WAIT: Final = "55P03"
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A commit on its way. `turn` becomes True (fly) or False (`receipt` or `error` is set)."""
+
+    item: BatchItem
+    turn: asyncio.Future[bool]
+    receipt: bytes | None = None
+    error: AbloError | None = None
+    would_wait: bool = False
+
+
+@dataclass(slots=True)
+class GroupCommit:
+    """Coalesces one organization's commits over one database."""
+
+    database: Database
+    organization: str
+    _queue: deque[_Waiting] = field(default_factory=deque, init=False)
+    _flying: bool = field(default=False, init=False)
+    _alone: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Commits that wait for rows may hold at most half of the pool.
+        self._alone = asyncio.Semaphore(max(1, self.database.options.max_size // 2))
+
+    async def submit(self, item: BatchItem) -> bytes:
+        """Commit `item`; return its receipt as JSON, or raise its error.
+
+        A connection that breaks leaves the outcome unknown; the commit is sent again under its key,
+        a bounded number of times.
+        """
+        for attempt in range(RECONNECT_TRIES):
+            try:
+                return await self._submit_once(item)
+            except AbloConnectionError:
+                if attempt == RECONNECT_TRIES - 1:
+                    raise
+                await self.database.mend(attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _submit_once(self, item: BatchItem) -> bytes:
+        me = _Waiting(item, asyncio.get_running_loop().create_future())
+        if self._flying:
+            self._queue.append(me)
+            await self._await_turn(me)
+        else:
+            self._flying = True
+            me.turn.set_result(True)
+        if me.turn.result():
+            await self._fly(me)
+        if me.would_wait:
+            return await self._send_alone(item)
+        if me.error is not None:
+            raise me.error
+        if me.receipt is None:  # the pilot was cancelled in flight
+            return await self._submit_once(item)
+        return me.receipt
+
+    async def _await_turn(self, me: _Waiting) -> None:
+        try:
+            await asyncio.shield(me.turn)
+        except asyncio.CancelledError:
+            if me.turn.done() and me.turn.result():
+                self._hand_over()
+            elif me in self._queue:
+                self._queue.remove(me)
+            raise
+
+    def _hand_over(self) -> None:
+        """Give the lead to the next one that waits, or set it free."""
+        self._flying = bool(self._queue)
+        if self._queue:
+            self._queue.popleft().turn.set_result(True)
+
+    def _companions(self, me: _Waiting) -> list[_Waiting]:
+        batch = [me]
+        size = len(memoryview(me.item.request))
+        while self._queue and len(batch) < BATCH_LIMIT:
+            size += len(memoryview(self._queue[0].item.request))
+            if size > BATCH_BYTES:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _fly(self, me: _Waiting) -> None:
+        batch = self._companions(me)
+        if len(batch) == 1 and not self._alone.locked():
+            await self._fly_alone(me)
+            return
+        try:
+            await self._fly_batch(batch)
+        except AbloError as exc:
+            for one in batch:
+                one.error = exc
+        finally:
+            self._hand_over()
+            for one in batch[1:]:
+                if not one.turn.done():
+                    one.turn.set_result(False)
+
+    async def _fly_alone(self, me: _Waiting) -> None:
+        """Send one commit; let the others go on when it takes long."""
+        handed = False
+
+        def let_go() -> None:
+            nonlocal handed
+            if not handed:
+                handed = True
+                self._hand_over()
+
+        timer = asyncio.get_running_loop().call_later(LONE_PATIENCE, let_go)
+        try:
+            me.receipt = await self._send_alone(me.item)
+        finally:
+            timer.cancel()
+            let_go()
+
+    async def _fly_batch(self, batch: list[_Waiting]) -> None:
+        answers = await self.database.run(
+            routines.commit_batch, self.organization, [one.item for one in batch]
+        )
+        for one, (receipt, error) in zip(batch, answers, strict=True):
+            if error is None:
+                one.receipt = receipt
+                continue
+            report = report_of(error)
+            one.would_wait = report.sqlstate == _WOULD_WAIT
+            one.error = error_of(report, self.database.names)
+
+    async def _send_alone(self, item: BatchItem) -> bytes:
+        async with self._alone:
+            return await self.database.run(
+                routines.commit,
+                self.organization,
+                item.participant,
+                item.key,
+                bytes(item.request),
+                item.on_behalf_of,
+                item.capability_id,
+            )

@@ -1,0 +1,178 @@
+"""The bounded pool of runtime connections, opened on first use.
+
+Callers: the direct transport and the relay. `Database.run` is the one place where a connection is
+taken, a routine is called and psycopg's errors become ours. The first use checks that the login
+cannot bypass row-level security, on a connection of its own, so that a wrong URL answers at once
+and by name instead of as a pool that never fills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from ablo_pg.db import routines
+from ablo_pg.db.errors import NO_NAMES, Names, translate
+from ablo_pg.errors import AbloConnectionError, error_for
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_Conn = AsyncConnection[Any]
+
+# Reconnecting protects a reader from a restarted server. Three tries span about a second; the
+# caller's own deadline ends them sooner.
+RECONNECT_TRIES: Final = 3
+RECONNECT_PAUSE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How many connections, and how long to wait for one.
+
+    acquire_timeout: seconds a caller waits for a free connection; protects callers from a pool that
+    is spent, a false alarm costs one retryable error. connect_timeout: seconds for one login.
+    """
+
+    min_size: int = 1
+    max_size: int = 10
+    acquire_timeout: float = 30.0
+    connect_timeout: float = 10.0
+    application_name: str = "ablo_pg"
+
+
+@dataclass(slots=True)
+class Database:
+    """A pool of runtime connections to one database.
+
+    Nothing connects before the first `run`. Raises what `db.errors` makes of the failure;
+    `database_role_cannot_enforce_rls` when the login could read past row-level security.
+    """
+
+    url: str = field(repr=False)
+    options: PoolOptions = PoolOptions()
+    names: Names = NO_NAMES
+    _pool: AsyncConnectionPool[_Conn] | None = field(default=None, init=False, repr=False)
+    _closed: bool = field(default=False, init=False, repr=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+
+    async def open(self) -> None:
+        """Check the login and start the pool; does nothing when it is open."""
+        if self._pool is not None:
+            return
+        async with self._opening:
+            if self._closed:
+                raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+            if self._pool is None:
+                await self._check_login()
+                self._pool = await self._start_pool()
+
+    async def close(self) -> None:
+        """Close every connection, for good."""
+        self._closed = True
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def run(
+        self,
+        routine: Callable[Concatenate[_Conn, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Call `routine(connection, ...)` once, in its own transaction; translate its errors."""
+        await self.open()
+        async with self._connection() as conn:
+            try:
+                return await routine(conn, *args, **kwargs)
+            except psycopg.Error as exc:
+                raise translate(exc, self.names) from exc
+
+    async def read(
+        self,
+        routine: Callable[Concatenate[_Conn, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """As `run`, for a routine that writes nothing: a broken connection is tried again."""
+        for attempt in range(RECONNECT_TRIES):
+            try:
+                return await self.run(routine, *args, **kwargs)
+            except AbloConnectionError:
+                if self._pool is None or attempt == RECONNECT_TRIES - 1:
+                    raise
+                await self.mend(attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def mend(self, attempt: int) -> None:
+        """Throw out broken idle connections after one broke, and pause before the next try."""
+        if self._pool is not None:
+            await self._pool.check()
+        await asyncio.sleep(RECONNECT_PAUSE * 2**attempt)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Conn]:
+        pool = self._pool
+        if pool is None:
+            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+        try:
+            conn = await pool.getconn(self.options.acquire_timeout)
+        except PoolTimeout as exc:
+            raise _no_connection(pool, self.options) from exc
+        try:
+            yield conn
+        finally:
+            with anyio.CancelScope(shield=True):
+                await pool.putconn(conn)
+
+    async def _check_login(self) -> None:
+        try:
+            conn = await AsyncConnection.connect(self.url, autocommit=True, **self._parameters())
+            try:
+                await routines.identity_check(conn)
+            finally:
+                await conn.close()
+        except psycopg.Error as exc:
+            raise translate(exc, self.names) from exc
+
+    async def _start_pool(self) -> AsyncConnectionPool[_Conn]:
+        pool: AsyncConnectionPool[_Conn] = AsyncConnectionPool(
+            self.url,
+            min_size=min(self.options.min_size, self.options.max_size),
+            max_size=self.options.max_size,
+            kwargs={"autocommit": True, **self._parameters()},
+            configure=routines.session_prepare,
+            open=False,
+            name=self.options.application_name,
+        )
+        await pool.open()
+        return pool
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "application_name": self.options.application_name,
+            "connect_timeout": max(2, round(self.options.connect_timeout)),
+        }
+
+
+def _no_connection(pool: AsyncConnectionPool[_Conn], options: PoolOptions) -> Exception:
+    """Say whether the pool is spent or the server is gone."""
+    if pool.get_stats().get("pool_size", 0) >= options.max_size:
+        return error_for(
+            "connection_limit_exceeded",
+            f"All {options.max_size} connections of the pool were busy for "
+            f"{options.acquire_timeout:g} s",
+            remedy="raise pool_max_size, or do less at once",
+        )
+    return error_for(
+        "database_unreachable",
+        f"No connection could be made within {options.acquire_timeout:g} s",
+        remedy="check that the server runs and takes connections",
+    )

@@ -1,0 +1,161 @@
+"""One function per kernel routine, a single `select ablo.x(...)` each.
+
+JSON results come back as the bytes that Postgres made (`db.results` decodes them where values are
+needed, a relay forwards them as they are). Callers: the direct transport, group commit, the relay.
+Every function takes an open psycopg connection and raises psycopg's errors; `db.errors` translates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.rows import TupleRow, tuple_row
+
+_JSON_TYPES: Final = ("json", "jsonb")
+
+
+class RawJsonLoader(Loader):
+    """Hand JSON over as bytes, unparsed."""
+
+    def load(self, data: Buffer) -> bytes:
+        """Return the value's bytes."""
+        return bytes(data)
+
+
+class BatchItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One commit inside `commit_batch`. `request` is the request's JSON."""
+
+    participant: str
+    key: str
+    request: msgspec.Raw
+    on_behalf_of: str | None = None
+    capability_id: str | None = None
+
+
+COMMIT: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s)"
+COMMIT_BATCH: Final[LiteralString] = (
+    "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
+)
+ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s)"
+ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb)"
+SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jsonb)"
+LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
+STATUS: Final[LiteralString] = "select ablo.status()"
+IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
+SESSION_PREPARE: Final[LiteralString] = (
+    "select set_config('client_connection_check_interval', '5s', false)"
+)
+
+
+def _cursor(conn: AsyncConnection[Any]) -> AsyncCursor[TupleRow]:
+    cursor = conn.cursor(row_factory=tuple_row)
+    for name in _JSON_TYPES:
+        cursor.adapters.register_loader(name, RawJsonLoader)
+    return cursor
+
+
+async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
+    async with _cursor(conn) as cursor:
+        await cursor.execute(query, args)
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+def _text(request: bytes) -> str:
+    return request.decode()
+
+
+async def session_prepare(conn: AsyncConnection[Any]) -> None:
+    """Let the server notice within 5 s that this client is gone, also while it waits for a lock.
+
+    Without it the statement of a killed process would wait on, and hold what it holds. A false
+    alarm is not possible: the check looks at the socket, not at the clock.
+    """
+    await conn.execute(SESSION_PREPARE)
+
+
+async def commit(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    key: str,
+    request: bytes,
+    on_behalf_of: str | None = None,
+    capability_id: str | None = None,
+) -> bytes:
+    """Run one commit; return the receipt as JSON."""
+    found: bytes = await _value(
+        conn, COMMIT, organization, participant, key, _text(request), on_behalf_of, capability_id
+    )
+    return found
+
+
+def commit_sync(
+    conn: Connection[Any], organization: str, participant: str, key: str, request: bytes
+) -> bytes:
+    """Run one commit on a blocking connection (a caller's own transaction); return the receipt."""
+    cursor: Cursor[TupleRow]
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        for name in _JSON_TYPES:
+            cursor.adapters.register_loader(name, RawJsonLoader)
+        cursor.execute(COMMIT, (organization, participant, key, _text(request), None, None))
+        row = cursor.fetchone()
+    return bytes(row[0]) if row else b""
+
+
+async def commit_batch(
+    conn: AsyncConnection[Any], organization: str, commits: list[BatchItem]
+) -> list[tuple[bytes | None, bytes | None]]:
+    """Run up to 60 commits in one transaction, each on its own feet.
+
+    Returns, in the order given, (receipt, error), one of the two None. An error with SQLSTATE 55P03
+    means that the commit would have had to wait: send it alone.
+    """
+    async with _cursor(conn) as cursor:
+        await cursor.execute(COMMIT_BATCH, (organization, _text(msgspec.json.encode(commits))))
+        rows = await cursor.fetchall()
+    return [(receipt, error) for _, receipt, error in rows]
+
+
+async def row_get(
+    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+) -> bytes:
+    """Read one row: {"row": {..} | null, "stamp": n}."""
+    found: bytes = await _value(conn, ROW_GET, organization, participant, model, row_id)
+    return found
+
+
+async def row_list(
+    conn: AsyncConnection[Any], organization: str, participant: str, model: str, query: bytes
+) -> bytes:
+    """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
+    found: bytes = await _value(conn, ROW_LIST, organization, participant, model, _text(query))
+    return found
+
+
+async def snapshot_read(
+    conn: AsyncConnection[Any], organization: str, participant: str, targets: bytes
+) -> bytes:
+    """Read named rows and the watermark in one snapshot: {"stamp", "rows"}."""
+    found: bytes = await _value(conn, SNAPSHOT_READ, organization, participant, _text(targets))
+    return found
+
+
+async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
+    """Return the organization's watermark, 0 when its log is empty."""
+    return int(await _value(conn, LOG_HEAD, organization))
+
+
+async def status(conn: AsyncConnection[Any]) -> bytes:
+    """Return the kernel's own account of itself: version, readiness, drift, schema, server."""
+    found: bytes = await _value(conn, STATUS)
+    return found
+
+
+async def identity_check(conn: AsyncConnection[Any]) -> None:
+    """Raise database_role_cannot_enforce_rls where the login could bypass row-level security."""
+    await _value(conn, IDENTITY_CHECK)
