@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ablo_pg.cluster import Cluster, ClusterSettings, Prefer, Server
+from ablo_pg.compile import compile_schema
 from ablo_pg.db.admin import role_drop
 from ablo_pg.db.urls import make_url, with_login
 from ablo_pg.kernel import Installed, admin_connection, apply, install, login_name, make_logins
@@ -55,8 +56,6 @@ def install_kernel(admin_url: str) -> Installed:
 
 def apply_schema(admin_url: str, schema: Schema | SchemaSpec) -> None:
     """Compile a schema and apply it to a database that has the kernel."""
-    from ablo_pg.compile import compile_schema
-
     spec = schema.spec if isinstance(schema, Schema) else schema
     with admin_connection(admin_url) as conn:
         apply(conn, compile_schema(spec))

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
 from ablo_pg.schema import Schema, SchemaSpec
 from ablo_pg.testing import DatabaseHandle, make_database, template_database, throwaway_cluster
@@ -47,8 +48,6 @@ def kernel_template(cluster: Server) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tasks_schema() -> SchemaSpec:
     """The schema of examples/tasks.py."""
-    from ablo_pg.cli.target import load_target
-
     return load_target(str(EXAMPLES / "tasks.py"))
 
 

@@ -10,7 +10,7 @@ from ablo_pg.cli.options import target_argument
 from ablo_pg.cli.output import say
 from ablo_pg.cli.target import load_target
 from ablo_pg.compile import compile_schema
-from ablo_pg.kernel import compiled_script, kernel_script
+from ablo_pg.kernel import kernel_script
 
 EPILOG = """\b
 TARGET: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json
@@ -33,7 +33,7 @@ def compile_command(target: str, output: Path | None, kernel: bool) -> None:
     Tables, checks, indexes, row-level security, triggers and write functions; each script is one
     transaction. Nothing is connected to.
     """
-    text = compiled_script(compile_schema(load_target(target)))
+    text = compile_schema(load_target(target)).sql
     text = kernel_script() + "\n" + text if kernel else text
     if output is None:
         click.echo(text, nl=False)

@@ -8,8 +8,7 @@ import click
 
 from ablo_pg.cli.options import admin_url_option, json_option
 from ablo_pg.cli.output import say, show_json
-from ablo_pg.errors import AbloPermissionError
-from ablo_pg.kernel import Connected, Login, connect
+from ablo_pg.kernel import Connected, connect
 
 EPILOG = """\b
 Examples:
@@ -29,11 +28,7 @@ def connect_command(admin_url: str, as_json: bool) -> int:
     passwords, so the URLs printed before stop working. Where the login may not create roles, the
     SQL for somebody who may goes to stderr instead, and the exit code is 1.
     """
-    try:
-        done = connect(admin_url)
-    except AbloPermissionError as error:
-        _say_logins(error)
-        raise
+    done = connect(admin_url)
     _show(done, as_json)
     return 1 if done.problems else 0
 
@@ -57,11 +52,3 @@ def _show(done: Connected, as_json: bool) -> None:
     click.echo(f"DATABASE_URL={done.database_url}")
     if done.replication_url is not None:
         click.echo(f"ABLO_REPLICATION_URL={done.replication_url}")
-
-
-def _say_logins(error: AbloPermissionError) -> None:
-    """Name the passwords that the SQL sets: in it they stand as verifiers only."""
-    logins = [error.details.pop(kind, None) for kind in ("runtime", "replication")]
-    for login in logins:
-        if isinstance(login, Login):
-            say(f"the SQL below gives login {login.name} the password {login.password}")

@@ -49,6 +49,9 @@ def _detail_lines(error: AbloError) -> Iterable[str]:
         yield from (f"    {line}" for line in statement.splitlines()[:20])
     if isinstance(sql := details.get("sql"), str):
         yield from ("", "-- run this as a superuser, in the same database:", sql)
+    if "DATABASE_URL" in details:
+        yield "-- from then on these work; they are shown only now:"
+        yield from (f"{name}={url}" for name, url in details.items() if name.endswith("_URL"))
     if isinstance(log := details.get("log"), list):
         yield from (f"  | {line}" for line in log)
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import orjson
 
 from ablo_pg.errors import AbloError, AbloValidationError
-from ablo_pg.schema import Schema, parse_schema_json
+from ablo_pg.schema import Schema
 from ablo_pg.schema.neutral import SchemaSpec
 
 REMEDY = "name one as TARGET: app/schema.py, app.schema, app.schema:schema or schema.json"
@@ -32,6 +32,8 @@ def load_target(target: str) -> SchemaSpec:
 
 
 def _from_json(path: Path) -> SchemaSpec:
+    from ablo_pg.schema import parse_schema_json
+
     try:
         return parse_schema_json(orjson.loads(path.read_bytes()))
     except OSError as exc:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from ablo_pg.cluster.binaries import Binaries, Prefer, find_binaries
 from ablo_pg.cluster.guard import Guard
 from ablo_pg.cluster.paths import (
     ClusterPaths,
+    clear_lock_files,
     is_server_of,
     lasting_home,
     lay_out,
@@ -37,6 +39,9 @@ START_TIMEOUT: Final = 60
 # After a fast shutdown's checkpoint; then the server is stopped the hard way.
 STOP_TIMEOUT: Final = 30
 INITDB_TIMEOUT: Final = 120
+# After a kill -9 of the postmaster its backends take a moment to notice; until they have gone, a
+# new start is refused ("pre-existing shared memory block is still in use").
+ORPHANS_TIMEOUT: Final = 15
 
 
 class Cluster(Server):
@@ -129,7 +134,7 @@ class Cluster(Server):
         if known is None:
             return False
         if not is_server_of(known.pid, self.paths.data):
-            (self.paths.data / "postmaster.pid").unlink(missing_ok=True)
+            clear_lock_files(self.paths)
             return False
         self._use(known.socket, known.port)
         return True
@@ -157,19 +162,28 @@ class Cluster(Server):
         self._use(self.paths.socket, port)
 
     def _launch(self) -> None:
-        log = self.paths.log
-        log.touch(mode=0o600)
-        self.user.give(log)
-        self._run(
-            "pg_ctl",
-            ["start", "-w", "-t", str(START_TIMEOUT), "-D", str(self.paths.data), "-l", str(log)],
-            timeout=START_TIMEOUT + 10,
-        )
+        self.paths.log.touch(mode=0o600)
+        self.user.give(self.paths.log)
+        deadline = time.monotonic() + ORPHANS_TIMEOUT
+        while True:
+            try:
+                self._pg_ctl_start()
+                break
+            except AbloServerError as error:
+                told = "\n".join(error.details["log"])
+                if "shared memory block" not in told or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
         self._started_here = True
         if self._folder is None:
             known = read_pid_file(self.paths.data)
             assert known is not None  # pg_ctl waited for it
             self._guard = Guard.watch(known.pid, [self.paths.home, self.paths.socket])
+
+    def _pg_ctl_start(self) -> None:
+        paths = self.paths
+        start = ["start", "-w", "-t", str(START_TIMEOUT), "-D", str(paths.data)]
+        self._run("pg_ctl", [*start, "-l", str(paths.log)], timeout=START_TIMEOUT + 10)
 
     def stop(self) -> None:
         """Stop the server if we started it, and delete a throw-away cluster. Safe to repeat."""

@@ -76,6 +76,14 @@ def remove(paths: ClusterPaths, *, keep_home: bool) -> None:
         shutil.rmtree(paths.socket, ignore_errors=True)
 
 
+def clear_lock_files(paths: ClusterPaths) -> None:
+    """Remove what a server that has died left: Postgres believes these files as long as any process
+    (a zombie too) has the pid in them."""
+    (paths.data / "postmaster.pid").unlink(missing_ok=True)
+    for file in paths.socket.iterdir():
+        file.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class PidFile:
     """The lines of postmaster.pid that we use (Postgres, src/include/utils/pidfile.h)."""

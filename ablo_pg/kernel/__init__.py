@@ -6,7 +6,7 @@ from ablo_pg.kernel.drift import KernelState, kernel_state
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.install import Installed, install
 from ablo_pg.kernel.roles import Login, Logins, login_name, make_logins, require_role_rights
-from ablo_pg.kernel.script import compiled_script, kernel_script
+from ablo_pg.kernel.script import kernel_script
 
 __all__ = [
     "Applied",
@@ -18,7 +18,6 @@ __all__ = [
     "Logins",
     "admin_connection",
     "apply",
-    "compiled_script",
     "connect",
     "install",
     "kernel_files",

@@ -49,13 +49,18 @@ def connect(admin_url: str) -> Connected:
     """Install the kernel, make (or renew) the two logins, and try their URLs.
 
     Args: admin_url, of a login that may create roles, at the database to use.
-    Raises: database_unreachable, and what `install` and `make_logins` raise.
+    Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may not
+    create roles, the error's details have "sql" for somebody who may, and the URLs that it makes.
     """
     with admin_connection(admin_url) as conn:
-        require_role_rights(conn)
-        installed = _install(conn)
-        logins = make_logins(conn)
         place = _place(conn, admin_url)
+        try:
+            require_role_rights(conn)
+            installed = _install(conn)
+            logins = make_logins(conn)
+        except AbloPermissionError as exc:
+            _add_urls(exc, place)
+            raise
         notes = tuple(_notes(conn, installed, logins))
         ports = (server_setting(conn, "listen_addresses"), server_setting(conn, "port"))
     database_url, problem = _working_url(place, logins.runtime, ports)
@@ -76,6 +81,14 @@ def _install(conn: psycopg.Connection) -> Installed:
         raise insufficient_rights(conn, with_groups=True) from exc
 
 
+def _add_urls(error: AbloPermissionError, place: Mapping[str, Any]) -> None:
+    """Say which URLs the error's SQL makes: in it the passwords stand as verifiers only."""
+    for name, variable in (("runtime", "DATABASE_URL"), ("replication", "ABLO_REPLICATION_URL")):
+        login = error.details.pop(name, None)
+        if isinstance(login, Login):
+            error.details[variable] = make_url(with_login(place, login.name, login.password))
+
+
 def admin_connection(admin_url: str) -> psycopg.Connection:
     """Open an administrative connection (autocommit).
 
@@ -90,9 +103,10 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
             remedy="write it as postgresql://user:password@host:5432/database",
         ) from None
     # 10 s: a person waits at a terminal; a host that drops packets would hold the command minutes.
-    parameters = {"connect_timeout": 10, "application_name": "ablo-pg admin"} | parameters
+    timeout = parameters.get("connect_timeout") or 10
+    conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
     try:
-        return psycopg.connect(make_conninfo(**parameters), autocommit=True)
+        return psycopg.connect(conninfo, autocommit=True)
     except psycopg.OperationalError as exc:
         raise translate(exc) from exc
 

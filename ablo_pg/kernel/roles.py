@@ -142,14 +142,20 @@ def insufficient_rights(conn: psycopg.Connection, *, with_groups: bool) -> AbloP
     ]
     groups = next(file.sql for file in kernel_files() if file.path == ROLES_FILE)
     sql = "".join(f"{statement};\n" for statement in statements)
+    details = {
+        "sql": (groups + "\n" if with_groups else "") + sql,
+        "runtime": runtime,
+        "replication": replication,
+    }
+    if with_groups:
+        message = f"login {admin} may not create roles; nothing was changed"
+        remedy = "let a superuser run the SQL below in this database, then run this command again"
+    elif runtime.rotated:
+        message = f"the kernel is installed; login {admin} may not renew the passwords"
+        remedy = "keep the URLs that you have, or let a superuser run the SQL below for new ones"
+    else:
+        message = f"the kernel is installed; login {admin} may not create logins"
+        remedy = "let a superuser run the SQL below in this database"
     return AbloPermissionError(
-        f"login {admin} may not create roles or change passwords",
-        code="admin_role_insufficient",
-        remedy="let a superuser run the SQL below in this database"
-        + (", then run this command again" if with_groups else ""),
-        details={
-            "sql": (groups + "\n" if with_groups else "") + sql,
-            "runtime": runtime,
-            "replication": replication,
-        },
+        message, code="admin_role_insufficient", remedy=remedy, details=details
     )

@@ -7,7 +7,6 @@ checksum; running it again changes nothing. psql and `install` run the same text
 from __future__ import annotations
 
 from ablo_pg.db.kernel import in_transaction, kernel_finish, kernel_migrate, kernel_record
-from ablo_pg.kernel.apply import Compiled
 from ablo_pg.kernel.files import KernelFile, kernel_files
 
 
@@ -29,13 +28,3 @@ def _statement(file: KernelFile) -> str:
 def kernel_script(files: tuple[KernelFile, ...] | None = None) -> str:
     """Return the kernel as one transaction that psql can run, on an empty or an older database."""
     return in_transaction(script_body(files or kernel_files()))
-
-
-def compiled_script(compiled: Compiled) -> str:
-    """Return a compiled schema as one transaction that psql can run; the kernel must be there."""
-    return in_transaction("\n\n".join(_ended(text) for text in compiled.statements) + "\n")
-
-
-def _ended(statement: str) -> str:
-    text = statement.rstrip()
-    return text if text.endswith(";") else f"{text};"

@@ -15,8 +15,9 @@ begin
       end;
     end if;
   end loop;
-  -- Without this a non-superuser could not hand the objects below to their owner.
-  if not pg_catalog.pg_has_role(current_user, 'ablo_owner', 'member') then
+  -- Without this a non-superuser could not hand the objects below to their owner. Since Postgres 16
+  -- the creator of a role is a member of it with neither INHERIT nor SET, which 'member' would not see.
+  if not pg_catalog.pg_has_role(current_user, 'ablo_owner', 'usage') then
     execute format('grant ablo_owner to %I', current_user);
   end if;
 end
