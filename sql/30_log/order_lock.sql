@@ -1,7 +1,7 @@
 -- Take the order lock of an organization: from here to the end of the transaction nobody else's
 -- commit in it can come before ours. The last wait of a transaction: whoever holds it waits for
 -- nothing but the flush.
--- Called by: ablo.capture at the commit point, ablo.commit_run, ablo.commit_batch (first, there).
+-- Called by: capture functions at the commit point, ablo.commit_run, ablo.commit_batch (first, there).
 -- Locks: the gate shared, then the organization's. A transaction that changes rows of several
 -- organizations (an administrator's UPDATE without WHERE) has them all noted in ablo.tx_orgs by
 -- then and takes them in key order, so that two such cannot deadlock; beyond 64 ('*') it takes the

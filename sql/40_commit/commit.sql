@@ -5,6 +5,8 @@
 -- premise would be judged on an old snapshot.
 -- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
 -- back as it found them.
+-- Plans are generic and by index from the first call on: a log that is still small when a session plans
+-- its statements is not small for long.
 create or replace function ablo.commit(
   p_organization text,
   p_participant text,
@@ -15,6 +17,8 @@ create or replace function ablo.commit(
 ) returns json
 language plpgsql volatile security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_receipt json;
@@ -27,6 +31,7 @@ begin
       format('a commit cannot judge what it read at isolation level %s', current_setting('transaction_isolation')),
       'run it at READ COMMITTED; its guards are stricter than that level');
   end if;
+  perform set_config('ablo.in_commit', 'on', true);
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of,
                                p_capability_id, coalesce(current_setting('ablo.ordered', true), '') = p_organization);
   if set_config('app.current_org_id', v_organization, true) is null

@@ -6,10 +6,14 @@
 -- key: send it alone through ablo.commit.
 -- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
 -- longer than a few milliseconds, so no single commit (rows first, order lock last) can deadlock with it.
+-- Plans are generic and by index from the first call on: a log that is still small when a session plans
+-- its statements is not small for long.
 create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
 returns table (ordinal int, receipt json, error json)
 language plpgsql volatile security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_commit jsonb;

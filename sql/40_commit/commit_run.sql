@@ -26,8 +26,7 @@ begin
   -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
   if ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id) is null
     or ablo.commit_check(p_key, p_request) is null
-    or set_config('ablo.in_commit', 'on', true) is null
-    or set_config('ablo.transaction_ids', '', true) is null
+    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
     or pg_advisory_xact_lock(hashtextextended(concat_ws(e'\x1f', p_organization, p_participant, p_key), 7002)) is null
   then
     null;

@@ -20,7 +20,7 @@ as $$
    where relation is not null
      and not exists (select from pg_catalog.pg_policy p where p.polrelid = relation and p.polname like '%tenant_isolation%')
   union all
-  select format('trigger %s of table %s is missing', wanted, name) from synced, unnest(array['zz_ablo_capture', 'zz_ablo_truncate']) wanted
+  select format('trigger %s of table %s is missing', wanted, name) from synced, unnest(array['zz_ablo_guard', 'zz_ablo_capture', 'zz_ablo_truncate']) wanted
    where relation is not null
      and not exists (select from pg_catalog.pg_trigger t where t.tgrelid = relation and t.tgname = wanted)
   union all
