@@ -49,8 +49,8 @@ def connect(admin_url: str) -> Connected:
     """Install the kernel, make (or renew) the two logins, and try their URLs.
 
     Args: admin_url, of a login that may create roles, at the database to use.
-    Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may not
-    create roles, the error's details have "sql" for somebody who may, and the URLs that it makes.
+    Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may
+    not create roles, details["sql"] is for somebody who may, with the URLs that it makes beside.
     """
     with admin_connection(admin_url) as conn:
         place = _place(conn, admin_url)

@@ -142,7 +142,7 @@ def test_tcp_takes_only_passwords() -> None:
 def test_binaries_out_of_reach_are_copied_once_and_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A virtual environment under /root: nobody can enter it, and its modes must stay as they are."""
+    """A virtual environment under /root: nobody can enter it, and its modes stay as they are."""
     original = find_binaries("embedded")
     if original.parts_root is None:
         pytest.skip("no packaged binaries are installed")

@@ -1,4 +1,4 @@
-"""Finding binaries: packages are located, never imported; versions outside 15 to 18 do not count."""
+"""Finding binaries: packages are located, never imported; only versions 15 to 18 count."""
 
 from __future__ import annotations
 

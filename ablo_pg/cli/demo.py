@@ -1,6 +1,0 @@
-import click
-
-
-@click.command("demo")
-def demo_command() -> None:
-    pass

@@ -1,0 +1,21 @@
+"""The demo's schema: tasks that a person and an agent work on."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from ablo_pg import Model, define_schema
+
+
+class Task(Model):
+    """One task; `edits` counts how often anybody worked on it."""
+
+    title: str
+    status: Literal["todo", "doing", "done"]
+    edits: int = 0
+
+
+schema = define_schema(tasks=Task)
+
+ORGANIZATION: Final = "acme"
+SHARED: Final = "shared-board"  # the row that both writers count up, each from what it has read

@@ -1,0 +1,72 @@
+"""What the demo shows: each step as it is done, and the changes as they arrive."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import click
+
+from ablo_pg.cli.demo.messages import Saw
+
+# Seconds between two lines of changes: what comes faster is counted, not shown, so that a person
+# can read and a terminal keeps up.
+INTERVAL: Final = 0.15
+COLOURS: Final = {"create": "green", "update": "yellow", "delete": "red"}
+
+
+class Screen:
+    """The demo's output. `quiet` sends it to stderr, where stdout is to hold JSON alone."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._err = quiet
+        self._step = 0
+        self._started = time.monotonic()
+        self._last = 0.0
+        self._skipped = 0
+
+    def step(self, text: str, detail: str = "") -> None:
+        """Show a step that has just been done, with the seconds since the start."""
+        self._step += 1
+        elapsed = time.monotonic() - self._started
+        line = click.style(f"{self._step:2}  {text}", bold=True)
+        padding = " " * max(1, 62 - len(text))
+        self.line(f"{line}{padding}{elapsed:5.1f} s")
+        if detail:
+            self.line(f"    {detail}")
+
+    def line(self, text: str = "") -> None:
+        """Show a line."""
+        click.echo(text, err=self._err)
+
+    def heading(self) -> None:
+        """Show the heading of the changes."""
+        head = f"    {'sync id':>7}  {'op':<7} {'row':<14} {'by':<13} {'status':<7} title"
+        self.line(click.style(head, dim=True))
+
+    def change(self, saw: Saw) -> None:
+        """Show a change that arrived, or count it when the last line was just now."""
+        current = time.monotonic()
+        if current - self._last < INTERVAL:
+            self._skipped += 1
+            return
+        row = saw.row or {}
+        op = click.style(f"{saw.op:<7}", fg=COLOURS.get(saw.op))
+        more = click.style(f"  (+{self._skipped} more)", dim=True) if self._skipped else ""
+        text = f"{row.get('title', '')} ({row.get('edits', '-')})" if row else ""
+        status = row.get("status", "")
+        self.line(
+            f"    {saw.sync_id:>7}  {op} {saw.id:<14} {saw.actor:<13} {status:<7} {text}{more}"
+        )
+        self._last, self._skipped = current, 0
+
+    def verdict(self, problems: list[str]) -> None:
+        """Show the outcome."""
+        if not problems:
+            self.line(
+                click.style("\nEvery write arrived once and in order.", fg="green", bold=True)
+            )
+            return
+        self.line(click.style("\nSomething is wrong:", fg="red", bold=True))
+        for problem in problems[:20]:
+            self.line(f"  - {problem}")

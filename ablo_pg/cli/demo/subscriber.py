@@ -1,0 +1,71 @@
+"""The demo's subscriber, as a process: it reports every change until told the last sync id.
+
+`python -m ablo_pg.cli.demo.subscriber`, with DATABASE_URL and ABLO_REPLICATION_URL in the
+environment. Its stdin brings the last sync id; end of file there means that the parent died.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+
+from ablo_pg import AsyncAblo, Change
+from ablo_pg.cli.demo.messages import Ready, Saw, now, tell
+from ablo_pg.cli.demo.schema import ORGANIZATION, Task, schema
+
+
+async def follow() -> None:
+    """Report changes from now on; end after the last one that the parent names."""
+    async with (
+        AsyncAblo(schema=schema, organization=ORGANIZATION, participant="user:viewer") as ablo,
+        ablo.model(Task).subscribe() as changes,
+        anyio.create_task_group() as tasks,
+    ):
+        tell(Ready(reader_of(ablo)))
+        last = Last()
+        tasks.start_soon(wait_for_last, last, tasks.cancel_scope)
+        async for change in changes:
+            report(change)
+            last.seen = change.sync_id
+            if last.reached:
+                break
+        tasks.cancel_scope.cancel()
+
+
+class Last:
+    """The sync id to stop at, once known, and how far the stream has come."""
+
+    def __init__(self) -> None:
+        self.wanted: int | None = None
+        self.seen = 0
+
+    @property
+    def reached(self) -> bool:
+        """Whether everything that was written has been seen."""
+        return self.wanted is not None and self.seen >= self.wanted
+
+
+async def wait_for_last(last: Last, scope: anyio.CancelScope) -> None:
+    """Take the last sync id from stdin; stop when it has been seen already, or nobody listens."""
+    line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+    if line:
+        last.wanted = int(line)
+    if not line or last.reached:
+        scope.cancel()
+
+
+def report(change: Change[Task]) -> None:
+    """Tell the parent about one change."""
+    row = None if change.row is None else change.row.model_dump(mode="json")
+    actor = change.actor or ""
+    tell(Saw(change.sync_id, change.op, change.id, actor, now(), row))
+
+
+def reader_of(ablo: AsyncAblo) -> str:
+    """How the client reads the log."""
+    return "wal"
+
+
+if __name__ == "__main__":
+    anyio.run(follow)
