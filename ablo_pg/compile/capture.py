@@ -1,13 +1,14 @@
 """Pass: the capture function, which turns a row change into its delta at the commit point.
 
-It is the trigger function of a deferred constraint trigger, so it runs once a changed row, in every
-writer's transaction: few statements, no query unless the model has owners of owners. The calls stand
-in `if f() is null`, which PL/pgSQL evaluates as an expression, without running a query.
+It is the trigger function of a deferred constraint trigger, so it runs once a changed row in every
+writer's transaction: assignments, the order lock (as an expression, which runs no query), then one
+static INSERT. The lock comes before the id is drawn: that makes id order the commit order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.groups import far_groups, is_deep, near_groups
@@ -17,6 +18,21 @@ from ablo_pg.compile.row import row_json
 from ablo_pg.compile.values import comparable
 from ablo_pg.schema.neutral import FieldType
 
+_DECLARED: Final = """\
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];"""
+
+_ACTOR: Final = """\
+coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  )"""
+
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
@@ -24,91 +40,99 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         return
     settings = ["timezone = 'UTC'"]
     if any(column.type is FieldType.NUMBER for column in model.fields):
-        settings.append("extra_float_digits = 1")  # shortest exact digits, whatever the writer set
-    body = [
-        *(["declare", "  v_groups text[];"] if is_deep(model) else []),
-        "begin",
-        "  if tg_op = 'INSERT' then",
-        indent(_insert(model), 4),
-        "  elsif tg_op = 'UPDATE' then",
-        indent(_update(model), 4),
-        "  else",
-        indent(_delete(model), 4),
-        "  end if;",
-        "  return null;",
-        "end",
-    ]
+        settings.append(
+            "extra_float_digits = 1"
+        )  # exact digits, whatever the writer's session says
     yield from Function(
         name=model.function("capture"),
         args=[],
         returns="trigger",
         security="definer",
         settings=settings,
-        body="\n".join(body),
+        body=f"""\
+{_DECLARED}
+begin
+  if tg_op = 'DELETE' then
+{indent(_deleted(model), 4)}
+  else
+{indent(_kept(model), 4)}
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+{indent(_insert(model))}
+  return null;
+end""",
     ).sql()
 
 
-def _call(model: ModelPlan, row: str, op: str, groups: str, json: str, changed: str) -> str:
-    arguments = ",\n".join(
-        [
-            f'{row}.{model.org.sql}::text, {model.typename}, {row}."id"::text',
-            op,
-            groups,
-            json,
-            changed,
-        ]
-    )
-    return f"if ablo.capture(\n{indent(arguments)}\n) is null then null; end if;"
+def _identity(model: ModelPlan, row: str) -> str:
+    return f'v_organization := {row}.{model.org.sql};\nv_id := {row}."id";'
 
 
-def _insert(model: ModelPlan) -> str:
-    return _with_groups(model, "new", "", "'I'", row_json(model, "new"), "null")
+def _deleted(model: ModelPlan) -> str:
+    lines = [_identity(model, "old"), "v_op := 'D';", f"v_groups := {near_groups(model, 'old')};"]
+    if is_deep(model):  # its owners may be gone by now; who saw the row last is in the log
+        last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
+        union = f"select distinct g from unnest(v_groups || {last}) g order by g"
+        lines += [far_groups(model, "old"), f"v_groups := array(\n  {union}\n);"]
+    return "\n".join(lines)
 
 
-def _update(model: ModelPlan) -> str:
+def _kept(model: ModelPlan) -> str:
+    """An inserted or updated row. One that leaves a group is sent to that group once more."""
     archived = model.archived.sql
-    op = (
-        f"case\n"
+    update = [
+        f"v_op := case\n"
         f"  when (old.{archived} is null) = (new.{archived} is null) then 'U'\n"
         f"  when old.{archived} is null then 'A'\n"
         f"  else 'V'\n"
-        f"end"
-    )
-    return _with_groups(model, "new", "old", op, row_json(model, "new"), _changed(model))
-
-
-def _delete(model: ModelPlan) -> str:
-    if not is_deep(model):
-        return _call(model, "old", "'D'", near_groups(model, "old"), "null", "null")
-    # Its owners may be gone by now; who saw the row last is in the log.
-    last = f'ablo.row_groups(old.{model.org.sql}::text, {model.typename}, old."id"::text)'
-    lines = [
-        f"v_groups := {near_groups(model, 'old')};",
-        far_groups(model, "old"),
-        f"v_groups := array(\n  select distinct g from unnest(v_groups || {last}) g order by g\n);",
-        _call(model, "old", "'D'", "v_groups", "null", "null"),
+        f"end;",
+        f"v_changed := {_changed(model)};",
     ]
-    return "\n".join(lines)
-
-
-def _with_groups(
-    model: ModelPlan, row: str, moved_from: str, op: str, json: str, changed: str
-) -> str:
-    near = near_groups(model, row, moved_from=moved_from)
-    if not is_deep(model):
-        return _call(model, row, op, near, json, changed)
-    lines = [
-        f"v_groups := {near};",
-        far_groups(model, row, moved_from=moved_from),
-        _call(model, row, op, "v_groups", json, changed),
+    insert = ["v_op := 'I';"]
+    lines = [_identity(model, "new"), f"v_row := {row_json(model, 'new')};"]
+    if model.parents or model.roles:
+        update += _groups(model, moved_from="old")
+        insert += _groups(model)
+    else:
+        lines += _groups(model)
+    branches = [
+        "if tg_op = 'UPDATE' then",
+        indent("\n".join(update)),
+        "else",
+        indent("\n".join(insert)),
+        "end if;",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *branches])
+
+
+def _groups(model: ModelPlan, *, moved_from: str = "") -> list[str]:
+    lines = [f"v_groups := {near_groups(model, 'new', moved_from=moved_from)};"]
+    if is_deep(model):
+        lines.append(far_groups(model, "new", moved_from=moved_from))
+    return lines
+
+
+def _insert(model: ModelPlan) -> str:
+    return f"""\
+insert into ablo.delta (
+  sync_id, organization_id, model, row_id, op, groups, "row", changed,
+  actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+)
+values (
+  nextval('ablo.sync_id'), v_organization, {model.typename}, v_id, v_op, v_groups, v_row, v_changed,
+  {_ACTOR},
+  nullif(current_setting('ablo.on_behalf_of', true), ''),
+  nullif(current_setting('ablo.capability_id', true), ''),
+  nullif(current_setting('ablo.claim_id', true), ''),
+  ablo.transaction_of({model.typename}, v_id),
+  pg_current_xact_id(), clock_timestamp()
+);"""
 
 
 def _changed(model: ModelPlan) -> str:
-    """The wire names of what an update changed. updatedAt always does, and says nothing."""
-    tests = ",\n  ".join(_change(column) for column in model.row_columns if _can_change(column))
-    return f"array_remove(array[\n  {tests}\n], null)"
+    """The wire names of what an update changed; updated_at always moves, the guard sees to it."""
+    tests = [_change(column) for column in model.row_columns if _can_change(column)]
+    return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"
 
 
 def _can_change(column: Column) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import digest, ident, literal, shorten
-from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
+from ablo_pg.compile.names import array_text, digest, ident, literal, shorten
+from ablo_pg.compile.plan import Edge, ModelPlan, SchemaPlan
 from ablo_pg.schema.neutral import FieldType
 
+# Postgres parses a CHECK anew for every statement, so each is as short as can be. NaN sorts last.
 _FINITE = {
-    FieldType.NUMBER: "{0} not in ('NaN', 'Infinity', '-Infinity')",
-    FieldType.DECIMAL: "{0} not in ('NaN', 'Infinity', '-Infinity')",
+    FieldType.NUMBER: "abs({0}) < 'Infinity'",
+    FieldType.DECIMAL: "abs({0}) < 'Infinity'",
     FieldType.DATETIME: "isfinite({0})",
     FieldType.DATE: "isfinite({0})",
 }
@@ -40,8 +41,8 @@ def _checks(model: ModelPlan) -> Iterator[tuple[str, str]]:
     for column in model.fields:
         name = f"{model.spec.table}_{column.name}"
         if column.type is FieldType.ENUM:
-            values = ", ".join(literal(value) for value in column.enum_values)
-            yield f"{name}_enum", f"check ({column.sql} in ({values}))"
+            values = literal(array_text(column.enum_values))
+            yield f"{name}_enum", f"check ({column.sql} = any ({values}))"
         elif column.type in _FINITE:
             yield f"{name}_finite", f"check ({_FINITE[column.type].format(column.sql)})"
 
@@ -69,8 +70,3 @@ def _constraint(model: ModelPlan, name: str, definition: str) -> Guarded:
             f"comment on {target} is {mark};",
         ],
     )
-
-
-def required_columns(edge: Edge) -> tuple[Column, ...]:
-    """Return the target's columns that a foreign key needs unique: organization and id."""
-    return (edge.target.org, edge.target.base[0])

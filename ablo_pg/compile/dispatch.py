@@ -24,12 +24,14 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         name="ablo_model.write",
         args=["p_model text", "p_action text", "p_id text", "p_data jsonb"],
         returns="boolean",
+        pinned=False,
         body=_body(models, "write", "p_action, p_id, p_data"),
     ).sql()
     yield from Function(
         name="ablo_model.lock",
         args=["p_model text", "p_id text"],
         returns="boolean",
+        pinned=False,
         body=_body(models, "lock", "p_id"),
     ).sql()
 
@@ -47,7 +49,7 @@ def _resolve(schema: SchemaPlan) -> tuple[str, ...]:
         returns="text",
         language="sql",
         volatility="immutable",
-        inline=True,
+        pinned=False,
         body=(
             f"  select coalesce(\n"
             f"    {json_literal(names)}::jsonb ->> p_name,\n"

@@ -74,6 +74,12 @@ def text_array(values: Iterable[str]) -> str:
     return "array[" + ", ".join(literal(value) for value in values) + "]::text[]"
 
 
+def array_text(values: Iterable[str]) -> str:
+    """Write an array in Postgres's text form, {"a","b"}, not yet quoted as a constant."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+
+
 def json_literal(value: Any) -> str:
     """Quote a JSON value as a string constant, with the cast left to the caller."""
     return literal(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))

@@ -73,6 +73,18 @@ class Role:
     multi: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ParentTable:
+    """Where a model of tenancy `parent` finds its organization; columns are quoted."""
+
+    schema: str
+    table: str
+    key: str
+    org: str
+    local_key: str
+    compiled: bool
+
+
 @dataclass(eq=False, slots=True)
 class ModelPlan:
     """One model, with everything resolved. `edges` is filled once all models are known."""
@@ -84,6 +96,7 @@ class ModelPlan:
     archived_declared: bool
     roles: tuple[Role, ...] = ()
     edges: tuple[Edge, ...] = ()
+    parent_table: ParentTable | None = None
 
     @property
     def title(self) -> str:
@@ -176,6 +189,7 @@ def plan_schema(spec: SchemaSpec) -> SchemaPlan:
     by_key = {model.spec.key: model for model in models}
     for model in models:
         model.edges = tuple(_edges(model, by_key))
+        model.parent_table = _parent_table(model, models)
     return SchemaPlan(spec, models, _taken_names(models))
 
 
@@ -221,6 +235,22 @@ def _edges(model: ModelPlan, by_key: dict[str, ModelPlan]) -> Iterator[Edge]:
         if relation.kind != "belongsTo" or target is None or column is None or not target.synced:
             continue
         yield Edge(column, target, relation.parent, relation.fk, relation.index)
+
+
+def _parent_table(model: ModelPlan, models: tuple[ModelPlan, ...]) -> ParentTable | None:
+    tenancy = model.spec.tenancy
+    if tenancy.kind != "parent" or not (tenancy.parent_table and tenancy.local_key):
+        return None
+    local = find_column(model, tenancy.local_key)
+    parent = next((other for other in models if other.spec.table == tenancy.parent_table), None)
+    return ParentTable(
+        schema=parent.spec.table_schema if parent else model.spec.table_schema,
+        table=tenancy.parent_table,
+        key=ident(tenancy.parent_key),
+        org=parent.org.sql if parent else ident(tenancy.parent_org_column),
+        local_key=local.sql if local else ident(tenancy.local_key),
+        compiled=parent is not None,
+    )
 
 
 def _taken_names(models: tuple[ModelPlan, ...]) -> frozenset[tuple[str, str]]:

@@ -25,7 +25,7 @@ def row(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         returns="json",
         language="sql",
         volatility="stable",
-        inline=True,
+        pinned=False,
         grant=True,
         signature=f"({model.table})",
         body=indent("select " + row_json(model, "r")),

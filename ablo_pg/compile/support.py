@@ -88,7 +88,7 @@ def support(schema: SchemaPlan) -> Iterator[str]:
             returns="boolean",
             language="sql",
             volatility="stable" if name == "datetime" else "immutable",
-            inline=True,
+            pinned=False,
             body=f"  select {test}",
         ).sql()
     yield from Function(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import ident, literal, text_array
+from ablo_pg.compile.names import ident, literal, qualified, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.values import SQL_TYPE, default_sql
 
@@ -68,8 +68,19 @@ def _columns(model: ModelPlan) -> Iterator[Guarded]:
         f"    select from pg_catalog.pg_attribute a\n"
         f"    where a.attrelid = {model.regclass} and a.attname = n.name and not a.attisdropped\n"
         f"  )\n)",
-        [f"alter table {model.table}\n  {adds};"],
+        [f"alter table {model.table}\n  {adds};", *_assign(model)],
     )
+
+
+def _assign(model: ModelPlan) -> Iterator[str]:
+    """Rows of an adopted table take their parent's organization."""
+    parent = model.parent_table
+    if parent:
+        yield (
+            f"update {model.table} t set {model.org.sql} = p.{parent.org}\n"
+            f"  from {qualified(parent.schema, parent.table)} p\n"
+            f"  where t.{model.org.sql} is null and p.{parent.key} = t.{parent.local_key};"
+        )
 
 
 def _owner(model: ModelPlan) -> Guarded:

@@ -8,35 +8,27 @@ table's own triggers have had their say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import digest, literal, text_array
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
-from ablo_pg.compile.rls import CURRENT_ORG
-
-NAMES: Final = (
-    "zz_ablo_capture",
-    "zz_ablo_identity",
-    "zz_ablo_note",
-    "zz_ablo_note_delete",
-    "zz_ablo_touch",
-    "zz_ablo_truncate",
-)
 
 
 def triggers(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit capture, notes of foreign organizations, and the refusals."""
+    """Emit guard, capture and the refusal of TRUNCATE."""
     if not model.synced:
         return
     definitions = _definitions(model)
     mark = literal(f"ablo_pg {digest(chr(10).join(definitions.values()))}")
     table = model.table
-    statements = [f"drop trigger if exists {name} on {table};" for name in definitions]
-    statements += list(definitions.values())
-    for name in definitions:
-        statements.append(f"alter table {table} enable always trigger {name};")
-        statements.append(f"comment on trigger {name} on {table} is {mark};")
+    statements = []
+    for name, definition in definitions.items():
+        statements += [
+            f"drop trigger if exists {name} on {table};",
+            definition,
+            f"alter table {table} enable always trigger {name};",
+            f"comment on trigger {name} on {table} is {mark};",
+        ]
     yield do_block(
         Guarded(
             f"(\n  select count(*) from pg_catalog.pg_trigger t\n"
@@ -50,37 +42,29 @@ def triggers(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 
 def _definitions(model: ModelPlan) -> dict[str, str]:
-    table, org = model.table, model.org.sql
-    note = f"ablo.capture_note({literal(model.org.name)})"
-    return {
+    table = model.table
+    adopt = {}
+    if model.parent_table:
+        adopt["zz_ablo_adopt"] = (
+            f"create trigger zz_ablo_adopt\n"
+            f"  before insert or update of {model.parent_table.local_key}, {model.org.sql}\n"
+            f"  on {table} for each row\n"
+            f"  execute function {model.function('adopt')}();"
+        )
+    return adopt | {
         "zz_ablo_capture": (
             f"create constraint trigger zz_ablo_capture\n"
             f"  after insert or update or delete on {table}\n"
             f"  deferrable initially deferred for each row\n"
             f"  execute function {model.function('capture')}();"
         ),
-        "zz_ablo_identity": (
-            f"create trigger zz_ablo_identity before update on {table} for each row\n"
-            f'  when (old."id" is distinct from new."id" or old.{org} is distinct from new.{org})\n'
-            f"  execute function ablo.row_identity_refuse();"
-        ),
-        "zz_ablo_note": (
-            f"create trigger zz_ablo_note after insert or update on {table} for each row\n"
-            f"  when (new.{org}::text is distinct from {CURRENT_ORG})\n"
-            f"  execute function {note};"
-        ),
-        "zz_ablo_note_delete": (
-            f"create trigger zz_ablo_note_delete after delete on {table} for each row\n"
-            f"  when (old.{org}::text is distinct from {CURRENT_ORG})\n"
-            f"  execute function {note};"
-        ),
-        "zz_ablo_touch": (
-            f"create trigger zz_ablo_touch before update on {table} for each row\n"
-            f'  when (new."updated_at" is not distinct from old."updated_at")\n'
-            f"  execute function ablo.row_touch();"
+        "zz_ablo_guard": (
+            f"create trigger zz_ablo_guard\n"
+            f"  before insert or update or delete on {table} for each row\n"
+            f"  execute function {model.function('guard')}();"
         ),
         "zz_ablo_truncate": (
-            f"create trigger zz_ablo_truncate before truncate on {table} for each statement\n"
-            f"  execute function ablo.truncate_refuse();"
+            f"create trigger zz_ablo_truncate before truncate on {table}\n"
+            f"  for each statement execute function ablo.truncate_refuse();"
         ),
     }

@@ -17,7 +17,7 @@ from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.values import default_sql, from_json, valid
 
 _LARGE = 1_000_000  # bytes of data from which the lengths of its values are looked at
-_UPDATED = "greatest(clock_timestamp(), t.\"updated_at\" + interval '1 millisecond')"
+_UPDATED = "greatest(v_now, t.\"updated_at\" + interval '1 millisecond')"
 
 
 def write(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -35,6 +35,7 @@ def _explain(model: ModelPlan) -> tuple[str, ...]:
         name=model.function("explain"),
         args=["p_action text", "p_id text", "p_data jsonb"],
         returns="boolean",
+        pinned=False,
         body=(
             f"declare\n"
             f"  v_fields constant jsonb := {json_literal(_describe(model))};\n"
@@ -64,6 +65,7 @@ def _write(model: ModelPlan) -> tuple[str, ...]:
 declare
   v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
   v_id {model.table}."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
 begin
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
@@ -78,7 +80,7 @@ begin
     {where};
   elsif p_action = 'archive' then
     update {model.table} t set
-      {archived} = coalesce(t.{archived}, clock_timestamp()),
+      {archived} = coalesce(t.{archived}, v_now),
       "updated_at" = {_UPDATED}
     {where};
   elsif p_action = 'unarchive' then
@@ -105,6 +107,7 @@ end"""
         name=model.function("write"),
         args=["p_action text", "p_id text", "p_data jsonb"],
         returns="boolean",
+        pinned=False,
         body=body,
     ).sql()
 
@@ -149,10 +152,13 @@ def _assignment(column: Column) -> str:
 
 
 def _insert(model: ModelPlan) -> str:
-    columns = ['"id"', model.org.sql, '"created_by"', *(c.sql for c in model.fields)]
+    columns = ['"id"', model.org.sql, '"created_at"', '"updated_at"', '"created_by"']
+    columns += [column.sql for column in model.fields]
     values = [
         "v_id",
         "v_organization",
+        "v_now",
+        "v_now",
         "nullif(current_setting('app.current_participant_id', true), '')",
         *(_inserted(column) for column in model.fields),
     ]
@@ -178,6 +184,7 @@ def _lock(model: ModelPlan) -> tuple[str, ...]:
         name=model.function("lock"),
         args=["p_id text"],
         returns="boolean",
+        pinned=False,
         body=(
             f"declare\n"
             f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"

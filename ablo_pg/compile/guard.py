@@ -1,0 +1,88 @@
+"""Pass: the guard function, before every row change: identity, updated_at, the organization.
+
+One function and no WHEN clause: Postgres parses a WHEN anew for every statement, which costs more
+than the call does. It runs as the owner, since a writer of plain SQL may not call the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ablo_pg.compile.forms import Function
+from ablo_pg.compile.names import indent, literal, qualified
+from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
+
+
+def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit `<model>__guard()`, and `<model>__adopt()` where a parent row knows the organization."""
+    if not model.synced:
+        return
+    if model.parent_table:
+        yield from _adopt(model, model.parent_table)
+    org = model.org.sql
+    names = f"{literal(model.spec.table_schema)}, {literal(model.spec.table)}"
+    changed = f'new."id" is distinct from old."id" or new.{org} is distinct from old.{org}'
+    yield from Function(
+        name=model.function("guard"),
+        args=[],
+        returns="trigger",
+        security="definer",
+        body=f"""\
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old.{org};
+  else
+    v_organization := new.{org};
+  end if;
+  if tg_op = 'UPDATE' then
+    if {changed} then
+      perform ablo.row_identity_refuse({names});
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end""",
+    ).sql()
+
+
+def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
+    """The row takes its parent's organization. Runs with the writer's own view of the parents."""
+    org, key = model.org.sql, f"new.{parent.local_key}"
+    table = qualified(parent.schema, parent.table)
+    message = literal(f"{model.title}: no parent row % in {parent.table}")
+    refusal = [
+        f"raise exception {message}, quote_nullable(left({key}::text, 80))",
+        "  using errcode = 'foreign_key_violation',",
+        f"    hint = {literal('name a row of ' + parent.table + ' of the same organization')};",
+    ]
+    return Function(
+        name=model.function("adopt"),
+        args=[],
+        returns="trigger",
+        body=f"""\
+begin
+  if new.{org} is null then
+    new.{org} := (select p.{parent.org} from {table} p where p.{parent.key} = {key});
+  elsif not exists (
+    select from {table} p where p.{parent.org} = new.{org} and p.{parent.key} = {key}
+  ) then
+    new.{org} := null;
+  end if;
+  if new.{org} is null then
+{indent(chr(10).join(refusal), 4)}
+  end if;
+  return new;
+end""",
+    ).sql()
