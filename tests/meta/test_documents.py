@@ -1,0 +1,71 @@
+"""README, docs and CI say what is true: commands, options, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from ablo_pg.cli import cli
+
+from .project import ROOT, relative
+
+README = (ROOT / "README.md").read_text()
+CLI_PAGE = (ROOT / "docs" / "cli.md").read_text()
+
+
+def commands(
+    group: click.Group = cli, prefix: str = "ablo-pg"
+) -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    section = re.search(
+        rf"^## `{re.escape(name)}.*?(?=^## |\Z)", CLI_PAGE, re.MULTILINE | re.DOTALL
+    )
+    assert section, f"docs/cli.md has no section for {name}"
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option):
+            missing = [option for option in parameter.opts if option not in section[0]]
+            assert not missing
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_examples_and_explains_itself(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert "Examples:" in (command.epilog or "")
+    assert name in (command.epilog or "")
+
+
+def test_documented_commands_exist() -> None:
+    described = set(re.findall(r"^## `(ablo-pg [a-z ]+?)(?: [A-Z[-].*)?`", CLI_PAGE, re.MULTILINE))
+    assert described == set(COMMANDS)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    tests = [block.strip() for block in blocks if "pytest" in block]
+    assert len(tests) == 1
+    assert tests[0] in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=relative
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing

@@ -1,0 +1,47 @@
+"""`__all__` is sorted, and every name in it can be imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+from .project import PACKAGE, ROOT, parse, python_files, relative
+
+
+def declares_all(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Assign)
+        and any(isinstance(name, ast.Name) and name.id == "__all__" for name in node.targets)
+        for node in parse(path).body
+    )
+
+
+def rank(name: str) -> tuple[int, str]:
+    """CONSTANTS, then Classes, then the rest: the order that ruff keeps (RUF022)."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+MODULES = [path for path in python_files(PACKAGE) if declares_all(path)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_exports_are_sorted_and_importable(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    module = importlib.import_module(name)
+    exported = module.__all__
+    assert list(exported) == sorted(set(exported), key=rank)
+    for each in exported:
+        getattr(module, each)
+
+
+def test_every_package_with_names_to_export_lists_them() -> None:
+    silent = [
+        relative(path)
+        for path in PACKAGE.rglob("__init__.py")
+        if any(isinstance(node, ast.ImportFrom) for node in parse(path).body)
+        and not declares_all(path)
+    ]
+    assert not silent
