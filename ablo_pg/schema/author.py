@@ -21,7 +21,7 @@ from typing import Any
 
 from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema.checks import check, check_python
-from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
+from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.neutral import IdentityRole, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.rows import Model
@@ -83,7 +83,13 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
     Args:
         options: what a class statement takes as keyword arguments.
         fields: a type, (type, default), (type, field(...)), or a relation, each.
+
+    Raises:
+        AbloValidationError: an unknown option, or a name that starts with an underscore.
     """
+    hidden = [_hidden_field(name) for name in fields if name.startswith("_")]
+    if hidden:
+        raise schema_error(hidden, code="schema_definition_invalid")
     annotations: dict[str, Any] = {}
     namespace: dict[str, Any] = {"__module__": __name__, "__annotations__": annotations}
     for name, declared in fields.items():
@@ -92,7 +98,7 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
         elif isinstance(declared, tuple) and len(declared) == 2:
             annotations[name], namespace[name] = declared
         else:
-            annotations[name] = declared
+            annotations[name], namespace[name] = declared, field()
     with warnings.catch_warnings():
         # A field may well be called `json` or `copy`; pydantic warns of the method it hides.
         warnings.filterwarnings("ignore", message=".*shadows an attribute", category=UserWarning)
@@ -101,6 +107,16 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
         )
     row.__ablo_functional__ = True
     return row
+
+
+def _hidden_field(name: str) -> Problem:
+    return Problem(
+        "invalid_name",
+        None,
+        name,
+        "an attribute that starts with an underscore is no field",
+        f'choose another name, and keep it in JSON: {name.strip("_")}=(str, field(wire="{name}"))',
+    )
 
 
 def define_schema(

@@ -12,10 +12,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 _OFFSET_BASIS: Final = 0x811C9DC5
 _PRIME: Final = 0x01000193
+_MAX_SAFE_INTEGER: Final = 2**53 - 1
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -32,6 +34,8 @@ def canonical_json(value: Any) -> str:
     """Write a JSON value as JSON.stringify would, with the keys of every object sorted."""
     if isinstance(value, str):
         return _string(value)
+    if isinstance(value, int) and abs(value) > _MAX_SAFE_INTEGER:
+        return _number(float(value) if value.bit_length() < 1024 else math.inf)
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, Mapping):
@@ -53,16 +57,16 @@ def _string(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Write a float in ECMAScript notation: 1.0 -> 1, 1e-07 -> 1e-7, 1e+16 -> 10000000000000000."""
+    """Write a float in ECMAScript notation: 1.0 -> 1, 1e-06 -> 0.000001, 1e+21 stays.
+
+    Both languages find the same shortest digits; they differ in where exponents begin.
+    """
     if not math.isfinite(value):
         return "null"
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return mantissa
-    power = int(exponent)
-    if power == -5 or power == -6:  # Python switches to exponents at 1e-5, ECMAScript at 1e-7
-        digits = mantissa.replace(".", "").lstrip("-")
-        return ("-" if value < 0 else "") + "0." + "0" * (-power - 1) + digits
-    return f"{mantissa}e{'+' if power > 0 else ''}{power}"
+    if value == 0:
+        return "0"
+    number = Decimal(repr(value)).normalize()
+    if -7 < number.adjusted() < 21:
+        return f"{number:f}"
+    mantissa, _, power = f"{number:e}".partition("e")
+    return f"{mantissa}e{int(power):+d}"

@@ -112,6 +112,18 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
 
 
 def _with_default(field: Field, default: Any, label: str, problems: list[Problem]) -> Field:
+    if callable(default) and not isinstance(default, type):
+        # pydantic takes an attribute of every class (`mro`, `register`) for the field's default.
+        problems.append(
+            Problem(
+                "reserved_name",
+                label,
+                field.name,
+                f"Python's classes have an attribute {field.name!r} already",
+                f"say that it is a field: {field.name}: ... = field()",
+            )
+        )
+        return field
     try:
         value = to_json_value(field, default)
     except BadValueError as exc:

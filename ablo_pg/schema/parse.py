@@ -144,7 +144,7 @@ def _parse_model(key: str, top: Reading) -> ModelSpec:
         mutable=top.flag("mutable", True),
         scope=scope if isinstance(scope, str) else None,
         is_scope_root=bool(scope) or isinstance(scope, str),
-        grants=tuple(top.mapping("grants").items()),
+        grants=tuple(sorted(top.mapping("grants").items())),
         entity_roles=tuple(_parse_entity_role(top, v) for v in top.sequence("entityRoles")),
         conflict=_parse_conflict(top),
     )
@@ -201,7 +201,7 @@ def _parse_relation(name: str, top: Reading) -> Relation:
         parent=options.flag("parent", False),
         fk=options.flag("fk", False),
         index=options.flag("index", False),
-        options=tuple((k, v) for k, v in options.data.items() if k not in _RELATION_FLAGS),
+        options=tuple((k, v) for k, v in sorted(options.data.items()) if k not in _RELATION_FLAGS),
         order_by=top.maybe_text("orderBy"),
     )
     return _with_extra(relation, dump_relation(relation), top)
@@ -233,7 +233,7 @@ def _parse_tenancy(top: Reading, fields: tuple[Field, ...]) -> Tenancy:
 def _parse_conflict(top: Reading) -> tuple[tuple[ParticipantKind, Disposition], ...]:
     policy = Reading(top.mapping("conflict"), top.problems, top.model)
     kinds = {kind: kind for kind in PARTICIPANT_KINDS}
-    for name in policy.data:
+    for name in sorted(policy.data):
         if name not in kinds:
             policy.problem(
                 "invalid_conflict",
@@ -242,7 +242,7 @@ def _parse_conflict(top: Reading) -> tuple[tuple[ParticipantKind, Disposition], 
             )
     return tuple(
         (kinds[name], policy.choice(name, _DISPOSITIONS, "reject"))
-        for name, value in policy.data.items()
+        for name, value in sorted(policy.data.items())
         if name in kinds and value is not None
     )
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, Unpack
+from typing import Any, ClassVar, TypeVar, Unpack, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, from_json
 
 from ablo_pg.errors import AbloValidationError
-from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
+from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.names import wire_name
 
 
@@ -29,7 +30,10 @@ class Evidence:
     stamp: int
 
 
-class Model(BaseModel):
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(field, PydanticField)
+)
+class Model(BaseModel, frozen=True):
     """A row of a table, as its author declares it.
 
         class Task(Model, conflict={"agent": "reject"}):

@@ -11,10 +11,12 @@ from typing import Any
 
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
 from ablo_pg.schema.lowering import LoweredFields, lower_fields, relations_of
+from ablo_pg.schema.model_options import check_options
 from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
 from ablo_pg.schema.neutral import EntityRole, ModelSpec, Relation, Tenancy
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
+from ablo_pg.schema.values import shape
 
 
 def lower_models(classes: Mapping[str, type[Model]]) -> tuple[list[ModelSpec], list[Problem]]:
@@ -23,11 +25,13 @@ def lower_models(classes: Mapping[str, type[Model]]) -> tuple[list[ModelSpec], l
     problems = [problem for part in lowered.values() for problem in part.problems]
     specs = []
     for key in sorted(classes):
+        options, wrong = check_options(key, classes[key].__ablo_options__)
+        problems += wrong
         relations = tuple(
             _lower_relation(key, name, declared, classes, lowered, problems)
             for name, declared in relations_of(classes[key])
         )
-        specs.append(_with_options(key, lowered[key], relations, classes[key].__ablo_options__))
+        specs.append(_with_options(key, lowered[key], relations, options))
     return specs, problems
 
 
@@ -49,13 +53,13 @@ def _with_options(
         mutable=options.get("mutable", True),
         scope=scope if isinstance(scope, str) else None,
         is_scope_root=scope is not False,
-        grants=tuple(options.get("grants", {}).items()),
+        grants=tuple(sorted(options.get("grants", {}).items())),
         entity_roles=tuple(
             EntityRole(role.kind, _wire_of(lowered, role.source_field), role.multi)
             for role in roles
         ),
-        conflict=tuple(options.get("conflict", {}).items()),
-        options=tuple(options.get("options", {}).items()),
+        conflict=tuple(sorted(options.get("conflict", {}).items())),
+        options=tuple(sorted(options.get("options", {}).items())),
     )
 
 
@@ -96,7 +100,7 @@ def _lower_relation(
         parent=declared.parent,
         fk=declared.fk,
         index=declared.index,
-        options=declared.options,
+        options=tuple(sorted(declared.options)),
         order_by=_wire_of(there, order_by) if there and order_by else order_by,
     )
 
@@ -104,7 +108,8 @@ def _lower_relation(
 def _target_key(target: str | type, classes: Mapping[str, type[Model]]) -> str:
     if isinstance(target, str):
         return target
-    return next((key for key, cls in classes.items() if cls is target), target.__name__)
+    found = (key for key, cls in classes.items() if cls is target)
+    return next(found, getattr(target, "__name__", shape(target)))
 
 
 def _inverse(

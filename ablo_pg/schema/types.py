@@ -143,7 +143,8 @@ def _lower_enum(cls: type[enum.Enum]) -> LoweredType:
 
 def _is_json_container(annotation: Any, origin: Any) -> bool:
     base = origin or annotation
-    if base in (list, dict) or typing.is_typeddict(base):
+    # typing_extensions has a TypedDict of its own, which typing.is_typeddict does not know.
+    if base in (list, dict) or hasattr(base, "__required_keys__"):
         return True
     return isinstance(base, type) and issubclass(base, BaseModel)
 

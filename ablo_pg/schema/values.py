@@ -246,6 +246,8 @@ def _check_json(root: Any) -> None:
             _text(node)
         elif isinstance(node, float) and not math.isfinite(node):
             raise _mismatch(node, "finite numbers inside JSON", "use null instead")
+        elif isinstance(node, int) and not BIGINT_MIN <= node <= BIGINT_MAX:
+            raise _mismatch(node, "integers of 64 bits inside JSON", "carry it in a string")
         elif isinstance(node, dict | list):
             if depth >= MAX_JSON_DEPTH:
                 raise _mismatch(root, f"JSON at most {MAX_JSON_DEPTH} levels deep", "flatten it")

@@ -155,7 +155,7 @@ def find_extra(document: dict[str, Any], written: dict[str, Any]) -> tuple[tuple
     """Return the `extra` that makes `apply_extra(document, extra)` equal to `written`."""
     said = [(name, value) for name, value in written.items() if not _same(document, name, value)]
     unsaid = [(name, MISSING) for name in document if name not in written]
-    return (*said, *unsaid)
+    return tuple(sorted([*said, *unsaid], key=lambda pair: pair[0]))
 
 
 def _same(document: dict[str, Any], name: str, value: Any) -> bool:
