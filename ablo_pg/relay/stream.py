@@ -1,0 +1,244 @@
+"""The replication connection: a temporary slot, streamed through libpq's COPY BOTH mode.
+
+psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` makes the
+slot and waits until it may be relied on, `ReplicationStream.run` hands batches of deltas to a sink.
+Neighbours: `copydata` and `waldelta` read the bytes, `reader` opens streams again when they break.
+
+When a slot may be relied on. It streams every transaction whose commit record lies after its
+consistent point. A transaction whose commit record lies BEFORE that point is the log's to deliver,
+but it may not be visible to a query yet (it is waiting for a synchronous standby, or just between
+its WAL flush and the end of its commit). So `open_stream` takes a snapshot after the slot is made
+and waits until every transaction that ran then has ended. From there on: not streamed implies
+visible. The slot's own creation waits for running transactions in the same way, so this adds
+nothing that a busy database does not already ask for.
+
+Why a temporary slot: it dies with the connection, so a killed process leaves nothing in the
+database and holds back no WAL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import ExecStatus
+
+from ablo_pg.db.errors import translate
+from ablo_pg.db.log import Snapshot
+from ablo_pg.delta import Delta
+from ablo_pg.errors import AbloConnectionError, error_for
+from ablo_pg.relay.copydata import CLOCK_EPOCH, encode_status
+from ablo_pg.relay.waldelta import Assembler
+
+PUBLICATION: Final = "ablo_delta"
+# What one wake-up may take in before other tasks get their turn: some 10 ms of decoding.
+GULP_MESSAGES: Final = 3000
+GULP_BYTES: Final = 1 << 20
+# Output must not depend on the server's settings: `waldelta` reads timestamps as these give them.
+OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
+# A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
+# so that a status that is late three times over still saves the connection.
+STATUS_SECONDS: Final = 5.0
+BARRIER_PAUSE: Final = 0.02
+CONNECT_TIMEOUT: Final = 10
+
+
+class ReplicationStream:
+    """A streaming slot. Attributes of `assembler` say how far it has come."""
+
+    def __init__(self, conn: AsyncConnection[Any], slot: str, sender_timeout: float) -> None:
+        self.slot = slot
+        self.assembler = Assembler()
+        self.confirmed = 0
+        self.progress = time.monotonic()  # when something last came from the server
+        self._conn = conn
+        self._pgconn = conn.pgconn
+        self._every = min(STATUS_SECONDS, sender_timeout / 4) if sender_timeout else STATUS_SECONDS
+        self._next_status = 0.0
+
+    async def run(self, sink: Callable[[list[Delta]], None]) -> None:
+        """Hand every batch to `sink` as it arrives, until cancelled or the connection breaks.
+
+        The socket's readiness calls us straight from the event loop, without a task switch. `sink`
+        must not block: back-pressure ends at the subscribers' queues, so statuses go out in time
+        whatever the subscribers do. What `sink` has taken is what is confirmed to the server.
+        Raises AbloConnectionError when the connection is lost.
+        """
+        loop = asyncio.get_running_loop()
+        broken: asyncio.Future[None] = loop.create_future()
+
+        def on_readable() -> None:
+            if broken.done():
+                return
+            try:
+                more = self._gulp(sink)
+                if time.monotonic() >= self._next_status:
+                    self._send_status()
+            except Exception as exc:
+                broken.set_exception(exc)
+                return
+            if more:  # complete messages may be left in libpq's buffer, where no poll sees them
+                loop.call_soon(on_readable)
+
+        loop.add_reader(self._pgconn.socket, on_readable)
+        try:
+            while not broken.done():
+                on_readable()
+                await asyncio.wait([broken], timeout=self._every / 2)
+            broken.result()
+        except psycopg.Error as exc:
+            raise _lost(exc) from exc
+        finally:
+            loop.remove_reader(self._pgconn.socket)
+            broken.cancel()
+
+    def _gulp(self, sink: Callable[[list[Delta]], None]) -> bool:
+        """Take in what is there; return whether it stopped because it had enough."""
+        assembler = self.assembler
+        feed, get = assembler.feed, self._pgconn.get_copy_data
+        messages = size = 0
+        reply_wanted = ended = more = False
+        while not more:
+            self._pgconn.consume_input()
+            before = messages
+            while True:
+                length, view = get(1)
+                if length <= 0:
+                    ended = length < 0
+                    break
+                messages += 1
+                size += length
+                keepalive = feed(bytes(view))
+                if keepalive is not None and keepalive.reply_wanted:
+                    reply_wanted = True
+                if messages >= GULP_MESSAGES or size >= GULP_BYTES:
+                    more = True
+                    break
+            if ended or messages == before:
+                break
+        if messages:
+            self.progress = time.monotonic()
+        if assembler.batch:
+            batch, assembler.batch = assembler.batch, []
+            sink(batch)
+        if reply_wanted:
+            self._send_status()
+        if ended:
+            raise self._end()
+        return more
+
+    def _send_status(self) -> None:
+        self.confirmed = self.assembler.confirmable
+        clock = int((time.time() - CLOCK_EPOCH) * 1_000_000)
+        self._pgconn.put_copy_data(encode_status(self.confirmed, clock))
+        # 34 bytes; what the socket does not take now goes out with the next call
+        self._pgconn.flush()
+        self._next_status = time.monotonic() + self._every
+
+    def _end(self) -> Exception:
+        """Say why the server ended the stream."""
+        result = self._pgconn.get_result()
+        told = result.get_error_message() if result is not None else ""
+        return error_for(
+            "database_unreachable",
+            f"The server ended the replication stream: {told.strip() or 'no reason given'}",
+            remedy="the reader connects again by itself",
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_stream(url: str) -> AsyncIterator[ReplicationStream]:
+    """Connect, make a temporary slot, wait until it may be relied on, and start it.
+
+    May wait as long as the longest transaction that is running: run it under a deadline. Raises
+    what `db.errors` makes of the failure, with Postgres's error as `__cause__`.
+    """
+    try:
+        conn = await AsyncConnection.connect(url, autocommit=True, **_parameters(url))
+    except psycopg.Error as exc:
+        raise translate(exc) from exc
+    try:
+        try:
+            stream = await _start(conn)
+        except psycopg.Error as exc:
+            raise translate(exc) from exc
+        yield stream
+    finally:
+        # Closing the socket ends the walsender and drops its slot; there is nothing to wait for.
+        with anyio.CancelScope(shield=True):
+            await conn.close()
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    given = conninfo_to_dict(url).get("options") or ""
+    return {
+        "replication": "database",
+        "options": f"{given} {OPTIONS}".strip(),
+        "application_name": "ablo_pg reader",
+        "connect_timeout": CONNECT_TIMEOUT,
+    }
+
+
+async def _start(conn: AsyncConnection[Any]) -> ReplicationStream:
+    slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
+    sender_timeout = int(
+        await _value(conn, "select setting from pg_settings where name = 'wal_sender_timeout'")
+    )
+    await conn.execute(
+        f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT".encode()
+    )
+    await _wait_for_running(conn)
+    await _copy_both(
+        conn,
+        f"START_REPLICATION SLOT {slot} LOGICAL 0/0"
+        f" (proto_version '1', publication_names '{PUBLICATION}')",
+    )
+    return ReplicationStream(conn, slot, sender_timeout / 1000)
+
+
+async def _wait_for_running(conn: AsyncConnection[Any]) -> None:
+    """Wait until every transaction that runs now has ended."""
+    first = Snapshot.parse(await _value(conn, "select pg_current_snapshot()::text"))
+    while True:
+        now = Snapshot.parse(await _value(conn, "select pg_current_snapshot()::text"))
+        if not any(now.running(xid) for xid in first.running_xids):
+            return
+        await anyio.sleep(BARRIER_PAUSE)
+
+
+async def _value(conn: AsyncConnection[Any], query: str) -> str:
+    # Without parameters psycopg uses the simple protocol, the only one a walsender knows.
+    row = await (await conn.execute(query.encode())).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+async def _copy_both(conn: AsyncConnection[Any], command: str) -> None:
+    """Send START_REPLICATION and leave the connection in COPY BOTH mode, nonblocking."""
+    pgconn = conn.pgconn
+    pgconn.send_query(command.encode())
+    while pgconn.flush():
+        await anyio.wait_writable(pgconn.socket)
+    while pgconn.is_busy():
+        await anyio.wait_readable(pgconn.socket)
+        pgconn.consume_input()
+    result = pgconn.get_result()
+    if result is None or result.status != ExecStatus.COPY_BOTH:
+        raise psycopg.errors.error_from_result(result) if result else _lost(None)
+
+
+def _lost(exc: psycopg.Error | None) -> AbloConnectionError:
+    return AbloConnectionError(
+        f"The replication connection broke: {exc or 'no reason given'}",
+        code="database_unreachable",
+        remedy="the reader connects again by itself",
+    )
