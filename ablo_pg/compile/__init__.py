@@ -1,13 +1,13 @@
-"""The compiler: the neutral form of a schema to the SQL that makes it work. Pure and deterministic.
+"""The compiler: the neutral form of a schema to the SQL that makes it work. Pure, deterministic.
 
-Flow: `schema` lowers what authors write to a SchemaSpec; `compile_schema` plans it (`plan`) and runs
-the passes, each a file of its own; `kernel.apply` or psql runs the statements on a database that has
-the kernel. Running them again changes nothing.
+Flow: `schema` lowers what authors write to a SchemaSpec; `compile_schema` plans it (`plan`) and
+runs the passes, each a file of its own; `kernel.apply` or psql runs the statements on a database
+that has the kernel. Running them again changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
 from ablo_pg.compile.row import row
 from ablo_pg.compile.support import support
-from ablo_pg.compile.tables import tables
+from ablo_pg.compile.tables import required, tables
 from ablo_pg.compile.triggers import triggers
 from ablo_pg.compile.write import write
 from ablo_pg.schema.neutral import SchemaSpec
@@ -36,7 +36,7 @@ SchemaPass = Callable[[SchemaPlan], Iterator[str]]
 
 # title and pass, in the order in which a model's statements run
 _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
-    ("table", tables),
+    ("required fields", required),
     ("checks", checks),
     ("indexes", indexes),
     ("row-level security", rls),
@@ -83,7 +83,7 @@ class CompiledSchema:
 def compile_schema(spec: SchemaSpec) -> CompiledSchema:
     """Compile a schema to SQL for a database that has the kernel. Equal schemas give equal text.
 
-    The statements need the rights of ablo_owner, or a superuser's where tables of others are adopted.
+    The statements need the rights of ablo_owner; a superuser's, to adopt tables of other owners.
     """
     return CompiledSchema(spec.hash, tuple(_statements(plan_schema(spec))))
 
@@ -91,19 +91,27 @@ def compile_schema(spec: SchemaSpec) -> CompiledSchema:
 def _statements(schema: SchemaPlan) -> Iterator[str]:
     yield from _SETTINGS
     for title, schema_pass in _BEFORE:
-        yield from _titled(comment(title), schema_pass(schema))
+        yield from _titled(_heading(title), schema_pass(schema))
     for model in schema.stored:
-        name = f"{model.spec.key} ({model.spec.table_schema}.{model.spec.table})"
-        heading = comment("=" * 12 + f" model {name} " + "=" * 12)
+        yield from _titled(_heading(f"table of {_named(model)}"), tables(schema, model))
+    for model in schema.stored:
+        heading = _heading(f"model {_named(model)}") + "\n\n"
         for title, model_pass in _MODEL_PASSES:
-            head = comment(f"{model.spec.key}: {title}")
-            found = _titled(f"{heading}\n\n{head}" if heading else head, model_pass(schema, model))
-            yield from found
-            heading = ""
+            statements = tuple(model_pass(schema, model))
+            yield from _titled(heading + comment(f"{model.spec.key}: {title}"), statements)
+            heading = "" if statements else heading
     for title, schema_pass in _AFTER:
-        yield from _titled(comment(title), schema_pass(schema))
+        yield from _titled(_heading(title), schema_pass(schema))
 
 
-def _titled(title: str, statements: Iterator[str]) -> Iterator[str]:
+def _named(model: ModelPlan) -> str:
+    return f"{model.spec.key} ({model.spec.table_schema}.{model.spec.table})"
+
+
+def _heading(title: str) -> str:
+    return comment(f"{'=' * 8} {title} {'=' * 8}")
+
+
+def _titled(title: str, statements: Iterable[str]) -> Iterator[str]:
     for number, statement in enumerate(statements):
         yield statement if number else f"{title}\n{statement}"

@@ -1,7 +1,7 @@
 """Pass: CHECK and FOREIGN KEY constraints, each replaced only when its definition has changed.
 
-The digest of a definition is the constraint's comment. A new list of enum values therefore costs one
-scan of the table, once, and a run without changes costs none.
+The digest of a definition is the constraint's comment. A new list of enum values therefore costs
+one scan of the table, once, and a run without changes costs none.
 """
 
 from __future__ import annotations

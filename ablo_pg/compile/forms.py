@@ -1,8 +1,8 @@
 """The statements that repeat, as frozen values with a `.sql()`: functions and guarded changes.
 
 A second run of a script must change nothing in the catalogue and should take no strong lock on a
-live table. What has `create or replace` uses it; the rest (policies, triggers, constraints) sits in a
-DO block that looks first, and carries a digest of its definition in its comment.
+live table. What has `create or replace` uses it; the rest (policies, triggers, constraints) sits in
+a DO block that looks first, and carries a digest of its definition in its comment.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every name and literal that the compiler writes goes through here, and nowhere else.
 
-Names from a schema are always quoted, so reserved words, capitals, quotes and Unicode need no special
-case. Postgres cuts identifiers at 63 bytes, which can fold two names into one; `shorten` cuts them
-itself and adds a hash of the whole name, which is stable and keeps them apart.
+Names from a schema are always quoted, so reserved words, capitals, quotes and Unicode need no
+special case. Postgres cuts identifiers at 63 bytes, which can fold two names into one; `shorten`
+cuts them itself and adds a hash of the whole name, which is stable and keeps them apart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What every pass needs to know about a model, worked out once: columns, names, groups, ownership.
 
-Flow: `compile_schema` builds one `SchemaPlan` from the neutral form; the passes read it and write SQL.
-Pure. A model whose tenancy is `parent` gets its organization in a column of its own all the same,
-filled from the parent row by a trigger: isolation, order and indexes then work as for any other.
+Flow: `compile_schema` builds one `SchemaPlan` from the neutral form; the passes read it and write
+SQL. Pure. A model whose tenancy is `parent` gets its organization in a column of its own all the
+same, filled from the parent row by a trigger: isolation, order and indexes work as for any other.
 """
 
 from __future__ import annotations

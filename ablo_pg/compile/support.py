@@ -22,7 +22,7 @@ _DATE: Final = f"(?!0000)({_YEAR_ANY}|{_YEAR_LEAP})"
 _TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
 _OFFSET: Final = r"(Z|[+-](0[0-9]|1[0-5]):?[0-5][0-9])"
 _UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_DECIMAL: Final = "[+-]?([0-9]{1,1000}([.][0-9]{0,1000})?|[.][0-9]{1,1000})([eE][+-]?[0-9]{1,3})?"
+_DECIMAL: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
 
 
 _ABSENT: Final = "v is null and null"  # NULL for an absent key, false for a wrong value
@@ -160,13 +160,17 @@ begin
     v_spec := p_fields -> v_field;
     if v_spec is null then
       perform ablo_model.field_refuse('unknown_field', p_model, v_field,
-        case when v_field in ('id', 'createdAt', 'updatedAt', 'organizationId', 'createdBy', 'archivedAt')
-          then 'is kept by the database and cannot be written' else 'is not a field of the model' end,
+        case when v_field in ('id', 'createdAt', 'updatedAt', 'organizationId', 'createdBy',
+                              'archivedAt')
+          then 'is kept by the database and cannot be written'
+          else 'is not a field of the model'
+        end,
         case v_field
           when 'id' then 'pass the id beside data, not in it'
           when 'archivedAt' then 'use the archive and unarchive actions'
-          else 'leave it out; the fields are: '
-            || (select coalesce(string_agg(k, ', ' order by k), 'none') from jsonb_object_keys(p_fields) k)
+          else 'leave it out; the fields are: ' || (
+            select left(coalesce(string_agg(k, ', ' order by k), 'none'), 500)
+            from jsonb_object_keys(p_fields) k)
         end);
     elsif jsonb_typeof(v_value) = 'null' then
       if (v_spec ->> 'required')::boolean then
@@ -180,13 +184,15 @@ begin
     elsif not ablo_model.value_fits(v_spec, v_value) then
       v_takes := case v_spec ->> 'type'
 {_HINTS.replace("    when", "        when")}
-        else array['one of ' || left((v_spec -> 'values')::text, 200), 'send one of the listed values']
+        else array['one of ' || left((v_spec -> 'values')::text, 200),
+          'send one of the listed values']
       end;
       perform ablo_model.field_refuse(
         case when v_spec ->> 'type' = 'enum' and jsonb_typeof(v_value) = 'string'
           then 'check_violation' else 'column_type_mismatch' end,
         p_model, v_field,
-        format('takes %s, got the %s %s', v_takes[1], jsonb_typeof(v_value), left(v_value::text, 40)),
+        format('takes %s, got the %s %s',
+          v_takes[1], jsonb_typeof(v_value), left(v_value::text, 40)),
         v_takes[2]);
     end if;
   end loop;

@@ -1,8 +1,8 @@
 """Pass: the tables. Created with their base columns; fields are added where they are missing.
 
-Adding and altering take an ACCESS EXCLUSIVE lock, so each sits behind a look at the catalogue: a run
-that has nothing to change takes none. An adopted table (one that exists already) is completed, never
-rebuilt; a column that holds NULLs stays nullable, and the next run tries again.
+Adding and altering take an ACCESS EXCLUSIVE lock, so each sits behind a look at the catalogue: a
+run that has nothing to change takes none. An adopted table (one that exists already) is completed,
+never rebuilt; a column that holds NULLs stays nullable, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ from ablo_pg.compile.values import SQL_TYPE, default_sql
 
 
 def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the table, its columns, its owner and its NOT NULLs."""
+    """Emit the table, its columns and its owner."""
     if model.spec.table_schema != "public":
         yield f"create schema if not exists {ident(model.spec.table_schema)};"
         yield f"grant usage on schema {ident(model.spec.table_schema)} to ablo_owner, ablo_runtime;"
     yield _create(model)
-    yield do_block(*_columns(model), _owner(model), *_not_null(model))
+    yield do_block(_columns(model), _owner(model))
+
+
+def required(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit the NOT NULLs, once every table is there to take an organization from."""
+    columns = [column for column in model.fields if column.required]
+    if model.synced:
+        columns.insert(0, model.org)
+    if columns:
+        yield do_block(*(_not_null(model, column) for column in columns))
 
 
 def _create(model: ModelPlan) -> str:
@@ -46,7 +55,7 @@ def _base_type(column: Column) -> str:
     return SQL_TYPE[column.type]
 
 
-def _columns(model: ModelPlan) -> Iterator[Guarded]:
+def _columns(model: ModelPlan) -> Guarded:
     """Add what is missing. A new column with a default fills the rows that are there."""
     clauses: list[tuple[Column, str]] = []
     for column in _own_columns(model):
@@ -62,13 +71,13 @@ def _columns(model: ModelPlan) -> Iterator[Guarded]:
         clauses.append((column, SQL_TYPE[column.type] + default))
     names = text_array(column.name for column, _ in clauses)
     adds = ",\n  ".join(f"add column if not exists {c.sql} {clause}" for c, clause in clauses)
-    yield Guarded(
+    return Guarded(
         f"exists (\n  select from unnest({names}) n (name)\n"
         f"  where not exists (\n"
         f"    select from pg_catalog.pg_attribute a\n"
         f"    where a.attrelid = {model.regclass} and a.attname = n.name and not a.attisdropped\n"
         f"  )\n)",
-        [f"alter table {model.table}\n  {adds};", *_assign(model)],
+        [f"alter table {model.table}\n  {adds};"],
     )
 
 
@@ -91,22 +100,18 @@ def _owner(model: ModelPlan) -> Guarded:
     )
 
 
-def _not_null(model: ModelPlan) -> Iterator[str]:
-    required = [c for c in model.fields if c.required]
-    if model.synced:
-        required.insert(0, model.org)
-    for column in required:
-        guard = Guarded(
-            f"exists (\n  select from pg_catalog.pg_attribute a\n"
-            f"  where a.attrelid = {model.regclass} and a.attname = {literal(column.name)}\n"
-            f"    and not a.attnotnull\n)",
-            [
-                "begin",
-                f"  alter table {model.table} alter column {column.sql} set not null;",
-                "exception when not_null_violation then",
-                f"  raise warning '%.% still holds nulls: backfill it, then run this again',",
-                f"    {literal(model.table)}, {literal(column.name)};",
-                "end;",
-            ],
-        )
-        yield guard.block()
+def _not_null(model: ModelPlan, column: Column) -> Guarded:
+    return Guarded(
+        f"exists (\n  select from pg_catalog.pg_attribute a\n"
+        f"  where a.attrelid = {model.regclass} and a.attname = {literal(column.name)}\n"
+        f"    and not a.attnotnull\n)",
+        [
+            *(_assign(model) if column is model.org else ()),
+            "begin",
+            f"  alter table {model.table} alter column {column.sql} set not null;",
+            "exception when not_null_violation then",
+            "  raise warning '%.% still holds nulls: backfill it, then run this again',",
+            f"    {literal(model.table)}, {literal(column.name)};",
+            "end;",
+        ],
+    )

@@ -1,4 +1,4 @@
-"""Pass: the triggers of a synced table, all ENABLE ALWAYS: replication roles and loads fire them too.
+"""Pass: the triggers of a synced table. ENABLE ALWAYS: replication roles and loads fire them too.
 
 A constraint trigger has no `or replace`, so the set is dropped and made again when one of it is
 missing, disabled or of another definition; otherwise nothing is locked. Names sort late, so that a

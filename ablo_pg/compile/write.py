@@ -1,8 +1,8 @@
 """Pass: the write function of a model: static INSERT, UPDATE and DELETE behind one boolean test.
 
 The test is a single expression over the data; what it refuses goes to `<model>__explain`, which
-raises the error that names field, value and remedy. It runs with the rights and under the policies of
-the commit that calls it.
+raises the error that names field, value and remedy. It runs with the rights and under the policies
+of the commit that calls it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,3602 @@
+begin;
+
+set local client_min_messages = warning;
+
+set local search_path = '';
+
+do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
+
+-- ======== tests of values, shared by all models ========
+create or replace function ablo_model.is_string(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string'
+$ablo$;
+
+alter function ablo_model.is_string(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_string(jsonb) from public;
+
+create or replace function ablo_model.is_boolean(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'boolean'
+$ablo$;
+
+alter function ablo_model.is_boolean(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_boolean(jsonb) from public;
+
+create or replace function ablo_model.is_json(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) <> 'null'
+$ablo$;
+
+alter function ablo_model.is_json(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_json(jsonb) from public;
+
+create or replace function ablo_model.is_integer(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select case jsonb_typeof(v)
+    when 'number' then v::numeric between -9223372036854775808 and 9223372036854775807
+      and v::numeric % 1 = 0
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_integer(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_integer(jsonb) from public;
+
+create or replace function ablo_model.is_number(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select case jsonb_typeof(v)
+    when 'number' then v::numeric between -1.7976931348623157e308 and 1.7976931348623157e308
+      and (v::numeric = 0 or abs(v::numeric) >= 5e-324)
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_number(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_number(jsonb) from public;
+
+create or replace function ablo_model.is_decimal(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?)$'
+$ablo$;
+
+alter function ablo_model.is_decimal(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_decimal(jsonb) from public;
+
+create or replace function ablo_model.is_uuid(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$'
+$ablo$;
+
+alter function ablo_model.is_uuid(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_uuid(jsonb) from public;
+
+create or replace function ablo_model.is_date(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^((?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29))$'
+$ablo$;
+
+alter function ablo_model.is_date(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_date(jsonb) from public;
+
+create or replace function ablo_model.is_datetime(v jsonb)
+  returns boolean
+  language sql stable security invoker
+as $ablo$
+  select case when jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^((?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-5]):?[0-5][0-9]))$'
+    then (v #>> '{}')::timestamptz between '0001-01-01 00:00:00+00'
+      and '9999-12-31 23:59:59.999999+00'
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_datetime(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_datetime(jsonb) from public;
+
+create or replace function ablo_model.value_fits(p_field jsonb, p_value jsonb)
+  returns boolean
+  language sql stable security invoker
+  set search_path = ''
+as $ablo$
+  select case p_field ->> 'type'
+    when 'enum' then p_field -> 'values' @> p_value and jsonb_typeof(p_value) = 'string'
+    when 'string' then ablo_model.is_string(p_value)
+    when 'boolean' then ablo_model.is_boolean(p_value)
+    when 'json' then ablo_model.is_json(p_value)
+    when 'integer' then ablo_model.is_integer(p_value)
+    when 'number' then ablo_model.is_number(p_value)
+    when 'decimal' then ablo_model.is_decimal(p_value)
+    when 'uuid' then ablo_model.is_uuid(p_value)
+    when 'date' then ablo_model.is_date(p_value)
+    when 'datetime' then ablo_model.is_datetime(p_value)
+  end
+$ablo$;
+
+alter function ablo_model.value_fits(jsonb, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.value_fits(jsonb, jsonb) from public;
+
+create or replace function ablo_model.field_refuse(p_code text, p_model text, p_field text, p_problem text, p_hint text)
+  returns void
+  language plpgsql volatile security invoker
+  set search_path = ''
+as $ablo$
+begin
+  perform ablo.raise_error(p_code, p_model || '.' || left(p_field, 80) || ' ' || p_problem, p_hint,
+    jsonb_build_object('model', p_model, 'field', left(p_field, 80)));
+end
+$ablo$;
+
+alter function ablo_model.field_refuse(text, text, text, text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.field_refuse(text, text, text, text, text) from public;
+
+create or replace function ablo_model.write_check(p_model text, p_fields jsonb, p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+  set search_path = ''
+as $ablo$
+-- Finds what a write function's test has refused, and raises the error that says so. Returns when
+-- all is well after all: the test sends everything above 1 MB here.
+declare
+  v_field text;
+  v_spec jsonb;
+  v_value jsonb;
+  v_takes text[];
+begin
+  if nullif(current_setting('app.current_org_id', true), '') is null then
+    perform ablo.raise_error('identity_missing_organization', 'no organization is set',
+      'write through ablo.commit, which sets it');
+  end if;
+  if p_id is null or p_id = '' or octet_length(p_id) > 255 then
+    perform ablo.raise_error('invalid_id',
+      format('%s: the id %s is not a text of 1 to 255 bytes', p_model,
+        coalesce(quote_literal(left(p_id, 40)), 'NULL')),
+      'give the row a shorter id, such as a UUID', jsonb_build_object('model', p_model));
+  end if;
+  if p_data is null or jsonb_typeof(p_data) <> 'object' then
+    perform ablo.raise_error('invalid_request',
+      format('%s: data is %s, not an object', p_model, coalesce(jsonb_typeof(p_data), 'missing')),
+      'send an object of field names and values', jsonb_build_object('model', p_model));
+  end if;
+  for v_field, v_value in select * from jsonb_each(p_data) loop
+    v_spec := p_fields -> v_field;
+    if v_spec is null then
+      perform ablo_model.field_refuse('unknown_field', p_model, v_field,
+        case when v_field in ('id', 'createdAt', 'updatedAt', 'organizationId', 'createdBy',
+                              'archivedAt')
+          then 'is kept by the database and cannot be written'
+          else 'is not a field of the model'
+        end,
+        case v_field
+          when 'id' then 'pass the id beside data, not in it'
+          when 'archivedAt' then 'use the archive and unarchive actions'
+          else 'leave it out; the fields are: ' || (
+            select left(coalesce(string_agg(k, ', ' order by k), 'none'), 500)
+            from jsonb_object_keys(p_fields) k)
+        end);
+    elsif jsonb_typeof(v_value) = 'null' then
+      if (v_spec ->> 'required')::boolean then
+        perform ablo_model.field_refuse('not_null_violation', p_model, v_field,
+          'is required and cannot be null', 'send a value, or leave the field out of an update');
+      end if;
+    elsif octet_length(v_value #>> '{}') > 1048576 then
+      perform ablo_model.field_refuse('request_too_large', p_model, v_field,
+        format('is %s bytes long; 1048576 is the most', octet_length(v_value #>> '{}')),
+        'store large content elsewhere and keep a reference to it here');
+    elsif not ablo_model.value_fits(v_spec, v_value) then
+      v_takes := case v_spec ->> 'type'
+        when 'string' then array['a string', 'send a JSON string']
+        when 'boolean' then array['a boolean', 'send true or false, not a string or a number']
+        when 'json' then array['a JSON value', 'send any JSON value but null']
+        when 'integer' then array['an integer', 'send a JSON number without a fraction, within 64 bits']
+        when 'number' then array['a number', 'send a JSON number within double precision; JSON has no NaN or Infinity']
+        when 'decimal' then array['a decimal', 'send the digits as a JSON string, such as "12.50"']
+        when 'uuid' then array['a UUID', 'send a string such as "123e4567-e89b-12d3-a456-426614174000"']
+        when 'date' then array['a date', 'send a string such as "2026-01-31"']
+        when 'datetime' then array['a date and time with an offset', 'send a string such as "2026-01-31T12:00:00Z"']
+        else array['one of ' || left((v_spec -> 'values')::text, 200),
+          'send one of the listed values']
+      end;
+      perform ablo_model.field_refuse(
+        case when v_spec ->> 'type' = 'enum' and jsonb_typeof(v_value) = 'string'
+          then 'check_violation' else 'column_type_mismatch' end,
+        p_model, v_field,
+        format('takes %s, got the %s %s',
+          v_takes[1], jsonb_typeof(v_value), left(v_value::text, 40)),
+        v_takes[2]);
+    end if;
+  end loop;
+  if p_action = 'create' then
+    for v_field in
+      select f.key from jsonb_each(p_fields) f
+      where (f.value ->> 'required')::boolean and not f.value ? 'default' and not p_data ? f.key
+      order by f.key
+    loop
+      perform ablo_model.field_refuse('not_null_violation', p_model, v_field,
+        'is required and missing', 'send a value for it');
+    end loop;
+  end if;
+  return true;
+end
+$ablo$;
+
+alter function ablo_model.write_check(text, jsonb, text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) from public;
+
+-- ======== groups out of a list ========
+create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
+  returns text[]
+  language sql immutable security invoker
+  set search_path = ''
+as $ablo$
+  select coalesce(array_agg(p_kind || ':' || id), '{}')
+  from jsonb_array_elements_text(
+    case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
+  ) i (id)
+  where id is not null
+$ablo$;
+
+alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.role_groups(text, jsonb) from public;
+
+-- ======== table of comments (public.comments) ========
+create table if not exists "public"."comments" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "comments_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'body', 'task_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."comments"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."comments"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "body" text,
+      add column if not exists "task_id" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."comments"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."comments" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of countries (public.countries) ========
+create table if not exists "public"."countries" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "countries_pkey" primary key ("id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'created_by', 'archived_at', 'name']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."countries"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."countries"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "name" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."countries"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."countries" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of events (crm.Event Log) ========
+create schema if not exists "crm";
+
+grant usage on schema "crm" to ablo_owner, ablo_runtime;
+
+create table if not exists "crm"."Event Log" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "tenant" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "Event Log_pkey" primary key ("tenant", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'tenant', 'created_by', 'archived_at', 'Kind of "event"', 'payload']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "crm"."Event Log"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "tenant" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "Kind of ""event""" text,
+      add column if not exists "payload" jsonb;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"crm"."Event Log"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "crm"."Event Log" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of folders (public.folders) ========
+create table if not exists "public"."folders" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "folders_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name', 'parent_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."folders"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."folders"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "name" text,
+      add column if not exists "parent_id" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."folders"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."folders" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of notes (public.notes) ========
+create table if not exists "public"."notes" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  constraint "notes_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'text', 'archived_at']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."notes"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."notes"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "text" text,
+      add column if not exists "archived_at" timestamptz;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."notes"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."notes" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of projects (public.projects) ========
+create table if not exists "public"."projects" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "projects_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name', 'team_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."projects"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."projects"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "name" text,
+      add column if not exists "team_id" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."projects"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."projects" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of tasks (public.tasks) ========
+create table if not exists "public"."tasks" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "tasks_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'title', 'status', 'priority', 'project_id', 'assignee', 'watchers', 'count', 'ratio', 'price', 'done', 'starts_at', 'due_on', 'ref', 'meta']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."tasks"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "title" text,
+      add column if not exists "status" text,
+      add column if not exists "priority" text default 'low',
+      add column if not exists "project_id" text,
+      add column if not exists "assignee" text,
+      add column if not exists "watchers" jsonb,
+      add column if not exists "count" bigint,
+      add column if not exists "ratio" double precision,
+      add column if not exists "price" numeric,
+      add column if not exists "done" boolean default false,
+      add column if not exists "starts_at" timestamptz,
+      add column if not exists "due_on" date,
+      add column if not exists "ref" uuid,
+      add column if not exists "meta" jsonb default '{"a":[1,"x"]}'::jsonb;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."tasks" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== table of teams (public.teams) ========
+create table if not exists "public"."teams" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "teams_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."teams"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."teams"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "name" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."teams"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."teams" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== model comments (public.comments) ========
+
+-- comments: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    update "public"."comments" t set "organization_id" = p."organization_id"
+      from "public"."tasks" p
+      where t."organization_id" is null and p."id" = t."task_id";
+    begin
+      alter table "public"."comments" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."comments"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'body'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."comments" alter column "body" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."comments"', 'body';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'task_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."comments" alter column "task_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."comments"', 'task_id';
+    end;
+  end if;
+end
+$ablo$;
+
+-- comments: indexes
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."comments"'::regclass and c.relname = 'comments_task_id_idx'
+  ) then
+    create index "comments_task_id_idx" on "public"."comments" ("organization_id", "task_id");
+  end if;
+end
+$ablo$;
+
+-- comments: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."comments"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."comments" enable row level security;
+    alter table "public"."comments" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "comments_tenant_isolation" on "public"."comments";
+    create policy "comments_tenant_isolation" on "public"."comments" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "comments_tenant_isolation" on "public"."comments" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- comments: grants
+grant select, insert, update, delete on table "public"."comments" to ablo_runtime;
+
+-- comments: a row as JSON
+create or replace function ablo_model."comments__row"(r "public"."comments")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'body', r."body",
+    'taskId', r."task_id"
+  )
+$ablo$;
+
+alter function ablo_model."comments__row"("public"."comments") owner to ablo_owner;
+
+revoke all on function ablo_model."comments__row"("public"."comments") from public;
+
+grant execute on function ablo_model."comments__row"("public"."comments") to ablo_runtime;
+
+-- comments: capture
+create or replace function ablo_model."comments__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array_remove(array[
+      'org:' || old."organization_id",
+      'comment:' || old."id",
+      'work:' || old."task_id"
+    ], null);
+    if old."task_id" is not null then
+      v_groups := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_groups);
+    end if;
+    v_groups := array(
+      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Comment', v_id)) g order by g
+    );
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'body', new."body",
+      'taskId', new."task_id"
+    );
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."body" is distinct from new."body" then 'body' end,
+        case when old."task_id" is distinct from new."task_id" then 'taskId' end
+      ], null);
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'comment:' || new."id",
+        'work:' || new."task_id",
+        case when old."task_id" is distinct from new."task_id" then 'work:' || old."task_id" end
+      ], null);
+      if new."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
+      end if;
+      if old."task_id" is not null and old."task_id" is distinct from new."task_id" then
+        v_groups := ablo_model."tasks__above"(new."organization_id"::text, old."task_id"::text, v_groups);
+      end if;
+    else
+      v_op := 'I';
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'comment:' || new."id",
+        'work:' || new."task_id"
+      ], null);
+      if new."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
+      end if;
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('Comment', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."comments__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."comments__capture"() from public;
+
+-- comments: guard
+create or replace function ablo_model."comments__adopt"()
+  returns trigger
+  language plpgsql volatile security invoker
+  set search_path = ''
+as $ablo$
+begin
+  if new."organization_id" is null then
+    new."organization_id" := (select p."organization_id" from "public"."tasks" p where p."id" = new."task_id");
+  elsif not exists (
+    select from "public"."tasks" p where p."organization_id" = new."organization_id" and p."id" = new."task_id"
+  ) then
+    new."organization_id" := null;
+  end if;
+  if new."organization_id" is null then
+    raise exception 'comments: no parent row % in tasks', quote_nullable(left(new."task_id"::text, 80))
+      using errcode = 'foreign_key_violation',
+        hint = 'name a row of tasks of the same organization';
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."comments__adopt"() owner to ablo_owner;
+
+revoke all on function ablo_model."comments__adopt"() from public;
+
+create or replace function ablo_model."comments__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'comments');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."comments__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."comments__guard"() from public;
+
+-- comments: writes
+create or replace function ablo_model."comments__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"body":{"required":true,"type":"string"},"taskId":{"required":true,"type":"string"}}';
+begin
+  return ablo_model.write_check('comments', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."comments__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."comments__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."comments__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."comments"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['body', 'taskId']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'body')) is not false
+      and (ablo_model.is_string(p_data -> 'taskId')) is not false
+    ) is not true then
+      perform ablo_model."comments__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."comments" t set
+      "body" = coalesce(p_data ->> 'body', t."body"),
+      "task_id" = coalesce(p_data ->> 'taskId', t."task_id"),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['body', 'taskId']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'body')
+      and ablo_model.is_string(p_data -> 'taskId')
+    ) is not true then
+      perform ablo_model."comments__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."comments" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "body",
+      "task_id"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'body',
+      p_data ->> 'taskId'
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."comments" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."comments" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."comments" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('comments: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."comments__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."comments__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."comments__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."comments"."id"%type := p_id;
+begin
+  perform from "public"."comments" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."comments__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."comments__lock"(text) from public;
+
+-- comments: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."comments"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_adopt', 'zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 924e2014'
+  ) <> 4 then
+    drop trigger if exists zz_ablo_adopt on "public"."comments";
+    create trigger zz_ablo_adopt
+      before insert or update of "task_id", "organization_id"
+      on "public"."comments" for each row
+      execute function ablo_model."comments__adopt"();
+    alter table "public"."comments" enable always trigger zz_ablo_adopt;
+    comment on trigger zz_ablo_adopt on "public"."comments" is 'ablo_pg 924e2014';
+    drop trigger if exists zz_ablo_capture on "public"."comments";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."comments"
+      deferrable initially deferred for each row
+      execute function ablo_model."comments__capture"();
+    alter table "public"."comments" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."comments" is 'ablo_pg 924e2014';
+    drop trigger if exists zz_ablo_guard on "public"."comments";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."comments" for each row
+      execute function ablo_model."comments__guard"();
+    alter table "public"."comments" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."comments" is 'ablo_pg 924e2014';
+    drop trigger if exists zz_ablo_truncate on "public"."comments";
+    create trigger zz_ablo_truncate before truncate on "public"."comments"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."comments" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."comments" is 'ablo_pg 924e2014';
+  end if;
+end
+$ablo$;
+
+-- ======== model countries (public.countries) ========
+
+-- countries: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."countries"'::regclass and a.attname = 'name'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."countries" alter column "name" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."countries"', 'name';
+    end;
+  end if;
+end
+$ablo$;
+
+-- countries: grants
+grant select on table "public"."countries" to ablo_runtime;
+
+-- countries: a row as JSON
+create or replace function ablo_model."countries__row"(r "public"."countries")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', null::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'name', r."name"
+  )
+$ablo$;
+
+alter function ablo_model."countries__row"("public"."countries") owner to ablo_owner;
+
+revoke all on function ablo_model."countries__row"("public"."countries") from public;
+
+grant execute on function ablo_model."countries__row"("public"."countries") to ablo_runtime;
+
+-- ======== model events (crm.Event Log) ========
+
+-- events: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'tenant'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "crm"."Event Log" alter column "tenant" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"crm"."Event Log"', 'tenant';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'Kind of "event"'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "crm"."Event Log" alter column "Kind of ""event""" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"crm"."Event Log"', 'Kind of "event"';
+    end;
+  end if;
+end
+$ablo$;
+
+-- events: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"crm"."Event Log"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "crm"."Event Log" enable row level security;
+    alter table "crm"."Event Log" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 7ff9b1a8'
+  ) then
+    drop policy if exists "Event Log_tenant_isolation" on "crm"."Event Log";
+    create policy "Event Log_tenant_isolation" on "crm"."Event Log" for all
+      using ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "Event Log_tenant_isolation" on "crm"."Event Log" is 'ablo_pg 7ff9b1a8';
+  end if;
+end
+$ablo$;
+
+-- events: grants
+grant select, insert, update, delete on table "crm"."Event Log" to ablo_runtime;
+
+-- events: a row as JSON
+create or replace function ablo_model."events__row"(r "crm"."Event Log")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."tenant"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'kind', r."Kind of ""event""",
+    'payload', r."payload"
+  )
+$ablo$;
+
+alter function ablo_model."events__row"("crm"."Event Log") owner to ablo_owner;
+
+revoke all on function ablo_model."events__row"("crm"."Event Log") from public;
+
+grant execute on function ablo_model."events__row"("crm"."Event Log") to ablo_runtime;
+
+-- events: capture
+create or replace function ablo_model."events__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."tenant";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array['org:' || old."tenant", 'event:' || old."id"];
+  else
+    v_organization := new."tenant";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."tenant"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'kind', new."Kind of ""event""",
+      'payload', new."payload"
+    );
+    v_groups := array['org:' || new."tenant", 'event:' || new."id"];
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."Kind of ""event""" is distinct from new."Kind of ""event""" then 'kind' end,
+        case when old."payload"::jsonb is distinct from new."payload"::jsonb then 'payload' end
+      ], null);
+    else
+      v_op := 'I';
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('Event', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."events__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."events__capture"() from public;
+
+-- events: guard
+create or replace function ablo_model."events__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."tenant";
+  else
+    v_organization := new."tenant";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."tenant" is distinct from old."tenant" then
+      perform ablo.row_identity_refuse('crm', 'Event Log');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."events__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."events__guard"() from public;
+
+-- events: writes
+create or replace function ablo_model."events__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"kind":{"required":true,"type":"string"},"payload":{"required":false,"type":"json"}}';
+begin
+  return ablo_model.write_check('events', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."events__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."events__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."events__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  perform ablo.raise_error('commit_operation_unsupported',
+    'events is declared as not mutable',
+    'declare it with mutable=True and migrate, to write it through the API');
+  return false;
+end
+$ablo$;
+
+alter function ablo_model."events__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."events__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."events__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "crm"."Event Log"."tenant"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "crm"."Event Log"."id"%type := p_id;
+begin
+  perform from "crm"."Event Log" t
+  where t."tenant" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."events__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."events__lock"(text) from public;
+
+-- events: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"crm"."Event Log"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg e704a778'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "crm"."Event Log";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "crm"."Event Log"
+      deferrable initially deferred for each row
+      execute function ablo_model."events__capture"();
+    alter table "crm"."Event Log" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "crm"."Event Log" is 'ablo_pg e704a778';
+    drop trigger if exists zz_ablo_guard on "crm"."Event Log";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "crm"."Event Log" for each row
+      execute function ablo_model."events__guard"();
+    alter table "crm"."Event Log" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "crm"."Event Log" is 'ablo_pg e704a778';
+    drop trigger if exists zz_ablo_truncate on "crm"."Event Log";
+    create trigger zz_ablo_truncate before truncate on "crm"."Event Log"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "crm"."Event Log" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "crm"."Event Log" is 'ablo_pg e704a778';
+  end if;
+end
+$ablo$;
+
+-- ======== model folders (public.folders) ========
+
+-- folders: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."folders" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."folders"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'name'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."folders" alter column "name" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."folders"', 'name';
+    end;
+  end if;
+end
+$ablo$;
+
+-- folders: indexes
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."folders"'::regclass and c.relname = 'folders_parent_id_idx'
+  ) then
+    create index "folders_parent_id_idx" on "public"."folders" ("organization_id", "parent_id");
+  end if;
+end
+$ablo$;
+
+-- folders: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."folders"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."folders" enable row level security;
+    alter table "public"."folders" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "folders_tenant_isolation" on "public"."folders";
+    create policy "folders_tenant_isolation" on "public"."folders" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "folders_tenant_isolation" on "public"."folders" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- folders: grants
+grant select, insert, update, delete on table "public"."folders" to ablo_runtime;
+
+-- folders: a row as JSON
+create or replace function ablo_model."folders__row"(r "public"."folders")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'name', r."name",
+    'parentId', r."parent_id"
+  )
+$ablo$;
+
+alter function ablo_model."folders__row"("public"."folders") owner to ablo_owner;
+
+revoke all on function ablo_model."folders__row"("public"."folders") from public;
+
+grant execute on function ablo_model."folders__row"("public"."folders") to ablo_runtime;
+
+-- folders: capture
+create or replace function ablo_model."folders__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array['org:' || old."organization_id", 'folders:' || old."id"];
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'name', new."name",
+      'parentId', new."parent_id"
+    );
+    v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name" is distinct from new."name" then 'name' end,
+        case when old."parent_id" is distinct from new."parent_id" then 'parentId' end
+      ], null);
+    else
+      v_op := 'I';
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('folders', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."folders__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."folders__capture"() from public;
+
+-- folders: guard
+create or replace function ablo_model."folders__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'folders');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."folders__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."folders__guard"() from public;
+
+-- folders: writes
+create or replace function ablo_model."folders__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"name":{"required":true,"type":"string"},"parentId":{"required":false,"type":"string"}}';
+begin
+  return ablo_model.write_check('folders', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."folders__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."folders__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."folders__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."folders"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name', 'parentId']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'name')) is not false
+      and (p_data -> 'parentId' = 'null' or ablo_model.is_string(p_data -> 'parentId')) is not false
+    ) is not true then
+      perform ablo_model."folders__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."folders" t set
+      "name" = coalesce(p_data ->> 'name', t."name"),
+      "parent_id" = case when p_data ? 'parentId' then p_data ->> 'parentId' else t."parent_id" end,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name', 'parentId']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'name')
+      and (p_data -> 'parentId' = 'null' or ablo_model.is_string(p_data -> 'parentId')) is not false
+    ) is not true then
+      perform ablo_model."folders__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."folders" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "name",
+      "parent_id"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'name',
+      p_data ->> 'parentId'
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."folders" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."folders" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."folders" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('folders: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."folders__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."folders__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."folders__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."folders"."id"%type := p_id;
+begin
+  perform from "public"."folders" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."folders__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."folders__lock"(text) from public;
+
+-- folders: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."folders"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 9211b970'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."folders";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."folders"
+      deferrable initially deferred for each row
+      execute function ablo_model."folders__capture"();
+    alter table "public"."folders" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."folders" is 'ablo_pg 9211b970';
+    drop trigger if exists zz_ablo_guard on "public"."folders";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."folders" for each row
+      execute function ablo_model."folders__guard"();
+    alter table "public"."folders" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."folders" is 'ablo_pg 9211b970';
+    drop trigger if exists zz_ablo_truncate on "public"."folders";
+    create trigger zz_ablo_truncate before truncate on "public"."folders"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."folders" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."folders" is 'ablo_pg 9211b970';
+  end if;
+end
+$ablo$;
+
+-- ======== model notes (public.notes) ========
+
+-- notes: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."notes" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."notes"', 'organization_id';
+    end;
+  end if;
+end
+$ablo$;
+
+-- notes: checks
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."notes"'::regclass and c.conname = 'notes_archived_at_finite'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg fe05365b'
+  ) then
+    alter table "public"."notes"
+      drop constraint if exists "notes_archived_at_finite",
+      add constraint "notes_archived_at_finite" check (isfinite("archived_at"));
+    comment on constraint "notes_archived_at_finite" on "public"."notes" is 'ablo_pg fe05365b';
+  end if;
+end
+$ablo$;
+
+-- notes: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."notes"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."notes" enable row level security;
+    alter table "public"."notes" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "notes_tenant_isolation" on "public"."notes";
+    create policy "notes_tenant_isolation" on "public"."notes" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "notes_tenant_isolation" on "public"."notes" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- notes: grants
+grant select, insert, update, delete on table "public"."notes" to ablo_runtime;
+
+-- notes: a row as JSON
+create or replace function ablo_model."notes__row"(r "public"."notes")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'text', r."text",
+    'archivedAt', r."archived_at"::timestamptz
+  )
+$ablo$;
+
+alter function ablo_model."notes__row"("public"."notes") owner to ablo_owner;
+
+revoke all on function ablo_model."notes__row"("public"."notes") from public;
+
+grant execute on function ablo_model."notes__row"("public"."notes") to ablo_runtime;
+
+-- notes: capture
+create or replace function ablo_model."notes__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array['org:' || old."organization_id", 'notes:' || old."id"];
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'text', new."text",
+      'archivedAt', new."archived_at"::timestamptz
+    );
+    v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."text" is distinct from new."text" then 'text' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
+      ], null);
+    else
+      v_op := 'I';
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('notes', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."notes__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."notes__capture"() from public;
+
+-- notes: guard
+create or replace function ablo_model."notes__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'notes');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."notes__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."notes__guard"() from public;
+
+-- notes: writes
+create or replace function ablo_model."notes__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"archivedAt":{"required":false,"type":"datetime"},"text":{"required":false,"type":"string"}}';
+begin
+  return ablo_model.write_check('notes', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."notes__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."notes__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."notes__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."notes"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['text', 'archivedAt']::text[] = '{}'
+      and (p_data -> 'text' = 'null' or ablo_model.is_string(p_data -> 'text')) is not false
+      and (p_data -> 'archivedAt' = 'null' or ablo_model.is_datetime(p_data -> 'archivedAt')) is not false
+    ) is not true then
+      perform ablo_model."notes__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."notes" t set
+      "text" = case when p_data ? 'text' then p_data ->> 'text' else t."text" end,
+      "archived_at" = case when p_data ? 'archivedAt' then (p_data ->> 'archivedAt')::timestamptz else t."archived_at" end,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['text', 'archivedAt']::text[] = '{}'
+      and (p_data -> 'text' = 'null' or ablo_model.is_string(p_data -> 'text')) is not false
+      and (p_data -> 'archivedAt' = 'null' or ablo_model.is_datetime(p_data -> 'archivedAt')) is not false
+    ) is not true then
+      perform ablo_model."notes__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."notes" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "text",
+      "archived_at"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'text',
+      (p_data ->> 'archivedAt')::timestamptz
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."notes" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."notes" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."notes" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('notes: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."notes__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."notes__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."notes__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."notes"."id"%type := p_id;
+begin
+  perform from "public"."notes" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."notes__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."notes__lock"(text) from public;
+
+-- notes: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."notes"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 44b2334e'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."notes";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."notes"
+      deferrable initially deferred for each row
+      execute function ablo_model."notes__capture"();
+    alter table "public"."notes" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."notes" is 'ablo_pg 44b2334e';
+    drop trigger if exists zz_ablo_guard on "public"."notes";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."notes" for each row
+      execute function ablo_model."notes__guard"();
+    alter table "public"."notes" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."notes" is 'ablo_pg 44b2334e';
+    drop trigger if exists zz_ablo_truncate on "public"."notes";
+    create trigger zz_ablo_truncate before truncate on "public"."notes"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."notes" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."notes" is 'ablo_pg 44b2334e';
+  end if;
+end
+$ablo$;
+
+-- ======== model projects (public.projects) ========
+
+-- projects: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."projects" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."projects"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'name'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."projects" alter column "name" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."projects"', 'name';
+    end;
+  end if;
+end
+$ablo$;
+
+-- projects: indexes
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."projects"'::regclass and c.relname = 'projects_name_idx'
+  ) then
+    create index "projects_name_idx" on "public"."projects" ("organization_id", "name");
+  end if;
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."projects"'::regclass and c.relname = 'projects_team_id_idx'
+  ) then
+    create index "projects_team_id_idx" on "public"."projects" ("organization_id", "team_id");
+  end if;
+end
+$ablo$;
+
+-- projects: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."projects"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."projects" enable row level security;
+    alter table "public"."projects" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "projects_tenant_isolation" on "public"."projects";
+    create policy "projects_tenant_isolation" on "public"."projects" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "projects_tenant_isolation" on "public"."projects" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- projects: grants
+grant select, insert, update, delete on table "public"."projects" to ablo_runtime;
+
+-- projects: a row as JSON
+create or replace function ablo_model."projects__row"(r "public"."projects")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'name', r."name",
+    'teamId', r."team_id"
+  )
+$ablo$;
+
+alter function ablo_model."projects__row"("public"."projects") owner to ablo_owner;
+
+revoke all on function ablo_model."projects__row"("public"."projects") from public;
+
+grant execute on function ablo_model."projects__row"("public"."projects") to ablo_runtime;
+
+-- projects: groups of its owners
+create or replace function ablo_model."projects__above"(p_organization text, p_id text, p_groups text[])
+  returns text[]
+  language plpgsql volatile security definer
+  set search_path = ''
+  set app.current_org_id = ''
+as $ablo$
+declare
+  v_id "public"."projects"."id"%type := p_id;
+  v_organization "public"."projects"."organization_id"%type := p_organization;
+  v_1 "public"."projects"."team_id"%type;
+begin
+  perform set_config('app.current_org_id', p_organization, true);
+  select t."team_id" into v_1
+  from "public"."projects" t
+  where t."organization_id" = v_organization and t."id" = v_id;
+  if v_1 is not null and 'team:' || v_1 <> all (p_groups) then
+    p_groups := p_groups || ('team:' || v_1);
+  end if;
+  return p_groups;
+end
+$ablo$;
+
+alter function ablo_model."projects__above"(text, text, text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__above"(text, text, text[]) from public;
+
+-- projects: capture
+create or replace function ablo_model."projects__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array_remove(array[
+      'org:' || old."organization_id",
+      'project:' || old."id",
+      'team:' || old."team_id"
+    ], null);
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'name', new."name",
+      'teamId', new."team_id"
+    );
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name" is distinct from new."name" then 'name' end,
+        case when old."team_id" is distinct from new."team_id" then 'teamId' end
+      ], null);
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'project:' || new."id",
+        'team:' || new."team_id",
+        case when old."team_id" is distinct from new."team_id" then 'team:' || old."team_id" end
+      ], null);
+    else
+      v_op := 'I';
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'project:' || new."id",
+        'team:' || new."team_id"
+      ], null);
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('Project', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."projects__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."projects__capture"() from public;
+
+-- projects: guard
+create or replace function ablo_model."projects__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'projects');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."projects__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."projects__guard"() from public;
+
+-- projects: writes
+create or replace function ablo_model."projects__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"name":{"required":true,"type":"string"},"teamId":{"required":false,"type":"string"}}';
+begin
+  return ablo_model.write_check('projects', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."projects__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."projects__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."projects"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name', 'teamId']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'name')) is not false
+      and (p_data -> 'teamId' = 'null' or ablo_model.is_string(p_data -> 'teamId')) is not false
+    ) is not true then
+      perform ablo_model."projects__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."projects" t set
+      "name" = coalesce(p_data ->> 'name', t."name"),
+      "team_id" = case when p_data ? 'teamId' then p_data ->> 'teamId' else t."team_id" end,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name', 'teamId']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'name')
+      and (p_data -> 'teamId' = 'null' or ablo_model.is_string(p_data -> 'teamId')) is not false
+    ) is not true then
+      perform ablo_model."projects__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."projects" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "name",
+      "team_id"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'name',
+      p_data ->> 'teamId'
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."projects" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."projects" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."projects" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('projects: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."projects__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."projects__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."projects"."id"%type := p_id;
+begin
+  perform from "public"."projects" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."projects__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__lock"(text) from public;
+
+-- projects: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."projects"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg b7737e0a'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."projects";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."projects"
+      deferrable initially deferred for each row
+      execute function ablo_model."projects__capture"();
+    alter table "public"."projects" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."projects" is 'ablo_pg b7737e0a';
+    drop trigger if exists zz_ablo_guard on "public"."projects";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."projects" for each row
+      execute function ablo_model."projects__guard"();
+    alter table "public"."projects" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."projects" is 'ablo_pg b7737e0a';
+    drop trigger if exists zz_ablo_truncate on "public"."projects";
+    create trigger zz_ablo_truncate before truncate on "public"."projects"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."projects" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."projects" is 'ablo_pg b7737e0a';
+  end if;
+end
+$ablo$;
+
+-- ======== model tasks (public.tasks) ========
+
+-- tasks: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "title" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'title';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "status" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'status';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'priority'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "priority" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'priority';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'done'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "done" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'done';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'meta'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "meta" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'meta';
+    end;
+  end if;
+end
+$ablo$;
+
+-- tasks: checks
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 64a51ac9'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_status_enum",
+      add constraint "tasks_status_enum" check ("status" = any (e'{"todo","in progress","it''s done","\\"quoted\\\\"}'));
+    comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg 64a51ac9';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_priority_enum'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 6d525f45'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_priority_enum",
+      add constraint "tasks_priority_enum" check ("priority" = any ('{"low","high"}'));
+    comment on constraint "tasks_priority_enum" on "public"."tasks" is 'ablo_pg 6d525f45';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_ratio_finite'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 1ce79adc'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_ratio_finite",
+      add constraint "tasks_ratio_finite" check (abs("ratio") < 'Infinity');
+    comment on constraint "tasks_ratio_finite" on "public"."tasks" is 'ablo_pg 1ce79adc';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_price_finite'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a5b5c50f'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_price_finite",
+      add constraint "tasks_price_finite" check (abs("price") < 'Infinity');
+    comment on constraint "tasks_price_finite" on "public"."tasks" is 'ablo_pg a5b5c50f';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_starts_at_finite'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a949107b'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_starts_at_finite",
+      add constraint "tasks_starts_at_finite" check (isfinite("starts_at"));
+    comment on constraint "tasks_starts_at_finite" on "public"."tasks" is 'ablo_pg a949107b';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_due_on_finite'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg b0edcbda'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_due_on_finite",
+      add constraint "tasks_due_on_finite" check (isfinite("due_on"));
+    comment on constraint "tasks_due_on_finite" on "public"."tasks" is 'ablo_pg b0edcbda';
+  end if;
+end
+$ablo$;
+
+-- tasks: indexes
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."tasks"'::regclass and c.relname = 'tasks_project_id_idx'
+  ) then
+    create index "tasks_project_id_idx" on "public"."tasks" ("organization_id", "project_id");
+  end if;
+  if not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = '"public"."tasks"'::regclass and c.relname = 'tasks_due_on_idx'
+  ) then
+    create index "tasks_due_on_idx" on "public"."tasks" ("organization_id", "due_on");
+  end if;
+end
+$ablo$;
+
+-- tasks: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."tasks" enable row level security;
+    alter table "public"."tasks" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+    create policy "tasks_tenant_isolation" on "public"."tasks" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- tasks: grants
+grant select, insert, update, delete on table "public"."tasks" to ablo_runtime;
+
+-- tasks: a row as JSON
+create or replace function ablo_model."tasks__row"(r "public"."tasks")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'title', r."title",
+    'status', r."status",
+    'priority', r."priority",
+    'projectId', r."project_id",
+    'assignee', r."assignee",
+    'watchers', r."watchers",
+    'count', r."count",
+    'ratio', r."ratio",
+    'price', r."price"::text,
+    'done', r."done",
+    'startsAt', r."starts_at"::timestamptz,
+    'dueOn', r."due_on",
+    'ref', r."ref",
+    'meta', r."meta"
+  )
+$ablo$;
+
+alter function ablo_model."tasks__row"("public"."tasks") owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__row"("public"."tasks") from public;
+
+grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runtime;
+
+-- tasks: groups of its owners
+create or replace function ablo_model."tasks__above"(p_organization text, p_id text, p_groups text[])
+  returns text[]
+  language plpgsql volatile security definer
+  set search_path = ''
+  set app.current_org_id = ''
+as $ablo$
+declare
+  v_id "public"."tasks"."id"%type := p_id;
+  v_organization "public"."tasks"."organization_id"%type := p_organization;
+  v_1 "public"."tasks"."project_id"%type;
+begin
+  perform set_config('app.current_org_id', p_organization, true);
+  select t."project_id" into v_1
+  from "public"."tasks" t
+  where t."organization_id" = v_organization and t."id" = v_id;
+  if v_1 is not null and 'project:' || v_1 <> all (p_groups) then
+    p_groups := p_groups || ('project:' || v_1);
+    p_groups := ablo_model."projects__above"(p_organization, v_1::text, p_groups);
+  end if;
+  return p_groups;
+end
+$ablo$;
+
+alter function ablo_model."tasks__above"(text, text, text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__above"(text, text, text[]) from public;
+
+-- tasks: capture
+create or replace function ablo_model."tasks__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+  set extra_float_digits = 1
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array_remove(array[
+      'org:' || old."organization_id",
+      'work:' || old."id",
+      'project:' || old."project_id",
+      'user:' || old."assignee"
+    ], null)
+    || ablo_model.role_groups('watcher', to_jsonb(old."watchers"));
+    if old."project_id" is not null then
+      v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
+    end if;
+    v_groups := array(
+      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Task', v_id)) g order by g
+    );
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'title', new."title",
+      'status', new."status",
+      'priority', new."priority",
+      'projectId', new."project_id",
+      'assignee', new."assignee",
+      'watchers', new."watchers",
+      'count', new."count",
+      'ratio', new."ratio",
+      'price', new."price"::text,
+      'done', new."done",
+      'startsAt', new."starts_at"::timestamptz,
+      'dueOn', new."due_on",
+      'ref', new."ref",
+      'meta', new."meta"
+    );
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."title" is distinct from new."title" then 'title' end,
+        case when old."status" is distinct from new."status" then 'status' end,
+        case when old."priority" is distinct from new."priority" then 'priority' end,
+        case when old."project_id" is distinct from new."project_id" then 'projectId' end,
+        case when old."assignee" is distinct from new."assignee" then 'assignee' end,
+        case when old."watchers"::jsonb is distinct from new."watchers"::jsonb then 'watchers' end,
+        case when old."count" is distinct from new."count" then 'count' end,
+        case when old."ratio" is distinct from new."ratio" then 'ratio' end,
+        case when old."price" is distinct from new."price" then 'price' end,
+        case when old."done" is distinct from new."done" then 'done' end,
+        case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
+        case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
+        case when old."ref" is distinct from new."ref" then 'ref' end,
+        case when old."meta"::jsonb is distinct from new."meta"::jsonb then 'meta' end
+      ], null);
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'work:' || new."id",
+        'project:' || new."project_id",
+        case when old."project_id" is distinct from new."project_id" then 'project:' || old."project_id" end,
+        'user:' || new."assignee",
+        case when old."assignee" is distinct from new."assignee" then 'user:' || old."assignee" end
+      ], null)
+      || ablo_model.role_groups('watcher', to_jsonb(new."watchers"))
+      || ablo_model.role_groups('watcher', to_jsonb(old."watchers"));
+      if new."project_id" is not null then
+        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
+      end if;
+      if old."project_id" is not null and old."project_id" is distinct from new."project_id" then
+        v_groups := ablo_model."projects__above"(new."organization_id"::text, old."project_id"::text, v_groups);
+      end if;
+    else
+      v_op := 'I';
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'work:' || new."id",
+        'project:' || new."project_id",
+        'user:' || new."assignee"
+      ], null)
+      || ablo_model.role_groups('watcher', to_jsonb(new."watchers"));
+      if new."project_id" is not null then
+        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
+      end if;
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('Task', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."tasks__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__capture"() from public;
+
+-- tasks: guard
+create or replace function ablo_model."tasks__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'tasks');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."tasks__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__guard"() from public;
+
+-- tasks: writes
+create or replace function ablo_model."tasks__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := e'{"assignee":{"required":false,"type":"string"},"count":{"required":false,"type":"integer"},"done":{"default":false,"required":true,"type":"boolean"},"dueOn":{"required":false,"type":"date"},"meta":{"default":{"a":[1,"x"]},"required":true,"type":"json"},"price":{"required":false,"type":"decimal"},"priority":{"default":"low","required":true,"type":"enum","values":["low","high"]},"projectId":{"required":false,"type":"string"},"ratio":{"required":false,"type":"number"},"ref":{"required":false,"type":"uuid"},"startsAt":{"required":false,"type":"datetime"},"status":{"required":true,"type":"enum","values":["todo","in progress","it''s done","\\"quoted\\\\"]},"title":{"required":true,"type":"string"},"watchers":{"required":false,"type":"json"}}';
+begin
+  return ablo_model.write_check('tasks', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."tasks__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."tasks__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['title', 'status', 'priority', 'projectId', 'assignee', 'watchers', 'count', 'ratio', 'price', 'done', 'startsAt', 'dueOn', 'ref', 'meta']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'title')) is not false
+      and (p_data -> 'status' = any (array['"todo"', '"in progress"', '"it''s done"', e'"\\"quoted\\\\"']::jsonb[])) is not false
+      and (p_data -> 'priority' = any (array['"low"', '"high"']::jsonb[])) is not false
+      and (p_data -> 'projectId' = 'null' or ablo_model.is_string(p_data -> 'projectId')) is not false
+      and (p_data -> 'assignee' = 'null' or ablo_model.is_string(p_data -> 'assignee')) is not false
+      and (p_data -> 'watchers' = 'null' or ablo_model.is_json(p_data -> 'watchers')) is not false
+      and (p_data -> 'count' = 'null' or ablo_model.is_integer(p_data -> 'count')) is not false
+      and (p_data -> 'ratio' = 'null' or ablo_model.is_number(p_data -> 'ratio')) is not false
+      and (p_data -> 'price' = 'null' or ablo_model.is_decimal(p_data -> 'price')) is not false
+      and (ablo_model.is_boolean(p_data -> 'done')) is not false
+      and (p_data -> 'startsAt' = 'null' or ablo_model.is_datetime(p_data -> 'startsAt')) is not false
+      and (p_data -> 'dueOn' = 'null' or ablo_model.is_date(p_data -> 'dueOn')) is not false
+      and (p_data -> 'ref' = 'null' or ablo_model.is_uuid(p_data -> 'ref')) is not false
+      and (ablo_model.is_json(p_data -> 'meta')) is not false
+    ) is not true then
+      perform ablo_model."tasks__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."tasks" t set
+      "title" = coalesce(p_data ->> 'title', t."title"),
+      "status" = coalesce(p_data ->> 'status', t."status"),
+      "priority" = coalesce(p_data ->> 'priority', t."priority"),
+      "project_id" = case when p_data ? 'projectId' then p_data ->> 'projectId' else t."project_id" end,
+      "assignee" = case when p_data ? 'assignee' then p_data ->> 'assignee' else t."assignee" end,
+      "watchers" = case when p_data ? 'watchers' then nullif(p_data -> 'watchers', 'null') else t."watchers" end,
+      "count" = case when p_data ? 'count' then (p_data ->> 'count')::numeric::bigint else t."count" end,
+      "ratio" = case when p_data ? 'ratio' then (p_data ->> 'ratio')::double precision else t."ratio" end,
+      "price" = case when p_data ? 'price' then (p_data ->> 'price')::numeric else t."price" end,
+      "done" = coalesce((p_data ->> 'done')::boolean, t."done"),
+      "starts_at" = case when p_data ? 'startsAt' then (p_data ->> 'startsAt')::timestamptz else t."starts_at" end,
+      "due_on" = case when p_data ? 'dueOn' then (p_data ->> 'dueOn')::date else t."due_on" end,
+      "ref" = case when p_data ? 'ref' then (p_data ->> 'ref')::uuid else t."ref" end,
+      "meta" = coalesce(nullif(p_data -> 'meta', 'null'), t."meta"),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['title', 'status', 'priority', 'projectId', 'assignee', 'watchers', 'count', 'ratio', 'price', 'done', 'startsAt', 'dueOn', 'ref', 'meta']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'title')
+      and p_data -> 'status' = any (array['"todo"', '"in progress"', '"it''s done"', e'"\\"quoted\\\\"']::jsonb[])
+      and (p_data -> 'priority' = any (array['"low"', '"high"']::jsonb[])) is not false
+      and (p_data -> 'projectId' = 'null' or ablo_model.is_string(p_data -> 'projectId')) is not false
+      and (p_data -> 'assignee' = 'null' or ablo_model.is_string(p_data -> 'assignee')) is not false
+      and (p_data -> 'watchers' = 'null' or ablo_model.is_json(p_data -> 'watchers')) is not false
+      and (p_data -> 'count' = 'null' or ablo_model.is_integer(p_data -> 'count')) is not false
+      and (p_data -> 'ratio' = 'null' or ablo_model.is_number(p_data -> 'ratio')) is not false
+      and (p_data -> 'price' = 'null' or ablo_model.is_decimal(p_data -> 'price')) is not false
+      and (ablo_model.is_boolean(p_data -> 'done')) is not false
+      and (p_data -> 'startsAt' = 'null' or ablo_model.is_datetime(p_data -> 'startsAt')) is not false
+      and (p_data -> 'dueOn' = 'null' or ablo_model.is_date(p_data -> 'dueOn')) is not false
+      and (p_data -> 'ref' = 'null' or ablo_model.is_uuid(p_data -> 'ref')) is not false
+      and (ablo_model.is_json(p_data -> 'meta')) is not false
+    ) is not true then
+      perform ablo_model."tasks__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."tasks" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "title",
+      "status",
+      "priority",
+      "project_id",
+      "assignee",
+      "watchers",
+      "count",
+      "ratio",
+      "price",
+      "done",
+      "starts_at",
+      "due_on",
+      "ref",
+      "meta"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'title',
+      p_data ->> 'status',
+      case when p_data ? 'priority' then p_data ->> 'priority' else 'low' end,
+      p_data ->> 'projectId',
+      p_data ->> 'assignee',
+      nullif(p_data -> 'watchers', 'null'),
+      (p_data ->> 'count')::numeric::bigint,
+      (p_data ->> 'ratio')::double precision,
+      (p_data ->> 'price')::numeric,
+      case when p_data ? 'done' then (p_data ->> 'done')::boolean else false end,
+      (p_data ->> 'startsAt')::timestamptz,
+      (p_data ->> 'dueOn')::date,
+      (p_data ->> 'ref')::uuid,
+      case when p_data ? 'meta' then nullif(p_data -> 'meta', 'null') else '{"a":[1,"x"]}'::jsonb end
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."tasks" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."tasks" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."tasks" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('tasks: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."tasks__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."tasks__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+begin
+  perform from "public"."tasks" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."tasks__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__lock"(text) from public;
+
+-- tasks: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."tasks"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg efa744f8'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."tasks";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."tasks"
+      deferrable initially deferred for each row
+      execute function ablo_model."tasks__capture"();
+    alter table "public"."tasks" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg efa744f8';
+    drop trigger if exists zz_ablo_guard on "public"."tasks";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."tasks" for each row
+      execute function ablo_model."tasks__guard"();
+    alter table "public"."tasks" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg efa744f8';
+    drop trigger if exists zz_ablo_truncate on "public"."tasks";
+    create trigger zz_ablo_truncate before truncate on "public"."tasks"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."tasks" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg efa744f8';
+  end if;
+end
+$ablo$;
+
+-- ======== model teams (public.teams) ========
+
+-- teams: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."teams"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."teams" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."teams"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."teams"'::regclass and a.attname = 'name'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."teams" alter column "name" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."teams"', 'name';
+    end;
+  end if;
+end
+$ablo$;
+
+-- teams: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."teams"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."teams" enable row level security;
+    alter table "public"."teams" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "teams_tenant_isolation" on "public"."teams";
+    create policy "teams_tenant_isolation" on "public"."teams" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "teams_tenant_isolation" on "public"."teams" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- teams: grants
+grant select, insert, update, delete on table "public"."teams" to ablo_runtime;
+
+-- teams: a row as JSON
+create or replace function ablo_model."teams__row"(r "public"."teams")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'name', r."name"
+  )
+$ablo$;
+
+alter function ablo_model."teams__row"("public"."teams") owner to ablo_owner;
+
+revoke all on function ablo_model."teams__row"("public"."teams") from public;
+
+grant execute on function ablo_model."teams__row"("public"."teams") to ablo_runtime;
+
+-- teams: capture
+create or replace function ablo_model."teams__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array['org:' || old."organization_id", 'team:' || old."id"];
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'name', new."name"
+    );
+    v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name" is distinct from new."name" then 'name' end
+      ], null);
+    else
+      v_op := 'I';
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('Team', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."teams__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."teams__capture"() from public;
+
+-- teams: guard
+create or replace function ablo_model."teams__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'teams');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."teams__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."teams__guard"() from public;
+
+-- teams: writes
+create or replace function ablo_model."teams__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"name":{"required":true,"type":"string"}}';
+begin
+  return ablo_model.write_check('teams', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."teams__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."teams__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."teams__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."teams"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'name')) is not false
+    ) is not true then
+      perform ablo_model."teams__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."teams" t set
+      "name" = coalesce(p_data ->> 'name', t."name"),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['name']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'name')
+    ) is not true then
+      perform ablo_model."teams__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."teams" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "name"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'name'
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."teams" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."teams" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."teams" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('teams: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."teams__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."teams__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."teams__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."teams"."id"%type := p_id;
+begin
+  perform from "public"."teams" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."teams__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."teams__lock"(text) from public;
+
+-- teams: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."teams"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 90e1ed32'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."teams";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."teams"
+      deferrable initially deferred for each row
+      execute function ablo_model."teams__capture"();
+    alter table "public"."teams" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."teams" is 'ablo_pg 90e1ed32';
+    drop trigger if exists zz_ablo_guard on "public"."teams";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."teams" for each row
+      execute function ablo_model."teams__guard"();
+    alter table "public"."teams" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."teams" is 'ablo_pg 90e1ed32';
+    drop trigger if exists zz_ablo_truncate on "public"."teams";
+    create trigger zz_ablo_truncate before truncate on "public"."teams"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."teams" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."teams" is 'ablo_pg 90e1ed32';
+  end if;
+end
+$ablo$;
+
+-- ======== foreign keys ========
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."folders"'::regclass and c.conname = 'folders_parent_id_fkey'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg dd26dad8'
+  ) then
+    alter table "public"."folders"
+      drop constraint if exists "folders_parent_id_fkey",
+      add constraint "folders_parent_id_fkey" foreign key ("organization_id", "parent_id")
+        references "public"."folders" ("organization_id", "id")
+        deferrable initially immediate;
+    comment on constraint "folders_parent_id_fkey" on "public"."folders" is 'ablo_pg dd26dad8';
+  end if;
+end
+$ablo$;
+
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."projects"'::regclass and c.conname = 'projects_team_id_fkey'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 184ee68e'
+  ) then
+    alter table "public"."projects"
+      drop constraint if exists "projects_team_id_fkey",
+      add constraint "projects_team_id_fkey" foreign key ("organization_id", "team_id")
+        references "public"."teams" ("organization_id", "id") on delete cascade
+        deferrable initially immediate;
+    comment on constraint "projects_team_id_fkey" on "public"."projects" is 'ablo_pg 184ee68e';
+  end if;
+end
+$ablo$;
+
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_project_id_fkey'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 499793bb'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_project_id_fkey",
+      add constraint "tasks_project_id_fkey" foreign key ("organization_id", "project_id")
+        references "public"."projects" ("organization_id", "id") on delete cascade
+        deferrable initially immediate;
+    comment on constraint "tasks_project_id_fkey" on "public"."tasks" is 'ablo_pg 499793bb';
+  end if;
+end
+$ablo$;
+
+-- ======== from a model's name to its functions ========
+create or replace function ablo_model.resolve(p_name text)
+  returns text
+  language sql immutable security invoker
+as $ablo$
+  select coalesce(
+    '{"Comment":"Comment","Event":"Event","Event Log":"Event","Project":"Project","Task":"Task","Team":"Team","comment":"Comment","comments":"Comment","countries":"countries","event":"Event","event log":"Event","events":"Event","folders":"folders","invoices":"invoices","notes":"notes","project":"Project","projects":"Project","task":"Task","tasks":"Task","team":"Team","teams":"Team"}'::jsonb ->> p_name,
+    '{"Comment":"Comment","Event":"Event","Event Log":"Event","Project":"Project","Task":"Task","Team":"Team","comment":"Comment","comments":"Comment","countries":"countries","event":"Event","event log":"Event","events":"Event","folders":"folders","invoices":"invoices","notes":"notes","project":"Project","projects":"Project","task":"Task","tasks":"Task","team":"Team","teams":"Team"}'::jsonb ->> lower(p_name)
+  )
+$ablo$;
+
+alter function ablo_model.resolve(text) owner to ablo_owner;
+
+revoke all on function ablo_model.resolve(text) from public;
+
+create or replace function ablo_model.write(p_model text, p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model < 'Team' collate "C" then
+    if p_model = 'Comment' then
+      return ablo_model."comments__write"(p_action, p_id, p_data);
+    end if;
+    if p_model = 'Event' then
+      return ablo_model."events__write"(p_action, p_id, p_data);
+    end if;
+    if p_model = 'Project' then
+      return ablo_model."projects__write"(p_action, p_id, p_data);
+    end if;
+    if p_model = 'Task' then
+      return ablo_model."tasks__write"(p_action, p_id, p_data);
+    end if;
+  else
+    if p_model = 'Team' then
+      return ablo_model."teams__write"(p_action, p_id, p_data);
+    end if;
+    if p_model = 'countries' then
+      perform ablo.raise_error('model_not_tenant_scoped',
+        'countries is shared by all, and is not written here',
+        'give the model a tenancy column, or write it where it lives');
+    end if;
+    if p_model = 'folders' then
+      return ablo_model."folders__write"(p_action, p_id, p_data);
+    end if;
+    if p_model = 'invoices' then
+      perform ablo.raise_error('model_not_tenant_scoped',
+        'invoices is behind a data source, and is not written here',
+        'give the model a tenancy column, or write it where it lives');
+    end if;
+    if p_model = 'notes' then
+      return ablo_model."notes__write"(p_action, p_id, p_data);
+    end if;
+  end if;
+  perform ablo.model_unknown(p_model);
+  return false;
+end
+$ablo$;
+
+alter function ablo_model.write(text, text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.write(text, text, text, jsonb) from public;
+
+create or replace function ablo_model.lock(p_model text, p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model < 'Team' collate "C" then
+    if p_model = 'Comment' then
+      return ablo_model."comments__lock"(p_id);
+    end if;
+    if p_model = 'Event' then
+      return ablo_model."events__lock"(p_id);
+    end if;
+    if p_model = 'Project' then
+      return ablo_model."projects__lock"(p_id);
+    end if;
+    if p_model = 'Task' then
+      return ablo_model."tasks__lock"(p_id);
+    end if;
+  else
+    if p_model = 'Team' then
+      return ablo_model."teams__lock"(p_id);
+    end if;
+    if p_model = 'countries' then
+      perform ablo.raise_error('model_not_tenant_scoped',
+        'countries is shared by all, and is not written here',
+        'give the model a tenancy column, or write it where it lives');
+    end if;
+    if p_model = 'folders' then
+      return ablo_model."folders__lock"(p_id);
+    end if;
+    if p_model = 'invoices' then
+      perform ablo.raise_error('model_not_tenant_scoped',
+        'invoices is behind a data source, and is not written here',
+        'give the model a tenancy column, or write it where it lives');
+    end if;
+    if p_model = 'notes' then
+      return ablo_model."notes__lock"(p_id);
+    end if;
+  end if;
+  perform ablo.model_unknown(p_model);
+  return false;
+end
+$ablo$;
+
+alter function ablo_model.lock(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.lock(text, text) from public;
+
+-- ======== registration ========
+select ablo.schema_register(
+$json${"v":3,"models":{"comments":{"fields":{"body":{"type":"string","isOptional":false,"isIndexed":false},"taskId":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{"task":{"type":"belongsTo","target":"tasks","foreignKey":"taskId","options":{"parent":true}}},"load":"instant","typename":"Comment","tableName":"comments","tenancy":{"kind":"parent","via":{"localKey":"task_id","parentTable":"tasks"}},"plane":"tenant","mutable":true},"countries":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"countries","tableName":"countries","tenancy":{"kind":"none"},"plane":"tenant","mutable":true},"events":{"fields":{"kind":{"type":"string","isOptional":false,"isIndexed":false,"column":"Kind of \"event\""},"payload":{"type":"json","isOptional":true,"isIndexed":false}},"relations":{},"load":"instant","typename":"Event","tableName":"Event Log","tenancy":{"kind":"column","column":"tenant"},"plane":"tenant","mutable":false,"tableSchema":"crm"},"folders":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false},"parentId":{"type":"string","isOptional":true,"isIndexed":false}},"relations":{"parent":{"type":"belongsTo","target":"folders","foreignKey":"parentId","options":{"fk":true}}},"load":"instant","typename":"folders","tableName":"folders","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"invoices":{"fields":{"total":{"type":"number","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"invoices","tableName":"invoices","tenancy":{"kind":"source"},"plane":"tenant","mutable":true},"notes":{"fields":{"text":{"type":"string","isOptional":true,"isIndexed":false},"archivedAt":{"type":"date","isOptional":true,"isIndexed":false}},"relations":{},"load":"instant","typename":"notes","tableName":"notes","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"projects":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":true},"teamId":{"type":"string","isOptional":true,"isIndexed":false}},"relations":{"team":{"type":"belongsTo","target":"teams","foreignKey":"teamId","options":{"parent":true,"fk":true}}},"load":"instant","typename":"Project","tableName":"projects","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"tasks":{"fields":{"title":{"type":"string","isOptional":false,"isIndexed":false},"status":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["todo","in progress","it's done","\"quoted\\"]},"priority":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["low","high"],"default":"low"},"projectId":{"type":"string","isOptional":true,"isIndexed":false},"assignee":{"type":"string","isOptional":true,"isIndexed":false},"watchers":{"type":"json","isOptional":true,"isIndexed":false},"count":{"type":"number","isOptional":true,"isIndexed":false,"format":"integer"},"ratio":{"type":"number","isOptional":true,"isIndexed":false},"price":{"type":"string","isOptional":true,"isIndexed":false,"format":"decimal"},"done":{"type":"boolean","isOptional":false,"isIndexed":false,"default":false},"startsAt":{"type":"date","isOptional":true,"isIndexed":false},"dueOn":{"type":"string","isOptional":true,"isIndexed":true,"format":"date"},"ref":{"type":"string","isOptional":true,"isIndexed":false,"format":"uuid"},"meta":{"type":"json","isOptional":false,"isIndexed":false,"default":{"a":[1,"x"]}}},"relations":{"project":{"type":"belongsTo","target":"projects","foreignKey":"projectId","options":{"parent":true,"fk":true}}},"load":"instant","typename":"Task","tableName":"tasks","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true,"scope":"work","entityRoles":[{"kind":"user","source":{"field":"assignee","multi":false}},{"kind":"watcher","source":{"field":"watchers","multi":true}}],"conflict":{"agent":"reject"}},"teams":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"Team","tableName":"teams","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true}},"identityRoles":[]}$json$::json,
+'290b5cce',
+$json$[{"key":"comments","typename":"Comment","tableSchema":"public","table":"comments","orgColumn":"organization_id","tenancy":"parent","groupKind":"comment","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"comments__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"body","column":"body","type":"string","optional":false},{"wire":"taskId","column":"task_id","type":"string","optional":false}]},{"key":"countries","typename":"countries","tableSchema":"public","table":"countries","orgColumn":null,"tenancy":"none","groupKind":"countries","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"countries__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]},{"key":"events","typename":"Event","tableSchema":"crm","table":"Event Log","orgColumn":"tenant","tenancy":"column","groupKind":"event","conflict":{},"mutable":false,"load":"instant","archivedColumn":"archived_at","rowFunction":"events__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"tenant","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"kind","column":"Kind of \"event\"","type":"string","optional":false},{"wire":"payload","column":"payload","type":"json","optional":true}]},{"key":"folders","typename":"folders","tableSchema":"public","table":"folders","orgColumn":"organization_id","tenancy":"column","groupKind":"folders","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"folders__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"parentId","column":"parent_id","type":"string","optional":true}]},{"key":"invoices","typename":"invoices","tableSchema":"public","table":"invoices","orgColumn":null,"tenancy":"source","groupKind":"invoices","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"invoices__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"total","column":"total","type":"number","optional":false}]},{"key":"notes","typename":"notes","tableSchema":"public","table":"notes","orgColumn":"organization_id","tenancy":"column","groupKind":"notes","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"notes__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"text","column":"text","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true}]},{"key":"projects","typename":"Project","tableSchema":"public","table":"projects","orgColumn":"organization_id","tenancy":"column","groupKind":"project","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"projects__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"teamId","column":"team_id","type":"string","optional":true}]},{"key":"tasks","typename":"Task","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"work","conflict":{"agent":"reject"},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","in progress","it's done","\"quoted\\"]},{"wire":"priority","column":"priority","type":"enum","optional":false,"enumValues":["low","high"]},{"wire":"projectId","column":"project_id","type":"string","optional":true},{"wire":"assignee","column":"assignee","type":"string","optional":true},{"wire":"watchers","column":"watchers","type":"json","optional":true},{"wire":"count","column":"count","type":"integer","optional":true},{"wire":"ratio","column":"ratio","type":"number","optional":true},{"wire":"price","column":"price","type":"decimal","optional":true},{"wire":"done","column":"done","type":"boolean","optional":false},{"wire":"startsAt","column":"starts_at","type":"datetime","optional":true},{"wire":"dueOn","column":"due_on","type":"date","optional":true},{"wire":"ref","column":"ref","type":"uuid","optional":true},{"wire":"meta","column":"meta","type":"json","optional":false}]},{"key":"teams","typename":"Team","tableSchema":"public","table":"teams","orgColumn":"organization_id","tenancy":"column","groupKind":"team","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"teams__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]}]$json$::jsonb
+);
+
+commit;

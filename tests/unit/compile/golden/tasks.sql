@@ -1,0 +1,737 @@
+begin;
+
+set local client_min_messages = warning;
+
+set local search_path = '';
+
+do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
+
+-- ======== tests of values, shared by all models ========
+create or replace function ablo_model.is_string(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string'
+$ablo$;
+
+alter function ablo_model.is_string(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_string(jsonb) from public;
+
+create or replace function ablo_model.is_boolean(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'boolean'
+$ablo$;
+
+alter function ablo_model.is_boolean(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_boolean(jsonb) from public;
+
+create or replace function ablo_model.is_json(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) <> 'null'
+$ablo$;
+
+alter function ablo_model.is_json(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_json(jsonb) from public;
+
+create or replace function ablo_model.is_integer(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select case jsonb_typeof(v)
+    when 'number' then v::numeric between -9223372036854775808 and 9223372036854775807
+      and v::numeric % 1 = 0
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_integer(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_integer(jsonb) from public;
+
+create or replace function ablo_model.is_number(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select case jsonb_typeof(v)
+    when 'number' then v::numeric between -1.7976931348623157e308 and 1.7976931348623157e308
+      and (v::numeric = 0 or abs(v::numeric) >= 5e-324)
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_number(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_number(jsonb) from public;
+
+create or replace function ablo_model.is_decimal(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?)$'
+$ablo$;
+
+alter function ablo_model.is_decimal(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_decimal(jsonb) from public;
+
+create or replace function ablo_model.is_uuid(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$'
+$ablo$;
+
+alter function ablo_model.is_uuid(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_uuid(jsonb) from public;
+
+create or replace function ablo_model.is_date(v jsonb)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^((?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29))$'
+$ablo$;
+
+alter function ablo_model.is_date(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_date(jsonb) from public;
+
+create or replace function ablo_model.is_datetime(v jsonb)
+  returns boolean
+  language sql stable security invoker
+as $ablo$
+  select case when jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^((?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-5]):?[0-5][0-9]))$'
+    then (v #>> '{}')::timestamptz between '0001-01-01 00:00:00+00'
+      and '9999-12-31 23:59:59.999999+00'
+    else v is null and null
+  end
+$ablo$;
+
+alter function ablo_model.is_datetime(jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.is_datetime(jsonb) from public;
+
+create or replace function ablo_model.value_fits(p_field jsonb, p_value jsonb)
+  returns boolean
+  language sql stable security invoker
+  set search_path = ''
+as $ablo$
+  select case p_field ->> 'type'
+    when 'enum' then p_field -> 'values' @> p_value and jsonb_typeof(p_value) = 'string'
+    when 'string' then ablo_model.is_string(p_value)
+    when 'boolean' then ablo_model.is_boolean(p_value)
+    when 'json' then ablo_model.is_json(p_value)
+    when 'integer' then ablo_model.is_integer(p_value)
+    when 'number' then ablo_model.is_number(p_value)
+    when 'decimal' then ablo_model.is_decimal(p_value)
+    when 'uuid' then ablo_model.is_uuid(p_value)
+    when 'date' then ablo_model.is_date(p_value)
+    when 'datetime' then ablo_model.is_datetime(p_value)
+  end
+$ablo$;
+
+alter function ablo_model.value_fits(jsonb, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.value_fits(jsonb, jsonb) from public;
+
+create or replace function ablo_model.field_refuse(p_code text, p_model text, p_field text, p_problem text, p_hint text)
+  returns void
+  language plpgsql volatile security invoker
+  set search_path = ''
+as $ablo$
+begin
+  perform ablo.raise_error(p_code, p_model || '.' || left(p_field, 80) || ' ' || p_problem, p_hint,
+    jsonb_build_object('model', p_model, 'field', left(p_field, 80)));
+end
+$ablo$;
+
+alter function ablo_model.field_refuse(text, text, text, text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.field_refuse(text, text, text, text, text) from public;
+
+create or replace function ablo_model.write_check(p_model text, p_fields jsonb, p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+  set search_path = ''
+as $ablo$
+-- Finds what a write function's test has refused, and raises the error that says so. Returns when
+-- all is well after all: the test sends everything above 1 MB here.
+declare
+  v_field text;
+  v_spec jsonb;
+  v_value jsonb;
+  v_takes text[];
+begin
+  if nullif(current_setting('app.current_org_id', true), '') is null then
+    perform ablo.raise_error('identity_missing_organization', 'no organization is set',
+      'write through ablo.commit, which sets it');
+  end if;
+  if p_id is null or p_id = '' or octet_length(p_id) > 255 then
+    perform ablo.raise_error('invalid_id',
+      format('%s: the id %s is not a text of 1 to 255 bytes', p_model,
+        coalesce(quote_literal(left(p_id, 40)), 'NULL')),
+      'give the row a shorter id, such as a UUID', jsonb_build_object('model', p_model));
+  end if;
+  if p_data is null or jsonb_typeof(p_data) <> 'object' then
+    perform ablo.raise_error('invalid_request',
+      format('%s: data is %s, not an object', p_model, coalesce(jsonb_typeof(p_data), 'missing')),
+      'send an object of field names and values', jsonb_build_object('model', p_model));
+  end if;
+  for v_field, v_value in select * from jsonb_each(p_data) loop
+    v_spec := p_fields -> v_field;
+    if v_spec is null then
+      perform ablo_model.field_refuse('unknown_field', p_model, v_field,
+        case when v_field in ('id', 'createdAt', 'updatedAt', 'organizationId', 'createdBy',
+                              'archivedAt')
+          then 'is kept by the database and cannot be written'
+          else 'is not a field of the model'
+        end,
+        case v_field
+          when 'id' then 'pass the id beside data, not in it'
+          when 'archivedAt' then 'use the archive and unarchive actions'
+          else 'leave it out; the fields are: ' || (
+            select left(coalesce(string_agg(k, ', ' order by k), 'none'), 500)
+            from jsonb_object_keys(p_fields) k)
+        end);
+    elsif jsonb_typeof(v_value) = 'null' then
+      if (v_spec ->> 'required')::boolean then
+        perform ablo_model.field_refuse('not_null_violation', p_model, v_field,
+          'is required and cannot be null', 'send a value, or leave the field out of an update');
+      end if;
+    elsif octet_length(v_value #>> '{}') > 1048576 then
+      perform ablo_model.field_refuse('request_too_large', p_model, v_field,
+        format('is %s bytes long; 1048576 is the most', octet_length(v_value #>> '{}')),
+        'store large content elsewhere and keep a reference to it here');
+    elsif not ablo_model.value_fits(v_spec, v_value) then
+      v_takes := case v_spec ->> 'type'
+        when 'string' then array['a string', 'send a JSON string']
+        when 'boolean' then array['a boolean', 'send true or false, not a string or a number']
+        when 'json' then array['a JSON value', 'send any JSON value but null']
+        when 'integer' then array['an integer', 'send a JSON number without a fraction, within 64 bits']
+        when 'number' then array['a number', 'send a JSON number within double precision; JSON has no NaN or Infinity']
+        when 'decimal' then array['a decimal', 'send the digits as a JSON string, such as "12.50"']
+        when 'uuid' then array['a UUID', 'send a string such as "123e4567-e89b-12d3-a456-426614174000"']
+        when 'date' then array['a date', 'send a string such as "2026-01-31"']
+        when 'datetime' then array['a date and time with an offset', 'send a string such as "2026-01-31T12:00:00Z"']
+        else array['one of ' || left((v_spec -> 'values')::text, 200),
+          'send one of the listed values']
+      end;
+      perform ablo_model.field_refuse(
+        case when v_spec ->> 'type' = 'enum' and jsonb_typeof(v_value) = 'string'
+          then 'check_violation' else 'column_type_mismatch' end,
+        p_model, v_field,
+        format('takes %s, got the %s %s',
+          v_takes[1], jsonb_typeof(v_value), left(v_value::text, 40)),
+        v_takes[2]);
+    end if;
+  end loop;
+  if p_action = 'create' then
+    for v_field in
+      select f.key from jsonb_each(p_fields) f
+      where (f.value ->> 'required')::boolean and not f.value ? 'default' and not p_data ? f.key
+      order by f.key
+    loop
+      perform ablo_model.field_refuse('not_null_violation', p_model, v_field,
+        'is required and missing', 'send a value for it');
+    end loop;
+  end if;
+  return true;
+end
+$ablo$;
+
+alter function ablo_model.write_check(text, jsonb, text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) from public;
+
+-- ======== groups out of a list ========
+create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
+  returns text[]
+  language sql immutable security invoker
+  set search_path = ''
+as $ablo$
+  select coalesce(array_agg(p_kind || ':' || id), '{}')
+  from jsonb_array_elements_text(
+    case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
+  ) i (id)
+  where id is not null
+$ablo$;
+
+alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.role_groups(text, jsonb) from public;
+
+-- ======== table of tasks (public.tasks) ========
+create table if not exists "public"."tasks" (
+  "id" text not null,
+  "created_at" timestamptz not null default now(),
+  "updated_at" timestamptz not null default now(),
+  "organization_id" text not null,
+  "created_by" text,
+  "archived_at" timestamptz,
+  constraint "tasks_pkey" primary key ("organization_id", "id")
+);
+
+do $ablo$
+begin
+  if exists (
+    select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'title', 'status']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."tasks"
+      add column if not exists "created_at" timestamptz not null default now(),
+      add column if not exists "updated_at" timestamptz not null default now(),
+      add column if not exists "organization_id" text,
+      add column if not exists "created_by" text,
+      add column if not exists "archived_at" timestamptz,
+      add column if not exists "title" text,
+      add column if not exists "status" text;
+  end if;
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner <> 'ablo_owner'::regrole
+  ) then
+    alter table "public"."tasks" owner to ablo_owner;
+  end if;
+end
+$ablo$;
+
+-- ======== model tasks (public.tasks) ========
+
+-- tasks: required fields
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "organization_id" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'organization_id';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "title" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'title';
+    end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
+      and not a.attnotnull
+  ) then
+    begin
+      alter table "public"."tasks" alter column "status" set not null;
+    exception when not_null_violation then
+      raise warning '%.% still holds nulls: backfill it, then run this again',
+        '"public"."tasks"', 'status';
+    end;
+  end if;
+end
+$ablo$;
+
+-- tasks: checks
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
+      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg d1ccc0d1'
+  ) then
+    alter table "public"."tasks"
+      drop constraint if exists "tasks_status_enum",
+      add constraint "tasks_status_enum" check ("status" = any ('{"todo","doing","done"}'));
+    comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg d1ccc0d1';
+  end if;
+end
+$ablo$;
+
+-- tasks: row-level security
+do $ablo$
+begin
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass
+      and not (c.relrowsecurity and c.relforcerowsecurity)
+  ) then
+    alter table "public"."tasks" enable row level security;
+    alter table "public"."tasks" force row level security;
+  end if;
+  if not exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+  ) then
+    drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+    create policy "tasks_tenant_isolation" on "public"."tasks" for all
+      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+    comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+  end if;
+end
+$ablo$;
+
+-- tasks: grants
+grant select, insert, update, delete on table "public"."tasks" to ablo_runtime;
+
+-- tasks: a row as JSON
+create or replace function ablo_model."tasks__row"(r "public"."tasks")
+  returns json
+  language sql stable security invoker
+as $ablo$
+  select pg_catalog.json_build_object(
+    'id', r."id"::text,
+    'createdAt', r."created_at"::timestamptz,
+    'updatedAt', r."updated_at"::timestamptz,
+    'organizationId', r."organization_id"::text,
+    'createdBy', r."created_by",
+    'archivedAt', r."archived_at"::timestamptz,
+    'title', r."title",
+    'status', r."status"
+  )
+$ablo$;
+
+alter function ablo_model."tasks__row"("public"."tasks") owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__row"("public"."tasks") from public;
+
+grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runtime;
+
+-- tasks: capture
+create or replace function ablo_model."tasks__capture"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $ablo$
+declare
+  v_organization text;
+  v_id text;
+  v_op text;
+  v_groups text[];
+  v_row json;
+  v_changed text[];
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+    v_id := old."id";
+    v_op := 'D';
+    v_groups := array['org:' || old."organization_id", 'tasks:' || old."id"];
+  else
+    v_organization := new."organization_id";
+    v_id := new."id";
+    v_row := pg_catalog.json_build_object(
+      'id', new."id"::text,
+      'createdAt', new."created_at"::timestamptz,
+      'updatedAt', new."updated_at"::timestamptz,
+      'organizationId', new."organization_id"::text,
+      'createdBy', new."created_by",
+      'archivedAt', new."archived_at"::timestamptz,
+      'title', new."title",
+      'status', new."status"
+    );
+    v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
+    if tg_op = 'UPDATE' then
+      v_op := case
+        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+        when old."archived_at" is null then 'A'
+        else 'V'
+      end;
+      v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."title" is distinct from new."title" then 'title' end,
+        case when old."status" is distinct from new."status" then 'status' end
+      ], null);
+    else
+      v_op := 'I';
+    end if;
+  end if;
+  if ablo.order_lock(v_organization) is null then null; end if;
+  insert into ablo.delta (
+    sync_id, organization_id, model, row_id, op, groups, "row", changed,
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  )
+  values (
+    nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
+    coalesce(
+      nullif(current_setting('app.current_participant_id', true), ''),
+      'system:' || session_user
+    ),
+    nullif(current_setting('ablo.on_behalf_of', true), ''),
+    nullif(current_setting('ablo.capability_id', true), ''),
+    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.transaction_of('tasks', v_id),
+    pg_current_xact_id(), clock_timestamp()
+  );
+  return null;
+end
+$ablo$;
+
+alter function ablo_model."tasks__capture"() owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__capture"() from public;
+
+-- tasks: guard
+create or replace function ablo_model."tasks__guard"()
+  returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $ablo$
+declare
+  v_organization text;
+begin
+  if tg_op = 'DELETE' then
+    v_organization := old."organization_id";
+  else
+    v_organization := new."organization_id";
+  end if;
+  if tg_op = 'UPDATE' then
+    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+      perform ablo.row_identity_refuse('public', 'tasks');
+    end if;
+    if new."updated_at" is not distinct from old."updated_at" then
+      new."updated_at" := greatest(
+        clock_timestamp(), old."updated_at" + interval '1 millisecond'
+      );
+    end if;
+  end if;
+  if v_organization is distinct from current_setting('app.current_org_id', true) then
+    perform ablo.capture_note(v_organization);
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$ablo$;
+
+alter function ablo_model."tasks__guard"() owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__guard"() from public;
+
+-- tasks: writes
+create or replace function ablo_model."tasks__explain"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_fields constant jsonb := '{"status":{"required":true,"type":"enum","values":["todo","doing","done"]},"title":{"required":true,"type":"string"}}';
+begin
+  return ablo_model.write_check('tasks', v_fields, p_action, p_id, p_data);
+end
+$ablo$;
+
+alter function ablo_model."tasks__explain"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__explain"(text, text, jsonb) from public;
+
+create or replace function ablo_model."tasks__write"(p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_action = 'update' then
+    if (
+      jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['title', 'status']::text[] = '{}'
+      and (ablo_model.is_string(p_data -> 'title')) is not false
+      and (p_data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])) is not false
+    ) is not true then
+      perform ablo_model."tasks__explain"(p_action, p_id, p_data);
+    end if;
+    update "public"."tasks" t set
+      "title" = coalesce(p_data ->> 'title', t."title"),
+      "status" = coalesce(p_data ->> 'status', t."status"),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'create' then
+    if (
+      v_organization is not null
+      and p_id <> ''
+      and octet_length(p_id) <= 255
+      and jsonb_typeof(p_data) = 'object'
+      and pg_column_size(p_data) < 1000000
+      and p_data - array['title', 'status']::text[] = '{}'
+      and ablo_model.is_string(p_data -> 'title')
+      and p_data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])
+    ) is not true then
+      perform ablo_model."tasks__explain"(p_action, p_id, p_data);
+    end if;
+    insert into "public"."tasks" (
+      "id",
+      "organization_id",
+      "created_at",
+      "updated_at",
+      "created_by",
+      "title",
+      "status"
+    )
+    values (
+      v_id,
+      v_organization,
+      v_now,
+      v_now,
+      nullif(current_setting('app.current_participant_id', true), ''),
+      p_data ->> 'title',
+      p_data ->> 'status'
+    );
+  elsif p_action = 'delete' then
+    delete from "public"."tasks" t
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'archive' then
+    update "public"."tasks" t set
+      "archived_at" = coalesce(t."archived_at", v_now),
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  elsif p_action = 'unarchive' then
+    update "public"."tasks" t set
+      "archived_at" = null,
+      "updated_at" = greatest(v_now, t."updated_at" + interval '1 millisecond')
+    where t."organization_id" = v_organization and t."id" = v_id;
+  else
+    perform ablo.raise_error('commit_operation_unsupported',
+      format('tasks: there is no action %L', left(p_action, 40)),
+      'use create, update, delete, archive or unarchive');
+  end if;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."tasks__write"(text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__write"(text, text, jsonb) from public;
+
+create or replace function ablo_model."tasks__lock"(p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+begin
+  perform from "public"."tasks" t
+  where t."organization_id" = v_organization and t."id" = v_id
+  for no key update;
+  return found;
+end
+$ablo$;
+
+alter function ablo_model."tasks__lock"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__lock"(text) from public;
+
+-- tasks: triggers
+do $ablo$
+begin
+  if (
+    select count(*) from pg_catalog.pg_trigger t
+    where t.tgrelid = '"public"."tasks"'::regclass and t.tgenabled = 'A'
+      and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg efa744f8'
+  ) <> 3 then
+    drop trigger if exists zz_ablo_capture on "public"."tasks";
+    create constraint trigger zz_ablo_capture
+      after insert or update or delete on "public"."tasks"
+      deferrable initially deferred for each row
+      execute function ablo_model."tasks__capture"();
+    alter table "public"."tasks" enable always trigger zz_ablo_capture;
+    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg efa744f8';
+    drop trigger if exists zz_ablo_guard on "public"."tasks";
+    create trigger zz_ablo_guard
+      before insert or update or delete on "public"."tasks" for each row
+      execute function ablo_model."tasks__guard"();
+    alter table "public"."tasks" enable always trigger zz_ablo_guard;
+    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg efa744f8';
+    drop trigger if exists zz_ablo_truncate on "public"."tasks";
+    create trigger zz_ablo_truncate before truncate on "public"."tasks"
+      for each statement execute function ablo.truncate_refuse();
+    alter table "public"."tasks" enable always trigger zz_ablo_truncate;
+    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg efa744f8';
+  end if;
+end
+$ablo$;
+
+-- ======== from a model's name to its functions ========
+create or replace function ablo_model.resolve(p_name text)
+  returns text
+  language sql immutable security invoker
+as $ablo$
+  select coalesce(
+    '{"tasks":"tasks"}'::jsonb ->> p_name,
+    '{"tasks":"tasks"}'::jsonb ->> lower(p_name)
+  )
+$ablo$;
+
+alter function ablo_model.resolve(text) owner to ablo_owner;
+
+revoke all on function ablo_model.resolve(text) from public;
+
+create or replace function ablo_model.write(p_model text, p_action text, p_id text, p_data jsonb)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model = 'tasks' then
+    return ablo_model."tasks__write"(p_action, p_id, p_data);
+  end if;
+  perform ablo.model_unknown(p_model);
+  return false;
+end
+$ablo$;
+
+alter function ablo_model.write(text, text, text, jsonb) owner to ablo_owner;
+
+revoke all on function ablo_model.write(text, text, text, jsonb) from public;
+
+create or replace function ablo_model.lock(p_model text, p_id text)
+  returns boolean
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model = 'tasks' then
+    return ablo_model."tasks__lock"(p_id);
+  end if;
+  perform ablo.model_unknown(p_model);
+  return false;
+end
+$ablo$;
+
+alter function ablo_model.lock(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.lock(text, text) from public;
+
+-- ======== registration ========
+select ablo.schema_register(
+$json${"v":3,"models":{"tasks":{"fields":{"title":{"type":"string","isOptional":false,"isIndexed":false},"status":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["todo","doing","done"]}},"relations":{},"load":"instant","typename":"tasks","tableName":"tasks","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true}},"identityRoles":[]}$json$::json,
+'5f48d2df',
+$json$[{"key":"tasks","typename":"tasks","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"tasks","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","doing","done"]}]}]$json$::jsonb
+);
+
+commit;
