@@ -51,10 +51,14 @@ _OPERATION_KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CommitRequest:
-    """A commit ready to send: its key and its request as JSON, the same bytes for every attempt."""
+    """A commit ready to send: its key and its request as JSON, the same bytes for every attempt.
+
+    created: (schema key, id) of the rows that it makes.
+    """
 
     key: str
     body: bytes
+    created: tuple[tuple[str, str], ...] = ()
 
 
 def participant_of(participant: str | None) -> str:
@@ -140,7 +144,31 @@ def assemble(
     body: dict[str, Any] = {"operations": operations}
     if reads:
         body["reads"] = [encode_premise(registry, one) for one in reads]
-    return CommitRequest(idempotency_key(key), orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+    created = tuple(
+        (registry.entry(one["model"]).key, one["id"])
+        for one in operations
+        if one["action"] == "create"
+    )
+    wire = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    return CommitRequest(idempotency_key(key), wire, created)
+
+
+def with_taken_id(error: AbloError, request: CommitRequest) -> AbloError:
+    """Name the id in a unique_violation, where only one row of the model was to be made.
+
+    Postgres does not say it: it gives no DETAIL for tables under row-level security.
+    """
+    ids = [row_id for model, row_id in request.created if model == error.model]
+    if error.code != "unique_violation" or error.field != "id" or len(ids) != 1:
+        return error
+    return error_for(
+        error.code,
+        f"{error.model} {ids[0]!r} already exists",
+        model=error.model,
+        field="id",
+        row_id=ids[0],
+        remedy=error.remedy,
+    )
 
 
 def encode_operation(

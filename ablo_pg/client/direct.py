@@ -82,9 +82,11 @@ class DirectTransport:
         arguments = (self._organization, self._participant, request.key, request.body)
         try:
             if isinstance(connection, Connection):
-                body = await asyncio.to_thread(routines.commit_sync, connection, *arguments)
+                body = await asyncio.to_thread(
+                    routines.commit_join_blocking, connection, *arguments
+                )
             else:
-                body = await routines.commit(connection, *arguments)
+                body = await routines.commit_join(connection, *arguments)
         except psycopg.Error as exc:
             raise translate(exc, self._database.names) from exc
         return receipt_of(body, self._database.names)
@@ -100,7 +102,7 @@ class DirectTransport:
                 remedy="use AsyncAblo, or pass a psycopg.Connection",
             )
         try:
-            body = routines.commit_sync(
+            body = routines.commit_join_blocking(
                 connection, self._organization, self._participant, request.key, request.body
             )
         except psycopg.Error as exc:

@@ -201,7 +201,7 @@ class ModelClient(Generic[RowT]):
             f"{operation.action} of {self._key} {row_id!r}",
             request.key,
         ):
-            receipt = await self._session.transport.commit(request)
+            receipt = await self._session.send(request)
             found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         if data is None or row_id in receipt.missing_ids:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ablo_pg.client.background import Background
-from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.base import CommitRequest, with_taken_id
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.transport import Transport
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloConflictError, error_for
 
 Wait: TypeAlias = Literal["confirmed"]
 Data: TypeAlias = Mapping[str, Any]
@@ -35,7 +35,14 @@ class Session:
         """Send a commit, bounded by the deadline."""
         check_wait(wait)
         async with within(self.seconds(timeout), "The commit", request.key):
+            return await self.send(request)
+
+    async def send(self, request: CommitRequest) -> Receipt:
+        """Send a commit; the caller bounds it."""
+        try:
             return await self.transport.commit(request)
+        except AbloConflictError as exc:
+            raise with_taken_id(exc, request) from (exc.__cause__ or exc)
 
 
 def check_wait(wait: str) -> None:

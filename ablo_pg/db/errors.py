@@ -124,39 +124,33 @@ def _unreachable(
     )
 
 
-_KEY: Final = re.compile(r"\((?P<columns>[^)]*)\)=\((?P<values>.*)\)", re.DOTALL)
+def _named_column(report: ErrorReport, *suffixes: str) -> str | None:
+    """Read the column out of a compiled constraint's name, `<table>_<column><suffix>`.
 
-
-def _key_of(report: ErrorReport) -> tuple[list[str], list[str]]:
-    """Read `Key (organization_id, id)=(acme, t1) ...`: columns, and values if unambiguous."""
-    found = _KEY.search(report.detail or "")
-    if not found:
-        return [], []
-    columns = [name.strip('"') for name in found["columns"].split(", ")]
-    values = found["values"].split(", ")
-    return columns, values if len(values) == len(columns) else []
+    Postgres gives no DETAIL with the key's columns where row-level security is on.
+    """
+    name = report.constraint or ""
+    for suffix in suffixes:
+        if report.table and name.startswith(f"{report.table}_") and name.endswith(suffix):
+            return name.removeprefix(f"{report.table}_").removesuffix(suffix)
+    return None
 
 
 def _unique(report: ErrorReport, names: Names) -> AbloError:
     model = names.model(report.table)
-    columns, values = _key_of(report)
-    own = columns[1:] or columns  # the organization comes first in every unique key
-    if own == ["id"]:
-        row_id = values[-1] if values else None
+    if report.constraint == f"{report.table}_pkey":
         return error_for(
             "unique_violation",
-            f"{model} {row_id!r} already exists" if row_id else f"That id of {model} is taken",
+            f"That id of {model} is taken",
             model=model,
             field="id",
-            row_id=row_id,
             remedy="choose another id, or update the row that is there",
         )
-    fields = [names.field(model, column) or column for column in own]
     return error_for(
         "unique_violation",
-        f"Another row of {model} already has this {', '.join(fields) or report.constraint}",
+        f"Another row of {model} has the same value under {report.constraint!r}",
         model=model,
-        field=fields[0] if fields else None,
+        field=names.field(model, _named_column(report, "_key", "_idx")),
         remedy="use a value that is not taken",
         details={"constraint": report.constraint},
     )
@@ -164,14 +158,13 @@ def _unique(report: ErrorReport, names: Names) -> AbloError:
 
 def _foreign_key(report: ErrorReport, names: Names) -> AbloError:
     model = names.model(report.table)
-    columns, _ = _key_of(report)
-    fields = [names.field(model, column) or column for column in columns[1:] or columns]
+    name = names.field(model, _named_column(report, "_fkey"))
     return error_for(
         "foreign_key_violation",
-        f"{model}.{', '.join(fields) or report.constraint}: the row it refers to does not exist, "
+        f"{model}.{name or report.constraint}: the row it refers to does not exist, "
         "or the row to be deleted is still referred to",
         model=model,
-        field=fields[0] if fields else None,
+        field=name,
         remedy="write the referred row first, or delete the referring rows first",
         details={"constraint": report.constraint},
     )
@@ -191,16 +184,14 @@ def _not_null(report: ErrorReport, names: Names) -> AbloError:
 
 def _check(report: ErrorReport, names: Names) -> AbloError:
     model = names.model(report.table)
-    constraint = report.constraint or ""
-    column = constraint.removeprefix(f"{report.table}_").removesuffix("_enum")
-    name = names.field(model, column) if constraint.endswith("_enum") else None
+    name = names.field(model, _named_column(report, "_enum", "_finite", "_check"))
     return error_for(
         "check_violation",
-        f"{model}{'.' + name if name else ''}: a value breaks the rule {constraint!r}",
+        f"{model}{'.' + name if name else ''}: a value breaks the rule {report.constraint!r}",
         model=model,
         field=name,
         remedy="use one of the declared values" if name else "use a value that the rule allows",
-        details={"constraint": constraint},
+        details={"constraint": report.constraint},
     )
 
 
@@ -225,7 +216,9 @@ def _missing_object(report: ErrorReport, names: Names) -> AbloError:
             remedy=MIGRATE_REMEDY,
         )
     return error_for(
-        "kernel_not_installed", "This database has no ablo kernel", remedy=KERNEL_REMEDY
+        "kernel_not_installed",
+        "This database lacks the ablo kernel, or a part of it",
+        remedy=KERNEL_REMEDY,
     )
 
 

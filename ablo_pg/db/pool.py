@@ -58,7 +58,7 @@ class Database:
 
     url: str = field(repr=False)
     options: PoolOptions = PoolOptions()
-    names: Names = NO_NAMES
+    names: Names = field(default=NO_NAMES, repr=False)
     _pool: AsyncConnectionPool[_Conn] | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)

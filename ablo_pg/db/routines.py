@@ -2,18 +2,21 @@
 
 JSON results come back as the bytes that Postgres made (`db.results` decodes them where values are
 needed, a relay forwards them as they are). Callers: the direct transport, group commit, the relay.
-Every function takes an open psycopg connection and raises psycopg's errors; `db.errors` translates.
+Every function takes a connection of `db.pool` (whose JSON is raw) or, where it says so, the
+caller's own, and raises psycopg's errors; `db.errors` translates.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final, LiteralString
 
 import msgspec
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg.abc import Buffer
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
-from psycopg.rows import TupleRow, tuple_row
+from psycopg.rows import tuple_row
 
 _JSON_TYPES: Final = ("json", "jsonb")
 
@@ -51,31 +54,29 @@ SESSION_PREPARE: Final[LiteralString] = (
 )
 
 
-def _cursor(conn: AsyncConnection[Any]) -> AsyncCursor[TupleRow]:
-    cursor = conn.cursor(row_factory=tuple_row)
+def load_json_raw(context: AdaptContext) -> None:
+    """Let a connection or cursor hand JSON over unparsed."""
     for name in _JSON_TYPES:
-        cursor.adapters.register_loader(name, RawJsonLoader)
-    return cursor
+        context.adapters.register_loader(name, RawJsonLoader)
 
 
 async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
-    async with _cursor(conn) as cursor:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(query, args)
         row = await cursor.fetchone()
     return row[0] if row else None
 
 
-def _text(request: bytes) -> str:
-    return request.decode()
-
-
 async def session_prepare(conn: AsyncConnection[Any]) -> None:
-    """Let the server notice within 5 s that this client is gone, also while it waits for a lock.
+    """Prepare a connection of the pool: raw JSON, and a server that notices when we are gone.
 
-    Without it the statement of a killed process would wait on, and hold what it holds. A false
-    alarm is not possible: the check looks at the socket, not at the clock.
+    It looks every 5 s, also while it waits for a lock; without that the statement of a killed
+    process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
+    the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
     """
-    await conn.execute(SESSION_PREPARE)
+    load_json_raw(conn)
+    with contextlib.suppress(psycopg.errors.InvalidParameterValue):
+        await conn.execute(SESSION_PREPARE)
 
 
 async def commit(
@@ -89,20 +90,29 @@ async def commit(
 ) -> bytes:
     """Run one commit; return the receipt as JSON."""
     found: bytes = await _value(
-        conn, COMMIT, organization, participant, key, _text(request), on_behalf_of, capability_id
+        conn, COMMIT, organization, participant, key, request.decode(), on_behalf_of, capability_id
     )
     return found
 
 
-def commit_sync(
+async def commit_join(
+    conn: AsyncConnection[Any], organization: str, participant: str, key: str, request: bytes
+) -> bytes:
+    """Run one commit in the transaction of a caller's own connection; return the receipt."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        load_json_raw(cursor)
+        await cursor.execute(COMMIT, (organization, participant, key, request.decode(), None, None))
+        row = await cursor.fetchone()
+    return bytes(row[0]) if row else b""
+
+
+def commit_join_blocking(
     conn: Connection[Any], organization: str, participant: str, key: str, request: bytes
 ) -> bytes:
-    """Run one commit on a blocking connection (a caller's own transaction); return the receipt."""
-    cursor: Cursor[TupleRow]
+    """As `commit_join`, on a blocking connection."""
     with conn.cursor(row_factory=tuple_row) as cursor:
-        for name in _JSON_TYPES:
-            cursor.adapters.register_loader(name, RawJsonLoader)
-        cursor.execute(COMMIT, (organization, participant, key, _text(request), None, None))
+        load_json_raw(cursor)
+        cursor.execute(COMMIT, (organization, participant, key, request.decode(), None, None))
         row = cursor.fetchone()
     return bytes(row[0]) if row else b""
 
@@ -115,8 +125,8 @@ async def commit_batch(
     Returns, in the order given, (receipt, error), one of the two None. An error with SQLSTATE 55P03
     means that the commit would have had to wait: send it alone.
     """
-    async with _cursor(conn) as cursor:
-        await cursor.execute(COMMIT_BATCH, (organization, _text(msgspec.json.encode(commits))))
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(COMMIT_BATCH, (organization, msgspec.json.encode(commits).decode()))
         rows = await cursor.fetchall()
     return [(receipt, error) for _, receipt, error in rows]
 
@@ -133,7 +143,7 @@ async def row_list(
     conn: AsyncConnection[Any], organization: str, participant: str, model: str, query: bytes
 ) -> bytes:
     """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
-    found: bytes = await _value(conn, ROW_LIST, organization, participant, model, _text(query))
+    found: bytes = await _value(conn, ROW_LIST, organization, participant, model, query.decode())
     return found
 
 
@@ -141,7 +151,7 @@ async def snapshot_read(
     conn: AsyncConnection[Any], organization: str, participant: str, targets: bytes
 ) -> bytes:
     """Read named rows and the watermark in one snapshot: {"stamp", "rows"}."""
-    found: bytes = await _value(conn, SNAPSHOT_READ, organization, participant, _text(targets))
+    found: bytes = await _value(conn, SNAPSHOT_READ, organization, participant, targets.decode())
     return found
 
 

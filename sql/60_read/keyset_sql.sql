@@ -18,7 +18,7 @@ begin
   end;
   if v_values is null or jsonb_typeof(v_values) <> 'array' or jsonb_array_length(v_values) <> jsonb_array_length(p_order) then
     perform ablo.raise_error('cursor_invalid', format('%s: the page cursor does not belong to this list', p_model.key),
-      'pass the next_cursor of the page before, with the same order', '{"field": "after"}');
+      'pass the next_cursor of the page before, with the same order', jsonb_build_object('model', p_model.key, 'field', 'after'));
   end if;
   for v_index in 0 .. jsonb_array_length(p_order) - 1 loop
     v_term := p_order -> v_index;

@@ -1,0 +1,84 @@
+"""A database with a schema of many types, and clients on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+
+from ablo_pg import AsyncAblo, Model, Schema, belongs_to, define_schema, field
+from ablo_pg.cluster import Server
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
+
+MakeClient = Callable[..., AsyncAblo]
+
+
+class Project(Model):
+    name: str
+
+
+class Task(Model):
+    title: str
+    status: Literal["todo", "doing", "done"] = "todo"
+    count: int = 0
+    price: Decimal | None = None
+    score: float | None = None
+    urgent: bool = False
+    due_date: dt.datetime | None = field(default=None, indexed=True)
+    day: dt.date | None = None
+    ref: uuid.UUID | None = None
+    tags: list[str] = field(default_factory=list)
+    meta: dict[str, Any] | None = None
+    project_id: str | None = None
+    project = belongs_to("projects", parent=True, fk=True)
+
+
+SCHEMA = define_schema(tasks=Task, projects=Project)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    return SCHEMA
+
+
+@pytest.fixture(scope="session")
+def client_template(cluster: Server) -> Iterator[str]:
+    with template_database(cluster, SCHEMA) as name:
+        yield name
+
+
+@pytest.fixture
+def db(cluster: Server, client_template: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=client_template) as handle:
+        yield handle
+
+
+@pytest.fixture
+async def make_client(db: DatabaseHandle) -> AsyncIterator[MakeClient]:
+    """Make clients of the test's database; they are closed at its end."""
+    async with AsyncExitStack() as stack:
+        clients: list[AsyncAblo] = []
+
+        def make(**options: Any) -> AsyncAblo:
+            defaults = {"organization": "acme", "participant": "agent:triage", "timeout": 10}
+            defaults |= {"database_url": db.database_url, "schema": SCHEMA}
+            clients.append(AsyncAblo(**{**defaults, **options}))
+            stack.push_async_callback(clients[-1].close)
+            return clients[-1]
+
+        yield make
+
+
+@pytest.fixture
+async def ablo(make_client: MakeClient) -> AsyncAblo:
+    return make_client()

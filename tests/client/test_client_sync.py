@@ -1,0 +1,107 @@
+"""The sync client does what the async one does, from any thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError
+from ablo_pg.testing import DatabaseHandle
+
+
+@pytest.fixture
+def ablo(db: DatabaseHandle, schema: Any) -> Iterator[Ablo]:
+    with Ablo(
+        schema=schema,
+        database_url=db.database_url,
+        organization="acme",
+        participant="user:ann",
+        timeout=10,
+    ) as client:
+        yield client
+
+
+def test_the_whole_round(ablo: Ablo) -> None:
+    assert ablo.ready().ready
+    task = ablo.tasks.create(data={"title": "Write", "status": "todo"})
+    assert task.created_by == "user:ann"
+    assert ablo.tasks.retrieve(id=task.id) == task
+    assert ablo.tasks.list(where={"status": "todo"}, order_by="created_at", limit=20) == [task]
+    task = ablo.tasks.update(id=task.id, data={"status": "done"}, wait="confirmed")
+    snap = ablo.snapshot(tasks=task.id)
+    task = ablo.tasks.update(id=task.id, data={"title": "x"}, read_at=snap.stamp)
+    with pytest.raises(AbloStaleContextError):
+        ablo.tasks.update(id=task.id, data={"title": "y"}, read_at=snap.stamp, on_stale="reject")
+    assert ablo.tasks.archive(task.id).archived_at is not None
+    assert ablo.tasks.unarchive(task.id).archived_at is None
+    receipt = ablo.commits.create([{"action": "delete", "model": "tasks", "id": task.id}])
+    assert receipt.ops == 1
+    assert ablo.tasks.retrieve(task.id) is None
+
+
+def test_threads_commit_together(ablo: Ablo) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        rows = list(threads.map(lambda n: ablo.tasks.create({"title": str(n)}), range(64)))
+    assert len({row.id for row in rows}) == 64
+    assert len(ablo.tasks.list(limit=100)) == 64
+
+
+def test_a_blocking_transaction_is_joined_on_the_callers_thread(
+    ablo: Ablo, db: DatabaseHandle
+) -> None:
+    operation = {"action": "create", "model": "tasks", "id": "t1", "data": {"title": "a"}}
+    with psycopg.connect(db.database_url) as conn:
+        ablo.commits.create([operation], connection=conn)
+        conn.rollback()
+        assert ablo.tasks.retrieve("t1") is None
+        ablo.commits.create([operation], connection=conn)
+    assert ablo.tasks.retrieve("t1") is not None
+
+
+def test_unknown_models_are_attribute_errors(ablo: Ablo) -> None:
+    with pytest.raises(AttributeError, match="did you mean 'tasks'") as caught:
+        _ = ablo.taks
+    assert isinstance(caught.value, AbloValidationError)
+    assert "projects" in dir(ablo)
+    assert ablo.model("tasks") is ablo.tasks
+
+
+def test_close_ends_the_thread(db: DatabaseHandle, schema: Any) -> None:
+    before = set(threading.enumerate())
+    client = Ablo(
+        schema=schema, database_url=db.database_url, organization="acme", participant="user:a"
+    )
+    assert set(threading.enumerate()) == before
+    client.tasks.list()
+    assert set(threading.enumerate()) > before
+    client.close()
+    client.close()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(AbloValidationError, match="closed"):
+        client.tasks.list()
+
+
+def test_a_program_that_forgets_to_close_still_ends(db: DatabaseHandle) -> None:
+    program = (
+        "import sys\n"
+        "from ablo_pg import Ablo, define_schema, model\n"
+        "schema = define_schema(projects=model(name=str))\n"
+        "ablo = Ablo(schema=schema, database_url=sys.argv[1], organization='a',"
+        " participant='user:a')\n"
+        "print(len(ablo.projects.list()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, db.database_url],
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr

@@ -1,0 +1,94 @@
+"""A user's program, checked by `mypy --strict` in test_client_typed.py. It is never run."""
+
+from __future__ import annotations
+
+from typing import Literal, assert_type
+
+from ablo_pg import (
+    Ablo,
+    AbloStaleContextError,
+    AsyncAblo,
+    Change,
+    Model,
+    ModelClient,
+    Operation,
+    Page,
+    Receipt,
+    Snapshot,
+    define_schema,
+)
+
+
+class Task(Model):
+    title: str
+    status: Literal["todo", "doing", "done"]
+
+
+schema = define_schema(tasks=Task)
+
+
+async def asynchronous() -> None:
+    async with AsyncAblo(schema=schema, organization="acme", participant="agent:triage") as ablo:
+        await ablo.ready()
+        tasks = ablo.model(Task)
+        assert_type(tasks, ModelClient[Task])
+        task = await tasks.create(data={"title": "Write", "status": "todo"})
+        assert_type(task, Task)
+        assert_type(task.status, Literal["todo", "doing", "done"])
+        assert_type(await tasks.retrieve(id=task.id), Task | None)
+        page = await tasks.list(where={"status": "todo"}, order_by="created_at", limit=20)
+        assert_type(page, Page[Task])
+        assert_type(page.next_cursor, str | None)
+        task = await tasks.update(id=task.id, data={"status": "done"}, wait="confirmed")
+        snap = await ablo.snapshot(tasks=task.id)
+        assert_type(snap, Snapshot)
+        try:
+            await ablo.tasks.update(
+                id=task.id,
+                data={"title": "x"},
+                read_at=snap.stamp,
+                on_stale="reject",
+                idempotency_key="task:1:rename:v1",
+                timeout=20,
+            )
+        except AbloStaleContextError as error:
+            print(error.code, error.model, error.row_id, error.remedy)
+        receipt = await ablo.commits.create(
+            operations=[
+                Operation("archive", Task, id=task.id),
+                {"action": "delete", "model": "tasks", "id": "other"},
+            ],
+            reads=[task, {"group": "tasks:1", "read_at": snap.stamp}],
+        )
+        assert_type(receipt, Receipt)
+        assert_type(await tasks.delete(id=task.id), Receipt)
+
+        async for change in tasks.subscribe(cursor=receipt.last_sync_id):
+            assert_type(change, Change[Task])
+            assert_type(change.row, Task | None)
+            print(change.sync_id, change.op, change.row)
+        async with ablo.subscribe() as changes:
+            print(changes.cursor)
+
+        async def on_task(change: Change[Task]) -> None:
+            print(change.id)
+
+        handle = await tasks.on_change(on_task)
+        await handle.close()
+        for row in await ablo.tasks.list([("status", "=", "todo")]):
+            print(row.title)
+
+
+def synchronous() -> None:
+    with Ablo(schema=schema, organization="acme", participant="user:ann") as ablo:
+        tasks = ablo.model(Task)
+        task = tasks.create({"title": "Write", "status": "todo"}, id="t1")
+        assert_type(task, Task)
+        assert_type(tasks.list(), Page[Task])
+        with tasks.subscribe() as changes:
+            for change in changes:
+                assert_type(change.row, Task | None)
+                break
+        handle = tasks.on_change(lambda change: print(change.id))
+        handle.close()
+        print(ablo.receipt(task), ablo.tasks.retrieve("t1"))
