@@ -1,0 +1,74 @@
+"""Helpers of the compiler's server tests: apply a schema, commit as a participant, read the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from ablo_pg.compile import compile_schema
+from ablo_pg.kernel import apply
+from ablo_pg.schema import SchemaSpec, parse_schema_json
+
+GOLDEN = Path(__file__).parents[2] / "unit" / "compile" / "golden"
+
+
+class Database:
+    """A database with the kernel and the compiler's largest schema, and one organization's voice."""
+
+    def __init__(self, conn: psycopg.Connection) -> None:
+        self.conn = conn
+        self.keys = 0
+
+    def apply(self, spec: SchemaSpec) -> None:
+        apply(self.conn, compile_schema(spec))
+
+    def commit(
+        self, model: str, action: str, row_id: str, data: Any = None, organization: str = "acme"
+    ) -> Any:
+        """Commit one operation as user:ada; return its receipt."""
+        self.keys += 1
+        operation = {"action": action, "model": model, "id": row_id, "data": data}
+        row = self.conn.execute(
+            "select ablo.commit(%s, 'user:ada', %s, %s)",
+            [organization, f"k{self.keys}", Jsonb({"operations": [operation]})],
+        ).fetchone()
+        assert row is not None
+        return row[0]
+
+    def deltas(self, row_id: str | None = None) -> list[Any]:
+        """Return (op, groups, row, changed, organization) of the log, oldest first."""
+        return self.conn.execute(
+            """select op, groups, "row", changed, organization_id from ablo.delta
+               where %s::text is null or row_id = %s order by sync_id""",
+            [row_id, row_id],
+        ).fetchall()
+
+
+@pytest.fixture
+def database(kernel_db: psycopg.Connection) -> Database:
+    return Database(kernel_db)
+
+
+@pytest.fixture
+def everything() -> SchemaSpec:
+    return parse_schema_json(json.loads((GOLDEN / "everything.json").read_text()))
+
+
+@pytest.fixture
+def refused(database: Database) -> Callable[..., psycopg.Error]:
+    """Commit what must be refused; return the error, and check that it left nothing."""
+
+    def refuse(*arguments: Any, **named: Any) -> psycopg.Error:
+        before = len(database.deltas())
+        with pytest.raises(psycopg.Error) as caught:
+            database.commit(*arguments, **named)
+        assert len(database.deltas()) == before
+        return caught.value
+
+    return refuse
