@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import msgspec
 import orjson
+
+from ablo_pg.errors import AbloError
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -69,6 +73,14 @@ def heard(line: bytes) -> Message:
     """Read a message of a child process."""
     message: Message = _DECODER.decode(line)
     return message
+
+
+def run_child(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Run the body of a process; an expected error is one line on stderr and exit code 1."""
+    try:
+        anyio.run(work, *arguments)
+    except AbloError as error:
+        sys.exit(f"{work.__name__}: {error} [{error.code}]")
 
 
 def now() -> int:

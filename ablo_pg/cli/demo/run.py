@@ -21,7 +21,7 @@ from ablo_pg.cli.demo.screen import Screen
 from ablo_pg.cli.demo.verify import Evidence, latencies, problems
 from ablo_pg.cluster import Cluster, Prefer
 from ablo_pg.compile import compile_schema
-from ablo_pg.errors import AbloServerError
+from ablo_pg.errors import AbloServerError, AbloTimeoutError
 from ablo_pg.kernel import Connected, admin_connection, apply, connect
 
 WRITERS: Final = ("user:ada", "agent:triage")
@@ -58,7 +58,7 @@ def run_demo(seconds: float, prefer: Prefer, screen: Screen) -> dict[str, Any]:
         screen.step("Postgres started, throw-away", f"{kind}, run as {cluster.user.name}")
         url = cluster.url(cluster.create_database("demo"))
         connected = set_up(url, screen)
-        course = anyio.run(stream, connected, seconds, screen)
+        course = run_streaming(connected, seconds, screen)
     screen.step("Postgres stopped, its files deleted")
     found = problems(course.evidence)
     return summary(course, found)
@@ -75,6 +75,21 @@ def set_up(admin_url: str, screen: Screen) -> Connected:
         done = apply(conn, compiled)
     screen.step("schema applied", f"{done.statements} statements, one transaction")
     return connected
+
+
+def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Course:
+    """Run `stream`; of several failures at once, raise the first alone."""
+    try:
+        return anyio.run(stream, connected, seconds, screen)
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, TimeoutError):
+            first = AbloTimeoutError(
+                "a process of the demo was not done in time", remedy="run it on a calmer machine"
+            )
+        raise first from None
 
 
 async def stream(connected: Connected, seconds: float, screen: Screen) -> Course:

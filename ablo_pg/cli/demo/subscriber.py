@@ -11,7 +11,7 @@ import sys
 import anyio
 
 from ablo_pg import AsyncAblo, Change
-from ablo_pg.cli.demo.messages import Ready, Saw, now, tell
+from ablo_pg.cli.demo.messages import Ready, Saw, now, run_child, tell
 from ablo_pg.cli.demo.schema import ORGANIZATION, Task, schema
 
 
@@ -68,4 +68,4 @@ def reader_of(ablo: AsyncAblo) -> str:
 
 
 if __name__ == "__main__":
-    anyio.run(follow)
+    run_child(follow)

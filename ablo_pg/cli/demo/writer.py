@@ -12,7 +12,7 @@ from typing import Final, Literal
 import anyio
 
 from ablo_pg import AbloStaleContextError, AsyncAblo, Operation
-from ablo_pg.cli.demo.messages import Refused, Retried, Wrote, now, tell
+from ablo_pg.cli.demo.messages import Refused, Retried, Wrote, now, run_child, tell
 from ablo_pg.cli.demo.schema import ORGANIZATION, SHARED, Task, schema
 
 PACE: Final = 0.08  # seconds between rounds, so that a person can follow
@@ -77,4 +77,4 @@ async def count_up(ablo: AsyncAblo) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(write_for, sys.argv[1], float(sys.argv[2]))
+    run_child(write_for, sys.argv[1], float(sys.argv[2]))
