@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 _OFFSET_BASIS: Final = 0x811C9DC5
 _PRIME: Final = 0x01000193
+_NATIVE_UTF16: Final = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 _MAX_SAFE_INTEGER: Final = 2**53 - 1
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -24,9 +27,8 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 def fnv1a(text: str) -> str:
     """Hash the UTF-16 code units of `text`; return eight lower-case hex digits."""
     digest = _OFFSET_BASIS
-    units = memoryview(text.encode("utf-16-le", "surrogatepass"))
-    for low, high in zip(units[::2], units[1::2], strict=True):
-        digest = ((digest ^ (low | high << 8)) * _PRIME) & 0xFFFFFFFF
+    for unit in memoryview(text.encode(_NATIVE_UTF16, "surrogatepass")).cast("H"):
+        digest = ((digest ^ unit) * _PRIME) & 0xFFFFFFFF
     return f"{digest:08x}"
 
 
@@ -52,7 +54,9 @@ def json_hash(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
+    quoted = encode_basestring(text)
+    if quoted.isascii():
+        return quoted
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 

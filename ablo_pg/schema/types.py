@@ -84,6 +84,11 @@ def lower_type(annotation: Any) -> LoweredType:
     if _is_json_container(annotation, origin):
         _require_schema(annotation)
         return LoweredType(FieldType.JSON)
+    if isinstance(annotation, str | typing.ForwardRef):
+        name = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+        raise UnsupportedTypeError(
+            f"its type {name!r} is not defined", "define or import it before define_schema"
+        )
     raise UnsupportedTypeError(
         f"its type {describe(annotation)} cannot be stored", f"use one of: {SUPPORTED}"
     )

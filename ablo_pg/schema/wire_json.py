@@ -7,7 +7,7 @@ that dump(parse(json)) == json and the hash of a pushed schema never changes in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ablo_pg.schema.hashing import json_hash
@@ -153,14 +153,24 @@ def apply_extra(document: dict[str, Any], extra: Iterable[tuple[str, Any]]) -> d
 
 def find_extra(document: dict[str, Any], written: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return the `extra` that makes `apply_extra(document, extra)` equal to `written`."""
-    said = [(name, value) for name, value in written.items() if not _same(document, name, value)]
+    said = [
+        (name, value)
+        for name, value in written.items()
+        if name not in document or not _same(document[name], value)
+    ]
     unsaid = [(name, MISSING) for name in document if name not in written]
     return tuple(sorted([*said, *unsaid], key=lambda pair: pair[0]))
 
 
-def _same(document: dict[str, Any], name: str, value: Any) -> bool:
-    """Compare as JSON does: True is not 1."""
-    return name in document and json_hash(document[name]) == json_hash(value)
+def _same(one: Any, other: Any) -> bool:
+    """Compare as JSON does: True is not 1, and 1.0 is."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return len(one) == len(other) and all(
+            name in other and _same(value, other[name]) for name, value in one.items()
+        )
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def _dump_identity_role(role: IdentityRole) -> dict[str, Any]:
