@@ -1,0 +1,81 @@
+"""Deletes carry the groups as they were: whoever could see the row hears, owners gone or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from .site import Site
+
+CHAIN = [
+    "insert into projects (organization_id, id, name) values ('acme', 'p', ''), ('acme', 'q', '')",
+    "insert into tasks (organization_id, id, title, project_id) values ('acme', 't', '', 'p')",
+    "insert into notes (organization_id, id, body, task_id) values ('acme', 'n', '', 't')",
+]
+
+
+def groups_of(site: Site, model: str, op: str) -> set[str]:
+    """The groups of the one delta of that op of a model, which must not name one twice."""
+    rows = site.admin.execute(
+        "select groups from ablo.delta where model = %s and op = %s", [model, op]
+    ).fetchall()
+    ((groups,),) = rows
+    assert len(set(groups)) == len(groups)
+    return set(groups)
+
+
+@pytest.mark.parametrize("deferred", [False, True], ids=["immediate", "deferred"])
+@pytest.mark.parametrize(
+    "delete",
+    ["delete from notes", "delete from tasks", "delete from projects"],
+)
+def test_a_delete_reaches_every_owner(site: Site, delete: str, deferred: bool) -> None:
+    with site.admin.transaction():
+        for statement in CHAIN:
+            site.admin.execute(statement.encode())
+    with site.admin.transaction():
+        if deferred:
+            site.admin.execute("set constraints all deferred")
+        site.admin.execute(delete.encode())
+    assert groups_of(site, "notes", "D") == {"org:acme", "notes:n", "tasks:t", "projects:p"}
+    if "notes" not in delete:
+        assert groups_of(site, "tasks", "D") == {"org:acme", "tasks:t", "projects:p"}
+
+
+def test_made_and_deleted_in_one_transaction(site: Site) -> None:
+    """Nobody has seen it but who is sent both deltas."""
+    with site.admin.transaction():
+        for statement in [*CHAIN, "delete from projects"]:
+            site.admin.execute(statement.encode())
+    assert groups_of(site, "notes", "D") == groups_of(site, "notes", "I")
+
+
+def test_changed_then_cascaded_in_one_transaction(site: Site) -> None:
+    """At the commit its owners are gone, and its last delta was made without them as well."""
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    with site.admin.transaction():
+        site.admin.execute("update notes set body = 'changed'")
+        site.admin.execute("delete from projects")
+    assert groups_of(site, "notes", "D") == {"org:acme", "notes:n", "tasks:t", "projects:p"}
+
+
+def test_a_row_that_moves_is_sent_to_the_groups_it_leaves(site: Site) -> None:
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    site.admin.execute("update tasks set project_id = 'q'")
+    assert groups_of(site, "tasks", "U") == {"org:acme", "tasks:t", "projects:p", "projects:q"}
+    site.admin.execute("delete from tasks")
+    assert groups_of(site, "tasks", "D") == {"org:acme", "tasks:t", "projects:q"}
+    # The note was last sent under p, and is under q by now: both hear of its end.
+    both = {"org:acme", "notes:n", "tasks:t", "projects:p"}
+    assert groups_of(site, "notes", "D") >= both
+
+
+def test_a_replica_role_deletes_without_its_owner(site: Site) -> None:
+    """Foreign keys do not act there: the orphan's groups come from the log."""
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    site.admin.execute("set session_replication_role = replica")
+    site.admin.execute("delete from tasks")
+    site.admin.execute("delete from notes")
+    assert groups_of(site, "notes", "D") == {"org:acme", "notes:n", "tasks:t", "projects:p"}
