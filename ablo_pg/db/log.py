@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, Protocol, cast
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
@@ -24,6 +25,18 @@ READ: Final[LiteralString] = """
       from ablo.delta_read(%s, %s, %s, %s)"""
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
 SNAPSHOT: Final[LiteralString] = "select pg_current_snapshot()::text"
+LISTEN: Final[LiteralString] = "listen ablo_delta"
+LISTEN_LOCK_TRY: Final[LiteralString] = """
+    select pg_try_advisory_lock(ablo.listen_key()),
+           exists (select from pg_locks
+                    where locktype = 'advisory' and mode = 'ExclusiveLock' and granted
+                      and classid::bigint << 32 | objid::bigint = ablo.listen_key()
+                      and objsubid = 1 and pid <> pg_backend_pid()
+                      and database = (select oid from pg_database
+                                       where datname = current_database()))"""
+# Bounds how long a listener hears nothing while it waits in line.
+LISTEN_LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
+LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(ablo.listen_key())"
 HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe each
 
 
@@ -148,3 +161,24 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         # '"2026-11-23T05:13:01.65672"', as Postgres writes a timestamp in JSON
         row[14][1:-1].decode() + "+00:00",
     )
+
+
+async def hold_listen_lock(conn: AsyncConnection[Any]) -> bool:
+    """Try to hold the lock whose presence makes commits NOTIFY, for the life of this session.
+
+    A plain try would starve under load, since every commit holds the lock shared for a moment. So
+    where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
+    notify as well, and it is granted when the commits under way have ended.
+    """
+    row = await (await conn.execute(LISTEN_LOCK_TRY)).fetchone()
+    if row and row[0] is True:
+        return True
+    if row and row[1] is True:  # another listener has it
+        return False
+    try:
+        async with conn.transaction():
+            await conn.execute(LISTEN_LOCK_PATIENCE)
+            await conn.execute(LISTEN_LOCK_WAIT)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True

@@ -12,9 +12,19 @@ async with hub.subscribe("acme", models={"Task"}, cursor=saved) as changes:
         saved = changes.cursor
 """
 
+from ablo_pg.relay.auto import AutoReader
 from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.listen import ListenReader
 from ablo_pg.relay.reader import Reader, WalReader
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.relay.subscription import Subscription
 
-__all__ = ["Hub", "Reader", "ReaderStatus", "Subscription", "WalReader"]
+__all__ = [
+    "AutoReader",
+    "Hub",
+    "ListenReader",
+    "Reader",
+    "ReaderStatus",
+    "Subscription",
+    "WalReader",
+]

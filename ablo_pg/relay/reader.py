@@ -17,6 +17,7 @@ from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.catchup import join
 from ablo_pg.relay.channel import Channel
 from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.refusal import explain
 from ablo_pg.relay.status import ReaderStatus, StatusLog
 from ablo_pg.relay.stream import ReplicationStream, open_stream
 
@@ -63,13 +64,12 @@ class WalReader:
         while True:
             try:
                 self._log.set("none", "waiting for a replication slot")
-                async with open_stream(self._url) as stream:
-                    self._stream = stream
-                    self._log.set("wal", None)
-                    backoff.reset()
-                    await follow(stream, hub)
+                self._stream = await open_stream(self._url)
+                self._log.set("wal", None)
+                backoff.reset()
+                await follow(self._stream, hub)
             except AbloError as exc:
-                self._log.set("none", exc.message)
+                self._log.set("none", explain(exc).reason)
                 await anyio.sleep(backoff.pause())
             finally:
                 self._stream = None
@@ -78,7 +78,7 @@ class WalReader:
 async def follow(stream: ReplicationStream, hub: Hub) -> None:
     """Hand a stream to the hub until it breaks, and bring waiting organizations up to it.
 
-    Raises the AbloError that broke it.
+    Closes the stream. Raises the AbloError that broke it.
     """
     failure: AbloError | None = None
     waiting = hub.begin_stream()
@@ -94,6 +94,7 @@ async def follow(stream: ReplicationStream, hub: Hub) -> None:
             group.cancel_scope.cancel()
     finally:
         hub.end_stream()
+        await stream.aclose()
     if failure is not None:
         raise failure
 

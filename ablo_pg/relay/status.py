@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
+NOT_STARTED: Final = "not started"
 ReaderKind = Literal["wal", "listen", "none"]
 
 
@@ -23,7 +24,7 @@ class ReaderStatus:
     """
 
     kind: ReaderKind = "none"
-    reason: str | None = "not started"
+    reason: str | None = NOT_STARTED
     since: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     lag: float | None = None
     lag_bytes: int | None = None
@@ -43,7 +44,8 @@ class StatusLog:
         since = old.since if old.kind == kind else dt.datetime.now(dt.UTC)
         self.status = ReaderStatus(kind, reason, since)
         logger.log(
-            logging.INFO if kind == "wal" or reason is None else logging.WARNING,
+            # A start, and a reader that was asked for, are as they should be.
+            logging.INFO if kind == "wal" or old.reason == NOT_STARTED else logging.WARNING,
             "reader: %s%s",
             kind,
             f" ({reason})" if reason else "",

@@ -19,11 +19,10 @@ database and holds back no WAL.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -101,6 +100,11 @@ class ReplicationStream:
             loop.remove_reader(self._pgconn.socket)
             broken.cancel()
 
+    async def aclose(self) -> None:
+        """Close the socket, which ends the walsender and drops its slot; nothing to wait for."""
+        with anyio.CancelScope(shield=True):
+            await self._conn.close()
+
     def _gulp(self, sink: Callable[[list[Delta]], None]) -> bool:
         """Take in what is there; return whether it stopped because it had enough."""
         assembler = self.assembler
@@ -155,27 +159,23 @@ class ReplicationStream:
         )
 
 
-@contextlib.asynccontextmanager
-async def open_stream(url: str) -> AsyncIterator[ReplicationStream]:
+async def open_stream(url: str) -> ReplicationStream:
     """Connect, make a temporary slot, wait until it may be relied on, and start it.
 
     May wait as long as the longest transaction that is running: run it under a deadline. Raises
     what `db.errors` makes of the failure, with Postgres's error as `__cause__`.
     """
+    conn: AsyncConnection[Any] | None = None
     try:
         conn = await AsyncConnection.connect(url, autocommit=True, **_parameters(url))
-    except psycopg.Error as exc:
-        raise translate(exc) from exc
-    try:
-        try:
-            stream = await _start(conn)
-        except psycopg.Error as exc:
+        return await _start(conn)
+    except BaseException as exc:
+        if conn is not None:
+            with anyio.CancelScope(shield=True):
+                await conn.close()
+        if isinstance(exc, psycopg.Error):
             raise translate(exc) from exc
-        yield stream
-    finally:
-        # Closing the socket ends the walsender and drops its slot; there is nothing to wait for.
-        with anyio.CancelScope(shield=True):
-            await conn.close()
+        raise
 
 
 def _parameters(url: str) -> dict[str, Any]:
