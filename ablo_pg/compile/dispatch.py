@@ -95,6 +95,7 @@ def _leaf(model: ModelPlan, function: str, arguments: str) -> str:
         action = (
             f"perform ablo.raise_error('model_not_tenant_scoped',\n"
             f"    {literal(f'{model.title} is {where}, and is not written here')},\n"
-            f"    'give the model a tenancy column, or write it where it lives');"
+            f"    'give the model a tenancy column, or write it where it lives',\n"
+            f"    jsonb_build_object('model', {literal(model.title)}));"
         )
     return f"if p_model = {model.typename} then\n  {action}\nend if;"

@@ -100,7 +100,8 @@ end"""
 begin
   perform ablo.raise_error('commit_operation_unsupported',
     {literal(model.title + " is declared as not mutable")},
-    'declare it with mutable=True and migrate, to write it through the API');
+    'declare it with mutable=True and migrate, to write it through the API',
+    jsonb_build_object('model', {literal(model.title)}));
   return false;
 end"""
     return Function(

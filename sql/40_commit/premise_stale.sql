@@ -1,7 +1,8 @@
 -- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of
 -- them counts (an insert or delete always does). One probe of delta_row_idx.
 -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the
--- row's own lock. Raises: invalid_request for a read position that was never handed out.
+-- row's own lock. Raises: invalid_request for a read position that was never handed out,
+-- unknown_field.
 create or replace function ablo.premise_stale(
   p_organization text,
   p_model text,
@@ -16,7 +17,7 @@ language plpgsql stable
 as $$
 declare
   v_read_at bigint := ablo.read_position(p_read_at, p_model);
-  v_fields text[] := case when p_fields is not null then array(select jsonb_array_elements_text(p_fields)) end;
+  v_fields text[] := case when p_fields is not null then ablo.premise_fields(p_model, p_fields) end;
 begin
   select d.sync_id, d.actor, d."row" into sync_id, actor, "row"
     from ablo.delta d

@@ -1,0 +1,233 @@
+"""What kernel tests work on: a schema of all types, and callers of the kernel's entry points.
+
+A `Caller` is one connection of the runtime login that acts for one organization and participant.
+It raises the errors of `ablo_pg.errors`, through whichever door (`commit` or `commit_batch`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable
+from contextlib import ExitStack
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from ablo_pg import Model, belongs_to, define_schema
+from ablo_pg.db.errors import error_of, translate
+from ablo_pg.db.results import report_of
+from ablo_pg.db.routines import COMMIT, COMMIT_BATCH, ROW_GET, ROW_LIST, SNAPSHOT_READ
+from ablo_pg.errors import AbloError
+from ablo_pg.testing import DatabaseHandle
+
+Door = Literal["commit", "batch"]
+Json = dict[str, Any]
+
+
+class Project(Model):
+    name: str
+
+
+class Task(Model):
+    title: str
+    status: Literal["todo", "doing", "done"] = "todo"
+    count: int = 0
+    price: Decimal | None = None
+    score: float | None = None
+    urgent: bool | None = None
+    due_at: dt.datetime | None = None
+    day: dt.date | None = None
+    ref: uuid.UUID | None = None
+    meta: dict[str, Any] | None = None
+    project_id: str | None = None
+    project = belongs_to("projects", parent=True, fk=True)
+
+
+class Note(Model, conflict={"agent": "notify", "user": "overwrite"}):
+    text: str
+
+
+class Country(Model, tenancy="none"):
+    name: str
+
+
+class Ledger(Model, mutable=False):
+    amount: int
+
+
+SCHEMA = define_schema(projects=Project, tasks=Task, notes=Note, countries=Country, ledgers=Ledger)
+
+
+def op(action: str, model: str, row_id: str | None, data: Json | None = None, **guard: Any) -> Json:
+    """Return an operation; guard: readAt, onStale, transactionId."""
+    operation = {"action": action, "model": model, "id": row_id, **guard}
+    return operation if data is None else operation | {"data": data}
+
+
+def create(row_id: str, model: str = "tasks", /, **data: Any) -> Json:
+    """Return an operation that creates a task (titled like its id unless said), or another row."""
+    if model == "tasks":
+        data = {"title": row_id} | data
+    return op("create", model, row_id, data)
+
+
+def update(
+    row_id: str, /, read_at: int | None = None, on_stale: str | None = None, **data: Any
+) -> Json:
+    """Return an operation that updates a task, guarded when `read_at` is given."""
+    guard = {"readAt": read_at, "onStale": on_stale}
+    return op("update", "tasks", row_id, data, **{k: v for k, v in guard.items() if v is not None})
+
+
+class Caller:
+    """One connection of the runtime login, for one organization and participant."""
+
+    def __init__(
+        self, conn: psycopg.Connection[TupleRow], organization: str, participant: str
+    ) -> None:
+        self.conn = conn
+        self.organization = organization
+        self.participant = participant
+
+    @property
+    def pid(self) -> int:
+        """The backend's process id."""
+        return self.conn.info.backend_pid
+
+    def _value(self, query: Any, *args: object) -> Any:
+        try:
+            row = self.conn.execute(query, args).fetchone()
+        except psycopg.Error as exc:
+            raise translate(exc) from exc
+        assert row is not None
+        return row[0]
+
+    def commit(
+        self,
+        *operations: Any,
+        reads: Any = None,
+        key: str | None = None,
+        door: Door = "commit",
+        on_behalf_of: str | None = None,
+        capability_id: str | None = None,
+    ) -> Json:
+        """Run one commit through either door; return the receipt or raise the typed error."""
+        request = {"operations": list(operations)} | ({} if reads is None else {"reads": reads})
+        behalf = (on_behalf_of, capability_id)
+        return self.commit_text(json.dumps(request), key or uuid.uuid4().hex, door, behalf)
+
+    def commit_text(
+        self,
+        request: str,
+        key: str | None,
+        door: Door = "commit",
+        behalf: tuple[str | None, str | None] = (None, None),
+    ) -> Json:
+        """Run a commit whose request is JSON text; behalf: on behalf of whom, capability."""
+        if door == "commit":
+            arguments = (self.organization, self.participant, key, request)
+            receipt: Json = self._value(COMMIT, *arguments, *behalf)
+            return receipt
+        item = {"participant": self.participant, "key": key}
+        item |= {"onBehalfOf": behalf[0], "capabilityId": behalf[1]}
+        return self._batch(f'[{json.dumps(item)[:-1]}, "request": {request}}}]', raising=True)[0][0]
+
+    def batch(self, items: Iterable[Json]) -> list[tuple[Json, AbloError | None]]:
+        """Run a batch of {"request", "key"?, "participant"?}; return (receipt, error) of each."""
+        full = [{"participant": self.participant, "key": uuid.uuid4().hex} | item for item in items]
+        return self._batch(json.dumps(full), raising=False)
+
+    def _batch(self, items: str, *, raising: bool) -> list[tuple[Json, AbloError | None]]:
+        try:
+            rows = self.conn.execute(COMMIT_BATCH, (self.organization, items)).fetchall()
+        except psycopg.Error as exc:
+            raise translate(exc) from exc
+        answers = [
+            (receipt, None if error is None else error_of(report_of(json.dumps(error).encode())))
+            for _, receipt, error in rows
+        ]
+        failed = [error for _, error in answers if error]
+        if failed and raising:
+            raise failed[0]
+        return answers
+
+    def get(self, model: str, row_id: str) -> Json:
+        """Read one row: {"row", "stamp"}."""
+        found: Json = self._value(ROW_GET, self.organization, self.participant, model, row_id)
+        return found
+
+    def stamp(self, row_id: str) -> int:
+        """Read a task and return the log position it was read at."""
+        return int(self.get("tasks", row_id)["stamp"])
+
+    def list(self, model: str, query: Any) -> Json:
+        """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
+        arguments = (self.organization, self.participant, model, json.dumps(query))
+        found: Json = self._value(ROW_LIST, *arguments)
+        return found
+
+    def snapshot(self, targets: Any) -> Json:
+        """Read rows and the watermark: {"stamp", "rows"}."""
+        arguments = (self.organization, self.participant, json.dumps(targets))
+        found: Json = self._value(SNAPSHOT_READ, *arguments)
+        return found
+
+    def call(self, query: str, *args: object) -> Any:
+        """Run any statement that returns one value; raise the typed error."""
+        return self._value(query, *args)
+
+
+class Board:
+    """A database and the connections that a test opens to it."""
+
+    def __init__(self, handle: DatabaseHandle) -> None:
+        self.handle = handle
+        self._open = ExitStack()
+        self.admin = self.connect_admin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def connect_admin(self) -> psycopg.Connection[TupleRow]:
+        """Open a superuser's connection in autocommit mode."""
+        return self._open.enter_context(psycopg.connect(self.handle.admin_url, autocommit=True))
+
+    def connect(self) -> psycopg.Connection[TupleRow]:
+        """Open a connection of the runtime login in autocommit mode."""
+        return self._open.enter_context(psycopg.connect(self.handle.database_url, autocommit=True))
+
+    def caller(self, organization: str = "acme", participant: str = "agent:triage") -> Caller:
+        """Open a connection of the runtime login that acts as somebody."""
+        return Caller(self.connect(), organization, participant)
+
+    def callers(
+        self, count: int, organization: str = "acme", participant: str = "agent:triage"
+    ) -> list[Caller]:
+        """Open several."""
+        return [self.caller(organization, participant) for _ in range(count)]
+
+    def value(self, query: str, *args: object) -> Any:
+        """Return what the superuser sees: the first column of the first row."""
+        row = self.admin.execute(query, args).fetchone()  # type: ignore[call-overload]
+        return None if row is None else row[0]
+
+    def count(self, table: str) -> int:
+        """Count a table's rows."""
+        return int(self.value(f"select count(*) from {table}"))
+
+    def traces(self) -> tuple[int, int, int]:
+        """Count tasks, deltas and receipts: what a refused commit must leave unchanged."""
+        return self.count("tasks"), self.count("ablo.delta"), self.count("ablo.receipt")
