@@ -48,6 +48,7 @@ CLIENT_NAMES: Final = frozenset(
         "organization",
         "options",
         "participant",
+        "reader_status",
         "ready",
         "receipt",
         "schema",
