@@ -61,6 +61,6 @@ def _show(outcome: dict[str, Any], screen: Screen) -> None:
     )
     screen.line(f"  {outcome['retried']} writes sent twice under their key: none applied twice")
     screen.line(
-        f"  receipt -> seen in the other process: p50 {outcome['p50_ms']} ms, "
+        f"  write sent -> seen in the other process: p50 {outcome['p50_ms']} ms, "
         f"p99 {outcome['p99_ms']} ms (reader: {outcome['reader']})"
     )

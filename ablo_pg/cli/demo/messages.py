@@ -5,9 +5,11 @@ Times are nanoseconds of the monotonic clock, which all processes of a machine s
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -21,19 +23,19 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     """Anything a process says."""
 
 
-class Ready(Said, frozen=True, tag="ready"):
-    """The subscriber is live; `reader` says how it reads the log."""
+class Reads(Said, frozen=True, tag="reads"):
+    """How the subscriber reads the log: told when it is live, and again at its end."""
 
     reader: str
 
 
 class Wrote(Said, frozen=True, tag="wrote"):
-    """A confirmed write: its sync id and row, and when its receipt arrived."""
+    """A confirmed write: its sync id and row, and when it was sent."""
 
     sync_id: int
     op: str
     id: str
-    at: int
+    sent: int
 
 
 class Refused(Said, frozen=True, tag="refused"):
@@ -59,7 +61,7 @@ class Saw(Said, frozen=True, tag="saw"):
     row: dict[str, Any] | None
 
 
-Message = Ready | Wrote | Refused | Retried | Saw
+Message = Reads | Wrote | Refused | Retried | Saw
 _DECODER = msgspec.json.Decoder(Message)
 
 
@@ -79,8 +81,34 @@ def run_child(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
     """Run the body of a process; an expected error is one line on stderr and exit code 1."""
     try:
         anyio.run(work, *arguments)
+    except BrokenPipeError:
+        os._exit(1)  # nobody listens; nothing may be flushed to the pipe either
     except AbloError as error:
         sys.exit(f"{work.__name__}: {error} [{error.code}]")
+
+
+async def from_parent() -> bytes:
+    """Wait for what the parent sends; nothing when it has died, and its end of our stdin is closed.
+
+    The descriptor is read as it is: a thread blocked in sys.stdin would hold up the exit.
+    """
+    await anyio.wait_readable(sys.stdin.fileno())
+    return os.read(sys.stdin.fileno(), 1000)
+
+
+@asynccontextmanager
+async def while_parent_lives() -> AsyncIterator[None]:
+    """Cancel the block when the parent has died."""
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        while await from_parent():
+            pass
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, tasks.cancel_scope)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def now() -> int:

@@ -15,7 +15,7 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from ablo_pg import AsyncAblo
-from ablo_pg.cli.demo.messages import Message, Ready, Refused, Retried, Saw, Wrote, heard, now
+from ablo_pg.cli.demo.messages import Message, Reads, Refused, Retried, Saw, Wrote, heard, now
 from ablo_pg.cli.demo.schema import ORGANIZATION, SHARED, Task, schema
 from ablo_pg.cli.demo.screen import Screen
 from ablo_pg.cli.demo.verify import Evidence, latencies, problems
@@ -100,6 +100,8 @@ async def stream(connected: Connected, seconds: float, screen: Screen) -> Course
         "DATABASE_URL": connected.database_url,
         "ABLO_REPLICATION_URL": connected.replication_url or "",
     }
+    await make_shared(connected.database_url, course)
+    screen.step("one task written", "the subscriber catches it up, then follows live")
     async with process("subscriber", environment) as subscriber:
         ready = anyio.Event()
         async with anyio.create_task_group() as tasks:
@@ -107,7 +109,7 @@ async def stream(connected: Connected, seconds: float, screen: Screen) -> Course
             with anyio.fail_after(READY_TIMEOUT):
                 await ready.wait()
             screen.step("subscriber is live", f"process {subscriber.pid}, reader: {course.reader}")
-            await write(course, connected, environment, seconds, screen)
+            await write(course, environment, seconds, screen)
             assert subscriber.stdin is not None
             last = max(one.sync_id for one in course.wrote)
             await subscriber.stdin.send(f"{last}\n".encode())
@@ -119,14 +121,9 @@ async def stream(connected: Connected, seconds: float, screen: Screen) -> Course
 
 
 async def write(
-    course: Course,
-    connected: Connected,
-    environment: Mapping[str, str],
-    seconds: float,
-    screen: Screen,
+    course: Course, environment: Mapping[str, str], seconds: float, screen: Screen
 ) -> None:
-    """Make the shared task, then let the writers work until their time is up."""
-    await make_shared(connected.database_url, course)
+    """Let the writers work until their time is up."""
     screen.step(f"{len(WRITERS)} writers started, for {seconds:g} s", ", ".join(WRITERS))
     screen.heading()
     async with anyio.create_task_group() as tasks:
@@ -151,7 +148,7 @@ async def run_writer(
 async def listen(child: Process, course: Course, screen: Screen, ready: anyio.Event) -> None:
     """Collect what the subscriber says, and show it."""
     async for message in messages(child):
-        if isinstance(message, Ready):
+        if isinstance(message, Reads):
             course.reader = message.reader
             ready.set()
         elif isinstance(message, Saw):
@@ -206,10 +203,11 @@ async def messages(child: Process) -> AsyncIterator[Message]:
 async def make_shared(database_url: str, course: Course) -> None:
     """Create the task that both writers count up."""
     async with client(database_url) as ablo:
+        sent = now()
         row = await ablo.model(Task).create({"title": "Shared", "status": "doing"}, id=SHARED)
         receipt = ablo.receipt(row)
         assert receipt is not None
-        course.wrote.append(Wrote(receipt.last_sync_id, "create", SHARED, now()))
+        course.wrote.append(Wrote(receipt.last_sync_id, "create", SHARED, sent))
 
 
 async def read_table(database_url: str) -> dict[str, dict[str, Any]]:

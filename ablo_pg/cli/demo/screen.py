@@ -47,7 +47,8 @@ class Screen:
     def change(self, saw: Saw) -> None:
         """Show a change that arrived, or count it when the last line was just now."""
         current = time.monotonic()
-        if current - self._last < INTERVAL:
+        interval = INTERVAL / 3 if saw.op == "delete" else INTERVAL  # deletes are rare
+        if current - self._last < interval:
             self._skipped += 1
             return
         row = saw.row or {}

@@ -6,23 +6,21 @@ environment. Its stdin brings the last sync id; end of file there means that the
 
 from __future__ import annotations
 
-import sys
-
 import anyio
 
 from ablo_pg import AsyncAblo, Change
-from ablo_pg.cli.demo.messages import Ready, Saw, now, run_child, tell
+from ablo_pg.cli.demo.messages import Reads, Saw, from_parent, now, run_child, tell
 from ablo_pg.cli.demo.schema import ORGANIZATION, Task, schema
 
 
 async def follow() -> None:
-    """Report changes from now on; end after the last one that the parent names."""
+    """Report every change there is and follows; end after the last one that the parent names."""
     async with (
         AsyncAblo(schema=schema, organization=ORGANIZATION, participant="user:viewer") as ablo,
-        ablo.model(Task).subscribe() as changes,
+        ablo.model(Task).subscribe(cursor=0) as changes,
         anyio.create_task_group() as tasks,
     ):
-        tell(Ready(reader_of(ablo)))
+        await wait_for_reader(ablo)
         last = Last()
         tasks.start_soon(wait_for_last, last, tasks.cancel_scope)
         async for change in changes:
@@ -31,6 +29,7 @@ async def follow() -> None:
             if last.reached:
                 break
         tasks.cancel_scope.cancel()
+        tell(Reads(ablo.reader_status.kind))
 
 
 class Last:
@@ -48,7 +47,7 @@ class Last:
 
 async def wait_for_last(last: Last, scope: anyio.CancelScope) -> None:
     """Take the last sync id from stdin; stop when it has been seen already, or nobody listens."""
-    line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+    line = await from_parent()
     if line:
         last.wanted = int(line)
     if not line or last.reached:
@@ -62,9 +61,11 @@ def report(change: Change[Task]) -> None:
     tell(Saw(change.sync_id, change.op, change.id, actor, now(), row))
 
 
-def reader_of(ablo: AsyncAblo) -> str:
-    """How the client reads the log."""
-    return "wal"
+async def wait_for_reader(ablo: AsyncAblo) -> None:
+    """Wait until the client reads the log, one way or the other, and say which."""
+    while ablo.reader_status.kind == "none":  # noqa: ASYNC110 - a status has no event
+        await anyio.sleep(0.02)
+    tell(Reads(ablo.reader_status.kind))
 
 
 if __name__ == "__main__":

@@ -81,10 +81,6 @@ def _counter(wrote: Sequence[Wrote], table: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def latencies(wrote: Sequence[Wrote], saw: Sequence[Saw]) -> list[float]:
-    """Milliseconds from a writer's receipt to the subscriber's sight of it, sorted.
-
-    The stream may be first: such a change counts as 0.
-    """
+    """Milliseconds from a writer's sending a write to the subscriber's seeing it, sorted."""
     seen = {one.sync_id: one.at for one in saw}
-    waits = [(seen[one.sync_id] - one.at) / 1e6 for one in wrote if one.sync_id in seen]
-    return sorted(max(0.0, wait) for wait in waits)
+    return sorted((seen[one.sync_id] - one.sent) / 1e6 for one in wrote if one.sync_id in seen)

@@ -12,7 +12,15 @@ from typing import Final, Literal
 import anyio
 
 from ablo_pg import AbloStaleContextError, AsyncAblo, Operation
-from ablo_pg.cli.demo.messages import Refused, Retried, Wrote, now, run_child, tell
+from ablo_pg.cli.demo.messages import (
+    Refused,
+    Retried,
+    Wrote,
+    now,
+    run_child,
+    tell,
+    while_parent_lives,
+)
 from ablo_pg.cli.demo.schema import ORGANIZATION, SHARED, Task, schema
 
 PACE: Final = 0.08  # seconds between rounds, so that a person can follow
@@ -25,13 +33,14 @@ async def write_for(participant: str, seconds: float) -> None:
     async with AsyncAblo(schema=schema, organization=ORGANIZATION, participant=participant) as ablo:
         await ablo.ready()
         number = 0
-        with anyio.move_on_after(seconds):
-            while True:
-                number += 1
-                # A commit under way is finished, so that every write is one we know of.
-                with anyio.CancelScope(shield=True):
-                    await one_round(ablo, f"{participant.partition(':')[2]}-{number}")
-                await anyio.sleep(PACE * random.uniform(0.5, 1.5))
+        async with while_parent_lives():
+            with anyio.move_on_after(seconds):
+                while True:
+                    number += 1
+                    # A commit under way is finished, so that every write is one we know of.
+                    with anyio.CancelScope(shield=True):
+                        await one_round(ablo, f"{participant.partition(':')[2]}-{number}")
+                    await anyio.sleep(PACE * random.uniform(0.5, 1.5))
 
 
 async def one_round(ablo: AsyncAblo, row_id: str) -> None:
@@ -49,8 +58,9 @@ async def confirmed(
     """Commit one operation and report it; one in five is sent again under the same key."""
     key = f"{row_id}:{action}"
     operation = Operation(action, "tasks", row_id, data)
+    sent = now()
     receipt = await ablo.commits.create([operation], idempotency_key=key)
-    tell(Wrote(receipt.last_sync_id, action, row_id, now()))
+    tell(Wrote(receipt.last_sync_id, action, row_id, sent))
     if random.random() < 0.2:
         again = await ablo.commits.create([operation], idempotency_key=key)
         tell(Retried(again.last_sync_id))
@@ -63,6 +73,7 @@ async def count_up(ablo: AsyncAblo) -> None:
         snapshot = await ablo.snapshot(tasks=SHARED)
         task = snapshot.tasks[SHARED]
         await anyio.sleep(random.uniform(0, 0.004))  # thinking
+        sent = now()
         try:
             written = await tasks.update(
                 SHARED, {"edits": task.edits + 1}, read_at=snapshot.stamp, on_stale="reject"
@@ -72,7 +83,7 @@ async def count_up(ablo: AsyncAblo) -> None:
             continue
         receipt = ablo.receipt(written)
         assert receipt is not None  # a row that a write gave back has one
-        tell(Wrote(receipt.last_sync_id, "update", SHARED, now()))
+        tell(Wrote(receipt.last_sync_id, "update", SHARED, sent))
         return
 
 
