@@ -1,5 +1,6 @@
 -- Apply the operations of a commit, in order. An operation that is stale under onStale = notify is
 -- held back: its row is locked first, so what is found is still so at the commit point.
+-- p_ordered: captures run with each statement, so this commit's own deltas are told apart by their ids.
 -- Returns how many were applied, the notifications of those held, and the ids that a delete missed.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
 -- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, and what the model's
@@ -8,6 +9,7 @@ create or replace function ablo.commit_apply(
   p_organization text,
   p_participant text,
   p_request jsonb,
+  p_ordered boolean,
   out applied int,
   out notifications jsonb,
   out missing text[]
@@ -22,8 +24,12 @@ declare
   v_action text;
   v_model text;
   v_id text;
+  v_before bigint := 9223372036854775807;
 begin
   applied := 0;
+  if p_ordered and jsonb_path_exists(v_operations, '$[*].readAt') then
+    select q.last_value - (not q.is_called)::int into v_before from ablo.sync_id q;
+  end if;
   for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
     v_operation := v_operations -> v_index;
     v_action := lower(v_operation ->> 'action');
@@ -42,7 +48,7 @@ begin
     if v_operation ->> 'readAt' is not null
       and ablo.stale_disposition(v_operation ->> 'onStale', v_model) = 'notify'
     then
-      v_notification := ablo.operation_notification(p_organization, v_operation, v_model, v_action, v_id);
+      v_notification := ablo.operation_notification(p_organization, v_operation, v_model, v_action, v_id, v_before);
       if v_notification is not null then
         notifications := coalesce(notifications, '[]') || v_notification;
         continue;

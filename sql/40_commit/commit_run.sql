@@ -44,9 +44,9 @@ begin
 
   if p_ordered then
     if ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
-    v_result := ablo.commit_apply(p_organization, p_participant, p_request);
+    v_result := ablo.commit_apply(p_organization, p_participant, p_request, true);
   else
-    v_result := ablo.commit_apply(p_organization, p_participant, p_request);
+    v_result := ablo.commit_apply(p_organization, p_participant, p_request, false);
     -- The commit point.
     if ablo.order_lock(p_organization) is null
       or ablo.premise_check(p_organization, p_participant, p_request) is null

@@ -1,5 +1,6 @@
 -- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of
--- them counts (an insert or delete always does). One probe of delta_row_idx.
+-- them counts (an insert or delete always does). p_before: what is newer is the commit's own.
+-- One probe of delta_row_idx.
 -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the
 -- row's own lock. Raises: invalid_request for a read position that was never handed out,
 -- unknown_field.
@@ -9,6 +10,7 @@ create or replace function ablo.premise_stale(
   p_row_id text,
   p_read_at jsonb,
   p_fields jsonb,
+  p_before bigint default 9223372036854775807,
   out sync_id bigint,
   out actor text,
   out "row" json
@@ -25,6 +27,7 @@ begin
      and d.model = p_model
      and d.row_id = p_row_id
      and d.sync_id > v_read_at
+     and d.sync_id <= p_before
      and (v_fields is null or d.changed is null or d.changed && v_fields)
    order by d.sync_id desc
    limit 1;
