@@ -81,6 +81,10 @@ def _counter(wrote: Sequence[Wrote], table: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def latencies(wrote: Sequence[Wrote], saw: Sequence[Saw]) -> list[float]:
-    """Milliseconds from a writer's sending a write to the subscriber's seeing it, sorted."""
+    """Milliseconds from a writer's sending a write to the subscriber's seeing it, sorted.
+
+    The task that was there before the subscriber does not count.
+    """
     seen = {one.sync_id: one.at for one in saw}
-    return sorted((seen[one.sync_id] - one.sent) / 1e6 for one in wrote if one.sync_id in seen)
+    live = [one for one in wrote if (one.id, one.op) != (SHARED, "create")]
+    return sorted((seen[one.sync_id] - one.sent) / 1e6 for one in live if one.sync_id in seen)

@@ -25,9 +25,9 @@ def good() -> Evidence:
         Wrote(5, "delete", "c", 50),
     ]
     saw = [
-        Saw(1, "create", SHARED, "user:a", 2_000_011, row(SHARED)),
+        Saw(1, "create", SHARED, "user:a", 11, row(SHARED)),
         Saw(2, "update", SHARED, "user:a", 21, row(SHARED, 1)),
-        Saw(3, "create", "b", "user:a", 31, row("b")),
+        Saw(3, "create", "b", "user:a", 2_000_031, row("b")),
         Saw(4, "create", "c", "user:a", 41, row("c")),
         Saw(5, "delete", "c", "user:a", 51, None),
     ]

@@ -1,0 +1,63 @@
+"""The README's example runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from ablo_pg import AsyncAblo
+from ablo_pg.testing import DatabaseHandle
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The Python block of the README, as a module."""
+    (source,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    module = types.ModuleType("readme_example")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(source, str(README), "exec", dont_inherit=True), vars(module))
+    return module
+
+
+def test_the_example_runs(
+    example: types.ModuleType, app_db: DatabaseHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", app_db.database_url)
+    monkeypatch.setenv("ABLO_REPLICATION_URL", app_db.replication_url)
+    anyio.run(follow_the_example, example)
+
+
+async def follow_the_example(example: types.ModuleType) -> None:
+    """Run it, write once it follows changes, and end it when it has printed what arrived."""
+    printed: list[tuple[Any, ...]] = []
+    seen = anyio.Event()
+
+    def show(*values: Any) -> None:
+        printed.append(values)
+        seen.set()
+
+    vars(example)["print"] = show
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(example.work)
+        async with AsyncAblo(
+            schema=example.schema, organization="acme", participant="user:tester"
+        ) as other:
+            with anyio.fail_after(15):
+                # The example subscribes from now on, so a change is made until it has seen one.
+                while not seen.is_set():
+                    rows = await other.model("tasks").list(where={"title": "x"})
+                    for row in rows:
+                        await other.model("tasks").update(row.id, {"status": "doing"})
+        tasks.cancel_scope.cancel()
+    sync_id, op, row = printed[0]
+    assert isinstance(sync_id, int)
+    assert op == "update"
+    assert row.title == "x"
