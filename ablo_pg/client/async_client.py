@@ -23,6 +23,7 @@ from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, fol
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
+from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
@@ -96,8 +97,8 @@ class AsyncAblo:
 
     async def close(self) -> None:
         """End subscriptions and connections, for good."""
-        await self._session.background.close()
         await self._session.transport.close()
+        await self._session.background.close()
 
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
@@ -127,6 +128,11 @@ class AsyncAblo:
     def commits(self) -> Commits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """How changes reach this client: over the WAL, by LISTEN and why, or not yet."""
+        return self._session.transport.reader_status
 
     @overload
     def model(self, model: type[RowT]) -> ModelClient[RowT]: ...

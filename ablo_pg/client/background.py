@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+
+from ablo_pg.errors import error_for
 
 logger = logging.getLogger("ablo_pg.client")
 
@@ -25,17 +26,15 @@ class Background:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
 
-    async def start(self, work: Callable[..., Awaitable[None]], *args: Any) -> anyio.CancelScope:
-        """Run `work(*args)` beside the caller; cancel the returned scope to end it."""
+    async def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work()` beside the caller, until it ends or `close`."""
         if self._host is None:
             opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._host = asyncio.get_running_loop().create_task(self._hold(opened))
             await opened
         if self._group is None:
-            raise RuntimeError("the client is closing")
-        scope = anyio.CancelScope()
-        self._group.start_soon(self._guard, scope, work, args)
-        return scope
+            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+        self._group.start_soon(self._guard, work)
 
     async def close(self) -> None:
         """End every task."""
@@ -51,11 +50,8 @@ class Background:
             opened.set_result(None)
             await anyio.sleep_forever()
 
-    async def _guard(
-        self, scope: anyio.CancelScope, work: Callable[..., Awaitable[None]], args: tuple[Any, ...]
-    ) -> None:
-        with scope:
-            try:
-                await work(*args)
-            except Exception:
-                logger.exception("a background task of the client ended")
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            logger.exception("a background task of the client ended")

@@ -34,6 +34,7 @@ from ablo_pg.db.results import (
 )
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
+from ablo_pg.relay.status import ReaderStatus
 
 
 class DirectTransport:
@@ -58,12 +59,17 @@ class DirectTransport:
         """Who acts, as `kind:id`."""
         return self._participant
 
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """Which way changes come, and why."""
+        return self._source.status
+
     async def open(self) -> None:
         """Connect and check the login."""
         await self._database.open()
 
     async def close(self) -> None:
-        """End every stream, then every connection."""
+        """End every stream, and every connection."""
         await self._source.close()
         await self._database.close()
 

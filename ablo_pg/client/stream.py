@@ -1,11 +1,28 @@
-"""Where a database client's changes come from."""
+"""Where a database client's changes come from: the process's own reader and hub, begun when needed.
+
+The first subscription starts the reader (WAL where a replication URL gives it, else LISTEN/NOTIFY);
+all subscriptions of the client share it.
+"""
 
 from __future__ import annotations
 
+import logging
+import weakref
+from typing import Final
+
+import anyio
+
 from ablo_pg.client.background import Background
 from ablo_pg.client.transport import DeltaStream
+from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.errors import error_for
+from ablo_pg.relay.auto import AutoReader
+from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.relay.subscription import Subscription
+
+logger: Final = logging.getLogger("ablo_pg.client")
+_RESTART_PAUSE: Final = 1.0  # seconds; readers reconnect by themselves, so this is for bugs only
 
 
 class StreamSource:
@@ -14,12 +31,21 @@ class StreamSource:
     def __init__(
         self, database: Database, replication_url: str | None, background: Background
     ) -> None:
-        self._database = database
-        self._replication_url = replication_url
+        self._hub = Hub(PostgresLog(database))
+        self._reader = AutoReader(database.url, replication_url)
         self._background = background
+        self._started = False
+        self._open: weakref.WeakSet[Subscription] = weakref.WeakSet()
+
+    @property
+    def status(self) -> ReaderStatus:
+        """Which way changes come, and why."""
+        return self._reader.status
 
     async def close(self) -> None:
-        """End every stream."""
+        """End every subscription; the reader ends with the background."""
+        for subscription in list(self._open):
+            await subscription.aclose()
 
     async def subscribe(
         self,
@@ -28,5 +54,19 @@ class StreamSource:
         groups: frozenset[str] | None,
         cursor: int | None,
     ) -> DeltaStream:
-        """Begin a stream."""
-        raise error_for("internal_error", "This build has no stream reader")
+        """Begin a stream; from now when `cursor` is None."""
+        subscription = self._hub.subscribe(organization, groups, models, cursor)
+        await subscription.begin()
+        if not self._started:
+            self._started = True
+            await self._background.start(self._read)
+        self._open.add(subscription)
+        return subscription
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                await self._reader.run(self._hub)
+            except Exception:
+                logger.exception("the reader failed and is started again")
+                await anyio.sleep(_RESTART_PAUSE)

@@ -12,10 +12,11 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
+from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
 import anyio
 
+from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import row_of
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
@@ -68,7 +69,7 @@ class Subscription(Generic[RowT]):
         async with ablo.tasks.subscribe() as changes:
             async for change in changes: ...
 
-    `cursor` is the sync id of the last change handed out: save it, and pass it to resume. Broken
+    `cursor` stands after the last change handed out: save it, and pass it to resume. Broken
     connections are replaced without gap or repeat. Raises snapshot_required when the cursor is
     older than the log, cursor_ahead when it lies in the future.
     """
@@ -83,11 +84,14 @@ class Subscription(Generic[RowT]):
         self._change_of = change_of
         self._cursor = cursor
         self._stream: DeltaStream | None = None
+        self._begun = False
         self._closed = False
 
     @property
     def cursor(self) -> int | None:
         """Where this subscription stands; None before it has begun without a cursor."""
+        if self._stream is not None:
+            self._cursor = self._stream.cursor
         return self._cursor
 
     async def __aenter__(self) -> Self:
@@ -108,12 +112,13 @@ class Subscription(Generic[RowT]):
             try:
                 delta = await (await self._ensure()).__anext__()
             except (AbloConnectionError, AbloTimeoutError) as exc:
+                if not self._begun:
+                    raise
                 await self._drop()
                 logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
                 await anyio.sleep(pause)
                 pause = min(pause * 2, _LAST_PAUSE)
                 continue
-            self._cursor = delta.sync_id
             return self._change_of(delta)
 
     async def aclose(self) -> None:
@@ -124,11 +129,13 @@ class Subscription(Generic[RowT]):
     async def _ensure(self) -> DeltaStream:
         if self._stream is None:
             self._stream = await self._open_stream(self._cursor)
-            self._cursor = self._stream.cursor
+            self._begun = True
         return self._stream
 
     async def _drop(self) -> None:
+        cursor = self.cursor
         stream, self._stream = self._stream, None
+        self._cursor = cursor
         if stream is not None:
             await stream.aclose()
 
@@ -136,19 +143,37 @@ class Subscription(Generic[RowT]):
 class ChangeHandle:
     """A running `on_change`."""
 
-    def __init__(self, subscription: Subscription[Any], scope: anyio.CancelScope) -> None:
+    def __init__(
+        self,
+        subscription: Subscription[RowT],
+        callback: Callable[[Change[RowT]], Awaitable[None] | None],
+    ) -> None:
         self._subscription = subscription
-        self._scope = scope
+        self._callback = callback
+        self._cursor = subscription.cursor
+        self._scope = anyio.CancelScope()
 
     @property
     def cursor(self) -> int | None:
-        """The sync id of the last change that the callback got."""
-        return self._subscription.cursor
+        """Where to resume: after the last change that the callback is done with."""
+        return self._cursor
 
     async def close(self) -> None:
-        """End the calls. Idempotent."""
+        """End the calls; one that runs is cancelled. Idempotent."""
         self._scope.cancel()
         await self._subscription.aclose()
+
+    async def run(self) -> None:
+        """Call back with each change until closed; the client runs this in the background."""
+        with self._scope:
+            async for change in self._subscription:
+                try:
+                    answer = self._callback(change)
+                    if inspect.isawaitable(answer):
+                        await answer
+                except Exception:
+                    logger.exception("on_change callback failed at sync id %s", change.sync_id)
+                self._cursor = change.sync_id
 
 
 def subscribe(
@@ -177,7 +202,8 @@ def subscribe(
     narrowed = None if groups is None else frozenset(groups)
 
     async def open_stream(after: int | None) -> DeltaStream:
-        return await session.transport.subscribe(typenames, narrowed, after)
+        async with within(session.timeout, "Beginning a subscription"):
+            return await session.transport.subscribe(typenames, narrowed, after)
 
     return Subscription(open_stream, lambda delta: change_of(registry, delta), cursor)
 
@@ -189,17 +215,9 @@ async def follow(
 ) -> ChangeHandle:
     """Begin the subscription, then call back with each change in the background."""
     await subscription.__aenter__()
-
-    async def run() -> None:
-        async for change in subscription:
-            try:
-                answer = callback(change)
-                if inspect.isawaitable(answer):
-                    await answer
-            except Exception:
-                logger.exception("on_change callback failed at sync id %s", change.sync_id)
-
-    return ChangeHandle(subscription, await session.background.start(run))
+    handle = ChangeHandle(subscription, callback)
+    await session.background.start(handle.run)
+    return handle
 
 
 def change_of(registry: Registry, delta: Delta) -> Change[Model]:

@@ -20,6 +20,7 @@ from ablo_pg.client.sync_models import (
     follow_blocking,
 )
 from ablo_pg.db.results import KernelStatus
+from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
@@ -80,6 +81,11 @@ class Ablo:
     def commits(self) -> SyncCommits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """How changes reach this client: over the WAL, by LISTEN and why, or not yet."""
+        return self._inner.reader_status
 
     @overload
     def model(self, model: type[RowT]) -> SyncModelClient[RowT]: ...

@@ -23,7 +23,7 @@ from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.subscriptions import Change, Subscription, logger
 from ablo_pg.client.where import OrderBy, Where
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Model
 
@@ -64,16 +64,21 @@ class SyncSubscription(Generic[RowT]):
 
 
 class SyncChangeHandle:
-    """A running `on_change`: the callback runs in a thread of its own."""
+    """A running `on_change`: the callback runs in a daemon thread of its own."""
 
-    def __init__(self, subscription: SyncSubscription[Any], thread: threading.Thread) -> None:
+    def __init__(
+        self, subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
+    ) -> None:
         self._subscription = subscription
-        self._thread = thread
+        self._callback = callback
+        self._cursor = subscription.cursor
+        self._thread = threading.Thread(target=self.run, name="ablo_pg.on_change", daemon=True)
+        self._thread.start()
 
     @property
     def cursor(self) -> int | None:
-        """The sync id of the last change that the callback got."""
-        return self._subscription.cursor
+        """Where to resume: after the last change that the callback is done with."""
+        return self._cursor
 
     def close(self) -> None:
         """End the calls, and wait for one that runs (unless it is the caller). Idempotent."""
@@ -81,11 +86,23 @@ class SyncChangeHandle:
         if self._thread is not threading.current_thread():
             self._thread.join()
 
+    def run(self) -> None:
+        """Call back with each change until closed; the handle's thread runs this."""
+        try:
+            for change in self._subscription:
+                try:
+                    self._callback(change)
+                except Exception:
+                    logger.exception("on_change callback failed at sync id %s", change.sync_id)
+                self._cursor = change.sync_id
+        except AbloError:
+            logger.exception("on_change has ended at %s", self._cursor)
+
 
 def follow_blocking(
     subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
 ) -> SyncChangeHandle:
-    """Begin the subscription, then call back with each change from a daemon thread."""
+    """Begin the subscription, then call back with each change."""
     if inspect.iscoroutinefunction(callback):
         raise error_for(
             "invalid_options",
@@ -94,17 +111,7 @@ def follow_blocking(
             remedy="pass a plain function, or use AsyncAblo",
         )
     subscription.__enter__()
-
-    def run() -> None:
-        for change in subscription:
-            try:
-                callback(change)
-            except Exception:
-                logger.exception("on_change callback failed at sync id %s", change.sync_id)
-
-    thread = threading.Thread(target=run, name="ablo_pg.on_change", daemon=True)
-    thread.start()
-    return SyncChangeHandle(subscription, thread)
+    return SyncChangeHandle(subscription, callback)
 
 
 class SyncModelClient(Generic[RowT]):

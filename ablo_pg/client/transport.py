@@ -14,6 +14,7 @@ from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.db.results import KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
+from ablo_pg.relay.status import ReaderStatus
 
 
 class DeltaStream(Protocol):
@@ -45,6 +46,10 @@ class Transport(Protocol):
     @property
     def participant(self) -> str:
         """Who acts, as `kind:id`."""
+
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """Which way changes come, and why."""
 
     async def open(self) -> None:
         """Connect and check the login. Idempotent."""

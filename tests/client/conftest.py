@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any, Literal
 
+import anyio
 import pytest
 
 from ablo_pg import AsyncAblo, Model, Schema, belongs_to, define_schema, field
@@ -16,6 +17,7 @@ from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 MakeClient = Callable[..., AsyncAblo]
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 class Project(Model):
@@ -64,6 +66,20 @@ def db(cluster: Server, client_template: str) -> Iterator[DatabaseHandle]:
 
 
 @pytest.fixture
+def until() -> Until:
+    """Wait until a condition holds, at most 10 s."""
+
+    async def wait(holds: Callable[[], bool]) -> None:
+        with anyio.fail_after(10):
+            while True:
+                if holds():
+                    return
+                await anyio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
 async def make_client(db: DatabaseHandle) -> AsyncIterator[MakeClient]:
     """Make clients of the test's database; they are closed at its end."""
     async with AsyncExitStack() as stack:
@@ -72,6 +88,7 @@ async def make_client(db: DatabaseHandle) -> AsyncIterator[MakeClient]:
         def make(**options: Any) -> AsyncAblo:
             defaults = {"organization": "acme", "participant": "agent:triage", "timeout": 10}
             defaults |= {"database_url": db.database_url, "schema": SCHEMA}
+            defaults |= {"replication_url": db.replication_url}
             clients.append(AsyncAblo(**{**defaults, **options}))
             stack.push_async_callback(clients[-1].close)
             return clients[-1]

@@ -105,3 +105,54 @@ def test_a_program_that_forgets_to_close_still_ends(db: DatabaseHandle) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
+
+
+@pytest.mark.timeout(20)
+def test_changes_are_iterated_and_called_back(ablo: Ablo) -> None:
+    called: list[str] = []
+    enough = threading.Event()
+
+    def callback(change: Any) -> None:
+        called.append(ablo.tasks.retrieve(change.id).title)  # the client may be used inside
+        if len(called) == 2:
+            enough.set()
+
+    handle = ablo.tasks.on_change(callback)
+    with ablo.tasks.subscribe() as changes:
+        ablo.tasks.create({"title": "a"})
+        ablo.tasks.create({"title": "b"})
+        assert [next(changes).row.title for _ in range(2)] == ["a", "b"]
+        cursor = changes.cursor
+    assert enough.wait(10)
+    handle.close()
+    assert called == ["a", "b"]
+    assert cursor == handle.cursor
+    with ablo.subscribe(cursor=0) as again:
+        assert next(again).row.title == "a"
+
+
+def test_a_coroutine_function_is_no_callback(ablo: Ablo) -> None:
+    async def coroutine(change: Any) -> None: ...
+
+    with pytest.raises(AbloValidationError, match="coroutine"):
+        ablo.tasks.on_change(coroutine)
+
+
+@pytest.mark.timeout(20)
+def test_close_ends_a_loop_that_waits(ablo: Ablo) -> None:
+    changes = ablo.tasks.subscribe()
+    begun = threading.Event()
+    seen: list[Any] = []
+
+    def follow() -> None:
+        with changes:
+            begun.set()
+            seen.extend(changes)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    assert begun.wait(10)
+    changes.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert seen == []
