@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from .site import Connection
+from .site import TABLES
 
 RECREATE: Final = """
 drop trigger zz_ablo_capture on tasks;
@@ -63,7 +63,19 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
     ),
 }
 
+NO_LOCK: Final[LiteralString] = """
+create or replace function ablo.order_lock(p_organization text) returns void
+language plpgsql volatile as 'begin end'"""
+AT_ONCE: Final[LiteralString] = ";".join(
+    f"""
+drop trigger zz_ablo_capture on {table};
+create trigger zz_ablo_capture after insert or update or delete on {table}
+  for each row execute function ablo_model.{table}__capture()"""
+    for table in TABLES
+)
 
-def apply(conn: Connection, mutant: LiteralString) -> None:
-    """Break the database that `conn` is in."""
-    conn.execute(mutant)
+# name -> the mutant; each takes ids at a moment that says nothing about the order of commits
+ORDER: Final[dict[str, LiteralString]] = {
+    "ids taken by the statement, not at the commit point": f"{NO_LOCK};{AT_ONCE}",
+    "ids taken at the commit point, without the order lock": NO_LOCK,
+}

@@ -61,7 +61,7 @@ def test_a_broken_capture_is_caught(site: Site, name: str) -> None:
     """The same oracle, on builds that lose or repeat deltas."""
     mutant, scenario = mutants.CAPTURE[name]
     site.seed(per_org=10)
-    mutants.apply(site.admin, mutant)
+    site.admin.execute(mutant)
     run, _ = scenarios.ALL[scenario]
     run(site)
     assert capture_problems(site.admin) != []
