@@ -60,7 +60,7 @@ def clauses(model: Entry, where: Where | None) -> list[Clause]:
         return []
     if isinstance(where, Mapping):
         return [one for name, value in where.items() for one in _of_field(model, name, value)]
-    if isinstance(where, str):
+    if isinstance(where, str | bytes) or not isinstance(where, Iterable):
         raise _bad_clause(model, where)
     return [_of_triple(model, one) for one in where]
 
@@ -69,15 +69,29 @@ def ordering(model: Entry, order_by: OrderBy | None) -> list[list[str]]:
     """Return `[[wire field, "asc" | "desc"], ...]`; a leading "-" means descending."""
     if order_by is None:
         return []
-    parts = [order_by] if isinstance(order_by, str) else list(order_by)
+    if isinstance(order_by, bytes) or not isinstance(order_by, Iterable):
+        raise _bad_order(model, order_by)
+    parts = [order_by] if isinstance(order_by, str) else order_by
     return [_order(model, part) for part in parts]
+
+
+def _bad_order(model: Entry, part: object) -> AbloError:
+    return error_for(
+        "invalid_options",
+        f"{model.key} cannot be ordered by a {type(part).__name__}",
+        model=model.key,
+        field="order_by",
+        remedy='pass "created_at", "-created_at", or a list of them',
+    )
 
 
 def _order(model: Entry, part: str | tuple[str, str]) -> list[str]:
     if isinstance(part, str):
-        name, direction = part.lstrip("-+"), "desc" if part.startswith("-") else "asc"
-    else:
+        name, direction = part.removeprefix("-"), "desc" if part.startswith("-") else "asc"
+    elif isinstance(part, tuple | list) and len(part) == 2:
         name, direction = part[0], str(part[1]).lower()
+    else:
+        raise _bad_order(model, part)
     if direction not in ("asc", "desc"):
         raise error_for(
             "invalid_options",
