@@ -86,23 +86,27 @@ class AutoReader:
     async def _open(self, url: str, hub: Hub, failure: AbloError | None) -> ReplicationStream:
         """Try until there is a stream; LISTEN works when that takes long, and has ended then."""
         hopeless = anyio.Event()
-        stream: ReplicationStream | None = None
+        opened: list[ReplicationStream] = []
         self._waits_for(WAITING if failure is None else explain(failure).reason)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._step_in, hub, hopeless)
-            while stream is None:
-                if failure is not None:
-                    await self._pause_after(failure, hopeless)
-                try:
-                    with anyio.fail_after(SLOT_DEADLINE):
-                        stream = await open_stream(url)
-                except AbloError as exc:
-                    failure = exc
-                except TimeoutError:
-                    failure = AbloTimeoutError(WAITING, remedy="end long transactions")
-            group.cancel_scope.cancel()
-        assert stream is not None
-        return stream
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._step_in, hub, hopeless)
+                while not opened:
+                    if failure is not None:
+                        await self._pause_after(failure, hopeless)
+                    try:
+                        with anyio.fail_after(SLOT_DEADLINE):
+                            opened.append(await open_stream(url))
+                    except AbloError as exc:
+                        failure = exc
+                    except TimeoutError:
+                        failure = AbloTimeoutError(WAITING, remedy="end long transactions")
+                group.cancel_scope.cancel()
+        except BaseException:
+            for stream in opened:
+                await stream.aclose()
+            raise
+        return opened[0]
 
     async def _pause_after(self, failure: AbloError, hopeless: anyio.Event) -> None:
         refusal = explain(failure)

@@ -21,7 +21,7 @@ from ablo_pg.lsn import LSN
 class Begin:
     """42 | final_lsn u64 | committed_at i64 | xid u32
 
-    42 00000000019331b8 000303e96aa5fbcf 000002e9 -> Begin(LSN('0/19331B8'), 848012581702607, 745)
+    42 00000000019331b8 000303e96aa5fbcf 000002e9 -> Begin(LSN('0/19331B8'), 848725981658063, 745)
     """
 
     final_lsn: LSN  # the commit record's

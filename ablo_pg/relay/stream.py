@@ -183,6 +183,7 @@ def _parameters(url: str) -> dict[str, Any]:
     return {
         "replication": "database",
         "options": f"{given} {OPTIONS}".strip(),
+        "client_encoding": "UTF8",
         "application_name": "ablo_pg reader",
         "connect_timeout": CONNECT_TIMEOUT,
     }

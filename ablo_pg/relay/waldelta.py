@@ -75,17 +75,17 @@ def _values(message: bytes) -> list[bytes | None]:
 def _fields(message: bytes) -> list[Any]:
     """Decode every column after sync_id and organization_id."""
     values = _values(message)
+    row, values[6] = values[6], None  # stays bytes
     text = [None if value is None else value.decode() for value in values]
-    created_at = text[14] or ""
+    text[0:2] = ()
+    created_at = text[12] or ""
     return [
-        text[2],
-        text[3],
-        text[4],
+        *text[0:3],
+        array(text[3]),
+        row,
         array(text[5]),
-        values[6],
-        array(text[7]),
-        *text[8:13],
-        int(text[13] or 0),
+        *text[6:11],
+        int(text[11] or 0),
         # 2026-11-23 05:13:01.65672+00, at TimeZone UTC and DateStyle ISO
         f"{created_at[:10]}T{created_at[11:]}:00",
     ]
