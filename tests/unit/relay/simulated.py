@@ -42,9 +42,9 @@ def delta(
 class Simulation:
     """Commits in one order; how much a query shows, and how much was streamed, move apart.
 
-    `committed` holds every delta; the first `visible` of an organization's are shown by queries, the
-    first `streamed` of all were brought by the stream. A query yields `yields` times before it looks
-    and once after, so that anything may happen around it.
+    `committed` holds every delta; queries show the first `visible`, the stream has brought the first
+    `streamed`. A query yields `yields` times before it looks and once after, so that anything may
+    happen around it.
     """
 
     def __init__(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,19 +125,15 @@ def test_anything_but_one_whole_message_is_refused(
     whole = encode(message)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     for wrong in (cut, whole + b"\0"):
-        try:
+        with suppress(PgOutputError):
             assert decode(wrong) != message
-        except PgOutputError:
-            pass
 
 
 @given(st.binary(max_size=60))
 def test_garbage_never_raises_anything_else(data: bytes) -> None:
     for in_stream in (False, True):
-        try:
+        with suppress(PgOutputError):
             decode(data, in_stream=in_stream)
-        except PgOutputError:
-            pass
 
 
 def test_protocol_4_stream_abort_is_longer() -> None:
