@@ -25,6 +25,8 @@ declare
   v_organization text := coalesce(current_setting('app.current_org_id', true), '');
   v_participant text := coalesce(current_setting('app.current_participant_id', true), '');
   v_kind text := coalesce(current_setting('app.current_participant_kind', true), '');
+  v_on_behalf_of text := coalesce(current_setting('ablo.on_behalf_of', true), '');
+  v_capability_id text := coalesce(current_setting('ablo.capability_id', true), '');
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -38,6 +40,11 @@ begin
     or set_config('app.current_participant_id', v_participant, true) is null
     or set_config('app.current_participant_kind', v_kind, true) is null
     or set_config('ablo.in_commit', '', true) is null
+    or current_setting('ablo.on_behalf_of', true) <> v_on_behalf_of
+      and set_config('ablo.on_behalf_of', v_on_behalf_of, true) is null
+    or current_setting('ablo.capability_id', true) <> v_capability_id
+      and set_config('ablo.capability_id', v_capability_id, true) is null
+    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
   then
     null;
   end if;

@@ -29,6 +29,9 @@ begin
     perform ablo.raise_error('isolation_level_unsupported',
       format('a commit cannot judge what it read at isolation level %s', current_setting('transaction_isolation')),
       'run it at READ COMMITTED; its guards are stricter than that level');
+  elsif jsonb_typeof(p_commits) is distinct from 'array' then
+    perform ablo.raise_error('invalid_request', format('a batch is an array of commits, not %s', coalesce(jsonb_typeof(p_commits), 'null')),
+      'pass [{"participant", "key", "request"}]', '{"field": "commits"}');
   elsif jsonb_array_length(p_commits) > 60 then
     perform ablo.raise_error('commit_too_many_operations',
       format('%s commits in one batch; the limit is 60', jsonb_array_length(p_commits)), 'send several batches');

@@ -27,7 +27,7 @@ begin
     end if;
   end loop;
   if v_reads is not null then
-    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads);
+    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads, v_operations);
   end if;
   if v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',

@@ -2,7 +2,7 @@
 -- overwrite is not judged.
 -- Called by: ablo.premise_check, under the order lock. A group premise walks the organization's deltas
 -- back from the newest to its readAt by primary key. Raises: server_execute_unknown_model, invalid_request.
-create or replace function ablo.reads_stale(p_organization text, p_reads jsonb) returns jsonb
+create or replace function ablo.reads_stale(p_organization text, p_reads jsonb, p_operations jsonb) returns jsonb
 language plpgsql volatile
 as $$
 declare
@@ -31,7 +31,7 @@ begin
           'pass {"model", "id", "readAt"}, or {"group", "readAt"}', '{"field": "reads"}');
       end if;
       if v_read -> 'absent' = 'true' then
-        select d.sync_id, d.actor into v_stale from ablo.row_present(p_organization, v_model, v_read ->> 'id') d;
+        select d.sync_id, d.actor into v_stale from ablo.row_present(p_organization, v_model, v_read ->> 'id', p_operations) d;
       else
         v_stale := ablo.premise_stale(p_organization, v_model, v_read ->> 'id', v_read -> 'readAt',
                                       nullif(v_read -> 'fields', 'null'));

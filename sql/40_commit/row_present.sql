@@ -1,11 +1,12 @@
 -- Whether a row exists, for a premise that it does not: the last delta of the row says so, unless it
--- is a delete. A row that never made a delta (it was there before the model was) is looked up; in
--- that case this commit cannot have created it, or its key would have clashed.
+-- is a delete. A row that never made a delta (it was there before the model was) is looked up, unless
+-- the commit creates it: had it been there, its key would have clashed.
 -- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 create or replace function ablo.row_present(
   p_organization text,
   p_model text,
   p_row_id text,
+  p_operations jsonb,
   out sync_id bigint,
   out actor text
 )
@@ -26,10 +27,14 @@ begin
     end if;
     return;
   end if;
+  if exists (select from jsonb_array_elements(p_operations) o
+              where lower(o ->> 'action') = 'create' and o ->> 'id' = p_row_id and ablo_model.resolve(o ->> 'model') = p_model)
+  then
+    return;
+  end if;
   select * into v_model from ablo.model m where m.typename = p_model;
-  -- xmin: a row of this very transaction is its own work, not a breach.
-  execute format('select true from %I.%I t where t.id::text = $1 and t.xmin::text <> $2', v_model.table_schema, v_model.table_name)
-    into v_old using p_row_id, (pg_current_xact_id()::text::bigint % 4294967296)::text;
+  execute format('select true from %I.%I t where t.id::text = $1', v_model.table_schema, v_model.table_name)
+    into v_old using p_row_id;
   if v_old then
     sync_id := ablo.log_head(p_organization);
   end if;

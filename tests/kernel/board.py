@@ -101,7 +101,7 @@ class Caller:
 
     def _value(self, query: Any, *args: object) -> Any:
         try:
-            row = self.conn.execute(query, args).fetchone()
+            row = self.conn.execute(query, args or None).fetchone()
         except psycopg.Error as exc:
             raise translate(exc) from exc
         assert row is not None
@@ -183,10 +183,14 @@ class Caller:
 
 
 class Board:
-    """A database and the connections that a test opens to it."""
+    """A database, an organization of the test's own in it, and the connections that it opens.
 
-    def __init__(self, handle: DatabaseHandle) -> None:
+    `value`, `rows` and `run` are the superuser's; in their SQL, {org} stands for the organization.
+    """
+
+    def __init__(self, handle: DatabaseHandle, organization: str = "acme") -> None:
         self.handle = handle
+        self.organization = organization
         self._open = ExitStack()
         self.admin = self.connect_admin()
 
@@ -209,24 +213,33 @@ class Board:
         """Open a connection of the runtime login in autocommit mode."""
         return self._open.enter_context(psycopg.connect(self.handle.database_url, autocommit=True))
 
-    def caller(self, organization: str = "acme", participant: str = "agent:triage") -> Caller:
+    def caller(self, organization: str | None = None, participant: str = "agent:triage") -> Caller:
         """Open a connection of the runtime login that acts as somebody."""
-        return Caller(self.connect(), organization, participant)
+        return Caller(self.connect(), organization or self.organization, participant)
 
-    def callers(
-        self, count: int, organization: str = "acme", participant: str = "agent:triage"
-    ) -> list[Caller]:
-        """Open several."""
-        return [self.caller(organization, participant) for _ in range(count)]
+    def callers(self, count: int) -> list[Caller]:
+        """Open several of the same participant."""
+        return [self.caller() for _ in range(count)]
 
-    def value(self, query: str, *args: object) -> Any:
-        """Return what the superuser sees: the first column of the first row."""
-        row = self.admin.execute(query, args).fetchone()  # type: ignore[call-overload]
-        return None if row is None else row[0]
+    def text(self, query: str) -> str:
+        """Return SQL text with the organization's name in place of {org}."""
+        return query.replace("{org}", self.organization)
+
+    def run(self, query: str) -> None:
+        """Run a statement."""
+        self.admin.execute(self.text(query).encode())
+
+    def rows(self, query: str) -> list[TupleRow]:
+        """Return a query's rows."""
+        return self.admin.execute(self.text(query).encode()).fetchall()
+
+    def value(self, query: str) -> Any:
+        """Return the first column of the first row."""
+        return self.rows(query)[0][0]
 
     def count(self, table: str) -> int:
-        """Count a table's rows."""
-        return int(self.value(f"select count(*) from {table}"))
+        """Count the organization's rows in a table."""
+        return int(self.value(f"select count(*) from {table} where organization_id = '{{org}}'"))
 
     def traces(self) -> tuple[int, int, int]:
         """Count tasks, deltas and receipts: what a refused commit must leave unchanged."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from ablo_pg.cluster import Server
-from ablo_pg.testing import make_database, template_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .board import SCHEMA, Board
+
+_NUMBERS: Final = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -19,15 +23,22 @@ def board_template(cluster: Server) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def board_database(cluster: Server, board_template: str) -> Iterator[DatabaseHandle]:
+    """One database for all tests that keep to an organization of their own."""
+    with make_database(server=cluster, template=board_template) as handle:
+        yield handle
+
+
 @pytest.fixture
-def board(cluster: Server, board_template: str) -> Iterator[Board]:
-    """A fresh database with the board's schema; its connections are closed at the end."""
-    with make_database(server=cluster, template=board_template) as handle, Board(handle) as made:
+def board(board_database: DatabaseHandle) -> Iterator[Board]:
+    """A new organization in the shared database; connections are closed at the end."""
+    with Board(board_database, f"org{next(_NUMBERS)}") as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-def shared_board(cluster: Server, board_template: str) -> Iterator[Board]:
-    """One database for a module whose tests keep out of each other's way."""
+@pytest.fixture
+def own_board(cluster: Server, board_template: str) -> Iterator[Board]:
+    """A database of the test's own, to break things in: organization acme."""
     with make_database(server=cluster, template=board_template) as handle, Board(handle) as made:
         yield made

@@ -121,7 +121,7 @@ def test_the_models_policy_decides_by_kind_of_participant(
 ) -> None:
     """Notes are declared with conflict={"agent": "notify", "user": "overwrite"}."""
     read_at = caller.get("notes", "n1")["stamp"]
-    board.admin.execute("update notes set text = 'psql'")
+    board.run("update notes set text = 'psql' where organization_id = '{org}'")
     late = op("update", "notes", "n1", {"text": "late"}, readAt=read_at)
     assert caller.commit(late, door=door)["notifications"][0]["target"]["id"] == "n1"
     with pytest.raises(AbloStaleContextError):

@@ -27,7 +27,7 @@ def row(caller: Caller, row_id: str = "t1", model: str = "tasks") -> dict[str, o
 @doors
 def test_a_receipt_has_exactly_the_ten_keys(caller: Caller, door: Door) -> None:
     receipt = caller.commit(create("t1"), create("t2"), key="k-1", door=door)
-    head = caller.call("select ablo.log_head('acme')")
+    head = caller.call("select ablo.log_head(%s)", caller.organization)
     assert re.fullmatch(r"stx_\w+", receipt.pop("serverTxId"))
     created, status = (dt.datetime.fromisoformat(receipt.pop(k)) for k in ("createdAt", "statusAt"))
     assert created.tzinfo is not None
@@ -46,7 +46,7 @@ def test_a_receipt_has_exactly_the_ten_keys(caller: Caller, door: Door) -> None:
 def test_create_fills_the_base_fields_and_defaults(caller: Caller, door: Door) -> None:
     caller.commit(create("t1", title="Write", dueAt="2026-05-01T12:00:00+05:45"), door=door)
     made = row(caller)
-    assert made["organizationId"] == "acme"
+    assert made["organizationId"] == caller.organization
     assert made["createdBy"] == "agent:triage"
     assert made["createdAt"] == made["updatedAt"]
     assert (made["title"], made["status"], made["count"]) == ("Write", "todo", 0)
@@ -76,7 +76,8 @@ def test_archive_and_unarchive(caller: Caller, door: Door) -> None:
         assert bool(listed) == (action == "unarchive")
         assert len(caller.list("tasks", {"archived": True})["data"]) == 1
         delta = caller.conn.execute(
-            "select op, changed from ablo.delta_read('acme', %s)", (receipt["lastSyncId"] - 1,)
+            "select op, changed from ablo.delta_read(%s, %s)",
+            (caller.organization, receipt["lastSyncId"] - 1),
         ).fetchone()
         assert delta is not None
         assert (delta[0], set(delta[1])) == (letter, {"archivedAt", "updatedAt"})
@@ -133,7 +134,8 @@ def test_deltas_say_who_and_under_what(caller: Caller, door: Door) -> None:
     caller.commit(create("t3"), door=door)
     found = caller.conn.execute(
         "select row_id, actor, on_behalf_of, capability_id, transaction_id, created_at"
-        " from ablo.delta_read('acme', 0)"
+        " from ablo.delta_read(%s, 0)",
+        (caller.organization,),
     ).fetchall()
     assert [delta[:5] for delta in found] == [
         ("t1", "agent:triage", "user:ann", "cap-1", "tx-7"),
@@ -147,7 +149,9 @@ def test_sync_ids_rise_through_a_commit(caller: Caller, door: Door) -> None:
     receipt = caller.commit(*[create(f"t{n}") for n in range(20)], door=door)
     ids = [
         sync_id
-        for (sync_id,) in caller.conn.execute("select sync_id from ablo.delta_read('acme', 0)")
+        for (sync_id,) in caller.conn.execute(
+            "select sync_id from ablo.delta_read(%s, 0)", (caller.organization,)
+        )
     ]
     assert ids == sorted(ids)
     assert len(ids) == 20

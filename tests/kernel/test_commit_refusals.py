@@ -14,17 +14,17 @@ from .commit_bad import BAD, Bad
 doors = pytest.mark.parametrize("door", ["commit", "batch"])
 
 
-@pytest.fixture(scope="module")
-def caller(shared_board: Board) -> Caller:
-    made = shared_board.caller()
+@pytest.fixture
+def caller(board: Board) -> Caller:
+    made = board.caller()
     made.commit(create("t1"))
     return made
 
 
 @doors
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_a_bad_commit_is_refused(shared_board: Board, caller: Caller, door: Door, bad: Bad) -> None:
-    before = shared_board.traces()
+def test_a_bad_commit_is_refused(board: Board, caller: Caller, door: Door, bad: Bad) -> None:
+    before = board.traces()
     with pytest.raises(AbloError) as caught:
         caller.commit_text(bad.request, bad.key or "k", door)
     error = caught.value
@@ -32,7 +32,7 @@ def test_a_bad_commit_is_refused(shared_board: Board, caller: Caller, door: Door
     assert told == (bad.code, bad.model, bad.field, bad.row_id or told[3])
     assert error.remedy, error
     assert len(str(error)) < 2_000, "an error does not repeat the payload"
-    assert shared_board.traces() == before
+    assert board.traces() == before
 
 
 @doors
@@ -40,15 +40,15 @@ def test_a_bad_commit_is_refused(shared_board: Board, caller: Caller, door: Door
     "text", ['"a\\u0000b"', "NaN", "Infinity", '"\\ud800"'], ids=["nul", "nan", "inf", "surrogate"]
 )
 def test_what_json_in_postgres_cannot_hold(
-    shared_board: Board, caller: Caller, door: Door, text: str
+    board: Board, caller: Caller, door: Door, text: str
 ) -> None:
-    before = shared_board.traces()
+    before = board.traces()
     request = json.dumps({"operations": [create("t3", title="?")]}).replace('"?"', text)
     with pytest.raises(AbloError) as caught:
         caller.commit_text(request, "k", door)
     assert caught.value.code == "column_type_mismatch"
     assert caught.value.remedy
-    assert shared_board.traces() == before
+    assert board.traces() == before
 
 
 @pytest.mark.parametrize("organization", ["", None])
@@ -71,7 +71,7 @@ def test_no_organization_is_refused(caller: Caller, organization: str | None, ca
 @doors
 @pytest.mark.parametrize("participant", ["triage", "", "agent:", "robot:x", ":x", "owner", None])
 def test_a_participant_is_kind_and_id(caller: Caller, door: Door, participant: str | None) -> None:
-    other = Caller(caller.conn, "acme", participant)  # type: ignore[arg-type]
+    other = Caller(caller.conn, caller.organization, participant)  # type: ignore[arg-type]
     with pytest.raises(AbloError) as caught:
         other.commit(create("t7"), door=door)
     assert (caught.value.code, caught.value.field) == ("invalid_participant_kind", "participant")
