@@ -14,12 +14,8 @@ from ablo_pg.client.receipt import Notification, Receipt
 from ablo_pg.client.snapshots import Snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
 from ablo_pg.client.sync_client import Ablo
-from ablo_pg.client.sync_models import (
-    SyncChangeHandle,
-    SyncCommits,
-    SyncModelClient,
-    SyncSubscription,
-)
+from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
 from ablo_pg.errors import (
     AbloAuthenticationError,
     AbloClaimedError,

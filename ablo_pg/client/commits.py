@@ -7,9 +7,10 @@ from typing import Any
 
 from psycopg import AsyncConnection, Connection
 
-from ablo_pg.client.base import Reads, commit_request
+from ablo_pg.client.base import commit_request
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.operations import Operation
+from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Session, Wait, check_wait
 

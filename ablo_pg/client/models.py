@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
-from ablo_pg.client.base import Reads, assemble, encode_operation, list_query
+from ablo_pg.client.base import assemble, encode_operation, list_query
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import Page, page_of, row_of, written_row_of
 from ablo_pg.client.names import Entry
 from ablo_pg.client.operations import Action, Operation
+from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Session, Wait, check_wait
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe

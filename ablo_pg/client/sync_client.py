@@ -12,13 +12,8 @@ from ablo_pg.client.portal import Portal
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.snapshots import Ids, Snapshot
 from ablo_pg.client.subscriptions import Change
-from ablo_pg.client.sync_models import (
-    SyncChangeHandle,
-    SyncCommits,
-    SyncModelClient,
-    SyncSubscription,
-    follow_blocking,
-)
+from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema

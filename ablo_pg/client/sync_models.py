@@ -1,117 +1,31 @@
-"""The sync twins of `models`, `commits` and `subscriptions`: same names, arguments and results.
+"""The sync twins of `models` and `commits`: same names, arguments and results.
 
 They only send, and a test keeps the signatures equal. What each does is said there.
 """
 
 from __future__ import annotations
 
-import inspect
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from psycopg import AsyncConnection, Connection
 
-from ablo_pg.client.base import Reads
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.portal import Portal
+from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Wait
-from ablo_pg.client.subscriptions import Change, Subscription, logger
+from ablo_pg.client.subscriptions import Change
+from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.where import OrderBy, Where
-from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
-
-
-class SyncSubscription(Generic[RowT]):
-    """A blocking iterator of changes; see `Subscription`. `close` ends a loop that waits."""
-
-    def __init__(self, portal: Portal, inner: Subscription[RowT]) -> None:
-        self._portal = portal
-        self._inner = inner
-
-    @property
-    def cursor(self) -> int | None:
-        """Where this subscription stands; None before it has begun without a cursor."""
-        return self._inner.cursor
-
-    def __enter__(self) -> Self:
-        self._portal.call(self._inner.__aenter__)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[Change[RowT]]:
-        return self
-
-    def __next__(self) -> Change[RowT]:
-        try:
-            return self._portal.call(self._inner.__anext__)
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-    def close(self) -> None:
-        """End the subscription; `cursor` stays readable."""
-        self._portal.call(self._inner.aclose)
-
-
-class SyncChangeHandle:
-    """A running `on_change`: the callback runs in a daemon thread of its own."""
-
-    def __init__(
-        self, subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
-    ) -> None:
-        self._subscription = subscription
-        self._callback = callback
-        self._cursor = subscription.cursor
-        self._thread = threading.Thread(target=self.run, name="ablo_pg.on_change", daemon=True)
-        self._thread.start()
-
-    @property
-    def cursor(self) -> int | None:
-        """Where to resume: after the last change that the callback is done with."""
-        return self._cursor
-
-    def close(self) -> None:
-        """End the calls, and wait for one that runs (unless it is the caller). Idempotent."""
-        self._subscription.close()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
-
-    def run(self) -> None:
-        """Call back with each change until closed; the handle's thread runs this."""
-        try:
-            for change in self._subscription:
-                try:
-                    self._callback(change)
-                except Exception:
-                    logger.exception("on_change callback failed at sync id %s", change.sync_id)
-                self._cursor = change.sync_id
-        except AbloError:
-            logger.exception("on_change has ended at %s", self._cursor)
-
-
-def follow_blocking(
-    subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
-) -> SyncChangeHandle:
-    """Begin the subscription, then call back with each change."""
-    if inspect.iscoroutinefunction(callback):
-        raise error_for(
-            "invalid_options",
-            "The callback is a coroutine function",
-            field="callback",
-            remedy="pass a plain function, or use AsyncAblo",
-        )
-    subscription.__enter__()
-    return SyncChangeHandle(subscription, callback)
 
 
 class SyncModelClient(Generic[RowT]):

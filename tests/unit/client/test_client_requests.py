@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ablo_pg import AbloError, Model, Operation, define_schema
 from ablo_pg.client import base
 from ablo_pg.client.decode import row_of
+from ablo_pg.client.premises import encode_premise
 from ablo_pg.client.receipt import receipt_of
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.where import OPERATORS, clauses, ordering
@@ -99,9 +100,9 @@ def test_a_row_is_a_premise_as_read() -> None:
         "title": "x",
     }
     row = row_of(TASKS, json.dumps(data).encode(), 42)
-    premise = base.encode_premise(REGISTRY, row)
+    premise = encode_premise(REGISTRY, row)
     assert premise == {"model": "WorkItem", "id": "t1", "readAt": 42}
-    copied = refused(base.encode_premise, REGISTRY, row.model_copy())
+    copied = refused(encode_premise, REGISTRY, row.model_copy())
     assert copied.code == "invalid_request"
 
 
@@ -123,7 +124,7 @@ def test_a_row_is_a_premise_as_read() -> None:
     ],
 )
 def test_bad_premises_are_refused(premise: Any, code: str) -> None:
-    assert refused(base.encode_premise, REGISTRY, premise).code == code
+    assert refused(encode_premise, REGISTRY, premise).code == code
 
 
 @pytest.mark.parametrize("row_id", ["", None, 3, "a\x00b", "\ud800", b"x"])

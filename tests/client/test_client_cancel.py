@@ -1,0 +1,72 @@
+"""Random cancellations: no connection is lost to the pool, no identity stays on one, I6 holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+
+from ablo_pg import AbloError
+from ablo_pg.testing import DatabaseHandle
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("how", ["asyncio", "anyio", "deadline"])
+async def test_cancelled_calls_give_everything_back(
+    make_client: Any, db: DatabaseHandle, until: Any, how: str
+) -> None:
+    """Calls of several organizations are cut at random; each later sees its own rows only."""
+    random.seed(7)
+    clients = [make_client(organization=f"org{n}", pool_max_size=3) for n in range(4)]
+    for n, client in enumerate(clients):
+        await client.tasks.create({"title": f"canary{n}"}, id="t1")
+
+    async def call(n: int) -> None:
+        client = clients[n]
+        work = random.choice(
+            [
+                lambda: client.tasks.retrieve("t1"),
+                lambda: client.tasks.list(),
+                lambda: client.tasks.update("t1", {"title": f"canary{n}"}),
+                lambda: client.snapshot(tasks="t1"),
+            ]
+        )
+        after = random.uniform(0, 0.01)
+        if how == "anyio":
+            with anyio.move_on_after(after):
+                await work()
+        elif how == "asyncio":
+            task = asyncio.ensure_future(work())
+            await asyncio.wait([task], timeout=after)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        else:
+            try:
+                async with asyncio.timeout(after):
+                    await work()
+            except (TimeoutError, AbloError):
+                pass
+
+    for _ in range(10):
+        async with anyio.create_task_group() as group:
+            for n in range(4):
+                for _ in range(5):
+                    group.start_soon(call, n)
+    for n, client in enumerate(clients):
+        rows = await asyncio.gather(*(client.tasks.list() for _ in range(6)))
+        assert [[row.title for row in page] for page in rows] == [[f"canary{n}"]] * 6
+        pool = client._session.transport._database._pool
+        await until(lambda pool=pool: pool.get_stats()["pool_available"] > 0)
+        assert pool.get_stats()["pool_size"] <= 3
+        assert pool.get_stats()["requests_waiting"] == 0
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        stuck = (
+            "select from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and state <> 'idle'"
+        )
+        await until(lambda: conn.execute(stuck).fetchone() is None)
