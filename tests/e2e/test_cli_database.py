@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -115,10 +116,11 @@ def plain(cluster: Server) -> Iterator[str]:
     name = cluster.create_database()
     owner = f"owner_{name}"
     with psycopg.connect(cluster.admin_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("create role {} login").format(sql.Identifier(owner)))
+        role = sql.SQL("create role {} login password 'p'").format(sql.Identifier(owner))
+        conn.execute(role)
         query = "alter database {} owner to {}"
         conn.execute(sql.SQL(query).format(sql.Identifier(name), sql.Identifier(owner)))
-    yield cluster.url(name, user=owner)
+    yield cluster.url(name, user=owner, password="p")
     cluster.drop_database(name)
     with psycopg.connect(cluster.admin_url, autocommit=True) as conn:
         for role in (owner, login_name("runtime", name), login_name("replication", name)):
@@ -212,6 +214,11 @@ def program(cluster: Server, name: str) -> str:
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"no {name}")
+    with psycopg.connect(cluster.admin_url) as conn:
+        server = conn.info.server_version // 10_000
+    version = subprocess.check_output([found, "--version"], text=True)
+    if int(re.findall(r"\d+", version)[0]) < server:
+        pytest.skip(f"{name} is older than the server")
     return found
 
 

@@ -110,6 +110,12 @@ def test_eight_installs_at_once_are_one_after_another(cluster: Server) -> None:
     assert failures == []
 
 
+def second_session(conn: psycopg.Connection) -> psycopg.Connection:
+    """Another connection like that one; `dsn` leaves out the password."""
+    info = conn.info
+    return psycopg.connect(info.dsn, password=info.password or None, autocommit=True)
+
+
 class Statements:
     """A compiled schema of the test's own."""
 
@@ -148,7 +154,7 @@ def test_a_second_migration_waits_and_gives_up(
         conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [key])
 
     monkeypatch.setattr(sys.modules["ablo_pg.kernel.apply"], "lock_provisioning", impatient)
-    with psycopg.connect(kernel_db.info.dsn, autocommit=True) as other:
+    with second_session(kernel_db) as other:
         other.execute("select pg_advisory_lock(hashtext('provision:public'))")
         with pytest.raises(AbloServerError) as caught:
             apply(kernel_db, Statements("select 1"))
@@ -160,7 +166,7 @@ def test_an_install_gives_up_on_a_lock_with_a_typed_error(kernel_db: psycopg.Con
     files = kernel_files()
     hurried = replace(files[0], sql=files[0].sql.replace("'30s'", "'50ms'"))
     assert hurried.sql != files[0].sql
-    with psycopg.connect(kernel_db.info.dsn, autocommit=True) as other:
+    with second_session(kernel_db) as other:
         other.execute("select pg_advisory_lock(hashtext('ablo:kernel'))")
         with pytest.raises(AbloTimeoutError) as caught:
             install(kernel_db, (hurried, *files[1:]))
