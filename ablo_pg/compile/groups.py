@@ -31,21 +31,26 @@ def groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         args=["p_organization text", "p_id text", "p_groups text[]"],
         returns="text[]",
         security="definer",
-        settings=["app.current_org_id = ''"],  # makes the set_config below end with the function
-        body=(
-            f"declare\n"
-            f'  v_id {model.table}."id"%type := p_id;\n'
-            f"  v_organization {model.table}.{model.org.sql}%type := p_organization;\n"
-            f"{declared}\n"
-            f"begin\n"
-            f"  perform set_config('app.current_org_id', p_organization, true);\n"
-            f"  select {columns} into {', '.join(names)}\n"
-            f"  from {model.table} t\n"
-            f'  where t.{model.org.sql} = v_organization and t."id" = v_id;\n'
-            f"{climbs}\n"
-            f"  return p_groups;\n"
-            f"end"
-        ),
+        body=f"""\
+#variable_conflict use_variable
+declare
+  v_before text := coalesce(current_setting('app.current_org_id', true), '');
+  v_id {model.table}."id"%type := p_id;
+  v_organization {model.table}.{model.org.sql}%type := p_organization;
+{declared}
+begin
+  if v_before <> p_organization then  -- the policies bind the owner too
+    perform set_config('app.current_org_id', p_organization, true);
+  end if;
+  select {columns} into {", ".join(names)}
+  from {model.table} t
+  where t.{model.org.sql} = v_organization and t."id" = v_id;
+  if v_before <> p_organization then
+    perform set_config('app.current_org_id', v_before, true);
+  end if;
+{climbs}
+  return p_groups;
+end""",
     ).sql()
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 MAX_BYTES: Final = 63  # NAMEDATALEN - 1, https://www.postgresql.org/docs/current/limits.html
 _HASH_DIGITS: Final = 8
+# A quoted name, or a constant; neither holds NUL.
+_QUOTED: Final = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'""")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -40,14 +42,7 @@ def ident(name: str) -> str:
     if not name or "\0" in name:
         raise ValueError(f"not a Postgres identifier: {name!r}")
     quoted = shorten(name).replace('"', '""')
-    if _CONTROL.search(quoted):  # kept on one line, so that indenting never changes a name
-        escaped = _CONTROL.sub(_escape_identifier, quoted.replace("\\", "\\\\"))
-        return f'U&"{escaped}"'
     return f'"{quoted}"'
-
-
-def _escape_identifier(match: re.Match[str]) -> str:
-    return "".join(f"\\{ord(char):04x}" for char in match[0])
 
 
 def _escape_literal(match: re.Match[str]) -> str:
@@ -57,6 +52,12 @@ def _escape_literal(match: re.Match[str]) -> str:
 def qualified(schema: str, name: str) -> str:
     """Quote `schema.name`; an unquoted ablo_model is ours and stays readable."""
     return f"{schema if schema == 'ablo_model' else ident(schema)}.{ident(name)}"
+
+
+def regclass(schema: str, name: str) -> str:
+    """Write a relation as a regclass constant; its parser knows plain double quotes only."""
+    parts = (shorten(part).replace('"', '""') for part in (schema, name))
+    return literal(".".join(f'"{part}"' for part in parts)) + "::regclass"
 
 
 def literal(text: str) -> str:
@@ -101,6 +102,9 @@ def comment(text: str) -> str:
 
 
 def indent(text: str, by: int = 2) -> str:
-    """Indent every line. Only for text whose string constants hold no line break."""
+    """Indent every line that starts outside quotes: a quoted name may hold line breaks."""
     pad = " " * by
-    return "\n".join(pad + line if line else line for line in text.split("\n"))
+    lines = text.split("\n")
+    if any(line.count('"') % 2 for line in lines):
+        lines = _QUOTED.sub(lambda match: match[0].replace("\n", "\0"), text).split("\n")
+    return "\n".join(pad + line if line else line for line in lines).replace("\0", "\n")

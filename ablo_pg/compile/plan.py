@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ablo_pg.compile.names import ident, literal, qualified, shorten
+from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     BASE_FIELDS,
@@ -116,7 +116,7 @@ class ModelPlan:
     @property
     def regclass(self) -> str:
         """The table as a regclass constant."""
-        return f"{literal(self.table)}::regclass"
+        return regclass(self.spec.table_schema, self.spec.table)
 
     @property
     def synced(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import ident, literal, qualified, text_array
+from ablo_pg.compile.names import ident, literal, qualified, shorten, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.values import SQL_TYPE, default_sql
 
@@ -18,8 +18,7 @@ from ablo_pg.compile.values import SQL_TYPE, default_sql
 def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the table, its columns and its owner."""
     if model.spec.table_schema != "public":
-        yield f"create schema if not exists {ident(model.spec.table_schema)};"
-        yield f"grant usage on schema {ident(model.spec.table_schema)} to ablo_owner, ablo_runtime;"
+        yield do_block(_schema(model))
     yield _create(model)
     yield do_block(_columns(model), _owner(model))
 
@@ -31,6 +30,23 @@ def required(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         columns.insert(0, model.org)
     if columns:
         yield do_block(*(_not_null(model, column) for column in columns))
+
+
+def _schema(model: ModelPlan) -> Guarded:
+    """The schema of a table outside public: made if it is missing, and opened to both roles."""
+    name = model.spec.table_schema
+    return Guarded(
+        f"not exists (\n"
+        f"  select from pg_catalog.pg_namespace n where n.nspname = {literal(shorten(name))}\n"
+        f"    and pg_catalog.has_schema_privilege('ablo_runtime', n.oid, 'usage')\n"
+        f"    and pg_catalog.has_schema_privilege('ablo_owner', n.oid, 'usage')\n"
+        f"    and pg_catalog.has_schema_privilege('ablo_owner', n.oid, 'create')\n)",
+        [
+            f"create schema if not exists {ident(name)};",
+            f"grant usage on schema {ident(name)} to ablo_runtime;",
+            f"grant usage, create on schema {ident(name)} to ablo_owner;",
+        ],
+    )
 
 
 def _create(model: ModelPlan) -> str:

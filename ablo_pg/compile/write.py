@@ -62,6 +62,7 @@ def _write(model: ModelPlan) -> tuple[str, ...]:
     where = f'where t.{model.org.sql} = v_organization and t."id" = v_id'
     archived = model.archived.sql
     body = f"""\
+#variable_conflict use_variable
 declare
   v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
   v_id {model.table}."id"%type := p_id;
@@ -187,6 +188,7 @@ def _lock(model: ModelPlan) -> tuple[str, ...]:
         returns="boolean",
         pinned=False,
         body=(
+            f"#variable_conflict use_variable\n"
             f"declare\n"
             f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
             f'  v_id {model.table}."id"%type := p_id;\n'

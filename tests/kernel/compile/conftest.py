@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from ablo_pg.cluster import Server
 from ablo_pg.compile import compile_schema
 from ablo_pg.kernel import apply
 from ablo_pg.schema import SchemaSpec, parse_schema_json
@@ -19,7 +21,7 @@ GOLDEN = Path(__file__).parents[2] / "unit" / "compile" / "golden"
 
 
 class Database:
-    """A database with the kernel and the compiler's largest schema, and one organization's voice."""
+    """A database with the kernel, and user:ada who commits to it."""
 
     def __init__(self, conn: psycopg.Connection) -> None:
         self.conn = conn
@@ -72,3 +74,26 @@ def refused(database: Database) -> Callable[..., psycopg.Error]:
         return caught.value
 
     return refuse
+
+
+@pytest.fixture
+def database_class() -> type[Database]:
+    return Database
+
+
+@pytest.fixture
+def kernel_db_of(
+    cluster: Server, kernel_template: str
+) -> Callable[[], AbstractContextManager[psycopg.Connection]]:
+    """Fresh databases with the kernel, as many as a generated test asks for."""
+
+    @contextmanager
+    def make() -> Iterator[psycopg.Connection]:
+        name = cluster.create_database(template=kernel_template)
+        try:
+            with psycopg.connect(cluster.url(name), autocommit=True) as conn:
+                yield conn
+        finally:
+            cluster.drop_database(name)
+
+    return make

@@ -341,9 +341,20 @@ end
 $ablo$;
 
 -- ======== table of events (crm.Event Log) ========
-create schema if not exists "crm";
-
-grant usage on schema "crm" to ablo_owner, ablo_runtime;
+do $ablo$
+begin
+  if not exists (
+    select from pg_catalog.pg_namespace n where n.nspname = 'crm'
+      and pg_catalog.has_schema_privilege('ablo_runtime', n.oid, 'usage')
+      and pg_catalog.has_schema_privilege('ablo_owner', n.oid, 'usage')
+      and pg_catalog.has_schema_privilege('ablo_owner', n.oid, 'create')
+  ) then
+    create schema if not exists "crm";
+    grant usage on schema "crm" to ablo_runtime;
+    grant usage, create on schema "crm" to ablo_owner;
+  end if;
+end
+$ablo$;
 
 create table if not exists "crm"."Event Log" (
   "id" text not null,
@@ -882,6 +893,7 @@ create or replace function ablo_model."comments__write"(p_action text, p_id text
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."comments"."id"%type := p_id;
@@ -963,6 +975,7 @@ create or replace function ablo_model."comments__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."comments"."id"%type := p_id;
@@ -1282,7 +1295,8 @@ as $ablo$
 begin
   perform ablo.raise_error('commit_operation_unsupported',
     'events is declared as not mutable',
-    'declare it with mutable=True and migrate, to write it through the API');
+    'declare it with mutable=True and migrate, to write it through the API',
+    jsonb_build_object('model', 'events'));
   return false;
 end
 $ablo$;
@@ -1295,6 +1309,7 @@ create or replace function ablo_model."events__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "crm"."Event Log"."tenant"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "crm"."Event Log"."id"%type := p_id;
@@ -1572,6 +1587,7 @@ create or replace function ablo_model."folders__write"(p_action text, p_id text,
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."folders"."id"%type := p_id;
@@ -1653,6 +1669,7 @@ create or replace function ablo_model."folders__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."folders"."id"%type := p_id;
@@ -1918,6 +1935,7 @@ create or replace function ablo_model."notes__write"(p_action text, p_id text, p
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."notes"."id"%type := p_id;
@@ -1999,6 +2017,7 @@ create or replace function ablo_model."notes__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."notes"."id"%type := p_id;
@@ -2153,17 +2172,23 @@ create or replace function ablo_model."projects__above"(p_organization text, p_i
   returns text[]
   language plpgsql volatile security definer
   set search_path = ''
-  set app.current_org_id = ''
 as $ablo$
+#variable_conflict use_variable
 declare
+  v_before text := coalesce(current_setting('app.current_org_id', true), '');
   v_id "public"."projects"."id"%type := p_id;
   v_organization "public"."projects"."organization_id"%type := p_organization;
   v_1 "public"."projects"."team_id"%type;
 begin
-  perform set_config('app.current_org_id', p_organization, true);
+  if v_before <> p_organization then  -- the policies bind the owner too
+    perform set_config('app.current_org_id', p_organization, true);
+  end if;
   select t."team_id" into v_1
   from "public"."projects" t
   where t."organization_id" = v_organization and t."id" = v_id;
+  if v_before <> p_organization then
+    perform set_config('app.current_org_id', v_before, true);
+  end if;
   if v_1 is not null and 'team:' || v_1 <> all (p_groups) then
     p_groups := p_groups || ('team:' || v_1);
   end if;
@@ -2324,6 +2349,7 @@ create or replace function ablo_model."projects__write"(p_action text, p_id text
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."projects"."id"%type := p_id;
@@ -2405,6 +2431,7 @@ create or replace function ablo_model."projects__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."projects"."id"%type := p_id;
@@ -2685,17 +2712,23 @@ create or replace function ablo_model."tasks__above"(p_organization text, p_id t
   returns text[]
   language plpgsql volatile security definer
   set search_path = ''
-  set app.current_org_id = ''
 as $ablo$
+#variable_conflict use_variable
 declare
+  v_before text := coalesce(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
   v_organization "public"."tasks"."organization_id"%type := p_organization;
   v_1 "public"."tasks"."project_id"%type;
 begin
-  perform set_config('app.current_org_id', p_organization, true);
+  if v_before <> p_organization then  -- the policies bind the owner too
+    perform set_config('app.current_org_id', p_organization, true);
+  end if;
   select t."project_id" into v_1
   from "public"."tasks" t
   where t."organization_id" = v_organization and t."id" = v_id;
+  if v_before <> p_organization then
+    perform set_config('app.current_org_id', v_before, true);
+  end if;
   if v_1 is not null and 'project:' || v_1 <> all (p_groups) then
     p_groups := p_groups || ('project:' || v_1);
     p_groups := ablo_model."projects__above"(p_organization, v_1::text, p_groups);
@@ -2905,6 +2938,7 @@ create or replace function ablo_model."tasks__write"(p_action text, p_id text, p
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
@@ -3046,6 +3080,7 @@ create or replace function ablo_model."tasks__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
@@ -3307,6 +3342,7 @@ create or replace function ablo_model."teams__write"(p_action text, p_id text, p
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."teams"."id"%type := p_id;
@@ -3383,6 +3419,7 @@ create or replace function ablo_model."teams__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."teams"."id"%type := p_id;
@@ -3521,7 +3558,8 @@ begin
     if p_model = 'countries' then
       perform ablo.raise_error('model_not_tenant_scoped',
         'countries is shared by all, and is not written here',
-        'give the model a tenancy column, or write it where it lives');
+        'give the model a tenancy column, or write it where it lives',
+        jsonb_build_object('model', 'countries'));
     end if;
     if p_model = 'folders' then
       return ablo_model."folders__write"(p_action, p_id, p_data);
@@ -3529,7 +3567,8 @@ begin
     if p_model = 'invoices' then
       perform ablo.raise_error('model_not_tenant_scoped',
         'invoices is behind a data source, and is not written here',
-        'give the model a tenancy column, or write it where it lives');
+        'give the model a tenancy column, or write it where it lives',
+        jsonb_build_object('model', 'invoices'));
     end if;
     if p_model = 'notes' then
       return ablo_model."notes__write"(p_action, p_id, p_data);
@@ -3569,7 +3608,8 @@ begin
     if p_model = 'countries' then
       perform ablo.raise_error('model_not_tenant_scoped',
         'countries is shared by all, and is not written here',
-        'give the model a tenancy column, or write it where it lives');
+        'give the model a tenancy column, or write it where it lives',
+        jsonb_build_object('model', 'countries'));
     end if;
     if p_model = 'folders' then
       return ablo_model."folders__lock"(p_id);
@@ -3577,7 +3617,8 @@ begin
     if p_model = 'invoices' then
       perform ablo.raise_error('model_not_tenant_scoped',
         'invoices is behind a data source, and is not written here',
-        'give the model a tenancy column, or write it where it lives');
+        'give the model a tenancy column, or write it where it lives',
+        jsonb_build_object('model', 'invoices'));
     end if;
     if p_model = 'notes' then
       return ablo_model."notes__lock"(p_id);

@@ -551,6 +551,7 @@ create or replace function ablo_model."tasks__write"(p_action text, p_id text, p
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
@@ -632,6 +633,7 @@ create or replace function ablo_model."tasks__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
 as $ablo$
+#variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
