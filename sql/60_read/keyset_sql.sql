@@ -16,7 +16,12 @@ begin
   exception when data_exception then
     v_values := null;
   end;
-  if v_values is null or jsonb_typeof(v_values) <> 'array' or jsonb_array_length(v_values) <> jsonb_array_length(p_order) then
+  if jsonb_typeof(v_values) is distinct from 'array' or jsonb_array_length(v_values) <> jsonb_array_length(p_order)
+    or exists (select from jsonb_array_elements(p_order) with ordinality x (term, n), lateral (select v_values -> (n - 1)::int) y (v)
+                where v <> 'null' and (jsonb_typeof(v) in ('object', 'array') or not ablo.text_is(v #>> '{}', term ->> 'type')
+                  or (jsonb_typeof(v) = 'boolean') <> (term ->> 'type' = 'boolean')
+                  or jsonb_typeof(v) <> 'string' and term ->> 'type' = 'text'))
+  then
     perform ablo.raise_error('cursor_invalid', format('%s: the page cursor does not belong to this list', p_model.key),
       'pass the next_cursor of the page before, with the same order', jsonb_build_object('model', p_model.key, 'field', 'after'));
   end if;

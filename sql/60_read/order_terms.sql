@@ -1,5 +1,5 @@
 -- The order of a list as terms [{"column", "order", "descending", "type"}], the row id last, so that
--- the order is total and a page can be continued. Without orderBy: by creation where the model has it.
+-- the order is total and a page can be continued. Without orderBy: by id.
 -- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
 create or replace function ablo.order_terms(p_model ablo.model, p_query jsonb) returns jsonb
 language plpgsql stable

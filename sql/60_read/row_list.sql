@@ -11,8 +11,8 @@ set timezone = 'UTC'
 as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
-  v_limit int := ablo.list_limit(p_query);
-  v_order jsonb := ablo.order_terms(v_model, p_query);
+  v_limit int;
+  v_order jsonb;
   v_where text := 'true';
   v_clause jsonb;
   v_data json;
@@ -20,6 +20,9 @@ declare
   v_count int;
   v_last jsonb;
 begin
+  perform ablo.list_check(p_query);
+  v_limit := ablo.list_limit(p_query);
+  v_order := ablo.order_terms(v_model, p_query);
   if v_model.org_column is not null then
     v_where := format('t.%I = %L', v_model.org_column, p_organization);
   end if;
