@@ -178,7 +178,9 @@ class Cluster(Server):
         if self._folder is None:
             known = read_pid_file(self.paths.data)
             assert known is not None  # pg_ctl waited for it
-            self._guard = Guard.watch(known.pid, [self.paths.home, self.paths.socket])
+            self._guard = Guard.watch(
+                known.pid, self.paths.data, [self.paths.home, self.paths.socket]
+            )
 
     def _pg_ctl_start(self) -> None:
         paths = self.paths

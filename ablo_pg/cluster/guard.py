@@ -11,17 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-# $1 is the server's pid, the rest are folders to delete. SIGINT asks for a fast shutdown; after ten
-# seconds SIGQUIT ends the server at once. The working folder check keeps a reused pid unharmed.
+# $1 is the server's pid, $2 its data folder, the rest are folders to delete. SIGINT asks for a fast
+# shutdown; after ten seconds SIGQUIT ends the server at once. A server's working folder is its data
+# folder: where /proc tells it, a reused pid is left alone and a zombie is not waited for.
 _SCRIPT: Final = """
 read -r word
 [ "$word" = released ] && exit 0
-pid=$1; shift
-kill -INT "$pid" 2>/dev/null
+pid=$1; data=$2; shift 2
+runs() {
+  kill -0 "$pid" 2>/dev/null || return 1
+  [ -e /proc/self ] || return 0
+  [ "$(readlink "/proc/$pid/cwd")" = "$data" ]
+}
 tries=0
-while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
-kill -QUIT "$pid" 2>/dev/null
-while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 150 ]; do sleep 0.1; tries=$((tries + 1)); done
+runs && kill -INT "$pid"
+while runs && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+runs && kill -QUIT "$pid"
+while runs && [ "$tries" -lt 150 ]; do sleep 0.1; tries=$((tries + 1)); done
 rm -rf -- "$@"
 """
 
@@ -33,9 +39,10 @@ class Guard:
         self._process = process
 
     @classmethod
-    def watch(cls, pid: int, folders: Sequence[Path]) -> Guard:
+    def watch(cls, pid: int, data: Path, folders: Sequence[Path]) -> Guard:
         """Start a guard over server `pid`, in a session of its own: Ctrl-C does not reach it."""
-        command = ["/bin/sh", "-c", _SCRIPT, "ablo-pg-guard", str(pid), *map(str, folders)]
+        words = [str(pid), str(data.resolve()), *map(str, folders)]
+        command = ["/bin/sh", "-c", _SCRIPT, "ablo-pg-guard", *words]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

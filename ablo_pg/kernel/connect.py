@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ablo_pg.db.catalog import server_setting
+from ablo_pg.db.catalog import admin_rights, server_setting
 from ablo_pg.db.errors import translate
 from ablo_pg.db.urls import make_url, with_login
 from ablo_pg.errors import AbloPermissionError, AbloValidationError
@@ -76,7 +76,7 @@ def _install(conn: psycopg.Connection) -> Installed:
     try:
         return install(conn)
     except AbloPermissionError as exc:
-        if exc.code != "admin_role_insufficient":
+        if exc.code != "admin_role_insufficient" or admin_rights(conn).superuser:
             raise
         raise insufficient_rights(conn, with_groups=True) from exc
 

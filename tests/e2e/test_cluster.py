@@ -131,6 +131,22 @@ def test_a_server_that_cannot_start_says_why() -> None:
     assert any("shared_buffers" in line for line in caught.value.details["log"])
 
 
+def test_a_killed_server_starts_again_with_what_was_committed() -> None:
+    settings = ClusterSettings(durable=True)
+    with Cluster(settings=settings) as cluster:
+        with psycopg.connect(cluster.admin_url) as conn:
+            conn.execute("create table t as select 1 as a")
+        first = cluster.pid
+        cluster.kill()
+        assert cluster.pid is None
+        cluster.restart()
+        assert cluster.pid not in (None, first)
+        with psycopg.connect(cluster.admin_url) as conn:
+            assert conn.execute("select a from t").fetchall() == [(1,)]
+        cluster.restart()
+        psycopg.connect(cluster.admin_url).close()
+
+
 def test_tcp_takes_only_passwords() -> None:
     with Cluster(settings=ClusterSettings(durable=False, tcp_port=0)) as cluster:
         assert cluster.tcp_url is not None
