@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 from ablo_pg.client.background import Background
 from ablo_pg.client.base import organization_of, participant_of
@@ -27,6 +28,7 @@ from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
+logger: Final = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
 
 
@@ -104,7 +106,8 @@ class AsyncAblo:
         """Connect, and check login, kernel and schema; return the kernel's status.
 
         Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
-        kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned.
+        kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned. A
+        schema other than the applied one is only warned of in the log: each may be the newer.
         """
         async with within(self._session.seconds(timeout), "Connecting"):
             await self._session.transport.open()
@@ -121,6 +124,12 @@ class AsyncAblo:
                 f"The database differs from what was installed: {status.drift}",
                 remedy="run `ablo-pg connect` and `ablo-pg migrate` again",
                 details={"drift": status.drift},
+            )
+        if status.schema.hash != self._schema.hash:
+            logger.warning(
+                "the schema applied to the database is %s, this client's is %s",
+                status.schema.hash,
+                self._schema.hash,
             )
         return status
 

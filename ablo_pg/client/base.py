@@ -26,6 +26,8 @@ from ablo_pg.schema.neutral import PARTICIPANT_KINDS
 KEY_LIMIT: Final = 255
 PAGE_DEFAULT: Final = 100
 PAGE_LIMIT: Final = 1000
+# Bytes of a commit as JSON: bounds the memory that one takes here and in its backend.
+REQUEST_LIMIT: Final = 16 << 20
 ID_NAMESPACE: Final = uuid.UUID("aa4ba6d4-bf0b-5b38-9c45-116f79a6e548")
 _ACTIONS: Final = get_args(Action)
 _OPERATION_KEYS: Final = {
@@ -143,6 +145,13 @@ def assemble(
         if one["action"] == "create"
     )
     wire = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    if len(wire) > REQUEST_LIMIT:
+        raise error_for(
+            "request_too_large",
+            f"The commit has {len(wire):,} bytes; the limit is {REQUEST_LIMIT:,}",
+            field="operations",
+            remedy="split it into several commits",
+        )
     return CommitRequest(idempotency_key(key), wire, created)
 
 

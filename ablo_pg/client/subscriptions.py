@@ -28,6 +28,7 @@ from ablo_pg.schema.rows import Model
 
 logger = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
+T = TypeVar("T")
 ChangeOp: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"]
 
 # Seconds between tries to resume a broken stream: the first at once, then doubling up to the last.
@@ -105,12 +106,24 @@ class Subscription(Generic[RowT]):
         return self
 
     async def __anext__(self) -> Change[RowT]:
+        return self._change_of(await self._take(lambda stream: stream.__anext__()))
+
+    async def batch(self, limit: int = 1000) -> list[Change[RowT]]:
+        """Take what is there, at least one change and at most `limit`.
+
+        `cursor` then stands after the last of them. Raises StopAsyncIteration when it is closed.
+        """
+        deltas = await self._take(lambda stream: stream.batch(limit))
+        return [self._change_of(delta) for delta in deltas]
+
+    async def _take(self, ask: Callable[[DeltaStream], Awaitable[T]]) -> T:
+        """Ask the stream, and a new one where this one broke."""
         pause = _FIRST_PAUSE
         while True:
             if self._closed:
                 raise StopAsyncIteration
             try:
-                delta = await (await self._ensure()).__anext__()
+                return await ask(await self._ensure())
             except (AbloConnectionError, AbloTimeoutError) as exc:
                 if not self._begun:
                     raise
@@ -118,8 +131,6 @@ class Subscription(Generic[RowT]):
                 logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
                 await anyio.sleep(pause)
                 pause = min(pause * 2, _LAST_PAUSE)
-                continue
-            return self._change_of(delta)
 
     async def aclose(self) -> None:
         """End the subscription; `cursor` stays readable."""

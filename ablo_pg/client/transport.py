@@ -28,6 +28,9 @@ class DeltaStream(Protocol):
 
     async def __anext__(self) -> Delta: ...
 
+    async def batch(self, limit: int = 1000) -> list[Delta]:
+        """Take what is there, at least one delta and at most `limit`."""
+
     async def aclose(self) -> None:
         """End the stream."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from ablo_pg import (
     AbloAuthenticationError,
+    AbloConflictError,
     AbloConnectionError,
     AbloPermissionError,
     AbloRateLimitError,
@@ -17,6 +18,8 @@ from ablo_pg import (
     AbloTimeoutError,
     AbloValidationError,
     AsyncAblo,
+    define_schema,
+    model,
 )
 from ablo_pg.cluster import Server
 from ablo_pg.db.pool import Database, PoolOptions
@@ -77,6 +80,29 @@ async def test_altered_triggers_make_it_not_ready(ablo: AsyncAblo, db: DatabaseH
         await ablo.ready()
     assert caught.value.code == "kernel_checksum_mismatch"
     assert "zz_ablo_capture" in str(caught.value.details["drift"])
+
+
+async def test_a_model_that_was_not_applied(
+    make_client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    ghosts = define_schema(ghosts=model(name=str), tasks=model(title=str))
+    ablo = make_client(schema=ghosts)
+    assert (await ablo.ready()).schema.hash != ghosts.hash
+    assert ghosts.hash in caplog.text
+    for call in (ablo.ghosts.list, lambda: ablo.ghosts.create({"name": "x"})):
+        with pytest.raises(AbloValidationError) as caught:
+            await call()
+        error = caught.value
+        assert (error.code, error.model) == ("server_execute_unknown_model", "ghosts")
+        assert error.remedy
+
+
+async def test_a_database_without_schema(make_client: Any, make_app_db: Any) -> None:
+    ablo = make_client(database_url=make_app_db(None).database_url)
+    with pytest.raises(AbloConflictError) as caught:
+        await ablo.ready()
+    assert caught.value.code == "model_not_provisioned"
+    await ablo.close()
 
 
 async def test_identity_is_checked_before_anything_connects(make_client: Any) -> None:

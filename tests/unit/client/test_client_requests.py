@@ -91,6 +91,13 @@ def test_equal_requests_are_equal_bytes() -> None:
     assert commit(left, key="k").body == commit(right, key="k").body
 
 
+def test_a_commit_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "REQUEST_LIMIT", 200)
+    commit(Operation("update", Task, "t", {"title": "x"}))
+    error = refused(commit, Operation("update", Task, "t", {"title": "x" * 200}))
+    assert (error.code, error.http_status) == ("request_too_large", 413)
+
+
 def test_a_row_is_a_premise_as_read() -> None:
     data = {
         "id": "t1",
