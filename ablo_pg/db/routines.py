@@ -49,6 +49,7 @@ SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jso
 LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
 STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
+SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
 SESSION_PREPARE: Final[LiteralString] = (
     "select set_config('client_connection_check_interval', '5s', false)"
 )
@@ -73,8 +74,11 @@ async def session_prepare(conn: AsyncConnection[Any]) -> None:
     It looks every 5 s, also while it waits for a lock; without that the statement of a killed
     process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
     the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
+
+    And its commits may notify listeners: no transaction of the pool is ever prepared.
     """
     load_json_raw(conn)
+    await conn.execute(SESSION_NOTIFY)
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
         await conn.execute(SESSION_PREPARE)
 

@@ -4,8 +4,8 @@
 -- Called by: capture functions at the commit point, ablo.commit_run, ablo.commit_batch (first, there).
 -- Locks: the gate shared, then the organization's. A transaction that changes rows of several
 -- organizations (an administrator's UPDATE without WHERE) has them all noted in ablo.tx_orgs by
--- then and takes them in key order, so that two such cannot deadlock; beyond 64 ('*') it takes the
--- gate exclusively in place of thousands of locks.
+-- then, but for the one that the session has set, and takes them in key order, so that two such
+-- cannot deadlock; beyond 64 ('*') it takes the gate exclusively in place of thousands of locks.
 -- Written as expressions (`if f() is null`): PL/pgSQL evaluates those without running a query.
 create or replace function ablo.order_lock(p_organization text) returns void
 language plpgsql volatile
@@ -20,7 +20,10 @@ begin
     if pg_advisory_xact_lock_shared(7001000000000001) is null then null; end if;
     if v_noted <> '' then
       for v_key in
-        select distinct ablo.order_key(o) from unnest(string_to_array(v_noted, e'\x1f')) o where o <> ''
+        select distinct ablo.order_key(o)
+          from unnest(string_to_array(
+            concat_ws(e'\x1f', v_noted, current_setting('app.current_org_id', true), p_organization), e'\x1f')) o
+         where o <> ''
         order by 1
       loop
         if pg_advisory_xact_lock(v_key) is null then null; end if;
@@ -30,10 +33,11 @@ begin
     if pg_advisory_xact_lock(hashtextextended(p_organization, 7001)) is null then null; end if;
   end if;
   -- Somebody listens (holds the exclusive lock): leave a hint. A transaction that has notified can
-  -- not be prepared, so a plain SQL writer on a server with two-phase commit leaves none.
+  -- not be prepared: where the server allows that, only a session leaves one that has said
+  -- (ablo.notify) that it prepares none. A caller's own transaction may be prepared.
   if not pg_try_advisory_xact_lock_shared(7001000000000002)
     and (current_setting('max_prepared_transactions') = '0'
-         or current_setting('ablo.in_commit', true) = 'on')
+         or current_setting('ablo.notify', true) = 'on')
   then
     perform pg_notify('ablo_delta', case when octet_length(p_organization) <= 60 then p_organization else '' end);
   end if;

@@ -79,3 +79,8 @@ ORDER: Final[dict[str, LiteralString]] = {
     "ids taken by the statement, not at the commit point": f"{NO_LOCK};{AT_ONCE}",
     "ids taken at the commit point, without the order lock": NO_LOCK,
 }
+
+# Order locks in the order of the captures, not of their keys.
+NO_NOTES: Final[LiteralString] = """
+create or replace function ablo.capture_note(p_organization text) returns void
+language plpgsql volatile as 'begin end'"""
