@@ -59,7 +59,7 @@ _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
 )
 _SETTINGS: Final = (
     "set local client_min_messages = warning;",
-    "set local search_path = '';",
+    "set local search_path = pg_catalog, pg_temp;",
     "do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;",
 )
 
@@ -85,7 +85,8 @@ def compile_schema(spec: SchemaSpec) -> CompiledSchema:
 
     The statements need the rights of ablo_owner; a superuser's, to adopt tables of other owners.
     """
-    return CompiledSchema(spec.hash, tuple(_statements(plan_schema(spec))))
+    schema = plan_schema(spec)
+    return CompiledSchema(schema.hash, tuple(_statements(schema)))
 
 
 def _statements(schema: SchemaPlan) -> Iterator[str]:

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from ablo_pg.compile.names import dollar, indent
+
+# pg_temp is searched FIRST for tables and types unless it is listed: with '' anybody who may make a
+# temporary type called "text" would run code as the owner of a security definer function.
+# https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
+_PINNED: Final = "search_path = pg_catalog, pg_temp"
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function in schema ablo_model. `name` is quoted, with its schema; `args` as declared.
 
-    pinned: with `set search_path = ''`. Without it a function can be inlined, and a call saves a
+    pinned: with a search_path of its own. Without it a function can be inlined, and a call saves a
     microsecond: for functions that only the owner may call, from routines that have pinned it.
     grant: also callable by the runtime role; never without one of the two.
     """
@@ -38,7 +43,7 @@ class Function:
     def sql(self) -> tuple[str, ...]:
         """Return create, owner, revoke (and grant) as statements of their own."""
         types = self.signature or f"({', '.join(arg.split(' ', 1)[1] for arg in self.args)})"
-        settings = (*(["search_path = ''"] if self.pinned else []), *self.settings)
+        settings = (*([_PINNED] if self.pinned else []), *self.settings)
         head = [
             f"create or replace function {self.name}({', '.join(self.args)})",
             f"  returns {self.returns}",

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 MAX_BYTES: Final = 63  # NAMEDATALEN - 1, https://www.postgresql.org/docs/current/limits.html
@@ -37,6 +38,7 @@ def shorten(name: str, *, force: bool = False) -> str:
     return f"{head}_{digest(name)}"
 
 
+@lru_cache(maxsize=8192)
 def ident(name: str) -> str:
     """Quote one identifier. ValueError for a name that Postgres cannot store."""
     if not name or "\0" in name:
@@ -60,6 +62,7 @@ def regclass(schema: str, name: str) -> str:
     return literal(".".join(f'"{part}"' for part in parts)) + "::regclass"
 
 
+@lru_cache(maxsize=8192)
 def literal(text: str) -> str:
     """Quote a string constant; right whatever standard_conforming_strings says."""
     if "\0" in text:

@@ -22,6 +22,7 @@ from ablo_pg.schema.neutral import (
     ModelSpec,
     SchemaSpec,
 )
+from ablo_pg.schema.wire_json import schema_hash
 
 BASE_WIRES: Final = tuple(wire for _, wire, _, _ in BASE_FIELDS)
 
@@ -162,6 +163,7 @@ class SchemaPlan:
     """All models, ordered by key, and the index names that more than one of them would take."""
 
     spec: SchemaSpec
+    hash: str
     models: tuple[ModelPlan, ...]
     taken: frozenset[tuple[str, str]]
 
@@ -190,7 +192,7 @@ def plan_schema(spec: SchemaSpec) -> SchemaPlan:
     for model in models:
         model.edges = tuple(_edges(model, by_key))
         model.parent_table = _parent_table(model, models)
-    return SchemaPlan(spec, models, _taken_names(models))
+    return SchemaPlan(spec, spec.hash or schema_hash(spec), models, _taken_names(models))
 
 
 def _plan_model(spec: ModelSpec) -> ModelPlan:

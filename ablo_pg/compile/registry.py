@@ -6,17 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ablo_pg.compile.names import dollar
+from ablo_pg.compile.names import dollar, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
-from ablo_pg.schema.wire_json import dump_schema_json, schema_hash
+from ablo_pg.schema.wire_json import dump_schema_json
 
 
 def registry(schema: SchemaPlan) -> Iterator[str]:
     """Emit the call of ablo.schema_register; the same schema registers as nothing new."""
     pushed = dollar(_pretty(dump_schema_json(schema.spec)), "json")
     models = dollar(_pretty([_model(model) for model in schema.models]), "json")
-    hash_ = schema.spec.hash or schema_hash(schema.spec)
-    yield f"select ablo.schema_register(\n{pushed}::json,\n'{hash_}',\n{models}::jsonb\n);"
+    hash_ = literal(schema.hash)
+    yield f"select ablo.schema_register(\n{pushed}::json,\n{hash_},\n{models}::jsonb\n);"
 
 
 def _pretty(value: Any) -> str:
@@ -39,7 +39,7 @@ def _model(model: ModelPlan) -> dict[str, Any]:
         "archivedColumn": model.archived.name,
         "rowFunction": model.function_name("row"),
         "idType": "text",
-        "fields": [_field(column, spec_optional(model, column)) for column in _columns(model)],
+        "fields": [_field(column, _optional(model, column)) for column in _columns(model)],
     }
 
 
@@ -47,11 +47,11 @@ def _columns(model: ModelPlan) -> tuple[Column, ...]:
     return tuple(c for c in model.row_columns if model.synced or c is not model.org)
 
 
-def spec_optional(model: ModelPlan, column: Column) -> bool:
-    """Whether a row may lack the field: fields say so; createdBy and archivedAt may be empty."""
-    if column in model.fields:
-        return not column.required
-    return column.wire in ("createdBy", "archivedAt")
+def _optional(model: ModelPlan, column: Column) -> bool:
+    """Whether a row may lack the value: fields say so; createdBy and archivedAt may be empty."""
+    if any(column is base for base in model.base):
+        return column.wire == "createdBy"
+    return not column.required
 
 
 def _field(column: Column, optional: bool) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_every_function_says_what_it_is(name: str) -> None:
         head, _, _ = statement.partition("\nas $")
         assert re.search(r"(immutable|stable|volatile) security (invoker|definer)", head)
         if DEFINER in head:
-            assert "set search_path = ''" in head
+            assert "set search_path = pg_catalog, pg_temp" in head
     text = compiled.sql
     assert text.count("owner to ablo_owner;\n\nrevoke all on function") == len(found)
 

@@ -22,9 +22,9 @@ def test_200_models_compile_in_two_seconds() -> None:
         for n in range(20)
     )
     spec = SchemaSpec(tuple(replace(model(f"m{n:03}"), fields=fields) for n in range(200)))
-    began = time.perf_counter()
+    began = time.process_time()
     compiled = compile_schema(spec)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert len(compiled.statements) > 200 * 20
 
 

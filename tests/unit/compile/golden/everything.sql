@@ -2,7 +2,7 @@ begin;
 
 set local client_min_messages = warning;
 
-set local search_path = '';
+set local search_path = pg_catalog, pg_temp;
 
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
@@ -121,7 +121,7 @@ revoke all on function ablo_model.is_datetime(jsonb) from public;
 create or replace function ablo_model.value_fits(p_field jsonb, p_value jsonb)
   returns boolean
   language sql stable security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
   select case p_field ->> 'type'
     when 'enum' then p_field -> 'values' @> p_value and jsonb_typeof(p_value) = 'string'
@@ -144,7 +144,7 @@ revoke all on function ablo_model.value_fits(jsonb, jsonb) from public;
 create or replace function ablo_model.field_refuse(p_code text, p_model text, p_field text, p_problem text, p_hint text)
   returns void
   language plpgsql volatile security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 begin
   perform ablo.raise_error(p_code, p_model || '.' || left(p_field, 80) || ' ' || p_problem, p_hint,
@@ -159,7 +159,7 @@ revoke all on function ablo_model.field_refuse(text, text, text, text, text) fro
 create or replace function ablo_model.write_check(p_model text, p_fields jsonb, p_action text, p_id text, p_data jsonb)
   returns boolean
   language plpgsql volatile security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 -- Finds what a write function's test has refused, and raises the error that says so. Returns when
 -- all is well after all: the test sends everything above 1 MB here.
@@ -254,7 +254,7 @@ revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) fr
 create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
   returns text[]
   language sql immutable security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
   select coalesce(array_agg(p_kind || ':' || id), '{}')
   from jsonb_array_elements_text(
@@ -707,7 +707,7 @@ grant execute on function ablo_model."comments__row"("public"."comments") to abl
 create or replace function ablo_model."comments__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -813,7 +813,7 @@ revoke all on function ablo_model."comments__capture"() from public;
 create or replace function ablo_model."comments__adopt"()
   returns trigger
   language plpgsql volatile security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 begin
   if new."organization_id" is null then
@@ -839,7 +839,7 @@ revoke all on function ablo_model."comments__adopt"() from public;
 create or replace function ablo_model."comments__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -1161,7 +1161,7 @@ grant execute on function ablo_model."events__row"("crm"."Event Log") to ablo_ru
 create or replace function ablo_model."events__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -1238,7 +1238,7 @@ revoke all on function ablo_model."events__capture"() from public;
 create or replace function ablo_model."events__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -1456,7 +1456,7 @@ grant execute on function ablo_model."folders__row"("public"."folders") to ablo_
 create or replace function ablo_model."folders__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -1533,7 +1533,7 @@ revoke all on function ablo_model."folders__capture"() from public;
 create or replace function ablo_model."folders__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -1806,7 +1806,7 @@ grant execute on function ablo_model."notes__row"("public"."notes") to ablo_runt
 create or replace function ablo_model."notes__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -1881,7 +1881,7 @@ revoke all on function ablo_model."notes__capture"() from public;
 create or replace function ablo_model."notes__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -2171,7 +2171,7 @@ grant execute on function ablo_model."projects__row"("public"."projects") to abl
 create or replace function ablo_model."projects__above"(p_organization text, p_id text, p_groups text[])
   returns text[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -2204,7 +2204,7 @@ revoke all on function ablo_model."projects__above"(text, text, text[]) from pub
 create or replace function ablo_model."projects__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -2295,7 +2295,7 @@ revoke all on function ablo_model."projects__capture"() from public;
 create or replace function ablo_model."projects__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -2711,7 +2711,7 @@ grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runt
 create or replace function ablo_model."tasks__above"(p_organization text, p_id text, p_groups text[])
   returns text[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -2745,7 +2745,7 @@ revoke all on function ablo_model."tasks__above"(text, text, text[]) from public
 create or replace function ablo_model."tasks__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set extra_float_digits = 1
 as $ablo$
@@ -2884,7 +2884,7 @@ revoke all on function ablo_model."tasks__capture"() from public;
 create or replace function ablo_model."tasks__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
@@ -3213,7 +3213,7 @@ grant execute on function ablo_model."teams__row"("public"."teams") to ablo_runt
 create or replace function ablo_model."teams__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -3288,7 +3288,7 @@ revoke all on function ablo_model."teams__capture"() from public;
 create or replace function ablo_model."teams__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;

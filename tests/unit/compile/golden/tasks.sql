@@ -2,7 +2,7 @@ begin;
 
 set local client_min_messages = warning;
 
-set local search_path = '';
+set local search_path = pg_catalog, pg_temp;
 
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
@@ -121,7 +121,7 @@ revoke all on function ablo_model.is_datetime(jsonb) from public;
 create or replace function ablo_model.value_fits(p_field jsonb, p_value jsonb)
   returns boolean
   language sql stable security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
   select case p_field ->> 'type'
     when 'enum' then p_field -> 'values' @> p_value and jsonb_typeof(p_value) = 'string'
@@ -144,7 +144,7 @@ revoke all on function ablo_model.value_fits(jsonb, jsonb) from public;
 create or replace function ablo_model.field_refuse(p_code text, p_model text, p_field text, p_problem text, p_hint text)
   returns void
   language plpgsql volatile security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 begin
   perform ablo.raise_error(p_code, p_model || '.' || left(p_field, 80) || ' ' || p_problem, p_hint,
@@ -159,7 +159,7 @@ revoke all on function ablo_model.field_refuse(text, text, text, text, text) fro
 create or replace function ablo_model.write_check(p_model text, p_fields jsonb, p_action text, p_id text, p_data jsonb)
   returns boolean
   language plpgsql volatile security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 -- Finds what a write function's test has refused, and raises the error that says so. Returns when
 -- all is well after all: the test sends everything above 1 MB here.
@@ -254,7 +254,7 @@ revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) fr
 create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
   returns text[]
   language sql immutable security invoker
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
   select coalesce(array_agg(p_kind || ':' || id), '{}')
   from jsonb_array_elements_text(
@@ -420,7 +420,7 @@ grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runt
 create or replace function ablo_model."tasks__capture"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $ablo$
 declare
@@ -497,7 +497,7 @@ revoke all on function ablo_model."tasks__capture"() from public;
 create or replace function ablo_model."tasks__guard"()
   returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $ablo$
 declare
   v_organization text;
