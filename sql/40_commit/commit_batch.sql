@@ -36,7 +36,6 @@ begin
     perform ablo.raise_error('commit_too_many_operations',
       format('%s commits in one batch; the limit is 60', jsonb_array_length(p_commits)), 'send several batches');
   end if;
-  perform set_config('ablo.in_commit', 'on', true);
   perform ablo.order_lock(p_organization);
   perform set_config('lock_timeout', '5ms', true);
   set constraints all immediate;

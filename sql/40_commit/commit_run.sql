@@ -16,7 +16,10 @@ create or replace function ablo.commit_run(
 language plpgsql volatile
 as $$
 declare
-  v_hash bytea := sha256(convert_to(p_request::text, 'UTF8'));
+  v_text text := p_request::text;
+  v_hash bytea := sha256(convert_to(v_text, 'UTF8'));
+  -- Whether anything was read; a value that happens to hold these words costs a check, no more.
+  v_guarded boolean := v_text like '%"readAt"%' or v_text like '%"reads"%';
   v_response json;
   v_seen bytea;
   v_result record;
@@ -26,7 +29,6 @@ begin
   -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
   if ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id) is null
     or ablo.commit_check(p_key, p_request) is null
-    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
     or pg_advisory_xact_lock(hashtextextended(concat_ws(e'\x1f', p_organization, p_participant, p_key), 7002)) is null
   then
     null;
@@ -43,13 +45,13 @@ begin
   end if;
 
   if p_ordered then
-    if ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
+    if v_guarded and ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
     v_result := ablo.commit_apply(p_organization, p_participant, p_request, true);
   else
     v_result := ablo.commit_apply(p_organization, p_participant, p_request, false);
     -- The commit point.
     if ablo.order_lock(p_organization) is null
-      or ablo.premise_check(p_organization, p_participant, p_request) is null
+      or v_guarded and ablo.premise_check(p_organization, p_participant, p_request) is null
       or set_config('ablo.ordered', p_organization, true) is null
     then
       null;
