@@ -132,6 +132,7 @@ class GroupCommit:
             for one in batch:
                 one.error = exc
         finally:
+            # First the next flight, then the answers: what callers do with those overlaps with it.
             self._hand_over()
             for one in batch[1:]:
                 if not one.turn.done():
