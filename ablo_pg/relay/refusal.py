@@ -51,4 +51,6 @@ def explain(error: AbloError) -> Refusal:
         words = f"{error.message} {cause or ''}"
         state = next((state for part, state in _BY_WORDS if part in words), None)
     known = _BY_STATE.get(state or "")
+    if known is None and error.code == "internal_error" and cause is not None:
+        return Refusal(str(cause).strip(), lasting=False)
     return Refusal(known or error.message, known is not None)

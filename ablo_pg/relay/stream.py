@@ -74,6 +74,7 @@ class ReplicationStream:
         """
         loop = asyncio.get_running_loop()
         broken: asyncio.Future[None] = loop.create_future()
+        socket = self._pgconn.socket
 
         def on_readable() -> None:
             if broken.done():
@@ -83,12 +84,15 @@ class ReplicationStream:
                 if time.monotonic() >= self._next_status:
                     self._send_status()
             except Exception as exc:
+                # Now, not later: libpq may have closed the socket, and its number may come to
+                # stand for somebody else's before the task that waits for us runs.
+                loop.remove_reader(socket)
                 broken.set_exception(exc)
                 return
             if more:  # complete messages may be left in libpq's buffer, where no poll sees them
                 loop.call_soon(on_readable)
 
-        loop.add_reader(self._pgconn.socket, on_readable)
+        loop.add_reader(socket, on_readable)
         try:
             while not broken.done():
                 on_readable()
@@ -97,8 +101,10 @@ class ReplicationStream:
         except psycopg.Error as exc:
             raise _lost(exc) from exc
         finally:
-            loop.remove_reader(self._pgconn.socket)
-            broken.cancel()
+            if broken.cancel():
+                loop.remove_reader(socket)
+            else:
+                broken.exception()  # seen, also when we were cancelled meanwhile
 
     async def aclose(self) -> None:
         """Close the socket, which ends the walsender and drops its slot; nothing to wait for."""

@@ -42,7 +42,7 @@ def delta(
 class Simulation:
     """Commits in one order; how much a query shows, and how much was streamed, move apart.
 
-    `committed` holds every delta; queries show the first `visible`, the stream has brought the first
+    `committed` holds every delta; queries show the first `visible`, the stream brought the first
     `streamed`. A query yields `yields` times before it looks and once after, so that anything may
     happen around it.
     """
