@@ -61,10 +61,12 @@ def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
     """The row takes its parent's organization. Runs with the writer's own view of the parents."""
     org, key = model.org.sql, f"new.{parent.local_key}"
     table = qualified(parent.schema, parent.table)
-    message = literal(f"{model.title}: no parent row % in {parent.table}")
+    shown = f"quote_nullable(left({key}::text, 80))"
     refusal = [
-        f"raise exception {message}, quote_nullable(left({key}::text, 80))",
-        "  using errcode = 'foreign_key_violation',",
+        "raise exception using",
+        "    errcode = 'foreign_key_violation',",
+        f"    message = {literal(model.title + ': no parent row ')} || {shown}",
+        f"      || {literal(' in ' + parent.table)},",
         f"    hint = {literal('name a row of ' + parent.table + ' of the same organization')};",
     ]
     return Function(

@@ -22,8 +22,8 @@ _DATE: Final = f"(?!0000)({_YEAR_ANY}|{_YEAR_LEAP})"
 _TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
 _OFFSET: Final = r"(Z|[+-](0[0-9]|1[0-5]):?[0-5][0-9])"
 _UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_DECIMAL: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
-
+_DECIMAL: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)"
+_EXPONENT: Final = "([eE][+-]?[0-9]{1,6})?"
 
 _ABSENT: Final = "v is null and null"  # NULL for an absent key, false for a wrong value
 _FLOAT_MAX: Final = "1.7976931348623157e308"
@@ -50,7 +50,12 @@ _TESTS: Final[dict[str, str]] = {
         f"v::numeric between -{_FLOAT_MAX} and {_FLOAT_MAX}",
         f"(v::numeric = 0 or abs(v::numeric) >= {_FLOAT_MIN})",
     ),
-    "decimal": _string_like(_DECIMAL),
+    "decimal": (
+        f"case when {_string_like(_DECIMAL + _EXPONENT)}\n"
+        "    then octet_length(v #>> '{}') < 300 and v #>> '{}' !~* 'e'\n"
+        "      or ablo_model.decimal_fits(v #>> '{}')\n"
+        f"    else {_ABSENT}\n  end"
+    ),
     "uuid": _string_like(_UUID),
     "date": _string_like(_DATE),
     "datetime": (
@@ -81,6 +86,14 @@ _TAKES: Final = {
 
 def support(schema: SchemaPlan) -> Iterator[str]:
     """Emit the tests of values and `ablo_model.write_check`."""
+    yield from Function(
+        name="ablo_model.decimal_fits",
+        args=["p_digits text"],
+        returns="boolean",
+        language="sql",
+        volatility="immutable",
+        body=_DECIMAL_FITS,
+    ).sql()
     for name, test in _TESTS.items():
         yield from Function(
             name=f"ablo_model.is_{name}",
@@ -121,6 +134,17 @@ _VALUE_FITS: Final = f"""\
     when 'enum' then p_field -> 'values' @> p_value and jsonb_typeof(p_value) = 'string'
 {_CASES}
   end"""
+
+# numeric holds 131072 digits before the point and 16383 after it.
+# https://www.postgresql.org/docs/current/datatype-numeric.html
+_DECIMAL_FITS: Final = """\
+  select whole + exponent <= 131072 and fraction - exponent <= 16383
+  from (
+    select
+      length(substring(p_digits from '^[+-]?0*([0-9]*)')) as whole,
+      length(coalesce(substring(p_digits from '[.]([0-9]*)'), '')) as fraction,
+      coalesce(substring(p_digits from '[eE]([+-]?[0-9]+)$')::int, 0) as exponent
+  ) d"""
 
 _FIELD_REFUSE: Final = """\
 begin

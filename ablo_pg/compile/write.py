@@ -59,9 +59,29 @@ def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
 
 
 def _write(model: ModelPlan) -> tuple[str, ...]:
-    where = f'where t.{model.org.sql} = v_organization and t."id" = v_id'
+    return Function(
+        name=model.function("write"),
+        args=["p_action text", "p_id text", "p_data jsonb"],
+        returns="boolean",
+        pinned=False,
+        body=_actions(model) if model.spec.mutable else _immutable(model),
+    ).sql()
+
+
+def _immutable(model: ModelPlan) -> str:
+    return f"""\
+begin
+  perform ablo.raise_error('commit_operation_unsupported',
+    {literal(model.title + " is declared as not mutable")},
+    'declare it as mutable and migrate, to write it through the API');
+  return false;
+end"""
+
+
+def _actions(model: ModelPlan) -> str:
+    where = f'where t.{model.org.sql} = v_organization and t."id" = v_id;'
     archived = model.archived.sql
-    body = f"""\
+    return f"""\
 #variable_conflict use_variable
 declare
   v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
@@ -72,46 +92,30 @@ begin
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
 {indent(_assignments(model), 6)}
-    {where};
+    {where}
   elsif p_action = 'create' then
 {indent(_refuse(model, create=True), 4)}
 {indent(_insert(model), 4)}
   elsif p_action = 'delete' then
     delete from {model.table} t
-    {where};
+    {where}
   elsif p_action = 'archive' then
     update {model.table} t set
       {archived} = coalesce(t.{archived}, v_now),
       "updated_at" = {_UPDATED}
-    {where};
+    {where}
   elsif p_action = 'unarchive' then
     update {model.table} t set
       {archived} = null,
       "updated_at" = {_UPDATED}
-    {where};
+    {where}
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format({literal(model.title + ": there is no action %L")}, left(p_action, 40)),
+      {literal(model.title + ": there is no action ")} || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
 end"""
-    if not model.spec.mutable:
-        body = f"""\
-begin
-  perform ablo.raise_error('commit_operation_unsupported',
-    {literal(model.title + " is declared as not mutable")},
-    'declare it with mutable=True and migrate, to write it through the API',
-    jsonb_build_object('model', {literal(model.title)}));
-  return false;
-end"""
-    return Function(
-        name=model.function("write"),
-        args=["p_action text", "p_id text", "p_data jsonb"],
-        returns="boolean",
-        pinned=False,
-        body=body,
-    ).sql()
 
 
 def _refuse(model: ModelPlan, *, create: bool) -> str:

@@ -7,6 +7,24 @@ set local search_path = pg_catalog, pg_temp;
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
 -- ======== tests of values, shared by all models ========
+create or replace function ablo_model.decimal_fits(p_digits text)
+  returns boolean
+  language sql immutable security invoker
+  set search_path = pg_catalog, pg_temp
+as $ablo$
+  select whole + exponent <= 131072 and fraction - exponent <= 16383
+  from (
+    select
+      length(substring(p_digits from '^[+-]?0*([0-9]*)')) as whole,
+      length(coalesce(substring(p_digits from '[.]([0-9]*)'), '')) as fraction,
+      coalesce(substring(p_digits from '[eE]([+-]?[0-9]+)$')::int, 0) as exponent
+  ) d
+$ablo$;
+
+alter function ablo_model.decimal_fits(text) owner to ablo_owner;
+
+revoke all on function ablo_model.decimal_fits(text) from public;
+
 create or replace function ablo_model.is_string(v jsonb)
   returns boolean
   language sql immutable security invoker
@@ -74,7 +92,11 @@ create or replace function ablo_model.is_decimal(v jsonb)
   returns boolean
   language sql immutable security invoker
 as $ablo$
-  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?)$'
+  select case when jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,6})?)$'
+    then octet_length(v #>> '{}') < 300 and v #>> '{}' !~* 'e'
+      or ablo_model.decimal_fits(v #>> '{}')
+    else v is null and null
+  end
 $ablo$;
 
 alter function ablo_model.is_decimal(jsonb) owner to ablo_owner;
@@ -824,8 +846,10 @@ begin
     new."organization_id" := null;
   end if;
   if new."organization_id" is null then
-    raise exception 'comments: no parent row % in tasks', quote_nullable(left(new."task_id"::text, 80))
-      using errcode = 'foreign_key_violation',
+    raise exception using
+        errcode = 'foreign_key_violation',
+        message = 'comments: no parent row ' || quote_nullable(left(new."task_id"::text, 80))
+          || ' in tasks',
         hint = 'name a row of tasks of the same organization';
   end if;
   return new;
@@ -960,7 +984,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('comments: there is no action %L', left(p_action, 40)),
+      'comments: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
@@ -1295,8 +1319,7 @@ as $ablo$
 begin
   perform ablo.raise_error('commit_operation_unsupported',
     'events is declared as not mutable',
-    'declare it with mutable=True and migrate, to write it through the API',
-    jsonb_build_object('model', 'events'));
+    'declare it as mutable and migrate, to write it through the API');
   return false;
 end
 $ablo$;
@@ -1654,7 +1677,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('folders: there is no action %L', left(p_action, 40)),
+      'folders: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
@@ -2002,7 +2025,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('notes: there is no action %L', left(p_action, 40)),
+      'notes: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
@@ -2416,7 +2439,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('projects: there is no action %L', left(p_action, 40)),
+      'projects: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
@@ -3065,7 +3088,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('tasks: there is no action %L', left(p_action, 40)),
+      'tasks: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
@@ -3404,7 +3427,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('teams: there is no action %L', left(p_action, 40)),
+      'teams: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;

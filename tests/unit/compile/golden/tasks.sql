@@ -7,6 +7,24 @@ set local search_path = pg_catalog, pg_temp;
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
 -- ======== tests of values, shared by all models ========
+create or replace function ablo_model.decimal_fits(p_digits text)
+  returns boolean
+  language sql immutable security invoker
+  set search_path = pg_catalog, pg_temp
+as $ablo$
+  select whole + exponent <= 131072 and fraction - exponent <= 16383
+  from (
+    select
+      length(substring(p_digits from '^[+-]?0*([0-9]*)')) as whole,
+      length(coalesce(substring(p_digits from '[.]([0-9]*)'), '')) as fraction,
+      coalesce(substring(p_digits from '[eE]([+-]?[0-9]+)$')::int, 0) as exponent
+  ) d
+$ablo$;
+
+alter function ablo_model.decimal_fits(text) owner to ablo_owner;
+
+revoke all on function ablo_model.decimal_fits(text) from public;
+
 create or replace function ablo_model.is_string(v jsonb)
   returns boolean
   language sql immutable security invoker
@@ -74,7 +92,11 @@ create or replace function ablo_model.is_decimal(v jsonb)
   returns boolean
   language sql immutable security invoker
 as $ablo$
-  select jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?)$'
+  select case when jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,6})?)$'
+    then octet_length(v #>> '{}') < 300 and v #>> '{}' !~* 'e'
+      or ablo_model.decimal_fits(v #>> '{}')
+    else v is null and null
+  end
 $ablo$;
 
 alter function ablo_model.is_decimal(jsonb) owner to ablo_owner;
@@ -618,7 +640,7 @@ begin
     where t."organization_id" = v_organization and t."id" = v_id;
   else
     perform ablo.raise_error('commit_operation_unsupported',
-      format('tasks: there is no action %L', left(p_action, 40)),
+      'tasks: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
   return found;
