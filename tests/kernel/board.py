@@ -207,11 +207,16 @@ class Board:
 
     def connect_admin(self) -> psycopg.Connection[TupleRow]:
         """Open a superuser's connection in autocommit mode."""
-        return self._open.enter_context(psycopg.connect(self.handle.admin_url, autocommit=True))
+        return self._connect(self.handle.admin_url)
 
     def connect(self) -> psycopg.Connection[TupleRow]:
         """Open a connection of the runtime login in autocommit mode."""
-        return self._open.enter_context(psycopg.connect(self.handle.database_url, autocommit=True))
+        return self._connect(self.handle.database_url)
+
+    def _connect(self, url: str) -> psycopg.Connection[TupleRow]:
+        conn = psycopg.connect(url, autocommit=True)
+        self._open.callback(conn.close)  # not its own exit, which would want it to be alive
+        return conn
 
     def caller(self, organization: str | None = None, participant: str = "agent:triage") -> Caller:
         """Open a connection of the runtime login that acts as somebody."""

@@ -1,7 +1,7 @@
 """What guarded commits said they had read, and whether the log bears them out.
 
 A commit with premises at position r whose own first delta is n is right only if the log has no
-delta of anybody else on what it read with r < sync id < n. Commits mark their deltas with their key.
+delta of anybody else on what it read with r < sync id < n. Commits mark deltas with their key.
 """
 
 from __future__ import annotations

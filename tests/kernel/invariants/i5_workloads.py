@@ -18,8 +18,7 @@ CREATE: Final = create("t1", title="once")
 # Both guards of a key gone: its lock, and its being unique.
 MUTANT: Final = """
 alter table ablo.receipt drop constraint receipt_pkey;
-create schema broken;
-create function broken.no_lock(bigint) returns text language sql as 'select ''''';
+create function ablo.no_lock(bigint) returns text language sql as $$ select '' $$;
 """
 
 
@@ -49,7 +48,7 @@ def unlocked(conn: psycopg.Connection[Any]) -> None:
     ).fetchone() or ("",)
     broken = source.replace(
         "pg_advisory_xact_lock(hashtextextended(concat_ws",
-        "broken.no_lock(hashtextextended(concat_ws",
+        "ablo.no_lock(hashtextextended(concat_ws",
     )
     assert broken != source
     conn.execute(MUTANT)

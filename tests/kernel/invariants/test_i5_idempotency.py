@@ -1,5 +1,7 @@
-"""I5: a key applies at most once; a replay gets the first receipt; another payload is refused; a
-failed attempt leaves no record."""
+"""I5: a key applies at most once, and a replay gets the first receipt.
+
+Another payload is refused; a failed attempt leaves no record.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import pytest
 
 from ablo_pg.errors import AbloError, AbloIdempotencyError, AbloStaleContextError
 
-from ..board import Board, Caller, Door, create, op, update
+from ..board import Board, Door, create, op, update
 from ..staging import holding, threads, wait_blocked
 from .i5_workloads import CREATE, fire, unlocked
 
@@ -129,16 +131,12 @@ def test_a_key_in_flight_makes_the_second_wait_for_the_first(board: Board) -> No
             first = start(one.commit, update("t1", count=1), key="k")
             wait_blocked(board.admin, one.pid, by=pid)
             second = start(two.commit, update("t1", count=1), key="k")
-            third = start(two_other(board).commit, create("t2"), key="k")
+            third = start(board.caller().commit, create("t2"), key="k")
             wait_blocked(board.admin, two.pid, by=one.pid)
             assert not first.done()
         assert second.result() == first.result()
         assert isinstance(third.exception(), AbloIdempotencyError)
     assert board.traces() == (1, 2, 2)
-
-
-def two_other(board: Board) -> Caller:
-    return board.caller()
 
 
 def test_a_key_whose_first_attempt_fails_in_flight_applies_then(board: Board) -> None:
