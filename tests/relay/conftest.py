@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -116,5 +116,5 @@ class Helpers:
 
 
 @pytest.fixture
-def kit() -> Iterator[type[Helpers]]:
-    yield Helpers
+def kit() -> type[Helpers]:
+    return Helpers

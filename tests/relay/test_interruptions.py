@@ -70,10 +70,11 @@ async def test_a_crashed_server(own_cluster: Cluster, tasks_schema: Any, kit: An
 def follow_into_file(database_url: str, replication_url: str, path: str) -> None:
     """Run in a process of its own: append every delta's sync id, from the last one in the file."""
 
+    lines = Path(path).read_text().splitlines()
+
     async def follow() -> None:
         database = Database(database_url)
         hub = Hub(PostgresLog(database))
-        lines = Path(path).read_text().splitlines()
         async with anyio.create_task_group() as group:
             group.start_soon(AutoReader(database_url, replication_url).run, hub)
             async with hub.subscribe("acme", cursor=int(lines[-1]) if lines else 0) as changes:
@@ -132,8 +133,8 @@ async def nothing_left(admin: Any) -> None:
         select (select count(*) from pg_replication_slots)
              + (select count(*) from pg_stat_activity where application_name like 'ablo%'
                    and (datname = current_database() or backend_type = 'walsender'))
-             + (select count(*) from pg_locks where locktype = 'advisory'
-                   and database = (select oid from pg_database where datname = current_database()))"""
+             + (select count(*) from pg_locks l join pg_database d on d.oid = l.database
+                 where locktype = 'advisory' and datname = current_database())"""
     with anyio.fail_after(10):
         while (await (await admin.execute(left)).fetchone())[0]:
             await anyio.lowlevel.checkpoint()

@@ -30,11 +30,7 @@ async def test_what_comes_live_is_what_the_log_holds(
         found = await kit.take(changes, 5)
         assert found == await hub.log.read("acme", 0, 100)
         assert [one.op for one in found] == ["I", "I", "I", "A", "D"]
-        assert found[3].changed == ("archivedAt", "title") or set(found[3].changed) == {
-            "title",
-            "archivedAt",
-            "updatedAt",
-        }
+        assert set(found[3].changed) == {"title", "archivedAt", "updatedAt"}
         assert found[4].row is None
         assert changes.cursor == found[-1].sync_id
         assert hub.cut_loose == 0
@@ -60,22 +56,24 @@ async def test_i1_i7_concurrent_writers_and_joiners(
             async for change in changes:
                 got.append(change.sync_id)
 
-    async with run_hub(make_reader(kind), queue_count=20) as hub:
-        async with anyio.create_task_group() as followers:
-            async with anyio.create_task_group() as writers:
-                for number in range(4):
-                    writers.start_soon(writer, number)
-                for _ in range(10):
-                    for organization in ("acme", "umbrella"):
-                        head = await hub.log.head(organization)
-                        followers.start_soon(follow, hub, organization, None)
-                        followers.start_soon(follow, hub, organization, head // 2)
-            await kit.until(lambda: len(starts) == 40)
-            logs = {name: await kit.whole_log(admin, name) for name in ("acme", "umbrella")}
-            assert sum(map(len, logs.values())) == 300
-            await kit.until(lambda: all(got[-1:] == logs[name][-1:] or start >= logs[name][-1]
+    async with (
+        run_hub(make_reader(kind), queue_count=20) as hub,
+        anyio.create_task_group() as followers,
+    ):
+        async with anyio.create_task_group() as writers:
+            for number in range(4):
+                writers.start_soon(writer, number)
+            for _ in range(10):
+                for organization in ("acme", "umbrella"):
+                    head = await hub.log.head(organization)
+                    followers.start_soon(follow, hub, organization, None)
+                    followers.start_soon(follow, hub, organization, head // 2)
+        await kit.until(lambda: len(starts) == 40)
+        logs = {name: await kit.whole_log(admin, name) for name in ("acme", "umbrella")}
+        assert sum(map(len, logs.values())) == 300
+        await kit.until(lambda: all(got[-1:] == logs[name][-1:] or start >= logs[name][-1]
                                         for name, start, got in starts))  # fmt: skip
-            followers.cancel_scope.cancel()
+        followers.cancel_scope.cancel()
     for name, start, got in starts:
         assert got == [sync_id for sync_id in logs[name] if sync_id > start]
 

@@ -54,7 +54,8 @@ async def test_what_was_handed_on_is_confirmed_so_that_no_wal_piles_up(
     async with run_hub(reader):
         await confirmed_after("insert into other select generate_series(1, 20000)")
         await confirmed_after(
-            "insert into tasks (id, organization_id, title, status) values ('t', 'acme', '', 'todo')"
+            "insert into tasks (id, organization_id, title, status)"
+            " values ('t', 'acme', '', 'todo')"
         )
         assert reader.status.lag_bytes is not None
 
@@ -71,7 +72,8 @@ async def test_big_rows_and_odd_text_come_through_as_the_log_has_them(
     async with run_hub(make_reader("wal")) as hub, hub.subscribe(organization) as changes:
         for number, title in enumerate(["x" * 3_000_000, '{"a", \\b}', "\n\t\u2028", ""]):
             await admin.execute(
-                "insert into tasks (id, organization_id, title, status) values (%s, %s, %s, 'todo')",
+                "insert into tasks (id, organization_id, title, status)"
+                " values (%s, %s, %s, 'todo')",
                 (f'i"{number},', organization, title),
             )
         found = await kit.take(changes, 4)

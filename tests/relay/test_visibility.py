@@ -84,14 +84,17 @@ async def test_a_stream_is_not_relied_on_before_all_it_does_not_bring_is_visible
 ) -> None:
     reader = WalReader(db.replication_url)
     database_url = db.database_url
-    async with kit.running(None, database_url) as hub, hub.subscribe("acme") as changes:
-        async with anyio.create_task_group() as group:
-            async with unseen_commit(db, admin, kit):
-                group.start_soon(reader.run, hub)
-                with anyio.move_on_after(0.3) as waited:
-                    await kit.until(lambda: reader.status.kind == "wal")
-                assert waited.cancelled_caught
-            await kit.until(lambda: reader.status.kind == "wal")
-            await kit.write(admin, 1)
-            assert [one.row_id for one in await kit.take(changes, 2)] == ["unseen1", "t1"]
-            group.cancel_scope.cancel()
+    async with (
+        kit.running(None, database_url) as hub,
+        hub.subscribe("acme") as changes,
+        anyio.create_task_group() as group,
+    ):
+        async with unseen_commit(db, admin, kit):
+            group.start_soon(reader.run, hub)
+            with anyio.move_on_after(0.3) as waited:
+                await kit.until(lambda: reader.status.kind == "wal")
+            assert waited.cancelled_caught
+        await kit.until(lambda: reader.status.kind == "wal")
+        await kit.write(admin, 1)
+        assert [one.row_id for one in await kit.take(changes, 2)] == ["unseen1", "t1"]
+        group.cancel_scope.cancel()
