@@ -61,6 +61,13 @@ def _require_kernel(conn: psycopg.Connection) -> None:
         raise AbloServerError(
             "this database has no ablo kernel", code="kernel_not_installed", remedy=KERNEL_REMEDY
         )
+    if kernel.version < kernel_version():
+        raise AbloServerError(
+            f"the database has kernel {kernel.version}, this package needs {kernel_version()}",
+            code="kernel_not_installed",
+            remedy="bring it up with `ablo-pg connect --admin-url URL`",
+            details={"installed": kernel.version, "own": kernel_version()},
+        )
     if kernel.version > kernel_version():
         raise AbloServerError(
             f"the database has kernel {kernel.version}, this is kernel {kernel_version()}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import psycopg
 
@@ -11,6 +12,9 @@ from ablo_pg.errors import AbloServerError
 from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.script import script_body
+
+
+OLDEST_SERVER: Final = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,20 @@ class Installed:
     changed_files: tuple[str, ...]
 
 
+def require_supported(server_version: int) -> None:
+    """Refuse a server that is too old. Args: server_version as libpq gives it, 150004 for 15.4.
+
+    A newer major than we know is let through: it is more likely to work than not.
+    """
+    if server_version < OLDEST_SERVER:
+        raise AbloServerError(
+            f"the server is PostgreSQL {server_version // 10_000}, which is too old",
+            code="kernel_not_installed",
+            remedy=f"use PostgreSQL {OLDEST_SERVER // 10_000} or later",
+            details={"server_version": server_version},
+        )
+
+
 def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = None) -> Installed:
     """Install the kernel, or bring an older one up to ours; safe to repeat and to race.
 
@@ -29,6 +47,7 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
     Raises: kernel_newer_than_client, kernel_checksum_mismatch, admin_role_insufficient,
     migration_failed with the SQLSTATE. Nothing partial stays.
     """
+    require_supported(conn.info.server_version)
     files = files or kernel_files()
     version = kernel_version(files)
     before = installed_kernel(conn)

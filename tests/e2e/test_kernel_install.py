@@ -13,6 +13,7 @@ import pytest
 from ablo_pg.cluster import Server
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 from ablo_pg.kernel import KernelFile, apply, install, kernel_files, kernel_script, kernel_version
+from ablo_pg.kernel.install import require_supported
 from ablo_pg.testing import DatabaseHandle
 
 
@@ -56,6 +57,22 @@ def test_a_newer_kernel_is_refused_by_python_and_by_sql(kernel_db: psycopg.Conne
         kernel_db.execute(kernel_script())
     assert raised.value.sqlstate == "AB502"
     kernel_db.execute("rollback")
+
+
+def test_a_migration_of_models_needs_a_kernel_of_this_release(
+    kernel_db: psycopg.Connection,
+) -> None:
+    kernel_db.execute("update ablo.kernel_version set version = 0")
+    with pytest.raises(AbloServerError, match="needs") as caught:
+        apply(kernel_db, Statements("select 1"))
+    assert code_of(caught) == "kernel_not_installed"
+
+
+@pytest.mark.parametrize("version", [90624, 140010])
+def test_an_old_server_is_refused(version: int) -> None:
+    with pytest.raises(AbloServerError, match="too old"):
+        require_supported(version)
+    require_supported(150000)
 
 
 def test_an_upgrade_runs_a_migration_once(kernel_db: psycopg.Connection) -> None:
