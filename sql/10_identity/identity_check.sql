@@ -1,9 +1,10 @@
 -- Refuse a login on which row-level security has no hold: superuser, BYPASSRLS, or a member of the
 -- owner role. Looks at the SESSION user, since SET ROLE can be undone by whoever holds the session.
+-- SECURITY DEFINER, since only the owner may raise; the session user stays who it is.
 -- Called by: every service and library at start, and at registration of a data source.
 -- Raises: database_role_cannot_enforce_rls.
 create or replace function ablo.identity_check() returns void
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
