@@ -25,8 +25,16 @@ begin
     v_terms := v_terms || jsonb_build_object(
       'column', v_column, 'field', v_field.wire, 'descending', v_descending,
       'type', case when v_field.wire = 'id' then p_model.id_type else ablo.field_type_sql(v_field.type) end,
-      'order', v_column || case when v_descending then ' desc' else '' end
-                        || case when v_field.optional then ' nulls last' else '' end);
+      -- Nulls last either way, as ablo.keyset_sql has it; said only where there may be some, since an
+      -- index read backwards has them first. A required column of an adopted table may hold nulls.
+      'order', v_column || case
+        when not v_descending then ''
+        when not v_field.optional and exists (
+          select from pg_catalog.pg_attribute a
+           where a.attrelid = to_regclass(format('%I.%I', p_model.table_schema, p_model.table_name))
+             and a.attname = v_field.column_name and a.attnotnull)
+        then ' desc'
+        else ' desc nulls last' end);
     exit when v_field.wire = 'id';
   end loop;
   return v_terms;

@@ -139,3 +139,16 @@ def test_stamp_and_evidence_are_of_the_pages_snapshot(caller: Caller) -> None:
     stamps = {one["id"]: one["stamp"] for one in page["evidence"]}
     assert page["stamp"] == moved == stamps["t2"]
     assert stamps == {f"t{n}": caller.stamp(f"t{n}") for n in range(6)}
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_a_required_column_of_an_adopted_table_may_still_hold_nulls(
+    own_board: Board, direction: str
+) -> None:
+    caller = own_board.caller()
+    caller.commit(*[create(f"t{n}", count=n) for n in range(4)])
+    own_board.run("alter table tasks alter column count drop not null")
+    own_board.run("update tasks set count = null where id in ('t1', 't2')")
+    query = {"orderBy": [["count", direction]], "limit": 1}
+    found = [row_id for page in pages(caller, query) for row_id in page]
+    assert found == [*(["t0", "t3"] if direction == "asc" else ["t3", "t0"]), "t1", "t2"]
