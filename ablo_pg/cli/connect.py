@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from ablo_pg.cli.options import admin_url_option, json_option
@@ -43,7 +41,7 @@ def _show(done: Connected, as_json: bool) -> None:
             {
                 "databaseUrl": done.database_url,
                 "replicationUrl": done.replication_url,
-                "kernel": asdict(done.installed),
+                "kernel": {"before": done.installed.before, "version": done.installed.version},
                 "notes": done.notes,
                 "problems": done.problems,
             }

@@ -151,7 +151,8 @@ class Cluster(Server):
         if not (data / "ablo.conf").exists():
             data.mkdir(mode=0o700, exist_ok=True)
             self.user.give(data)
-            self._run("initdb", [*_INITDB, "--pgdata", str(data)], timeout=INITDB_TIMEOUT)
+            options = [*_INITDB, *(_BUILTIN_LOCALE if self.binaries.major >= 17 else ())]
+            self._run("initdb", [*options, "--pgdata", str(data)], timeout=INITDB_TIMEOUT)
             with (data / "postgresql.conf").open("a") as conf:
                 conf.write("\ninclude_if_exists = 'ablo.conf'\n")
             (data / "pg_hba.conf").write_text(access_rules())
@@ -250,6 +251,11 @@ _INITDB: Final = (
     "--no-instructions",
     "--no-sync",  # the first checkpoint of a durable cluster syncs everything
 )
+
+
+# Text sorts by code point on every machine; where Postgres has rules of its own (since 17), upper and
+# lower case work for all letters too.
+_BUILTIN_LOCALE: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
 def _environment() -> dict[str, str]:

@@ -13,7 +13,6 @@ from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.script import script_body
 
-
 OLDEST_SERVER: Final = 150_000
 
 

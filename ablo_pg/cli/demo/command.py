@@ -15,7 +15,7 @@ EPILOG = """\b
 Examples:
   ablo-pg demo
   ablo-pg demo --seconds 30 --postgres system
-  ablo-pg demo --json | jq .p50_ms
+  ablo-pg demo --json | jq .p50Ms
 """
 
 
@@ -61,6 +61,6 @@ def _show(outcome: dict[str, Any], screen: Screen) -> None:
     )
     screen.line(f"  {outcome['retried']} writes sent twice under their key: none applied twice")
     screen.line(
-        f"  write sent -> seen in the other process: p50 {outcome['p50_ms']} ms, "
-        f"p99 {outcome['p99_ms']} ms (reader: {outcome['reader']})"
+        f"  write sent -> seen in the other process: p50 {outcome['p50Ms']} ms, "
+        f"p99 {outcome['p99Ms']} ms (reader: {outcome['reader']})"
     )

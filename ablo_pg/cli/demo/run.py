@@ -244,6 +244,6 @@ def summary(course: Course, found: list[str]) -> dict[str, Any]:
         "refused": course.refused,
         "retried": len(course.retried),
         "reader": course.reader,
-        "p50_ms": round(waits[len(waits) // 2], 3) if waits else None,
-        "p99_ms": round(waits[len(waits) * 99 // 100], 3) if waits else None,
+        "p50Ms": round(waits[len(waits) // 2], 3) if waits else None,
+        "p99Ms": round(waits[len(waits) * 99 // 100], 3) if waits else None,
     }
