@@ -7,7 +7,9 @@ create or replace function ablo.row_groups(p_organization text, p_model text, p_
 language sql stable
 as $$
   select d.groups from ablo.delta d
-   where d.organization_id = p_organization and d.model = p_model and d.row_id = p_row_id
+   where d.organization_id = p_organization and d.model = p_model
+     and (d.row_id, d.sync_id) > (p_row_id, 0) and (d.row_id, d.sync_id) <= (p_row_id, 9223372036854775807)
      and d.xid <> pg_current_xact_id()
-   order by d.sync_id desc limit 1
+   order by d.row_id desc, d.sync_id desc
+   limit 1
 $$;

@@ -23,13 +23,10 @@ declare
 begin
   select d.sync_id, d.actor, d."row" into sync_id, actor, "row"
     from ablo.delta d
-   where d.organization_id = p_organization
-     and d.model = p_model
-     and d.row_id = p_row_id
-     and d.sync_id > v_read_at
-     and d.sync_id <= p_before
+   where d.organization_id = p_organization and d.model = p_model
+     and (d.row_id, d.sync_id) > (p_row_id, v_read_at) and (d.row_id, d.sync_id) <= (p_row_id, p_before)
      and (v_fields is null or d.changed is null or d.changed && v_fields)
-   order by d.sync_id desc
+   order by d.row_id desc, d.sync_id desc
    limit 1;
 end
 $$;

@@ -19,8 +19,10 @@ declare
 begin
   select d.sync_id, d.actor, d.op into sync_id, actor, v_op
     from ablo.delta d
-   where d.organization_id = p_organization and d.model = p_model and d.row_id = p_row_id
-   order by d.sync_id desc limit 1;
+   where d.organization_id = p_organization and d.model = p_model
+     and (d.row_id, d.sync_id) > (p_row_id, 0) and (d.row_id, d.sync_id) <= (p_row_id, 9223372036854775807)
+   order by d.row_id desc, d.sync_id desc
+   limit 1;
   if v_op is not null then
     if v_op = 'D' then
       sync_id := null;

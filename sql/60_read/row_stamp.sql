@@ -5,7 +5,9 @@ language sql stable
 as $$
   select coalesce(
     (select d.sync_id from ablo.delta d
-      where d.organization_id = p_organization and d.model = p_model and d.row_id = p_id
-      order by d.sync_id desc limit 1),
+      where d.organization_id = p_organization and d.model = p_model
+        and (d.row_id, d.sync_id) > (p_id, 0) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
+      order by d.row_id desc, d.sync_id desc
+      limit 1),
     ablo.log_head(p_organization))
 $$;

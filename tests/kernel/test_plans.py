@@ -1,0 +1,148 @@
+"""Hot routines read by index: the plans of the statements that they really ran, on a long log.
+
+auto_explain reports the nested statements of a call with the rows they touched, so no statement is
+repeated here that could drift from its routine. A log in which few rows make up most is the hard
+one: there the planner likes to walk an organization's history by primary key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, LiteralString
+
+import psycopg
+import pytest
+
+from ablo_pg import Model, belongs_to, define_schema
+from ablo_pg.cluster import Server
+from ablo_pg.testing import DatabaseHandle, make_database
+
+
+class Project(Model):
+    name: str
+
+
+class Task(Model):
+    title: str
+    project_id: str | None = None
+    project = belongs_to("projects", parent=True, fk=True)
+
+
+class Note(Model):
+    body: str
+    task_id: str | None = None
+    task = belongs_to("tasks", parent=True, fk=True)
+
+
+SCHEMA: Final = define_schema(projects=Project, tasks=Task, notes=Note)
+
+# 5,000 notes of two organizations without their deltas; then the log's 50,000, over %s rows.
+NOTES: Final = """
+alter table notes disable trigger user;
+insert into notes (organization_id, id, body)
+select case n %% 2 when 0 then 'acme' else 'globex' end, 'n' || n, 'x'
+  from generate_series(1, 5000) n;
+alter table notes enable always trigger zz_ablo_capture;
+insert into ablo.delta
+  (sync_id, organization_id, model, row_id, op, groups, "row", xid, created_at)
+select nextval('ablo.sync_id'), case n %% 2 when 0 then 'acme' else 'globex' end, 'notes',
+       'n' || n %% %s, 'U', array['org:acme'], '{}', pg_current_xact_id(), now()
+  from generate_series(1, 50000) n;
+insert into ablo.receipt
+  (organization_id, participant, key, request_hash, response, sync_id, created_at)
+select 'acme', 'user:u', 'k' || n, '', '{}', 0, now() from generate_series(1, 5000) n"""
+SHAPES: Final = {"spread": 5000, "two rows": 4}
+
+COMMIT: Final[LiteralString] = """
+select ablo.commit('acme', 'user:u', 'new', '{"operations": [
+    {"action": "update", "model": "notes", "id": "n4000", "data": {"body": "y"}, "readAt": 50000}],
+  "reads": [{"model": "notes", "id": "n3998", "readAt": 50000, "fields": ["body"]},
+    {"model": "notes", "id": "nowhere", "absent": true},
+    {"group": "notes:n2", "readAt": 49980}]}')"""
+# The call, and how many rows it may read of the log. Half of the ids are the other organization's.
+CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
+    "log_head": ("select ablo.log_head('acme')", 1),
+    "delta_read": ("select * from ablo.delta_read('acme', 20000, 50)", 50),
+    "row_get": ("select ablo.row_get('acme', 'user:u', 'notes', 'n2')", 2),
+    "row_get of a rare row": ("select ablo.row_get('acme', 'user:u', 'notes', 'n3998')", 2),
+    "row_list": ("select ablo.row_list('acme', 'user:u', 'notes', '{\"limit\": 20}')", 45),
+    "snapshot_read": (
+        """select ablo.snapshot_read('acme', 'user:u',
+             '[{"model": "notes", "id": "n2"}, {"model": "notes", "id": "n3998"}]')""",
+        5,
+    ),
+    "commit with premises": (COMMIT, 20),
+    "capture of a delete": (
+        "delete from notes where organization_id = 'acme' and id = 'n3998';"
+        "set constraints all immediate",
+        2,
+    ),
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(shape, fresh) for shape in SHAPES for fresh in (True, False)],
+    ids=lambda param: f"{param[0]}, {'analyzed' if param[1] else 'never analyzed'}",
+)
+def filled(
+    request: pytest.FixtureRequest, cluster: Server, kernel_template: str
+) -> Iterator[DatabaseHandle]:
+    shape, analyzed = request.param
+    with make_database(SCHEMA, server=cluster, template=kernel_template) as handle:
+        with psycopg.connect(handle.admin_url, autocommit=True) as admin:
+            admin.execute((NOTES % SHAPES[shape]).encode())
+            if analyzed:
+                admin.execute("analyze")
+        yield handle
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_log_is_read_by_index(filled: DatabaseHandle, name: str) -> None:
+    call, most = CALLS[name]
+    scans = [scan for scan in run(filled, call) if scan["Relation Name"] == "delta_p000000"]
+    assert scans, "the call reads the log"
+    assert {scan["Node Type"] for scan in scans} <= {"Index Scan", "Index Only Scan"}
+    assert sum(rows_read(scan) for scan in scans) <= most
+
+
+@pytest.mark.parametrize("name", ["row_get", "commit with premises", "capture of a delete"])
+def test_rows_and_receipts_are_found_by_key(filled: DatabaseHandle, name: str) -> None:
+    scans = [s for s in run(filled, CALLS[name][0]) if s["Relation Name"] in ("notes", "receipt")]
+    assert {scan["Relation Name"] for scan in scans} >= {"notes"}
+    assert {scan.get("Index Name") for scan in scans} <= {"notes_pkey", "receipt_pkey"}
+    assert all(rows_read(scan) <= 1 for scan in scans)
+
+
+def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the scans of all statements that it ran."""
+    notices: list[str] = []
+    with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+        conn.execute(
+            """load 'auto_explain';
+               set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
+               set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
+               set auto_explain.log_format = json; set auto_explain.log_level = notice"""
+        )
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        with conn.transaction(force_rollback=True):
+            conn.execute(call)
+    plans = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
+    return [node for plan in plans for node in nodes(plan["Plan"]) if is_scan(node)]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def is_scan(node: dict[str, Any]) -> bool:
+    return "Relation Name" in node and node["Node Type"] != "ModifyTable"
+
+
+def rows_read(scan: dict[str, Any]) -> int:
+    """How many rows a scan has fetched, whether it kept them or not, in all its loops."""
+    rows = float(scan.get("Actual Rows", 0)) + float(scan.get("Rows Removed by Filter", 0))
+    return round(rows * int(scan.get("Actual Loops", 1)))
