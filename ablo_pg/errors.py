@@ -131,7 +131,7 @@ class AbloRateLimitError(AbloError):
 
 
 class AbloConnectionError(AbloError):
-    """The database or relay cannot be reached. A commit's outcome is then unknown: retry its key."""
+    """The database or relay cannot be reached; a commit may have landed: retry with its key."""
 
     default_code = "database_unreachable"
 

@@ -253,8 +253,8 @@ _INITDB: Final = (
 )
 
 
-# Text sorts by code point on every machine; where Postgres has rules of its own (since 17), upper and
-# lower case work for all letters too.
+# Text sorts by code point on every machine. Postgres 17 and later know the case of all letters
+# without the help of the system.
 _BUILTIN_LOCALE: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
