@@ -24,7 +24,7 @@ from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
 from ablo_pg.compile.row import row
 from ablo_pg.compile.support import support
-from ablo_pg.compile.tables import required, tables
+from ablo_pg.compile.tables import required, tables, types
 from ablo_pg.compile.triggers import triggers
 from ablo_pg.compile.write import write
 from ablo_pg.schema.neutral import SchemaSpec
@@ -36,6 +36,7 @@ SchemaPass = Callable[[SchemaPlan], Iterator[str]]
 
 # title and pass, in the order in which a model's statements run
 _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
+    ("types of its columns", types),
     ("required fields", required),
     ("checks", checks),
     ("indexes", indexes),

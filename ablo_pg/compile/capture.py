@@ -15,7 +15,6 @@ from ablo_pg.compile.groups import far_groups, is_deep, near_groups
 from ablo_pg.compile.names import indent
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.row import row_json
-from ablo_pg.compile.values import comparable
 from ablo_pg.schema.neutral import FieldType
 
 _DECLARED: Final = """\
@@ -140,5 +139,5 @@ def _can_change(column: Column) -> bool:
 
 
 def _change(column: Column) -> str:
-    old, new = comparable(column, "old"), comparable(column, "new")
-    return f"case when {old} is distinct from {new} then {column.key} end"
+    differs = f"old.{column.sql} is distinct from new.{column.sql}"
+    return f"case when {differs} then {column.key} end"

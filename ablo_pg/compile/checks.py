@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import array_text, digest, ident, literal, shorten
+from ablo_pg.compile.names import array_text, digest, ident, literal, shorten, text_array
 from ablo_pg.compile.plan import Edge, ModelPlan, SchemaPlan
 from ablo_pg.schema.neutral import FieldType
 
@@ -32,7 +32,9 @@ def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 def foreign_keys(schema: SchemaPlan) -> Iterator[str]:
     """Emit the foreign keys, once every table is there. They are checked within the tenant."""
     for model in schema.synced:
-        parts = [_constraint(model, *_foreign_key(model, edge)) for edge in model.edges if edge.fk]
+        edges = [edge for edge in model.edges if edge.fk]
+        parts = [_unique(edge.target) for edge in edges]
+        parts += [_constraint(model, *_foreign_key(model, edge)) for edge in edges]
         if parts:
             yield do_block(*parts)
 
@@ -53,6 +55,20 @@ def _foreign_key(model: ModelPlan, edge: Edge) -> tuple[str, str]:
         f"foreign key ({model.org.sql}, {edge.column.sql})\n"
         f'    references {edge.target.table} ({edge.target.org.sql}, "id"){cascade}\n'
         f"    deferrable initially immediate"
+    )
+
+
+def _unique(target: ModelPlan) -> Guarded:
+    """A foreign key needs its target unique; an adopted table has another primary key than ours."""
+    columns = sorted(["id", target.org.name])
+    name = f"{target.spec.table}_{target.org.name}_id_key"
+    return Guarded(
+        f"not exists (\n  select from pg_catalog.pg_index i\n"
+        f"  where i.indrelid = {target.regclass} and i.indisunique and i.indpred is null\n"
+        f"  and array(\n    select a.attname::text from pg_catalog.pg_attribute a\n"
+        f"    where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by a.attname\n"
+        f"  ) = {text_array(columns)}\n)",
+        [f'create unique index {ident(name)} on {target.table} ({target.org.sql}, "id");'],
     )
 
 

@@ -74,7 +74,8 @@ class Guarded:
         return f"if {self.condition} then\n{indent(body)}\nend if;"
 
 
-def do_block(*parts: Guarded | str) -> str:
+def do_block(*parts: Guarded | str, declare: str = "") -> str:
     """Write one DO statement out of guarded changes."""
+    declared = f"declare\n  {declare}\n" if declare else ""
     body = "\n".join(part if isinstance(part, str) else part.block() for part in parts)
-    return f"do {dollar(f'{chr(10)}begin{chr(10)}{indent(body)}{chr(10)}end{chr(10)}')};"
+    return f"do {dollar(f'{chr(10)}{declared}begin{chr(10)}{indent(body)}{chr(10)}end{chr(10)}')};"

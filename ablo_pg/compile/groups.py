@@ -87,7 +87,9 @@ def near_groups(model: ModelPlan, row: str, *, moved_from: str = "") -> str:
     for role in model.roles:
         if role.multi:
             for source in (row, moved_from) if moved_from else (row,):
-                array += f"\n|| ablo_model.role_groups({literal(role.kind)}, {_json(role, source)})"
+                ids = f"{source}.{role.column.sql}"
+                listed = f"ablo_model.role_groups({literal(role.kind)}, to_jsonb({ids}))"
+                array += f"\n|| case when {ids} is not null then {listed} end"
     return array
 
 
@@ -118,15 +120,18 @@ def role_support(schema: SchemaPlan) -> Iterator[str]:
         name="ablo_model.role_groups",
         args=["p_kind text", "p_ids jsonb"],
         returns="text[]",
-        language="sql",
         volatility="immutable",
-        body=(
-            "  select coalesce(array_agg(p_kind || ':' || id), '{}')\n"
-            "  from jsonb_array_elements_text(\n"
-            "    case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end\n"
-            "  ) i (id)\n"
-            "  where id is not null"
-        ),
+        pinned=False,
+        body="""\
+begin
+  return array(
+    select p_kind || ':' || i.id
+    from jsonb_array_elements_text(
+      case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
+    ) i (id)
+    where i.id is not null
+  );
+end""",
     ).sql()
 
 
@@ -140,7 +145,3 @@ def _near(group: Callable[[str], str], column: str, row: str, moved_from: str) -
 
 def _role_group(role: Role) -> Callable[[str], str]:
     return lambda value: f"{literal(role.kind + ':')} || {value}"
-
-
-def _json(role: Role, row: str) -> str:
-    return f"to_jsonb({row}.{role.column.sql})"

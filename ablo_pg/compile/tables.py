@@ -8,11 +8,12 @@ never rebuilt; a column that holds NULLs stays nullable, and the next run tries 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal, qualified, shorten, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
-from ablo_pg.compile.values import SQL_TYPE, default_sql
+from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 
 
 def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -24,12 +25,28 @@ def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 
 def required(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the NOT NULLs, once every table is there to take an organization from."""
-    columns = [column for column in model.fields if column.required]
-    if model.synced:
-        columns.insert(0, model.org)
-    if columns:
-        yield do_block(*(_not_null(model, column) for column in columns))
+    """Emit NOT NULL on and off, once every table is there to take an organization from."""
+    columns = [*([model.org] if model.synced else []), *model.fields]
+    parts = [
+        _not_null(model, c) if c.required or c is model.org else _null(model, c) for c in columns
+    ]
+    if parts:
+        yield do_block(*parts)
+
+
+def types(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit the refusal of columns whose type cannot hold the field: nothing is rewritten here."""
+    if model.fields:
+        wanted = ",\n      ".join(
+            f"({literal(c.name)}, {literal(c.wire)}, {text_array(STORED_AS[c.type])})"
+            for c in model.fields
+        )
+        title = model.title.replace("%", "%%")
+        message = literal(f"{title}.%s: the column %s.%I is of type %s, not %s")
+        detail = f"'code', 'incompatible_change', 'model', {literal(model.title)}"
+        yield do_block(_TYPES.format(
+            wanted=wanted, regclass=model.regclass, message=message, detail=detail
+        ), declare="v_column record;")  # fmt: skip
 
 
 def _schema(model: ModelPlan) -> Guarded:
@@ -113,6 +130,36 @@ def _owner(model: ModelPlan) -> Guarded:
         f"exists (\n  select from pg_catalog.pg_class c\n"
         f"  where c.oid = {model.regclass} and c.relowner <> 'ablo_owner'::regrole\n)",
         [f"alter table {model.table} owner to ablo_owner;"],
+    )
+
+
+_TYPES: Final = """\
+for v_column in
+  select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+  from (
+    values
+      {wanted}
+  ) w (name, wire, types)
+  join pg_catalog.pg_attribute a on a.attname = w.name
+  join pg_catalog.pg_type t on t.oid = a.atttypid
+  where a.attrelid = {regclass} and not a.attisdropped and t.typname <> all (w.types)
+loop
+  raise exception using
+    errcode = 'AB040',
+    message = pg_catalog.format({message},
+      v_column.wire, {regclass}, v_column.attname, v_column.has, v_column.types[1]),
+    hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+    detail = pg_catalog.json_build_object(
+      {detail}, 'field', v_column.wire)::text;
+end loop;"""
+
+
+def _null(model: ModelPlan, column: Column) -> Guarded:
+    return Guarded(
+        f"exists (\n  select from pg_catalog.pg_attribute a\n"
+        f"  where a.attrelid = {model.regclass} and a.attname = {literal(column.name)}\n"
+        f"    and a.attnotnull\n)",
+        [f"alter table {model.table} alter column {column.sql} drop not null;"],
     )
 
 

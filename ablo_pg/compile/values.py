@@ -23,6 +23,21 @@ SQL_TYPE: Final[dict[FieldType, str]] = {
     FieldType.ENUM: "text",
     FieldType.JSON: "jsonb",
 }
+# What a column may be of (pg_type.typname) for the field to work; ours first. An adopted table has
+# other types than we would give it; what is not here could be read but not written.
+_TEXT: Final = ("text", "varchar", "bpchar", "citext")
+STORED_AS: Final[dict[FieldType, tuple[str, ...]]] = {
+    FieldType.STRING: _TEXT,
+    FieldType.INTEGER: ("int8", "int4", "int2"),
+    FieldType.NUMBER: ("float8", "float4"),
+    FieldType.BOOLEAN: ("bool",),
+    FieldType.DECIMAL: ("numeric",),
+    FieldType.DATETIME: ("timestamptz", "timestamp"),
+    FieldType.DATE: ("date",),
+    FieldType.UUID: ("uuid",),
+    FieldType.ENUM: _TEXT,
+    FieldType.JSON: ("jsonb",),
+}
 # The cast from a JSON value's text. By way of numeric, 1.0 and 1e3 are integers too.
 _FROM_TEXT: Final[dict[FieldType, str]] = {
     FieldType.INTEGER: "::numeric::bigint",
@@ -52,12 +67,6 @@ def to_json(column: Column, row: str) -> str:
     if column.type is FieldType.DATETIME:
         return f"{value}::timestamptz"  # nothing to do but for an adopted `timestamp` column
     return value
-
-
-def comparable(column: Column, row: str) -> str:
-    """Return the value in a type that has an equality (an adopted `json` column has none)."""
-    value = f"{row}.{column.sql}"
-    return f"{value}::jsonb" if column.type is FieldType.JSON else value
 
 
 def valid(column: Column) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from ablo_pg.compile import compile_schema
-from ablo_pg.schema import Field, FieldType, ModelSpec, SchemaSpec, Tenancy
+from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy
 
 NAME = Field("name", "name", "full name", FieldType.STRING)
 PEOPLE = ModelSpec("people", "Person", "People", (NAME,), table_schema="legacy")
@@ -56,6 +57,15 @@ def test_adopting_tables_of_another_make(database) -> None:
         "select distinct tableowner from pg_tables where schemaname = 'legacy'"
     ).fetchall()
     assert owners == [("ablo_owner",)]
+
+
+def test_a_foreign_key_to_an_adopted_table_gets_its_unique_index(database) -> None:
+    database.conn.execute(LEGACY)
+    key = Relation("owner", "belongsTo", "people", "ownerId", parent=True, fk=True)
+    database.apply(SchemaSpec((PEOPLE, replace(PETS, relations=(key,)))))
+    database.apply(SchemaSpec((PEOPLE, replace(PETS, relations=(key,)))))
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        database.commit("pets", "create", "7", {"ownerId": str(uuid.UUID(int=9))})
 
 
 def test_rows_without_an_organization_are_reported_and_hidden(database) -> None:

@@ -110,6 +110,24 @@ def test_growing_a_table_that_has_rows(database) -> None:
     assert database.conn.execute(index).fetchone() == (1,)
 
 
+def test_a_field_may_become_optional(database) -> None:
+    database.apply(spec(TITLE, STATUS))
+    database.apply(spec(replace(TITLE, optional=True), STATUS))
+    database.commit("tasks", "create", "a", {"title": None, "status": "todo"})
+
+
+def test_a_retyped_field_is_refused_by_name(database) -> None:
+    odd = replace(TASKS, key="50% {x}", typename="50% {x}")
+    database.apply(SchemaSpec((odd,)))
+    fields = (replace(TITLE, type=FieldType.INTEGER), STATUS)
+    with pytest.raises(AbloServerError) as caught:
+        database.apply(SchemaSpec((replace(odd, fields=fields),)))
+    assert caught.value.details["sqlstate"] == "AB040"
+    assert caught.value.details["message"] == (
+        "50% {x}.title: the column tasks.title is of type text, not int8"
+    )
+
+
 def test_an_enum_is_not_narrowed_over_rows_that_use_it(database) -> None:
     database.apply(spec(TITLE, STATUS))
     database.commit("tasks", "create", "a", {"title": "x", "status": "todo"})

@@ -275,14 +275,17 @@ revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) fr
 -- ======== groups out of a list ========
 create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
   returns text[]
-  language sql immutable security invoker
-  set search_path = pg_catalog, pg_temp
+  language plpgsql immutable security invoker
 as $ablo$
-  select coalesce(array_agg(p_kind || ':' || id), '{}')
-  from jsonb_array_elements_text(
-    case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
-  ) i (id)
-  where id is not null
+begin
+  return array(
+    select p_kind || ':' || i.id
+    from jsonb_array_elements_text(
+      case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
+    ) i (id)
+    where i.id is not null
+  );
+end
 $ablo$;
 
 alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
@@ -615,6 +618,33 @@ end
 $ablo$;
 
 -- ======== model comments (public.comments) ========
+
+-- comments: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('body', 'body', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('task_id', 'taskId', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."comments"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('comments.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."comments"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'comments', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
 
 -- comments: required fields
 do $ablo$
@@ -1055,6 +1085,32 @@ $ablo$;
 
 -- ======== model countries (public.countries) ========
 
+-- countries: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."countries"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('countries.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."countries"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'countries', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- countries: required fields
 do $ablo$
 begin
@@ -1100,6 +1156,33 @@ grant execute on function ablo_model."countries__row"("public"."countries") to a
 
 -- ======== model events (crm.Event Log) ========
 
+-- events: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('Kind of "event"', 'kind', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('payload', 'payload', array['jsonb']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"crm"."Event Log"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('events.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"crm"."Event Log"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'events', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- events: required fields
 do $ablo$
 begin
@@ -1126,6 +1209,13 @@ begin
       raise warning '%.% still holds nulls: backfill it, then run this again',
         '"crm"."Event Log"', 'Kind of "event"';
     end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'payload'
+      and a.attnotnull
+  ) then
+    alter table "crm"."Event Log" alter column "payload" drop not null;
   end if;
 end
 $ablo$;
@@ -1227,7 +1317,7 @@ begin
         case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
         case when old."Kind of ""event""" is distinct from new."Kind of ""event""" then 'kind' end,
-        case when old."payload"::jsonb is distinct from new."payload"::jsonb then 'payload' end
+        case when old."payload" is distinct from new."payload" then 'payload' end
       ], null);
     else
       v_op := 'I';
@@ -1381,6 +1471,33 @@ $ablo$;
 
 -- ======== model folders (public.folders) ========
 
+-- folders: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('parent_id', 'parentId', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."folders"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('folders.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."folders"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'folders', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- folders: required fields
 do $ablo$
 begin
@@ -1407,6 +1524,13 @@ begin
       raise warning '%.% still holds nulls: backfill it, then run this again',
         '"public"."folders"', 'name';
     end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'parent_id'
+      and a.attnotnull
+  ) then
+    alter table "public"."folders" alter column "parent_id" drop not null;
   end if;
 end
 $ablo$;
@@ -1741,6 +1865,33 @@ $ablo$;
 
 -- ======== model notes (public.notes) ========
 
+-- notes: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('text', 'text', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('archived_at', 'archivedAt', array['timestamptz', 'timestamp']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."notes"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('notes.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."notes"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'notes', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- notes: required fields
 do $ablo$
 begin
@@ -1755,6 +1906,20 @@ begin
       raise warning '%.% still holds nulls: backfill it, then run this again',
         '"public"."notes"', 'organization_id';
     end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'text'
+      and a.attnotnull
+  ) then
+    alter table "public"."notes" alter column "text" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'archived_at'
+      and a.attnotnull
+  ) then
+    alter table "public"."notes" alter column "archived_at" drop not null;
   end if;
 end
 $ablo$;
@@ -2089,6 +2254,33 @@ $ablo$;
 
 -- ======== model projects (public.projects) ========
 
+-- projects: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('team_id', 'teamId', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."projects"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('projects.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."projects"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'projects', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- projects: required fields
 do $ablo$
 begin
@@ -2115,6 +2307,13 @@ begin
       raise warning '%.% still holds nulls: backfill it, then run this again',
         '"public"."projects"', 'name';
     end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'team_id'
+      and a.attnotnull
+  ) then
+    alter table "public"."projects" alter column "team_id" drop not null;
   end if;
 end
 $ablo$;
@@ -2503,6 +2702,45 @@ $ablo$;
 
 -- ======== model tasks (public.tasks) ========
 
+-- tasks: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('title', 'title', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('status', 'status', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('priority', 'priority', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('project_id', 'projectId', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('assignee', 'assignee', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('watchers', 'watchers', array['jsonb']::text[]),
+        ('count', 'count', array['int8', 'int4', 'int2']::text[]),
+        ('ratio', 'ratio', array['float8', 'float4']::text[]),
+        ('price', 'price', array['numeric']::text[]),
+        ('done', 'done', array['bool']::text[]),
+        ('starts_at', 'startsAt', array['timestamptz', 'timestamp']::text[]),
+        ('due_on', 'dueOn', array['date']::text[]),
+        ('ref', 'ref', array['uuid']::text[]),
+        ('meta', 'meta', array['jsonb']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."tasks"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('tasks.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."tasks"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'tasks', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
+
 -- tasks: required fields
 do $ablo$
 begin
@@ -2556,6 +2794,48 @@ begin
   end if;
   if exists (
     select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'project_id'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "project_id" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'assignee'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "assignee" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'watchers'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "watchers" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'count'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "count" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ratio'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "ratio" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'price'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "price" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
     where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'done'
       and not a.attnotnull
   ) then
@@ -2565,6 +2845,27 @@ begin
       raise warning '%.% still holds nulls: backfill it, then run this again',
         '"public"."tasks"', 'done';
     end;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'starts_at'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "starts_at" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'due_on'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "due_on" drop not null;
+  end if;
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ref'
+      and a.attnotnull
+  ) then
+    alter table "public"."tasks" alter column "ref" drop not null;
   end if;
   if exists (
     select from pg_catalog.pg_attribute a
@@ -2790,7 +3091,7 @@ begin
       'project:' || old."project_id",
       'user:' || old."assignee"
     ], null)
-    || ablo_model.role_groups('watcher', to_jsonb(old."watchers"));
+    || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
     if old."project_id" is not null then
       v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
     end if;
@@ -2838,7 +3139,7 @@ begin
         case when old."priority" is distinct from new."priority" then 'priority' end,
         case when old."project_id" is distinct from new."project_id" then 'projectId' end,
         case when old."assignee" is distinct from new."assignee" then 'assignee' end,
-        case when old."watchers"::jsonb is distinct from new."watchers"::jsonb then 'watchers' end,
+        case when old."watchers" is distinct from new."watchers" then 'watchers' end,
         case when old."count" is distinct from new."count" then 'count' end,
         case when old."ratio" is distinct from new."ratio" then 'ratio' end,
         case when old."price" is distinct from new."price" then 'price' end,
@@ -2846,7 +3147,7 @@ begin
         case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
         case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
         case when old."ref" is distinct from new."ref" then 'ref' end,
-        case when old."meta"::jsonb is distinct from new."meta"::jsonb then 'meta' end
+        case when old."meta" is distinct from new."meta" then 'meta' end
       ], null);
       v_groups := array_remove(array[
         'org:' || new."organization_id",
@@ -2856,8 +3157,8 @@ begin
         'user:' || new."assignee",
         case when old."assignee" is distinct from new."assignee" then 'user:' || old."assignee" end
       ], null)
-      || ablo_model.role_groups('watcher', to_jsonb(new."watchers"))
-      || ablo_model.role_groups('watcher', to_jsonb(old."watchers"));
+      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end
+      || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
       if new."project_id" is not null then
         v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
       end if;
@@ -2872,7 +3173,7 @@ begin
         'project:' || new."project_id",
         'user:' || new."assignee"
       ], null)
-      || ablo_model.role_groups('watcher', to_jsonb(new."watchers"));
+      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
       if new."project_id" is not null then
         v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
       end if;
@@ -3151,6 +3452,32 @@ end
 $ablo$;
 
 -- ======== model teams (public.teams) ========
+
+-- teams: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."teams"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('teams.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."teams"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'teams', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
 
 -- teams: required fields
 do $ablo$
@@ -3493,6 +3820,16 @@ $ablo$;
 do $ablo$
 begin
   if not exists (
+    select from pg_catalog.pg_index i
+    where i.indrelid = '"public"."folders"'::regclass and i.indisunique and i.indpred is null
+    and array(
+      select a.attname::text from pg_catalog.pg_attribute a
+      where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by a.attname
+    ) = array['id', 'organization_id']::text[]
+  ) then
+    create unique index "folders_organization_id_id_key" on "public"."folders" ("organization_id", "id");
+  end if;
+  if not exists (
     select from pg_catalog.pg_constraint c
     where c.conrelid = '"public"."folders"'::regclass and c.conname = 'folders_parent_id_fkey'
       and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg dd26dad8'
@@ -3510,6 +3847,16 @@ $ablo$;
 do $ablo$
 begin
   if not exists (
+    select from pg_catalog.pg_index i
+    where i.indrelid = '"public"."teams"'::regclass and i.indisunique and i.indpred is null
+    and array(
+      select a.attname::text from pg_catalog.pg_attribute a
+      where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by a.attname
+    ) = array['id', 'organization_id']::text[]
+  ) then
+    create unique index "teams_organization_id_id_key" on "public"."teams" ("organization_id", "id");
+  end if;
+  if not exists (
     select from pg_catalog.pg_constraint c
     where c.conrelid = '"public"."projects"'::regclass and c.conname = 'projects_team_id_fkey'
       and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 184ee68e'
@@ -3526,6 +3873,16 @@ $ablo$;
 
 do $ablo$
 begin
+  if not exists (
+    select from pg_catalog.pg_index i
+    where i.indrelid = '"public"."projects"'::regclass and i.indisunique and i.indpred is null
+    and array(
+      select a.attname::text from pg_catalog.pg_attribute a
+      where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by a.attname
+    ) = array['id', 'organization_id']::text[]
+  ) then
+    create unique index "projects_organization_id_id_key" on "public"."projects" ("organization_id", "id");
+  end if;
   if not exists (
     select from pg_catalog.pg_constraint c
     where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_project_id_fkey'

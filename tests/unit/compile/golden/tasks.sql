@@ -275,14 +275,17 @@ revoke all on function ablo_model.write_check(text, jsonb, text, text, jsonb) fr
 -- ======== groups out of a list ========
 create or replace function ablo_model.role_groups(p_kind text, p_ids jsonb)
   returns text[]
-  language sql immutable security invoker
-  set search_path = pg_catalog, pg_temp
+  language plpgsql immutable security invoker
 as $ablo$
-  select coalesce(array_agg(p_kind || ':' || id), '{}')
-  from jsonb_array_elements_text(
-    case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
-  ) i (id)
-  where id is not null
+begin
+  return array(
+    select p_kind || ':' || i.id
+    from jsonb_array_elements_text(
+      case jsonb_typeof(p_ids) when 'array' then p_ids else '[]' end
+    ) i (id)
+    where i.id is not null
+  );
+end
 $ablo$;
 
 alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
@@ -328,6 +331,33 @@ end
 $ablo$;
 
 -- ======== model tasks (public.tasks) ========
+
+-- tasks: types of its columns
+do $ablo$
+declare
+  v_column record;
+begin
+  for v_column in
+    select w.wire, a.attname, pg_catalog.format_type(a.atttypid, null) as has, w.types
+    from (
+      values
+        ('title', 'title', array['text', 'varchar', 'bpchar', 'citext']::text[]),
+        ('status', 'status', array['text', 'varchar', 'bpchar', 'citext']::text[])
+    ) w (name, wire, types)
+    join pg_catalog.pg_attribute a on a.attname = w.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = '"public"."tasks"'::regclass and not a.attisdropped and t.typname <> all (w.types)
+  loop
+    raise exception using
+      errcode = 'AB040',
+      message = pg_catalog.format('tasks.%s: the column %s.%I is of type %s, not %s',
+        v_column.wire, '"public"."tasks"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+      hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
+      detail = pg_catalog.json_build_object(
+        'code', 'incompatible_change', 'model', 'tasks', 'field', v_column.wire)::text;
+  end loop;
+end
+$ablo$;
 
 -- tasks: required fields
 do $ablo$
