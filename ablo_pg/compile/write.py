@@ -73,7 +73,8 @@ def _immutable(model: ModelPlan) -> str:
 begin
   perform ablo.raise_error('commit_operation_unsupported',
     {literal(model.title + " is declared as not mutable")},
-    'declare it as mutable and migrate, to write it through the API');
+    'declare it as mutable and migrate, to write it through the API',
+    jsonb_build_object('model', {literal(model.title)}));
   return false;
 end"""
 

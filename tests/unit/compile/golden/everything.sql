@@ -1409,7 +1409,8 @@ as $ablo$
 begin
   perform ablo.raise_error('commit_operation_unsupported',
     'events is declared as not mutable',
-    'declare it as mutable and migrate, to write it through the API');
+    'declare it as mutable and migrate, to write it through the API',
+    jsonb_build_object('model', 'events'));
   return false;
 end
 $ablo$;
