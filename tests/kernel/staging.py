@@ -52,5 +52,5 @@ def threads(count: int = 8) -> Iterator[Callable[..., Future[Any]]]:
 def holding(conn: psycopg.Connection[Any], query: str, *args: object) -> Iterator[int]:
     """Hold what a statement locks until the block ends (rolled back); yields the backend's pid."""
     with conn.transaction(force_rollback=True):
-        conn.execute(query.encode(), args or None)  # type: ignore[call-overload]
+        conn.execute(query.encode(), args or None)
         yield conn.info.backend_pid
