@@ -124,7 +124,7 @@ def test_a_retyped_field_is_refused_by_name(database) -> None:
         database.apply(SchemaSpec((replace(odd, fields=fields),)))
     assert caught.value.details["sqlstate"] == "AB040"
     assert caught.value.details["message"] == (
-        "50% {x}.title: the column tasks.title is of type text, not int8"
+        "50% {x}.title: the column public.tasks.title is of type text, not int8"
     )
 
 
