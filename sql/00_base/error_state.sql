@@ -2,7 +2,7 @@
 -- Called by: ablo.raise_error. Kept equal to the table in ablo_pg/errors.py by a test.
 create or replace function ablo.error_state(p_code text) returns text
 language sql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case p_code
     when 'identity_missing_organization' then 'AB402'

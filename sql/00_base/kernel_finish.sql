@@ -2,7 +2,7 @@
 -- Called by: the install script, last. Locks: none beyond the install lock.
 create or replace function ablo.kernel_finish(p_paths text[]) returns int
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_own int := pg_catalog.current_setting('ablo.kernel_installing')::int;

@@ -4,7 +4,7 @@
 -- Raises: kernel_checksum_mismatch (AB503).
 create or replace function ablo.kernel_migrate(p_path text, p_checksum text, p_sql text) returns boolean
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known text;

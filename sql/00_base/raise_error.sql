@@ -8,7 +8,7 @@ create or replace function ablo.raise_error(
   p_detail jsonb default '{}'
 ) returns void
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using

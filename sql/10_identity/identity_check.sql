@@ -5,7 +5,7 @@
 -- Raises: database_role_cannot_enforce_rls.
 create or replace function ablo.identity_check() returns void
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_role record;

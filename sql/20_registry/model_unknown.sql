@@ -2,7 +2,7 @@
 -- Called by: commit, the read routines, the dispatchers. Raises: server_execute_unknown_model.
 create or replace function ablo.model_unknown(p_name text) returns void
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ablo.raise_error('server_execute_unknown_model',

@@ -6,7 +6,7 @@
 create or replace function ablo.schema_register(p_schema json, p_hash text, p_models jsonb)
 returns bigint
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version bigint;

@@ -3,7 +3,7 @@
 -- log, which stops no reader or writer, and an advisory lock keeps two callers apart.
 create or replace function ablo.delta_extend() returns int
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_size constant bigint := 10000000;

@@ -10,7 +10,7 @@ create or replace function ablo.delta_read(
   p_through bigint default null
 ) returns setof ablo.delta
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

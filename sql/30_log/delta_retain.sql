@@ -3,7 +3,7 @@
 -- Called by: administrators and the daemon, about daily. Locks: ACCESS EXCLUSIVE on the log, briefly.
 create or replace function ablo.delta_retain(p_keep interval) returns bigint
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_part record;

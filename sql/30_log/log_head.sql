@@ -2,7 +2,7 @@
 -- 0 when there is no delta and none was dropped. One probe of the primary key.
 create or replace function ablo.log_head(p_organization text) returns bigint
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (select d.sync_id from ablo.delta d where d.organization_id = p_organization

@@ -2,7 +2,7 @@
 -- Called by: zz_ablo_truncate. Raises: truncate_refused.
 create or replace function ablo.truncate_refuse() returns trigger
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ablo.raise_error('truncate_refused',

@@ -16,7 +16,7 @@ create or replace function ablo.commit(
   p_capability_id text default null
 ) returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$

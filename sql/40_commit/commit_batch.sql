@@ -11,7 +11,7 @@
 create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
 returns table (ordinal int, receipt json, error json)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$

@@ -3,7 +3,7 @@
 create or replace function ablo.receipt_sweep(p_keep interval default '24 hours', p_limit int default 10000)
 returns int
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_count int;

@@ -5,7 +5,7 @@
 create or replace function ablo.row_get(p_organization text, p_participant text, p_model text, p_id text)
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

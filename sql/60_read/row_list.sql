@@ -6,7 +6,7 @@
 create or replace function ablo.row_list(p_organization text, p_participant text, p_model text, p_query jsonb)
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

@@ -4,7 +4,7 @@
 create or replace function ablo.snapshot_read(p_organization text, p_participant text, p_targets jsonb)
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

@@ -3,7 +3,7 @@
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with synced as (
     select m.key, m.tenancy, format('%I.%I', m.table_schema, m.table_name) as name,

@@ -3,7 +3,7 @@
 -- Called by: readiness checks, ablo-pg status. Raises: nothing.
 create or replace function ablo.status() returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_drift text[] := array(select d from ablo.drift_check() d);
