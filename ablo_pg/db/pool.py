@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-import anyio
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -31,6 +30,7 @@ _Conn = AsyncConnection[Any]
 # caller's own deadline ends them sooner.
 RECONNECT_TRIES: Final = 3
 RECONNECT_PAUSE: Final = 0.1
+WORKERS: Final = 4  # tasks that connect and take connections back
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,7 @@ class Database:
         try:
             yield conn
         finally:
-            with anyio.CancelScope(shield=True):
-                await pool.putconn(conn)
+            await pool.putconn(conn)  # never suspends, see _nothing_to_reset
 
     async def _check_login(self) -> None:
         try:
@@ -149,6 +148,8 @@ class Database:
             max_size=self.options.max_size,
             kwargs={"autocommit": True, **self._parameters()},
             configure=routines.session_prepare,
+            reset=_nothing_to_reset,
+            num_workers=WORKERS,
             open=False,
             name=self.options.application_name,
         )
@@ -160,6 +161,14 @@ class Database:
             "application_name": self.options.application_name,
             "connect_timeout": max(2, round(self.options.connect_timeout)),
         }
+
+
+async def _nothing_to_reset(conn: _Conn) -> None:
+    """Make the pool take connections back in a task of its own.
+
+    Without a reset function `putconn` waits for the pool's lock in the caller's task, and a caller
+    that is cancelled there loses the connection for good.
+    """
 
 
 def _no_connection(pool: AsyncConnectionPool[_Conn], options: PoolOptions) -> Exception:

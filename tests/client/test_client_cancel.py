@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ablo_pg import AbloError
+from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.testing import DatabaseHandle
 
 pytestmark = pytest.mark.anyio
@@ -70,3 +71,27 @@ async def test_cancelled_calls_give_everything_back(
             " and pid <> pg_backend_pid() and state <> 'idle'"
         )
         await until(lambda: conn.execute(stuck).fetchone() is None)
+
+
+async def test_a_call_cancelled_while_it_gives_its_connection_back(db: DatabaseHandle) -> None:
+    """The cancellation lands after the answer, while the pool is busy: nothing may be lost."""
+    database = Database(db.database_url, PoolOptions(max_size=1, acquire_timeout=5))
+    taken, go = asyncio.Event(), asyncio.Event()
+
+    async def routine(conn: Any) -> str:
+        taken.set()
+        await go.wait()
+        return "answer"
+
+    task = asyncio.create_task(database.run(routine))
+    await taken.wait()
+    pool = database._pool
+    assert pool is not None
+    async with pool._lock:
+        go.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+    assert await database.run(routine) == "answer"
+    await database.close()
