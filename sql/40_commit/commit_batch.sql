@@ -5,7 +5,7 @@
 -- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
 -- key: send it alone through ablo.commit.
 -- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
--- longer than a few milliseconds, so no single commit (rows first, order lock last) can deadlock with it.
+-- longer than a millisecond, so no single commit (rows first, order lock last) can deadlock with it.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans
 -- its statements is not small for long.
 create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
@@ -37,7 +37,7 @@ begin
       format('%s commits in one batch; the limit is 60', jsonb_array_length(p_commits)), 'send several batches');
   end if;
   perform ablo.order_lock(p_organization);
-  perform set_config('lock_timeout', '5ms', true);
+  perform set_config('lock_timeout', '1ms', true);
   set constraints all immediate;
 
   for v_index in 0 .. jsonb_array_length(p_commits) - 1 loop
