@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ablo_pg.delta import Delta
+from ablo_pg.relay.arrival import Arrival
 
 KEEP_COUNT: Final = 4096
 KEEP_BYTES: Final = 4 << 20
+ARRIVAL_OVERHEAD: Final = 250  # bytes of one, beside its message
 
 
 class Receiver(Protocol):
@@ -23,8 +25,8 @@ class Receiver(Protocol):
     groups: frozenset[str]
     offered: int  # the last sync id it was offered
 
-    def offer(self, delta: Delta) -> bool:
-        """Take a delta that is for its groups; False when there is no room for it."""
+    def offer(self, delta: Delta, size: int) -> bool:
+        """Take a delta of about `size` bytes for its groups; False when there is no room."""
 
     def cut(self) -> None:
         """Stop receiving; it goes on from the log."""
@@ -47,7 +49,7 @@ class Channel:
         self._sent = sent
         self._receivers: set[Receiver] = set()
         self._by_group: dict[str, set[Receiver]] = {}
-        self._kept: deque[Delta] | None = None
+        self._kept: deque[Arrival] | None = None
         self._kept_bytes = 0
 
     def __len__(self) -> int:
@@ -68,13 +70,14 @@ class Channel:
             if not members:
                 self._by_group.pop(group, None)
 
-    def receive(self, delta: Delta) -> None:
-        """Take a delta of the stream."""
+    def receive(self, arrival: Arrival) -> None:
+        """Take what the stream has brought for this organization."""
         if self.live:
-            self.dispatch(delta)
+            if arrival[0] > self.position:  # else the log has brought it already
+                self.dispatch(arrival.delta())
         elif self._kept is not None:
-            self._kept.append(delta)
-            self._kept_bytes += delta.size
+            self._kept.append(arrival)
+            self._kept_bytes += len(arrival.message) + ARRIVAL_OVERHEAD
             if len(self._kept) > KEEP_COUNT or self._kept_bytes > KEEP_BYTES:
                 self._kept = None
 
@@ -85,12 +88,13 @@ class Channel:
             return
         self.position = sync_id
         by_group = self._by_group
+        size = delta.size
         full: list[Receiver] = []
         for group in delta.groups:
             for receiver in by_group.get(group, ()):
                 if receiver.offered != sync_id:
                     receiver.offered = sync_id
-                    if not receiver.offer(delta):
+                    if not receiver.offer(delta, size):
                         full.append(receiver)
         for receiver in full:
             receiver.cut()
@@ -111,8 +115,8 @@ class Channel:
         kept, self._kept = self._kept, None
         if kept is None:
             return False
-        for delta in kept:
-            self.dispatch(delta)
+        for arrival in kept:
+            self.dispatch(arrival.delta())
         self.live = True
         return True
 

@@ -16,8 +16,8 @@ from typing import Final
 import anyio
 
 from ablo_pg.db.log import LogSource
-from ablo_pg.delta import Delta
 from ablo_pg.errors import error_for
+from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.channel import Channel, Receiver
 from ablo_pg.relay.sent import Sent
 from ablo_pg.relay.subscription import Subscription
@@ -107,15 +107,15 @@ class Hub:
             channel.in_use = False
             del self.channels[channel.organization]
 
-    def publish(self, batch: Sequence[Delta]) -> None:
-        """Take deltas from the stream, in its order. Never blocks."""
+    def publish(self, batch: Sequence[Arrival]) -> None:
+        """Take what the stream has brought, in its order. Never blocks."""
         channels, sent = self.channels, self.sent.latest
-        for delta in batch:
-            organization = delta.organization_id
-            sent[organization] = delta.sync_id
+        for arrival in batch:
+            sync_id, organization, _ = arrival
+            sent[organization] = sync_id
             channel = channels.get(organization)
             if channel is not None:
-                channel.receive(delta)
+                channel.receive(arrival)
 
     def begin_stream(self) -> list[Channel]:
         """A stream begins: whatever it does not bring is visible in the log.

@@ -1,8 +1,8 @@
 """The replication connection: a temporary slot, streamed through libpq's COPY BOTH mode.
 
 psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` makes the
-slot and waits until it may be relied on, `ReplicationStream.run` hands batches of deltas to a sink.
-Neighbours: `copydata` and `waldelta` read the bytes, `reader` opens streams again when they break.
+slot and waits until it may be relied on, `ReplicationStream.run` hands what arrives to a sink.
+Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams again when they break.
 
 When a slot may be relied on. It streams every transaction whose commit record lies after its
 consistent point. A transaction whose commit record lies BEFORE that point is the log's to deliver,
@@ -33,16 +33,15 @@ from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import Snapshot
-from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloConnectionError, error_for
+from ablo_pg.relay.arrival import Arrival, Assembler
 from ablo_pg.relay.copydata import CLOCK_EPOCH, encode_status
-from ablo_pg.relay.waldelta import Assembler
 
 PUBLICATION: Final = "ablo_delta"
 # What one wake-up may take in before other tasks get their turn: some 10 ms of decoding.
 GULP_MESSAGES: Final = 3000
 GULP_BYTES: Final = 1 << 20
-# Output must not depend on the server's settings: `waldelta` reads timestamps as these give them.
+# Output must not depend on the server's settings: `arrival` reads timestamps as these give them.
 OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
 # so that a status that is late three times over still saves the connection.
@@ -64,7 +63,7 @@ class ReplicationStream:
         self._every = min(STATUS_SECONDS, sender_timeout / 4) if sender_timeout else STATUS_SECONDS
         self._next_status = 0.0
 
-    async def run(self, sink: Callable[[list[Delta]], None]) -> None:
+    async def run(self, sink: Callable[[list[Arrival]], None]) -> None:
         """Hand every batch to `sink` as it arrives, until cancelled or the connection breaks.
 
         The socket's readiness calls us straight from the event loop, without a task switch. `sink`
@@ -111,7 +110,7 @@ class ReplicationStream:
         with anyio.CancelScope(shield=True):
             await self._conn.close()
 
-    def _gulp(self, sink: Callable[[list[Delta]], None]) -> bool:
+    def _gulp(self, sink: Callable[[list[Arrival]], None]) -> bool:
         """Take in what is there; return whether it stopped because it had enough."""
         assembler = self.assembler
         feed, get = assembler.feed, self._pgconn.get_copy_data
@@ -165,16 +164,17 @@ class ReplicationStream:
         )
 
 
-async def open_stream(url: str) -> ReplicationStream:
+async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
     """Connect, make a temporary slot, wait until it may be relied on, and start it.
 
-    May wait as long as the longest transaction that is running: run it under a deadline. Raises
-    what `db.errors` makes of the failure, with Postgres's error as `__cause__`.
+    Args: slot, one that exists already, for measurements; its maker answers for it. May wait as
+    long as the longest transaction that is running: run it under a deadline. Raises what
+    `db.errors` makes of the failure, with Postgres's error as `__cause__`.
     """
     conn: AsyncConnection[Any] | None = None
     try:
         conn = await AsyncConnection.connect(url, autocommit=True, **_parameters(url))
-        return await _start(conn)
+        return await _start(conn, slot)
     except BaseException as exc:
         if conn is not None:
             with anyio.CancelScope(shield=True):
@@ -195,15 +195,15 @@ def _parameters(url: str) -> dict[str, Any]:
     }
 
 
-async def _start(conn: AsyncConnection[Any]) -> ReplicationStream:
-    slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
+async def _start(conn: AsyncConnection[Any], slot: str | None) -> ReplicationStream:
     sender_timeout = int(
         await _value(conn, "select setting from pg_settings where name = 'wal_sender_timeout'")
     )
-    await conn.execute(
-        f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT".encode()
-    )
-    await _wait_for_running(conn)
+    if slot is None:
+        slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
+        command = f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT"
+        await conn.execute(command.encode())
+        await _wait_for_running(conn)
     await _copy_both(
         conn,
         f"START_REPLICATION SLOT {slot} LOGICAL 0/0"

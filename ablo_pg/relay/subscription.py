@@ -67,11 +67,14 @@ class Subscription:
         self._page: deque[Delta] = deque()  # read from the log, not taken yet
         self._queue: deque[Delta] = deque()  # brought by the hub, not taken yet
         self._queued_bytes = 0
+        self._most = hub.queue_count
+        self._most_bytes = hub.queue_bytes
         self._channel: Channel | None = None
         self._target = 0
         self._size = PageSize()
         self._unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
         self._wake = anyio.Event()
+        self._waiting = False
 
     @property
     def cursor(self) -> int:
@@ -138,17 +141,18 @@ class Subscription:
 
     # What the channel calls.
 
-    def offer(self, delta: Delta) -> bool:
+    def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
         if self.models is not None and delta.model not in self.models:
             return True
-        hub, size = self._hub, delta.size
-        full = self._queued_bytes + size > hub.queue_bytes or len(self._queue) >= hub.queue_count
-        if full and self._queue:
-            return False
-        self._queue.append(delta)
+        queue = self._queue
+        if queue:
+            if self._queued_bytes + size > self._most_bytes or len(queue) >= self._most:
+                return False
+        elif self._waiting:
+            self._wake.set()
+        queue.append(delta)
         self._queued_bytes += size
-        self._wake.set()
         return True
 
     def cut(self) -> None:
@@ -184,8 +188,12 @@ class Subscription:
         if self.state is State.NEW:
             await self.begin()
         elif self.state is State.LIVE:
-            await self._wake.wait()
             self._wake = anyio.Event()
+            self._waiting = True
+            try:
+                await self._wake.wait()
+            finally:
+                self._waiting = False
         else:
             await self._read_on()
 

@@ -16,7 +16,7 @@ import anyio
 
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.delta import Delta
+from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.listen import ListenReader
 from ablo_pg.relay.reader import Reader, WalReader
@@ -124,7 +124,7 @@ class StreamReader(OrderReader):
         finally:
             await stream.aclose()
 
-    def _note(self, batch: list[Delta]) -> None:
+    def _note(self, batch: list[Arrival]) -> None:
         for delta in batch:
             self.seen[delta.organization_id].append(delta.sync_id)
 

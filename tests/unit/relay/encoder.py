@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from ablo_pg.delta import COLUMNS
+from ablo_pg.delta import COLUMNS, Delta
 from ablo_pg.relay import messages as m
 
 WAL_END = 0x19331E8
@@ -97,3 +97,27 @@ def column(found: m.Column) -> bytes:
 def log_relation(names: Sequence[str] = COLUMNS, relation: int = LOG_RELATION) -> m.Relation:
     columns = tuple(m.Column(name, 25, -1, False) for name in names)
     return m.Relation(relation, "ablo", "delta", "d", columns)
+
+
+def array_text(values: tuple[str, ...]) -> bytes:
+    """Spell a text[] as Postgres does (array_out): quotes where they are needed."""
+    spelt = []
+    for value in values:
+        plain = value and value.upper() != "NULL" and not set('{}",\\ \t\n\r\v\f') & set(value)
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        spelt.append(value if plain else f'"{escaped}"')
+    return ("{" + ",".join(spelt) + "}").encode()
+
+
+def insert(delta: Delta) -> bytes:
+    """Return the CopyData that brings a delta."""
+
+    def spell(name: str) -> bytes | None:
+        found = getattr(delta, name)
+        if name in ("groups", "changed"):
+            return array_text(found) if found or name == "groups" else None
+        if name == "created_at":
+            return found.replace("T", " ").removesuffix(":00").encode()
+        return found if found is None or isinstance(found, bytes) else str(found).encode()
+
+    return wal_data(encode(m.Insert(LOG_RELATION, tuple(spell(name) for name in COLUMNS))))

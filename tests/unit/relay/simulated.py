@@ -10,7 +10,10 @@ import anyio.lowlevel
 from ablo_pg.db.log import Snapshot
 from ablo_pg.delta import Delta
 from ablo_pg.errors import error_for
+from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.hub import Hub
+
+from .encoder import insert
 
 
 def delta(
@@ -63,7 +66,7 @@ class Simulation:
         """Bring the next deltas over the WAL."""
         batch = self.committed[self.streamed : self.streamed + count]
         self.streamed += len(batch)
-        hub.publish(batch)
+        hub.publish([Arrival(d.sync_id, d.organization_id, insert(d)) for d in batch])
 
     async def read(
         self, organization: str, after: int, limit: int, through: int | None = None

@@ -1,10 +1,10 @@
-"""From CopyData to deltas: the hot path of the WAL reader. Pure.
+"""From CopyData to arrivals, and from arrivals to deltas: the hot path of the WAL reader. Pure.
 
-`stream` feeds it every message it reads; `Assembler.batch` collects the deltas. Only what routing
-needs is read at once (sync id and organization); a `WalDelta` decodes the rest when somebody looks,
-so a delta of an organization without subscribers costs a fifth. `pgoutput` is the complete decoder;
-here only the four messages of protocol 1 that the publication can send are spelled out by offset,
-and everything else goes through `pgoutput.decode`.
+`stream` feeds every message it reads to an `Assembler`, whose `batch` collects the arrivals. Only
+what routing by organization needs is read at once; `Arrival.delta` decodes the rest when the hub
+has somebody for it, so that one of an organization without subscribers costs a fifth. `pgoutput` is
+the complete decoder; here only the messages of protocol 1 that the publication sends all the time
+are spelled out by offset, and everything else goes through `pgoutput.decode`.
 
 Offsets in one Insert, behind the 25 bytes of the WAL data header (text format, see `messages`):
     25 49 I | 26 relation u32 | 30 4e N | 31 000f columns | 33 74 t | 34 length u32 | 38 "4" ...
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ablo_pg.delta import COLUMNS, Delta
 from ablo_pg.errors import error_for
@@ -25,70 +25,51 @@ from ablo_pg.relay.pgoutput import PgOutputError, decode
 
 _U32: Final = Struct(">I").unpack_from
 _U64: Final = Struct(">Q").unpack_from
-_FIRST_VALUE: Final = 38  # of an Insert, from the start of the CopyData
-_OVERHEAD: Final = 250  # of the object and its bytes, without the message
+_KIND_AND_LENGTH: Final = Struct(">BI").unpack_from
+_FIRST_COLUMN: Final = 33  # of an Insert, from the start of the CopyData
+_FIRST_VALUE: Final = 38
+_NULL: Final = 0x6E
+_COLUMN_NUMBERS: Final = range(len(COLUMNS))
+_new: Final = tuple.__new__
 
 
-class WalDelta(Delta):
-    """A delta still in the bytes of its Insert; equal to the same delta read from the log."""
+class Arrival(NamedTuple):
+    """A delta that the stream has brought, still in the bytes of its Insert."""
 
-    __slots__ = ("_message",)
+    sync_id: int
+    organization_id: str
+    message: bytes
 
-    _message: bytes | None
-
-    def __getattr__(self, name: str) -> Any:
-        # Called only while a slot is empty: fill them all. Two threads may both do it, alike.
-        message = self._message if name in COLUMNS else None
-        if message is not None:
-            for column, value in zip(COLUMNS[2:], _fields(message), strict=True):
-                object.__setattr__(self, column, value)
-            object.__setattr__(self, "_message", None)
-        return object.__getattribute__(self, name)
-
-    @property
-    def size(self) -> int:
-        """See Delta."""
-        message = self._message
-        return super().size if message is None else _OVERHEAD + len(message)
+    def delta(self) -> Delta:
+        """Decode it; equal to the same delta read from the log."""
+        return decode_insert(self.message)
 
 
-_set_sync_id: Final = WalDelta.__dict__.get("sync_id", Delta.__dict__["sync_id"]).__set__
-_set_organization: Final = Delta.__dict__["organization_id"].__set__
-_set_message: Final = WalDelta.__dict__["_message"].__set__
+def decode_insert(message: bytes) -> Delta:
+    """Decode a whole Insert into the log (CopyData, text format).
 
-
-def _values(message: bytes) -> list[bytes | None]:
-    """Cut the tuple of an Insert (text format) into its values."""
-    at = _FIRST_VALUE - 5
-    found: list[bytes | None] = []
-    for _ in COLUMNS:
-        if message[at] == 0x6E:  # n
-            found.append(None)
+    TimeZone is UTC and DateStyle ISO: created_at comes as 2026-11-23 05:13:01.65672+00.
+    """
+    at = _FIRST_COLUMN
+    values: list[Any] = []
+    add = values.append
+    for number in _COLUMN_NUMBERS:
+        # Never past the end: created_at is last and not null.
+        kind, length = _KIND_AND_LENGTH(message, at)
+        if kind == _NULL:
+            add(None)
             at += 1
         else:
             start = at + 5
-            at = start + int.from_bytes(message[at + 1 : start], "big")
-            found.append(message[start:at])
-    return found
-
-
-def _fields(message: bytes) -> list[Any]:
-    """Decode every column after sync_id and organization_id."""
-    values = _values(message)
-    row, values[6] = values[6], None  # stays bytes
-    text = [None if value is None else value.decode() for value in values]
-    text[0:2] = ()
-    created_at = text[12] or ""
-    return [
-        *text[0:3],
-        array(text[3]),
-        row,
-        array(text[5]),
-        *text[6:11],
-        int(text[11] or 0),
-        # 2026-11-23 05:13:01.65672+00, at TimeZone UTC and DateStyle ISO
-        f"{created_at[:10]}T{created_at[11:]}:00",
-    ]
+            at = start + length
+            add(message[start:at] if number == 6 else message[start:at].decode())
+    values[0] = int(values[0])
+    values[5] = array(values[5])
+    values[7] = array(values[7])
+    values[13] = int(values[13])
+    created_at = values[14]
+    values[14] = f"{created_at[:10]}T{created_at[11:]}:00"
+    return _new(Delta, values)
 
 
 _ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}]+)')
@@ -111,15 +92,15 @@ def array(text: str | None) -> tuple[str, ...]:
 
 
 class Assembler:
-    """Collects the deltas of a protocol 1 stream, and how far the stream has been taken in.
+    """Collects what a protocol 1 stream brings, and how far the stream has been taken in.
 
-    batch: deltas since it was last emptied. confirmable: the WAL position before which everything
+    batch: since it was last emptied. confirmable: the WAL position before which everything
     has been put into a batch: the end of the last whole transaction, or, between transactions, what
-    a keepalive says. A transaction's deltas may be in several batches.
+    a keepalive says. A transaction may be in several batches.
     """
 
     def __init__(self) -> None:
-        self.batch: list[Delta] = []
+        self.batch: list[Arrival] = []
         self.confirmable = 0
         self.server_end = 0
         self.committed_at = 0  # microseconds since 2000 UTC, of the last transaction
@@ -138,12 +119,10 @@ class Assembler:
         tag = data[HEADER]
         if tag == 0x49 and data[26:30] == self._log_id:  # I
             end = _FIRST_VALUE + data[37]
-            delta = WalDelta.__new__(WalDelta)
-            _set_sync_id(delta, int(data[_FIRST_VALUE:end]))
             start = end + 5
-            _set_organization(delta, data[start : start + _U32(data, end + 1)[0]].decode())
-            _set_message(delta, data)
-            self.batch.append(delta)
+            organization = data[start : start + _U32(data, end + 1)[0]].decode()
+            sync_id = int(data[_FIRST_VALUE:end])
+            self.batch.append(_new(Arrival, (sync_id, organization, data)))
         elif tag == 0x43:  # C | flags u8 | commit_lsn u64 | end_lsn u64 | committed_at i64
             self.confirmable = _U64(data, 35)[0]
             self.committed_at = _U64(data, 43)[0]
