@@ -17,6 +17,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,7 +27,7 @@ from ablo_pg.db.errors import error_of
 from ablo_pg.db.pool import RECONNECT_TRIES, Database
 from ablo_pg.db.results import report_of
 from ablo_pg.db.routines import BatchItem
-from ablo_pg.errors import AbloConnectionError, AbloError
+from ablo_pg.errors import AbloConflictError, AbloConnectionError, AbloError
 
 BATCH_LIMIT: Final = 50
 # Bytes of requests in one batch: bounds what one statement holds in memory on both sides.
@@ -34,6 +35,10 @@ BATCH_BYTES: Final = 4_000_000
 # Seconds. Protects the other commits from a lone one that waits for a row lock; a false alarm (a
 # slow flush) costs that the next flight starts before this one is back, which is safe.
 LONE_PATIENCE: Final = 0.02
+RETRIES: Final = 6
+# Seconds before the second try after a deadlock, doubled each time; jitter keeps the two writers
+# that met from meeting again.
+DEADLOCK_PAUSE: Final = 0.01
 _WOULD_WAIT: Final = "55P03"
 
 
@@ -65,16 +70,21 @@ class GroupCommit:
     async def submit(self, item: BatchItem) -> bytes:
         """Commit `item`; return its receipt as JSON, or raise its error.
 
-        A connection that breaks leaves the outcome unknown; the commit is sent again under its key,
-        a bounded number of times.
+        Sent again under its key, a bounded number of times: after a connection that broke, which
+        leaves the outcome unknown, and after a deadlock with other writers of its rows, which
+        leaves nothing.
         """
-        for attempt in range(RECONNECT_TRIES):
+        for attempt in range(RETRIES):
             try:
                 return await self._submit_once(item)
             except AbloConnectionError:
-                if attempt == RECONNECT_TRIES - 1:
+                if attempt >= RECONNECT_TRIES - 1:
                     raise
                 await self.database.mend(attempt)
+            except AbloConflictError as exc:
+                if exc.code != "write_conflict" or attempt == RETRIES - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0, DEADLOCK_PAUSE * 2**attempt))
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def _submit_once(self, item: BatchItem) -> bytes:

@@ -193,3 +193,43 @@ def test_batch_items_leave_out_what_is_not_set() -> None:
     assert msgspec.json.encode(item) == (
         b'{"participant":"agent:a","key":"k","request":{"operations":[]}}'
     )
+
+
+async def test_a_commit_that_ends_in_a_deadlock_is_sent_again(
+    ablo: AsyncAblo, db: DatabaseHandle, flights: list[int]
+) -> None:
+    await make(ablo, "one")
+    await make(ablo, "two")
+    flights.clear()
+    async with await psycopg.AsyncConnection.connect(db.admin_url) as conn:
+        # The other side never looks for deadlocks, so that the commit is the one to be ended.
+        await conn.execute("set deadlock_timeout = '60s'")
+        await conn.execute("update tasks set title = 'sql' where id = 'one'")
+        async with asyncio.TaskGroup() as tasks:
+            crossing = tasks.create_task(
+                ablo.commits.create(
+                    [
+                        {"action": "update", "model": "tasks", "id": row_id, "data": {"count": 1}}
+                        for row_id in ("two", "one")
+                    ]
+                )
+            )
+            await _until_blocked_by(db, conn.info.backend_pid)
+            await conn.execute("update tasks set title = 'sql' where id = 'two'")
+            await conn.commit()
+    assert crossing.result().ops == 2
+    assert flights == [1, 1]
+    rows = await ablo.tasks.list()
+    assert {(row.title, row.count) for row in rows} == {("sql", 1)}
+
+
+async def _until_blocked_by(db: DatabaseHandle, pid: int) -> None:
+    async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
+        async with asyncio.timeout(10):
+            while True:
+                cursor = await conn.execute(
+                    "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", [pid]
+                )
+                if cursor.rowcount:
+                    return
+                await asyncio.sleep(0.005)
