@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,22 +106,28 @@ def test_kill_9_of_the_maker_leaves_no_server_and_no_files() -> None:
     ) as maker:
         assert maker.stdout is not None
         pid, home = maker.stdout.readline().split()
-        guard = guard_of(pid)
+        guard = wait_for_guard(pid)
         maker.kill()
     wait_until_gone(int(pid))
     wait_until_gone(guard)
     assert not Path(home).exists()
 
 
-def guard_of(pid: str) -> int:
-    """The guard process of the server with that pid, by its command line."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"ablo-pg-guard" in words and pid.encode() in words:
-            return int(folder.name)
+def wait_for_guard(pid: str) -> int:
+    """The guard process of the server with that pid, by its command line.
+
+    A process that is still inside execve shows an empty command line, so one look may miss it.
+    """
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"ablo-pg-guard" in words and pid.encode() in words:
+                return int(folder.name)
+        time.sleep(0.01)
     raise AssertionError("the server has no guard")
 
 
