@@ -21,7 +21,7 @@ import anyio
 
 from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
-from ablo_pg.errors import AbloConnectionError, AbloError, AbloRateLimitError, AbloTimeoutError
+from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ UNSEEN_FIRST: Final = 0.001
 UNSEEN_LAST: Final = 0.1
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 5.0
-_WAIT_IT_OUT: Final = (AbloConnectionError, AbloRateLimitError, AbloTimeoutError)
 
 
 class PageSize:
@@ -67,8 +66,8 @@ async def read_page(
         limit = size.limit
         try:
             page = await log.read(organization, after, limit)
-        except _WAIT_IT_OUT as exc:
-            if not patient:
+        except AbloError as exc:
+            if not patient or not exc.retryable or exc.code == "internal_error":
                 raise
             pause = backoff.pause()
             logger.warning("catch-up waits %.2f s for the database: %s", pause, exc)

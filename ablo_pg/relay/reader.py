@@ -19,7 +19,7 @@ from ablo_pg.relay.channel import Channel
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.refusal import explain
 from ablo_pg.relay.status import ReaderStatus, StatusLog
-from ablo_pg.relay.stream import ReplicationStream, open_stream
+from ablo_pg.relay.stream import STATUS_SECONDS, ReplicationStream, open_stream
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -118,7 +118,9 @@ def stream_status(log: StatusLog, stream: ReplicationStream | None) -> ReaderSta
     if stream is None:
         return log.status
     seen = stream.assembler
-    behind = max(0, seen.server_end - seen.confirmable) if seen.server_end else 0
-    silent = time.monotonic() - stream.progress
+    silent = time.monotonic() - stream.heard  # an idle server answers every status
     late = max(0, seen.server_clock - seen.committed_at) / 1_000_000
-    return log.measured(late if silent < 2 * TEND_SECONDS else silent, behind)
+    return log.measured(
+        late if silent < 3 * STATUS_SECONDS else silent,
+        max(0, seen.server_end - seen.confirmable),
+    )

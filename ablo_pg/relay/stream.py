@@ -46,6 +46,9 @@ OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
 # so that a status that is late three times over still saves the connection.
 STATUS_SECONDS: Final = 5.0
+# A server that has not answered so many seconds of statuses is gone; a half-open connection would
+# tell nobody. A false alarm costs a new slot.
+SILENCE_SECONDS: Final = 60.0
 BARRIER_PAUSE: Final = 0.02
 CONNECT_TIMEOUT: Final = 10
 
@@ -57,7 +60,7 @@ class ReplicationStream:
         self.slot = slot
         self.assembler = Assembler()
         self.confirmed = 0
-        self.progress = time.monotonic()  # when something last came from the server
+        self.heard = time.monotonic()  # when something last came from the server
         self._conn = conn
         self._pgconn = conn.pgconn
         self._every = min(STATUS_SECONDS, sender_timeout / 4) if sender_timeout else STATUS_SECONDS
@@ -96,6 +99,8 @@ class ReplicationStream:
             while not broken.done():
                 on_readable()
                 await asyncio.wait([broken], timeout=self._every / 2)
+                if time.monotonic() - self.heard > SILENCE_SECONDS:
+                    raise _lost(None)
             broken.result()
         except psycopg.Error as exc:
             raise _lost(exc) from exc
@@ -135,7 +140,7 @@ class ReplicationStream:
             if ended or messages == before:
                 break
         if messages:
-            self.progress = time.monotonic()
+            self.heard = time.monotonic()
         if assembler.batch:
             batch, assembler.batch = assembler.batch, []
             sink(batch)
@@ -148,7 +153,8 @@ class ReplicationStream:
     def _send_status(self) -> None:
         self.confirmed = self.assembler.confirmable
         clock = int((time.time() - CLOCK_EPOCH) * 1_000_000)
-        self._pgconn.put_copy_data(encode_status(self.confirmed, clock))
+        # An answer is asked for: it says how far the server is, and that it is there.
+        self._pgconn.put_copy_data(encode_status(self.confirmed, clock, reply=True))
         # 34 bytes; what the socket does not take now goes out with the next call
         self._pgconn.flush()
         self._next_status = time.monotonic() + self._every
@@ -245,7 +251,7 @@ async def _copy_both(conn: AsyncConnection[Any], command: str) -> None:
 
 def _lost(exc: psycopg.Error | None) -> AbloConnectionError:
     return AbloConnectionError(
-        f"The replication connection broke: {exc or 'no reason given'}",
+        f"The replication connection broke: {exc or 'the server is silent'}",
         code="database_unreachable",
         remedy="the reader connects again by itself",
     )

@@ -101,13 +101,17 @@ class Subscription:
         if self.state is not State.NEW:
             return
         self.state = State.READING
-        if self._given is None:
-            self._read = await self._hub.log.head(self.organization)
-            self._attach()
-            # What the hub had sent already is not news, even if no query shows it yet. What has
-            # been committed since the head was read is: the read below brings it.
-            self._read = self._cursor = max(self._read, self._target)
-        await self._read_on(patient=False)
+        try:
+            if self._given is None:
+                self._read = await self._hub.log.head(self.organization)
+                self._attach()
+                # What the hub had sent already is not news, even if no query shows it yet. What
+                # has been committed since the head was read is: the read below brings it.
+                self._read = self._cursor = max(self._read, self._target)
+            await self._read_on(patient=False)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def __anext__(self) -> Delta:
         while True:
