@@ -65,14 +65,16 @@ class ListenReader:
         """See Reader."""
         self._log.set("listen", self.reason)
         async with anyio.create_task_group() as group:
-            group.start_soon(self._listen)
+            group.start_soon(self._listen, hub)
             group.start_soon(self._poll, hub)
             group.start_soon(self._follow_hints, hub)
 
-    async def _listen(self) -> None:
-        """Hold a connection that listens, and connect again when it breaks."""
+    async def _listen(self, hub: Hub) -> None:
+        """Hold a connection that listens while somebody subscribes; again when it breaks."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
+            if not hub.channels:
+                await hub.joined.wait()
             try:
                 conn = await AsyncConnection.connect(
                     self._url,
@@ -82,7 +84,7 @@ class ListenReader:
                 )
                 try:
                     backoff.reset()
-                    await self._take_hints(conn)
+                    await self._take_hints(conn, hub)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await conn.close()
@@ -90,10 +92,10 @@ class ListenReader:
                 logger.info("listening is interrupted, polling goes on: %s", translate(exc))
                 await anyio.sleep(backoff.pause())
 
-    async def _take_hints(self, conn: AsyncConnection[Any]) -> None:
+    async def _take_hints(self, conn: AsyncConnection[Any], hub: Hub) -> None:
         await conn.execute(LISTEN)
         held, retry = False, 0.0
-        while True:
+        while hub.channels:  # else commits would notify nobody
             if not held and time.monotonic() >= retry:
                 held = await hold_listen_lock(conn)
                 retry = time.monotonic() + LOCK_SECONDS

@@ -67,22 +67,31 @@ async def test_a_crashed_server(own_cluster: Cluster, tasks_schema: Any, kit: An
                 assert found == await kit.whole_log(admin)
 
 
-def follow_into_file(database_url: str, replication_url: str, path: str) -> None:
-    """Run in a process of its own: append every delta's sync id, from the last one in the file."""
+def follow_into_file(database_url: str, replication_url: str, path: str, go: Any) -> None:
+    """Run in a process of its own: append every delta's sync id, from the last one in the file.
 
-    lines = Path(path).read_text().splitlines()
+    It connects first and then waits for its turn, so that a start costs the test no time.
+    """
 
     async def follow() -> None:
         database = Database(database_url)
+        await database.open()
         hub = Hub(PostgresLog(database))
+        go.recv()
+        cursor = last_line(path)
         async with anyio.create_task_group() as group:
             group.start_soon(AutoReader(database_url, replication_url).run, hub)
-            async with hub.subscribe("acme", cursor=int(lines[-1]) if lines else 0) as changes:
+            async with hub.subscribe("acme", cursor=cursor) as changes:
                 file = os.open(path, os.O_WRONLY | os.O_APPEND)
                 async for change in changes:
                     os.write(file, f"{change.sync_id}\n".encode())
 
     anyio.run(follow)
+
+
+def last_line(path: str) -> int:
+    """Return the id that was saved last, 0 if none was."""
+    return int((Path(path).read_text().splitlines() or ["0"])[-1])
 
 
 @pytest.mark.timeout(60)
@@ -105,22 +114,33 @@ async def test_i7_i8_a_subscriber_killed_50_times(
                 await admin.execute("select pg_sleep(0.005)")
         return now
 
-    async def run(more: int) -> None:
-        arguments = (db.database_url, db.replication_url, str(path))
-        process = processes.Process(target=follow_into_file, args=arguments)
+    def start() -> tuple[Any, Any]:
+        ours, theirs = processes.Pipe()
+        arguments = (db.database_url, db.replication_url, str(path), theirs)
+        process = processes.Process(target=follow_into_file, args=arguments, daemon=True)
         process.start()
-        try:
-            await lines(more)
-        finally:
-            assert process.pid is not None
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
-            process.close()
+        theirs.close()
+        return process, ours
+
+    waiting = [start() for _ in range(3)]
+
+    async def run(more: int) -> None:
+        waiting.append(start())
+        process, go = waiting.pop(0)
+        go.send(None)
+        await lines(more)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        go.close()
 
     for _ in range(50):
         await run(lively.choice([0, 1, 1, 3, 10]))
     due = len(await kit.whole_log(admin))
     await run(due - path.read_bytes().count(b"\n") + 1)
+    for process, go in waiting:
+        process.kill()
+        process.join()
+        go.close()
     seen = [int(line) for line in path.read_text().splitlines()]
     assert seen == (await kit.whole_log(admin))[: len(seen)]
     assert len(seen) > due

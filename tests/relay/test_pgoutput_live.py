@@ -87,13 +87,9 @@ async def test_transactions_streamed_while_they_run(live: Any, protocol: str) ->
         pytest.skip("protocol 4 came with Postgres 16")
     await live.execute("set logical_decoding_work_mem = '64kB'")
     await live.execute("begin")
-    await live.execute(
-        "insert into things select n, repeat('x', 100) from generate_series(1, 2000) n"
-    )
+    await live.execute(MANY.format("n"))
     await live.execute("savepoint s")
-    await live.execute(
-        "insert into things select -n, repeat('x', 100) from generate_series(1, 2000) n"
-    )
+    await live.execute(MANY.format("-n"))
     await live.execute("rollback to s")
     await live.execute("commit")
     await live.execute("insert into things values (0)")
