@@ -25,7 +25,6 @@ from ablo_pg.relay.pgoutput import PgOutputError, decode
 
 _U32: Final = Struct(">I").unpack_from
 _U64: Final = Struct(">Q").unpack_from
-_KIND_AND_LENGTH: Final = Struct(">BI").unpack_from
 _FIRST_COLUMN: Final = 33  # of an Insert, from the start of the CopyData
 _FIRST_VALUE: Final = 38
 _NULL: Final = 0x6E
@@ -53,36 +52,50 @@ def decode_insert(message: bytes) -> Delta:
     at = _FIRST_COLUMN
     values: list[Any] = []
     add = values.append
-    for number in _COLUMN_NUMBERS:
-        # Never past the end: created_at is last and not null.
-        kind, length = _KIND_AND_LENGTH(message, at)
-        if kind == _NULL:
+    for _ in _COLUMN_NUMBERS:
+        if message[at] == _NULL:
             add(None)
             at += 1
         else:
             start = at + 5
-            at = start + length
-            add(message[start:at] if number == 6 else message[start:at].decode())
-    values[0] = int(values[0])
-    values[5] = array(values[5])
-    values[7] = array(values[7])
-    values[13] = int(values[13])
-    created_at = values[14]
-    values[14] = f"{created_at[:10]}T{created_at[11:]}:00"
-    return _new(Delta, values)
+            at = start + _U32(message, at + 1)[0]
+            add(message[start:at])
+    # In the order of COLUMNS. Spelled out: this runs once a delta, and a loop takes twice as long.
+    sync_id, organization, model, row_id, op, groups, row, changed = values[:8]
+    actor, behalf, capability, claim, transaction, xid, created_at = values[8:]
+    return _new(
+        Delta,
+        (
+            int(sync_id),
+            organization.decode(),
+            model.decode(),
+            row_id.decode(),
+            op.decode(),
+            array(groups.decode()),
+            row,
+            () if changed is None else array(changed.decode()),
+            None if actor is None else actor.decode(),
+            None if behalf is None else behalf.decode(),
+            None if capability is None else capability.decode(),
+            None if claim is None else claim.decode(),
+            None if transaction is None else transaction.decode(),
+            int(xid),
+            created_at.decode().replace(" ", "T") + ":00",
+        ),
+    )
 
 
 _ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}]+)')
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
-def array(text: str | None) -> tuple[str, ...]:
-    """Read a text[] without NULL elements from Postgres's spelling; null is empty.
+def array(text: str) -> tuple[str, ...]:
+    """Read a text[] without NULL elements from Postgres's spelling.
 
     >>> array('{org:acme,"a b","say \\\\"x\\\\""}')
     ('org:acme', 'a b', 'say "x"')
     """
-    if text is None or text == "{}":
+    if text == "{}":
         return ()
     if '"' not in text:
         return tuple(text[1:-1].split(","))

@@ -26,6 +26,7 @@ from ablo_pg.db.log import LISTEN, hold_listen_lock
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.catchup import advance
+from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.status import ReaderStatus, StatusLog
 
@@ -37,7 +38,6 @@ POLL_SECONDS: Final = 0.25
 LOCK_SECONDS: Final = 1.0
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-CONNECT_TIMEOUT: Final = 10
 READS_AT_ONCE: Final = 4
 
 
@@ -76,12 +76,7 @@ class ListenReader:
             if not hub.channels:
                 await hub.joined.wait()
             try:
-                conn = await AsyncConnection.connect(
-                    self._url,
-                    autocommit=True,
-                    application_name="ablo_pg listener",
-                    connect_timeout=CONNECT_TIMEOUT,
-                )
+                conn = await connect(self._url, application_name="ablo_pg listener")
                 try:
                     backoff.reset()
                     await self._take_hints(conn, hub)

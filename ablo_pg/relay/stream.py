@@ -35,6 +35,7 @@ from ablo_pg.db.errors import translate
 from ablo_pg.db.log import Snapshot
 from ablo_pg.errors import AbloConnectionError, error_for
 from ablo_pg.relay.arrival import Arrival, Assembler
+from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.copydata import CLOCK_EPOCH, encode_status
 
 PUBLICATION: Final = "ablo_delta"
@@ -50,7 +51,6 @@ STATUS_SECONDS: Final = 5.0
 # tell nobody. A false alarm costs a new slot.
 SILENCE_SECONDS: Final = 60.0
 BARRIER_PAUSE: Final = 0.02
-CONNECT_TIMEOUT: Final = 10
 
 
 class ReplicationStream:
@@ -179,7 +179,7 @@ async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
     """
     conn: AsyncConnection[Any] | None = None
     try:
-        conn = await AsyncConnection.connect(url, autocommit=True, **_parameters(url))
+        conn = await connect(url, **_parameters(url))
         return await _start(conn, slot)
     except BaseException as exc:
         if conn is not None:
@@ -197,7 +197,6 @@ def _parameters(url: str) -> dict[str, Any]:
         "options": f"{given} {OPTIONS}".strip(),
         "client_encoding": "UTF8",
         "application_name": "ablo_pg reader",
-        "connect_timeout": CONNECT_TIMEOUT,
     }
 
 

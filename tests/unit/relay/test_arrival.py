@@ -90,7 +90,6 @@ def test_only_what_is_handed_on_is_confirmed() -> None:
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        (None, ()),
         ("{}", ()),
         ("{a}", ("a",)),
         ("{org:acme,tasks:t1}", ("org:acme", "tasks:t1")),
@@ -98,7 +97,7 @@ def test_only_what_is_handed_on_is_confirmed() -> None:
          ("a b", 'c"d', "e\\f", "", "NULL", "g", "h,i", "{j}")),
     ],
 )  # fmt: skip
-def test_arrays(text: str | None, values: tuple[str, ...]) -> None:
+def test_arrays(text: str, values: tuple[str, ...]) -> None:
     assert array(text) == values
 
 

@@ -1,0 +1,53 @@
+"""Making a connection that is cancelled cleanly."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import psycopg
+from psycopg import AsyncConnection
+
+CONNECT_TIMEOUT: Final = 10
+# How long a cancelled attempt may still take. Protects the server from a session that nobody
+# closes; it costs whoever shuts down that long, and only where the server does not answer.
+GRACE_SECONDS: Final = 0.5
+
+
+async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
+    """Connect, autocommit. Raises psycopg.Error.
+
+    psycopg leaves a connection whose making was cancelled to the garbage collector, and its session
+    stays on the server until that comes by. So an attempt that is cancelled is let finish, then
+    closed.
+    """
+    conn: AsyncConnection[Any] | None = None
+    attempt = anyio.CancelScope(shield=True)
+    options = {"connect_timeout": CONNECT_TIMEOUT, **parameters}
+
+    async def hurry_when_cancelled() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            attempt.deadline = anyio.current_time() + GRACE_SECONDS
+
+    failure: psycopg.Error | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(hurry_when_cancelled)
+            with attempt:
+                try:
+                    conn = await AsyncConnection.connect(url, autocommit=True, **options)
+                except psycopg.Error as exc:  # out of the task group it would come wrapped
+                    failure = exc
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            group.cancel_scope.cancel()
+    except BaseException:
+        if conn is not None:
+            with anyio.CancelScope(shield=True):
+                await conn.close()
+        raise
+    if conn is None:
+        raise failure or AssertionError("an attempt ends in a connection or a failure")
+    return conn
