@@ -1,4 +1,5 @@
-"""Pass: the way from a model's name to its functions: `resolve`, `write` and `lock` of ablo_model.
+"""Pass: the way from a model's name to its functions: `resolve`, `conflict`, `write` and
+`lock` of ablo_model.
 
 Every commit goes through here, so a schema of many models branches in halves instead of trying one
 name after the other, and `resolve` looks names up in one JSON constant.
@@ -17,9 +18,10 @@ _CHAIN: Final = 6  # names that are tried one by one
 
 
 def dispatch(schema: SchemaPlan) -> Iterator[str]:
-    """Emit the three dispatchers over all models."""
+    """Emit the dispatchers over all models."""
     models = sorted(schema.models, key=lambda m: m.spec.typename.encode())
     yield from _resolve(schema)
+    yield from _conflict(models)
     yield from Function(
         name="ablo_model.write",
         args=["p_model text", "p_action text", "p_id text", "p_data jsonb"],
@@ -55,6 +57,19 @@ def _resolve(schema: SchemaPlan) -> tuple[str, ...]:
             f"    {json_literal(names)}::jsonb ->> p_name,\n"
             f"    {json_literal(names)}::jsonb ->> lower(p_name)\n  )"
         ),
+    ).sql()
+
+
+def _conflict(models: Sequence[ModelPlan]) -> tuple[str, ...]:
+    policies = {m.spec.typename: dict(m.spec.conflict) for m in models if m.spec.conflict}
+    return Function(
+        name="ablo_model.conflict",
+        args=["p_model text", "p_kind text"],
+        returns="text",
+        language="sql",
+        volatility="immutable",
+        pinned=False,
+        body=f"  select {json_literal(policies)}::jsonb -> p_model ->> p_kind",
     ).sql()
 
 

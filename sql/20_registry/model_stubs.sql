@@ -7,6 +7,11 @@ begin
     language sql immutable parallel safe
     as 'select null::text';
   end if;
+  if to_regprocedure('ablo_model.conflict(text, text)') is null then
+    create function ablo_model.conflict(p_model text, p_kind text) returns text
+    language sql immutable parallel safe
+    as 'select null::text';
+  end if;
   if to_regprocedure('ablo_model.write(text, text, text, jsonb)') is null then
     create function ablo_model.write(p_model text, p_action text, p_id text, p_data jsonb)
     returns boolean

@@ -24,9 +24,11 @@ create table if not exists ablo.delta (
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 
--- Who looks for a row's last delta compares (row_id, sync_id) and orders by both: with row_id = and
--- `order by sync_id` the planner may walk the organization's log by primary key instead, when few rows
--- make up most of it, and finds a rare row last.
+-- Who looks for a row's last delta, however old, compares (row_id, sync_id) and orders by both: with
+-- row_id = and `order by sync_id` the planner may walk the organization's log back by primary key
+-- instead, when few rows make up most of it, and finds a rare row last. Who looks for the last one
+-- after some position compares with =: such a walk would end there, and before 18 Postgres does not
+-- stop at the lower bound of a row comparison.
 create index if not exists delta_row_idx on ablo.delta (organization_id, model, row_id, sync_id);
 
 create table if not exists ablo.delta_default partition of ablo.delta default;

@@ -6,7 +6,7 @@
 -- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
 -- back as it found them.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans
--- its statements is not small for long.
+-- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit(
   p_organization text,
   p_participant text,
@@ -19,6 +19,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_receipt json;

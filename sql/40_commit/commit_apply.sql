@@ -27,8 +27,8 @@ declare
   v_before bigint := 9223372036854775807;
 begin
   applied := 0;
-  if p_ordered and jsonb_path_exists(v_operations, '$[*].readAt') then
-    select q.last_value - (not q.is_called)::int into v_before from ablo.sync_id q;
+  if p_ordered then
+    v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
   for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
     v_operation := v_operations -> v_index;

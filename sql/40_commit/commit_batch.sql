@@ -7,13 +7,14 @@
 -- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
 -- longer than a millisecond, so no single commit (rows first, order lock last) can deadlock with it.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans
--- its statements is not small for long.
+-- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
 returns table (ordinal int, receipt json, error json)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_commit jsonb;

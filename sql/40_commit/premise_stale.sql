@@ -20,13 +20,20 @@ as $$
 declare
   v_read_at bigint := ablo.read_position(p_read_at, p_model);
   v_fields text[] := case when p_fields is not null then ablo.premise_fields(p_model, p_fields) end;
+  v_dropped bigint;
 begin
-  select d.sync_id, d.actor, d."row" into sync_id, actor, "row"
-    from ablo.delta d
-   where d.organization_id = p_organization and d.model = p_model
-     and (d.row_id, d.sync_id) > (p_row_id, v_read_at) and (d.row_id, d.sync_id) <= (p_row_id, p_before)
-     and (v_fields is null or d.changed is null or d.changed && v_fields)
-   order by d.row_id desc, d.sync_id desc
-   limit 1;
+  select s.dropped_through, d.sync_id, d.actor, d."row" into v_dropped, sync_id, actor, "row"
+    from ablo.log_state s
+    left join lateral (
+      select x.sync_id, x.actor, x."row" from ablo.delta x
+       where x.organization_id = p_organization and x.model = p_model and x.row_id = p_row_id
+         and x.sync_id > v_read_at and x.sync_id <= p_before
+         and (v_fields is null or x.changed is null or x.changed && v_fields)
+       order by x.sync_id desc
+       limit 1) d on true
+   where s.singleton;
+  if v_read_at < v_dropped then
+    perform ablo.read_too_old(v_read_at, p_model);
+  end if;
 end
 $$;

@@ -9,6 +9,7 @@ declare
   v_read jsonb;
   v_model text;
   v_group text;
+  v_read_at bigint;
   v_stale record;
   v_conflicts jsonb := '[]';
 begin
@@ -17,9 +18,13 @@ begin
     v_group := v_read ->> 'group';
     continue when v_read ->> 'onStale' in ('overwrite', 'force');
     if v_group is not null then
+      v_read_at := ablo.read_position(v_read -> 'readAt', v_group);
+      if v_read_at < (select s.dropped_through from ablo.log_state s where s.singleton) then
+        perform ablo.read_too_old(v_read_at, v_group);
+      end if;
       select d.sync_id, d.actor into v_stale from ablo.delta d
        where d.organization_id = p_organization
-         and d.sync_id > ablo.read_position(v_read -> 'readAt', v_group)
+         and d.sync_id > v_read_at
          and d.groups @> array[case when v_group = 'default' then 'org:' || p_organization else v_group end]
        order by d.sync_id desc limit 1;
     else

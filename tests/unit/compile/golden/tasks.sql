@@ -747,6 +747,17 @@ alter function ablo_model.resolve(text) owner to ablo_owner;
 
 revoke all on function ablo_model.resolve(text) from public;
 
+create or replace function ablo_model.conflict(p_model text, p_kind text)
+  returns text
+  language sql immutable security invoker
+as $ablo$
+  select '{}'::jsonb -> p_model ->> p_kind
+$ablo$;
+
+alter function ablo_model.conflict(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.conflict(text, text) from public;
+
 create or replace function ablo_model.write(p_model text, p_action text, p_id text, p_data jsonb)
   returns boolean
   language plpgsql volatile security invoker
