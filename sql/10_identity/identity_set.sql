@@ -23,13 +23,14 @@ begin
         coalesce(quote_literal(left(p_participant, 40)), 'NULL')),
       'pass for example agent:triage', jsonb_build_object('field', 'participant'));
   end if;
-  -- One expression, not several statements: this runs once a commit.
+  -- One expression, not several statements, and no more settings than needed: this runs once a commit.
   if set_config('app.current_org_id', p_organization, true) is null
     or set_config('app.current_participant_id', p_participant, true) is null
-    or set_config('app.current_participant_kind', v_kind, true) is null
-    or set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true) is null
-    or set_config('ablo.capability_id', coalesce(p_capability_id, ''), true) is null
-    or set_config('ablo.transaction_ids', '', true) is null
+    or coalesce(p_on_behalf_of, '') <> coalesce(current_setting('ablo.on_behalf_of', true), '')
+      and set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true) is null
+    or coalesce(p_capability_id, '') <> coalesce(current_setting('ablo.capability_id', true), '')
+      and set_config('ablo.capability_id', coalesce(p_capability_id, ''), true) is null
+    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
   then
     null;
   end if;

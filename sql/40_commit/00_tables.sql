@@ -4,7 +4,7 @@ create table if not exists ablo.receipt (
   organization_id text not null,
   participant text not null,     -- kind:id
   key text not null,
-  request_hash bytea not null,
+  request_hash bigint not null,  -- jsonb_hash_extended: tells requests apart, defends nothing
   response json not null,
   sync_id bigint not null,
   created_at timestamptz not null,

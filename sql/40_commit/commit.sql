@@ -26,9 +26,10 @@ declare
   -- The caller's settings, to be given back. (SET clauses would do it, but only a superuser may name a
   -- custom setting in one.)
   v_found text[] := array[
-    current_setting('app.current_org_id', true), current_setting('app.current_participant_id', true),
-    current_setting('app.current_participant_kind', true), current_setting('ablo.on_behalf_of', true),
-    current_setting('ablo.capability_id', true)];
+    coalesce(current_setting('app.current_org_id', true), ''),
+    coalesce(current_setting('app.current_participant_id', true), ''),
+    coalesce(current_setting('ablo.on_behalf_of', true), ''),
+    coalesce(current_setting('ablo.capability_id', true), '')];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -37,12 +38,13 @@ begin
   end if;
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id,
                                current_setting('ablo.ordered', true) is not distinct from p_organization);
-  if set_config('app.current_org_id', coalesce(v_found[1], ''), true) is null
-    or set_config('app.current_participant_id', coalesce(v_found[2], ''), true) is null
-    or set_config('app.current_participant_kind', coalesce(v_found[3], ''), true) is null
-    or set_config('ablo.on_behalf_of', coalesce(v_found[4], ''), true) is null
-    or set_config('ablo.capability_id', coalesce(v_found[5], ''), true) is null
-    or set_config('ablo.transaction_ids', '', true) is null
+  if set_config('app.current_org_id', v_found[1], true) is null
+    or set_config('app.current_participant_id', v_found[2], true) is null
+    or current_setting('ablo.on_behalf_of', true) <> v_found[3]
+      and set_config('ablo.on_behalf_of', v_found[3], true) is null
+    or current_setting('ablo.capability_id', true) <> v_found[4]
+      and set_config('ablo.capability_id', v_found[4], true) is null
+    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
   then
     null;
   end if;

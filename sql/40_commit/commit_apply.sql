@@ -1,7 +1,8 @@
 -- Apply the operations of a commit, in order. An operation that is stale under onStale = notify is
 -- held back: its row is locked first, so what is found is still so at the commit point.
 -- p_ordered: captures run with each statement, so this commit's own deltas are told apart by their ids.
--- Returns how many were applied, the notifications of those held, and the ids that a delete missed.
+-- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
+-- whether any operation says when its row was read.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
 -- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, and what the model's
 -- write function raises.
@@ -12,7 +13,8 @@ create or replace function ablo.commit_apply(
   p_ordered boolean,
   out applied int,
   out notifications jsonb,
-  out missing text[]
+  out missing text[],
+  out guarded boolean
 )
 language plpgsql volatile
 as $$
@@ -27,6 +29,7 @@ declare
   v_before bigint := 9223372036854775807;
 begin
   applied := 0;
+  guarded := false;
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
@@ -45,8 +48,10 @@ begin
         || jsonb_build_object(v_model || ':' || v_id, v_operation ->> 'transactionId');
       perform set_config('ablo.transaction_ids', v_transactions::text, true);
     end if;
+    guarded := guarded or v_operation ->> 'readAt' is not null;
     if v_operation ->> 'readAt' is not null
-      and ablo.stale_disposition(v_operation ->> 'onStale', v_model) = 'notify'
+      and coalesce(v_operation ->> 'onStale', ablo_model.conflict(v_model, split_part(p_participant, ':', 1)))
+        in ('notify', 'flag', 'merge')
     then
       v_notification := ablo.operation_notification(p_organization, v_operation, v_model, v_action, v_id, v_before);
       if v_notification is not null then

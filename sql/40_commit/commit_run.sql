@@ -16,12 +16,9 @@ create or replace function ablo.commit_run(
 language plpgsql volatile
 as $$
 declare
-  v_text text := p_request::text;
-  v_hash bytea := sha256(convert_to(v_text, 'UTF8'));
-  -- Whether anything was read; a value that happens to hold these words costs a check, no more.
-  v_guarded boolean := v_text like '%"readAt"%' or v_text like '%"reads"%';
+  v_hash bigint := jsonb_hash_extended(p_request, 7004);
+  v_seen bigint;
   v_response json;
-  v_seen bytea;
   v_result record;
   v_sync_id bigint;
   v_at timestamptz;
@@ -45,13 +42,13 @@ begin
   end if;
 
   if p_ordered then
-    if v_guarded and ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
+    if ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
     v_result := ablo.commit_apply(p_organization, p_participant, p_request, true);
   else
     v_result := ablo.commit_apply(p_organization, p_participant, p_request, false);
     -- The commit point.
     if ablo.order_lock(p_organization) is null
-      or v_guarded and ablo.premise_check(p_organization, p_participant, p_request) is null
+      or (v_result.guarded or p_request ? 'reads') and ablo.premise_check(p_organization, p_participant, p_request) is null
       or set_config('ablo.ordered', p_organization, true) is null
     then
       null;

@@ -19,7 +19,7 @@ begin
     v_operation := v_operations -> v_index;
     continue when v_operation ->> 'readAt' is null;
     v_model := ablo_model.resolve(v_operation ->> 'model');
-    continue when ablo.stale_disposition(v_operation ->> 'onStale', v_model) <> 'reject';
+    continue when ablo.stale_disposition(v_operation ->> 'onStale', v_model, p_participant) <> 'reject';
     v_stale := ablo.premise_stale(p_organization, v_model, v_operation ->> 'id', v_operation -> 'readAt', null);
     if v_stale.sync_id is not null then
       v_conflicts := v_conflicts || jsonb_build_object('model', v_operation ->> 'model', 'id', v_operation ->> 'id',

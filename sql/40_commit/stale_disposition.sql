@@ -2,11 +2,11 @@
 -- of participant that writes, else reject. Older spellings are understood: force, flag, merge.
 -- Called by: ablo.commit_apply, ablo.premise_check; only where an operation carries readAt. Runs no query.
 -- Raises: invalid_request.
-create or replace function ablo.stale_disposition(p_on_stale text, p_model text) returns text
+create or replace function ablo.stale_disposition(p_on_stale text, p_model text, p_participant text) returns text
 language plpgsql stable
 as $$
 begin
-  case coalesce(p_on_stale, ablo_model.conflict(p_model, current_setting('app.current_participant_kind', true)), 'reject')
+  case coalesce(p_on_stale, ablo_model.conflict(p_model, split_part(p_participant, ':', 1)), 'reject')
     when 'reject' then return 'reject';
     when 'overwrite', 'force' then return 'overwrite';
     when 'notify', 'flag', 'merge' then return 'notify';
