@@ -50,6 +50,7 @@ LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
 STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
 SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
+DELTA_EXTEND: Final[LiteralString] = "select ablo.delta_extend()"
 SESSION_PREPARE: Final[LiteralString] = (
     "select set_config('client_connection_check_interval', '5s', false)"
 )
@@ -75,10 +76,12 @@ async def session_prepare(conn: AsyncConnection[Any]) -> None:
     process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
     the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
 
-    And its commits may notify listeners: no transaction of the pool is ever prepared.
+    And its commits may notify listeners: no transaction of the pool is ever prepared. The log's next
+    partition is made here as well: a pool renews its connections more often than one fills.
     """
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
+    await conn.execute(DELTA_EXTEND)
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
         await conn.execute(SESSION_PREPARE)
 
