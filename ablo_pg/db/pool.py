@@ -31,8 +31,8 @@ _Conn = AsyncConnection[Any]
 RECONNECT_TRIES: Final = 3
 RECONNECT_PAUSE: Final = 0.1
 WORKERS: Final = 4  # tasks that connect and take connections back
-# Seconds a connection is kept. Each new one has the log grow a partition ahead: one holds 10 million
-# ids and the next is made at half, so this is safe up to some 8,000 deltas a second.
+# Seconds a connection is kept. Each new one has the log grow a partition ahead: one holds 10
+# million ids and the next is made at half, so this is safe up to some 8,000 deltas a second.
 LIFETIME: Final = 600.0
 
 

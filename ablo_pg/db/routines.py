@@ -76,8 +76,8 @@ async def session_prepare(conn: AsyncConnection[Any]) -> None:
     process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
     the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
 
-    And its commits may notify listeners: no transaction of the pool is ever prepared. The log's next
-    partition is made here as well: a pool renews its connections more often than one fills.
+    And its commits may notify listeners: no transaction of the pool is ever prepared. The log's
+    next partition is made here as well: a pool renews its connections more often than one fills.
     """
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
