@@ -1,7 +1,8 @@
 """Fixtures that need a server: one throw-away cluster a session, one cloned database a test.
 
 ABLO_TEST_DATABASE_URL (an administrative URL) uses a running server instead of the embedded one;
-ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres.
+ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres. ABLO_TEST_WAL_LEVEL=replica
+takes logical decoding away: the invariants hold without it (tests/kernel/invariants, and -k i7_i8).
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Server]:
-    """A running server: wal_level=logical, prepared transactions, a unix socket, no fsync."""
+    """A running server: logical decoding, prepared transactions, a unix socket, no fsync."""
     running = os.environ.get("ABLO_TEST_DATABASE_URL")
     if running:
         yield Server(running)
         return
     prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
-    with throwaway_cluster(prefer=prefer, timezone=TIMEZONE) as started:
+    wal_level = os.environ.get("ABLO_TEST_WAL_LEVEL", "logical")
+    with throwaway_cluster(prefer=prefer, timezone=TIMEZONE, wal_level=wal_level) as started:
         yield started
 
 

@@ -51,7 +51,7 @@ select nextval('ablo.sync_id'), case n %% 2 when 0 then 'acme' else 'globex' end
   from generate_series(1, 50000) n;
 insert into ablo.receipt
   (organization_id, participant, key, request_hash, response, sync_id, created_at)
-select 'acme', 'user:u', 'k' || n, '', '{}', 0, now() from generate_series(1, 5000) n"""
+select 'acme', 'user:u', 'k' || n, 0, '{}', 0, now() from generate_series(1, 5000) n"""
 SHAPES: Final = {"spread": 5000, "two rows": 4}
 
 COMMIT: Final[LiteralString] = """

@@ -15,11 +15,11 @@ EARLY: Final = f"""
 alter function ablo.commit_apply(text, text, jsonb, boolean) rename to commit_apply_late;
 create function ablo.commit_apply(
   p_organization text, p_participant text, p_request jsonb, p_ordered boolean,
-  out applied int, out notifications jsonb, out missing text[])
+  out applied int, out notifications jsonb, out missing text[], out guarded boolean)
 language plpgsql as $$
 begin
   perform ablo.premise_early(p_organization, p_participant, p_request);
-  select * into applied, notifications, missing
+  select * into applied, notifications, missing, guarded
     from ablo.commit_apply_late(p_organization, p_participant, p_request, p_ordered);
 end
 $$"""

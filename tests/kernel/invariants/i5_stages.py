@@ -24,5 +24,5 @@ STAGES: Final[dict[str, str]] = {
     "the last row": _TASK % "t3",
     "the order lock": "select pg_advisory_xact_lock(ablo.order_key('{org}'))",
     "its receipt": """insert into ablo.receipt values
-        ('{org}', 'agent:triage', 'k', '', '{}', 0, now())""",
+        ('{org}', 'agent:triage', 'k', 0, '{}', 0, now())""",
 }

@@ -17,6 +17,7 @@ import anyio
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
 from ablo_pg.relay.arrival import Arrival
+from ablo_pg.relay.auto import AutoReader
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.listen import ListenReader
 from ablo_pg.relay.reader import Reader, WalReader
@@ -162,13 +163,16 @@ class HubReader(OrderReader):
 @contextmanager
 def reading(site: Site) -> Iterator[list[OrderReader]]:
     """Run one reader of each kind; when the block begins, none of them can miss anything."""
+    handle = site.handle
     readers: list[OrderReader] = [
         PollingReader("select, as superuser", site, site.connect, SELECT),
         PollingReader("delta_read, as runtime", site, site.runtime, DELTA_READ),
-        StreamReader("stream", site),
-        HubReader("hub on the WAL", site, WalReader(site.handle.replication_url)),
-        HubReader("hub on LISTEN", site, ListenReader(site.handle.database_url)),
+        HubReader("hub on LISTEN", site, ListenReader(handle.database_url)),
+        HubReader("hub", site, AutoReader(handle.database_url, handle.replication_url)),
     ]
+    if site.admin.execute("show wal_level").fetchone() == ("logical",):
+        readers.append(StreamReader("stream", site))
+        readers.append(HubReader("hub on the WAL", site, WalReader(handle.replication_url)))
     for reader in readers:
         reader.start()
     try:
