@@ -22,7 +22,15 @@ def database_create(conn: psycopg.Connection, name: str, template: str | None = 
 
 
 def database_drop(conn: psycopg.Connection, name: str) -> None:
-    """Drop a database if it is there, ending the sessions in it."""
+    """Drop a database if it is there, ending the sessions and the replication streams in it.
+
+    `with (force)` ends sessions, but a database whose slot is in use it refuses to drop.
+    """
+    conn.execute(
+        "select pg_terminate_backend(active_pid, 5000) from pg_replication_slots"
+        " where database = %s and active_pid is not null",
+        (name,),
+    )
     conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
