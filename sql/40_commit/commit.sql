@@ -22,6 +22,9 @@ set enable_seqscan = off
 set jit = off
 as $$
 declare
+  -- An earlier commit of this transaction holds the order lock. The setting alone proves nothing.
+  v_ordered boolean := current_setting('ablo.ordered', true) is not distinct from p_organization
+    and pg_try_advisory_xact_lock(ablo.order_key(p_organization));
   v_receipt json;
   -- The caller's settings, to be given back. (SET clauses would do it, but only a superuser may name a
   -- custom setting in one.)
@@ -36,8 +39,10 @@ begin
       format('a commit cannot judge what it read at isolation level %s', current_setting('transaction_isolation')),
       'run it at READ COMMITTED; its guards are stricter than that level');
   end if;
-  v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id,
-                               current_setting('ablo.ordered', true) is not distinct from p_organization);
+  if v_ordered then
+    set constraints all immediate;  -- the caller may have deferred them again
+  end if;
+  v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered);
   if set_config('app.current_org_id', v_found[1], true) is null
     or set_config('app.current_participant_id', v_found[2], true) is null
     or current_setting('ablo.on_behalf_of', true) <> v_found[3]

@@ -167,3 +167,34 @@ def test_a_failed_transaction_takes_no_commit(caller: Caller) -> None:
     with pytest.raises(Exception, match="already failed"):
         caller.commit(create("t1"))
     caller.conn.execute("rollback")
+
+
+def test_a_second_commit_after_constraints_were_deferred_again(caller: Caller) -> None:
+    with caller.conn.transaction():
+        first = caller.commit(create("t1"))
+        caller.conn.execute("set constraints all deferred")
+        second = caller.commit(create("t2"))
+    assert second["lastSyncId"] > first["lastSyncId"]
+    assert caller.get("tasks", "t2")["stamp"] == second["lastSyncId"]
+
+
+def test_a_forged_claim_to_the_order_lock_is_no_way_past_it(board: Board, caller: Caller) -> None:
+    """`ablo.ordered` says that the lock is held; it is looked up, and taken where it is free."""
+    stamp = caller.commit(create("t1"))["lastSyncId"]
+    with caller.conn.transaction():
+        caller.call("select set_config('ablo.ordered', %s, true)", caller.organization)
+        receipt = caller.commit(update("t1", count=1) | {"readAt": stamp})
+    assert caller.get("tasks", "t1")["stamp"] == receipt["lastSyncId"]
+    board.run(f"begin; select ablo.order_lock('{caller.organization}')")
+    with caller.conn.transaction():
+        caller.call("select set_config('ablo.ordered', %s, true)", caller.organization)
+        caller.call("select set_config('lock_timeout', '50ms', true)")
+        with pytest.raises(psycopg.errors.LockNotAvailable), caller.conn.transaction():
+            caller.conn.execute(
+                "select ablo.commit(%s, 'agent:a', 'k', %s::jsonb)",
+                (
+                    caller.organization,
+                    '{"operations": [{"action": "delete", "model": "tasks", "id": "t1"}]}',
+                ),
+            )
+    board.run("rollback")
