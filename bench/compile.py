@@ -1,4 +1,4 @@
-"""How long a schema of 200 models takes to compile. Yardstick: the real Postgres parser on the text.
+"""How long 200 models take to compile. Yardstick: the real Postgres parser on their SQL.
 
 python -m bench.compile [--models 200] [--fields 20] [--rounds 3]
 """
