@@ -22,26 +22,18 @@ declare
   v_fields text[] := case when p_fields is not null then ablo.premise_fields(p_model, p_fields) end;
   v_dropped bigint;
 begin
-  -- Any delta will do to find out, so nothing is ordered: an order would let the planner walk the
-  -- organization's log back by primary key, through all that was written since the read.
-  select s.dropped_through, d.sync_id into v_dropped, sync_id
+  select s.dropped_through, d.sync_id, d.actor, d."row" into v_dropped, sync_id, actor, "row"
     from ablo.log_state s
     left join lateral (
-      select x.sync_id from ablo.delta x
+      select x.sync_id, x.actor, x."row" from ablo.delta x
        where x.organization_id = p_organization and x.model = p_model and x.row_id = p_row_id
          and x.sync_id > v_read_at and x.sync_id <= p_before
          and (v_fields is null or x.changed is null or x.changed && v_fields)
+       order by x.sync_id desc
        limit 1) d on true
    where s.singleton;
   if v_read_at < v_dropped then
     perform ablo.read_too_old(v_read_at, p_model);
-  elsif sync_id is not null then
-    select x.sync_id, x.actor, x."row" into sync_id, actor, "row" from ablo.delta x
-     where x.organization_id = p_organization and x.model = p_model and x.row_id = p_row_id
-       and x.sync_id > v_read_at and x.sync_id <= p_before
-       and (v_fields is null or x.changed is null or x.changed && v_fields)
-     order by x.sync_id desc
-     limit 1;
   end if;
 end
 $$;
