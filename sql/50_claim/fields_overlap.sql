@@ -1,5 +1,0 @@
--- Whether two claims, or a claim and a write, touch the same part of a row; null is the whole row.
--- Called by: claim routines and the guard. Field names are lower case.
-create or replace function ablo.fields_overlap(p_one text[], p_other text[]) returns boolean
-language sql immutable parallel safe
-as $$ select coalesce(p_one && p_other, true) $$;
