@@ -6,7 +6,8 @@
 -- organizations (an administrator's UPDATE without WHERE) has them all noted in ablo.tx_orgs by
 -- then, but for the one that the session has set, and takes them in key order, so that two such
 -- cannot deadlock; beyond 64 ('*') it takes the gate exclusively in place of thousands of locks.
--- Written as expressions (`if f() is null`): PL/pgSQL evaluates those without running a query.
+-- Written as expressions (`if f() is null`): PL/pgSQL evaluates those without running a query, and the
+-- key functions are inlined in them.
 create or replace function ablo.order_lock(p_organization text) returns void
 language plpgsql volatile
 as $$
@@ -17,7 +18,7 @@ begin
   if v_noted = '*' then
     perform pg_advisory_xact_lock(ablo.order_gate_key());
   else
-    if pg_advisory_xact_lock_shared(7001000000000001) is null then null; end if;
+    if pg_advisory_xact_lock_shared(ablo.order_gate_key()) is null then null; end if;
     if v_noted <> '' then
       for v_key in
         select distinct ablo.order_key(o)
@@ -30,12 +31,12 @@ begin
       end loop;
       perform set_config('ablo.tx_orgs', '', true);
     end if;
-    if pg_advisory_xact_lock(hashtextextended(p_organization, 7001)) is null then null; end if;
+    if pg_advisory_xact_lock(ablo.order_key(p_organization)) is null then null; end if;
   end if;
   -- Somebody listens (holds the exclusive lock): leave a hint. A transaction that has notified can
   -- not be prepared: where the server allows that, only a session leaves one that has said
   -- (ablo.notify) that it prepares none. A caller's own transaction may be prepared.
-  if not pg_try_advisory_xact_lock_shared(7001000000000002)
+  if not pg_try_advisory_xact_lock_shared(ablo.listen_key())
     and (current_setting('max_prepared_transactions') = '0'
          or current_setting('ablo.notify', true) = 'on')
   then

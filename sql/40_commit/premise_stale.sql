@@ -1,6 +1,7 @@
 -- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of
 -- them counts (an insert or delete always does). p_before: what is newer is the commit's own.
--- One probe of delta_row_idx.
+-- One probe: of delta_row_idx, or, where the planner thinks that shorter, of the organization's deltas
+-- since the read, back from the newest by primary key.
 -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the
 -- row's own lock. Raises: invalid_request for a read position that was never handed out,
 -- unknown_field.

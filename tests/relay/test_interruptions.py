@@ -147,7 +147,7 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     await nothing_left(admin)
 
 
-async def nothing_left(admin: Any) -> None:
+async def nothing_left(admin: Any, seconds: float = 10) -> None:
     """No slot, session or lock of any of the killed ones; the server notices when it next looks."""
     left = """
         select (select count(*) from pg_replication_slots)
@@ -155,9 +155,31 @@ async def nothing_left(admin: Any) -> None:
                    and (datname = current_database() or backend_type = 'walsender'))
              + (select count(*) from pg_locks l join pg_database d on d.oid = l.database
                  where locktype = 'advisory' and datname = current_database())"""
-    with anyio.fail_after(10):
+    with anyio.fail_after(seconds):
         while (await (await admin.execute(left)).fetchone())[0]:
             await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "select pg_create_logical_replication_slot('kept', 'pgoutput')",
+        "set application_name = 'ablo_pg orphan'",
+        "select pg_advisory_lock(ablo.order_key('acme'))",
+    ],
+)
+async def test_i8_what_is_left_behind_is_caught(db: DatabaseHandle, admin: Any, leave: str) -> None:
+    """A durable slot, a session, a lock: the checker of the test above sees each."""
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(db.admin_url, autocommit=True) as orphan:
+        await nothing_left(admin)
+        await orphan.execute(leave)
+        # A connection of its own: the deadline may end it in the middle of a query.
+        async with await connect(db.admin_url, autocommit=True) as watcher:
+            with pytest.raises(TimeoutError):
+                await nothing_left(watcher, seconds=0.3)
+        await admin.execute("select pg_drop_replication_slot('kept') from pg_replication_slots")
+    await nothing_left(admin)
 
 
 async def test_nothing_is_left_of_a_reader_that_was_cancelled(
