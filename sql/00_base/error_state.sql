@@ -39,8 +39,16 @@ as $$
     when 'truncate_refused' then 'AB029'
     when 'row_identity_immutable' then 'AB030'
     when 'entity_not_found' then 'AB050'
+    when 'claim_not_found' then 'AB052'
     when 'idempotency_conflict' then 'AB060'
     when 'stale_context' then 'AB061'
+    when 'entity_claimed' then 'AB062'
+    when 'claim_lost' then 'AB063'
+    when 'claim_conflict' then 'AB065'
+    when 'fence_token_stale' then 'AB067'
+    when 'queue_too_deep' then 'AB073'
+    when 'quota_exceeded' then 'AB074'
+    when 'duration_invalid' then 'AB033'
     else 'XX000'
   end
 $$;
