@@ -51,7 +51,7 @@ class AsyncAblo:
         schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
         database_url: a runtime login; default: the environment variable DATABASE_URL.
         organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
-            user, agent, system.
+            user, agent, system. on_behalf_of: for whom, `kind:id`; every change says so.
         replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
             without one, changes arrive by LISTEN/NOTIFY.
         pool_min_size, pool_max_size: connections kept and allowed.
@@ -67,6 +67,7 @@ class AsyncAblo:
         database_url: str | None = None,
         organization: str | None = None,
         participant: str | None = None,
+        on_behalf_of: str | None = None,
         replication_url: str | None = None,
         pool_min_size: int = 1,
         pool_max_size: int = 10,
@@ -78,15 +79,17 @@ class AsyncAblo:
             error_names(schema.spec),
         )
         background = Background()
+        tenant = organization_of(organization)
         transport = DirectTransport(
             database,
-            organization_of(organization),
+            tenant,
             participant_of(participant),
             StreamSource(database, replication_url_of(replication_url), background),
+            None if on_behalf_of is None else participant_of(on_behalf_of, "on_behalf_of"),
         )
         self._schema = schema
         self._session = Session(
-            Registry(schema), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
+            Registry(schema, tenant), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
         )
         self._commits = Commits(self._session)
         self._models: dict[str, ModelClient[Any]] = {}

@@ -19,7 +19,7 @@ from ablo_pg.client.operations import Action, Operation
 from ablo_pg.client.premises import Reads, disposition_of, encode_premise, stamp_of
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.values import encode_data, encode_id
-from ablo_pg.client.where import OrderBy, Where, clauses, ordering
+from ablo_pg.client.where import ListQuery, OrderBy, Where, clauses, ordering
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import PARTICIPANT_KINDS
 
@@ -30,6 +30,7 @@ PAGE_LIMIT: Final = 1000
 REQUEST_LIMIT: Final = 16 << 20
 ID_NAMESPACE: Final = uuid.UUID("aa4ba6d4-bf0b-5b38-9c45-116f79a6e548")
 _ACTIONS: Final = get_args(Action)
+_EXAMPLES: Final = {"participant": "agent:triage", "on_behalf_of": "user:ann"}
 _OPERATION_KEYS: Final = {
     "action": "action",
     "model": "model",
@@ -56,16 +57,19 @@ class CommitRequest:
     created: tuple[tuple[str, str], ...] = ()
 
 
-def participant_of(participant: str | None) -> str:
-    """Return `kind:id`, checked. Raises invalid_participant_kind."""
-    kind, _, name = (participant or "").partition(":")
+def participant_of(participant: str | None, option: str = "participant") -> str:
+    """Return `kind:id`, checked; `option` is what the caller gave it as.
+
+    Raises invalid_participant_kind.
+    """
+    kind, _, name = participant.partition(":") if isinstance(participant, str) else ("", "", "")
     if kind in PARTICIPANT_KINDS and name and "\x00" not in name:
         return f"{kind}:{name}"
     raise error_for(
         "invalid_participant_kind",
-        f"participant {participant!r} is not kind:id with kind {', '.join(PARTICIPANT_KINDS)}",
-        field="participant",
-        remedy='pass for example participant="agent:triage"',
+        f"{option} {participant!r} is not kind:id with kind {', '.join(PARTICIPANT_KINDS)}",
+        field=option,
+        remedy=f'pass for example {option}="{_EXAMPLES[option]}"',
     )
 
 
@@ -252,7 +256,7 @@ def list_query(
     limit: int,
     after: str | None,
     archived: bool,
-) -> bytes:
+) -> ListQuery:
     """Build the query of one page."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:
         raise error_for(
@@ -262,11 +266,12 @@ def list_query(
             field="limit",
             remedy="read on with after=page.next_cursor",
         )
-    query: dict[str, Any] = {"where": clauses(model, where), "orderBy": ordering(model, order_by)}
+    wanted = clauses(model, where)
+    query: dict[str, Any] = {"where": wanted, "orderBy": ordering(model, order_by)}
     query |= {"limit": limit, "archived": archived}
     if after is not None:
         query["after"] = after
-    return orjson.dumps(query)
+    return ListQuery(orjson.dumps(query), wanted, bool(archived))
 
 
 _MISSING_ACTION: Final = "commit_operation_action_required"

@@ -5,12 +5,13 @@ The write's receipt travels in the same hidden slot, so that `ablo.receipt(row)`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
 from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.where import Clause, ListQuery
 from ablo_pg.db.results import PageRead
 from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json
 
@@ -18,18 +19,28 @@ T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteEvidence(Evidence):
     """The evidence of a row that a write gave back."""
 
     receipt: Receipt
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageEvidence(Evidence):
+    """What a page was read as: the filter, and which rows were on it."""
+
+    where: Sequence[Clause]
+    archived: bool
+    ids: tuple[str, ...]
+
+
 class Page(list[T]):
     """A page of rows: a list, and where it stands.
 
     stamp: the organization's watermark at the read; has_more: rows follow; next_cursor: pass it as
-    `after=` with the same filter and order to read on.
+    `after=` with the same filter and order to read on. As it came from `list`, a page is a premise:
+    `reads=[page]` says that what it lists has not changed. A copy carries no such evidence.
     """
 
     def __init__(
@@ -39,25 +50,45 @@ class Page(list[T]):
         self.stamp = stamp
         self.has_more = has_more
         self.next_cursor = next_cursor
+        self._ablo_evidence: PageEvidence | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return type(self), (list(self), self.stamp, self.has_more, self.next_cursor)
 
 
 def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
     """Build a row read at `stamp`."""
-    return _with(row_from_json(entry.row, data), Evidence(entry.key, stamp))
+    evidence = Evidence(entry.key, stamp, entry.organization)
+    return _with(row_from_json(entry.row, data), evidence)
 
 
 def written_row_of(entry: Entry, data: bytes, stamp: int, receipt: Receipt) -> Model:
     """Build the row that a write gives back."""
-    return _with(row_from_json(entry.row, data), WriteEvidence(entry.key, stamp, receipt))
+    evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
+    return _with(row_from_json(entry.row, data), evidence)
 
 
-def page_of(entry: Entry, page: PageRead) -> Page[Any]:
-    """Build a page of rows."""
+def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
+    """Build the page of rows that `query` asked for."""
     rows = [
         row_of(entry, bytes(raw), evidence.stamp)
         for raw, evidence in zip(page.data, page.evidence, strict=True)
     ]
-    return Page(rows, page.stamp, page.has_more, page.next_cursor)
+    made = Page(rows, page.stamp, page.has_more, page.next_cursor)
+    made._ablo_evidence = PageEvidence(
+        entry.key,
+        page.stamp,
+        entry.organization,
+        where=query.where,
+        archived=query.archived,
+        ids=tuple(evidence.id for evidence in page.evidence),
+    )
+    return made
+
+
+def page_evidence_of(page: Page[Any]) -> PageEvidence | None:
+    """Return what a page was read as, or None for a copy."""
+    return page._ablo_evidence
 
 
 def receipt_of_row(row: Model) -> Receipt | None:

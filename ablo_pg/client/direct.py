@@ -23,10 +23,12 @@ from ablo_pg.db.errors import translate
 from ablo_pg.db.group_commit import GroupCommit
 from ablo_pg.db.pool import Database
 from ablo_pg.db.results import (
+    HISTORY_READ,
     KERNEL_STATUS,
     PAGE_READ,
     ROW_READ,
     SNAPSHOT_READ,
+    HistoryRead,
     KernelStatus,
     PageRead,
     RowRead,
@@ -41,11 +43,17 @@ class DirectTransport:
     """A `Transport` over a database URL, for one organization and participant."""
 
     def __init__(
-        self, database: Database, organization: str, participant: str, source: StreamSource
+        self,
+        database: Database,
+        organization: str,
+        participant: str,
+        source: StreamSource,
+        on_behalf_of: str | None = None,
     ) -> None:
         self._database = database
         self._organization = organization
         self._participant = participant
+        self._on_behalf_of = on_behalf_of
         self._commits = GroupCommit(database, organization)
         self._source = source
 
@@ -58,6 +66,11 @@ class DirectTransport:
     def participant(self) -> str:
         """Who acts, as `kind:id`."""
         return self._participant
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """For whom, as `kind:id`."""
+        return self._on_behalf_of
 
     @property
     def reader_status(self) -> ReaderStatus:
@@ -79,13 +92,14 @@ class DirectTransport:
 
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, together with others that are on their way."""
-        item = BatchItem(self._participant, request.key, msgspec.Raw(request.body))
+        body = msgspec.Raw(request.body)
+        item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
         return receipt_of(await self._commits.submit(item), self._database.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
         """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""
         check_joinable(connection)
-        arguments = (self._organization, self._participant, request.key, request.body)
+        arguments = self._arguments(request)
         try:
             if isinstance(connection, Connection):
                 body = await asyncio.to_thread(
@@ -108,12 +122,17 @@ class DirectTransport:
                 remedy="use AsyncAblo, or pass a psycopg.Connection",
             )
         try:
-            body = routines.commit_join_blocking(
-                connection, self._organization, self._participant, request.key, request.body
-            )
+            body = routines.commit_join_blocking(connection, *self._arguments(request))
         except psycopg.Error as exc:
             raise translate(exc, self._database.names) from exc
         return receipt_of(body, self._database.names)
+
+    async def receipt_get(self, key: str) -> Receipt | None:
+        """Return the receipt of the commit that landed under a key, or None."""
+        found = await self._database.read(
+            routines.receipt_get, self._organization, self._participant, key
+        )
+        return None if found is None else receipt_of(found, self._database.names)
 
     async def row_get(self, model: str, row_id: str) -> RowRead:
         """Read one row."""
@@ -122,6 +141,18 @@ class DirectTransport:
                 routines.row_get, self._organization, self._participant, model, row_id
             )
         )
+
+    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
+        """Read one row as it was."""
+        arguments = (self._organization, self._participant, model, row_id, position)
+        return ROW_READ.decode(await self._database.read(routines.row_at, *arguments))
+
+    async def row_history(
+        self, model: str, row_id: str, limit: int, before: int | None
+    ) -> HistoryRead:
+        """Read a row's changes."""
+        arguments = (self._organization, self._participant, model, row_id, limit, before)
+        return HISTORY_READ.decode(await self._database.read(routines.row_history, *arguments))
 
     async def row_list(self, model: str, query: bytes) -> PageRead:
         """Read one page."""
@@ -138,6 +169,11 @@ class DirectTransport:
                 routines.snapshot_read, self._organization, self._participant, targets
             )
         )
+
+    def _arguments(self, request: CommitRequest) -> tuple[str, str, str, bytes, str | None]:
+        """The commit as the routines take it."""
+        identity = (self._organization, self._participant)
+        return *identity, request.key, request.body, self._on_behalf_of
 
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from ablo_pg.client.base import assemble, encode_operation, list_query
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import Page, page_of, row_of, written_row_of
+from ablo_pg.client.functional import (
+    Compute,
+    FunctionalUpdate,
+    check_retries,
+    options_of,
+    run,
+)
+from ablo_pg.client.history import History, row_as_of, row_history
 from ablo_pg.client.names import Entry
 from ablo_pg.client.operations import Action, Operation
-from ablo_pg.client.premises import Reads
+from ablo_pg.client.premises import OnStale, Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Session, Wait, check_wait
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
 from ablo_pg.client.values import encode_id
 from ablo_pg.client.where import OrderBy, Where
 from ablo_pg.errors import error_for
-from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
@@ -59,13 +66,37 @@ class ModelClient(Generic[RowT]):
         operation = Operation("create", self._key, id, data)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
-    async def retrieve(self, id: str, *, timeout: float | None = None) -> RowT | None:
-        """Return the row, or None."""
+    async def retrieve(
+        self, id: str, *, at: int | None = None, timeout: float | None = None
+    ) -> RowT | None:
+        """Return the row, or None.
+
+        at: a sync id; the row as it was at that position of the organization's log. See
+        `history.row_as_of` for what that raises.
+        """
+        if at is not None:
+            return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
         row_id = encode_id(self._key, id)
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
             found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))
+
+    async def history(
+        self,
+        id: str,
+        *,
+        limit: int = 100,
+        before: int | None = None,
+        timeout: float | None = None,
+    ) -> History[RowT]:
+        """Return the changes of a row, newest first, also of one that is deleted.
+
+        limit: 1 to 1000. before: only changes older than this sync id; `next_before` of the page
+        before reads on. A row that the log says nothing of has an empty history.
+        """
+        page = await row_history(self._session, self._entry, id, limit, before, timeout)
+        return cast("History[RowT]", page)
 
     async def list(
         self,
@@ -86,17 +117,45 @@ class ModelClient(Generic[RowT]):
         """
         query = list_query(self._entry, where, order_by, limit, after, archived)
         async with within(self._session.seconds(timeout), f"Listing {self._key}"):
-            page = await self._session.transport.row_list(self._entry.typename, query)
-        return page_of(self._entry, page)
+            page = await self._session.transport.row_list(self._entry.typename, query.body)
+        return page_of(self._entry, page, query)
 
+    @overload
     async def update(
         self,
         id: str,
         data: Data,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    @overload
+    async def update(
+        self,
+        id: str,
+        data: Compute[RowT],
+        *,
+        reads: Reads | None = None,
+        retries: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    async def update(
+        self,
+        id: str,
+        data: Data | Compute[RowT],
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        retries: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         wait: Wait = "confirmed",
@@ -107,7 +166,25 @@ class ModelClient(Generic[RowT]):
         decides: "reject" (the default, raises stale_context), "overwrite", or "notify": nothing is
         written, the current row is returned, and `ablo.receipt(row).notifications` says what moved.
         Raises entity_not_found when there is no such row.
+
+        data may be a function, plain or async: it gets the row, returns the fields to change (or
+        None), and is called again with the row as it then is when somebody else was faster, up to
+        `retries` times (default 16), after which AbloContentionError is raised. `timeout` bounds
+        the whole of it.
         """
+        if callable(data):
+            update = self._functional(
+                id,
+                reads,
+                retries,
+                idempotency_key,
+                timeout,
+                wait,
+                read_at=read_at,
+                on_stale=on_stale,
+            )
+            return await run(update, data)
+        check_retries(retries)
         operation = Operation("update", self._key, id, data, read_at, on_stale)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
@@ -116,7 +193,7 @@ class ModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -133,7 +210,7 @@ class ModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -148,7 +225,7 @@ class ModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -184,6 +261,20 @@ class ModelClient(Generic[RowT]):
         """
         subscription = self.subscribe(cursor=cursor, groups=groups)
         return await follow(self._session, subscription, callback)
+
+    def _functional(
+        self,
+        id: str,
+        reads: Reads | None,
+        retries: int | None,
+        key: str | None,
+        timeout: float | None,
+        wait: Wait,
+        **guards: object,
+    ) -> FunctionalUpdate[RowT]:
+        check_wait(wait)
+        options = options_of(reads, retries, key, self._session.seconds(timeout), guards)
+        return FunctionalUpdate(self._session, self._entry, id, options)
 
     async def _write(
         self,

@@ -18,12 +18,16 @@ from ablo_pg.schema.rows import Model
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model as the client needs it; `fields` has each under its Python and its wire name."""
+    """One model as the client needs it; `fields` has each under its Python and its wire name.
+
+    organization: whose rows the client reads.
+    """
 
     key: str
     typename: str
     row: type[Model]
     fields: Mapping[str, Field]
+    organization: str = ""
 
     def field(self, name: str, *, code: str = "unknown_field") -> Field:
         """Return the field of that Python or wire name; raise `code` naming near ones."""

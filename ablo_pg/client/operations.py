@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from ablo_pg.schema.neutral import Disposition
+from ablo_pg.client.premises import OnStale
 from ablo_pg.schema.rows import Model
 
 Action: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"]
@@ -29,5 +29,5 @@ class Operation:
     id: str | None = None
     data: Mapping[str, Any] | None = None
     read_at: int | None = None
-    on_stale: Disposition | None = None
+    on_stale: OnStale | None = None
     transaction_id: str | None = None

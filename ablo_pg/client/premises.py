@@ -6,60 +6,87 @@ Pure. A row carries its own evidence; the other forms are mappings. Used by `bas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
+from ablo_pg.client.decode import Page, page_evidence_of
+from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.values import encode_id
+from ablo_pg.client.where import clauses
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Disposition
-from ablo_pg.schema.rows import Model, evidence_of
+from ablo_pg.schema.rows import Evidence, Model, evidence_of
 
-# A row read earlier (its evidence is the premise), or a mapping: {"model", "id", "read_at",
-# "fields"?, "on_stale"?}, {"group": "kind:id", "read_at", "on_stale"?}, {"model", "id", "absent":
-# True}.
-Premise: TypeAlias = Model | Mapping[str, Any]
+# A row or a page read earlier (its evidence is the premise), or a mapping:
+# {"model", "id", "read_at", "fields"?}, {"model", "where", "read_at", "archived"?},
+# {"group": "kind:id", "read_at"}, {"model", "id", "absent": True}; each may carry "on_stale".
+Premise: TypeAlias = Model | Page[Any] | Mapping[str, Any]
 Reads: TypeAlias = Sequence[Premise]
+# What to do where something has moved; the last three are older spellings.
+OnStale: TypeAlias = Disposition | Literal["force", "flag", "merge"]
 
-_DISPOSITIONS: Final = get_args(Disposition)
+_SPELLINGS: Final[dict[str, Disposition]] = {
+    "reject": "reject",
+    "overwrite": "overwrite",
+    "notify": "notify",
+    "force": "overwrite",
+    "flag": "notify",
+    "merge": "notify",
+}
+_FORMS: Final = (
+    'pass {"model", "id", "read_at"}, {"model", "where", "read_at"}, {"group", "read_at"}, '
+    'or {"model", "id", "absent"}'
+)
 
 
 def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
-    """Return one premise under wire names."""
+    """Return one premise under wire names. Raises invalid_request, foreign_tenant_row."""
     if isinstance(premise, Model):
         return _premise_of_row(registry, premise)
+    if isinstance(premise, Page):
+        return _premise_of_page(registry, premise)
     if not isinstance(premise, Mapping):
         raise _invalid(
             f"A premise is a {type(premise).__name__}",
             "reads",
-            'pass rows that were read, or {"model": ..., "id": ..., "read_at": ...}',
+            'pass rows or pages that were read, or {"model": ..., "id": ..., "read_at": ...}',
         )
     given = dict(premise)
-    wire: dict[str, Any] = {}
     on_stale = given.pop("on_stale", given.pop("onStale", None))
     read_at = given.pop("read_at", given.pop("readAt", None))
-    fields = given.pop("fields", None)
     absent = given.pop("absent", False)
-    reference, group = given.pop("model", None), given.pop("group", None)
-    row_id = given.pop("id", None)
-    if given or (reference is None) == (group is None):
-        raise _invalid(
-            f"A premise names a row or a group; {sorted(given) or 'model, group'} do not fit",
-            "reads",
-            'pass {"model", "id", "read_at"}, {"group", "read_at"}, or {"model", "id", "absent"}',
-        )
-    if group is not None:
-        wire["group"] = group
-    else:
-        model = registry.entry(reference)
-        wire |= {"model": model.typename, "id": encode_id(model.key, row_id)}
-        if fields is not None:
-            wire["fields"] = [model.field(name).wire for name in _names(fields)]
-    if absent:
+    subject = str(given.get("group") or given.get("model"))
+    wire = _subject(registry, given)
+    if given:
+        raise _invalid(f"A premise has no {sorted(given)[0]!r}", "reads", _FORMS)
+    if absent and "id" in wire:
         wire["absent"] = True
     else:
-        wire["readAt"] = stamp_of(read_at, str(reference or group))
+        wire["readAt"] = stamp_of(read_at, subject)
     if on_stale is not None:
-        wire["onStale"] = disposition_of(on_stale, str(reference or group))
+        wire["onStale"] = disposition_of(on_stale, subject)
+    return wire
+
+
+def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
+    """Take out of a premise what it is about."""
+    reference, group = given.pop("model", None), given.pop("group", None)
+    if (reference is None) == (group is None):
+        raise _invalid("A premise names a model or a group", "reads", _FORMS)
+    if group is not None:
+        return {"group": str(group)}
+    model = registry.entry(reference)
+    if "where" in given:
+        where = clauses(model, given.pop("where"))
+        archived = bool(given.pop("archived", False))
+        return {"model": model.typename, "where": where, "archived": archived}
+    wire: dict[str, Any] = {
+        "model": model.typename,
+        "id": encode_id(model.key, given.pop("id", None)),
+    }
+    fields = given.pop("fields", None)
+    if fields is not None:
+        wire["fields"] = [model.field(name).wire for name in _names(fields)]
     return wire
 
 
@@ -71,8 +98,44 @@ def _premise_of_row(registry: Registry, row: Model) -> dict[str, Any]:
             "reads",
             "pass the row as retrieve, list or snapshot returned it",
         )
-    model = registry.entry(evidence.model)
+    model = _entry_of(registry, evidence)
+    if model.row is not type(row):
+        raise _invalid(
+            f"This {type(row).__name__} was read under another schema",
+            "reads",
+            "read it with this client",
+        )
     return {"model": model.typename, "id": row.id, "readAt": evidence.stamp}
+
+
+def _premise_of_page(registry: Registry, page: Page[Any]) -> dict[str, Any]:
+    evidence = page_evidence_of(page)
+    if evidence is None:
+        raise _invalid(
+            "This page was not read through a client, or is a copy",
+            "reads",
+            "pass the page as list returned it",
+        )
+    return {
+        "model": _entry_of(registry, evidence).typename,
+        "where": evidence.where,
+        "archived": evidence.archived,
+        "ids": evidence.ids,
+        "readAt": evidence.stamp,
+    }
+
+
+def _entry_of(registry: Registry, evidence: Evidence) -> Entry:
+    """Return the model that evidence speaks of, checked to be one of this client's."""
+    if evidence.organization != registry.organization:
+        raise error_for(
+            "foreign_tenant_row",
+            f"What was read of {evidence.model} belongs to another organization",
+            model=evidence.model,
+            field="reads",
+            remedy="read it with a client of this organization",
+        )
+    return registry.entry(evidence.model)
 
 
 def _names(fields: Any) -> list[str]:
@@ -94,16 +157,17 @@ def stamp_of(read_at: Any, model: str) -> int:
     return read_at
 
 
-def disposition_of(on_stale: Any, model: str) -> str:
-    """Return what to do about a stale read, checked."""
-    if on_stale in _DISPOSITIONS:
-        return str(on_stale)
+def disposition_of(on_stale: Any, model: str) -> Disposition:
+    """Return what to do about a stale read, checked, in its present spelling."""
+    found = _SPELLINGS.get(on_stale) if isinstance(on_stale, str) else None
+    if found is not None:
+        return found
     raise error_for(
         "write_options_invalid",
         f"on_stale of {model} cannot be {on_stale!r}",
         model=model,
         field="on_stale",
-        remedy=f"use {', '.join(_DISPOSITIONS)}",
+        remedy="use reject, overwrite or notify",
     )
 
 

@@ -13,16 +13,21 @@ from ablo_pg.schema.rows import Model
 
 
 class Registry:
-    """Finds models by schema key, typename, table or class, and row classes by typename."""
+    """Finds models by schema key, typename, table or class, and row classes by typename.
 
-    def __init__(self, schema: Schema) -> None:
+    organization: whose rows the client reads and writes.
+    """
+
+    def __init__(self, schema: Schema, organization: str = "") -> None:
+        self.organization = organization
         self._by_name: dict[str, Entry] = {}
         self._by_class: dict[type[Model], Entry] = {}
         self.keys: tuple[str, ...] = tuple(spec.key for spec in schema.spec.models)
         self.typenames: Mapping[str, Entry] = {}
         aliases: dict[str, Entry] = {}
         for spec in schema.spec.models:
-            entry = Entry(spec.key, spec.typename, schema.models[spec.key], fields_of(spec))
+            row, fields = schema.models[spec.key], fields_of(spec)
+            entry = Entry(spec.key, spec.typename, row, fields, organization)
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}
             self.typenames = {**self.typenames, spec.typename: entry}

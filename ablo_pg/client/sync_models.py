@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from psycopg import AsyncConnection, Connection
 
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
+from ablo_pg.client.functional import check_retries
+from ablo_pg.client.history import History
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.portal import Portal
-from ablo_pg.client.premises import Reads
+from ablo_pg.client.premises import OnStale, Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.subscriptions import Change
+from ablo_pg.client.sync_functional import SyncCompute, run_blocking
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.where import OrderBy, Where
-from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
@@ -63,9 +65,24 @@ class SyncModelClient(Generic[RowT]):
             )
         )
 
-    def retrieve(self, id: str, *, timeout: float | None = None) -> RowT | None:
+    def retrieve(
+        self, id: str, *, at: int | None = None, timeout: float | None = None
+    ) -> RowT | None:
         """Return the row, or None."""
-        return self._portal.call(partial(self._inner.retrieve, id, timeout=timeout))
+        return self._portal.call(partial(self._inner.retrieve, id, at=at, timeout=timeout))
+
+    def history(
+        self,
+        id: str,
+        *,
+        limit: int = 100,
+        before: int | None = None,
+        timeout: float | None = None,
+    ) -> History[RowT]:
+        """Return the changes of a row, newest first, also of one that is deleted."""
+        return self._portal.call(
+            partial(self._inner.history, id, limit=limit, before=before, timeout=timeout)
+        )
 
     def list(
         self,
@@ -90,19 +107,60 @@ class SyncModelClient(Generic[RowT]):
             )
         )
 
+    @overload
     def update(
         self,
         id: str,
         data: Data,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    @overload
+    def update(
+        self,
+        id: str,
+        data: SyncCompute[RowT],
+        *,
+        reads: Reads | None = None,
+        retries: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    def update(
+        self,
+        id: str,
+        data: Data | SyncCompute[RowT],
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        retries: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
     ) -> RowT:
-        """Change the named fields of a row and return the row as it then is."""
+        """Change the named fields of a row, or compute the change, and return the row as it is."""
+        if callable(data):
+            update = self._inner._functional(
+                id,
+                reads,
+                retries,
+                idempotency_key,
+                timeout,
+                wait,
+                read_at=read_at,
+                on_stale=on_stale,
+            )
+            return run_blocking(self._portal, update, data)
+        check_retries(retries)
         options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
         return self._portal.call(partial(self._inner.update, id, data, **options))
 
@@ -111,7 +169,7 @@ class SyncModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -126,7 +184,7 @@ class SyncModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -141,7 +199,7 @@ class SyncModelClient(Generic[RowT]):
         id: str,
         *,
         read_at: int | None = None,
-        on_stale: Disposition | None = None,
+        on_stale: OnStale | None = None,
         reads: Reads | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -170,7 +228,7 @@ class SyncModelClient(Generic[RowT]):
 
 def _guards(
     read_at: int | None,
-    on_stale: Disposition | None,
+    on_stale: OnStale | None,
     reads: Reads | None,
     idempotency_key: str | None,
     timeout: float | None,

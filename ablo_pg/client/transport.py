@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.receipt import Receipt
-from ablo_pg.db.results import KernelStatus, PageRead, RowRead, SnapshotRead
+from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
 from ablo_pg.relay.status import ReaderStatus
 
@@ -51,6 +51,10 @@ class Transport(Protocol):
         """Who acts, as `kind:id`."""
 
     @property
+    def on_behalf_of(self) -> str | None:
+        """For whom, as `kind:id`; None for nobody but the participant itself."""
+
+    @property
     def reader_status(self) -> ReaderStatus:
         """Which way changes come, and why."""
 
@@ -72,8 +76,19 @@ class Transport(Protocol):
     def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
         """As `join`, on the calling thread, for a blocking connection."""
 
+    async def receipt_get(self, key: str) -> Receipt | None:
+        """Return the receipt of the commit that landed under a key, or None."""
+
     async def row_get(self, model: str, row_id: str) -> RowRead:
         """Read one row."""
+
+    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
+        """Read one row as it was at a position of the log."""
+
+    async def row_history(
+        self, model: str, row_id: str, limit: int, before: int | None
+    ) -> HistoryRead:
+        """Read a row's changes, newest first."""
 
     async def row_list(self, model: str, query: bytes) -> PageRead:
         """Read one page."""

@@ -8,6 +8,7 @@ Pure. Three spellings, all AND: `{"status": "todo"}`, `{"count": {"gt": 3, "lte"
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ablo_pg.client.names import Entry
@@ -18,6 +19,16 @@ from ablo_pg.schema.neutral import Field, FieldType
 Where: TypeAlias = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 OrderBy: TypeAlias = str | Sequence[str | tuple[str, str]]
 Clause: TypeAlias = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What one page asks for: the query's JSON, and the filter in it, which makes it a premise."""
+
+    body: bytes
+    where: Sequence[Clause]
+    archived: bool
+
 
 OPERATORS: Final[dict[str, str]] = {
     "eq": "=",

@@ -43,8 +43,11 @@ COMMIT: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s
 COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
+RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s)"
 ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s)"
 ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb)"
+ROW_AT: Final[LiteralString] = "select ablo.row_at(%s, %s, %s, %s, %s)"
+ROW_HISTORY: Final[LiteralString] = "select ablo.row_history(%s, %s, %s, %s, %s, %s)"
 SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jsonb)"
 LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
 STATUS: Final[LiteralString] = "select ablo.status()"
@@ -103,23 +106,35 @@ async def commit(
 
 
 async def commit_join(
-    conn: AsyncConnection[Any], organization: str, participant: str, key: str, request: bytes
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    key: str,
+    request: bytes,
+    on_behalf_of: str | None = None,
 ) -> bytes:
     """Run one commit in the transaction of a caller's own connection; return the receipt."""
+    arguments = (organization, participant, key, request.decode(), on_behalf_of, None)
     async with conn.cursor(row_factory=tuple_row) as cursor:
         load_json_raw(cursor)
-        await cursor.execute(COMMIT, (organization, participant, key, request.decode(), None, None))
+        await cursor.execute(COMMIT, arguments)
         row = await cursor.fetchone()
     return bytes(row[0]) if row else b""
 
 
 def commit_join_blocking(
-    conn: Connection[Any], organization: str, participant: str, key: str, request: bytes
+    conn: Connection[Any],
+    organization: str,
+    participant: str,
+    key: str,
+    request: bytes,
+    on_behalf_of: str | None = None,
 ) -> bytes:
     """As `commit_join`, on a blocking connection."""
+    arguments = (organization, participant, key, request.decode(), on_behalf_of, None)
     with conn.cursor(row_factory=tuple_row) as cursor:
         load_json_raw(cursor)
-        cursor.execute(COMMIT, (organization, participant, key, request.decode(), None, None))
+        cursor.execute(COMMIT, arguments)
         row = cursor.fetchone()
     return bytes(row[0]) if row else b""
 
@@ -138,6 +153,14 @@ async def commit_batch(
     return [(receipt, error) for _, receipt, error in rows]
 
 
+async def receipt_get(
+    conn: AsyncConnection[Any], organization: str, participant: str, key: str
+) -> bytes | None:
+    """Read the receipt stored under a participant's idempotency key, or None."""
+    found: bytes | None = await _value(conn, RECEIPT_GET, organization, participant, key)
+    return found
+
+
 async def row_get(
     conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
 ) -> bytes:
@@ -151,6 +174,35 @@ async def row_list(
 ) -> bytes:
     """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
     found: bytes = await _value(conn, ROW_LIST, organization, participant, model, query.decode())
+    return found
+
+
+async def row_at(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    position: int,
+) -> bytes:
+    """Read one row as it was: {"row": {..} | null, "stamp": n}."""
+    found: bytes = await _value(conn, ROW_AT, organization, participant, model, row_id, position)
+    return found
+
+
+async def row_history(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    limit: int,
+    before: int | None,
+) -> bytes:
+    """Read a row's changes, newest first: {"entries", "hasMore", "keptAfter"}."""
+    found: bytes = await _value(
+        conn, ROW_HISTORY, organization, participant, model, row_id, limit, before
+    )
     return found
 
 

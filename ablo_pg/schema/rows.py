@@ -24,10 +24,11 @@ from ablo_pg.schema.names import wire_name
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a row was read as: the model's key and the log's stamp of the read."""
+    """What a row was read as: the model's key, the log's stamp of the read, whose row it is."""
 
     model: str
     stamp: int
+    organization: str = ""
 
 
 @dataclass_transform(

@@ -11,9 +11,11 @@ PROGRAM = Path(__file__).with_name("typed_program.py")
 CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 
 WRONG = {
-    'await tasks.update("t", {"title": "x"}, on_stale="maybe")': "arg-type",
+    'await tasks.update("t", {"title": "x"}, on_stale="maybe")': "call-overload",
+    'await tasks.update("t", {"title": "x"}, retries=3)': "call-overload",
     "await tasks.list(limit='many')": "arg-type",
     'Operation("upsert", Task)': "arg-type",
+    'await tasks.update("t", 3)': "call-overload",
     "(await tasks.retrieve('t')).title": "union-attr",
     "await ablo.snapshot(tasks=3)": "arg-type",
 }

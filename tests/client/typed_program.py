@@ -40,6 +40,13 @@ async def asynchronous() -> None:
         assert_type(page, Page[Task])
         assert_type(page.next_cursor, str | None)
         task = await tasks.update(id=task.id, data={"status": "done"}, wait="confirmed")
+        task = await tasks.update("t1", lambda current: {"title": current.title}, retries=16)
+
+        async def slowly(current: Task) -> dict[str, str] | None:
+            return {"title": current.title} if current.status == "todo" else None
+
+        assert_type(await tasks.update(id=task.id, data=slowly, reads=[task, page]), Task)
+        await ablo.tasks.update("t1", lambda current: {"count": current.count + 1})
         snap = await ablo.snapshot(tasks=task.id)
         assert_type(snap, Snapshot)
         try:
@@ -85,6 +92,9 @@ def synchronous() -> None:
         task = tasks.create({"title": "Write", "status": "todo"}, id="t1")
         assert_type(task, Task)
         assert_type(tasks.list(), Page[Task])
+        task = tasks.update("t1", lambda current: {"title": current.title}, retries=16)
+        assert_type(task, Task)
+        tasks.update("t1", {"title": "x"}, read_at=3, on_stale="force")
         with tasks.subscribe() as changes:
             for change in changes:
                 assert_type(change.row, Task | None)

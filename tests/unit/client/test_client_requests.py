@@ -217,7 +217,7 @@ def test_any_filter_is_clauses_or_a_typed_error(where: Any) -> None:
 def test_any_query_is_json_or_a_typed_error(where: Any, order_by: Any) -> None:
     error = refusal(base.list_query, TASKS, where, order_by, 10, None, False)
     if error is None:
-        json.loads(base.list_query(TASKS, where, order_by, 10, None, False))
+        json.loads(base.list_query(TASKS, where, order_by, 10, None, False).body)
     else:
         assert error.code in REFUSALS
 
