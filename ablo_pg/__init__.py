@@ -8,6 +8,7 @@ from ablo_pg._version import __version__
 from ablo_pg.client.async_client import AsyncAblo
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
+from ablo_pg.client.history import History, HistoryEntry
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.receipt import Notification, Receipt
@@ -69,6 +70,8 @@ __all__ = [
     "ChangeHandle",
     "Commits",
     "EntityRole",
+    "History",
+    "HistoryEntry",
     "IdentityRole",
     "Model",
     "ModelClient",

@@ -44,7 +44,7 @@ class Change(Generic[RowT]):
     sync_id: its place in the organization's order, and the cursor after it. op: create, update,
     delete, archive, or unarchive. model: schema key. row: the row after the change, None for a
     delete. changed: names of the fields that an update changed. actor: `kind:id` of the writer;
-    on_behalf_of: for whom.
+    on_behalf_of: for whom; capability_id: by which authority; claim_id: under which claim.
     """
 
     sync_id: int
@@ -57,6 +57,8 @@ class Change(Generic[RowT]):
     on_behalf_of: str | None
     created_at: dt.datetime
     transaction_id: str | None = None
+    capability_id: str | None = None
+    claim_id: str | None = None
 
     @property
     def cursor(self) -> int:
@@ -245,4 +247,6 @@ def change_of(registry: Registry, delta: Delta) -> Change[Model]:
         on_behalf_of=delta.on_behalf_of,
         created_at=dt.datetime.fromisoformat(delta.created_at),
         transaction_id=delta.transaction_id,
+        capability_id=delta.capability_id,
+        claim_id=delta.claim_id,
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.db.errors import ErrorReport
+from ablo_pg.delta import Op
 
 
 class RowRead(msgspec.Struct, frozen=True):
@@ -37,6 +38,35 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     stamp: int
     has_more: bool
     next_cursor: str | None = None
+
+
+class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
+    """One change of a row, as `ablo.row_history` tells it; `row` is null for a delete."""
+
+    sync_id: int
+    op: Op
+    row: msgspec.Raw
+    created_at: str
+    changed: list[str] | None = None
+    actor: str | None = None
+    on_behalf_of: str | None = None
+    capability_id: str | None = None
+    claim_id: str | None = None
+    transaction_id: str | None = None
+
+    @property
+    def data(self) -> bytes | None:
+        """The row's JSON; None for a delete."""
+        data = bytes(self.row)
+        return None if data == b"null" else data
+
+
+class HistoryRead(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of a row's changes, newest first. Nothing at or below `kept_after` is kept."""
+
+    entries: list[HistoryData]
+    has_more: bool
+    kept_after: int
 
 
 class SnapshotRow(RowRead, frozen=True, kw_only=True):
@@ -98,6 +128,7 @@ class _ReportData(msgspec.Struct, frozen=True):
 
 ROW_READ: Final = msgspec.json.Decoder(RowRead)
 PAGE_READ: Final = msgspec.json.Decoder(PageRead)
+HISTORY_READ: Final = msgspec.json.Decoder(HistoryRead)
 SNAPSHOT_READ: Final = msgspec.json.Decoder(SnapshotRead)
 RECEIPT: Final = msgspec.json.Decoder(ReceiptData)
 KERNEL_STATUS: Final = msgspec.json.Decoder(KernelStatus, strict=False)

@@ -42,3 +42,10 @@ create table if not exists ablo.field (
 );
 
 comment on table ablo.field is 'Fields of each model, base fields included: what filters and orders may name.';
+
+create table if not exists ablo.model_adopted (
+  typename text primary key,
+  sync_id bigint not null        -- from there on every change of its rows is in the log
+);
+
+comment on table ablo.model_adopted is 'Since when a model''s changes are captured; outlives the schema version.';

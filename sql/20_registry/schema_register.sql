@@ -34,6 +34,11 @@ begin
     from jsonb_array_elements(p_models) d,
          jsonb_array_elements(d -> 'fields') with ordinality as x (f, n)
       on conflict (typename, wire) do nothing;
+  -- The triggers of this transaction hold writers off, so that no change falls in between.
+  insert into ablo.model_adopted (typename, sync_id)
+  select d ->> 'typename', coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0)
+    from jsonb_array_elements(p_models) d where d ->> 'tenancy' in ('column', 'parent')
+      on conflict (typename) do nothing;
   return v_version;
 end
 $$;

@@ -16,6 +16,8 @@ grant execute on function
   ablo.commit_batch(text, jsonb),
   ablo.row_get(text, text, text, text),
   ablo.row_list(text, text, text, jsonb),
+  ablo.row_at(text, text, text, text, bigint),
+  ablo.row_history(text, text, text, text, int, bigint),
   ablo.snapshot_read(text, text, jsonb),
   ablo.delta_read(text, bigint, int, bigint),
   ablo.log_head(text),

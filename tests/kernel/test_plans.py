@@ -71,6 +71,18 @@ CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
     "row_get": ("select ablo.row_get('acme', 'user:u', 'notes', 'n2')", 2),
     "row_get of a rare row": ("select ablo.row_get('acme', 'user:u', 'notes', 'n3998')", 2),
     "row_list": ("select ablo.row_list('acme', 'user:u', 'notes', '{\"limit\": 20}')", 45),
+    "row_at": ("select ablo.row_at('acme', 'user:u', 'notes', 'n2', 30000)", 3),
+    "row_at of a rare row": ("select ablo.row_at('acme', 'user:u', 'notes', 'n3998', 49999)", 4),
+    "row_at of a row that did not change": (
+        # Neither probe may walk the log.
+        "select ablo.row_at('acme', 'user:u', 'notes', 'n4990', 49999)",
+        4,
+    ),
+    "row_history": ("select ablo.row_history('acme', 'user:u', 'notes', 'n2', 20, 40000)", 25),
+    "row_history of a rare row": (
+        "select ablo.row_history('acme', 'user:u', 'notes', 'n3998')",
+        15,
+    ),
     "snapshot_read": (
         """select ablo.snapshot_read('acme', 'user:u',
              '[{"model": "notes", "id": "n2"}, {"model": "notes", "id": "n3998"}]')""",

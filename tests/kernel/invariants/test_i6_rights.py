@@ -14,7 +14,7 @@ from ..board import Board
 
 ENTRY_POINTS = {
     "commit", "commit_batch", "row_get", "row_list", "snapshot_read", "delta_read", "log_head",
-    "listen_key", "status", "identity_check", "delta_extend",
+    "listen_key", "status", "identity_check", "delta_extend", "row_at", "row_history",
 }  # fmt: skip
 MODEL_RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

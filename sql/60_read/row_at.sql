@@ -1,0 +1,60 @@
+-- A row as it was at a position of its organization's log: {"row": {...} | null, "stamp": n}. The stamp
+-- is the id of the delta that made it so: as a premise it says "unchanged since then".
+-- Where no delta up to there is kept, what follows decides: created later means that it was not there;
+-- no change at all since, that it was as it is now. Neither holds from before the model's changes were
+-- captured, nor for a row whose earlier deltas are dropped: then the answer is an error, not a guess.
+-- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx.
+-- Raises: invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
+create or replace function ablo.row_at(
+  p_organization text, p_participant text, p_model text, p_id text, p_at bigint
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_head bigint := ablo.log_head(p_organization);
+  v_dropped bigint := (select s.dropped_through from ablo.log_state s);
+  v_captured boolean;
+  v_delta record;
+begin
+  if p_at is null or p_at < 0 then
+    perform ablo.raise_error('invalid_request', format('%s is not a position of the log', coalesce(p_at::text, 'NULL')),
+      'pass a sync id', '{"field": "at"}');
+  elsif p_at < v_dropped then
+    perform ablo.raise_error('snapshot_required', format('position %s is older than the log, which is kept after %s', p_at, v_dropped),
+      'ask for a later position', jsonb_build_object('field', 'at', 'at', p_at, 'keptAfter', v_dropped));
+  elsif p_at > v_head then
+    perform ablo.raise_error('cursor_ahead', format('position %s is ahead of the log, which ends at %s', p_at, v_head),
+      'a position that a stream has just told is visible a moment later; any other comes from elsewhere',
+      jsonb_build_object('field', 'at', 'at', p_at, 'head', v_head));
+  end if;
+
+  select d.sync_id, d."row" into v_delta from ablo.delta d
+   where d.organization_id = p_organization and d.model = v_model.typename
+     and (d.row_id, d.sync_id) > (p_id, 0) and (d.row_id, d.sync_id) <= (p_id, p_at)
+   order by d.row_id desc, d.sync_id desc
+   limit 1;
+  if found then
+    return json_build_object('row', v_delta."row", 'stamp', v_delta.sync_id);
+  end if;
+
+  v_captured := p_at >= (select a.sync_id from ablo.model_adopted a where a.typename = v_model.typename);
+  select d.sync_id, d.op into v_delta from ablo.delta d
+   where d.organization_id = p_organization and d.model = v_model.typename
+     and (d.row_id, d.sync_id) > (p_id, p_at) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
+   order by d.row_id, d.sync_id
+   limit 1;
+  if not found and (v_captured or p_at = v_head) then
+    return ablo.row_get(p_organization, p_participant, p_model, p_id);
+  elsif v_captured and v_delta.op = 'I' then
+    return json_build_object('row', null, 'stamp', p_at);
+  end if;
+  perform ablo.raise_error('snapshot_required',
+    format('the log does not say what %s %s was at %s: it keeps no change of it up to there', v_model.key, p_id, p_at),
+    'ask for a position from which on it is known: details.knownFrom',
+    jsonb_build_object('field', 'at', 'model', v_model.key, 'id', p_id, 'at', p_at,
+      'knownFrom', coalesce(v_delta.sync_id, v_head), 'keptAfter', v_dropped));
+end
+$$;

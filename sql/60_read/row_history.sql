@@ -1,0 +1,38 @@
+-- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
+-- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
+-- deleted. p_before: only older than that sync id. Nothing at or below keptAfter is kept any more.
+-- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
+-- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
+create or replace function ablo.row_history(
+  p_organization text, p_participant text, p_model text, p_id text,
+  p_limit int default 100, p_before bigint default null
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
+  v_entries json;
+  v_count int;
+begin
+  if p_before < 0 then
+    perform ablo.raise_error('invalid_request', format('%s is not a position of the log', p_before),
+      'pass the sync id of the last entry that you have', '{"field": "before"}');
+  end if;
+  select count(*), json_agg(json_build_object('syncId', x.sync_id, 'op', x.op, 'row', x."row", 'changed', x.changed,
+           'actor', x.actor, 'onBehalfOf', x.on_behalf_of, 'capabilityId', x.capability_id, 'claimId', x.claim_id,
+           'transactionId', x.transaction_id, 'createdAt', x.created_at) order by x.sync_id desc)
+           filter (where x.place <= v_limit)
+    into v_count, v_entries
+    from (select d.*, row_number() over (order by d.row_id desc, d.sync_id desc) as place from ablo.delta d
+           where d.organization_id = p_organization and d.model = v_model.typename
+             and (d.row_id, d.sync_id) > (p_id, 0)
+             and (d.row_id, d.sync_id) < (p_id, coalesce(p_before, 9223372036854775807))
+           order by d.row_id desc, d.sync_id desc
+           limit v_limit + 1) x;
+  return json_build_object('entries', coalesce(v_entries, '[]'), 'hasMore', v_count > v_limit,
+    'keptAfter', (select s.dropped_through from ablo.log_state s));
+end
+$$;
