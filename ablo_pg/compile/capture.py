@@ -122,7 +122,7 @@ values (
   {_ACTOR},
   nullif(current_setting('ablo.on_behalf_of', true), ''),
   nullif(current_setting('ablo.capability_id', true), ''),
-  nullif(current_setting('ablo.claim_id', true), ''),
+  ablo.claim_of({model.typename}, v_id),
   ablo.transaction_of({model.typename}, v_id),
   pg_current_xact_id(), clock_timestamp()
 );"""

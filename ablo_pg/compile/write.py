@@ -89,6 +89,7 @@ declare
   v_id {model.table}."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+{indent(_one_spelling(model))}
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
@@ -117,6 +118,23 @@ begin
   end if;
   return found;
 end"""
+
+
+def _one_spelling(model: ModelPlan) -> str:
+    """Refuse an id that the column spells otherwise (a uuid in capitals).
+
+    The log, premises and claims know a row by its column's text: under another spelling a write
+    would pass them by.
+    """
+    title = literal(model.title)
+    shown = "quote_literal(left(p_id, 80))"
+    return f"""\
+if v_id::text <> p_id then
+  perform ablo.raise_error('invalid_id',
+    {title} || ': the id is ' || quote_literal(v_id::text) || ', not ' || {shown},
+    'pass the id as it was read',
+    jsonb_build_object('model', {title}, 'field', 'id'));
+end if;"""
 
 
 def _refuse(model: ModelPlan, *, create: bool) -> str:
@@ -198,6 +216,7 @@ def _lock(model: ModelPlan) -> tuple[str, ...]:
             f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
             f'  v_id {model.table}."id"%type := p_id;\n'
             f"begin\n"
+            f"{indent(_one_spelling(model))}\n"
             f"  perform from {model.table} t\n"
             f'  where t.{model.org.sql} = v_organization and t."id" = v_id\n'
             f"  for no key update;\n"

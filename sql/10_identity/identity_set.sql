@@ -31,6 +31,7 @@ begin
     or coalesce(p_capability_id, '') <> coalesce(current_setting('ablo.capability_id', true), '')
       and set_config('ablo.capability_id', coalesce(p_capability_id, ''), true) is null
     or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
+    or current_setting('ablo.claims', true) <> '' and set_config('ablo.claims', '', true) is null
   then
     null;
   end if;

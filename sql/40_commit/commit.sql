@@ -50,6 +50,7 @@ begin
     or current_setting('ablo.capability_id', true) <> v_found[4]
       and set_config('ablo.capability_id', v_found[4], true) is null
     or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
+    or current_setting('ablo.claims', true) <> '' and set_config('ablo.claims', '', true) is null
   then
     null;
   end if;

@@ -1,16 +1,17 @@
--- Apply the operations of a commit, in order. An operation that is stale under onStale = notify is
--- held back: its row is locked first, so what is found is still so at the commit point.
--- p_ordered: captures run with each statement, so this commit's own deltas are told apart by their ids.
+-- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or
+-- whose row somebody has claimed where the model's policy says notify, is held back: its row is locked
+-- first, so what is found is still so at the commit point. Claims are looked at after the write, under
+-- the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
 -- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
 -- whether any operation says when its row was read.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
--- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, and what the model's
--- write function raises.
+-- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
+-- fence_token_stale, and what the model's write function raises.
 create or replace function ablo.commit_apply(
   p_organization text,
   p_participant text,
   p_request jsonb,
-  p_ordered boolean,
+  p_before bigint,
   out applied int,
   out notifications jsonb,
   out missing text[],
@@ -26,13 +27,11 @@ declare
   v_action text;
   v_model text;
   v_id text;
-  v_before bigint := 9223372036854775807;
+  v_policy text;
+  v_claimed boolean;
 begin
   applied := 0;
   guarded := false;
-  if p_ordered then
-    v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
-  end if;
   for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
     v_operation := v_operations -> v_index;
     v_action := lower(v_operation ->> 'action');
@@ -49,18 +48,30 @@ begin
       perform set_config('ablo.transaction_ids', v_transactions::text, true);
     end if;
     guarded := guarded or v_operation ->> 'readAt' is not null;
-    if v_operation ->> 'readAt' is not null
-      and coalesce(v_operation ->> 'onStale', ablo_model.conflict(v_model, split_part(p_participant, ':', 1)))
-        in ('notify', 'flag', 'merge')
+    v_policy := ablo_model.conflict(v_model, split_part(p_participant, ':', 1));
+    if v_policy in ('notify', 'flag', 'merge')
+      or v_operation ->> 'readAt' is not null and v_operation ->> 'onStale' in ('notify', 'flag', 'merge')
     then
-      v_notification := ablo.operation_notification(p_organization, v_operation, v_model, v_action, v_id, v_before);
+      v_notification := ablo.operation_notification(p_organization, p_participant, v_operation, v_model, v_action, v_id,
+                                                    v_policy, p_before);
       if v_notification is not null then
         notifications := coalesce(notifications, '[]') || v_notification;
         continue;
       end if;
     end if;
+    if v_action = 'create'
+      and pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, v_model, v_id)) is null
+    then
+      null;
+    end if;
     if ablo_model.write(v_model, v_action, v_id, coalesce(nullif(v_operation -> 'data', 'null'), '{}')) then
       applied := applied + 1;
+      select true into v_claimed from ablo.claim c
+       where c.organization_id = p_organization and c.model = v_model and c.row_id = v_id and c.status = 'active'
+       limit 1;
+      if v_claimed or v_operation ->> 'claimId' is not null or v_operation ->> 'fenceToken' is not null then
+        perform ablo.claim_guard(p_organization, p_participant, v_model, v_id, v_operation, v_policy);
+      end if;
     elsif v_action = 'delete' then
       missing := missing || v_id;
     else

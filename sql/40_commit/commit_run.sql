@@ -1,8 +1,8 @@
 -- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
--- transactionId?}], "reads": [premise]}; see ablo.commit_apply and ablo.premise_check.
--- p_ordered: the transaction holds the order lock already (a batch), so premises are exact from the
--- start, and captures run with each statement. Otherwise rows come first: the order lock, the
--- premises, then the deltas are the commit point.
+-- transactionId?, claimId?, fenceToken?}], "reads": [premise]}; see ablo.commit_apply and
+-- ablo.premise_check. Rows come first; the order lock, the premises, then the deltas are the commit
+-- point. p_ordered: the transaction holds the order lock already (a batch), and captures run with each
+-- statement, so this commit's own deltas are told apart by their ids.
 -- Called by: ablo.commit, ablo.commit_batch. Locks, in order: the idempotency key, rows, the order lock.
 create or replace function ablo.commit_run(
   p_organization text,
@@ -22,6 +22,8 @@ declare
   v_result record;
   v_sync_id bigint;
   v_at timestamptz;
+  -- What is newer in the log is this commit's own.
+  v_before bigint := 9223372036854775807;
 begin
   -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
   if ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id) is null
@@ -42,17 +44,18 @@ begin
   end if;
 
   if p_ordered then
-    if ablo.premise_check(p_organization, p_participant, p_request) is null then null; end if;
-    v_result := ablo.commit_apply(p_organization, p_participant, p_request, true);
-  else
-    v_result := ablo.commit_apply(p_organization, p_participant, p_request, false);
-    -- The commit point.
-    if ablo.order_lock(p_organization) is null
-      or (v_result.guarded or p_request ? 'reads') and ablo.premise_check(p_organization, p_participant, p_request) is null
-      or set_config('ablo.ordered', p_organization, true) is null
-    then
-      null;
-    end if;
+    v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
+  end if;
+  v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before);
+  -- The commit point.
+  if not p_ordered and ablo.order_lock(p_organization) is null
+    or (v_result.guarded or p_request ? 'reads')
+      and ablo.premise_check(p_organization, p_participant, p_request, v_before) is null
+    or not p_ordered and set_config('ablo.ordered', p_organization, true) is null
+  then
+    null;
+  end if;
+  if not p_ordered then
     set constraints all immediate;
   end if;
 

@@ -1,24 +1,47 @@
--- The notification that stands in for an operation held back by onStale = notify, or null when the
--- operation is not stale. Locks the row first: from then on nobody else can move it.
--- p_before: the last sync id before this commit; what the commit itself has changed holds nothing back.
+-- The notification that stands in for an operation held back: somebody has claimed what it touches and
+-- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy)
+-- says notify. Null when nothing holds it back. Locks the row first: from then on nobody else can move
+-- or claim it. p_before: what is newer in the log is the commit's own, and holds nothing back.
 -- Called by: ablo.commit_apply.
 create or replace function ablo.operation_notification(
   p_organization text,
+  p_participant text,
   p_operation jsonb,
   p_model text,
   p_action text,
   p_id text,
+  p_policy text,
   p_before bigint
 ) returns jsonb
 language plpgsql volatile
 as $$
 declare
   v_stale record;
+  v_holder text;
+  v_since bigint;  -- the writer's own claim, if it has one: what it wrote since does not count
 begin
-  if p_action <> 'create' then
+  if p_action = 'create' then
+    perform pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, p_model, p_id));
+  else
     perform ablo_model.lock(p_model, p_id);
   end if;
-  v_stale := ablo.premise_stale(p_organization, p_model, p_id, p_operation -> 'readAt', null, p_before);
+  if p_policy in ('notify', 'flag', 'merge') then
+    v_holder := ablo.claim_holders(p_organization, p_model, p_id, ablo.operation_parts(p_operation), p_participant)
+      -> 0 ->> 'heldBy';
+  end if;
+  if v_holder is not null then
+    select v_holder as actor, r.stamp as sync_id, r."row" into v_stale
+      from json_to_record(ablo.row_get(p_organization, p_participant, p_model, p_id)) r ("row" json, stamp bigint);
+  elsif p_operation ->> 'readAt' is not null and coalesce(p_operation ->> 'onStale', p_policy) in ('notify', 'flag', 'merge') then
+    select c.read_at into v_since from ablo.claim c
+     where c.organization_id = p_organization and c.model = p_model and c.row_id = p_id
+       and c.status = 'active' and c.expires_at > clock_timestamp() and c.participant = p_participant
+     order by c.ticket limit 1;
+    v_stale := ablo.premise_stale(p_organization, p_model, p_id, p_operation -> 'readAt', null, p_before,
+                                  case when v_since is not null then p_participant end, v_since);
+  else
+    return null;
+  end if;
   if v_stale.sync_id is null then
     return null;
   end if;
@@ -26,7 +49,7 @@ begin
     'object', 'stale_notification',
     'scope', 'row',
     'target', jsonb_build_object('model', p_operation ->> 'model', 'id', p_id),
-    'readAt', p_operation -> 'readAt',
+    'readAt', coalesce(nullif(p_operation -> 'readAt', 'null'), to_jsonb(v_stale.sync_id)),
     'observedSyncId', v_stale.sync_id,
     'writtenBy', ablo.actor_json(v_stale.actor),
     'currentValues', coalesce(v_stale."row"::jsonb, '{}'));

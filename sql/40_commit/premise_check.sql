@@ -1,16 +1,21 @@
 -- Check everything a commit says it read; all that has moved is named in one stale_context.
 -- Premises: an operation's readAt (its row; onStale notify is handled where the operation is applied),
 -- and in "reads": {model, id, readAt, fields?}, {group, readAt}, {model, id, absent: true}.
--- Called by: ablo.commit_run, with the order lock held, before this commit's own deltas exist: what it
--- sees is the organization's whole history up to its own place in it. Raises: stale_context.
-create or replace function ablo.premise_check(p_organization text, p_participant text, p_request jsonb)
-returns void
+-- Under a held claim the holder's own changes since the grant do not make its operation stale
+-- (ablo.claims: what ablo.claim_guard noted).
+-- Called by: ablo.commit_run, with the order lock held: up to p_before, what it sees is the
+-- organization's whole history before this commit's place in it. Raises: stale_context.
+create or replace function ablo.premise_check(
+  p_organization text, p_participant text, p_request jsonb, p_before bigint
+) returns void
 language plpgsql volatile
 as $$
 declare
   v_operations jsonb := p_request -> 'operations';
   v_reads jsonb := nullif(p_request -> 'reads', 'null');
   v_operation jsonb;
+  v_claims jsonb := nullif(current_setting('ablo.claims', true), '');
+  v_own bigint;
   v_model text;
   v_stale record;
   v_conflicts jsonb := '[]';
@@ -20,14 +25,16 @@ begin
     continue when v_operation ->> 'readAt' is null;
     v_model := ablo_model.resolve(v_operation ->> 'model');
     continue when ablo.stale_disposition(v_operation ->> 'onStale', v_model, p_participant) <> 'reject';
-    v_stale := ablo.premise_stale(p_organization, v_model, v_operation ->> 'id', v_operation -> 'readAt', null);
+    v_own := v_claims -> (v_model || ':' || (v_operation ->> 'id')) ->> 1;
+    v_stale := ablo.premise_stale(p_organization, v_model, v_operation ->> 'id', v_operation -> 'readAt', null, p_before,
+                                  case when v_own is not null then p_participant end, v_own);
     if v_stale.sync_id is not null then
       v_conflicts := v_conflicts || jsonb_build_object('model', v_operation ->> 'model', 'id', v_operation ->> 'id',
         'readAt', v_operation -> 'readAt', 'observedSyncId', v_stale.sync_id, 'writtenBy', ablo.actor_json(v_stale.actor));
     end if;
   end loop;
   if v_reads is not null then
-    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads, v_operations);
+    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads, v_operations, p_before);
   end if;
   if v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',

@@ -1,5 +1,6 @@
 -- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of
 -- them counts (an insert or delete always does). p_before: what is newer is the commit's own.
+-- p_holder, p_since: what that participant wrote after that position does not count (it holds a claim).
 -- One probe: of delta_row_idx, or, where the planner thinks that shorter, of the organization's deltas
 -- since the read, back from the newest by primary key.
 -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the
@@ -11,7 +12,9 @@ create or replace function ablo.premise_stale(
   p_row_id text,
   p_read_at jsonb,
   p_fields jsonb,
-  p_before bigint default 9223372036854775807,
+  p_before bigint,
+  p_holder text default null,
+  p_since bigint default null,
   out sync_id bigint,
   out actor text,
   out "row" json
@@ -30,6 +33,7 @@ begin
        where x.organization_id = p_organization and x.model = p_model and x.row_id = p_row_id
          and x.sync_id > v_read_at and x.sync_id <= p_before
          and (v_fields is null or x.changed is null or x.changed && v_fields)
+         and (p_holder is null or x.actor <> p_holder or x.sync_id <= p_since)
        order by x.sync_id desc
        limit 1) d on true
    where s.singleton;

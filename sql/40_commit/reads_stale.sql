@@ -1,8 +1,9 @@
 -- Those of a commit's premises that no longer hold, as an array of conflicts. A premise under onStale
--- overwrite is not judged.
+-- overwrite is not judged. p_before: what is newer in the log is the commit's own.
 -- Called by: ablo.premise_check, under the order lock. A group premise walks the organization's deltas
 -- back from the newest to its readAt by primary key. Raises: server_execute_unknown_model, invalid_request.
-create or replace function ablo.reads_stale(p_organization text, p_reads jsonb, p_operations jsonb) returns jsonb
+create or replace function ablo.reads_stale(p_organization text, p_reads jsonb, p_operations jsonb, p_before bigint)
+returns jsonb
 language plpgsql volatile
 as $$
 declare
@@ -24,7 +25,7 @@ begin
       end if;
       select d.sync_id, d.actor into v_stale from ablo.delta d
        where d.organization_id = p_organization
-         and d.sync_id > v_read_at
+         and d.sync_id > v_read_at and d.sync_id <= p_before
          and d.groups @> array[case when v_group = 'default' then 'org:' || p_organization else v_group end]
        order by d.sync_id desc limit 1;
     else
@@ -36,10 +37,10 @@ begin
           'pass {"model", "id", "readAt"}, or {"group", "readAt"}', '{"field": "reads"}');
       end if;
       if v_read -> 'absent' = 'true' then
-        select d.sync_id, d.actor into v_stale from ablo.row_present(p_organization, v_model, v_read ->> 'id', p_operations) d;
+        select d.sync_id, d.actor into v_stale from ablo.row_present(p_organization, v_model, v_read ->> 'id', p_operations, p_before) d;
       else
         v_stale := ablo.premise_stale(p_organization, v_model, v_read ->> 'id', v_read -> 'readAt',
-                                      nullif(v_read -> 'fields', 'null'));
+                                      nullif(v_read -> 'fields', 'null'), p_before);
       end if;
     end if;
     if v_stale.sync_id is not null then

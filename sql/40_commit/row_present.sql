@@ -7,6 +7,7 @@ create or replace function ablo.row_present(
   p_model text,
   p_row_id text,
   p_operations jsonb,
+  p_before bigint,
   out sync_id bigint,
   out actor text
 )
@@ -20,7 +21,7 @@ begin
   select d.sync_id, d.actor, d.op into sync_id, actor, v_op
     from ablo.delta d
    where d.organization_id = p_organization and d.model = p_model
-     and (d.row_id, d.sync_id) > (p_row_id, 0) and (d.row_id, d.sync_id) <= (p_row_id, 9223372036854775807)
+     and (d.row_id, d.sync_id) > (p_row_id, 0) and (d.row_id, d.sync_id) <= (p_row_id, p_before)
    order by d.row_id desc, d.sync_id desc
    limit 1;
   if v_op is not null then

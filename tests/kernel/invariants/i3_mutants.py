@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 NEVER: Final = """
-alter function ablo.premise_check(text, text, jsonb) rename to premise_early;
-create function ablo.premise_check(p_organization text, p_participant text, p_request jsonb)
+alter function ablo.premise_check(text, text, jsonb, bigint) rename to premise_early;
+create function ablo.premise_check(
+  p_organization text, p_participant text, p_request jsonb, p_before bigint)
 returns void language plpgsql as 'begin end'"""
 
 # Before any row is locked and before the order lock, in place of at the commit point.
 EARLY: Final = f"""
 {NEVER};
-alter function ablo.commit_apply(text, text, jsonb, boolean) rename to commit_apply_late;
+alter function ablo.commit_apply(text, text, jsonb, bigint) rename to commit_apply_late;
 create function ablo.commit_apply(
-  p_organization text, p_participant text, p_request jsonb, p_ordered boolean,
+  p_organization text, p_participant text, p_request jsonb, p_before bigint,
   out applied int, out notifications jsonb, out missing text[], out guarded boolean)
 language plpgsql as $$
 begin
-  perform ablo.premise_early(p_organization, p_participant, p_request);
+  perform ablo.premise_early(p_organization, p_participant, p_request, p_before);
   select * into applied, notifications, missing, guarded
-    from ablo.commit_apply_late(p_organization, p_participant, p_request, p_ordered);
+    from ablo.commit_apply_late(p_organization, p_participant, p_request, p_before);
 end
 $$"""
 

@@ -96,7 +96,7 @@ TRICKS: Final = [
     # What the kernel keeps to itself.
     "select ablo.commit_run('north', 'agent:a', 'k', '{}', null, null, true)",
     "select ablo.row_stamp('south', 'tasks', 'x')",
-    "select * from ablo.premise_stale('south', 'tasks', 'x', '0', null)",
+    "select * from ablo.premise_stale('south', 'tasks', 'x', '0', null, 9)",
     "select ablo_model.write('tasks', 'delete', 'x', '{}')",
     "select ablo.schema_register('{}', 'x', '[]')",
     "select ablo.receipt_sweep('0 seconds')",

@@ -849,7 +849,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('Comment', v_id),
     ablo.transaction_of('Comment', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -953,6 +953,12 @@ declare
   v_id "public"."comments"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'comments' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'comments', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -1034,6 +1040,12 @@ declare
   v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."comments"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'comments' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'comments', 'field', 'id'));
+  end if;
   perform from "public"."comments" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;
@@ -1336,7 +1348,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('Event', v_id),
     ablo.transaction_of('Event', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -1428,6 +1440,12 @@ declare
   v_organization "crm"."Event Log"."tenant"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "crm"."Event Log"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'events' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'events', 'field', 'id'));
+  end if;
   perform from "crm"."Event Log" t
   where t."tenant" = v_organization and t."id" = v_id
   for no key update;
@@ -1665,7 +1683,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('folders', v_id),
     ablo.transaction_of('folders', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -1741,6 +1759,12 @@ declare
   v_id "public"."folders"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'folders' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'folders', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -1822,6 +1846,12 @@ declare
   v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."folders"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'folders' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'folders', 'field', 'id'));
+  end if;
   perform from "public"."folders" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;
@@ -2054,7 +2084,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('notes', v_id),
     ablo.transaction_of('notes', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -2130,6 +2160,12 @@ declare
   v_id "public"."notes"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'notes' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'notes', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -2211,6 +2247,12 @@ declare
   v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."notes"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'notes' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'notes', 'field', 'id'));
+  end if;
   perform from "public"."notes" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;
@@ -2502,7 +2544,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('Project', v_id),
     ablo.transaction_of('Project', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -2578,6 +2620,12 @@ declare
   v_id "public"."projects"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'projects' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'projects', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -2659,6 +2707,12 @@ declare
   v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."projects"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'projects' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'projects', 'field', 'id'));
+  end if;
   perform from "public"."projects" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;
@@ -3193,7 +3247,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('Task', v_id),
     ablo.transaction_of('Task', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -3269,6 +3323,12 @@ declare
   v_id "public"."tasks"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'tasks', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -3410,6 +3470,12 @@ declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'tasks', 'field', 'id'));
+  end if;
   perform from "public"."tasks" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;
@@ -3623,7 +3689,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('Team', v_id),
     ablo.transaction_of('Team', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -3699,6 +3765,12 @@ declare
   v_id "public"."teams"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'teams' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'teams', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -3775,6 +3847,12 @@ declare
   v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."teams"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'teams' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'teams', 'field', 'id'));
+  end if;
   perform from "public"."teams" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;

@@ -533,7 +533,7 @@ begin
     ),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
-    nullif(current_setting('ablo.claim_id', true), ''),
+    ablo.claim_of('tasks', v_id),
     ablo.transaction_of('tasks', v_id),
     pg_current_xact_id(), clock_timestamp()
   );
@@ -609,6 +609,12 @@ declare
   v_id "public"."tasks"."id"%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'tasks', 'field', 'id'));
+  end if;
   if p_action = 'update' then
     if (
       jsonb_typeof(p_data) = 'object'
@@ -690,6 +696,12 @@ declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
   v_id "public"."tasks"."id"%type := p_id;
 begin
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+      'pass the id as it was read',
+      jsonb_build_object('model', 'tasks', 'field', 'id'));
+  end if;
   perform from "public"."tasks" t
   where t."organization_id" = v_organization and t."id" = v_id
   for no key update;

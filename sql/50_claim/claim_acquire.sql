@@ -1,0 +1,65 @@
+-- Ask for a claim on a row: granted at once, or a place in the wait line.
+-- p_request: {claimId?, fields?, description?, ttl?, queue? (true), maxDepth?, meta?}; answers as
+-- ablo.claim_answer says. Within one participant a claim is re-entrant: an own one that covers what is
+-- asked for comes back, its lease begun anew.
+-- Called by: clients. Locks: the target's claims, then the row. Raises: claim_conflict (queue false and
+-- somebody has it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended claim),
+-- duration_invalid, invalid_id, invalid_request, server_execute_unknown_model.
+create or replace function ablo.claim_acquire(
+  p_organization text,
+  p_participant text,
+  p_model text,
+  p_id text,
+  p_request jsonb default '{}',
+  p_on_behalf_of text default null,
+  p_capability_id text default null
+) returns json
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_request jsonb := ablo.claim_request(p_request);
+  v_fields text[] := ablo.claim_fields(v_request);
+  v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
+  v_claim ablo.claim;
+  v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
+begin
+  perform ablo.claim_target_lock(p_organization, v_model.typename, p_id);
+  perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
+
+  update ablo.claim c
+     set ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
+         expires_at = clock_timestamp() + case when v_request ? 'ttl' then v_ttl else c.ttl end
+   where c.organization_id = p_organization and c.id = (
+     select o.id from ablo.claim o
+      where o.organization_id = p_organization and o.model = v_model.typename and o.row_id = p_id
+        and o.status in ('active', 'queued') and o.expires_at > clock_timestamp() and o.participant = p_participant
+        and (o.parts is null or o.parts @> ablo.parts_of(v_fields))
+      order by o.status, o.ticket limit 1)
+  returning * into v_claim;
+
+  if v_claim.id is null then
+    perform ablo.claim_quota(p_organization, p_participant);
+    insert into ablo.claim (organization_id, id, model, row_id, fields, parts, participant, on_behalf_of, capability_id,
+                            description, meta, status, ticket, ttl, expires_at, created_at)
+    values (p_organization, v_id, v_model.typename, p_id, v_fields, ablo.parts_of(v_fields), p_participant,
+            p_on_behalf_of, p_capability_id, v_request ->> 'description', nullif(v_request -> 'meta', 'null'),
+            'queued', nextval('ablo.claim_ticket'), v_ttl, clock_timestamp() + v_ttl, clock_timestamp())
+    on conflict do nothing;
+    if not found then
+      perform ablo.claim_lost(p_organization, p_participant, v_id);
+    end if;
+    perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
+    select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_id;
+    if v_claim.ticket % 64 = 0 then
+      perform ablo.claim_sweep(p_limit => 256);  -- who fills the table also empties it
+    end if;
+  end if;
+
+  if v_claim.status = 'queued' then
+    perform ablo.claim_line_check(v_claim, v_request);
+  end if;
+  return ablo.claim_answer(v_claim);
+end
+$$;

@@ -1,0 +1,21 @@
+-- What a client gets for its claim: {"claim"}; with an active one the row and its stamp, with a queued
+-- one what stands before it and when to look again at the latest.
+-- Called by: acquire, get. The row goes out as its own text, never through jsonb.
+create or replace function ablo.claim_answer(p_claim ablo.claim) returns json
+language plpgsql stable
+as $$
+declare
+  v_read json;
+  v_blockers jsonb;
+begin
+  if p_claim.status = 'active' then
+    v_read := ablo.row_get(p_claim.organization_id, p_claim.participant, p_claim.model, p_claim.row_id);
+    return json_build_object('claim', ablo.claim_json(p_claim), 'data', v_read -> 'row', 'stamp', v_read -> 'stamp');
+  elsif p_claim.status = 'queued' then
+    v_blockers := coalesce(ablo.claim_blockers(p_claim), '[]');
+    return json_build_object('claim', ablo.claim_json(p_claim), 'blockedBy', v_blockers,
+      'recheckMs', ablo.claim_recheck(p_claim, v_blockers));
+  end if;
+  return json_build_object('claim', ablo.claim_json(p_claim));
+end
+$$;

@@ -1,0 +1,26 @@
+-- End another participant's claim or wait; its holder is told, and its later writes are refused with
+-- claim_lost. For users and system participants; who broke it stays readable in the claim's meta.
+-- Called by: administrators. Locks: the target's claims, the row. Raises: permission_denied, claim_not_found.
+create or replace function ablo.claim_break(p_organization text, p_participant text, p_claim_id text) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claim ablo.claim;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  if p_participant like 'agent:%' then
+    perform ablo.raise_error('permission_denied', format('%s may not break a claim of another', left(p_participant, 80)),
+      'let a user or a system participant do it, or wait until the lease runs out');
+  end if;
+  v_claim := ablo.claim_find(p_organization, p_claim_id);
+  if v_claim.status not in ('active', 'queued') then
+    return false;
+  end if;
+  update ablo.claim c set meta = coalesce(c.meta, '{}') || jsonb_build_object('brokenBy', p_participant)
+   where c.organization_id = p_organization and c.id = p_claim_id;
+  perform ablo.claim_end(p_organization, p_claim_id, 'canceled', null);
+  perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
+  return true;
+end
+$$;

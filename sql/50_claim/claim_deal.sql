@@ -1,0 +1,15 @@
+-- Deal the tickets of a line's claims out anew, in the order of p_line, and tell who waits.
+-- Called by: ablo.claim_reorder, which holds the target.
+create or replace function ablo.claim_deal(p_organization text, p_line text[]) returns void
+language plpgsql volatile
+as $$
+begin
+  update ablo.claim c set ticket = n.ticket
+    from (select l.id, t.ticket
+            from unnest(p_line) with ordinality l (id, n)
+            join (select x.ticket, row_number() over (order by x.ticket) as n from ablo.claim x
+                   where x.organization_id = p_organization and x.id = any (p_line)) t on t.n = l.n) n
+   where c.organization_id = p_organization and c.id = n.id and c.ticket <> n.ticket;
+  perform ablo.claim_wake(w, null) from unnest(p_line) w;
+end
+$$;

@@ -1,0 +1,27 @@
+-- A claim of the caller's organization by id, its target locked and brought up to now while it lives.
+-- Called by: heartbeat, get, release, break. Locks: the target's claims. Raises: claim_not_found.
+create or replace function ablo.claim_find(p_organization text, p_claim_id text) returns ablo.claim
+language plpgsql volatile
+as $$
+declare
+  v_claim ablo.claim;
+begin
+  select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
+  if v_claim.id is null then
+    perform ablo.raise_error('claim_not_found', format('there is no claim %s', quote_nullable(left(p_claim_id, 80))),
+      'claim the row anew; an ended claim is forgotten after some minutes',
+      jsonb_build_object('claimId', left(p_claim_id, 80)));
+  end if;
+  if v_claim.status in ('active', 'queued') then
+    perform ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
+    perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, p_claim_id);
+    select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
+    -- The line is advanced no further than to where somebody can be granted: this one may stand behind.
+    if v_claim.status = 'queued' and v_claim.expires_at <= clock_timestamp() then
+      perform ablo.claim_end(p_organization, p_claim_id, 'expired', p_claim_id);
+      select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
+    end if;
+  end if;
+  return v_claim;
+end
+$$;

@@ -1,0 +1,30 @@
+-- One claim as it stands now; if its turn has come, it is granted here. p_renew: a caller that waits or
+-- holds begins its own slot or lease anew. Ended claims are readable for some minutes.
+-- Called by: clients that wait, on a notification and on every look of their own.
+-- Locks: the target's claims, the row. Raises: claim_not_found.
+create or replace function ablo.claim_get(
+  p_organization text, p_participant text, p_claim_id text, p_renew boolean default false
+) returns json
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claim ablo.claim;
+  v_renewed ablo.claim;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  v_claim := ablo.claim_find(p_organization, p_claim_id);
+  if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then
+    v_renewed := ablo.claim_renew(p_organization, p_participant, p_claim_id, '{}');
+    if v_renewed.id is null then  -- it ran out just now
+      perform ablo.claim_end(p_organization, p_claim_id, 'expired', p_claim_id);
+      v_renewed := ablo.claim_find(p_organization, p_claim_id);
+    end if;
+    v_claim := v_renewed;
+  end if;
+  if v_claim.participant <> p_participant then  -- another's claim, without its row
+    return json_build_object('claim', ablo.claim_json(v_claim));
+  end if;
+  return ablo.claim_answer(v_claim);
+end
+$$;

@@ -1,0 +1,42 @@
+-- Claims of the organization, as they stand now: {"claims": [...], "queue": [...]}. With a model and an
+-- id the row's holders and its wait line in order, each waiter with what stands before it; otherwise
+-- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}.
+-- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
+-- claim_participant_idx. Raises: server_execute_unknown_model.
+create or replace function ablo.claim_list(
+  p_organization text, p_participant text, p_model text default null, p_id text default null,
+  p_filter jsonb default '{}'
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_typename text;
+  v_line boolean := p_model is not null and p_id is not null;
+  v_claims jsonb;
+  v_queue jsonb;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  if p_model is not null then
+    v_typename := (ablo.read_model(p_organization, p_participant, p_model)).typename;
+  end if;
+  select jsonb_agg(ablo.claim_json(x) order by x.ticket) filter (where x.status = 'active'),
+         jsonb_agg(ablo.claim_json(x) || jsonb_build_object('blockedBy', coalesce(ablo.claim_blockers(x), '[]'))
+                   order by x.ticket) filter (where x.status = 'queued')
+    into v_claims, v_queue
+    from (select * from ablo.claim c
+           where c.organization_id = p_organization
+             and (c.status = 'active' or v_line and c.status = 'queued') and c.status in ('active', 'queued')
+             and c.expires_at > clock_timestamp()
+             and (v_typename is null or c.model = v_typename)
+             and (p_id is null or c.row_id = p_id)
+             and (p_filter ->> 'participant' is null or c.participant = p_filter ->> 'participant')
+             and (p_filter ->> 'kind' is null or split_part(c.participant, ':', 1) = p_filter ->> 'kind')
+             and (p_filter ->> 'onBehalfOf' is null or c.on_behalf_of = p_filter ->> 'onBehalfOf')
+             and (p_filter ->> 'capabilityId' is null or c.capability_id = p_filter ->> 'capabilityId')
+             and (p_filter ->> 'field' is null or c.parts is null or lower(p_filter ->> 'field') = any (c.parts))
+             and not (c.status = 'active' and ablo.claim_row_deleted(c))
+           order by c.status, c.ticket limit 500) x;
+  return jsonb_build_object('claims', coalesce(v_claims, '[]'), 'queue', coalesce(v_queue, '[]'));
+end
+$$;

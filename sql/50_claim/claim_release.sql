@@ -1,0 +1,29 @@
+-- Give a claim up, or leave the line; the next in line is granted in the same transaction.
+-- True when there was something to release. Called by: clients. Locks: the target's claims, the row.
+create or replace function ablo.claim_release(p_organization text, p_participant text, p_claim_id text) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claim ablo.claim;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  select * into v_claim from ablo.claim c
+   where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant
+     and c.status in ('active', 'queued');
+  if v_claim.id is null then
+    return false;
+  end if;
+  perform ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
+  update ablo.claim c
+     set status = case c.status when 'active' then 'committed' else 'canceled' end, ended_at = clock_timestamp()
+   where c.organization_id = p_organization and c.id = p_claim_id and c.status in ('active', 'queued')
+     and c.expires_at > clock_timestamp();
+  if not found then
+    perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
+    return false;
+  end if;
+  perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
+  return true;
+end
+$$;

@@ -1,0 +1,23 @@
+-- Release whatever the caller holds or waits for on a row. True when there was something.
+-- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
+create or replace function ablo.claim_release_row(p_organization text, p_participant text, p_model text, p_id text)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_released boolean := false;
+  v_id text;
+begin
+  for v_id in
+    select c.id from ablo.claim c
+     where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
+       and c.participant = p_participant and c.status in ('active', 'queued')
+     order by c.status desc, c.ticket  -- leave the line first, lest it be granted by the release
+  loop
+    v_released := ablo.claim_release(p_organization, p_participant, v_id) or v_released;
+  end loop;
+  return v_released;
+end
+$$;

@@ -1,0 +1,30 @@
+-- What a claim asks for, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}.
+-- `action` is an older name of description. Called by: ablo.claim_acquire. Raises: invalid_request,
+-- request_too_large. Limits: id 255 bytes, description 1000 characters, meta 16 KiB.
+create or replace function ablo.claim_request(p_request jsonb) returns jsonb
+language plpgsql immutable
+as $$
+declare
+  v_request jsonb := coalesce(nullif(p_request, 'null'), '{}');
+  v_wrong text;
+begin
+  v_wrong := case
+    when jsonb_typeof(v_request) <> 'object' then 'request'
+    when octet_length(v_request ->> 'claimId') not between 1 and 255 then 'claimId'
+    when jsonb_typeof(v_request -> 'queue') not in ('boolean', 'null') then 'queue'
+    when v_request ->> 'maxDepth' !~ '^\d{1,9}$' then 'maxDepth'
+    when jsonb_typeof(v_request -> 'meta') not in ('object', 'null') then 'meta'
+  end;
+  if v_wrong is not null then
+    perform ablo.raise_error('invalid_request',
+      format('%s of a claim cannot be %s', v_wrong, left(coalesce(v_request -> v_wrong, v_request)::text, 80)),
+      'pass {"claimId": text, "queue": true or false, "maxDepth": integer, "meta": object}; each may be left out',
+      jsonb_build_object('field', v_wrong));
+  elsif pg_column_size(v_request) > 20000 then
+    perform ablo.raise_error('request_too_large', format('a claim of %s bytes is too large', pg_column_size(v_request)),
+      'keep meta below 16 KiB: it goes out with every answer about the claim', '{"field": "meta"}');
+  end if;
+  return v_request || jsonb_build_object('description',
+    left(coalesce(nullif(v_request ->> 'description', ''), nullif(v_request ->> 'action', ''), 'editing'), 1000));
+end
+$$;

@@ -1,0 +1,45 @@
+-- Forget claims that ended more than p_keep ago, with the targets that have no other, and end those
+-- nobody has looked at since they ran out. At most p_limit of each; returns how many were forgotten or
+-- ended. Not needed for safety: expiry is decided on access.
+-- Called by: ablo.claim_acquire, one in 64; administrators. Locks: the rows it touches, skipping locked ones.
+create or replace function ablo.claim_sweep(p_keep interval default '10 minutes', p_limit int default 1000) returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ended int;
+  v_swept int;
+begin
+  update ablo.claim c set status = 'expired', ended_at = c.expires_at
+   where (c.organization_id, c.id) in (
+     select x.organization_id, x.id from ablo.claim x
+      where x.status in ('active', 'queued') and x.expires_at < clock_timestamp() - p_keep
+      order by x.expires_at limit p_limit for no key update skip locked);
+  get diagnostics v_ended = row_count;
+  with old as (
+    delete from ablo.claim c
+     where (c.organization_id, c.id) in (
+       select x.organization_id, x.id from ablo.claim x
+        where x.ended_at < clock_timestamp() - p_keep
+        order by x.ended_at limit p_limit for update skip locked)
+    returning c.organization_id, c.model, c.row_id, c.fence_token),
+  idle as (  -- nobody was granted since, and nobody waits
+    select t.organization_id, t.model, t.row_id from ablo.claim_target t
+     where exists (select from old o
+                    where o.organization_id = t.organization_id and o.model = t.model and o.row_id = t.row_id
+                      and coalesce(o.fence_token, 0) >= t.fence_token)
+       and not exists (select from ablo.claim c
+                        where c.organization_id = t.organization_id and c.model = t.model and c.row_id = t.row_id
+                          and c.status in ('active', 'queued'))
+       for update skip locked),
+  forgotten as (
+    delete from ablo.claim_target t using idle i
+     where t.organization_id = i.organization_id and t.model = i.model and t.row_id = i.row_id
+    returning t.fence_token),
+  floor as (
+    update ablo.claim_floor f set fence_token = greatest(f.fence_token, (select max(g.fence_token) from forgotten g))
+     where exists (select from forgotten))
+  select count(*) into v_swept from old;
+  return v_ended + v_swept;
+end
+$$;

@@ -1,0 +1,22 @@
+-- Lock a row, waiting at most p_wait: true when nobody else can move it now (a row that is not there
+-- is locked against its creation), false when a writer is at it. A claim routine holds its target while
+-- it asks, so this wait is short: a writer that asks for the target in turn is not kept from it.
+-- Called by: ablo.claim_grant. Locks: the row, or the creation key of a missing one.
+create or replace function ablo.row_try_lock(p_organization text, p_model text, p_row_id text, p_wait text)
+returns boolean
+language plpgsql volatile
+as $$
+declare
+  v_timeout text := current_setting('lock_timeout');
+begin
+  perform set_config('lock_timeout', p_wait, true);
+  if not ablo_model.lock(p_model, p_row_id) then
+    perform pg_advisory_xact_lock(ablo.creation_key(p_organization, p_model, p_row_id));
+    perform ablo_model.lock(p_model, p_row_id);
+  end if;
+  perform set_config('lock_timeout', v_timeout, true);
+  return true;
+exception when lock_not_available then
+  return false;
+end
+$$;
