@@ -1,0 +1,78 @@
+"""What happens to a fleet at work: one fault after the other, each waited for, none timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from .fleet import Crew, Fleet, claims_of, still_held
+from .ground import Ground, wait_until
+from .proxy import Proxy
+
+
+@dataclass(slots=True)
+class Faults:
+    """`steady` crews are let be; the others are killed, stopped or cut off, again and again."""
+
+    fleet: Fleet
+    ground: Ground
+    proxy: Proxy
+    agents: int
+    done: list[str] = field(default_factory=list)
+    _steady: list[Crew] = field(default_factory=list)
+    _proxied: list[Crew] = field(default_factory=list)
+    _victims: list[Crew] = field(default_factory=list)
+
+    def start(self, *, steady: int, proxied: int, victims: int) -> None:
+        """Start the crews and wait until one of them has got something done."""
+        self._steady = [self.fleet.add(self.agents) for _ in range(steady)]
+        url = self.proxy.url
+        self._proxied = [self.fleet.add(self.agents, url=url) for _ in range(proxied)]
+        self._victims = [self.fleet.add(self.agents) for _ in range(victims)]
+        self.fleet.disturbed |= {crew.name for crew in self._proxied}
+        for crew in self.fleet.crews:
+            wait_until(lambda crew=crew: any(e["event"] == "landed" for e in crew.events()))
+
+    def round(self) -> None:
+        """Every fault once."""
+        for fault in (self.kill, self.stop, self.cut, self.hang):
+            before = len(self.fleet.marks())
+            fault()
+            self.done.append(fault.__name__)
+            wait_until(lambda before=before: len(self.fleet.marks()) > before)
+
+    def kill(self) -> None:
+        """End a process with -9 in the middle of claimed work; another one takes its place."""
+        victim = self._victims.pop(0)
+        wait_until(lambda: claims_of(self.ground, victim), pause=0)
+        self._victims.append(self.fleet.replace(victim))
+
+    def stop(self) -> None:
+        """Stop a process past its leases, then continue it: it thinks that it still holds them."""
+        self.fleet.stop_while_it_holds(self._victims[0], self.ground)
+
+    def cut(self) -> None:
+        """End all connections of the proxied crews."""
+        assert self.proxy.cut()
+
+    def hang(self) -> None:
+        """Hold back the network past the leases of those behind it; then late writes arrive."""
+        crew = self._proxied[0]
+        claims = wait_until(lambda: claims_of(self.ground, crew), pause=0)
+        self.proxy.hang()
+        wait_until(lambda: not still_held(self.ground, claims))
+        self.proxy.resume()
+
+
+ROUND: Final = ("kill", "stop", "cut", "hang")
+
+
+def wait_through(faults: Faults, *, seconds: float, until: Callable[[], bool]) -> None:
+    """Rounds of faults for so long, then until the condition holds."""
+    end = time.monotonic() + seconds
+    faults.round()
+    while time.monotonic() < end:
+        faults.round()
+    wait_until(until, patience=30)
