@@ -8,6 +8,7 @@ from typing import Any, Final, Self, TypeVar, overload
 
 from ablo_pg.client.background import Background
 from ablo_pg.client.base import organization_of, participant_of
+from ablo_pg.client.claims import release_all
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
 from ablo_pg.client.decode import receipt_of_row
@@ -101,7 +102,8 @@ class AsyncAblo:
         await self.close()
 
     async def close(self) -> None:
-        """End subscriptions and connections, for good."""
+        """Give claims back, end subscriptions and connections, for good."""
+        await release_all(self._session)
         await self._session.transport.close()
         await self._session.background.close()
 

@@ -8,9 +8,9 @@ anything is sent.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 import orjson
 
@@ -42,7 +42,13 @@ _OPERATION_KEYS: Final = {
     "onStale": "on_stale",
     "transaction_id": "transaction_id",
     "transactionId": "transaction_id",
+    "claim_id": "claim_id",
+    "claimId": "claim_id",
+    "fence_token": "fence_token",
+    "fenceToken": "fence_token",
 }
+# Puts claims on operations (wire form), and premises into the list.
+Cover: TypeAlias = Callable[[list[dict[str, Any]], list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +124,9 @@ def commit_request(
     operations: Sequence[Operation | Mapping[str, Any]],
     reads: Reads | None,
     key: str | None,
+    cover: Cover | None = None,
 ) -> CommitRequest:
-    """Build a commit of several operations."""
+    """Build a commit of several operations; cover: see `assemble`."""
     if isinstance(operations, Operation | Mapping | str) or not isinstance(operations, Sequence):
         raise _invalid("operations must be a list", "operations", "pass operations=[...]")
     if not operations:
@@ -133,16 +140,26 @@ def commit_request(
         encode_operation(registry, _operation(one), key, f":{index}")
         for index, one in enumerate(operations)
     ]
-    return assemble(registry, wire, reads, key)
+    return assemble(registry, wire, reads, key, cover)
 
 
 def assemble(
-    registry: Registry, operations: list[dict[str, Any]], reads: Reads | None, key: str | None
+    registry: Registry,
+    operations: list[dict[str, Any]],
+    reads: Reads | None,
+    key: str | None,
+    cover: Cover | None = None,
 ) -> CommitRequest:
-    """Build a commit from operations already on the wire's terms."""
+    """Build a commit from operations already on the wire's terms.
+
+    cover: puts the caller's claims on the operations, and their premises into the list.
+    """
     body: dict[str, Any] = {"operations": operations}
-    if reads:
-        body["reads"] = [encode_premise(registry, one) for one in reads]
+    premises = [encode_premise(registry, one) for one in reads or ()]
+    if cover is not None:
+        cover(operations, premises)
+    if premises:
+        body["reads"] = premises
     created = tuple(
         (registry.entry(one["model"]).key, one["id"])
         for one in operations
@@ -215,6 +232,10 @@ def encode_operation(
         wire["onStale"] = disposition_of(operation.on_stale, model.key)
     if operation.transaction_id is not None:
         wire["transactionId"] = operation.transaction_id
+    if operation.claim_id is not None:
+        wire["claimId"] = operation.claim_id
+    if operation.fence_token is not None:
+        wire["fenceToken"] = operation.fence_token
     return wire
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import AsyncConnection, Connection
 
-from ablo_pg.client.base import commit_request
+from ablo_pg.client.base import CommitRequest, commit_request
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.premises import Reads
@@ -34,14 +34,14 @@ class Commits:
         """Apply the operations in one transaction and return the receipt.
 
         operations: `Operation` values or dicts {action, model, id, data, read_at, on_stale}; at
-            most 500.
+            most 500. Those on a row that this client has claimed are made under the claim.
         reads: rows or premises that must not have moved; one that has rejects the whole commit.
         connection: the caller's own psycopg connection; the commit joins its open transaction (at
             READ COMMITTED) and lands or vanishes with it. Until that ends, other commits of the
             organization wait.
         """
         check_wait(wait)
-        request = commit_request(self._session.registry, operations, reads, idempotency_key)
+        request = self._request(operations, reads, idempotency_key)
         if connection is None:
             return await self._session.commit(request, timeout, wait)
         async with within(self._session.seconds(timeout), "The joined commit", request.key):
@@ -60,5 +60,14 @@ class Commits:
         The caller's own statement_timeout and lock_timeout bound it.
         """
         check_wait(wait)
-        request = commit_request(self._session.registry, operations, reads, idempotency_key)
+        request = self._request(operations, reads, idempotency_key)
         return self._session.transport.join_blocking(request, connection)
+
+    def _request(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        reads: Reads | None,
+        key: str | None,
+    ) -> CommitRequest:
+        session = self._session
+        return commit_request(session.registry, operations, reads, key, session.claims.cover)

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.direct_claims import DirectClaims
 from ablo_pg.client.receipt import Receipt, receipt_of
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.transport import DeltaStream
@@ -56,6 +57,7 @@ class DirectTransport:
         self._on_behalf_of = on_behalf_of
         self._commits = GroupCommit(database, organization)
         self._source = source
+        self._claims = DirectClaims(database, organization, participant, on_behalf_of)
 
     @property
     def organization(self) -> str:
@@ -77,6 +79,11 @@ class DirectTransport:
         """Which way changes come, and why."""
         return self._source.status
 
+    @property
+    def claims(self) -> DirectClaims:
+        """Claims and presence."""
+        return self._claims
+
     async def open(self) -> None:
         """Connect and check the login."""
         await self._database.open()
@@ -84,6 +91,7 @@ class DirectTransport:
     async def close(self) -> None:
         """End every stream, and every connection."""
         await self._source.close()
+        await self._claims.close()
         await self._database.close()
 
     async def status(self) -> KernelStatus:

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
-from ablo_pg.client.base import ID_NAMESPACE, assemble, encode_operation, idempotency_key
+from ablo_pg.client.base import ID_NAMESPACE, encode_operation, idempotency_key
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import row_of, written_row_of
 from ablo_pg.client.names import Entry
@@ -117,7 +117,7 @@ class FunctionalUpdate(Generic[RowT]):
         stamp = None if evidence is None else evidence.stamp
         operation = Operation("update", self._entry.key, self._id, data, stamp, "reject")
         wire = encode_operation(self._session.registry, operation)
-        request = assemble(self._session.registry, [wire], self._reads, self._key)
+        request = self._session.assemble([wire], self._reads, self._key)
         try:
             receipt = await self._session.send(request)
         except AbloIdempotencyError:

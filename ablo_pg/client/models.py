@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar, cast, overload
 
-from ablo_pg.client.base import assemble, encode_operation, list_query
+from ablo_pg.client.base import encode_operation, list_query
+from ablo_pg.client.claims import IfClaimed, ModelClaims, fail_when_claimed
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import Page, page_of, row_of, written_row_of
 from ablo_pg.client.functional import (
@@ -42,6 +43,12 @@ class ModelClient(Generic[RowT]):
         self._session = session
         self._entry = entry
         self._key = entry.key
+        self._claims: ModelClaims[RowT] = ModelClaims(session, entry)
+
+    @property
+    def claim(self) -> ModelClaims[RowT]:
+        """Claims on the rows: `async with ablo.tasks.claim(id=...) as claim`; see `ModelClaims`."""
+        return self._claims
 
     @property
     def key(self) -> str:
@@ -67,17 +74,25 @@ class ModelClient(Generic[RowT]):
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
     async def retrieve(
-        self, id: str, *, at: int | None = None, timeout: float | None = None
+        self,
+        id: str,
+        *,
+        at: int | None = None,
+        if_claimed: IfClaimed = "return",
+        timeout: float | None = None,
     ) -> RowT | None:
         """Return the row, or None.
 
         at: a sync id; the row as it was at that position of the organization's log. See
-        `history.row_as_of` for what that raises.
+        `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
+        the holder, when another participant has claimed the row or a part of it.
         """
         if at is not None:
             return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
         row_id = encode_id(self._key, id)
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
+            if fail_when_claimed(if_claimed):
+                await self._claims.check_free(row_id)
             found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))
@@ -202,7 +217,7 @@ class ModelClient(Generic[RowT]):
         """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
         operation = Operation("delete", self._key, id, None, read_at, on_stale)
         wire = encode_operation(self._session.registry, operation)
-        request = assemble(self._session.registry, [wire], reads, idempotency_key)
+        request = self._session.assemble([wire], reads, idempotency_key)
         return await self._session.commit(request, timeout, wait)
 
     async def archive(
@@ -286,7 +301,7 @@ class ModelClient(Generic[RowT]):
     ) -> RowT:
         check_wait(wait)
         wire = encode_operation(self._session.registry, operation, key)
-        request = assemble(self._session.registry, [wire], reads, key)
+        request = self._session.assemble([wire], reads, key)
         row_id: str = wire["id"]
         async with within(
             self._session.seconds(timeout),

@@ -21,7 +21,8 @@ class Operation:
 
     model: a schema key or a declared class. id: required but for "create", which makes one up.
     read_at: the stamp at which the row was read; on_stale says what a newer row does to this
-    operation.
+    operation. claim_id, fence_token: of a claim that this write is made under; put here by
+    themselves for a claim that the client holds.
     """
 
     action: Action
@@ -31,3 +32,5 @@ class Operation:
     read_at: int | None = None
     on_stale: OnStale | None = None
     transaction_id: str | None = None
+    claim_id: str | None = None
+    fence_token: int | None = None

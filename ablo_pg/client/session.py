@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ablo_pg.client.background import Background
-from ablo_pg.client.base import CommitRequest, with_taken_id
+from ablo_pg.client.base import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.deadlines import timeout_of, within
+from ablo_pg.client.held import HeldClaims
+from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.transport import Transport
@@ -26,10 +28,17 @@ class Session:
     transport: Transport
     timeout: float
     background: Background
+    claims: HeldClaims = field(default_factory=HeldClaims)
 
     def seconds(self, timeout: float | None) -> float:
         """Return the deadline to use."""
         return timeout_of(timeout, self.timeout)
+
+    def assemble(
+        self, operations: list[dict[str, Any]], reads: Reads | None, key: str | None
+    ) -> CommitRequest:
+        """Build a commit from operations in wire form, under the claims that this client holds."""
+        return assemble(self.registry, operations, reads, key, self.claims.cover)
 
     async def commit(self, request: CommitRequest, timeout: float | None, wait: str) -> Receipt:
         """Send a commit, bounded by the deadline."""
@@ -42,6 +51,8 @@ class Session:
         try:
             return await self.transport.commit(request)
         except AbloConflictError as exc:
+            if exc.code == "claim_lost":
+                self.claims.lost(str(exc.details.get("claimId")), exc.message)
             raise with_taken_id(exc, request) from (exc.__cause__ or exc)
 
 

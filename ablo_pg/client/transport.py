@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol, Self
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.claim_transport import ClaimTransport
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
@@ -57,6 +58,10 @@ class Transport(Protocol):
     @property
     def reader_status(self) -> ReaderStatus:
         """Which way changes come, and why."""
+
+    @property
+    def claims(self) -> ClaimTransport:
+        """Claims and presence."""
 
     async def open(self) -> None:
         """Connect and check the login. Idempotent."""

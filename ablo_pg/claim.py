@@ -1,0 +1,127 @@
+"""Claims and presence as frozen values: what `db.claim_results` makes and clients hand on.
+
+A claim is a lease on a row (or on some of its fields) with a wait line. All times are the
+database's; nobody compares them with a clock of their own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+# How a claim stands: held, in line, given back, run out, ended by somebody else.
+ClaimPhase: TypeAlias = Literal["active", "queued", "committed", "expired", "canceled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimSummary:
+    """A claim in few words, for those it stands in the way of.
+
+    model: schema key. held_by: the participant, `kind:id`. action: what it is for. fields: the part
+    of the row, None for the whole. position: place in the wait line, None for a holder.
+    """
+
+    claim_id: str
+    model: str
+    row_id: str
+    held_by: str
+    action: str
+    declared_at: dt.datetime
+    expires_at: dt.datetime
+    fields: tuple[str, ...] | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimState:
+    """One claim as the database had it.
+
+    ttl: seconds that a lease, or a place in line, lasts from its last renewal. fence_token: rises
+    with every grant; None while queued. read_at: stamp of the row at the grant. position: place in
+    line, 0 is next. blocked_by: what a queued claim waits for, holders first, then earlier waiters.
+    """
+
+    id: str
+    status: ClaimPhase
+    model: str
+    row_id: str
+    held_by: str
+    action: str
+    declared_at: dt.datetime
+    expires_at: dt.datetime
+    ttl: float
+    fields: tuple[str, ...] | None = None
+    on_behalf_of: str | None = None
+    capability_id: str | None = None
+    meta: Mapping[str, Any] | None = None
+    granted_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    fence_token: int | None = None
+    read_at: int | None = None
+    position: int | None = None
+    blocked_by: tuple[ClaimSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """What acquiring or looking gives: the claim; when active, the row (JSON) and its stamp.
+
+    recheck: seconds after which a waiter looks again, whether it was told something or not.
+    """
+
+    claim: ClaimState
+    row: bytes | None = None
+    stamp: int | None = None
+    recheck: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """Who holds a row, and who waits for it, in order."""
+
+    holders: tuple[ClaimState, ...]
+    waiters: tuple[ClaimState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBeat:
+    """What a renewal says of one claim. ttl: seconds it now lasts; None for a lost one."""
+
+    claim_id: str
+    status: Literal["held", "queued", "lost"]
+    ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimStatus:
+    """What `on_status` is called with: when the place in line changes, at the grant, at the loss.
+
+    position: place in line, 0 is next; None unless queued. blocked_by: what stands before it.
+    """
+
+    status: Literal["queued", "held", "lost"]
+    claim_id: str
+    position: int | None = None
+    blocked_by: tuple[ClaimSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A participant who is here: it beats, or holds or waits for claims.
+
+    sessions: how many clients of it beat; 0 for one that is known by its claims only. seen_at: its
+    last beat; expires_at: when it is gone unless it beats again.
+    """
+
+    participant: str
+    sessions: int
+    status: str | None
+    activity: Any
+    meta: Mapping[str, Any] | None
+    since: dt.datetime | None
+    seen_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    claims: tuple[ClaimSummary, ...] = ()
+    waiting: tuple[ClaimSummary, ...] = ()

@@ -1,0 +1,78 @@
+"""Waking an event loop from another thread, and a mark that many may wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+
+
+class Bell:
+    """Wakes the loop it was made in, from any thread. Rings before a wait are one ring."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake who waits, or the next one who will."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and so has the wait
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait for a ring, at most so long; whether it rang."""
+        try:
+            async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Mark:
+    """Something that happens once: any thread sets it, threads and event loops wait for it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._bells: list[Bell] = []
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+        return self._event.is_set()
+
+    def set(self) -> None:
+        """Let it happen. Idempotent."""
+        with self._lock:
+            self._event.set()
+            bells, self._bells = self._bells, []
+        for bell in bells:
+            bell.ring()
+
+    def add(self, bell: Bell) -> None:
+        """Have that bell rung when it happens; at once where it has happened."""
+        with self._lock:
+            if not self._event.is_set():
+                self._bells.append(bell)
+                return
+        bell.ring()
+
+    def remove(self, bell: Bell) -> None:
+        """Undo `add`."""
+        with self._lock:
+            self._bells = [one for one in self._bells if one is not bell]
+
+    def wait_blocking(self, seconds: float | None = None) -> bool:
+        """Wait on the calling thread; whether it has happened."""
+        return self._event.wait(seconds)
+
+    async def wait(self) -> None:
+        """Wait in the running event loop."""
+        bell = Bell()
+        self.add(bell)
+        try:
+            while not self._event.is_set():
+                await bell.wait(None)
+        finally:
+            self.remove(bell)

@@ -1,0 +1,120 @@
+"""Hears of grants: one LISTEN connection per process and database, for the waiters of all clients.
+
+Runs in the thread of `sidecar`. A notification is a hint to look now; each waiter also looks again
+by itself, so a lost, forged or repeated one does no harm. Connecting anew wakes everybody, since
+what was said meanwhile was not heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+
+from ablo_pg.client.bell import Bell
+from ablo_pg.db.claims import LISTEN
+from ablo_pg.db.errors import translate
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.connecting import connect
+
+logger: Final = logging.getLogger("ablo_pg.client")
+
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 5.0
+# Seconds without a waiter after which the connection ends: another wait soon finds it listening.
+IDLE_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody still waits
+# The last claims that were heard of: a grant may be told before its waiter has begun to watch.
+_REMEMBERED: Final = 1000
+# A peer that is gone without a word is noticed within half a minute; waiters look by themselves.
+_KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+class ClaimListener:
+    """Args: heard, called with the id of every claim that something is said of."""
+
+    def __init__(self, url: str, heard: Callable[[str], None]) -> None:
+        self._url = url
+        self._heard = heard
+        self._lock = threading.Lock()
+        self._waiters: dict[str, list[Bell]] = {}
+        self._bell: Bell | None = None
+        self._wanted_at = 0.0
+        self._said: deque[str] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def watch(self, claim_id: str, bell: Bell) -> Iterator[None]:
+        """Ring that bell when something is said of the claim. From any thread."""
+        with self._lock:
+            self._waiters.setdefault(claim_id, []).append(bell)
+            own, missed = self._bell, claim_id in self._said
+        if missed:
+            bell.ring()
+        if own is not None:
+            own.ring()
+        try:
+            yield
+        finally:
+            with self._lock:
+                bells = self._waiters[claim_id]
+                bells.remove(bell)
+                if not bells:
+                    del self._waiters[claim_id]
+                self._wanted_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Listen while somebody waits; again when the connection breaks. Until cancelled."""
+        own = self._bell = Bell()
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            while not self._waiters:
+                await own.wait(None)
+            try:
+                conn = await connect(
+                    self._url, application_name="ablo_pg claim listener", **_KEEPALIVES
+                )
+                try:
+                    await self._listen(conn, backoff)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
+            except psycopg.Error as exc:
+                logger.info("waiting for claims goes on without LISTEN: %s", translate(exc))
+            except Exception:
+                logger.exception("waiting for claims goes on without LISTEN")
+            else:
+                continue
+            await anyio.sleep(backoff.pause())
+
+    async def _listen(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
+        await conn.execute(LISTEN)
+        backoff.reset()
+        self._tell("")
+        while self._wanted():
+            async for notification in conn.notifies(timeout=_LOOK_SECONDS):
+                self._tell(notification.payload)
+
+    def _wanted(self) -> bool:
+        with self._lock:
+            return bool(self._waiters) or time.monotonic() - self._wanted_at < IDLE_SECONDS
+
+    def _tell(self, claim_id: str) -> None:
+        """Wake the waiters of that claim; of all claims for ''."""
+        with self._lock:
+            self._said.append(claim_id)
+            if claim_id:
+                bells = list(self._waiters.get(claim_id, ()))
+            else:
+                bells = [bell for each in self._waiters.values() for bell in each]
+        for bell in bells:
+            bell.ring()
+        if claim_id:
+            self._heard(claim_id)

@@ -1,0 +1,142 @@
+"""One function per routine of claims and presence, a single `select ablo.x(...)` each.
+
+As `db.routines`: every function takes a connection whose JSON is raw, gives JSON back as bytes
+(`db.claim_results` reads it), and raises psycopg's errors. Callers: the direct transport, the lease
+keeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, LiteralString
+
+import orjson
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+CLAIM_ACQUIRE: Final[LiteralString] = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s)"
+CLAIM_GET: Final[LiteralString] = "select ablo.claim_get(%s, %s, %s, %s)"
+CLAIM_HEARTBEAT_ALL: Final[LiteralString] = (
+    "select ablo.claim_heartbeat_all(%s, %s, %s::text[], null)"
+)
+CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s)"
+CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s)"
+CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s)"
+CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb)"
+PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
+PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
+PRESENCE_LIST: Final[LiteralString] = "select ablo.presence_list(%s, %s)"
+LISTEN: Final[LiteralString] = "listen ablo_claim"
+
+
+async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(query, args)
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def claim_acquire(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    request: bytes,
+    on_behalf_of: str | None = None,
+) -> bytes:
+    """Ask for a claim: granted, or a place in line. The same claimId twice is the same claim."""
+    found: bytes = await _value(
+        conn,
+        CLAIM_ACQUIRE,
+        organization,
+        participant,
+        model,
+        row_id,
+        request.decode(),
+        on_behalf_of,
+    )
+    return found
+
+
+async def claim_get(
+    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str, renew: bool
+) -> bytes:
+    """Look at a claim; one whose turn has come is granted here. renew: as a heartbeat too."""
+    found: bytes = await _value(conn, CLAIM_GET, organization, participant, claim_id, renew)
+    return found
+
+
+async def claim_heartbeat_all(
+    conn: AsyncConnection[Any], organization: str, participant: str, claim_ids: Sequence[str]
+) -> bytes:
+    """Renew these claims of a participant, in one call; each answers held, queued or lost."""
+    found: bytes = await _value(
+        conn, CLAIM_HEARTBEAT_ALL, organization, participant, list(claim_ids)
+    )
+    return found
+
+
+async def claim_release(
+    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str
+) -> bool:
+    """Give a claim back, or leave the line; whether there was something to give back."""
+    return bool(await _value(conn, CLAIM_RELEASE, organization, participant, claim_id))
+
+
+async def claim_release_row(
+    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+) -> bool:
+    """Give back whatever the participant holds, or waits for, on a row."""
+    return bool(await _value(conn, CLAIM_RELEASE_ROW, organization, participant, model, row_id))
+
+
+async def claim_list(
+    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+) -> bytes:
+    """Read a row's holders and its wait line. Never waits, changes nothing."""
+    found: bytes = await _value(conn, CLAIM_LIST, organization, participant, model, row_id)
+    return found
+
+
+async def claim_reorder(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    order: Sequence[str],
+) -> None:
+    """Move these waiters to the head of the line, in this order."""
+    await _value(
+        conn,
+        CLAIM_REORDER,
+        organization,
+        participant,
+        model,
+        row_id,
+        orjson.dumps(list(order)).decode(),
+    )
+
+
+async def presence_beat(
+    conn: AsyncConnection[Any], organization: str, participant: str, session: str, request: bytes
+) -> bytes:
+    """Say that a session of the participant is here, and what it does."""
+    found: bytes = await _value(
+        conn, PRESENCE_BEAT, organization, participant, session, request.decode()
+    )
+    return found
+
+
+async def presence_leave(
+    conn: AsyncConnection[Any], organization: str, participant: str, session: str
+) -> bool:
+    """Say that a session is gone."""
+    return bool(await _value(conn, PRESENCE_LEAVE, organization, participant, session))
+
+
+async def presence_list(conn: AsyncConnection[Any], organization: str, participant: str) -> bytes:
+    """Read who is here."""
+    found: bytes = await _value(conn, PRESENCE_LIST, organization, participant)
+    return found
