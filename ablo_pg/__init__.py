@@ -5,17 +5,23 @@ through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloErro
 """
 
 from ablo_pg._version import __version__
+from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
 from ablo_pg.client.async_client import AsyncAblo
+from ablo_pg.client.claim_handle import Claim, Claiming
+from ablo_pg.client.claims import ModelClaims
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
 from ablo_pg.client.history import History, HistoryEntry
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
+from ablo_pg.client.presence import PresenceClient
 from ablo_pg.client.receipt import Notification, Receipt
 from ablo_pg.client.snapshots import Snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
+from ablo_pg.client.sync_claims import SyncClaim, SyncModelClaims
 from ablo_pg.client.sync_client import Ablo
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync_presence import SyncPresenceClient
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
 from ablo_pg.errors import (
     AbloAuthenticationError,
@@ -68,24 +74,35 @@ __all__ = [
     "AsyncAblo",
     "Change",
     "ChangeHandle",
+    "Claim",
+    "ClaimState",
+    "ClaimStatus",
+    "ClaimSummary",
+    "Claiming",
     "Commits",
     "EntityRole",
     "History",
     "HistoryEntry",
     "IdentityRole",
     "Model",
+    "ModelClaims",
     "ModelClient",
     "ModelOptions",
     "Notification",
     "Operation",
     "Page",
+    "Presence",
+    "PresenceClient",
     "Receipt",
     "Schema",
     "Snapshot",
     "Subscription",
     "SyncChangeHandle",
+    "SyncClaim",
     "SyncCommits",
+    "SyncModelClaims",
     "SyncModelClient",
+    "SyncPresenceClient",
     "SyncSubscription",
     "Tenancy",
     "__version__",

@@ -16,6 +16,7 @@ from ablo_pg.client.direct import DirectTransport
 from ablo_pg.client.environment import database_url_of, replication_url_of
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.names import did_you_mean, error_names
+from ablo_pg.client.presence import PresenceClient, leave_quietly
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
@@ -93,6 +94,7 @@ class AsyncAblo:
             Registry(schema, tenant), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
         )
         self._commits = Commits(self._session)
+        self._presence = PresenceClient(self._session)
         self._models: dict[str, ModelClient[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -104,6 +106,7 @@ class AsyncAblo:
     async def close(self) -> None:
         """Give claims back, end subscriptions and connections, for good."""
         await release_all(self._session)
+        await leave_quietly(self._presence)
         await self._session.transport.close()
         await self._session.background.close()
 
@@ -142,6 +145,11 @@ class AsyncAblo:
     def commits(self) -> Commits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def presence(self) -> PresenceClient:
+        """Who is here, on what, with which claims."""
+        return self._presence
 
     @property
     def reader_status(self) -> ReaderStatus:

@@ -33,17 +33,17 @@ class LostEvent:
     """Set when a claim is lost: its lease ran out, or somebody ended it."""
 
     def __init__(self, mark: Mark) -> None:
-        self._mark = mark
+        self.mark = mark
 
     def is_set(self) -> bool:
         """Whether the claim is known to be lost."""
-        return self._mark.is_set()
+        return self.mark.is_set()
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait for the loss, at most `timeout` seconds; whether it came."""
         with anyio.move_on_after(timeout):
-            await self._mark.wait()
-        return self._mark.is_set()
+            await self.mark.wait()
+        return self.mark.is_set()
 
 
 class Claim(Generic[RowT]):
@@ -55,24 +55,12 @@ class Claim(Generic[RowT]):
     loop is blocked; a process that is stopped or dead loses it within its ttl.
     """
 
-    def __init__(
-        self, session: Session, entry: Entry, granted: Granted, fields: tuple[str, ...] | None
-    ) -> None:
+    def __init__(self, session: Session, entry: Entry, granted: Granted, hold: Hold) -> None:
         self._session = session
         self._entry = entry
         self._granted = granted
+        self._hold = hold
         self._lost = LostEvent(granted.lease.lost)
-        state = granted.state
-        self._hold = Hold(
-            entry.key,
-            entry.typename,
-            state.row_id,
-            fields,
-            granted.lease,
-            state.fence_token or 0,
-            granted.read_at,
-        )
-        session.claims.open(self._hold)
         data = granted.row
         self._row = None if data is None else cast(RowT, row_of(entry, data, granted.read_at))
 
@@ -146,7 +134,7 @@ class Claim(Generic[RowT]):
             )
         return False
 
-    async def leave(self) -> None:
+    async def _leave(self) -> None:
         """As `release`, bounded, and without raising: what was not given back ends by itself."""
         with anyio.move_on_after(LEAVE_SECONDS, shield=True) as scope:
             try:
@@ -160,19 +148,7 @@ class Claim(Generic[RowT]):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.leave()
-
-    async def tell_loss(self, on_status: OnStatus) -> None:
-        """Wait for the loss and tell it; end with the release. The client's background runs it."""
-        bell = Bell()
-        for mark in (self._hold.lease.lost, self._hold.ended):
-            mark.add(bell)
-        try:
-            await bell.wait(None)
-            if self.status == "lost":
-                await call_status(on_status, ClaimStatus("lost", self.id))
-        finally:
-            self._hold.lease.lost.remove(bell)
+        await self._leave()
 
 
 ClaimT = TypeVar("ClaimT", bound="Claim[Any] | None")
@@ -194,4 +170,17 @@ class Claiming(Generic[ClaimT]):
 
     async def __aexit__(self, *exc: object) -> None:
         if self._claim is not None:
-            await self._claim.leave()
+            await self._claim.__aexit__()
+
+
+async def tell_loss(hold: Hold, on_status: OnStatus) -> None:
+    """Wait for a claim's loss and tell it; end with its release. Runs in the background."""
+    bell = Bell()
+    for mark in (hold.lease.lost, hold.ended):
+        mark.add(bell)
+    try:
+        await bell.wait(None)
+        if not hold.ended.is_set():
+            await call_status(on_status, ClaimStatus("lost", hold.lease.claim_id))
+    finally:
+        hold.lease.lost.remove(bell)

@@ -9,11 +9,12 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args, o
 import anyio
 
 from ablo_pg.claim import ClaimState
-from ablo_pg.client.claim_handle import Claim, Claiming
+from ablo_pg.client.claim_handle import Claim, Claiming, tell_loss
 from ablo_pg.client.claim_request import Order, claim_request, encode_order, wire_fields
 from ablo_pg.client.claim_waiter import LEAVE_SECONDS, ClaimWait, OnStatus, logger
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.durations import Duration
+from ablo_pg.client.held import Hold
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
 from ablo_pg.client.values import encode_id
@@ -150,22 +151,6 @@ class ModelClaims(Generic[RowT]):
         async with within(self._session.seconds(timeout), f"Reordering {self._entry.key}"):
             await self._session.transport.claims.claim_reorder(self._entry.typename, row_id, ids)
 
-    async def check_free(self, row_id: str) -> None:
-        """Raise model_claimed when another participant holds the row; for `if_claimed="fail"`."""
-        line = await self._session.transport.claims.claim_line(self._entry.typename, row_id)
-        me = self._session.transport.participant
-        other = next((one for one in line.holders if one.held_by != me), None)
-        if other is not None:
-            raise error_for(
-                "model_claimed",
-                f"{self._entry.key} {row_id!r} is claimed by {other.held_by} ({other.action}) "
-                f"until {other.expires_at.isoformat()}",
-                model=self._entry.key,
-                row_id=row_id,
-                remedy="wait in line for it (claim it), or read it without if_claimed",
-                details={"heldBy": other.held_by, "claims": line.holders},
-            )
-
     async def _claim(
         self,
         wait: ClaimWait,
@@ -179,9 +164,13 @@ class ModelClaims(Generic[RowT]):
             if not queue and exc.code in _TAKEN:
                 return None
             raise
-        claim: Claim[RowT] = Claim(self._session, self._entry, granted, fields)
+        entry, state, lease = self._entry, granted.state, granted.lease
+        token, read_at = state.fence_token or 0, granted.read_at
+        hold = Hold(entry.key, entry.typename, state.row_id, fields, lease, token, read_at)
+        self._session.claims.open(hold)
+        claim: Claim[RowT] = Claim(self._session, entry, granted, hold)
         if on_status is not None:
-            await self._session.background.start(lambda: claim.tell_loss(on_status))
+            await self._session.background.start(lambda: tell_loss(hold, on_status))
         return claim
 
     async def _line(
@@ -191,6 +180,23 @@ class ModelClaims(Generic[RowT]):
         async with within(self._session.seconds(timeout), f"Reading claims of {self._entry.key}"):
             line = await self._session.transport.claims.claim_line(self._entry.typename, row_id)
         return list(line.holders if part == "holders" else line.waiters)
+
+
+async def check_free(session: Session, entry: Entry, row_id: str) -> None:
+    """Raise model_claimed when another participant holds the row; for `if_claimed="fail"`."""
+    line = await session.transport.claims.claim_line(entry.typename, row_id)
+    me = session.transport.participant
+    other = next((one for one in line.holders if one.held_by != me), None)
+    if other is not None:
+        raise error_for(
+            "model_claimed",
+            f"{entry.key} {row_id!r} is claimed by {other.held_by} ({other.action}) "
+            f"until {other.expires_at.isoformat()}",
+            model=entry.key,
+            row_id=row_id,
+            remedy="wait in line for it (claim it), or read it without if_claimed",
+            details={"heldBy": other.held_by, "claims": line.holders},
+        )
 
 
 def fail_when_claimed(if_claimed: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar, cast, overload
 
 from ablo_pg.client.base import encode_operation, list_query
-from ablo_pg.client.claims import IfClaimed, ModelClaims, fail_when_claimed
+from ablo_pg.client.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.decode import Page, page_of, row_of, written_row_of
 from ablo_pg.client.functional import (
@@ -92,7 +92,7 @@ class ModelClient(Generic[RowT]):
         row_id = encode_id(self._key, id)
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
             if fail_when_claimed(if_claimed):
-                await self._claims.check_free(row_id)
+                await check_free(self._session, self._entry, row_id)
             found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))

@@ -13,6 +13,7 @@ from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.snapshots import Ids, Snapshot
 from ablo_pg.client.subscriptions import Change
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync_presence import SyncPresenceClient
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.relay.status import ReaderStatus
@@ -56,6 +57,7 @@ class Ablo:
             timeout=timeout,
         )
         self._commits = SyncCommits(self._portal, self._inner.commits)
+        self._presence = SyncPresenceClient(self._portal, self._inner.presence)
         self._models: dict[str, SyncModelClient[Any]] = {}
 
     def __enter__(self) -> Self:
@@ -65,7 +67,7 @@ class Ablo:
         self.close()
 
     def close(self) -> None:
-        """End subscriptions and connections, for good."""
+        """Give claims back, end subscriptions and connections, for good."""
         if self._portal.running:
             self._portal.call(self._inner.close)
         self._portal.close()
@@ -78,6 +80,11 @@ class Ablo:
     def commits(self) -> SyncCommits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def presence(self) -> SyncPresenceClient:
+        """Who is here, on what, with which claims."""
+        return self._presence
 
     @property
     def reader_status(self) -> ReaderStatus:

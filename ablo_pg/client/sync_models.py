@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from psycopg import AsyncConnection, Connection
 
+from ablo_pg.client.claims import IfClaimed
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
 from ablo_pg.client.functional import check_retries
@@ -22,6 +23,7 @@ from ablo_pg.client.premises import OnStale, Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.subscriptions import Change
+from ablo_pg.client.sync_claims import SyncModelClaims
 from ablo_pg.client.sync_functional import SyncCompute, run_blocking
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.where import OrderBy, Where
@@ -36,6 +38,12 @@ class SyncModelClient(Generic[RowT]):
     def __init__(self, portal: Portal, inner: ModelClient[RowT]) -> None:
         self._portal = portal
         self._inner = inner
+        self._claims: SyncModelClaims[RowT] = SyncModelClaims(portal, inner.claim)
+
+    @property
+    def claim(self) -> SyncModelClaims[RowT]:
+        """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
+        return self._claims
 
     @property
     def key(self) -> str:
@@ -66,10 +74,17 @@ class SyncModelClient(Generic[RowT]):
         )
 
     def retrieve(
-        self, id: str, *, at: int | None = None, timeout: float | None = None
+        self,
+        id: str,
+        *,
+        at: int | None = None,
+        if_claimed: IfClaimed = "return",
+        timeout: float | None = None,
     ) -> RowT | None:
         """Return the row, or None."""
-        return self._portal.call(partial(self._inner.retrieve, id, at=at, timeout=timeout))
+        return self._portal.call(
+            partial(self._inner.retrieve, id, at=at, if_claimed=if_claimed, timeout=timeout)
+        )
 
     def history(
         self,
