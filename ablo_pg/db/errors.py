@@ -80,7 +80,7 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
 def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
     """Return the error that this report stands for."""
     state = report.sqlstate or ""
-    if state.startswith("AB"):
+    if state.startswith("AB") or (state == "55P03" and "code" in _json_object(report.detail)):
         return _from_kernel(report, names)
     maker = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _internal
     return maker(report, names)

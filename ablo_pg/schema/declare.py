@@ -150,4 +150,5 @@ class ModelOptions(TypedDict, total=False):
     grants: Mapping[str, Any]
     entity_roles: Sequence[EntityRole]  # sync groups granted by fields
     conflict: Mapping[ParticipantKind, Disposition]  # what a stale write of that kind meets
+    claims_bind_sql: bool  # a claim also keeps plain SQL writers (psql, ORM, COPY) out
     options: Mapping[str, Any]  # other options of the pushed JSON, passed on as they are

@@ -236,6 +236,7 @@ _OPTIONS: Final = (
     ("plane", "plane_changed", False, "it decides who may reach the model"),
     ("mutable", "mutable_changed", False, "it decides whether clients may write"),
     ("conflict", "conflict_changed", True, "it counts for later writes only"),
+    ("claims_bind_sql", "claims_bind_sql_changed", True, "it counts for later writes only"),
     ("load", "load_changed", True, "rows stay as they are"),
     ("options", "options_changed", True, "clients interpret it"),
 )

@@ -58,6 +58,7 @@ _RULES: Final[dict[str, tuple[str, Callable[[object], bool]]]] = {
     "grants": ("a mapping", _is_mapping),
     "entity_roles": ("a list of EntityRole", _is_roles),
     "conflict": ("a mapping", _is_mapping),
+    "claims_bind_sql": ("True or False", lambda value: isinstance(value, bool)),
     "options": ("a mapping", _is_mapping),
 }
 
@@ -73,5 +74,6 @@ _EXAMPLES: Final[dict[str, str]] = {
     "grants": '{"subject": "userId", "scope": "projectId"}',
     "entity_roles": '[EntityRole("team", "team_id")]',
     "conflict": '{"agent": "reject"}',
+    "claims_bind_sql": "True",
     "options": '{"bootstrapLimit": 100}',
 }

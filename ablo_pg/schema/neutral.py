@@ -131,6 +131,7 @@ class ModelSpec:
     grants: tuple[tuple[str, Any], ...] = ()
     entity_roles: tuple[EntityRole, ...] = ()
     conflict: tuple[tuple[ParticipantKind, Disposition], ...] = ()
+    claims_bind_sql: bool = False  # a claim also keeps plain SQL writers out
     options: tuple[tuple[str, Any], ...] = ()  # other pushed model options, kept verbatim
 
     @property

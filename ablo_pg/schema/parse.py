@@ -147,6 +147,7 @@ def _parse_model(key: str, top: Reading) -> ModelSpec:
         grants=tuple(sorted(top.mapping("grants").items())),
         entity_roles=tuple(_parse_entity_role(top, v) for v in top.sequence("entityRoles")),
         conflict=_parse_conflict(top),
+        claims_bind_sql=top.flag("claimsBindSql", False),
     )
     if top.problems:
         return spec

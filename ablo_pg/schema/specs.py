@@ -59,6 +59,7 @@ def _with_options(
             for role in roles
         ),
         conflict=tuple(sorted(options.get("conflict", {}).items())),
+        claims_bind_sql=options.get("claims_bind_sql", False),
         options=tuple(sorted(options.get("options", {}).items())),
     )
 

@@ -87,6 +87,8 @@ def dump_model(model: ModelSpec) -> dict[str, Any]:
         ]
     if model.conflict:
         document["conflict"] = dict(model.conflict)
+    if model.claims_bind_sql:
+        document["claimsBindSql"] = True
     return apply_extra(document, model.options)
 
 

@@ -20,7 +20,7 @@ create or replace function ablo.commit_apply(
 language plpgsql volatile
 as $$
 declare
-  v_operations jsonb := p_request -> 'operations';
+  v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_transactions jsonb;
   v_operation jsonb;
   v_notification jsonb;
@@ -48,9 +48,12 @@ begin
       perform set_config('ablo.transaction_ids', v_transactions::text, true);
     end if;
     guarded := guarded or v_operation ->> 'readAt' is not null;
-    v_policy := ablo_model.conflict(v_model, split_part(p_participant, ':', 1));
-    if v_policy in ('notify', 'flag', 'merge')
-      or v_operation ->> 'readAt' is not null and v_operation ->> 'onStale' in ('notify', 'flag', 'merge')
+    if v_operation ->> 'claimId' is not null then
+      perform ablo.claim_named(p_organization, p_participant, v_model, v_id, v_operation ->> 'claimId');
+    end if;
+    v_policy := ablo.stale_word(ablo_model.conflict(v_model, split_part(p_participant, ':', 1)));
+    if v_policy = 'notify'
+      or v_operation ->> 'readAt' is not null and ablo.stale_word(v_operation ->> 'onStale') = 'notify'
     then
       v_notification := ablo.operation_notification(p_organization, p_participant, v_operation, v_model, v_action, v_id,
                                                     v_policy, p_before);
@@ -70,7 +73,7 @@ begin
        where c.organization_id = p_organization and c.model = v_model and c.row_id = v_id and c.status = 'active'
        limit 1;
       if v_claimed or v_operation ->> 'claimId' is not null or v_operation ->> 'fenceToken' is not null then
-        perform ablo.claim_guard(p_organization, p_participant, v_model, v_id, v_operation, v_policy);
+        perform ablo.claim_guard(p_organization, p_participant, v_model, v_id, v_operation, v_policy, p_before);
       end if;
     elsif v_action = 'delete' then
       missing := missing || v_id;

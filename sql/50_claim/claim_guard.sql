@@ -4,9 +4,12 @@
 -- make its reads stale.
 -- Called by: ablo.commit_apply, where somebody holds the row or the operation names a claim or a token.
 -- p_policy: the model's conflict policy for the writer's kind; overwrite lets the write through.
+-- p_before: in a batch, the last sync id before this commit, whose captures run with each statement: a
+-- claim that is found only now came too late for them, and the commit goes alone (55P03).
 -- Raises: entity_claimed, claim_lost, fence_token_stale, invalid_request.
 create or replace function ablo.claim_guard(
-  p_organization text, p_participant text, p_model text, p_row_id text, p_operation jsonb, p_policy text
+  p_organization text, p_participant text, p_model text, p_row_id text, p_operation jsonb, p_policy text,
+  p_before bigint
 ) returns void
 language plpgsql volatile
 as $$
@@ -36,10 +39,13 @@ begin
   if p_operation ->> 'fenceToken' is not null and p_operation -> 'fenceToken' is distinct from to_jsonb(v_own.fence_token) then
     perform ablo.fence_check(p_organization, p_model, p_row_id, p_operation -> 'fenceToken');
   end if;
-  if v_own.id is not null then
-    perform set_config('ablo.claims',
-      (coalesce(nullif(current_setting('ablo.claims', true), ''), '{}')::jsonb
-       || jsonb_build_object(p_model || ':' || p_row_id, jsonb_build_array(v_own.id, v_own.read_at)))::text, true);
+  if v_own.id is not null and v_named is null then
+    if p_before < 9223372036854775807 and ablo.claim_of(p_model, p_row_id) is distinct from v_own.id then
+      raise exception using errcode = 'lock_not_available',
+        message = format('%s %s is written under claim %s, which the commit does not name', p_model, left(p_row_id, 80), v_own.id),
+        hint = 'send the commit alone, or name the claim';
+    end if;
+    perform ablo.claim_note(v_own);
   end if;
 end
 $$;

@@ -111,13 +111,16 @@ class Caller:
         self,
         *operations: Any,
         reads: Any = None,
+        track: Any = None,
         key: str | None = None,
         door: Door = "commit",
         on_behalf_of: str | None = None,
         capability_id: str | None = None,
     ) -> Json:
         """Run one commit through either door; return the receipt or raise the typed error."""
-        request = {"operations": list(operations)} | ({} if reads is None else {"reads": reads})
+        more = {"reads": reads, "track": track}
+        request = {"operations": list(operations)}
+        request |= {name: value for name, value in more.items() if value is not None}
         behalf = (on_behalf_of, capability_id)
         return self.commit_text(json.dumps(request), key or uuid.uuid4().hex, door, behalf)
 

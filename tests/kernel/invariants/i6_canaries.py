@@ -6,6 +6,7 @@ The near one (north) knows neither; whatever it gets to see must contain neither
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
@@ -34,6 +35,14 @@ def settle(board: Board) -> tuple[Caller, Caller]:
             on_behalf_of=f"user:{text}",
             capability_id=f"cap-{text}",
         )
+        request = json.dumps({"description": text, "meta": {text: text}, "fields": [text]})
+        for routine, *rest in (
+            ("claim_acquire", "tasks", task, request),
+            ("presence_beat", text, json.dumps({"status": text, "activity": {text: text}})),
+        ):
+            who = (caller.organization, caller.participant)
+            places = ", ".join(["%s"] * (2 + len(rest)))
+            caller.call(f"select ablo.{routine}({places})", *who, *rest)
         caller.commit(update(task, title=f"{text}!"), op("delete", "tasks", f"{prefix}gone"))
         board.run(
             f"insert into ledgers (organization_id, id, amount) values"

@@ -7,7 +7,7 @@ from typing import Final
 MODELS: Final = ("tasks", "projects", "notes", "ledgers")
 KERNEL: Final = (
     "delta", "delta_default", "delta_p000000", "receipt", "model", "field", "schema_version",
-    "log_state", "kernel_version", "kernel_file", "sync_id",
+    "log_state", "kernel_version", "kernel_file", "sync_id", "claim", "claim_target", "presence",
 )  # fmt: skip
 
 READS: Final = [
@@ -112,5 +112,13 @@ TRICKS: Final = [
     "select ablo.row_list('north', 'agent:a', 'ledgers', '{}')",
     "select * from ablo.delta_read('north', 0, 10000)",
     "select ablo.log_head('north')",
+    "select ablo.claim_list('north', 'agent:a')",
+    "select ablo.claim_list('north', 'agent:a', 'tasks', 'far-t')",
+    "select ablo.claim_get('north', 'agent:a', 'clm-far')",
+    "select ablo.claim_acquire('north', 'agent:a', 'tasks', 'far-t', '{\"claimId\": \"clm-far\"}')",
+    "select ablo.claim_release_row('north', 'agent:a', 'tasks', 'far-t')",
+    "select ablo.claim_heartbeat_all('north', 'agent:a', array['clm-far'])",
+    "select ablo.claim_sweep('-1 hour')",
+    "select ablo.presence_list('north', 'agent:a')",
 ]
 ALL: Final = [*READS, *WRITES, *KERNEL_WRITES, *TRICKS]

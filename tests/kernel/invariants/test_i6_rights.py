@@ -17,6 +17,7 @@ ENTRY_POINTS = {
     "listen_key", "status", "identity_check", "delta_extend", "row_at", "row_history",
     "receipt_get", "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
+    "presence_beat", "presence_leave", "presence_list",
 }  # fmt: skip
 MODEL_RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

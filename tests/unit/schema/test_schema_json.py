@@ -75,6 +75,7 @@ RICH: dict[str, Any] = {
             "bootstrapLimit": 10,
             "persist": {"store": "idb"},
             "conflict": {"agent": "reject", "user": "overwrite"},
+            "claimsBindSql": True,
         },
         "slides": {
             "fields": {

@@ -1,0 +1,13 @@
+-- Note under which claim this commit writes a row: for the log, and for the premises, to which what the
+-- holder wrote since the grant is not news. Called by: claim_named, claim_guard. Read by: claim_of,
+-- premise_check.
+create or replace function ablo.claim_note(p_claim ablo.claim) returns void
+language plpgsql volatile
+as $$
+begin
+  perform set_config('ablo.claims',
+    (coalesce(nullif(current_setting('ablo.claims', true), ''), '{}')::jsonb
+     || jsonb_build_object(p_claim.model || ':' || p_claim.row_id, jsonb_build_array(p_claim.id, p_claim.read_at)))::text,
+    true);
+end
+$$;

@@ -1,0 +1,19 @@
+-- Presence: who is here, and on what. A note of a moment, not worth its way to the disk: UNLOGGED, so it
+-- is empty after a crash of the server, and everybody who is still here says so at the next beat.
+create unlogged table if not exists ablo.presence (
+  organization_id text not null,
+  participant text not null,     -- kind:id
+  session text not null,         -- one of a process or connection: a participant may have several
+  status text not null,
+  activity jsonb,
+  meta jsonb,
+  since timestamptz not null,
+  seen_at timestamptz not null,
+  expires_at timestamptz not null,
+  primary key (organization_id, participant, session)
+);
+create index if not exists presence_expiry_idx on ablo.presence (expires_at);
+
+alter table ablo.presence enable row level security;
+
+comment on table ablo.presence is 'Sessions of participants that are here; each ends by itself.';

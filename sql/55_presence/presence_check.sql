@@ -1,0 +1,24 @@
+-- Check what a session says of itself. Called by: ablo.presence_beat. Raises: invalid_request,
+-- request_too_large. Limits: session 255 bytes, status 100 characters, activity and meta 16 KiB together.
+create or replace function ablo.presence_check(p_session text, p_request jsonb) returns void
+language plpgsql immutable
+as $$
+declare
+  v_wrong text := case
+    when coalesce(octet_length(p_session), 0) not between 1 and 255 then 'session'
+    when jsonb_typeof(p_request) <> 'object' then 'request'
+    when jsonb_typeof(p_request -> 'status') <> 'string' or length(p_request ->> 'status') not between 1 and 100 then 'status'
+    when jsonb_typeof(p_request -> 'activity') not in ('object', 'null') then 'activity'
+    when jsonb_typeof(p_request -> 'meta') not in ('object', 'null') then 'meta'
+  end;
+begin
+  if v_wrong is not null then
+    perform ablo.raise_error('invalid_request', format('%s of a presence is not one', v_wrong),
+      'pass a session name, and {"status": text, "activity": object, "meta": object}; each of them may be left out',
+      jsonb_build_object('field', v_wrong));
+  elsif pg_column_size(p_request) > 20000 then
+    perform ablo.raise_error('request_too_large', format('a presence of %s bytes is too large', pg_column_size(p_request)),
+      'keep activity and meta below 16 KiB: they go out to everybody who asks who is here', '{"field": "activity"}');
+  end if;
+end
+$$;

@@ -1,0 +1,53 @@
+-- Who is here: one entry a participant, with what it holds and waits for. Whoever holds a claim is here,
+-- with or without a session. At most 500, by name; p_filter: {participant?, kind?, after?}.
+-- [{participant, participantKind, sessions, status?, activity?, meta?, since?, seenAt?, expiresAt,
+--   claims: [summary], waiting: [summary with position]}]; of several sessions the last seen speaks.
+-- Called by: clients. Waits for nothing; reads the key of presence and claim_participant_idx.
+create or replace function ablo.presence_list(
+  p_organization text, p_participant text, p_filter jsonb default '{}'
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found json;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  with here as (
+    select distinct on (p.participant) p.*, count(*) over (partition by p.participant) as sessions
+      from ablo.presence p
+     where p.organization_id = p_organization and p.expires_at > clock_timestamp()
+     order by p.participant, p.seen_at desc),
+  live as (
+    select c as claim, c.participant, c.status, c.ticket, c.expires_at from ablo.claim c
+     where c.organization_id = p_organization and c.status in ('active', 'queued') and c.expires_at > clock_timestamp()
+       and not (c.status = 'active' and ablo.claim_row_deleted(c))),
+  claims as (
+    select l.participant, max(l.expires_at) as expires_at,
+           jsonb_agg(ablo.claim_summary(l.claim) order by l.ticket) filter (where l.status = 'active') as held,
+           jsonb_agg(ablo.claim_summary(l.claim) || jsonb_build_object('position', ablo.claim_position(l.claim))
+                     order by l.ticket) filter (where l.status = 'queued') as waiting
+      from live l group by l.participant),
+  listed as (
+    select coalesce(h.participant, c.participant) as participant,
+           jsonb_strip_nulls(jsonb_build_object(
+             'participant', coalesce(h.participant, c.participant),
+             'participantKind', split_part(coalesce(h.participant, c.participant), ':', 1),
+             'sessions', coalesce(h.sessions, 0),
+             'status', h.status,
+             'since', ablo.ms(h.since),
+             'seenAt', ablo.ms(h.seen_at),
+             'expiresAt', ablo.ms(greatest(h.expires_at, c.expires_at)),
+             'claims', coalesce(c.held, '[]'),
+             'waiting', coalesce(c.waiting, '[]')))
+           || jsonb_build_object('activity', h.activity, 'meta', h.meta) as entry
+      from here h full join claims c on c.participant = h.participant)
+  select coalesce(json_agg(x.entry order by x.participant), '[]') into v_found
+    from (select l.participant, l.entry from listed l
+           where (p_filter ->> 'participant' is null or l.participant = p_filter ->> 'participant')
+             and (p_filter ->> 'kind' is null or split_part(l.participant, ':', 1) = p_filter ->> 'kind')
+             and (p_filter ->> 'after' is null or l.participant > p_filter ->> 'after')
+           order by l.participant limit 500) x;
+  return v_found;
+end
+$$;
