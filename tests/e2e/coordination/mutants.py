@@ -13,54 +13,52 @@ import psycopg
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`old` becomes `new` in the source of `routine`."""
+    """Changes (routine, a text of its source, what stands there instead), in their order.
 
-    routine: str
-    old: str
-    new: str
-    rows: int = 1  # that eight agents fight over
+    caught_by: a check of the oracle. rows: how many eight agents fight over to show it.
+    """
+
+    caught_by: str
+    changes: tuple[tuple[str, str, str], ...]
+    rows: int = 1
 
     def install(self, conn: psycopg.Connection[Any]) -> None:
-        """Replace the routine in the connection's database."""
-        found = conn.execute(
-            "select pg_get_functiondef(%s::regproc)", [f"ablo.{self.routine}"]
-        ).fetchone()
-        assert found is not None
-        broken = found[0].replace(self.old, self.new)
-        assert broken != found[0], f"{self.routine} has changed: the mutant no longer applies"
-        conn.execute(broken.encode())
+        """Replace the routines in the connection's database."""
+        for routine, old, new in self.changes:
+            found = conn.execute(
+                "select pg_get_functiondef(%s::regproc)", [f"ablo.{routine}"]
+            ).fetchone()
+            assert found is not None
+            assert old in found[0], f"{routine} has changed: the mutant no longer applies"
+            conn.execute(found[0].replace(old, new).encode())
 
 
 ENDED: Final = "v_claim.expires_at <= clock_timestamp()"
+IN_LINE: Final = "c.status, c.ticket"
+# The claim that a write names is looked at once before the write, and once after it.
+NO_NAMES: Final = ("claim_named", "begin", "begin return;")
 
-# name -> the broken kernel, and the check of the oracle that says so
-FIGHT: Final[dict[str, tuple[Mutant, str]]] = {
-    "two grants of a row do not see each other": (
-        Mutant("claim_target_lock", "for update", "", rows=4),
+FIGHT: Final[dict[str, Mutant]] = {
+    "two who ask do not see each other": Mutant(
+        "holders_overlap", (("claim_target_lock", "for update", ""),), rows=4
+    ),
+    "any claim is granted": Mutant(
         "holders_overlap",
+        (("claim_advance", "b.participant <> v_claim.participant and", "false and"),),
     ),
-    "any claim is granted": (
-        Mutant("claim_advance", "b.participant <> v_claim.participant and", "false and"),
-        "holders_overlap",
+    "leases end early": Mutant(
+        "cut_short", (("claim_advance", ENDED, f"{ENDED} + interval '0.2 s'"),)
     ),
-    "leases end early": (
-        Mutant("claim_advance", ENDED, "v_claim.expires_at <= clock_timestamp() + '0.2 s'"),
-        "cut_short",
+    "the newest first": Mutant("lines_jumped", (("claim_advance", IN_LINE, f"{IN_LINE} desc"),)),
+    "tokens do not rise": Mutant(
+        "tokens_fell", (("claim_grant", "nextval('ablo.fence_token')", "1"),)
     ),
-    "the newest first": (
-        Mutant("claim_advance", "order by c.status, c.ticket", "order by c.status, c.ticket desc"),
-        "lines_jumped",
+    "nobody is asked before a write": Mutant(
+        "intruders", (NO_NAMES, ("claim_guard", "begin", "begin return;"))
     ),
-    "tokens do not rise": (
-        Mutant("claim_grant", "nextval('ablo.fence_token')", "1"),
-        "tokens_fell",
-    ),
-    "nobody is asked before a write": (
-        Mutant("claim_guard", "begin", "begin return;"),
-        "intruders",
-    ),
-    "the lease is not looked at before a write": (
-        Mutant("claim_guard", "and c.expires_at > clock_timestamp()", "", rows=16),
+    "the lease is not looked at before a write": Mutant(
         "late_writes",
+        (NO_NAMES, ("claim_guard", "and c.expires_at > clock_timestamp()", "")),
+        rows=16,
     ),
 }

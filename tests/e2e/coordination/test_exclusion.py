@@ -64,12 +64,12 @@ def fight(
 
 @pytest.mark.parametrize("name", mutants.FIGHT)
 def test_the_oracle_catches_the_mutant(ground: Ground, make_fleet: MakeFleet, name: str) -> None:
-    mutant, check = mutants.FIGHT[name]
+    mutant = mutants.FIGHT[name]
     mutant.install(ground.admin)
     rows = ground.seed(mutant.rows)
     plan = Plan(ground.handle.database_url, ORGANIZATION, rows, ttl=0.5, naps=20)
     fleet = make_fleet(plan)
     for _ in range(2):
         fleet.add(4)
-    find = getattr(oracle, check)
+    find = getattr(oracle, mutant.caught_by)
     wait_until(lambda: find(ground.history()), pause=0.2)
