@@ -1,6 +1,6 @@
 -- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
--- transactionId?, claimId?, fenceToken?}], "reads": [premise]}; see ablo.commit_apply and
--- ablo.premise_check. Rows come first; the order lock, the premises, then the deltas are the commit
+-- transactionId?, claimId?, fenceToken?}], "reads": [premise], "track": [target]}; see
+-- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the premises, then the deltas are the commit
 -- point. p_ordered: the transaction holds the order lock already (a batch), and captures run with each
 -- statement, so this commit's own deltas are told apart by their ids.
 -- Called by: ablo.commit, ablo.commit_batch. Locks, in order: the idempotency key, rows, the order lock.
@@ -20,6 +20,8 @@ declare
   v_seen bigint;
   v_response json;
   v_result record;
+  v_told jsonb;
+  v_tracks boolean;
   v_sync_id bigint;
   v_at timestamptz;
   -- What is newer in the log is this commit's own.
@@ -47,15 +49,19 @@ begin
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
   v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before);
-  -- The commit point.
-  if not p_ordered and ablo.order_lock(p_organization) is null
-    or (v_result.guarded or p_request ? 'reads')
-      and ablo.premise_check(p_organization, p_participant, p_request, v_before) is null
-    or not p_ordered and set_config('ablo.ordered', p_organization, true) is null
+  if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'
+    and ablo.track_put(p_organization, p_participant, p_request -> 'track') is null
+    -- The commit point.
+    or not p_ordered and ablo.order_lock(p_organization) is null
   then
     null;
   end if;
-  if not p_ordered then
+  v_tracks := exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant);
+  if v_result.guarded or p_request ? 'reads' or v_tracks then
+    v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
+    v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
+  end if;
+  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null then
     set constraints all immediate;
   end if;
 

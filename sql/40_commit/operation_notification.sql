@@ -25,14 +25,14 @@ begin
   else
     perform ablo_model.lock(p_model, p_id);
   end if;
-  if p_policy in ('notify', 'flag', 'merge') then
+  if p_policy = 'notify' then
     v_holder := ablo.claim_holders(p_organization, p_model, p_id, ablo.operation_parts(p_operation), p_participant)
       -> 0 ->> 'heldBy';
   end if;
   if v_holder is not null then
     select v_holder as actor, r.stamp as sync_id, r."row" into v_stale
       from json_to_record(ablo.row_get(p_organization, p_participant, p_model, p_id)) r ("row" json, stamp bigint);
-  elsif p_operation ->> 'readAt' is not null and coalesce(p_operation ->> 'onStale', p_policy) in ('notify', 'flag', 'merge') then
+  elsif p_operation ->> 'readAt' is not null and ablo.stale_word(coalesce(p_operation ->> 'onStale', p_policy)) = 'notify' then
     select c.read_at into v_since from ablo.claim c
      where c.organization_id = p_organization and c.model = p_model and c.row_id = p_id
        and c.status = 'active' and c.expires_at > clock_timestamp() and c.participant = p_participant
@@ -45,13 +45,9 @@ begin
   if v_stale.sync_id is null then
     return null;
   end if;
-  return jsonb_build_object(
-    'object', 'stale_notification',
-    'scope', 'row',
-    'target', jsonb_build_object('model', p_operation ->> 'model', 'id', p_id),
-    'readAt', coalesce(nullif(p_operation -> 'readAt', 'null'), to_jsonb(v_stale.sync_id)),
-    'observedSyncId', v_stale.sync_id,
-    'writtenBy', ablo.actor_json(v_stale.actor),
-    'currentValues', coalesce(v_stale."row"::jsonb, '{}'));
+  return ablo.stale_notification(
+    jsonb_build_object('scope', 'row', 'target', jsonb_build_object('model', p_operation ->> 'model', 'id', p_id),
+      'currentValues', coalesce(v_stale."row"::jsonb, '{}')),
+    p_operation -> 'readAt', v_stale.sync_id, v_stale.actor);
 end
 $$;

@@ -1,24 +1,28 @@
 -- Check everything a commit says it read; all that has moved is named in one stale_context.
 -- Premises: an operation's readAt (its row; onStale notify is handled where the operation is applied),
--- and in "reads": {model, id, readAt, fields?}, {group, readAt}, {model, id, absent: true}.
+-- in "reads": {model, id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt},
+-- {model, id, absent: true}; and, where p_tracks says that it has any, what the participant tracks.
+-- Returns the notifications of those under onStale = notify, or null.
 -- Under a held claim the holder's own changes since the grant do not make its operation stale
 -- (ablo.claims: what ablo.claim_guard noted).
 -- Called by: ablo.commit_run, with the order lock held: up to p_before, what it sees is the
 -- organization's whole history before this commit's place in it. Raises: stale_context.
 create or replace function ablo.premise_check(
-  p_organization text, p_participant text, p_request jsonb, p_before bigint
-) returns void
+  p_organization text, p_participant text, p_request jsonb, p_before bigint, p_tracks boolean
+) returns jsonb
 language plpgsql volatile
 as $$
 declare
-  v_operations jsonb := p_request -> 'operations';
+  v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_reads jsonb := nullif(p_request -> 'reads', 'null');
   v_operation jsonb;
   v_claims jsonb := nullif(current_setting('ablo.claims', true), '');
   v_own bigint;
   v_model text;
   v_stale record;
+  v_judged record;
   v_conflicts jsonb := '[]';
+  v_told jsonb;
 begin
   for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
     v_operation := v_operations -> v_index;
@@ -34,7 +38,14 @@ begin
     end if;
   end loop;
   if v_reads is not null then
-    v_conflicts := v_conflicts || ablo.reads_stale(p_organization, v_reads, v_operations, p_before);
+    v_judged := ablo.reads_stale(p_organization, v_reads, v_operations, p_before);
+    v_conflicts := v_conflicts || v_judged.conflicts;
+    v_told := v_judged.notifications;
+  end if;
+  if p_tracks then
+    v_judged := ablo.track_judge(p_organization, p_participant, p_before, v_operations <> '[]');
+    v_conflicts := v_conflicts || v_judged.conflicts;
+    v_told := coalesce(v_told || v_judged.notifications, v_told, v_judged.notifications);
   end if;
   if v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',
@@ -42,9 +53,11 @@ begin
         coalesce(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), v_conflicts -> 0 ->> 'group'),
         v_conflicts -> 0 ->> 'readAt', v_conflicts -> 0 ->> 'observedSyncId',
         concat_ws(':', v_conflicts -> 0 -> 'writtenBy' ->> 'kind', v_conflicts -> 0 -> 'writtenBy' ->> 'id')),
-      'read it again and decide anew',
+      case when v_conflicts -> 0 ? 'tracked' then 'read it again, then track it again or untrack it'
+           else 'read it again and decide anew' end,
       jsonb_strip_nulls(jsonb_build_object('model', v_conflicts -> 0 ->> 'model', 'id', v_conflicts -> 0 ->> 'id',
         'conflicts', v_conflicts)));
   end if;
+  return v_told;
 end
 $$;

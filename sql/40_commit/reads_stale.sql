@@ -1,54 +1,45 @@
--- Those of a commit's premises that no longer hold, as an array of conflicts. A premise under onStale
--- overwrite is not judged. p_before: what is newer in the log is the commit's own.
--- Called by: ablo.premise_check, under the order lock. A group premise walks the organization's deltas
--- back from the newest to its readAt by primary key. Raises: server_execute_unknown_model, invalid_request.
-create or replace function ablo.reads_stale(p_organization text, p_reads jsonb, p_operations jsonb, p_before bigint)
-returns jsonb
+-- Judge a commit's premises: those that no longer hold, as conflicts, and, where they say onStale =
+-- notify, as notifications: the commit lands all the same. One under overwrite is not judged at all.
+-- p_before: what is newer in the log is the commit's own.
+-- Called by: ablo.premise_check, under the order lock. Raises: invalid_request and what ablo.read_stale
+-- raises.
+create or replace function ablo.reads_stale(
+  p_organization text,
+  p_reads jsonb,
+  p_operations jsonb,
+  p_before bigint,
+  out conflicts jsonb,
+  out notifications jsonb
+)
 language plpgsql volatile
 as $$
 declare
   v_read jsonb;
-  v_model text;
-  v_group text;
-  v_read_at bigint;
+  v_word text;
   v_stale record;
-  v_conflicts jsonb := '[]';
 begin
+  conflicts := '[]';
   for v_index in 0 .. jsonb_array_length(p_reads) - 1 loop
     v_read := p_reads -> v_index;
-    v_group := v_read ->> 'group';
-    continue when v_read ->> 'onStale' in ('overwrite', 'force');
-    if v_group is not null then
-      v_read_at := ablo.read_position(v_read -> 'readAt', v_group);
-      if v_read_at < (select s.dropped_through from ablo.log_state s where s.singleton) then
-        perform ablo.read_too_old(v_read_at, v_group);
-      end if;
-      select d.sync_id, d.actor into v_stale from ablo.delta d
-       where d.organization_id = p_organization
-         and d.sync_id > v_read_at and d.sync_id <= p_before
-         and d.groups @> array[case when v_group = 'default' then 'org:' || p_organization else v_group end]
-       order by d.sync_id desc limit 1;
+    v_word := ablo.stale_disposition(coalesce(v_read ->> 'onStale', 'reject'), v_read ->> 'model', null);
+    continue when v_word = 'overwrite';
+    v_stale := ablo.read_stale(p_organization, v_read, p_operations, p_before, v_word = 'notify');
+    continue when v_stale.sync_id is null;
+    if v_word = 'notify' then
+      notifications := coalesce(notifications, '[]') || ablo.stale_notification(
+        case when v_read ->> 'group' is not null
+          then jsonb_build_object('scope', 'group', 'group', v_read -> 'group', 'changed', v_stale.changed)
+        when v_read ? 'where'
+          then jsonb_build_object('scope', 'filter', 'target', jsonb_build_object('model', v_read -> 'model', 'where', v_read -> 'where'),
+            'changed', v_stale.changed)
+        else jsonb_build_object('scope', 'row', 'currentValues', coalesce(v_stale."row"::jsonb, '{}'), 'target', jsonb_strip_nulls(
+          jsonb_build_object('model', v_read -> 'model', 'id', v_read -> 'id', 'fields', v_read -> 'fields'))) end,
+        v_read -> 'readAt', v_stale.sync_id, v_stale.actor);
     else
-      v_model := ablo_model.resolve(v_read ->> 'model');
-      if v_model is null then
-        perform ablo.model_unknown(v_read ->> 'model');
-      elsif v_read ->> 'id' is null then
-        perform ablo.raise_error('invalid_request', format('premise %s on %s names no id', v_index, v_read ->> 'model'),
-          'pass {"model", "id", "readAt"}, or {"group", "readAt"}', '{"field": "reads"}');
-      end if;
-      if v_read -> 'absent' = 'true' then
-        select d.sync_id, d.actor into v_stale from ablo.row_present(p_organization, v_model, v_read ->> 'id', p_operations, p_before) d;
-      else
-        v_stale := ablo.premise_stale(p_organization, v_model, v_read ->> 'id', v_read -> 'readAt',
-                                      nullif(v_read -> 'fields', 'null'), p_before);
-      end if;
-    end if;
-    if v_stale.sync_id is not null then
-      v_conflicts := v_conflicts || jsonb_strip_nulls(jsonb_build_object('model', v_read ->> 'model', 'id', v_read ->> 'id',
-        'group', v_group, 'readAt', v_read -> 'readAt', 'observedSyncId', v_stale.sync_id,
-        'writtenBy', ablo.actor_json(v_stale.actor)));
+      conflicts := conflicts || jsonb_strip_nulls(jsonb_build_object('model', v_read -> 'model', 'id', v_stale.row_id,
+        'group', v_read -> 'group', 'where', v_read -> 'where', 'readAt', v_read -> 'readAt',
+        'observedSyncId', v_stale.sync_id, 'writtenBy', ablo.actor_json(v_stale.actor)));
     end if;
   end loop;
-  return v_conflicts;
 end
 $$;

@@ -1,19 +1,18 @@
 -- What happens to a stale operation: its own onStale, else the model's conflict policy for the kind
--- of participant that writes, else reject. Older spellings are understood: force, flag, merge.
--- Called by: ablo.commit_apply, ablo.premise_check; only where an operation carries readAt. Runs no query.
--- Raises: invalid_request.
+-- of participant that writes, else reject.
+-- Called by: ablo.premise_check, ablo.reads_stale, ablo.track_put; only where something was read. Runs
+-- no query. Raises: invalid_request.
 create or replace function ablo.stale_disposition(p_on_stale text, p_model text, p_participant text) returns text
 language plpgsql stable
 as $$
+declare
+  v_found text := coalesce(
+    ablo.stale_word(coalesce(p_on_stale, ablo_model.conflict(p_model, split_part(p_participant, ':', 1)))), 'reject');
 begin
-  case coalesce(p_on_stale, ablo_model.conflict(p_model, split_part(p_participant, ':', 1)), 'reject')
-    when 'reject' then return 'reject';
-    when 'overwrite', 'force' then return 'overwrite';
-    when 'notify', 'flag', 'merge' then return 'notify';
-    else
-      perform ablo.raise_error('invalid_request', format('onStale cannot be %L', left(p_on_stale, 40)),
-        'pass reject, overwrite or notify', jsonb_build_object('model', p_model, 'field', 'onStale'));
-      return null;
-  end case;
+  if v_found not in ('reject', 'overwrite', 'notify') then
+    perform ablo.raise_error('invalid_request', format('onStale cannot be %L', left(v_found, 40)),
+      'pass reject, overwrite or notify', jsonb_build_object('model', p_model, 'field', 'onStale'));
+  end if;
+  return v_found;
 end
 $$;

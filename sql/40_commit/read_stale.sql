@@ -1,0 +1,46 @@
+-- The newest delta that breaks one premise of a commit, or nothing; of a group or a filter also which
+-- rows have changed, where p_changes asks for it.
+-- Called by: ablo.reads_stale, under the order lock. p_before: what is newer in the log is the commit's
+-- own. Raises: server_execute_unknown_model, invalid_request, stale_context (too long ago to be judged).
+create or replace function ablo.read_stale(
+  p_organization text,
+  p_read jsonb,
+  p_operations jsonb,
+  p_before bigint,
+  p_changes boolean,
+  out sync_id bigint,
+  out actor text,
+  out "row" json,
+  out row_id text,
+  out changed jsonb
+)
+language plpgsql volatile
+as $$
+declare
+  v_model text := ablo_model.resolve(p_read ->> 'model');
+  v_group text := p_read ->> 'group';
+begin
+  if v_group is not null then
+    select g.sync_id, g.actor, g.changed into sync_id, actor, changed
+      from ablo.group_stale(p_organization, v_group, p_read -> 'readAt', p_before, p_changes) g;
+    return;
+  elsif v_model is null then
+    perform ablo.model_unknown(p_read ->> 'model');
+  elsif p_read ? 'where' then
+    select f.sync_id, f.actor, f.row_id, f.changed into sync_id, actor, row_id, changed
+      from ablo.filter_stale(p_organization, v_model, p_read, p_before, p_changes) f;
+    return;
+  end if;
+  row_id := p_read ->> 'id';
+  if row_id is null then
+    perform ablo.raise_error('invalid_request', format('a premise on %s names no id', p_read ->> 'model'),
+      'pass {"model", "id", "readAt"}, {"model", "where", "readAt"}, or {"group", "readAt"}', '{"field": "reads"}');
+  elsif p_read -> 'absent' = 'true' then
+    select d.sync_id, d.actor into sync_id, actor
+      from ablo.row_present(p_organization, v_model, row_id, p_operations, p_before) d;
+  else
+    select d.sync_id, d.actor, d."row" into sync_id, actor, "row"
+      from ablo.premise_stale(p_organization, v_model, row_id, p_read -> 'readAt', nullif(p_read -> 'fields', 'null'), p_before) d;
+  end if;
+end
+$$;

@@ -1,0 +1,38 @@
+-- The tracked groups that others have moved since their baselines, each with its newest delta.
+-- Called by: ablo.track_judge, under the order lock. One walk over the organization's deltas since the
+-- oldest of those baselines, by primary key, at most ablo.walk_limit() of them: a group whose baseline
+-- is older still passes for moved.
+create or replace function ablo.track_groups(p_organization text, p_participant text, p_head bigint)
+returns table (target text, read_at bigint, on_stale text, sync_id bigint, actor text, changed jsonb)
+language plpgsql volatile
+as $$
+declare
+  v_oldest bigint := (select min(t.read_at) from ablo.track t
+                       where t.organization_id = p_organization and t.participant = p_participant and t.model = '');
+  v_start bigint := ablo.walk_start(p_organization, v_oldest, p_head);
+begin
+  if v_oldest is null then
+    return;
+  end if;
+  return query
+    with moved as (
+      select u.name, max(d.sync_id) as sync_id, (array_agg(d.actor order by d.sync_id desc))[1] as actor,
+             ablo.changed_json(array_agg(distinct array[d.model, d.row_id])) as changed
+        from ablo.delta d
+       cross join lateral unnest(d.groups) u (name)
+        join ablo.track t
+          on t.organization_id = p_organization and t.participant = p_participant and t.model = '' and t.target = u.name
+       where d.organization_id = p_organization and d.sync_id > v_start and d.sync_id <= p_head
+         and d.sync_id > t.read_at and d.actor is distinct from p_participant
+       group by u.name
+    )
+    select t.target, t.read_at, t.on_stale, coalesce(m.sync_id, v_start),
+           case when m.sync_id is not null then m.actor
+                else (select d.actor from ablo.delta d where d.organization_id = p_organization and d.sync_id = v_start) end,
+           coalesce(m.changed, '{"count": 0, "sample": [], "truncated": true}')
+      from ablo.track t
+      left join moved m on m.name = t.target
+     where t.organization_id = p_organization and t.participant = p_participant and t.model = ''
+       and (m.sync_id is not null or t.read_at < v_start);
+end
+$$;

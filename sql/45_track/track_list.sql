@@ -1,0 +1,21 @@
+-- What a participant tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale",
+-- "createdAt"], by when it was registered.
+-- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind.
+create or replace function ablo.track_list(p_organization text, p_participant text) returns json
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  return (
+    select coalesce(json_agg(
+        case when t.model = '' then jsonb_build_object('group', t.target)
+             else jsonb_build_object('model', coalesce(m.key, t.model), 'id', t.target) end
+        || jsonb_build_object('readAt', t.read_at, 'onStale', t.on_stale,
+             'createdAt', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+        order by t.created_at, t.model, t.target), '[]')
+      from ablo.track t
+      left join ablo.model m on m.typename = t.model
+     where t.organization_id = p_organization and t.participant = p_participant);
+end
+$$;

@@ -1,0 +1,20 @@
+-- Forget the tracks of participants that have made no commit for p_keep, at most p_limit; returns how
+-- many.
+-- Called by: ablo.track_put, administrators. Locks: the rows it deletes, skipping locked ones.
+create or replace function ablo.track_sweep(p_limit int default 1000, p_keep interval default '7 days')
+returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from ablo.track t
+   where t.ctid = any (array(select x.ctid from ablo.track x
+                              where x.used_at < clock_timestamp() - p_keep
+                              order by x.used_at
+                              limit p_limit for update skip locked));
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
