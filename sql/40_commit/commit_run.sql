@@ -1,8 +1,9 @@
 -- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
 -- transactionId?, claimId?, fenceToken?}], "reads": [premise], "track": [target]}; see
--- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the premises, then the deltas are the commit
--- point. p_ordered: the transaction holds the order lock already (a batch), and captures run with each
--- statement, so this commit's own deltas are told apart by their ids.
+-- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
+-- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
+-- already (a batch), and captures run with each statement, so this commit's own deltas are told apart
+-- by their ids.
 -- Called by: ablo.commit, ablo.commit_batch. Locks, in order: the idempotency key, rows, the order lock.
 create or replace function ablo.commit_run(
   p_organization text,
