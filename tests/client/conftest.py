@@ -18,6 +18,7 @@ from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 MakeClient = Callable[..., AsyncAblo]
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
+UntilLine = Callable[[AsyncAblo, str, int], Awaitable[None]]
 
 
 class Project(Model):
@@ -74,6 +75,18 @@ def until() -> Until:
             while True:
                 if holds():
                     return
+                await anyio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def until_line() -> UntilLine:
+    """Wait until so many wait for a task, at most 10 s."""
+
+    async def wait(ablo: AsyncAblo, row_id: str, length: int) -> None:
+        with anyio.fail_after(10):
+            while len(await ablo.tasks.claim.queue(row_id)) != length:
                 await anyio.sleep(0.005)
 
     return wait
