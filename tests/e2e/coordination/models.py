@@ -11,7 +11,7 @@ class Counter(Model):
     entries: list[str] | None = None
 
 
-class Account(Model):
+class Account(Model, claims_bind_sql=True):
     count: int = 0
     note: str | None = None
 

@@ -62,3 +62,33 @@ FIGHT: Final[dict[str, Mutant]] = {
         rows=16,
     ),
 }
+
+APPENDS: Final[dict[str, Mutant]] = {
+    "nobody is asked before a write": FIGHT["nobody is asked before a write"],
+    "premises are not judged": Mutant(
+        "unlisted", (("premise_check", "begin", "begin return null;"),)
+    ),
+}
+
+# What a trigger does that looks claims up like any other row: it sees the writer's old snapshot.
+NAIVE: Final = "current_setting('transaction_isolation') in ('repeatable read', 'serializable')"
+
+BINDING: Final[dict[str, Mutant]] = {
+    "the trigger looks claims up with a plain select": Mutant(
+        "intruders", (("claim_bind", NAIVE, "false"),)
+    ),
+    "only claims that are there are locked": Mutant(
+        "intruders",
+        (
+            (
+                "claim_holders_now",
+                "insert into ablo.claim_target (organization_id, model, row_id) "
+                "values (p_organization, p_model, p_row_id)\n  on conflict do nothing;",
+                "perform from ablo.claim_target where false;",
+            ),
+        ),
+    ),
+    "claims do not bind plain SQL": Mutant(
+        "intruders", (("claim_bind", "begin", "begin return;"),)
+    ),
+}

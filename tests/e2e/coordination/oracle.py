@@ -176,6 +176,13 @@ def miscounted(history: History, acknowledged: Iterable[str], field: str = "coun
     return found
 
 
+def unlisted(lists: Iterable[list[str]], acknowledged: Iterable[str]) -> list[str]:
+    """Every acknowledged append is in the final lists once, and nothing is there twice."""
+    times = Counter(entry for entries in lists for entry in entries)
+    found = [f"{entry} is there {n} times" for entry, n in times.items() if n > 1]
+    return found + [f"{mark} is not there" for mark in acknowledged if not times[mark]]
+
+
 def _next_grants(history: History) -> dict[str, Version]:
     """For each grant, the next one to somebody else that overlaps it."""
     found: dict[str, Version] = {}

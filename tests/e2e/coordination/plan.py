@@ -6,8 +6,10 @@ import dataclasses
 import json
 from typing import Any, Literal
 
-# count: read, add one, write. append: the same with a list. note: claims and writes another field.
-Task = Literal["count", "append", "note"]
+# Under a claim: count (read, add one, write), append (the same with a list), note (another field).
+# Without one: again (a list appended to, guarded by what was read, tried again until it lands) and
+# reads (the same, with what was read as a premise of the whole commit).
+Task = Literal["count", "append", "note", "again", "reads"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

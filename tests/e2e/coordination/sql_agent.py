@@ -21,6 +21,7 @@ ACQUIRE: Final = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb)"
 GET: Final = "select ablo.claim_get(%s, %s, %s, true)"
 HEARTBEAT: Final = "select ablo.claim_heartbeat(%s, %s, %s)"
 RELEASE: Final = "select ablo.claim_release(%s, %s, %s)"
+ROW_GET: Final = "select ablo.row_get(%s, %s, %s, %s)"
 COMMIT: Final = "select ablo.commit(%s, %s, %s, %s::jsonb)"
 # Seconds that one call may take. Protects an agent from a connection that hangs; a false alarm
 # makes it connect again.
@@ -86,8 +87,11 @@ class SqlAgent:
 
     async def section(self) -> None:
         """Claim a row, wait for it, think, write what follows from what was read, release."""
-        task = self.random.choice(self.plan.tasks)
-        answer = await self.claim(self.random.choice(self.plan.rows), task)
+        task, row = self.random.choice(self.plan.tasks), self.random.choice(self.plan.rows)
+        if task in ("again", "reads"):
+            await self.append_unclaimed(task, row)
+            return
+        answer = await self.claim(row, task)
         if answer is None:
             return
         claim = answer["claim"]
@@ -155,6 +159,20 @@ class SqlAgent:
             "fenceToken": claim["fenceToken"],
         }
         self.pending = (uuid.uuid4().hex, json.dumps({"operations": [operation]}))
+        await self.settle()
+
+    async def append_unclaimed(self, task: str, row: str) -> None:
+        """Append to what was read, and let the commit say whether that still holds; once."""
+        read = await self.ask(ROW_GET, self.plan.model, row)
+        operation = self.operation("append", read["row"])
+        operation |= {"action": "update", "model": self.plan.model, "id": row}
+        request: Json = {"operations": [operation]}
+        if task == "again":
+            operation["readAt"] = read["stamp"]
+        else:
+            premise = {"model": self.plan.model, "id": row, "readAt": read["stamp"]}
+            request["reads"] = [premise | {"fields": ["entries"]}]
+        self.pending = (uuid.uuid4().hex, json.dumps(request))
         await self.settle()
 
     async def settle(self) -> None:

@@ -95,6 +95,11 @@ WRONG: dict[str, tuple[Callable[[History], list[str]], History]] = {
 }
 
 
+def test_a_lost_and_a_doubled_append_are_found() -> None:
+    assert oracle.unlisted([["a"], ["b", "c"]], ["a", "c"]) == []
+    assert len(oracle.unlisted([["a"], ["b", "a"]], ["a", "c"])) == 2
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_found(name: str) -> None:
     check, history = WRONG[name]

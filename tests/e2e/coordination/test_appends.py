@@ -1,0 +1,60 @@
+"""I3 and I4 end to end: no append to a list is lost, whichever way agents guard theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from . import oracle
+from .fleet import Fleet, resolve_everything
+from .ground import Ground, wait_until
+from .models import ORGANIZATION
+from .mutants import APPENDS
+from .plan import Plan
+
+MakeFleet = Callable[..., Fleet]
+
+
+def append(ground: Ground, make_fleet: MakeFleet, doors: tuple[str, ...] = ("sql",)) -> Fleet:
+    """A fleet whose agents append under claims, by functional updates, and with premises."""
+    url = ground.handle.database_url
+    tasks = ["append", "again", "reads"]
+    fleet = make_fleet(Plan(url, ORGANIZATION, ground.seed(2), tasks=tasks, ttl=2.0))
+    for door in doors:
+        fleet.add(4, door=door)
+    return fleet
+
+
+def lists(ground: Ground) -> list[list[str]]:
+    rows = ground.rows("select coalesce(entries, '[]') from counters order by id")
+    return [entries for (entries,) in rows]
+
+
+def test_every_acknowledged_append_is_there_once(ground: Ground, make_fleet: MakeFleet) -> None:
+    fleet = append(ground, make_fleet, ("sql", "sql"))
+
+    def landed_both_ways() -> bool:
+        landed = fleet.events("landed")
+        claimed = sum("fenceToken" in event["request"] for event in landed)
+        return len(landed) >= 150 and 0 < claimed < len(landed)
+
+    wait_until(landed_both_ways)
+    fleet.stop()
+    resolve_everything(ground, ORGANIZATION, fleet.plan.rows, "counters")
+    assert oracle.unlisted(lists(ground), fleet.marks()) == []
+    assert oracle.problems(ground.history()) == []
+    refusals = {event["code"] for event in fleet.events("refused")}
+    assert refusals == {"stale_context", "entity_claimed"}
+
+
+@pytest.mark.parametrize("name", APPENDS)
+def test_the_lists_catch_the_mutant(ground: Ground, make_fleet: MakeFleet, name: str) -> None:
+    APPENDS[name].install(ground.admin)
+    fleet = append(ground, make_fleet, ("sql", "sql"))
+
+    def lost() -> list[str]:
+        acknowledged = fleet.marks()
+        return oracle.unlisted(lists(ground), acknowledged)
+
+    wait_until(lost, pause=0.2)

@@ -1,0 +1,40 @@
+"""Time is the database's: clients whose clocks are a day off wait, hold and write like the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from . import oracle
+from .fleet import Fleet, resolve_everything
+from .ground import Ground, wait_until
+from .models import ORGANIZATION
+from .plan import Plan
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize("door", ["sql"])
+def test_a_clock_that_is_a_day_off(
+    ground: Ground, make_fleet: Callable[..., Fleet], door: str
+) -> None:
+    rows = ground.seed(2)
+    plan = Plan(ground.handle.database_url, ORGANIZATION, rows, door=door, ttl=1.0)  # type: ignore[arg-type]
+    fleet = make_fleet(plan)
+    for clock in (DAY, -DAY, 0.0):
+        fleet.add(3, clock=clock)
+    wait_until(
+        lambda: all(
+            sum(event["event"] == "landed" for event in crew.events()) >= 25 for crew in fleet.crews
+        )
+    )
+    fleet.stop()
+    resolve_everything(ground, ORGANIZATION, rows, "counters")
+    history = ground.history()
+    assert oracle.problems(history) == []
+    assert oracle.unresolved(history) == []
+    assert oracle.starved(history, fleet.stayed()) == []
+    assert oracle.miscounted(history, fleet.marks()) == []
+    assert fleet.events("refused") == []
+    assert fleet.events("lost") == []
