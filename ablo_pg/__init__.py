@@ -15,7 +15,7 @@ from ablo_pg.client.history import History, HistoryEntry
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.presence import PresenceClient
-from ablo_pg.client.receipt import Notification, Receipt
+from ablo_pg.client.receipt import Changed, Notification, Receipt
 from ablo_pg.client.snapshots import Snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
 from ablo_pg.client.sync_claims import SyncClaim, SyncModelClaims
@@ -23,6 +23,8 @@ from ablo_pg.client.sync_client import Ablo
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
+from ablo_pg.client.sync_tracks import SyncModelTracks, SyncTracks
+from ablo_pg.client.tracks import ModelTracks, Track, Tracks
 from ablo_pg.errors import (
     AbloAuthenticationError,
     AbloClaimedError,
@@ -74,6 +76,7 @@ __all__ = [
     "AsyncAblo",
     "Change",
     "ChangeHandle",
+    "Changed",
     "Claim",
     "ClaimState",
     "ClaimStatus",
@@ -88,6 +91,7 @@ __all__ = [
     "ModelClaims",
     "ModelClient",
     "ModelOptions",
+    "ModelTracks",
     "Notification",
     "Operation",
     "Page",
@@ -102,9 +106,13 @@ __all__ = [
     "SyncCommits",
     "SyncModelClaims",
     "SyncModelClient",
+    "SyncModelTracks",
     "SyncPresenceClient",
     "SyncSubscription",
+    "SyncTracks",
     "Tenancy",
+    "Track",
+    "Tracks",
     "__version__",
     "belongs_to",
     "define_schema",

@@ -23,6 +23,7 @@ from ablo_pg.client.session import Session
 from ablo_pg.client.snapshots import Ids, Snapshot, take_snapshot
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.client.tracks import Tracks
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
@@ -94,6 +95,7 @@ class AsyncAblo:
             Registry(schema, tenant), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
         )
         self._commits = Commits(self._session)
+        self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)
         self._models: dict[str, ModelClient[Any]] = {}
 
@@ -145,6 +147,11 @@ class AsyncAblo:
     def commits(self) -> Commits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def tracks(self) -> Tracks:
+        """What this participant tracks; `ablo.tasks.track(id=...)` adds to it."""
+        return self._tracks
 
     @property
     def presence(self) -> PresenceClient:

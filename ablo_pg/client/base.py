@@ -16,12 +16,19 @@ import orjson
 
 from ablo_pg.client.names import Entry, did_you_mean
 from ablo_pg.client.operations import Action, Operation
-from ablo_pg.client.premises import Reads, disposition_of, encode_premise, stamp_of
+from ablo_pg.client.premises import (
+    Reads,
+    disposition_of,
+    encode_premise,
+    encode_track,
+    stamp_of,
+)
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.values import encode_data, encode_id
 from ablo_pg.client.where import ListQuery, OrderBy, Where, clauses, ordering
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import PARTICIPANT_KINDS
+from ablo_pg.schema.rows import Model
 
 KEY_LIMIT: Final = 255
 PAGE_DEFAULT: Final = 100
@@ -125,11 +132,12 @@ def commit_request(
     reads: Reads | None,
     key: str | None,
     cover: Cover | None = None,
+    track: Sequence[Model | Mapping[str, Any]] | None = None,
 ) -> CommitRequest:
-    """Build a commit of several operations; cover: see `assemble`."""
+    """Build a commit of several operations; cover, track: see `assemble`."""
     if isinstance(operations, Operation | Mapping | str) or not isinstance(operations, Sequence):
         raise _invalid("operations must be a list", "operations", "pass operations=[...]")
-    if not operations:
+    if not operations and not track:
         raise error_for(
             "commit_operation_required",
             "A commit needs at least one operation",
@@ -140,7 +148,8 @@ def commit_request(
         encode_operation(registry, _operation(one), key, f":{index}")
         for index, one in enumerate(operations)
     ]
-    return assemble(registry, wire, reads, key, cover)
+    targets = [encode_track(registry, one) for one in track or ()]
+    return assemble(registry, wire, reads, key, cover, targets)
 
 
 def assemble(
@@ -149,10 +158,12 @@ def assemble(
     reads: Reads | None,
     key: str | None,
     cover: Cover | None = None,
+    track: Sequence[Mapping[str, Any]] = (),
 ) -> CommitRequest:
     """Build a commit from operations already on the wire's terms.
 
-    cover: puts the caller's claims on the operations, and their premises into the list.
+    cover: puts the caller's claims on the operations, and their premises into the list. track: what
+    the participant is to track from here on, on the wire's terms.
     """
     body: dict[str, Any] = {"operations": operations}
     premises = [encode_premise(registry, one) for one in reads or ()]
@@ -160,6 +171,8 @@ def assemble(
         cover(operations, premises)
     if premises:
         body["reads"] = premises
+    if track:
+        body["track"] = list(track)
     created = tuple(
         (registry.entry(one["model"]).key, one["id"])
         for one in operations

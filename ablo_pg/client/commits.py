@@ -13,6 +13,7 @@ from ablo_pg.client.operations import Operation
 from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Session, Wait, check_wait
+from ablo_pg.client.tracks import Target
 
 
 class Commits:
@@ -26,6 +27,7 @@ class Commits:
         operations: Sequence[Operation | Mapping[str, Any]],
         *,
         reads: Reads | None = None,
+        track: Sequence[Target] | None = None,
         idempotency_key: str | None = None,
         connection: Connection[Any] | AsyncConnection[Any] | None = None,
         timeout: float | None = None,
@@ -35,13 +37,16 @@ class Commits:
 
         operations: `Operation` values or dicts {action, model, id, data, read_at, on_stale}; at
             most 500. Those on a row that this client has claimed are made under the claim.
-        reads: rows or premises that must not have moved; one that has rejects the whole commit.
+        reads: rows, pages or premises that must not have moved; one that has rejects the whole
+            commit, or, under on_stale="notify", is told in the receipt's notifications.
+        track: rows or {"model", "id"} or {"group"} to track from here on; see `tracks`. With it,
+            operations may be empty.
         connection: the caller's own psycopg connection; the commit joins its open transaction (at
             READ COMMITTED) and lands or vanishes with it. Until that ends, other commits of the
             organization wait.
         """
         check_wait(wait)
-        request = self._request(operations, reads, idempotency_key)
+        request = self._request(operations, reads, track, idempotency_key)
         if connection is None:
             return await self._session.commit(request, timeout, wait)
         async with within(self._session.seconds(timeout), "The joined commit", request.key):
@@ -51,6 +56,7 @@ class Commits:
         self,
         operations: Sequence[Operation | Mapping[str, Any]],
         reads: Reads | None,
+        track: Sequence[Target] | None,
         idempotency_key: str | None,
         connection: Connection[Any] | AsyncConnection[Any],
         wait: Wait,
@@ -60,14 +66,15 @@ class Commits:
         The caller's own statement_timeout and lock_timeout bound it.
         """
         check_wait(wait)
-        request = self._request(operations, reads, idempotency_key)
+        request = self._request(operations, reads, track, idempotency_key)
         return self._session.transport.join_blocking(request, connection)
 
     def _request(
         self,
         operations: Sequence[Operation | Mapping[str, Any]],
         reads: Reads | None,
+        track: Sequence[Target] | None,
         key: str | None,
     ) -> CommitRequest:
         session = self._session
-        return commit_request(session.registry, operations, reads, key, session.claims.cover)
+        return commit_request(session.registry, operations, reads, key, session.claims.cover, track)

@@ -19,7 +19,7 @@ from ablo_pg.client.direct_claims import DirectClaims
 from ablo_pg.client.receipt import Receipt, receipt_of
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db import routines
+from ablo_pg.db import routines, tracks
 from ablo_pg.db.errors import translate
 from ablo_pg.db.group_commit import GroupCommit
 from ablo_pg.db.pool import Database
@@ -141,6 +141,16 @@ class DirectTransport:
             routines.receipt_get, self._organization, self._participant, key
         )
         return None if found is None else receipt_of(found, self._database.names)
+
+    async def track_list(self) -> bytes:
+        """Read what the participant tracks, as the kernel's JSON."""
+        return await self._database.read(tracks.track_list, self._organization, self._participant)
+
+    async def track_remove(self, targets: bytes | None) -> int:
+        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        return await self._database.run(
+            tracks.track_remove, self._organization, self._participant, targets
+        )
 
     async def row_get(self, model: str, row_id: str) -> RowRead:
         """Read one row."""

@@ -4,7 +4,7 @@
 caller's own thread. An update that has lost its race reads again and computes again.
 
 Invariants:
-- a write lands only on the very row that the function has seen (readAt, rejected when stale);
+- a write lands only on the very row that the function has seen (a premise, rejected when stale);
 - all attempts share one idempotency key, derived from the caller's and the row. A refused one
   leaves no record, so the next is free to take it; one that landed, even if its answer was lost,
   makes every later one fail, so that the function's result is applied at most once.
@@ -31,7 +31,7 @@ from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Session
 from ablo_pg.client.values import encode_id
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
-from ablo_pg.schema.rows import Model, evidence_of
+from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
 # From the row as it is to the fields to change; None or {} changes nothing.
@@ -113,11 +113,11 @@ class FunctionalUpdate(Generic[RowT]):
 
         Raises contention_exhausted, and every error that another attempt would meet too.
         """
-        evidence = evidence_of(current)
-        stamp = None if evidence is None else evidence.stamp
-        operation = Operation("update", self._entry.key, self._id, data, stamp, "reject")
+        operation = Operation("update", self._entry.key, self._id, data)
         wire = encode_operation(self._session.registry, operation)
-        request = self._session.assemble([wire], self._reads, self._key)
+        # As a premise of its own, not as the operation's readAt: under a claim the holder's own
+        # writes would not count there, and two updates of one holder would not see each other.
+        request = self._session.assemble([wire], [current, *(self._reads or ())], self._key)
         try:
             receipt = await self._session.send(request)
         except AbloIdempotencyError:
@@ -128,6 +128,8 @@ class FunctionalUpdate(Generic[RowT]):
         except AbloConflictError as exc:
             self._lost(exc)
             return None
+        if receipt.notifications and not receipt.ops:
+            raise self._held(receipt)
         return await self._written(receipt)
 
     def pause(self) -> float:
@@ -164,6 +166,18 @@ class FunctionalUpdate(Generic[RowT]):
             and "where" not in one
             and not one.get("tracked")
             for one in conflicts
+        )
+
+    def _held(self, receipt: Receipt) -> AbloError:
+        """Return the error for a write that the model's policy held back: somebody has a claim."""
+        holder = receipt.notifications[0].written_by
+        return error_for(
+            "entity_claimed",
+            f"The {self.what} was held back: {holder} has claimed the row",
+            model=self._entry.key,
+            row_id=self._id,
+            remedy="wait for the claim to end, or claim the row yourself",
+            details={"heldBy": holder, "receipt": receipt},
         )
 
     async def _found_landed(self) -> RowT | None:

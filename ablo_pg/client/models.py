@@ -23,6 +23,7 @@ from ablo_pg.client.premises import OnStale, Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Session, Wait, check_wait
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.client.tracks import ModelTracks, untrack
 from ablo_pg.client.values import encode_id
 from ablo_pg.client.where import OrderBy, Where
 from ablo_pg.errors import error_for
@@ -43,6 +44,7 @@ class ModelClient(Generic[RowT]):
         self._session = session
         self._entry = entry
         self._key = entry.key
+        self._tracks = ModelTracks(session, entry)
         self._claims: ModelClaims[RowT] = ModelClaims(session, entry)
 
     @property
@@ -249,6 +251,17 @@ class ModelClient(Generic[RowT]):
         """Clear a row's `archived_at` and return it; see `update`."""
         operation = Operation("unarchive", self._key, id, None, read_at, on_stale)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    @property
+    def track(self) -> ModelTracks:
+        """Standing premises: `await ablo.tasks.track(id=...)`; see `ModelTracks`."""
+        return self._tracks
+
+    async def untrack(
+        self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
+    ) -> bool:
+        """Stop tracking a row of this model, or a group; False when it was not tracked."""
+        return await untrack(self._session, self._entry, id, group, timeout)
 
     def subscribe(
         self, *, cursor: int | None = None, groups: Iterable[str] | None = None

@@ -68,6 +68,26 @@ def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
     return wire
 
 
+def encode_track(registry: Registry, target: Model | Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be tracked under wire names: a row that was read, or a mapping."""
+    if isinstance(target, Model):
+        return _premise_of_row(registry, target)
+    given = dict(target)
+    on_stale = given.pop("on_stale", given.pop("onStale", None))
+    read_at = given.pop("read_at", given.pop("readAt", None))
+    if (given.keys() & {"model", "id"}) != given.keys() and given.keys() != {"group"}:
+        raise _invalid(
+            "A track names a row or a group", "track", 'pass {"model", "id"} or {"group"}'
+        )
+    subject = str(given.get("group") or given.get("model"))
+    wire = _subject(registry, given)
+    if read_at is not None:
+        wire["readAt"] = stamp_of(read_at, subject)
+    if on_stale is not None:
+        wire["onStale"] = disposition_of(on_stale, subject)
+    return wire
+
+
 def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
     """Take out of a premise what it is about."""
     reference, group = given.pop("model", None), given.pop("group", None)

@@ -12,15 +12,28 @@ from ablo_pg.db.results import RECEIPT, ReceiptData
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
-    """A write that was held (`on_stale="notify"`) because what it was based on has moved.
+class Changed:
+    """What has moved behind a group or a filter.
 
-    scope: "row" or "group". read_at: the stamp the writer had read. observed_sync_id: where the row
-    or group stands now. written_by: the participant (`kind:id`) that moved it. current_values: the
-    values now, by field name; empty for a group.
+    count: how many rows. sample: (schema key, id) of some. truncated: there are more than those.
     """
 
-    scope: str
+    count: int
+    sample: tuple[tuple[str, str], ...]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Something has moved that a write was based on (`on_stale="notify"`), or that is tracked.
+
+    A write with `read_at` was held back; one with a premise in `reads`, or a track, has landed.
+    scope: "row", "group" or "filter". read_at: the stamp the writer had read. observed_sync_id:
+    where it stands now. written_by: the participant (`kind:id`) that moved it. current_values: a
+    row's values now, by field name. changed: what has moved behind a group or a filter.
+    """
+
+    scope: Literal["row", "group", "filter"]
     read_at: int
     observed_sync_id: int
     written_by: str | None = None
@@ -29,6 +42,7 @@ class Notification:
     fields: tuple[str, ...] = ()
     group: str | None = None
     current_values: Mapping[str, Any] | None = None
+    changed: Changed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,8 @@ class Receipt:
 
     client_tx_id: its idempotency key. server_tx_id: the transaction's own id. ops: operations
     applied. last_sync_id: the organization's log position after it. notifications: operations held
-    back. missing_ids: rows that an update, delete, archive or unarchive did not find.
+    back, premises and tracks that have moved. missing_ids: rows that an update, delete, archive or
+    unarchive did not find.
     """
 
     client_tx_id: str
@@ -86,4 +101,12 @@ def _notification(wire: Mapping[str, Any], names: Names) -> Notification:
         current_values=None
         if values is None
         else {names.field(model, key) or key: value for key, value in values.items()},
+        changed=_changed(wire.get("changed"), names),
     )
+
+
+def _changed(wire: Mapping[str, Any] | None, names: Names) -> Changed | None:
+    if wire is None:
+        return None
+    sample = tuple((names.model(one["model"]) or "", one["id"]) for one in wire["sample"])
+    return Changed(wire["count"], sample, wire["truncated"])

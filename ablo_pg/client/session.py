@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -35,10 +35,14 @@ class Session:
         return timeout_of(timeout, self.timeout)
 
     def assemble(
-        self, operations: list[dict[str, Any]], reads: Reads | None, key: str | None
+        self,
+        operations: list[dict[str, Any]],
+        reads: Reads | None,
+        key: str | None,
+        track: Sequence[Mapping[str, Any]] = (),
     ) -> CommitRequest:
         """Build a commit from operations in wire form, under the claims that this client holds."""
-        return assemble(self.registry, operations, reads, key, self.claims.cover)
+        return assemble(self.registry, operations, reads, key, self.claims.cover, track)
 
     async def commit(self, request: CommitRequest, timeout: float | None, wait: str) -> Receipt:
         """Send a commit, bounded by the deadline."""

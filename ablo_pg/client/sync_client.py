@@ -15,6 +15,7 @@ from ablo_pg.client.subscriptions import Change
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
+from ablo_pg.client.sync_tracks import SyncTracks
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
@@ -57,6 +58,7 @@ class Ablo:
             timeout=timeout,
         )
         self._commits = SyncCommits(self._portal, self._inner.commits)
+        self._tracks = SyncTracks(self._portal, self._inner.tracks)
         self._presence = SyncPresenceClient(self._portal, self._inner.presence)
         self._models: dict[str, SyncModelClient[Any]] = {}
 
@@ -80,6 +82,11 @@ class Ablo:
     def commits(self) -> SyncCommits:
         """Atomic commits of several operations."""
         return self._commits
+
+    @property
+    def tracks(self) -> SyncTracks:
+        """What this participant tracks; `ablo.tasks.track(id=...)` adds to it."""
+        return self._tracks
 
     @property
     def presence(self) -> SyncPresenceClient:

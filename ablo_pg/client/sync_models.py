@@ -26,6 +26,8 @@ from ablo_pg.client.subscriptions import Change
 from ablo_pg.client.sync_claims import SyncModelClaims
 from ablo_pg.client.sync_functional import SyncCompute, run_blocking
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
+from ablo_pg.client.sync_tracks import SyncModelTracks
+from ablo_pg.client.tracks import Target
 from ablo_pg.client.where import OrderBy, Where
 from ablo_pg.schema.rows import Model
 
@@ -39,6 +41,7 @@ class SyncModelClient(Generic[RowT]):
         self._portal = portal
         self._inner = inner
         self._claims: SyncModelClaims[RowT] = SyncModelClaims(portal, inner.claim)
+        self._tracks = SyncModelTracks(portal, inner.track)
 
     @property
     def claim(self) -> SyncModelClaims[RowT]:
@@ -224,6 +227,17 @@ class SyncModelClient(Generic[RowT]):
         options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
         return self._portal.call(partial(self._inner.unarchive, id, **options))
 
+    @property
+    def track(self) -> SyncModelTracks:
+        """Standing premises: `ablo.tasks.track(id=...)`; see `SyncModelTracks`."""
+        return self._tracks
+
+    def untrack(
+        self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
+    ) -> bool:
+        """Stop tracking a row of this model, or a group; False when it was not tracked."""
+        return self._portal.call(partial(self._inner.untrack, id, group=group, timeout=timeout))
+
     def subscribe(
         self, *, cursor: int | None = None, groups: Iterable[str] | None = None
     ) -> SyncSubscription[RowT]:
@@ -271,6 +285,7 @@ class SyncCommits:
         operations: Sequence[Operation | Mapping[str, Any]],
         *,
         reads: Reads | None = None,
+        track: Sequence[Target] | None = None,
         idempotency_key: str | None = None,
         connection: Connection[Any] | AsyncConnection[Any] | None = None,
         timeout: float | None = None,
@@ -282,12 +297,15 @@ class SyncCommits:
         transaction.
         """
         if connection is not None:
-            return self._inner.join_blocking(operations, reads, idempotency_key, connection, wait)
+            return self._inner.join_blocking(
+                operations, reads, track, idempotency_key, connection, wait
+            )
         return self._portal.call(
             partial(
                 self._inner.create,
                 operations,
                 reads=reads,
+                track=track,
                 idempotency_key=idempotency_key,
                 timeout=timeout,
                 wait=wait,

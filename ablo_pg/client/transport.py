@@ -84,6 +84,12 @@ class Transport(Protocol):
     async def receipt_get(self, key: str) -> Receipt | None:
         """Return the receipt of the commit that landed under a key, or None."""
 
+    async def track_list(self) -> bytes:
+        """Read what the participant tracks, as the kernel's JSON."""
+
+    async def track_remove(self, targets: bytes | None) -> int:
+        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+
     async def row_get(self, model: str, row_id: str) -> RowRead:
         """Read one row."""
 

@@ -15,17 +15,23 @@ from ablo_pg import (
     ChangeHandle,
     Commits,
     ModelClient,
+    ModelTracks,
     Subscription,
     SyncChangeHandle,
     SyncCommits,
     SyncModelClient,
+    SyncModelTracks,
     SyncSubscription,
+    SyncTracks,
+    Tracks,
 )
 
 TWINS = [
     (AsyncAblo, Ablo),
     (ModelClient, SyncModelClient),
     (Commits, SyncCommits),
+    (Tracks, SyncTracks),
+    (ModelTracks, SyncModelTracks),
     (Subscription, SyncSubscription),
     (ChangeHandle, SyncChangeHandle),
 ]
