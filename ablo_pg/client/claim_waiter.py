@@ -114,6 +114,7 @@ class ClaimWait:
             claim = answer.claim
             lease = self._lease = self._session.claims.use(
                 claim.id,
+                (typename, self._row_id),
                 lambda: Lease(
                     transport.organization, transport.participant, claim.id, claim.ttl, sent_at
                 ),

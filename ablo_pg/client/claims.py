@@ -131,13 +131,12 @@ class ModelClaims(Generic[RowT]):
     async def release(self, id: str, *, timeout: float | None = None) -> bool:
         """Give back whatever this participant holds, or waits for, on the row.
 
-        Returns whether there was something. Open handles on the row are released with it.
+        Returns whether there was something. Open handles on the row are released with it, and
+        waits for it end in claim_lost.
         """
         row_id, session = encode_id(self._entry.key, id), self._session
-        for hold in session.claims.of_row(self._entry.typename, row_id):
-            session.claims.close(hold)
-            if session.claims.unuse(hold.lease.claim_id) is not None:
-                session.transport.claims.drop(hold.lease)
+        for lease in session.claims.end((self._entry.typename, row_id)):
+            session.transport.claims.drop(lease)
         async with within(session.seconds(timeout), f"Releasing {self._entry.key} {row_id!r}"):
             return await session.transport.claims.claim_release_row(self._entry.typename, row_id)
 
@@ -169,8 +168,12 @@ class ModelClaims(Generic[RowT]):
         hold = Hold(entry.key, entry.typename, state.row_id, fields, lease, token, read_at)
         self._session.claims.open(hold)
         claim: Claim[RowT] = Claim(self._session, entry, granted, hold)
-        if on_status is not None:
-            await self._session.background.start(lambda: tell_loss(hold, on_status))
+        try:
+            if on_status is not None:
+                await self._session.background.start(lambda: tell_loss(hold, on_status))
+        except BaseException:
+            await claim.__aexit__()
+            raise
         return claim
 
     async def _line(
@@ -220,7 +223,7 @@ async def release_all(session: Session) -> None:
         except AbloError as exc:
             logger.warning("claim %s was not given back: %s", claim_id, exc)
 
-    leases = session.claims.end_all()
+    leases = session.claims.end()
     with anyio.move_on_after(LEAVE_SECONDS, shield=True):
         async with anyio.create_task_group() as group:
             for lease in leases:

@@ -44,6 +44,7 @@ class Hold:
 @dataclass(slots=True)
 class _Use:
     lease: Lease
+    row: tuple[str, str]
     count: int = 0
 
 
@@ -66,11 +67,11 @@ class HeldClaims:
             found = self._locks[model, row_id] = asyncio.Lock()
         return found
 
-    def use(self, claim_id: str, make: Callable[[], Lease]) -> Lease:
-        """Count one more use of a claim; return its lease, made anew where there is none."""
+    def use(self, claim_id: str, row: tuple[str, str], make: Callable[[], Lease]) -> Lease:
+        """Count one more use of a claim on a row (typename, id); return its lease, made if new."""
         found = self._uses.get(claim_id)
         if found is None:
-            found = self._uses[claim_id] = _Use(make())
+            found = self._uses[claim_id] = _Use(make(), row)
         elif found.lease.lost.is_set():  # given up here, yet the database gave it to us again
             found.lease = make()
         found.count += 1
@@ -109,13 +110,22 @@ class HeldClaims:
         """Return the open holds on a row, the outermost first."""
         return list(self._holds.get((model, row_id), ()))
 
-    def end_all(self) -> list[Lease]:
-        """Close every hold, and return the leases of all claims in use."""
-        for holds in list(self._holds.values()):
-            for hold in list(holds):
+    def end(self, row: tuple[str, str] | None = None) -> list[Lease]:
+        """End all use of claims, or of those on one row: handles are closed, waits are lost.
+
+        Returns the leases, which the caller gives back.
+        """
+        held: set[Lease] = set()
+        for key in [row] if row else list(self._holds):
+            for hold in self.of_row(*key):
+                held.add(hold.lease)
                 self.close(hold)
-        uses, self._uses = self._uses, {}
-        return [use.lease for use in uses.values()]
+        ended = [claim_id for claim_id, use in self._uses.items() if row in (None, use.row)]
+        leases = [self._uses.pop(claim_id).lease for claim_id in ended]
+        for lease in leases:
+            if lease not in held:
+                lease.lose("it was given back while it waited in line")
+        return leases
 
     def lost(self, claim_id: str, reason: str) -> None:
         """Mark a claim lost because the database said so."""

@@ -86,7 +86,9 @@ def until_line() -> UntilLine:
 
     async def wait(ablo: AsyncAblo, row_id: str, length: int) -> None:
         with anyio.fail_after(10):
-            while len(await ablo.tasks.claim.queue(row_id)) != length:
+            while True:
+                if len(await ablo.tasks.claim.queue(row_id)) == length:
+                    return
                 await anyio.sleep(0.005)
 
     return wait
