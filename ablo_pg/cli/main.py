@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from ablo_pg._version import __version__
+from ablo_pg.cli.audit import audit_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
@@ -36,6 +37,7 @@ def cli() -> None:
     """People and AI agents change the same Postgres rows, live, without clobbering each other."""
 
 
+cli.add_command(audit_command)
 cli.add_command(compile_command)
 cli.add_command(connect_command)
 cli.add_command(demo_command)

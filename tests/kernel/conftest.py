@@ -11,6 +11,7 @@ import pytest
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
+from .audit_log import SealedLog, sealed_log
 from .board import SCHEMA, Board
 
 _NUMBERS: Final = itertools.count(1)
@@ -41,4 +42,18 @@ def board(board_database: DatabaseHandle) -> Iterator[Board]:
 def own_board(cluster: Server, board_template: str) -> Iterator[Board]:
     """A database of the test's own, to break things in: organization acme."""
     with make_database(server=cluster, template=board_template) as handle, Board(handle) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def log(cluster: Server, board_template: str) -> Iterator[SealedLog]:
+    """A sealed log for all tests that roll back what they do to it."""
+    with make_database(server=cluster, template=board_template) as h, sealed_log(h) as made:
+        yield made
+
+
+@pytest.fixture
+def own_log(cluster: Server, board_template: str) -> Iterator[SealedLog]:
+    """A sealed log of the test's own."""
+    with make_database(server=cluster, template=board_template) as h, sealed_log(h) as made:
         yield made

@@ -83,6 +83,17 @@ CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
         "select ablo.row_history('acme', 'user:u', 'notes', 'n3998')",
         15,
     ),
+    "row_at": ("select ablo.row_at('acme', 'user:u', 'notes', 'n2', 30000)", 3),
+    "row_at of a rare row": ("select ablo.row_at('acme', 'user:u', 'notes', 'n3998', 49999)", 4),
+    "row_at before a row's first delta": (
+        # Of a row that never changed again: neither probe may walk the rest of the log.
+        "select ablo.row_at('acme', 'user:u', 'notes', 'n4990', 49999)",
+        4,
+    ),
+    "row_history": ("select ablo.row_history('acme', 'user:u', 'notes', 'n2', 20, 40000)", 25),
+    "row_history of a rare row": ("select ablo.row_history('acme', 'user:u', 'notes', 'n3998')", 15),
+    "audit_deltas": ("select * from ablo.audit_deltas('acme', 20000, 9000000, 50)", 50),
+    "audit_organizations": ("select ablo.audit_organizations('', 100)", 4),
     "snapshot_read": (
         """select ablo.snapshot_read('acme', 'user:u',
              '[{"model": "notes", "id": "n2"}, {"model": "notes", "id": "n3998"}]')""",

@@ -1,0 +1,187 @@
+"""Sealing: vouch for the deltas that came since an organization's last seal.
+
+A process of its own, beside the commits: it reads what is committed, in batches of bounded memory,
+and appends seals; it takes no lock that a commit takes. That it sees a whole prefix of each log is
+the log's own promise (whoever sees a sync id has seen all lower ones). It may be killed at any
+moment, and run twice at once: a seal is one insert, and the database takes it only as the chain's
+next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from psycopg import Connection
+
+from ablo_pg.audit.anchor import Anchor, anchor_of, check_anchor
+from ablo_pg.audit.chain import Entry, Seal, entry_of, holds, mac_of, pack, seal_of, timestamp
+from ablo_pg.audit.keys import Keyring
+from ablo_pg.db import audit
+from ablo_pg.errors import AbloError, AbloServerError, error_for
+
+# Deltas a seal covers at most: bounds what a sealer holds in memory, and what one seal weighs
+# (24 bytes each).
+BATCH: Final = 1000
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one round did, in how many organizations something was new.
+
+    refused: why nothing was sealed in some; one that was tampered with does not stop the others.
+    """
+
+    organizations: int
+    seals: int
+    deltas: int
+    refused: tuple[AbloError, ...]
+
+
+def seal_all(
+    conn: Connection[Any],
+    keys: Keyring,
+    anchors: MutableMapping[str, Anchor],
+    *,
+    organization: str | None = None,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+) -> Sealed:
+    """Seal what is new in one organization, or in all.
+
+    anchors: where each chain must still reach; moved on to where it then ends. A chain that does
+    not continue from where it must gets no further seal: audit_broken in `refused`.
+    """
+    organizations = seals = deltas = 0
+    refused: list[AbloError] = []
+    for name in _names(conn, anchors, organization):
+        try:
+            made, covered = _seal_one(conn, keys, anchors, name, batch, progress)
+        except AbloServerError as exc:
+            if exc.code != "audit_broken":
+                raise
+            refused.append(exc)
+            continue
+        organizations += made > 0
+        seals += made
+        deltas += covered
+    return Sealed(organizations, seals, deltas, tuple(refused))
+
+
+def heads(
+    conn: Connection[Any], anchors: Mapping[str, Anchor], *, organization: str | None = None
+) -> dict[str, Anchor]:
+    """Return where the chain of one organization, or of each, ends.
+
+    Raises audit_broken where a chain no longer has the seal that its anchor names.
+    """
+    found: dict[str, Anchor] = {}
+    for name in _names(conn, anchors, organization):
+        if (anchor := anchors.get(name)) is not None:
+            check_anchor(conn, name, anchor)
+        end = audit.chain_end(conn, name)
+        if end is not None:
+            found[name] = anchor_of(seal_of(end))
+    return found
+
+
+def _names(
+    conn: Connection[Any], anchors: Mapping[str, Anchor], organization: str | None
+) -> Iterator[str]:
+    """Go through the organizations, then through those that only an anchor remembers."""
+    if organization is not None:
+        yield organization
+        return
+    forgotten = set(anchors)
+    for name in audit.organizations(conn):
+        forgotten.discard(name)
+        yield name
+    yield from sorted(forgotten)
+
+
+def _seal_one(
+    conn: Connection[Any],
+    keys: Keyring,
+    anchors: MutableMapping[str, Anchor],
+    organization: str,
+    batch: int,
+    progress: Progress | None,
+) -> tuple[int, int]:
+    if (anchor := anchors.get(organization)) is not None:
+        check_anchor(conn, organization, anchor)
+    seals = deltas = 0
+    while True:
+        row = audit.chain_end(conn, organization)
+        end = None if row is None else seal_of(row)
+        if end is not None:
+            _require_sound(keys, end)
+            anchors[organization] = anchor_of(end)
+        entries = _entries(conn, keys, organization, end, batch)
+        if not entries:
+            return seals, deltas
+        if _append(conn, keys, organization, end, entries):
+            seals += 1
+            deltas += len(entries)
+            if progress is not None:
+                progress(organization, deltas)
+
+
+def _entries(
+    conn: Connection[Any], keys: Keyring, organization: str, end: Seal | None, batch: int
+) -> list[Entry]:
+    after = audit.LOWEST if end is None else end.last_sync_id
+    found = audit.deltas(conn, organization, after, limit=batch)
+    return [entry_of(keys.sealing, delta) for delta in found]
+
+
+def _append(
+    conn: Connection[Any], keys: Keyring, organization: str, end: Seal | None, entries: list[Entry]
+) -> bool:
+    """Append the next seal; False when another sealer was faster."""
+    at = audit.now(conn)
+    seal = Seal(
+        organization=organization,
+        number=1 if end is None else end.number + 1,
+        first_sync_id=entries[0].sync_id,
+        last_sync_id=entries[-1].sync_id,
+        delta_count=len(entries),
+        key_id=keys.sealing.id,
+        previous_mac=None if end is None else end.mac,
+        fingerprints=pack(entries),
+        sealed_at=timestamp(at),
+    )
+    seal = replace(seal, mac=mac_of(keys.sealing, seal))
+    return audit.append(
+        conn,
+        seal.organization,
+        seal.number,
+        seal.first_sync_id,
+        seal.last_sync_id,
+        seal.delta_count,
+        seal.key_id,
+        seal.previous_mac,
+        seal.fingerprints,
+        at,
+        seal.mac,
+    )
+
+
+def _require_sound(keys: Keyring, end: Seal) -> None:
+    """Refuse to build on a seal that was altered, or whose key is not at hand."""
+    key = keys.find(end.key_id)
+    if key is None:
+        raise _broken(end, f"names the key {end.key_id!r}, which was not given")
+    if not holds(key, end):
+        raise _broken(end, "was altered")
+
+
+def _broken(end: Seal, what: str) -> AbloError:
+    return error_for(
+        "audit_broken",
+        f"seal {end.number} of {end.organization} {what}; nothing is sealed after it",
+        remedy="run `ablo-pg audit verify`; give every key that seals were made with",
+        details={"organization": end.organization, "seal": end.number},
+    )

@@ -1,0 +1,247 @@
+"""Verifying: recompute an organization's chain over what the log still keeps, and name what broke.
+
+One pass per organization, seal by seal; a seal's entries and one delta are in memory at a time.
+What a seal says counts only if its own mac holds. Retention drops the oldest deltas: their seals
+stay, and are checked as seals.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from psycopg import Connection
+
+from ablo_pg.audit.anchor import Anchor, anchor_of, anchored_seal
+from ablo_pg.audit.chain import AuditKey, Entry, Seal, entry_of, holds, seal_of
+from ablo_pg.audit.keys import Keyring
+from ablo_pg.audit.seal import Progress
+from ablo_pg.db import audit
+
+Kind = Literal[
+    "altered",  # a delta's content is not what was sealed
+    "missing",  # a sealed delta is gone
+    "inserted",  # a delta stands among sealed ones that was not there
+    "reordered",  # a sealed delta stands in another place
+    "seal_altered",  # a seal's own mac does not hold, or it is not the one it should be
+    "seal_missing",  # a seal is gone, within the chain or, says the anchor, from its end
+    "key_unknown",  # a seal names a key that was not given: a key is missing, or it was altered
+]
+_DETAILS: Final[dict[Kind, str]] = {
+    "altered": "its content is not what was sealed",
+    "missing": "it was sealed and is gone",
+    "inserted": "it stands among sealed ones, and no seal has it",
+    "reordered": "its content was sealed under another sync id",
+}
+KEPT: Final = 100  # findings told per organization; the rest is counted
+
+WANTED: Final = 100_000  # contents remembered as missing from their place; bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One broken link. sync_id: the delta, or the first that a broken seal covers."""
+
+    kind: Kind
+    organization: str
+    sync_id: int | None
+    seal: int
+    detail: str
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was found in one organization.
+
+    seals: sound ones. deltas: those that are as they were sealed, the last of them `through`.
+    dropped: sealed deltas that retention has dropped. unsealed: deltas after the last seal, for
+    which nothing vouches. broken: in the order of the chain, at most 100; broken_count: all.
+    """
+
+    organization: str
+    seals: int = 0
+    deltas: int = 0
+    through: int | None = None
+    dropped: int = 0
+    unsealed: int = 0
+    broken: list[Broken] = field(default_factory=list)
+    broken_count: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken_count
+
+
+def verify_all(
+    conn: Connection[Any],
+    keys: Keyring,
+    anchors: Mapping[str, Anchor],
+    *,
+    organization: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Verified]:
+    """Verify one organization, or each that has deltas, seals or an anchor, in order of name."""
+    names: Iterable[str] = [organization] if organization is not None else _names(conn, anchors)
+    for name in names:
+        yield _Verification(conn, keys, name, progress).run(anchors.get(name))
+
+
+def _names(conn: Connection[Any], anchors: Mapping[str, Anchor]) -> Iterator[str]:
+    found = set(audit.organizations(conn)) | set(anchors)
+    return iter(sorted(found))
+
+
+class _Verification:
+    """The pass over one organization."""
+
+    def __init__(
+        self, conn: Connection[Any], keys: Keyring, organization: str, progress: Progress | None
+    ) -> None:
+        self._conn = conn
+        self._keys = keys
+        self._progress = progress
+        self._found = Verified(organization)
+        self._dropped = audit.dropped_through(conn)
+        # Fingerprints that a place should have and has not, that it has and should not.
+        self._wanted: set[bytes] = set()
+        self._strays: dict[int, bytes] = {}
+
+    def run(self, anchor: Anchor | None) -> Verified:
+        """Check every seal and what it covers, the end of the chain, and what lies after it."""
+        organization = self._found.organization
+        previous: Seal | None = None
+        sound = True
+        for seal in self._seals():
+            key = self._check_mac(seal)
+            if key is not None:
+                self._found.seals += 1
+                self._check_deltas(key, seal, self._check_place(seal, previous, sound))
+            previous, sound = seal, key is not None
+            if self._progress is not None:
+                self._progress(organization, self._found.deltas)
+        if anchor is not None:
+            self._check_anchor(anchor)
+        end = audit.LOWEST if previous is None else previous.last_sync_id
+        self._found.unsealed = audit.unsealed(self._conn, organization, end)
+        self._recognise_moved()
+        return self._found
+
+    def _seals(self) -> Iterator[Seal]:
+        after = audit.LOWEST
+        while page := list(audit.seals(self._conn, self._found.organization, after)):
+            for columns in page:
+                seal = seal_of(columns)
+                after = seal.number
+                yield seal
+
+    def _check_place(self, seal: Seal, previous: Seal | None, sound: bool) -> int:
+        """Check that a sound seal continues the one before; return after what it covers the log.
+
+        sound: whether the one before is; what one that is not says of its place counts for nothing.
+        """
+        expected = 1 if previous is None else previous.number + 1
+        if seal.number > expected and sound:
+            first = None if previous is None else previous.last_sync_id + 1
+            missing = f"{expected}" if seal.number == expected + 1 else f"{expected} and following"
+            self._break("seal_missing", first, expected, f"seal {missing}: gone")
+        elif sound and previous is not None and seal.previous_mac != previous.mac:
+            detail = "the next seal continues another one than this"
+            self._break("seal_altered", previous.first_sync_id, previous.number, detail)
+        if previous is None and seal.number == 1:
+            return audit.LOWEST
+        if previous is None or not sound or seal.number != expected:
+            return seal.first_sync_id - 1
+        return previous.last_sync_id
+
+    def _check_mac(self, seal: Seal) -> AuditKey | None:
+        """Return the key under which the seal is sound."""
+        key = self._keys.find(seal.key_id)
+        if key is not None and holds(key, seal):
+            return key
+        known = key is not None or any(
+            holds(one, replace(seal, key_id=one.id)) for one in self._keys.keys.values()
+        )
+        if known:
+            detail = "the seal is not as it was made; what it covers is not judged"
+            self._break("seal_altered", seal.first_sync_id, seal.number, detail)
+        else:
+            detail = f"it names the key {seal.key_id!r}, which was not given, or it was altered"
+            self._break("key_unknown", seal.first_sync_id, seal.number, detail)
+        return None
+
+    def _check_deltas(self, key: AuditKey, seal: Seal, after: int) -> None:
+        """Compare what a sound seal says with what the log has in its range."""
+        deltas = audit.deltas(self._conn, seal.organization, after, seal.last_sync_id)
+        actual = ((entry_of(key, delta), True) for delta in deltas)
+        sealed = ((entry, False) for entry in seal.entries())
+        gone: list[Entry] = []
+        strays: list[tuple[Kind, Entry]] = []
+        stray_count = 0
+        waiting: Entry | None = None  # sealed, and not yet seen in the log
+        # Of the same sync id, what is sealed comes first.
+        for entry, is_actual in heapq.merge(sealed, actual, key=lambda pair: pair[0].sync_id):
+            here = waiting if is_actual and waiting and waiting.sync_id == entry.sync_id else None
+            gone += [waiting] if waiting and not here else []
+            waiting = None if is_actual else entry
+            if is_actual and here != entry:
+                stray_count += 1
+                self._want([here] if here else [])
+                if len(strays) < KEPT:
+                    strays.append(("altered" if here else "inserted", entry))
+            elif is_actual:
+                self._found.deltas += 1
+                self._found.through = entry.sync_id
+        gone += [waiting] if waiting else []
+        self._tell(seal, strays, self._missing(gone))
+        self._found.broken_count += stray_count - len(strays)
+
+    def _missing(self, gone: list[Entry]) -> list[Entry]:
+        """Return what of it retention has not dropped, maybe just now."""
+        if gone and gone[-1].sync_id > self._dropped:
+            self._dropped = audit.dropped_through(self._conn)
+        missing = [entry for entry in gone if entry.sync_id > self._dropped]
+        self._found.dropped += len(gone) - len(missing)
+        self._want(missing)
+        return missing
+
+    def _want(self, entries: list[Entry]) -> None:
+        """Note contents that are not where they should be."""
+        if len(self._wanted) < WANTED:
+            self._wanted |= {entry.fingerprint for entry in entries}
+
+    def _tell(self, seal: Seal, strays: list[tuple[Kind, Entry]], missing: list[Entry]) -> None:
+        """Report what one seal has found, in order."""
+        if self._found.broken_count < KEPT:
+            self._strays |= {entry.sync_id: entry.fingerprint for _, entry in strays}
+        found: list[tuple[Kind, Entry]] = [*strays, *(("missing", entry) for entry in missing)]
+        for kind, entry in sorted(found, key=lambda pair: pair[1].sync_id):
+            self._break(kind, entry.sync_id, seal.number, _DETAILS[kind])
+
+    def _check_anchor(self, anchor: Anchor) -> None:
+        name = self._found.organization
+        seal = anchored_seal(self._conn, name, anchor)
+        if seal is None:
+            detail = f"the anchor names it, with sync ids through {anchor.last_sync_id}"
+            self._break("seal_missing", None, anchor.number, detail)
+        elif anchor_of(seal) != anchor and not any(
+            each.seal == anchor.number and each.kind == "seal_altered"
+            for each in self._found.broken
+        ):
+            detail = "it is not the one that the anchor names"
+            self._break("seal_altered", seal.first_sync_id, seal.number, detail)
+
+    def _break(self, kind: Kind, sync_id: int | None, seal: int, detail: str) -> None:
+        found = self._found
+        found.broken_count += 1
+        if len(found.broken) < KEPT:
+            found.broken.append(Broken(kind, found.organization, sync_id, seal, detail))
+
+    def _recognise_moved(self) -> None:
+        """A content that is missing in one place and stands in another was moved there."""
+        for index, one in enumerate(self._found.broken):
+            if one.sync_id in self._strays and self._strays[one.sync_id] in self._wanted:
+                detail = _DETAILS["reordered"]
+                self._found.broken[index] = replace(one, kind="reordered", detail=detail)

@@ -1,0 +1,140 @@
+"""How `ablo-pg audit` tells what it did and found: lines for a person, or one JSON object."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+import msgspec
+
+from ablo_pg.audit import Anchor, Broken, Sealed, Verified
+from ablo_pg.cli.output import say, show_error, show_json
+from ablo_pg.schema.names import wire_name
+
+# Seconds between progress lines: a person reads no faster, and pipes get none.
+PROGRESS_EVERY: Final = 1.0
+
+
+class Progress:
+    """Says on a terminal how far a long run has come: nothing in its first second."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._last = time.monotonic()
+
+    def __call__(self, organization: str, deltas: int) -> None:
+        now = time.monotonic()
+        if self._shown and now - self._last >= PROGRESS_EVERY:
+            self._last = now
+            say(f"{organization}: {deltas:,} deltas so far")
+
+
+class Report:
+    """What `audit verify` has found, told as it comes; as JSON at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._json: list[dict[str, Any]] = []
+        self._first: Broken | None = None
+        self._broken = 0
+        self._count = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is broken."""
+        return not self._broken
+
+    def add(self, one: Verified) -> None:
+        """Tell of one organization."""
+        self._count += 1
+        self._broken += one.broken_count
+        if self._first is None and one.broken:
+            self._first = one.broken[0]
+        if self._as_json:
+            self._json.append(_verified(one))
+            return
+        click.echo(_line(one))
+        for broken in one.broken:
+            click.echo(f"  BROKEN {_place(broken)}: {broken.kind} ({broken.detail})")
+        if one.broken_count > len(one.broken):
+            click.echo(f"  and {one.broken_count - len(one.broken):,} more")
+
+    def close(self) -> None:
+        """Tell the verdict."""
+        if self._as_json:
+            first = None if self._first is None else asdict(self._first)
+            show_json(
+                {"sound": self.sound, "firstBroken": _camel(first), "organizations": self._json}
+            )
+        elif self._first is None:
+            say(f"sound: {self._count:,} organizations")
+        else:
+            first_broken = f"{self._first.organization}, {_place(self._first)}: {self._first.kind}"
+            say(f"broken: {self._broken:,} links, the first is {first_broken} [audit_broken]")
+
+
+class Rounds:
+    """What `audit seal` did, round by round; with `follow` only what is new."""
+
+    def __init__(self, as_json: bool, *, follow: bool) -> None:
+        self._as_json = as_json
+        self._follow = follow
+        self._refused: set[str] = set()
+
+    def add(self, done: Sealed) -> None:
+        """Tell of one round."""
+        for error in done.refused:
+            if str(error) not in self._refused:
+                show_error(error, as_json=self._as_json)
+        self._refused = {str(error) for error in done.refused}
+        if self._follow and not done.seals:
+            return
+        numbers = {"organizations": done.organizations, "seals": done.seals, "deltas": done.deltas}
+        if self._as_json:
+            show_json(numbers | {"refused": len(done.refused)})
+            return
+        say(
+            "sealed {deltas:,} deltas of {organizations:,} organizations: {seals:,} seals".format(
+                **numbers
+            )
+        )
+
+
+def show_heads(ends: Mapping[str, Anchor], as_json: bool) -> None:
+    """Show where chains end."""
+    if as_json:
+        show_json({"organizations": msgspec.to_builtins(ends)})
+        return
+    for name, end in ends.items():
+        click.echo(
+            f"{name}  seal {end.number}  sync id {end.last_sync_id}  key {end.key_id}  {end.mac}"
+        )
+
+
+def _line(one: Verified) -> str:
+    parts = [f"{one.seals:,} seals, {one.deltas:,} deltas as sealed"]
+    if one.through is not None:
+        parts.append(f"through sync id {one.through}")
+    if one.dropped:
+        parts.append(f"{one.dropped:,} sealed ones dropped by retention, not verified")
+    if one.unsealed:
+        parts.append(f"{one.unsealed:,} not sealed yet")
+    return f"{one.organization}: " + "; ".join(parts)
+
+
+def _place(broken: Broken) -> str:
+    sync_id = "" if broken.sync_id is None else f"sync id {broken.sync_id}, "
+    return f"{sync_id}seal {broken.seal}"
+
+
+def _verified(one: Verified) -> dict[str, Any]:
+    found = _camel(asdict(one)) or {}
+    return found | {"sound": one.sound, "broken": [_camel(asdict(each)) for each in one.broken]}
+
+
+def _camel(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if values is None else {wire_name(name): one for name, one in values.items()}

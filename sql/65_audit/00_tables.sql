@@ -1,0 +1,21 @@
+-- Seals: what `ablo-pg audit seal` vouched for, with a key that never comes near the database. One seal
+-- covers the deltas of one organization after the seal before it; its mac covers all of its own columns,
+-- so also the mac before it: the seals of an organization are a chain. What exactly is hashed stands in
+-- ablo_pg/audit/chain.py. Seals outlive the deltas that retention drops.
+create table if not exists ablo.audit_seal (
+  organization_id text not null,
+  number bigint not null,             -- 1, 2, ... without a gap
+  first_sync_id bigint not null,
+  last_sync_id bigint not null,
+  delta_count bigint not null,
+  key_id text not null,               -- which key; keys are rotated
+  previous_mac bytea,                 -- null in the first
+  fingerprints bytea not null,        -- per delta: its sync id (8 bytes), its keyed hash (16 bytes)
+  sealed_at timestamptz not null,
+  mac bytea not null,
+  primary key (organization_id, number)
+);
+alter table ablo.audit_seal alter column fingerprints set storage external;  -- nothing to compress
+alter table ablo.audit_seal enable row level security;
+
+comment on table ablo.audit_seal is 'Chain of keyed hashes over each organization''s log; see ablo-pg audit.';
