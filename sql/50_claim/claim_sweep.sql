@@ -5,6 +5,7 @@
 create or replace function ablo.claim_sweep(p_keep interval default '10 minutes', p_limit int default 1000) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
   v_ended int;

@@ -19,13 +19,16 @@ begin
      where p.organization_id = p_organization and p.expires_at > clock_timestamp()
      order by p.participant, p.seen_at desc),
   live as (
-    select c as claim, c.participant, c.status, c.ticket, c.expires_at from ablo.claim c
+    select c as claim, c.participant, c.status, c.ticket, c.expires_at,
+           count(*) filter (where c.status = 'queued') over (
+             partition by c.model, c.row_id order by c.ticket rows between unbounded preceding and 1 preceding) as position
+      from ablo.claim c
      where c.organization_id = p_organization and c.status in ('active', 'queued') and c.expires_at > clock_timestamp()
        and not (c.status = 'active' and ablo.claim_row_deleted(c))),
   claims as (
     select l.participant, max(l.expires_at) as expires_at,
            jsonb_agg(ablo.claim_summary(l.claim) order by l.ticket) filter (where l.status = 'active') as held,
-           jsonb_agg(ablo.claim_summary(l.claim) || jsonb_build_object('position', ablo.claim_position(l.claim))
+           jsonb_agg(ablo.claim_summary(l.claim) || jsonb_build_object('position', l.position)
                      order by l.ticket) filter (where l.status = 'queued') as waiting
       from live l group by l.participant),
   listed as (

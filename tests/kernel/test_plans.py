@@ -7,9 +7,8 @@ one: there the planner likes to walk an organization's history by primary key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 import pytest
@@ -17,6 +16,8 @@ import pytest
 from ablo_pg import Model, belongs_to, define_schema
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database
+
+from .plan_reader import pages_read, rows_read, run
 
 
 class Project(Model):
@@ -83,15 +84,6 @@ CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
         "select ablo.row_history('acme', 'user:u', 'notes', 'n3998')",
         15,
     ),
-    "row_at": ("select ablo.row_at('acme', 'user:u', 'notes', 'n2', 30000)", 3),
-    "row_at of a rare row": ("select ablo.row_at('acme', 'user:u', 'notes', 'n3998', 49999)", 4),
-    "row_at before a row's first delta": (
-        # Of a row that never changed again: neither probe may walk the rest of the log.
-        "select ablo.row_at('acme', 'user:u', 'notes', 'n4990', 49999)",
-        4,
-    ),
-    "row_history": ("select ablo.row_history('acme', 'user:u', 'notes', 'n2', 20, 40000)", 25),
-    "row_history of a rare row": ("select ablo.row_history('acme', 'user:u', 'notes', 'n3998')", 15),
     "audit_deltas": ("select * from ablo.audit_deltas('acme', 20000, 9000000, 50)", 50),
     "audit_organizations": ("select ablo.audit_organizations('', 100)", 4),
     "snapshot_read": (
@@ -142,42 +134,3 @@ def test_rows_and_receipts_are_found_by_key(filled: DatabaseHandle, name: str) -
     assert {scan["Relation Name"] for scan in scans} >= {"notes"}
     assert {scan.get("Index Name") for scan in scans} <= {"notes_pkey", "receipt_pkey"}
     assert all(rows_read(scan) <= 1 for scan in scans)
-
-
-def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
-    """Run a call and roll it back; return the scans of all statements that it ran."""
-    notices: list[str] = []
-    with psycopg.connect(handle.admin_url, autocommit=True) as conn:
-        conn.execute(
-            """load 'auto_explain';
-               set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
-               set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
-               set auto_explain.log_buffers = on;
-               set auto_explain.log_format = json; set auto_explain.log_level = notice"""
-        )
-        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
-        with conn.transaction(force_rollback=True):
-            conn.execute(call)
-    plans = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
-    return [node for plan in plans for node in nodes(plan["Plan"]) if is_scan(node)]
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
-def is_scan(node: dict[str, Any]) -> bool:
-    return "Relation Name" in node and node["Node Type"] != "ModifyTable"
-
-
-def rows_read(scan: dict[str, Any]) -> int:
-    """How many rows a scan has fetched, whether it kept them or not, in all its loops."""
-    rows = float(scan.get("Actual Rows", 0)) + float(scan.get("Rows Removed by Filter", 0))
-    return round(rows * int(scan.get("Actual Loops", 1)))
-
-
-def pages_read(scan: dict[str, Any]) -> int:
-    """How many pages a scan has touched: entries of an index that it passed over show here only."""
-    return int(scan["Shared Hit Blocks"]) + int(scan["Shared Read Blocks"])

@@ -1,0 +1,50 @@
+"""Plans of the statements that a call really ran, nested ones too, as auto_explain tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, LiteralString
+
+import psycopg
+
+from ablo_pg.testing import DatabaseHandle
+
+
+def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the scans of all statements that it ran."""
+    notices: list[str] = []
+    with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+        conn.execute(
+            """load 'auto_explain';
+               set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
+               set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
+               set auto_explain.log_buffers = on;
+               set auto_explain.log_format = json; set auto_explain.log_level = notice"""
+        )
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        with conn.transaction(force_rollback=True):
+            conn.execute(call)
+    plans = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
+    return [node for plan in plans for node in nodes(plan["Plan"]) if is_scan(node)]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def is_scan(node: dict[str, Any]) -> bool:
+    return "Relation Name" in node and node["Node Type"] != "ModifyTable"
+
+
+def rows_read(scan: dict[str, Any]) -> int:
+    """How many rows a scan has fetched, whether it kept them or not, in all its loops."""
+    rows = float(scan.get("Actual Rows", 0)) + float(scan.get("Rows Removed by Filter", 0))
+    return round(rows * int(scan.get("Actual Loops", 1)))
+
+
+def pages_read(scan: dict[str, Any]) -> int:
+    """How many pages a scan has touched: entries of an index that it passed over show here only."""
+    return int(scan["Shared Hit Blocks"]) + int(scan["Shared Read Blocks"])
