@@ -20,6 +20,7 @@ if PLAN.clock:
     shift(PLAN.clock)  # before anything else can have looked at the clock
 
 import asyncio  # noqa: E402
+import datetime  # noqa: E402
 import json  # noqa: E402
 import signal  # noqa: E402
 from typing import Any  # noqa: E402
@@ -37,7 +38,7 @@ async def main(plan: Plan) -> None:
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    tell("started")
+    tell("started", now=datetime.datetime.now().timestamp())
     await run_agents(plan, tell, stop)
     tell("stopped")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from .fleet import Crew, Fleet, claims_of, still_held
 from .ground import Ground, wait_until
@@ -21,16 +21,18 @@ class Faults:
     proxy: Proxy
     agents: int
     done: list[str] = field(default_factory=list)
-    _steady: list[Crew] = field(default_factory=list)
     _proxied: list[Crew] = field(default_factory=list)
     _victims: list[Crew] = field(default_factory=list)
 
     def start(self, *, steady: int, proxied: int, victims: int) -> None:
-        """Start the crews and wait until one of them has got something done."""
-        self._steady = [self.fleet.add(self.agents) for _ in range(steady)]
-        url = self.proxy.url
-        self._proxied = [self.fleet.add(self.agents, url=url) for _ in range(proxied)]
-        self._victims = [self.fleet.add(self.agents) for _ in range(victims)]
+        """Start crews, of both doors in turn, and wait until each has got something done."""
+        doors = itertools.cycle(("sql", "client"))
+        for _ in range(steady):
+            self.fleet.add(self.agents, door=next(doors))
+        for _ in range(proxied):
+            self._proxied.append(self.fleet.add(self.agents, door=next(doors), url=self.proxy.url))
+        for _ in range(victims):
+            self._victims.append(self.fleet.add(self.agents, door=next(doors)))
         self.fleet.disturbed |= {crew.name for crew in self._proxied}
         for crew in self.fleet.crews:
             wait_until(lambda crew=crew: any(e["event"] == "landed" for e in crew.events()))
@@ -64,9 +66,6 @@ class Faults:
         self.proxy.hang()
         wait_until(lambda: not still_held(self.ground, claims))
         self.proxy.resume()
-
-
-ROUND: Final = ("kill", "stop", "cut", "hang")
 
 
 def wait_through(faults: Faults, *, seconds: float, until: Callable[[], bool]) -> None:

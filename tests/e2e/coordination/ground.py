@@ -52,7 +52,8 @@ select state ->> 'id', state ->> 'status', state ->> 'participant', (state ->> '
 WRITES: Final[LiteralString] = """
 select sync_id, actor, claim_id, extract(epoch from created_at)::float8,
        coalesce(extract(epoch from ("row" ->> 'updatedAt')::timestamptz), 0)::float8,
-       transaction_id, model || '/' || row_id,
+       coalesce(transaction_id, case when 'count' = any (changed) then "row" ->> 'note' end),
+       model || '/' || row_id,
        case when op = 'U' then array(select lower(c) from unnest(changed) c
                                       where c <> 'updatedAt') end,
        "row"

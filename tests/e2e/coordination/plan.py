@@ -10,6 +10,7 @@ from typing import Any, Literal
 # Without one: again (a list appended to, guarded by what was read, tried again until it lands) and
 # reads (the same, with what was read as a premise of the whole commit).
 Task = Literal["count", "append", "note", "again", "reads"]
+Door = Literal["sql", "client"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Plan:
     """One process. `door`: speak SQL to the kernel's routines, or use the library.
 
     ttl: seconds of a lease. naps: how often, of 100 sections, an agent forgets its lease and writes
-    when it has run out. clock: seconds by which this process's clock is wrong.
+    when it has run out (a client cannot forget: it blocks its event loop as long). clock: seconds
+    by which this process's clock is wrong. patience: seconds that an agent waits in line.
     """
 
     url: str
@@ -26,7 +28,7 @@ class Plan:
     log: str = ""
     names: list[str] = dataclasses.field(default_factory=list)
     model: str = "counters"
-    door: Literal["sql", "client"] = "sql"
+    door: Door = "sql"
     tasks: list[Task] = dataclasses.field(default_factory=lambda: ["count"])
     ttl: float = 1.0
     naps: int = 0

@@ -43,7 +43,9 @@ class SqlAgent:
         self.tell = tell
         self.random = random.Random(name)
         self.conn: psycopg.AsyncConnection[Any] | None = None
-        self.pending: tuple[str, str] | None = None  # key and request of an unanswered write
+        self.pending: tuple[str, str, str] | None = (
+            None  # task, key, request of an unanswered write
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -96,7 +98,7 @@ class SqlAgent:
             return
         claim = answer["claim"]
         await self.think(claim["id"])
-        await self.write(claim, self.operation(task, answer["data"]))
+        await self.write(task, claim, self.operation(task, answer["data"]))
         await self.ask(RELEASE, claim["id"])
 
     async def claim(self, row: str, task: str) -> Json | None:
@@ -149,7 +151,7 @@ class SqlAgent:
             return {"data": {"entries": [*(row["entries"] or []), mark]}, "transactionId": mark}
         return {"data": {"count": row["count"] + 1}, "transactionId": mark}
 
-    async def write(self, claim: Json, operation: Json) -> None:
+    async def write(self, task: str, claim: Json, operation: Json) -> None:
         """Write under the claim, with no other guard."""
         operation |= {
             "action": "update",
@@ -158,7 +160,7 @@ class SqlAgent:
             "claimId": claim["id"],
             "fenceToken": claim["fenceToken"],
         }
-        self.pending = (uuid.uuid4().hex, json.dumps({"operations": [operation]}))
+        self.pending = (task, uuid.uuid4().hex, json.dumps({"operations": [operation]}))
         await self.settle()
 
     async def append_unclaimed(self, task: str, row: str) -> None:
@@ -172,14 +174,14 @@ class SqlAgent:
         else:
             premise = {"model": self.plan.model, "id": row, "readAt": read["stamp"]}
             request["reads"] = [premise | {"fields": ["entries"]}]
-        self.pending = (uuid.uuid4().hex, json.dumps(request))
+        self.pending = (task, uuid.uuid4().hex, json.dumps(request))
         await self.settle()
 
     async def settle(self) -> None:
         """Send the write whose answer is missing, if there is one; its key makes that safe."""
         if self.pending is None:
             return
-        key, request = self.pending
+        task, key, request = self.pending
         try:
             receipt = await self.ask(COMMIT, key, request)
         except Refused:
@@ -187,7 +189,8 @@ class SqlAgent:
             raise
         self.pending = None
         mark = json.loads(request)["operations"][0].get("transactionId")
-        self.tell("landed", who=self.name, key=key, mark=mark, request=request, receipt=receipt)
+        told = {"key": key, "request": request, "receipt": receipt}
+        self.tell("landed", who=self.name, mark=mark, task=task, **told)
 
 
 async def wait_or(stop: asyncio.Event, seconds: float) -> None:

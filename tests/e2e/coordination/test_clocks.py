@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,18 +11,17 @@ from . import oracle
 from .fleet import Fleet, resolve_everything
 from .ground import Ground, wait_until
 from .models import ORGANIZATION
-from .plan import Plan
+from .plan import Door, Plan
 
 DAY = 86_400.0
 
 
-@pytest.mark.parametrize("door", ["sql"])
+@pytest.mark.parametrize("door", ["sql", "client"])
 def test_a_clock_that_is_a_day_off(
-    ground: Ground, make_fleet: Callable[..., Fleet], door: str
+    ground: Ground, make_fleet: Callable[..., Fleet], door: Door
 ) -> None:
     rows = ground.seed(2)
-    plan = Plan(ground.handle.database_url, ORGANIZATION, rows, door=door, ttl=1.0)  # type: ignore[arg-type]
-    fleet = make_fleet(plan)
+    fleet = make_fleet(Plan(ground.handle.database_url, ORGANIZATION, rows, door=door))
     for clock in (DAY, -DAY, 0.0):
         fleet.add(3, clock=clock)
     wait_until(
@@ -29,6 +29,9 @@ def test_a_clock_that_is_a_day_off(
             sum(event["event"] == "landed" for event in crew.events()) >= 25 for crew in fleet.crews
         )
     )
+    for crew in fleet.crews:  # they do have another time
+        (started,) = (event for event in crew.events() if event["event"] == "started")
+        assert abs(started["now"] - time.time() - crew.plan.clock) < 3600
     fleet.stop()
     resolve_everything(ground, ORGANIZATION, rows, "counters")
     history = ground.history()
