@@ -6,6 +6,8 @@ create or replace function ablo.claim_sweep(p_keep interval default '10 minutes'
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_ended int;
@@ -25,14 +27,17 @@ begin
         order by x.ended_at limit p_limit for update skip locked)
     returning c.organization_id, c.model, c.row_id, c.fence_token),
   idle as (  -- nobody was granted since, and nobody waits
-    select t.organization_id, t.model, t.row_id from ablo.claim_target t
-     where exists (select from old o
-                    where o.organization_id = t.organization_id and o.model = t.model and o.row_id = t.row_id
-                      and coalesce(o.fence_token, 0) >= t.fence_token)
-       and not exists (select from ablo.claim c
-                        where c.organization_id = t.organization_id and c.model = t.model and c.row_id = t.row_id
-                          and c.status in ('active', 'queued'))
-       for update skip locked),
+    select t.*
+      from (select o.organization_id, o.model, o.row_id, coalesce(max(o.fence_token), 0) as fence_token
+              from old o group by 1, 2, 3) o
+     cross join lateral (
+       select x.organization_id, x.model, x.row_id from ablo.claim_target x
+        where x.organization_id = o.organization_id and x.model = o.model and x.row_id = o.row_id
+          and x.fence_token <= o.fence_token
+          and not exists (select from ablo.claim c
+                           where c.organization_id = x.organization_id and c.model = x.model and c.row_id = x.row_id
+                             and c.status in ('active', 'queued'))
+          for update skip locked) t),
   forgotten as (
     delete from ablo.claim_target t using idle i
      where t.organization_id = i.organization_id and t.model = i.model and t.row_id = i.row_id
