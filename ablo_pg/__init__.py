@@ -7,7 +7,7 @@ through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloErro
 from ablo_pg._version import __version__
 from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
 from ablo_pg.client.async_client import AsyncAblo
-from ablo_pg.client.claim_handle import Claim, Claiming
+from ablo_pg.client.claim_handle import Claim, Claiming, LostEvent
 from ablo_pg.client.claims import ModelClaims
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
@@ -18,7 +18,7 @@ from ablo_pg.client.presence import PresenceClient
 from ablo_pg.client.receipt import Changed, Notification, Receipt
 from ablo_pg.client.snapshots import Snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
-from ablo_pg.client.sync_claims import SyncClaim, SyncModelClaims
+from ablo_pg.client.sync_claims import SyncClaim, SyncLostEvent, SyncModelClaims
 from ablo_pg.client.sync_client import Ablo
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
@@ -87,6 +87,7 @@ __all__ = [
     "History",
     "HistoryEntry",
     "IdentityRole",
+    "LostEvent",
     "Model",
     "ModelClaims",
     "ModelClient",
@@ -104,6 +105,7 @@ __all__ = [
     "SyncChangeHandle",
     "SyncClaim",
     "SyncCommits",
+    "SyncLostEvent",
     "SyncModelClaims",
     "SyncModelClient",
     "SyncModelTracks",

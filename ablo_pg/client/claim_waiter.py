@@ -92,9 +92,10 @@ class ClaimWait:
                 lease, answer = await self._ask()
                 if answer.claim.status == "queued":
                     answer = await self._wait(lease, answer)
-                claim, stamp = answer.claim, answer.stamp
+                claim = answer.claim
                 await self._tell(ClaimStatus("held", claim.id))
-                return Granted(claim, answer.row, stamp or claim.read_at or 0, lease)
+                read_at = claim.read_at if answer.stamp is None else answer.stamp
+                return Granted(claim, answer.row, read_at or 0, lease)
         except BaseException as exc:
             await self._leave()
             if isinstance(exc, TimeoutError) and limit.expired():

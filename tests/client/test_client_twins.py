@@ -13,14 +13,22 @@ from ablo_pg import (
     Ablo,
     AsyncAblo,
     ChangeHandle,
+    Claim,
     Commits,
+    LostEvent,
+    ModelClaims,
     ModelClient,
     ModelTracks,
+    PresenceClient,
     Subscription,
     SyncChangeHandle,
+    SyncClaim,
     SyncCommits,
+    SyncLostEvent,
+    SyncModelClaims,
     SyncModelClient,
     SyncModelTracks,
+    SyncPresenceClient,
     SyncSubscription,
     SyncTracks,
     Tracks,
@@ -34,6 +42,10 @@ TWINS = [
     (ModelTracks, SyncModelTracks),
     (Subscription, SyncSubscription),
     (ChangeHandle, SyncChangeHandle),
+    (ModelClaims, SyncModelClaims),
+    (Claim, SyncClaim),
+    (LostEvent, SyncLostEvent),
+    (PresenceClient, SyncPresenceClient),
 ]
 # What only one side can have: protocol methods, and what a constructor takes from inside.
 ASYNC_ONLY = {"__aenter__", "__aexit__", "__aiter__", "__anext__", "aclose", "join_blocking"}
@@ -79,6 +91,12 @@ def test_twins_have_the_same_signatures(one: Any, other: Any) -> None:
             continue
         expected = spelled(str(inspect.signature(mine)))
         assert expected == spelled(str(inspect.signature(theirs))), name
+
+
+def test_claiming_takes_the_same_arguments() -> None:
+    """What it gives back differs: one is awaited, the other is there."""
+    one, other = (inspect.signature(each.__call__) for each in (ModelClaims, SyncModelClaims))
+    assert spelled(str(one).split(" -> ")[0]) == spelled(str(other).split(" -> ")[0])
 
 
 def test_constructors_are_the_same() -> None:

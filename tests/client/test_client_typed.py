@@ -18,6 +18,9 @@ WRONG = {
     'await tasks.update("t", 3)': "call-overload",
     "(await tasks.retrieve('t')).title": "union-attr",
     "await ablo.snapshot(tasks=3)": "arg-type",
+    'await tasks.claim(id="t", ttl=[3])': "call-overload",
+    '(await tasks.claim(id="t", queue=False)).release()': "union-attr",
+    'await tasks.retrieve("t", if_claimed="perhaps")': "arg-type",
 }
 
 

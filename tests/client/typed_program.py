@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, assert_type
 
 from ablo_pg import (
@@ -9,12 +10,16 @@ from ablo_pg import (
     AbloStaleContextError,
     AsyncAblo,
     Change,
+    Claim,
+    ClaimState,
     Model,
     ModelClient,
     Operation,
     Page,
+    Presence,
     Receipt,
     Snapshot,
+    SyncClaim,
     define_schema,
 )
 
@@ -70,6 +75,23 @@ async def asynchronous() -> None:
         assert_type(receipt, Receipt)
         assert_type(await tasks.delete(id=task.id), Receipt)
 
+        async with tasks.claim(id=task.id, action="update") as claim:
+            assert_type(claim, Claim[Task])
+            assert_type(claim.data, Task)
+            assert_type(claim.row, Task | None)
+            if not claim.lost.is_set():
+                print(claim.id, claim.fence_token, claim.read_at, claim.expires_at, claim.status)
+        claim = await ablo.tasks.claim(id=task.id, ttl="2m", fields=["status"], on_status=print)
+        await claim.release()
+        assert_type(await tasks.claim(id=task.id, queue=False), Claim[Task] | None)
+        assert_type(await tasks.claim.state(id=task.id), ClaimState | None)
+        line = await tasks.claim.queue(id=task.id)
+        assert_type(line, list[ClaimState])
+        await tasks.claim.reorder(id=task.id, order=[line[0].id, line[1]])
+        assert_type(await tasks.claim.release(id=task.id), bool)
+        await tasks.retrieve(id=task.id, if_claimed="fail")
+        await ablo.presence.set(status="online", activity={"model": "tasks"}, ttl="30s")
+        assert_type(await ablo.presence.list(), Sequence[Presence])
         async for change in tasks.subscribe(cursor=receipt.last_sync_id):
             assert_type(change, Change[Task])
             assert_type(change.row, Task | None)
@@ -99,6 +121,12 @@ def synchronous() -> None:
             for change in changes:
                 assert_type(change.row, Task | None)
                 break
+        with tasks.claim(id="t1", timeout=30, max_queue_depth=3, on_status=print) as claim:
+            assert_type(claim, SyncClaim[Task])
+            assert_type(claim.data, Task)
+        assert_type(tasks.claim(id="t1", queue=False), SyncClaim[Task] | None)
+        tasks.claim(id="t1", meta={"run": 1}).release()
+        ablo.presence.set(status="away")
         handle = tasks.on_change(lambda change: print(change.id))
         handle.close()
         print(ablo.receipt(task), ablo.tasks.retrieve("t1"))

@@ -1,0 +1,290 @@
+"""The lease: it renews itself whatever the holder's thread does, and its loss is told."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+
+from ablo_pg import AbloClaimedError, AsyncAblo
+from ablo_pg.client.sidecar import join
+from ablo_pg.testing import DatabaseHandle
+
+pytestmark = pytest.mark.anyio
+LEASES = "ablo_pg leases"
+# A program that claims t1 and, once told to go on, writes under the claim; it prints what happens.
+HOLDER = """
+import sys
+from typing import Literal
+from ablo_pg import Ablo, AbloClaimedError, Model, define_schema
+
+class Task(Model):
+    title: str
+    status: Literal["todo", "doing", "done"] = "todo"
+    count: int = 0
+
+with Ablo(
+    schema=define_schema(tasks=Task), database_url=sys.argv[1],
+    organization="acme", participant="agent:program",
+) as ablo:
+    with ablo.tasks.claim(id="t1", ttl=sys.argv[2], action="crunching") as claim:
+        print("claimed", flush=True)
+        sys.stdin.readline()
+        try:
+            ablo.tasks.update("t1", {"count": 99})
+            print("written", flush=True)
+        except AbloClaimedError as error:
+            print(error.code, flush=True)
+        print(claim.lost.wait(0.5), claim.status, flush=True)
+"""
+
+
+@pytest.fixture
+async def task(ablo: AsyncAblo) -> str:
+    await ablo.tasks.create({"title": "Write", "count": 1}, id="t1")
+    return "t1"
+
+
+@contextmanager
+def program(db: DatabaseHandle, ttl: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLDER, db.database_url, ttl]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "claimed\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def renewals(db: DatabaseHandle, claim_id: str) -> Any:
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        return conn.execute(
+            "select expires_at, expires_at > clock_timestamp() from ablo.claim where id = %s",
+            [claim_id],
+        ).fetchone()
+
+
+def sessions(db: DatabaseHandle, query: str = "count(*)", name: str = LEASES) -> int:
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        found = conn.execute(
+            f"select {query} from pg_stat_activity where datname = %s and application_name = %s",
+            [db.name, name],
+        ).fetchone()
+    return int(found[0] or 0) if found else 0
+
+
+def until_blocking(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait on this thread, and so block the event loop, until a condition holds."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+async def test_a_blocked_event_loop_keeps_the_claim(
+    ablo: AsyncAblo, make_client: Any, task: str, db: DatabaseHandle
+) -> None:
+    async with ablo.tasks.claim(id=task, ttl="600ms") as claim:
+        granted_until = claim.expires_at
+        until_blocking(
+            lambda: (
+                renewals(db, claim.id)[0]
+                > granted_until + 3 * (granted_until - claim.state.declared_at)
+            )
+        )
+        assert not claim.lost.is_set()
+        other = make_client(participant="agent:other")
+        assert await other.tasks.claim(id=task, queue=False) is None
+        await ablo.tasks.update(task, {"count": 2})
+
+
+async def test_renewal_stops_with_the_block(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
+) -> None:
+    async with ablo.tasks.claim(id=task, ttl="600ms") as claim:
+        first = renewals(db, claim.id)[0]
+        await until(lambda: renewals(db, claim.id)[0] > first)
+        assert sessions(db) == 1
+    keeper = ablo._session.transport.claims._joined().keeper  # type: ignore[attr-defined]
+    assert not keeper._all()
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        assert conn.execute(
+            "select status from ablo.claim where id = %s", [claim.id]
+        ).fetchone() == ("committed",)
+
+
+async def test_one_call_renews_all_claims_of_a_participant(
+    ablo: AsyncAblo, db: DatabaseHandle, until: Any
+) -> None:
+    long = await ablo.tasks.claim(id="long", ttl="1h")
+    first = renewals(db, long.id)[0]
+    short = await ablo.tasks.claim(id="short", ttl="300ms")
+    await until(lambda: renewals(db, long.id)[0] > first)
+    assert renewals(db, short.id)[1]
+    await short.release()
+    await long.release()
+
+
+async def test_a_broken_connection_is_replaced(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
+) -> None:
+    async with ablo.tasks.claim(id=task, ttl="1500ms") as claim:
+        for _ in range(3):
+            await until(lambda: sessions(db) == 1)
+            sessions(db, "count(pg_terminate_backend(pid))")
+            cut = renewals(db, claim.id)[0]
+            await until(lambda cut=cut: renewals(db, claim.id)[0] > cut)
+        assert claim.status == "held"
+
+
+async def test_a_lease_that_cannot_be_renewed_is_lost(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ablo_pg.client")
+    sidecar = join(db.database_url)
+    sidecar.keeper._url = "postgresql://nobody@127.0.0.1:1/none"
+    try:
+        async with ablo.tasks.claim(id=task, ttl="700ms") as claim:
+            assert await claim.lost.wait(timeout=5)
+            assert claim.status == "lost"
+            with pytest.raises(AbloClaimedError, match="could not be renewed"):
+                await ablo.tasks.update(task, {"count": 2})
+        assert f"claim {claim.id} is lost" in caplog.text
+    finally:
+        await anyio.to_thread.run_sync(sidecar.leave)
+
+
+async def test_a_claim_that_was_broken_is_noticed_at_the_next_beat(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle
+) -> None:
+    async with ablo.tasks.claim(id=task, ttl="900ms") as claim:
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+        assert await claim.lost.wait(timeout=5)
+        assert claim.status == "lost"
+
+
+async def test_a_stopped_process_loses_it_and_its_write_is_refused(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle
+) -> None:
+    with program(db, "500ms") as running:
+        running.send_signal(signal.SIGSTOP)
+        async with ablo.tasks.claim(id=task, timeout=10):
+            running.send_signal(signal.SIGCONT)
+            out, _ = await anyio.to_thread.run_sync(lambda: running.communicate("go\n", 10))
+            assert out.splitlines() == ["claim_lost", "True lost"]
+        row = await ablo.tasks.retrieve(task)
+        assert row is not None
+        assert row.count == 1
+
+
+async def test_a_killed_process_frees_it_within_the_ttl(
+    ablo: AsyncAblo, make_client: Any, task: str, db: DatabaseHandle, until_line: Any
+) -> None:
+    watcher = make_client(participant="user:watcher")
+    got = anyio.Event()
+
+    async def wait() -> None:
+        async with ablo.tasks.claim(id=task):
+            got.set()
+
+    with program(db, "2s") as running:
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await until_line(watcher, task, 1)
+            running.send_signal(signal.SIGKILL)
+            killed = time.monotonic()
+            (waiter,) = await watcher.tasks.claim.queue(id=task)
+            (why,) = waiter.blocked_by
+            assert (why.held_by, why.action, why.row_id) == ("agent:program", "crunching", task)
+            with anyio.fail_after(6):
+                await got.wait()
+            assert time.monotonic() - killed < 2.5
+    assert await watcher.tasks.claim.state(task) is None
+
+
+async def test_a_holder_that_is_left_alone_writes(task: str, db: DatabaseHandle) -> None:
+    """The counterpart of the two above: the program as such does its work."""
+    with program(db, "500ms") as running:
+        out, _ = running.communicate("go\n", 10)
+    assert out.splitlines() == ["written", "False held"]
+
+
+async def test_a_forked_child_is_no_holder(ablo: AsyncAblo, task: str) -> None:
+    wire = {"action": "update", "model": "tasks", "id": task, "data": {"count": 2}}
+    async with ablo.tasks.claim(id=task) as claim:
+        assert said_by_a_child(lambda: ablo._session.claims.cover([wire], [])) == "claim_lost"
+        assert claim.status == "held"
+        await ablo.tasks.update(task, {"count": 2})
+
+
+def said_by_a_child(call: Callable[[], object]) -> str:
+    """Call that in a forked child; return the code of the error that it meets."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads run: that is the point
+        child = os.fork()
+    if child == 0:
+        said = "nothing"
+        try:
+            call()
+        except AbloClaimedError as exc:
+            said = exc.code
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return said
+
+
+async def test_the_thread_ends_with_the_last_client(make_client: Any, db: DatabaseHandle) -> None:
+    def running() -> int:
+        return sum(one.name == "ablo_pg claims" for one in threading.enumerate())
+
+    before = running()
+    one, two = make_client(), make_client(participant="agent:two")
+    await one.tasks.claim(id="a", ttl="300ms")
+    await two.tasks.claim(id="b", ttl="300ms")
+    assert running() == before + 1
+    await one.close()
+    assert running() == before + 1
+    await two.close()
+    assert running() == before
+    assert sessions(db) == 0
+
+
+async def test_what_a_client_left_behind_is_not_renewed(
+    db: DatabaseHandle, schema: Any, make_client: Any
+) -> None:
+    client = AsyncAblo(
+        schema=schema, database_url=db.database_url, organization="acme", participant="agent:lost"
+    )
+    claim = await client.tasks.claim(id="t", ttl="500ms")
+    sidecar = join(db.database_url)
+    try:
+        await client._session.transport._database.close()  # type: ignore[attr-defined]
+        del claim, client
+        gc.collect()
+        async with make_client().tasks.claim(id="t", timeout=5):
+            pass
+    finally:
+        for _ in range(2):  # for the client, too
+            await anyio.to_thread.run_sync(sidecar.leave)

@@ -1,0 +1,151 @@
+"""Claims and presence in the sync client: the same with `with`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from ablo_pg import Ablo, AbloClaimedError, AbloTimeoutError, ClaimStatus
+from ablo_pg.testing import DatabaseHandle
+
+Make = Callable[[str], Ablo]
+
+
+@pytest.fixture
+def make(db: DatabaseHandle, schema: Any) -> Iterator[Make]:
+    with ExitStack() as stack:
+        yield lambda participant: stack.enter_context(
+            Ablo(
+                schema=schema,
+                database_url=db.database_url,
+                organization="acme",
+                participant=participant,
+                timeout=10,
+            )
+        )
+
+
+@pytest.fixture
+def ablo(make: Make) -> Ablo:
+    client = make("agent:triage")
+    client.tasks.create({"title": "Write", "count": 1}, id="task_123")
+    return client
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
+
+
+def test_work_under_a_claim(ablo: Ablo, make: Make) -> None:
+    other = make("agent:other")
+    with ablo.tasks.claim(id="task_123", action="update") as claim:
+        if claim.data.status != "done":
+            ablo.tasks.update(id="task_123", data={"status": "done"}, wait="confirmed")
+        ablo.tasks.update(id="task_123", data={"count": 2})
+        state = other.tasks.claim.state(id="task_123")
+        assert state is not None
+        assert (state.id, state.action) == (claim.id, "update")
+        assert other.tasks.claim(id="task_123", queue=False) is None
+        with pytest.raises(AbloClaimedError):
+            other.tasks.retrieve("task_123", if_claimed="fail")
+        with pytest.raises(AbloTimeoutError):
+            other.tasks.claim(id="task_123", timeout=0.2)
+        assert other.tasks.claim.queue(id="task_123") == []
+    assert claim.status == "released"
+    claim = other.tasks.claim(id="task_123")
+    assert claim.release()
+    assert not claim.release()
+
+
+def test_every_argument(ablo: Ablo) -> None:
+    seen: list[ClaimStatus] = []
+    claim = ablo.tasks.claim(
+        id="task_123",
+        max_queue_depth=3,
+        timeout=30,
+        ttl="2m",
+        fields=["status"],
+        meta={"run": 1},
+        on_status=seen.append,
+    )
+    assert claim is not None
+    assert (claim.state.ttl, claim.state.fields, claim.state.meta) == (
+        120,
+        ("status",),
+        {"run": 1},
+    )
+    assert [one.status for one in seen] == ["held"]
+    assert (claim.row, claim.fence_token > 0, claim.read_at > 0) == (claim.data, True, True)
+    assert claim.expires_at == claim.state.expires_at
+    assert ablo.tasks.claim.release(id="task_123")
+
+
+def test_threads_wait_their_turn(ablo: Ablo, make: Make) -> None:
+    boss = make("user:boss")
+    served: list[str] = []
+
+    def work(client: Ablo, name: str) -> None:
+        with client.tasks.claim(id="task_123"):
+            served.append(name)
+
+    threads = []
+    with ablo.tasks.claim(id="task_123"):
+        for number in range(3):
+            client = make(f"agent:{number}")
+            threads.append(threading.Thread(target=work, args=(client, str(number))))
+            threads[-1].start()
+            wait_until(lambda n=number: len(ablo.tasks.claim.queue("task_123")) == n + 1)  # type: ignore[misc]
+        line = boss.tasks.claim.queue(id="task_123")
+        boss.tasks.claim.reorder(id="task_123", order=[line[2].id])
+    for thread in threads:
+        thread.join(10)
+    assert served == ["2", "0", "1"]
+
+
+def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle) -> None:
+    seen: list[str] = []
+    with ablo.tasks.claim(
+        id="task_123", ttl="600ms", on_status=lambda status: seen.append(status.status)
+    ) as claim:
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+        assert claim.lost.wait(timeout=5)
+        assert claim.lost.is_set()
+        with pytest.raises(AbloClaimedError):
+            ablo.tasks.update("task_123", {"count": 2})
+        wait_until(lambda: seen == ["held", "lost"])
+
+
+def test_a_close_inside_the_block(make: Make) -> None:
+    client, other = make("agent:a"), make("agent:b")
+    with client.tasks.claim(id="t") as claim:
+        client.close()
+        assert claim.status == "released"
+        with other.tasks.claim(id="t", timeout=5):
+            pass
+    assert not claim.release()
+
+
+def test_presence(ablo: Ablo, make: Make) -> None:
+    boss = make("user:boss")
+    assert not boss.presence.is_set
+    boss.presence.set(status="away", activity={"model": "tasks"}, meta={"v": 1}, ttl="30s")
+    assert boss.presence.is_set
+    (found,) = ablo.presence.list()
+    assert (found.participant, found.status, found.activity, found.meta) == (
+        "user:boss",
+        "away",
+        {"model": "tasks"},
+        {"v": 1},
+    )
+    assert boss.presence.leave()
+    assert ablo.presence.list() == []
