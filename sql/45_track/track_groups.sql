@@ -15,16 +15,20 @@ begin
     return;
   end if;
   return query
-    with moved as (
-      select u.name, max(d.sync_id) as sync_id, (array_agg(d.actor order by d.sync_id desc))[1] as actor,
-             ablo.changed_json(array_agg(distinct array[d.model, d.row_id])) as changed
+    with walk as materialized (  -- once, and not for each track
+      select d.sync_id, d.actor, d.model, d.row_id, u.name
         from ablo.delta d
        cross join lateral unnest(d.groups) u (name)
-        join ablo.track t
-          on t.organization_id = p_organization and t.participant = p_participant and t.model = '' and t.target = u.name
        where d.organization_id = p_organization and d.sync_id > v_start and d.sync_id <= p_head
-         and d.sync_id > t.read_at and d.actor is distinct from p_participant
-       group by u.name
+         and d.actor is distinct from p_participant
+    ), moved as (
+      select w.name, max(w.sync_id) as sync_id, (array_agg(w.actor order by w.sync_id desc))[1] as actor,
+             ablo.changed_json(array_agg(distinct array[w.model, w.row_id])) as changed
+        from walk w
+        join ablo.track t
+          on t.organization_id = p_organization and t.participant = p_participant and t.model = '' and t.target = w.name
+         and w.sync_id > t.read_at
+       group by w.name
     )
     select t.target, t.read_at, t.on_stale, coalesce(m.sync_id, v_start),
            case when m.sync_id is not null then m.actor

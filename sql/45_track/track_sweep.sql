@@ -7,11 +7,12 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_before timestamptz := clock_timestamp() - p_keep;
   v_count int;
 begin
   delete from ablo.track t
    where t.ctid = any (array(select x.ctid from ablo.track x
-                              where x.used_at < clock_timestamp() - p_keep
+                              where x.used_at < v_before
                               order by x.used_at
                               limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
