@@ -19,6 +19,7 @@ from ablo_pg.audit.chain import AuditKey, Entry, Seal, entry_of, holds, seal_of
 from ablo_pg.audit.keys import Keyring
 from ablo_pg.audit.seal import Progress
 from ablo_pg.db import audit
+from ablo_pg.errors import error_for
 
 Kind = Literal[
     "altered",  # a delta's content is not what was sealed
@@ -83,10 +84,21 @@ def verify_all(
     organization: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Verified]:
-    """Verify one organization, or each that has deltas, seals or an anchor, in order of name."""
+    """Verify one organization, or each that has deltas, seals or an anchor, in order of name.
+
+    Raises invalid_options for one of which there is no trace: a wrong name is not sound.
+    """
     names: Iterable[str] = [organization] if organization is not None else _names(conn, anchors)
     for name in names:
-        yield _Verification(conn, keys, name, progress).run(anchors.get(name))
+        found = _Verification(conn, keys, name, progress).run(anchors.get(name))
+        if found == Verified(name):
+            raise error_for(
+                "invalid_options",
+                f"there is neither a delta nor a seal of an organization {name!r}",
+                field="organization",
+                remedy="check the name; `ablo-pg audit head` lists those that have seals",
+            )
+        yield found
 
 
 def _names(conn: Connection[Any], anchors: Mapping[str, Anchor]) -> Iterator[str]:

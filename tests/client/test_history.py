@@ -142,21 +142,25 @@ async def test_every_way_to_write_says_on_behalf_of_whom(
     assert (await ablo.tasks.history("t1"))[0].on_behalf_of is None
 
 
-async def test_authority_and_claim_reach_change_and_history(
-    ablo: AsyncAblo, db: DatabaseHandle
+async def test_the_claim_and_the_authority_reach_change_and_history(
+    make_client: MakeClient, db: DatabaseHandle
 ) -> None:
-    with psycopg.connect(db.admin_url) as conn:
-        conn.execute("set local app.current_participant_id = 'agent:x'")
-        conn.execute("set local ablo.capability_id = 'cap-1'")
-        conn.execute("insert into projects (organization_id, id, name) values ('acme', 't', 'x')")
-        conn.commit()
-        conn.execute("update ablo.delta set claim_id = 'claim-1'")
-    async with ablo.projects.subscribe(cursor=0) as changes:
-        change = await changes.__anext__()
-    (entry,) = await ablo.projects.history("t")
-    for one in (change, entry):
+    ablo = make_client(on_behalf_of="user:ann")
+    await ablo.projects.create({"name": "p"}, id="p")
+    async with ablo.projects.subscribe() as changes:
+        async with ablo.projects.claim(id="p") as claim:
+            await ablo.projects.update("p", {"name": "q"})
+        with psycopg.connect(db.admin_url) as conn:
+            conn.execute("set local app.current_participant_id = 'agent:x'")
+            conn.execute("set local ablo.capability_id = 'cap-1'")
+            conn.execute("update projects set name = 'r'")
+        told = [await changes.__anext__(), await changes.__anext__()]
+    found = (await ablo.projects.history("p", limit=2))[::-1]
+    for one, other in (told, found):
         who = (one.actor, one.on_behalf_of, one.capability_id, one.claim_id)
-        assert who == ("agent:x", None, "cap-1", "claim-1")
+        assert who == ("agent:triage", "user:ann", None, claim.id)
+        who = (other.actor, other.on_behalf_of, other.capability_id, other.claim_id)
+        assert who == ("agent:x", None, "cap-1", None)
 
 
 @pytest.mark.parametrize("given", ["ann", "robot:x", "user:", "", "user:a\x00"])

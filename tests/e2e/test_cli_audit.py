@@ -148,11 +148,11 @@ def test_the_key_comes_from_the_environment_too(
     assert audit("verify", "--json", key=False)[0] == 1
 
 
-def test_what_is_missing_is_a_typed_error(
-    audit: Audit, key_file: Path, tmp_path: Path, kernel_template: str, capsys: Captured
-) -> None:
+def test_what_is_missing_is_a_typed_error(audit: Audit, key_file: Path, tmp_path: Path) -> None:
     code, _, err = audit("verify", "--anchor", str(tmp_path / "nowhere"), "--json")
     assert (code, json.loads(err)["error"]["field"]) == (1, "anchor")
+    code, _, err = audit("verify", "--organization", "acmee", "--json")
+    assert (code, json.loads(err)["error"]["field"]) == (1, "organization")
     key_file.unlink()
     code, _, err = audit("verify", "--json")
     assert (code, json.loads(err)["error"]["code"]) == (1, "invalid_options")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ablo_pg.audit import parse_keys, seal_all, verify_all
+from ablo_pg.audit.verify import _Verification
 from ablo_pg.delta import COLUMNS
 
 from .audit_log import BATCH, KEYS, ROTATED, Found, SealedLog, change
@@ -262,3 +263,13 @@ def test_what_retention_dropped_is_said_and_no_breach(own_log: SealedLog) -> Non
     # A seal whose deltas are gone still counts as a link.
     conn.execute("delete from ablo.audit_seal where number = 2")
     assert own_log.broken()[0][::2] == ("seal_missing", 2)
+
+
+def test_partitions_dropped_while_it_verifies_are_no_breach(own_log: SealedLog) -> None:
+    """How far the log was dropped is asked again before something is called missing."""
+    begun = _Verification(own_log.conn, KEYS, "acme", None)
+    own_log.conn.execute("select setval('ablo.sync_id', 12000000)")
+    own_log.conn.execute("select ablo.delta_extend()")
+    own_log.conn.execute("select ablo.delta_retain('0 s')")
+    found = begun.run(own_log.anchors["acme"])
+    assert (found.sound, found.dropped) == (True, 10)

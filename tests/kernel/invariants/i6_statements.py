@@ -8,6 +8,7 @@ MODELS: Final = ("tasks", "projects", "notes", "ledgers")
 KERNEL: Final = (
     "delta", "delta_default", "delta_p000000", "receipt", "model", "field", "schema_version",
     "log_state", "kernel_version", "kernel_file", "sync_id", "claim", "claim_target", "presence",
+    "audit_seal", "model_adopted",
 )  # fmt: skip
 
 READS: Final = [
