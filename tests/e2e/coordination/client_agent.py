@@ -39,7 +39,8 @@ class ClientAgent:
                 try:
                     await self.section(model)
                 except (AbloConnectionError, AbloTimeoutError) as lost:
-                    self.tell("lost", who=self.name, why=str(lost)[:200])
+                    event = "gave_up" if lost.code == "grant_timeout" else "lost"
+                    self.tell(event, who=self.name, why=str(lost)[:200])
                     await wait_or(stop, 0.1)
                 except AbloError as refusal:
                     self.tell("refused", who=self.name, code=refusal.code)

@@ -15,12 +15,14 @@ import psycopg
 class Mutant:
     """Changes (routine, a text of its source, what stands there instead), in their order.
 
-    caught_by: a check of the oracle. rows: how many eight agents fight over to show it.
+    caught_by: a check of the oracle. What shows it: eight agents that fight over so many rows, and
+    so many sections of 100 that outlast their lease.
     """
 
     caught_by: str
     changes: tuple[tuple[str, str, str], ...]
     rows: int = 1
+    naps: int = 20
 
     def install(self, conn: psycopg.Connection[Any]) -> None:
         """Replace the routines in the connection's database."""
@@ -34,13 +36,14 @@ class Mutant:
 
 
 ENDED: Final = "v_claim.expires_at <= clock_timestamp()"
+LEASE: Final = "and c.expires_at > clock_timestamp()"
 IN_LINE: Final = "c.status, c.ticket"
 # The claim that a write names is looked at once before the write, and once after it.
 NO_NAMES: Final = ("claim_named", "begin", "begin return;")
 
 FIGHT: Final[dict[str, Mutant]] = {
     "two who ask do not see each other": Mutant(
-        "holders_overlap", (("claim_target_lock", "for update", ""),), rows=4
+        "holders_overlap", (("claim_target_lock", "for update", ""),), rows=4, naps=0
     ),
     "any claim is granted": Mutant(
         "holders_overlap",
@@ -58,10 +61,12 @@ FIGHT: Final[dict[str, Mutant]] = {
     ),
     "the lease is not looked at before a write": Mutant(
         "late_writes",
-        (NO_NAMES, ("claim_guard", "and c.expires_at > clock_timestamp()", "")),
+        (("claim_named", LEASE, ""), ("claim_guard", LEASE, "")),
         rows=16,
     ),
 }
+
+NO_EXPIRY: Final = Mutant("", (("claim_advance", ENDED, "false"),))
 
 APPENDS: Final[dict[str, Mutant]] = {
     "nobody is asked before a write": FIGHT["nobody is asked before a write"],

@@ -26,7 +26,7 @@ def test_no_two_hold_one_row(ground: Ground, make_fleet: MakeFleet) -> None:
 @pytest.mark.timeout(240)
 def test_no_two_hold_one_row_for_a_minute(ground: Ground, make_fleet: MakeFleet) -> None:
     """Fifty agents in eight processes over five rows."""
-    fight(ground, make_fleet, rows=5, agents=7, crews=(2, 2, 4), seconds=60, sections=2000)
+    fight(ground, make_fleet, rows=5, agents=7, crews=(2, 2, 4), seconds=60, sections=500)
 
 
 def fight(
@@ -42,7 +42,8 @@ def fight(
     """crews: how many are let be, sit behind the proxy, are killed and stopped."""
     names = ground.seed(rows)
     url = ground.handle.database_url
-    plan = Plan(url, ORGANIZATION, names, tasks=["count", "count", "count", "note"], naps=1)
+    tasks = ["count", "count", "count", "note"]
+    plan = Plan(url, ORGANIZATION, names, tasks=tasks, naps=1, patience=2.0)
     fleet = make_fleet(plan)
     with Proxy(url) as proxy:
         faults = Faults(fleet, ground, proxy, agents)
@@ -60,6 +61,7 @@ def fight(
     assert refusals <= {"claim_lost", "fence_token_stale", "entity_claimed"}
     assert "claim_lost" in refusals
     assert {version.status for version in history.versions} >= {"expired", "committed"}
+    assert fleet.events("gave_up"), "somebody's wait has reached its deadline"
 
 
 @pytest.mark.parametrize("name", mutants.FIGHT)
@@ -67,7 +69,7 @@ def test_the_oracle_catches_the_mutant(ground: Ground, make_fleet: MakeFleet, na
     mutant = mutants.FIGHT[name]
     mutant.install(ground.admin)
     rows = ground.seed(mutant.rows)
-    plan = Plan(ground.handle.database_url, ORGANIZATION, rows, ttl=0.5, naps=20)
+    plan = Plan(ground.handle.database_url, ORGANIZATION, rows, ttl=0.5, naps=mutant.naps)
     fleet = make_fleet(plan)
     for _ in range(2):
         fleet.add(4)
