@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,6 +60,7 @@ class GroupCommit:
 
     database: Database
     organization: str
+    on_flight: Callable[[int], None] | None = None  # told how many commits leave together
     _queue: deque[_Waiting] = field(default_factory=deque, init=False)
     _flying: bool = field(default=False, init=False)
     _alone: asyncio.Semaphore = field(init=False)
@@ -133,6 +135,8 @@ class GroupCommit:
 
     async def _fly(self, me: _Waiting) -> None:
         batch = self._companions(me)
+        if self.on_flight is not None:
+            self.on_flight(len(batch))
         if len(batch) == 1 and not self._alone.locked():
             await self._fly_alone(me)
             return

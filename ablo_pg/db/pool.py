@@ -42,12 +42,15 @@ class PoolOptions:
 
     acquire_timeout: seconds a caller waits for a free connection; protects callers from a pool that
     is spent, a false alarm costs one retryable error. connect_timeout: seconds for one login.
+    statement_timeout: seconds for one statement, 0 for none; protects a service's pool from a
+    statement that does not end, a false alarm costs one retryable error.
     """
 
     min_size: int = 1
     max_size: int = 10
     acquire_timeout: float = 30.0
     connect_timeout: float = 10.0
+    statement_timeout: float = 0.0
     application_name: str = "ablo_pg"
 
 
@@ -120,6 +123,10 @@ class Database:
             await self._pool.check()
         await asyncio.sleep(RECONNECT_PAUSE * 2**attempt)
 
+    def pool_stats(self) -> dict[str, int]:
+        """Return the pool's own counts (pool_size, pool_available, requests_waiting, ...)."""
+        return {} if self._pool is None else dict(self._pool.get_stats())
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Conn]:
         pool = self._pool
@@ -150,7 +157,7 @@ class Database:
             min_size=min(self.options.min_size, self.options.max_size),
             max_size=self.options.max_size,
             kwargs={"autocommit": True, **self._parameters()},
-            configure=routines.session_prepare,
+            configure=self._prepare,
             reset=_nothing_to_reset,
             num_workers=WORKERS,
             max_lifetime=LIFETIME,
@@ -159,6 +166,9 @@ class Database:
         )
         await pool.open()
         return pool
+
+    async def _prepare(self, conn: _Conn) -> None:
+        await routines.session_prepare(conn, self.options.statement_timeout)
 
     def _parameters(self) -> dict[str, Any]:
         return {

@@ -54,6 +54,7 @@ STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
 SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
 DELTA_EXTEND: Final[LiteralString] = "select ablo.delta_extend()"
+STATEMENT_TIMEOUT: Final[LiteralString] = "select set_config('statement_timeout', %s, false)"
 SESSION_PREPARE: Final[LiteralString] = (
     "select set_config('client_connection_check_interval', '5s', false)"
 )
@@ -72,7 +73,7 @@ async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object
     return row[0] if row else None
 
 
-async def session_prepare(conn: AsyncConnection[Any]) -> None:
+async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float = 0.0) -> None:
     """Prepare a connection of the pool: raw JSON, and a server that notices when we are gone.
 
     It looks every 5 s, also while it waits for a lock; without that the statement of a killed
@@ -85,6 +86,8 @@ async def session_prepare(conn: AsyncConnection[Any]) -> None:
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
     await conn.execute(DELTA_EXTEND)
+    if statement_timeout > 0:
+        await conn.execute(STATEMENT_TIMEOUT, [f"{round(statement_timeout * 1000)}ms"])
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
         await conn.execute(SESSION_PREPARE)
 

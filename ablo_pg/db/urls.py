@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 
 def make_url(parameters: Mapping[str, Any]) -> str:
     """Return a postgresql:// URL of libpq parameters (as `conninfo_to_dict` gives them).
@@ -54,3 +57,18 @@ _OF_A_LOGIN = frozenset(
         *("fallback_application_name", "connect_timeout", "target_session_attrs"),
     }
 )
+
+
+def without_password(url: str | None) -> str | None:
+    """Return a URL that may be shown: what is secret in it is left out.
+
+    >>> without_password("postgresql://me:secret@localhost/app")
+    'postgresql://me@localhost/app'
+    """
+    if url is None:
+        return None
+    try:
+        parameters = conninfo_to_dict(url)
+    except ProgrammingError:
+        return "(not a database URL)"
+    return make_url({k: v for k, v in parameters.items() if k not in ("password", "sslpassword")})

@@ -25,6 +25,10 @@ class Receiver(Protocol):
     groups: frozenset[str]
     offered: int  # the last sync id it was offered
 
+    @property
+    def queued(self) -> int:
+        """How many deltas wait in it."""
+
     def offer(self, delta: Delta, size: int) -> bool:
         """Take a delta of about `size` bytes for its groups; False when there is no room."""
 
@@ -54,6 +58,11 @@ class Channel:
 
     def __len__(self) -> int:
         return len(self._receivers)
+
+    @property
+    def queued(self) -> int:
+        """How many deltas wait in its receivers."""
+        return sum(receiver.queued for receiver in self._receivers)
 
     def add(self, receiver: Receiver) -> None:
         """Begin to offer it what is dispatched from now on."""

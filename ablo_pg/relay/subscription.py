@@ -77,6 +77,11 @@ class Subscription:
         self._waiting = False
 
     @property
+    def queued(self) -> int:
+        """How many deltas are here and not taken yet."""
+        return len(self._queue) + len(self._page)
+
+    @property
     def cursor(self) -> int:
         """Where to resume: every delta up to here was taken, or was not for this subscriber."""
         if not self._page:

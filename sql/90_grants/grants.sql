@@ -37,6 +37,8 @@ grant execute on function
   ablo.delta_read(text, bigint, int, bigint),
   ablo.log_head(text),
   ablo.listen_key(),
+  ablo.canary_emit(text),
+  ablo.schema_active(bigint, text),
   ablo.status(),
   ablo.identity_check(),
   ablo.delta_extend()

@@ -1,0 +1,29 @@
+"""What a service asks a database about itself: its schema, and whether changes come through."""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+CANARY_EMIT: Final[LiteralString] = "select ablo.canary_emit(%s)"
+SCHEMA_ACTIVE: Final[LiteralString] = "select ablo.schema_active(%s, %s)"
+
+
+async def schema_active(
+    conn: AsyncConnection[Any], known_version: int, known_hash: str
+) -> bytes | None:
+    """Read {"version", "hash", "pushedAt", "schema"}; None when it is the known one, or none."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(SCHEMA_ACTIVE, (known_version, known_hash))
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def canary_emit(conn: AsyncConnection[Any], service: str) -> int:
+    """Put a delta that is nobody's into the log; return its sync id."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(CANARY_EMIT, (service,))
+        row = await cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,119 @@
+"""Whether this relay does its work: a canary through the whole path, and how old the last one is.
+
+The canary is a delta of nobody's (`ablo.canary_emit`): written through a pool connection of its
+own, read by the reader, routed by the hub, seen here. Alive means that the loop turns; ready means
+that a canary came through lately, that the schema can be read, and that the kernel is as it was
+installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from ablo_pg.db import registry, routines
+from ablo_pg.db.pool import Database
+from ablo_pg.db.results import KERNEL_STATUS
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.hub import Hub
+
+logger: Final = logging.getLogger("ablo_pg.relay")
+
+ORGANIZATION: Final = "ablo:canary"
+DRIFT_SECONDS: Final = 30.0  # between looks at the kernel's triggers and functions
+AGAIN_SECONDS: Final = 1.0  # after a failure
+
+
+@dataclass(slots=True)
+class Health:
+    """Emits canaries, looks for them, and says whether the relay is ready.
+
+    Args: database, a pool of its own, so that a spent pool does not hide what it is to show.
+    """
+
+    database: Database
+    hub: Hub
+    every: float
+    limit: float
+    clock: Callable[[], float] = time.monotonic
+    name: str = field(default_factory=lambda: f"relay-{secrets.token_hex(8)}")
+    stopping: bool = field(default=False, init=False)
+    drift: tuple[str, ...] = field(default=("not looked at yet",), init=False)
+    failure: str | None = field(default=None, init=False)
+    _emitted: dict[int, float] = field(default_factory=dict, init=False)
+    _seen: float | None = field(default=None, init=False)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the canary that came through last was sent; None before the first."""
+        return None if self._seen is None else self.clock() - self._seen
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come here."""
+        return not self.reasons()
+
+    def reasons(self) -> list[str]:
+        """Return why not, in words that name no organization; empty when ready."""
+        found = []
+        age = self.age
+        if self.stopping:
+            found.append("the relay is stopping")
+        if age is None:
+            found.append("no canary has come through yet")
+        elif age > self.limit:
+            found.append(
+                f"the last canary came through {age:.1f} s ago, the limit is {self.limit:g} s"
+            )
+        if self.failure:
+            found.append(self.failure)
+        found.extend(f"drift: {one}" for one in self.drift)
+        return found
+
+    async def run(self) -> None:
+        """Send and look until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._look)
+            group.start_soon(self._watch_drift)
+            await self._send()
+
+    async def _send(self) -> None:
+        while True:
+            try:
+                sent = self.clock()
+                sync_id = await self.database.run(registry.canary_emit, self.name)
+                self._emitted[sync_id] = sent
+                while len(self._emitted) > 2 + self.limit / self.every:
+                    del self._emitted[next(iter(self._emitted))]
+                self.failure = None
+            except AbloError as exc:
+                self.failure = f"a canary could not be sent: {exc.code}"
+            await anyio.sleep(self.every)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                async with self.hub.subscribe(ORGANIZATION) as canaries:
+                    async for delta in canaries:
+                        if delta.row_id == self.name:
+                            # It may arrive before the statement that wrote it has answered.
+                            self._seen = self._emitted.pop(delta.sync_id, self.clock())
+            except AbloError as exc:
+                logger.info("canaries cannot be followed: %s", exc.code)
+                await anyio.sleep(AGAIN_SECONDS)
+
+    async def _watch_drift(self) -> None:
+        while True:
+            try:
+                found = KERNEL_STATUS.decode(await self.database.read(routines.status))
+                self.drift = tuple(found.drift)
+                await anyio.sleep(DRIFT_SECONDS)
+            except AbloError as exc:
+                logger.info("the kernel cannot be looked at: %s", exc.code)
+                await anyio.sleep(AGAIN_SECONDS)

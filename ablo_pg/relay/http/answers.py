@@ -1,0 +1,38 @@
+"""Answers: JSON made here or by the database, and errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from ablo_pg.errors import AbloError
+from ablo_pg.wire.problems import problem_body
+
+
+class JsonBytes(Response):
+    """JSON that is bytes already."""
+
+    media_type = "application/json"
+
+
+def json_answer(value: Any, status: int = 200) -> JsonBytes:
+    """Answer with a value as JSON."""
+    return JsonBytes(orjson.dumps(value), status)
+
+
+def problem_answer(error: AbloError, request_id: str | None) -> JsonBytes:
+    """Answer with an error; a client may tell from the headers whether to sign in or wait."""
+    answer = JsonBytes(
+        orjson.dumps(problem_body(error, request_id), default=str), error.http_status
+    )
+    if error.http_status == 401:
+        answer.headers["x-auth-failure"] = error.code
+        answer.headers["www-authenticate"] = "Bearer"
+    wait = error.details.get("retry_after")
+    if isinstance(wait, int | float):
+        answer.headers["retry-after"] = str(max(1, round(wait + 0.5)))
+    if error.code in ("request_too_large", "request_timeout"):
+        answer.headers["connection"] = "close"  # what is left of the body is not wanted
+    return answer

@@ -1,0 +1,80 @@
+"""The application: layers, routes, and what is answered where there is no route."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.http import health_routes
+from ablo_pg.relay.http.answers import problem_answer
+from ablo_pg.relay.http.door import EXPOSED, Door, show_error
+from ablo_pg.relay.http.limits import RateLimit
+from ablo_pg.relay.service import RelayService
+
+METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+HEADERS: Final = (
+    *("authorization", "content-type", "ablo-protocol-version", "idempotency-key"),
+    *("x-request-id", "last-event-id", "cache-control", "pragma"),
+)
+PREFLIGHT_SECONDS: Final = 600
+
+
+def create_app(service: RelayService) -> Starlette:
+    """Return the ASGI application of a service; the service's life is the caller's to manage."""
+    settings = service.settings
+    app = Starlette(
+        routes=routes(),
+        middleware=[
+            Middleware(Door, service=service),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.allowed_origins,
+                allow_methods=METHODS,
+                allow_headers=HEADERS,
+                expose_headers=EXPOSED,
+                max_age=PREFLIGHT_SECONDS,
+            ),
+        ],
+        exception_handlers={AbloError: show_error, HTTPException: _show_http_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    app.state.rate_limit = RateLimit(
+        settings.requests_per_second, settings.request_burst, service.clock
+    )
+    return app
+
+
+def routes() -> list[BaseRoute]:
+    """Return every route there is."""
+    return [*health_routes.ROUTES]
+
+
+async def _show_http_error(request: Request, error: Exception) -> Response:
+    """Answer what the router raised: no such route, or not with this method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        known = (error.headers or {}).get("Allow", "")
+        problem = error_for(
+            "method_not_allowed",
+            f"{request.method} is not for this path",
+            remedy=f"use one of: {known}",
+        )
+    else:
+        problem = error_for(
+            "route_not_found",
+            "There is nothing at this path",
+            remedy="every path is in /openapi.json; those of the API begin with /api",
+        )
+    request.state.code = problem.code
+    answer = problem_answer(problem, request.state.request_id)
+    answer.headers.update(error.headers or {})
+    return answer

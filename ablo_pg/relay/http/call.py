@@ -1,0 +1,158 @@
+"""One request as its handler sees it: who asks, what for, and the service that answers.
+
+`route` makes a Starlette route of a handler: it authenticates, counts, sets the deadline, and
+leaves errors to the door. Identity comes from the credential alone; no body, path or header says
+who somebody is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import anyio
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.http.limits import read_limited
+from ablo_pg.relay.live_schema import LiveSchema
+from ablo_pg.relay.service import RelayService
+from ablo_pg.wire.requests import read_body
+
+T = TypeVar("T", bound=msgspec.Struct)
+PROTOCOL_VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An admitted request."""
+
+    request: Request
+    service: RelayService
+    credential: Credential
+
+    @property
+    def organization(self) -> str:
+        """Whose data it is about."""
+        return self.credential.organization
+
+    @property
+    def participant(self) -> str:
+        """Who acts, `kind:id`."""
+        return self.credential.participant
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """(organization, participant), as every routine begins."""
+        return self.credential.organization, self.credential.participant
+
+    @property
+    def schema(self) -> LiveSchema:
+        """The active schema."""
+        return self.service.schemas.current()
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    async def body(self, kind: type[T]) -> T:
+        """Read the body as `kind`; an empty one counts as {}."""
+        return read_body(await self.raw_body(), kind, self.service.settings.json_depth)
+
+    async def raw_body(self, limit: int | None = None) -> bytes:
+        """Read the body's bytes, within the limits."""
+        settings = self.service.settings
+        return await read_limited(self.request, limit or settings.body_bytes, settings.body_seconds)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+def route(path: str, handler: Handler, *methods: str, deadline: bool = True) -> Route:
+    """Return a route for callers with a credential. deadline: False for answers without an end."""
+
+    async def endpoint(request: Request) -> Response:
+        request.state.route = path
+        with anyio.move_on_after(_seconds(request, deadline)) as scope:
+            return await handler(await admit(request))
+        assert scope.cancelled_caught
+        raise _too_slow(request)
+
+    return Route(path, endpoint, methods=_methods(methods))
+
+
+def open_route(
+    path: str, handler: Callable[[Request, RelayService], Awaitable[Response]], *methods: str
+) -> Route:
+    """Return a route that asks for no credential."""
+
+    async def endpoint(request: Request) -> Response:
+        request.state.route = path
+        with anyio.move_on_after(_seconds(request, True)) as scope:
+            return await handler(request, service_of(request))
+        assert scope.cancelled_caught
+        raise _too_slow(request)
+
+    return Route(path, endpoint, methods=_methods(methods))
+
+
+def service_of(request: Any) -> RelayService:
+    """Return the service of an application's request or socket."""
+    service: RelayService = request.app.state.service
+    return service
+
+
+async def admit(request: Request) -> Call:
+    """Say who asks. Raises the errors of 401, protocol_version_unsupported, rate_limit_exceeded."""
+    service = service_of(request)
+    check_version(request)
+    credential = await service.authenticator.authenticate(bearer_token(request))
+    request.state.key_id = credential.key_id
+    request.app.state.rate_limit.take(credential.key_id)
+    return Call(request, service, credential)
+
+
+def bearer_token(request: Request) -> str:
+    """Return the token of the Authorization header. Raises api_key_required."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise error_for(
+            "api_key_required",
+            "This needs a key",
+            remedy="send Authorization: Bearer KEY (`ablo-pg keys create` makes one)",
+        )
+    return token.strip()
+
+
+def check_version(request: Request) -> None:
+    """Refuse a protocol that this relay does not speak; none named is the first."""
+    version = request.headers.get("ablo-protocol-version", PROTOCOL_VERSION)
+    if version.strip() != PROTOCOL_VERSION:
+        raise error_for(
+            "protocol_version_unsupported",
+            f"Protocol version {version[:20]!r} is not spoken here",
+            remedy=f"use a client that speaks version {PROTOCOL_VERSION}",
+            details={"supported": [int(PROTOCOL_VERSION)]},
+        )
+
+
+def _seconds(request: Request, deadline: bool) -> float | None:
+    return service_of(request).settings.request_seconds if deadline else None
+
+
+def _too_slow(request: Request) -> Exception:
+    seconds = service_of(request).settings.request_seconds
+    return error_for(
+        "wait_for_timeout",
+        f"There was no answer within {seconds:g} s",
+        remedy="send it again; a write, with the same Idempotency-Key",
+    )
+
+
+def _methods(methods: Sequence[str]) -> list[str]:
+    return list(methods) or ["GET"]

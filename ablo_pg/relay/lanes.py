@@ -1,0 +1,48 @@
+"""A commit lane for each organization that commits right now.
+
+What commits together of one organization shares a flush (`db.group_commit`). A lane is made with
+the first commit and dropped with the last, so that memory follows what is under way, not who ever
+came. Organizations do not wait for each other: each has its own order lock and at most one flight
+of a batch, and all take connections from the same first-come pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ablo_pg.db.group_commit import GroupCommit
+from ablo_pg.db.pool import Database
+from ablo_pg.db.routines import BatchItem
+
+
+@dataclass(slots=True)
+class _Lane:
+    commits: GroupCommit
+    users: int = 0
+
+
+@dataclass(slots=True)
+class CommitLanes:
+    """Sends commits, each through its organization's lane."""
+
+    database: Database
+    on_flight: Callable[[int], None] | None = None  # told the size of each flight
+    _lanes: dict[str, _Lane] = field(default_factory=dict, init=False)
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    async def submit(self, organization: str, item: BatchItem) -> bytes:
+        """Commit; return the receipt as JSON, or raise the commit's error."""
+        lane = self._lanes.get(organization)
+        if lane is None:
+            commits = GroupCommit(self.database, organization, self.on_flight)
+            lane = self._lanes[organization] = _Lane(commits)
+        lane.users += 1
+        try:
+            return await lane.commits.submit(item)
+        finally:
+            lane.users -= 1
+            if lane.users == 0:
+                del self._lanes[organization]

@@ -1,0 +1,151 @@
+"""The schema that the database has now, with its models under every spelling.
+
+A service looks at it on each request. `LiveSchemas.run` looks for a new one every second, and
+whoever meets a model that it does not know looks at once, so a push through another process is seen
+in time. Which rows and columns there are is the database's business; this only spells names and
+lists rights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final
+
+import anyio
+import msgspec
+
+from ablo_pg.db import registry
+from ablo_pg.db.errors import Names
+from ablo_pg.db.pool import Database
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema import ModelSpec, SchemaSpec, parse_schema_json
+from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, FieldType
+
+POLL_SECONDS: Final = 1.0
+VERBS: Final = ("read", "create", "update", "delete")
+
+
+@dataclass(frozen=True)
+class LiveSchema:
+    """One pushed schema. `version` 0 and no models: none has been pushed."""
+
+    version: int = 0
+    hash: str = ""
+    pushed_at: str | None = None
+    spec: SchemaSpec = SchemaSpec(())
+    document: bytes = b'{"v":3,"models":{},"identityRoles":[]}'  # as it was pushed
+
+    @cached_property
+    def by_name(self) -> Mapping[str, ModelSpec]:
+        """The models under key, typename and table, in lower case; a key goes before the others."""
+        found: dict[str, ModelSpec] = {}
+        for spelling in ("table", "typename", "key"):
+            found.update({getattr(spec, spelling).lower(): spec for spec in self.spec.models})
+        return MappingProxyType(found)
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """Every right there is: `<typename in lower case>.<verb>`, as credentials spell them."""
+        return tuple(
+            f"{spec.typename.lower()}.{verb}" for spec in self.spec.models for verb in VERBS
+        )
+
+    @cached_property
+    def names(self) -> Names:
+        """How clients call what the database's errors name."""
+        models = {
+            name: spec.key for spec in self.spec.models for name in (spec.table, spec.typename)
+        }
+        fields = {
+            (spec.key, column): wire
+            for spec in self.spec.models
+            for column, (wire, _) in columns_of(spec)
+        }
+        return Names(models, fields)
+
+    def find(self, name: str) -> ModelSpec | None:
+        """Return the model with that key, typename or table, in any case; None when unknown."""
+        return self.by_name.get(name.lower())
+
+    def model(self, name: str) -> ModelSpec:
+        """As `find`; raises server_execute_unknown_model."""
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(spec.key for spec in self.spec.models[:20]) or "none"
+            raise error_for(
+                "server_execute_unknown_model",
+                f"model {name[:80]!r} is not in the active schema",
+                model=name[:80],
+                remedy="push the schema that declares it (`ablo-pg migrate`), or correct the name; "
+                f"known: {known}",
+            )
+        return found
+
+
+def columns_of(spec: ModelSpec) -> Iterator[tuple[str, tuple[str, FieldType]]]:
+    """Yield (column, (wire name, type)) of a model's fields, base fields included."""
+    for _, wire, column, kind in (*BASE_FIELDS, ARCHIVED_FIELD):
+        own = spec.tenancy.column if wire == "organizationId" else column
+        yield own, (wire, kind)
+    for each in spec.fields:
+        yield each.column, (each.wire, each.type)
+
+
+class _Active(msgspec.Struct, frozen=True, rename="camel"):
+    version: int
+    hash: str
+    pushed_at: str
+    schema: msgspec.Raw
+
+
+_ACTIVE: Final = msgspec.json.Decoder(_Active)
+
+
+@dataclass(slots=True)
+class LiveSchemas:
+    """Keeps the active schema of a database at hand."""
+
+    database: Database
+    _current: LiveSchema = field(default_factory=LiveSchema, init=False)
+    _looking: anyio.Lock = field(default_factory=anyio.Lock, init=False)
+    failure: AbloError | None = field(default=None, init=False)  # of the last look, if it failed
+
+    def current(self) -> LiveSchema:
+        """Return the schema as last seen."""
+        return self._current
+
+    async def refresh(self) -> LiveSchema:
+        """Look now; return the active schema."""
+        async with self._looking:
+            known = self._current
+            found = await self.database.read(registry.schema_active, known.version, known.hash)
+            if found is not None:
+                self._current = live_schema_of(found)
+                self.database.names = self._current.names
+            return self._current
+
+    async def find(self, name: str) -> LiveSchema:
+        """Return the schema, looked at anew when it does not know the model."""
+        return self._current if self._current.find(name) is not None else await self.refresh()
+
+    async def run(self) -> None:
+        """Look every second until cancelled. A look that fails is tried again."""
+        while True:
+            try:
+                await self.refresh()
+                self.failure = None
+            except AbloError as exc:
+                self.failure = exc
+            await anyio.sleep(POLL_SECONDS)
+
+
+def live_schema_of(data: bytes) -> LiveSchema:
+    """Read what `ablo.schema_active` answers."""
+    found = _ACTIVE.decode(data)
+    document = bytes(found.schema)
+    parsed: Any = msgspec.json.decode(document)
+    spec = parse_schema_json(parsed)
+    return LiveSchema(found.version, found.hash, found.pushed_at, spec, document)

@@ -1,0 +1,132 @@
+"""What a relay counts, in the Prometheus text format.
+
+Counters and histograms are told by those who do the work; what is a state (subscribers, lag, pool)
+is read when somebody asks. No label carries an organization, a participant, a key or a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.service import RelayService
+
+SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0)
+BATCH: Final = (1, 2, 4, 8, 16, 32, 50)
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class RelayMetrics:
+    """The relay's own registry; `text()` is what /metrics answers."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ablo_http_requests",
+            "Requests answered",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "ablo_http_request_seconds",
+            "From the head of a request to the end of its answer",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.commits = Counter(
+            "ablo_commits",
+            "Commits by outcome: confirmed, or an error's code",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.batch = Histogram(
+            "ablo_commit_batch_size",
+            "Commits that went down together",
+            buckets=BATCH,
+            registry=self.registry,
+        )
+        self.claims = Counter(
+            "ablo_claims",
+            "Claims asked for: active, queued, or an error's code",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.claim_wait_seconds = Histogram(
+            "ablo_claim_wait_seconds",
+            "From the place in line to the grant",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.rate_limited = Counter(
+            "ablo_rate_limited", "Requests refused by a key's rate", registry=self.registry
+        )
+        self.sockets = 0
+        self.sockets_closed = Counter(
+            "ablo_sockets_closed",
+            "Sockets that ended, by close code",
+            ("code",),
+            registry=self.registry,
+        )
+        self.deliveries = Counter(
+            "ablo_deliveries", "Deltas written to subscribers", registry=self.registry
+        )
+
+    def watch(self, service: RelayService) -> None:
+        """Also report the state of a service."""
+        self.registry.register(_States(lambda: states_of(service)))
+
+    def text(self) -> bytes:
+        """Return everything in the text format."""
+        return generate_latest(self.registry)
+
+
+class _States(Collector):
+    def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        return self._read()
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+def states_of(service: RelayService) -> Iterable[Metric]:
+    """Read the gauges of a service."""
+    reader = service.reader.status
+    kind = GaugeMetricFamily("ablo_reader", "Which reader runs: 1 for it", labels=("kind",))
+    for each in ("wal", "listen", "none"):
+        kind.add_metric((each,), float(each == reader.kind))
+    yield kind
+    yield _gauge("ablo_stream_lag_seconds", "Age of what the stream brought last", reader.lag)
+    yield _gauge("ablo_stream_lag_bytes", "WAL written and not handed on", reader.lag_bytes)
+    hub = service.hub
+    channels = list(hub.channels.values())
+    yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
+    queued = sum(channel.queued for channel in channels)
+    yield _gauge("ablo_queue_deltas", "Deltas that wait for their subscriber", queued)
+    yield _gauge("ablo_cut_loose", "Subscribers cut loose since the start", hub.cut_loose)
+    yield _gauge("ablo_sockets", "Open sockets", service.metrics.sockets)
+    yield _gauge("ablo_commit_lanes", "Organizations with a commit under way", len(service.lanes))
+    yield _gauge("ablo_ready", "Whether /ready says so", float(service.health.ready))
+    yield _gauge(
+        "ablo_canary_age_seconds", "Since the last canary came through", service.health.age
+    )
+    for name, value in service.database.pool_stats().items():
+        if name in ("pool_size", "pool_available", "requests_waiting"):
+            yield _gauge(
+                f"ablo_pool_{name.removeprefix('pool_')}", "The pool of connections", value
+            )
+
+
+def _gauge(name: str, text: str, value: float | None) -> Metric:
+    gauge = GaugeMetricFamily(name, text)
+    if value is not None:
+        gauge.add_metric((), float(value))
+    return gauge

@@ -1,0 +1,129 @@
+"""`RelayService`: everything the doors (HTTP, WebSocket) share, and its life.
+
+Composed by `daemon` from settings. Nothing in it is needed by another relay: what must be common is
+in the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import anyio
+
+from ablo_pg.db.log import PostgresLog
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.relay.auth import Authenticator
+from ablo_pg.relay.auto import AutoReader
+from ablo_pg.relay.health import Health
+from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.lanes import CommitLanes
+from ablo_pg.relay.live_schema import LiveSchemas
+from ablo_pg.relay.metrics import RelayMetrics
+from ablo_pg.relay.reader import Reader
+from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.schema import SchemaSpec
+
+
+class SchemaApplier(Protocol):
+    """Applies a schema with rights that the relay's own login does not have. Blocking."""
+
+    def __call__(self, spec: SchemaSpec) -> Any:
+        """Compile and apply; raises AbloError."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RelayService:
+    """What a request needs. Made by `make_service`, alive inside `running`.
+
+    apply_schema: None where no administrative URL was given. clock: seconds, rising, this
+    process's; what is compared between processes is the database's time.
+    """
+
+    settings: RelaySettings
+    database: Database
+    schemas: LiveSchemas
+    authenticator: Authenticator
+    hub: Hub
+    reader: Reader
+    lanes: CommitLanes
+    health: Health
+    metrics: RelayMetrics
+    apply_schema: SchemaApplier | None = None
+    clock: Callable[[], float] = time.monotonic
+    stopping: anyio.Event = field(default_factory=anyio.Event)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Check the database, then follow it until the block ends.
+
+        Raises what the first connection raises (database_unreachable, kernel_not_installed,
+        database_role_cannot_enforce_rls), so that a wrong start ends at once and by name.
+        """
+        try:
+            await self.database.open()
+            await self.schemas.refresh()
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.reader.run, self.hub)
+                group.start_soon(self.schemas.run)
+                group.start_soon(self.authenticator.run)
+                group.start_soon(self.health.run)
+                try:
+                    yield
+                finally:
+                    group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.database.close()
+                await self.health.database.close()
+
+    def stop(self) -> None:
+        """Say that the end is near: not ready any more, long answers end by themselves."""
+        self.health.stopping = True
+        self.stopping.set()
+
+
+def make_service(
+    settings: RelaySettings, apply_schema: SchemaApplier | None = None
+) -> RelayService:
+    """Put a service together; nothing connects before `running`."""
+    options = PoolOptions(
+        max_size=settings.pool_size,
+        acquire_timeout=settings.acquire_seconds,
+        statement_timeout=settings.statement_seconds,
+        application_name="ablo_pg relay",
+    )
+    database = Database(settings.database_url, options)
+    hub = Hub(
+        PostgresLog(database),
+        queue_count=settings.queue_count,
+        queue_bytes=settings.queue_bytes,
+    )
+    # Two connections of its own: a spent pool must not look like a broken path.
+    probe = Database(
+        settings.database_url,
+        PoolOptions(
+            max_size=2,
+            acquire_timeout=settings.canary_age,
+            statement_timeout=settings.canary_age,
+            application_name="ablo_pg relay health",
+        ),
+    )
+    metrics = RelayMetrics()
+    service = RelayService(
+        settings=settings,
+        database=database,
+        schemas=LiveSchemas(database),
+        authenticator=Authenticator(database),
+        hub=hub,
+        reader=AutoReader(settings.database_url, settings.replication_url),
+        lanes=CommitLanes(database, metrics.batch.observe),
+        health=Health(probe, hub, settings.canary_seconds, settings.canary_age),
+        metrics=metrics,
+        apply_schema=apply_schema,
+    )
+    metrics.watch(service)
+    return service

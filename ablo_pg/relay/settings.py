@@ -1,0 +1,85 @@
+"""What a relay may be told: places, limits, deadlines. Every limit has its default here.
+
+Pure values. The command line fills them in (`cli.relay`), `RelayService` and the doors read them.
+Who goes beyond a limit gets a typed error that names it; docs/relay.md lists them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from ablo_pg.db.urls import without_password
+from ablo_pg.errors import error_for
+
+SECRET: Final = ("database_url", "replication_url", "admin_url")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """The settings of one relay. Times are seconds, sizes bytes.
+
+    Places: host, port (0: any free one), database_url of the runtime login, replication_url of the
+    one that may stream (without it changes come by LISTEN), admin_url for schema pushes only
+    (without it a push is refused with the way to do it), allowed_origins of browsers (`*`: any).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    database_url: str = field(repr=False)
+    replication_url: str | None = field(default=None, repr=False)
+    admin_url: str | None = field(default=None, repr=False)
+    allowed_origins: tuple[str, ...] = ()
+
+    # What one request may be.
+    body_bytes: int = 1 << 20
+    operations: int = 500
+    premises: int = 500
+    json_depth: int = 64
+    requests_per_second: float = 200.0  # of one key, sustained
+    request_burst: int = 400  # of one key, at once
+    list_rows: int = 1000
+
+    # How long things may take. Each protects connections from a caller who does not go on; a false
+    # alarm costs that caller a request.
+    header_seconds: float = 10.0  # from the connection, or the last answer's next byte, to the head
+    body_seconds: float = 15.0  # from the head to the last byte of the body
+    request_seconds: float = 28.0  # the whole answer; clients give up after 30
+    statement_seconds: float = 15.0
+    keep_alive_seconds: float = 75.0
+    stop_seconds: float = 10.0  # what runs may end when the relay is told to stop
+
+    # Connections.
+    pool_size: int = 10
+    acquire_seconds: float = 10.0
+    connections: int = 10_000  # of clients, sockets included
+
+    # Live streams.
+    frame_bytes: int = 1 << 20
+    subscriptions: int = 200  # sync groups of one socket
+    sockets_per_session: int = 20
+    open_claims: int = 64  # of one participant
+    open_waits: int = 32
+    queue_count: int = 8192  # deltas that one subscriber may leave lying
+    queue_bytes: int = 8 << 20
+
+    # Readiness: a canary goes through the whole path this often, and may be this old.
+    canary_seconds: float = 2.0
+    canary_age: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, int | float) and name != "port" and value <= 0:
+                raise error_for(
+                    "invalid_options",
+                    f"{name} is {value}, and must be above 0",
+                    field=name,
+                    remedy="leave it out for its default",
+                )
+
+    def printable(self) -> dict[str, Any]:
+        """Return every setting; URLs without their passwords."""
+        values = asdict(self)
+        for name in SECRET:
+            values[name] = without_password(values[name])
+        return values

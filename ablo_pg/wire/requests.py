@@ -1,0 +1,121 @@
+"""Bodies that come in: strict JSON, then typed values. Pure: bytes in, structs or an error out.
+
+JSON is refused when it is not UTF-8, is cut short, names a key twice, nests too deep or holds NaN:
+the database and every client must read one body alike. Keys that nobody knows are let pass, since
+older and newer clients send some; but one that is a guard's name misspelt (`read_at`) is refused:
+ignoring it would take the guard away without a word.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from ablo_pg.errors import AbloError, error_for
+
+T = TypeVar("T", bound=msgspec.Struct)
+GUARDS: Final = ("readAt", "onStale", "reads", "track", "claimId", "fenceToken", "operations")
+_GUARD_OF: Final = {name.lower(): name for name in GUARDS}
+REMEDY: Final = "send one JSON document, UTF-8, each key once"
+
+
+class Duplicate(ValueError):
+    """A key twice in one object."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise Duplicate(f"the key {twice[:40]!r} is there twice")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise Duplicate(f"{name} is not JSON")
+
+
+def read_json(body: bytes, depth: int) -> Any:
+    """Return the values of a JSON document; raises invalid_json."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as exc:
+        raise _invalid(f"byte {exc.start} is not UTF-8") from None
+    try:
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except RecursionError:
+        raise _too_deep(depth) from None
+    except ValueError as exc:
+        raise _invalid(str(exc)[:200]) from None
+    if text.count("[") + text.count("{") > depth and depth_of(found) > depth:
+        raise _too_deep(depth)
+    return found
+
+
+def depth_of(value: Any) -> int:
+    """Return how deep arrays and objects nest."""
+    deepest = 0
+    level = [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        deepest += 1
+        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+    return deepest
+
+
+def read_body(body: bytes, kind: type[T], depth: int = 64) -> T:
+    """Return a body as `kind`; an empty one is `{}`. Raises invalid_json, invalid_body."""
+    text = body or b"{}"
+    found = read_json(text, depth)
+    if not isinstance(found, dict):
+        raise error_for(
+            "invalid_body", "The body is not a JSON object", remedy="send an object: {...}"
+        )
+    check_guards(found, kind)
+    try:
+        # From the bytes, not the values: what is passed on stays as it was sent.
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as exc:
+        raise _bad(exc) from None
+    except msgspec.DecodeError as exc:
+        raise _invalid(str(exc)[:200]) from None
+
+
+def check_guards(found: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Refuse the misspelt name of a guard that `kind` has; raises invalid_body."""
+    known = kind.__struct_encode_fields__
+    for key in found.keys() - set(known):
+        guard = _GUARD_OF.get(key.replace("_", "").replace("-", "").lower())
+        if guard in known:
+            raise error_for(
+                "invalid_body",
+                f"{key[:40]!r} is not a key of this request",
+                field=key[:40],
+                remedy=f"spell it {guard!r}",
+            )
+
+
+def _bad(exc: msgspec.ValidationError) -> AbloError:
+    message, _, path = str(exc).partition(" - at `")
+    place = path.rstrip("`").removeprefix("$").lstrip(".")
+    return error_for(
+        "invalid_body",
+        f"{place or 'The body'}: {message}"[:300],
+        field=place or None,
+        remedy="correct it as the API's description (/openapi.json) has it",
+    )
+
+
+def _invalid(reason: str) -> AbloError:
+    return error_for("invalid_json", f"The body is not JSON: {reason}", remedy=REMEDY)
+
+
+def _too_deep(depth: int) -> AbloError:
+    return error_for(
+        "invalid_json",
+        f"The body nests deeper than {depth} levels",
+        remedy="make it flatter",
+        details={"limit": depth},
+    )
