@@ -7,7 +7,9 @@ import pytest
 from ablo_pg.errors import AbloStaleContextError
 
 from .board import Board, Caller, create, update
-from .staging import holding
+from .invariants.i3_mutants import NEVER
+from .invariants.i3_workloads import ORDER_LOCK
+from .staging import holding, threads, wait_blocked
 from .test_tracks import T1, told, track, tracks
 
 AGE = "update ablo.track set used_at = now() - interval '%s' where participant = '%s'"
@@ -112,3 +114,30 @@ def test_tracks_survive_their_connection(own_board: Board, caller: Caller, other
     caller.conn.close()
     other.commit(update("t1", count=1))
     assert len(told(own_board.caller(participant="agent:tracker"))) == 1
+
+
+def overtaken(board: Board, caller: Caller, other: Caller) -> bool:
+    """Whether a commit lands although what it tracks moved ahead of it, at the commit point."""
+    track(caller, onStale="reject")
+    holder = board.connect_admin()
+    with threads() as start:
+        with holding(holder, board.text(ORDER_LOCK)) as pid:
+            moving = start(other.commit, update("t1", count=1))
+            wait_blocked(board.admin, other.pid, by=pid)
+            guarded = start(caller.commit, create("new"))
+            wait_blocked(board.admin, caller.pid, by=other.pid)
+        moving.result()
+        error = guarded.exception()
+    assert error is None or isinstance(error, AbloStaleContextError)
+    return error is None
+
+
+def test_a_gate_is_judged_at_the_commit_point(
+    own_board: Board, caller: Caller, other: Caller
+) -> None:
+    assert not overtaken(own_board, caller, other)
+
+
+def test_the_gate_check_catches_the_mutant(own_board: Board, caller: Caller, other: Caller) -> None:
+    own_board.run(NEVER)
+    assert overtaken(own_board, caller, other)

@@ -25,4 +25,21 @@ begin
 end
 $$"""
 
+# Only rows that were on the page are looked at, not those that match by now.
+NO_PHANTOMS: Final = """
+create or replace function ablo.filter_match(p_model ablo.model, p_read jsonb) returns text
+language sql as $$ select 'false' $$"""
+
+# Only rows that match by now, not those that were on the page and are gone.
+NO_DEPARTURES: Final = """
+create or replace function ablo.filter_ids(p_ids jsonb) returns text[]
+language sql as $$ select array[]::text[] $$"""
+
+# An absence holds whatever is there.
+NO_ABSENCE: Final = """
+create or replace function ablo.row_present(
+  p_organization text, p_model text, p_row_id text, p_operations jsonb, p_before bigint,
+  out sync_id bigint, out actor text)
+language plpgsql as 'begin end'"""
+
 MUTANTS: Final = {"never": NEVER, "before the order lock": EARLY}
