@@ -20,9 +20,10 @@ begin
      order by c.status, c.ticket
   loop
     if v_claim.expires_at <= clock_timestamp() then
-      perform ablo.claim_end(p_organization, v_claim.id, 'expired', p_caller);
-      continue;
-    elsif v_claim.status = 'active' and ablo.claim_row_deleted(v_claim) then
+      continue when ablo.claim_end(p_organization, v_claim.id, 'expired', p_caller);
+      select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_claim.id;
+    end if;
+    if v_claim.status = 'active' and ablo.claim_row_deleted(v_claim) then
       perform ablo.claim_end(p_organization, v_claim.id, 'canceled', p_caller);
       continue;
     elsif v_claim.status = 'queued' and not exists (

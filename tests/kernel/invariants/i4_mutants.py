@@ -68,6 +68,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
         ),
         (NO_NAMES, ("claim_guard", "begin", "begin return;")),
     ),
+    "a lease is ended on what was read of it": Mutant(
+        ("a renewal in flight",), (("claim_end", "c.expires_at <= clock_timestamp()", "true"),)
+    ),
     "the token is not looked at": Mutant(
         ("a lower token",), (("fence_check", "begin", "begin return;"),)
     ),

@@ -199,6 +199,25 @@ def batch_meets_a_grant(board: Board) -> list[str]:
     return [] if [during, after] == wanted else [f"the batch ended as {during}, then {after}"]
 
 
+def renewal_in_flight(board: Board) -> list[str]:
+    """Who was told that it holds the row for a minute does, though it was about to run out."""
+    a, b = claimants(board, "ab")
+    a.commit(create("t"))
+    claim = a.acquire("t", ttl="250ms")["claim"]
+    a.begin()
+    told = a.call("select ablo.claim_heartbeat_all(%s, %s, null, '60')", board.organization,
+                  a.participant)  # fmt: skip
+    over = f"select clock_timestamp() > expires_at from ablo.claim where id = '{claim['id']}'"
+    wait_until(lambda: board.value(over))
+    with threads() as start:
+        asking = start(b.acquire, "t")
+        wait_until(lambda: asking.done() or a.pid in blockers(board.admin, b.pid))
+        a.end()
+        asked = asking.result()["claim"]["status"]
+    ends = told[0]["status"], a.status(claim["id"]), asked
+    return [] if ends == ("held", "active", "queued") else [f"told {ends[0]}, and then {ends[1:]}"]
+
+
 def second_wait_of_the_holder(board: Board) -> list[str]:
     """Re-entrant: the holder asks again and again, and stands in nobody's way, nor in its own."""
     a, b = claimants(board, "ab")
@@ -233,5 +252,6 @@ SCENARIOS: Final[dict[str, Callable[[Board], list[str]]]] = {
     "a creator in flight, rolled back": lambda board: creator_in_flight(board, end="rollback"),
     "creation under a claim": creation_under_a_claim,
     "a batch meets a grant": batch_meets_a_grant,
+    "a renewal in flight": renewal_in_flight,
     "the holder asks again": second_wait_of_the_holder,
 }
