@@ -9,6 +9,7 @@ language plpgsql volatile
 as $$
 declare
   v_token bigint;
+  v_now timestamptz;
 begin
   if not ablo.row_try_lock(p_claim.organization_id, p_claim.model, p_claim.row_id, '100ms') then
     return false;
@@ -16,9 +17,9 @@ begin
   update ablo.claim_target t set fence_token = nextval('ablo.fence_token')
    where t.organization_id = p_claim.organization_id and t.model = p_claim.model and t.row_id = p_claim.row_id
   returning t.fence_token into v_token;
+  v_now := clock_timestamp();
   update ablo.claim c
-     set status = 'active', fence_token = v_token, granted_at = clock_timestamp(),
-         expires_at = clock_timestamp() + c.ttl,
+     set status = 'active', fence_token = v_token, granted_at = v_now, expires_at = v_now + c.ttl,
          read_at = ablo.row_stamp(p_claim.organization_id, p_claim.model, p_claim.row_id)
    where c.organization_id = p_claim.organization_id and c.id = p_claim.id;
   perform ablo.claim_wake(p_claim.id, p_caller);

@@ -89,7 +89,9 @@ class Fleet:
         self.disturbed.add(crew.name)
         self.crews.remove(crew)
         changes = {"url": crew.plan.url, "door": crew.plan.door, "clock": crew.plan.clock}
-        return self.add(len(crew.plan.names), **changes)
+        other = self.add(len(crew.plan.names), **changes)
+        self.disturbed.add(other.name)  # it was not there from the beginning
+        return other
 
     def stop_while_it_holds(self, crew: Crew, ground: Ground) -> None:
         """Stop a process in the middle of claimed work until the database has given it up."""
@@ -115,7 +117,7 @@ class Fleet:
         return [event["mark"] for event in self.events("landed") if event["mark"]]
 
     def stayed(self) -> list[str]:
-        """The agents of crews that nothing happened to."""
+        """The agents of crews that were there from the beginning, and that nothing happened to."""
         return [name for crew in self.crews if crew.name not in self.disturbed
                 for name in crew.plan.names]  # fmt: skip
 
