@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ablo_pg import Model, define_schema
+from ablo_pg import Model, belongs_to, define_schema
 
 
 class Counter(Model):
@@ -16,5 +16,10 @@ class Account(Model, claims_bind_sql=True):
     note: str | None = None
 
 
-SCHEMA = define_schema(counters=Counter, accounts=Account)
+class Entry(Model, claims_bind_sql=True):
+    account_id: str
+    account = belongs_to("accounts", parent=True, fk=True)
+
+
+SCHEMA = define_schema(counters=Counter, accounts=Account, entries=Entry)
 ORGANIZATION = "acme"

@@ -84,6 +84,19 @@ def test_while_it_is_held_nobody_writes(ground: Ground, name: str, level: str) -
     assert writer(ground.handle.admin_url, level, row) is None
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_cascade_does_not_pass_either(ground: Ground, level: str) -> None:
+    """A row that goes with its parent goes through its own trigger."""
+    ground.seed(1, table="accounts")
+    ground.rows("insert into entries (organization_id, id, account_id)"
+                " values (%s, 'e1', 'r1') returning id", ORGANIZATION)  # fmt: skip
+    acquire(ground, "e1", "entries")
+    with psycopg.connect(ground.handle.admin_url) as writer:
+        writer.execute(f"set transaction isolation level {level}".encode())
+        with pytest.raises(psycopg.errors.LockNotAvailable, match="entries e1 is claimed"):
+            writer.execute("delete from accounts")
+
+
 def test_the_refusal_tells_who_and_for_how_long(ground: Ground) -> None:
     ground.seed(1, table="accounts")
     claim = acquire(ground)

@@ -128,6 +128,17 @@ def test_a_claim_ends_when_its_row_is_deleted(board: Board, trio: list[Claimant]
     assert outcome(lambda: c.commit(create("t"))) == "entity_claimed"
 
 
+def test_a_row_that_goes_with_its_parent_takes_its_claim_along(trio: list[Claimant]) -> None:
+    """A claim covers its row, not what the row belongs to."""
+    a, b, _ = trio
+    a.commit(op("create", "projects", "p", {"name": "p"}), create("u", projectId="p"))
+    claim = a.acquire("u")["claim"]
+    assert outcome(lambda: b.commit(op("delete", "projects", "p"))) == LANDED
+    assert outcome(lambda: a.write("u", claim, count=1)) == "entity_not_found"
+    b.commit(create("u"))
+    assert outcome(lambda: a.write("u", claim, count=1)) == "claim_lost"
+
+
 def test_the_holder_deletes_and_creates_in_one_commit(trio: list[Claimant]) -> None:
     a, _, _ = trio
     a.acquire("t")
