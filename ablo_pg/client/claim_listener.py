@@ -1,8 +1,9 @@
 """Hears of grants: one LISTEN connection per process and database, for the waiters of all clients.
 
-Runs in the thread of `sidecar`. A notification is a hint to look now; each waiter also looks again
-by itself, so a lost, forged or repeated one does no harm. Connecting anew wakes everybody, since
-what was said meanwhile was not heard.
+Runs in the thread of `sidecar`. It also hears when a claim is ended under its holder, where one is
+held for long. A notification is a hint to look now; each waiter also looks again by itself, so a
+lost, forged or repeated one does no harm. Connecting anew wakes everybody, since what was said
+meanwhile was not heard.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ logger: Final = logging.getLogger("ablo_pg.client")
 
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-# Seconds without a waiter after which the connection ends: another wait soon finds it listening.
+# Seconds without need after which the connection ends: another wait soon finds it listening.
 IDLE_SECONDS: Final = 30.0
-_LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody still waits
+_LOOK_SECONDS: Final = 1.0  # how often it looks whether it is still needed
 # The last claims that were heard of: a grant may be told before its waiter has begun to watch.
 _REMEMBERED: Final = 1000
 # A peer that is gone without a word is noticed within half a minute; waiters look by themselves.
@@ -39,15 +40,22 @@ _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepaliv
 
 
 class ClaimListener:
-    """Args: heard, called with the id of every claim that something is said of."""
+    """Listens while somebody waits, and while `needed`.
 
-    def __init__(self, url: str, heard: Callable[[str], None]) -> None:
+    Args: heard, called with the id of every claim that something is said of, '' for all.
+    """
+
+    def __init__(
+        self, url: str, heard: Callable[[str], None], needed: Callable[[], bool] = lambda: False
+    ) -> None:
         self._url = url
         self._heard = heard
+        self._needed = needed
         self._lock = threading.Lock()
         self._waiters: dict[str, list[Bell]] = {}
         self._bell: Bell | None = None
         self._wanted_at = 0.0
+        self._broken = False
         self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
@@ -55,11 +63,10 @@ class ClaimListener:
         """Ring that bell when something is said of the claim. From any thread."""
         with self._lock:
             self._waiters.setdefault(claim_id, []).append(bell)
-            own, missed = self._bell, claim_id in self._said
+            missed = claim_id in self._said
         if missed:
             bell.ring()
-        if own is not None:
-            own.ring()
+        self.look()
         try:
             yield
         finally:
@@ -70,12 +77,18 @@ class ClaimListener:
                     del self._waiters[claim_id]
                 self._wanted_at = time.monotonic()
 
+    def look(self) -> None:
+        """Look whether it is needed now. From any thread."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
     async def run(self) -> None:
-        """Listen while somebody waits; again when the connection breaks. Until cancelled."""
+        """Listen while it is needed; again when the connection breaks. Until cancelled."""
         own = self._bell = Bell()
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
-            while not self._waiters:
+            while not self._waiters and not self._needed():
                 await own.wait(None)
             try:
                 conn = await connect(
@@ -98,13 +111,20 @@ class ClaimListener:
         await conn.execute(LISTEN)
         backoff.reset()
         self._tell("")
+        if self._broken:
+            self._heard("")
+        self._broken = True  # until this one ends because nobody needs it
         while self._wanted():
             async for notification in conn.notifies(timeout=_LOOK_SECONDS):
                 self._tell(notification.payload)
+                self._heard(notification.payload)
+        self._broken = False
 
     def _wanted(self) -> bool:
         with self._lock:
-            return bool(self._waiters) or time.monotonic() - self._wanted_at < IDLE_SECONDS
+            if self._waiters or self._needed():
+                self._wanted_at = time.monotonic()
+            return time.monotonic() - self._wanted_at < IDLE_SECONDS
 
     def _tell(self, claim_id: str) -> None:
         """Wake the waiters of that claim; of all claims for ''."""
@@ -116,5 +136,3 @@ class ClaimListener:
                 bells = [bell for each in self._waiters.values() for bell in each]
         for bell in bells:
             bell.ring()
-        if claim_id:
-            self._heard(claim_id)

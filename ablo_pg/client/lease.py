@@ -40,7 +40,8 @@ class Renewal:
 class Lease(Renewal):
     """A claim's lease, or its place in line, renewed until it is dropped or lost.
 
-    It belongs to the process that made it: a forked child never counts as the holder.
+    since: when it began, as `time.monotonic()` tells time. A lease belongs to the process that
+    made it: a forked child never counts as the holder.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Lease(Renewal):
     ) -> None:
         super().__init__(organization, participant, ttl, sent_at)
         self.claim_id = claim_id
+        self.since = sent_at
         self.lost = Mark()
         self.reason = ""
         self._pid = os.getpid()

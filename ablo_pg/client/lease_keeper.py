@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -35,15 +36,21 @@ logger: Final = logging.getLogger("ablo_pg.client")
 CALL_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 1.0
+# Seconds after which a held claim is worth a listener, which hears at once when it is ended.
+LONG_SECONDS: Final = 1.0
 # Seconds without anything to renew after which the connection ends.
 IDLE_SECONDS: Final = 30.0
 
 
 class LeaseKeeper:
-    """Holds what it renews weakly: what a client left behind without `close` is renewed no more."""
+    """Holds what it renews weakly: what a client left behind without `close` is renewed no more.
 
-    def __init__(self, url: str) -> None:
+    Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
+    """
+
+    def __init__(self, url: str, has_long: Callable[[], None] = lambda: None) -> None:
         self._url = url
+        self._has_long = has_long
         self._lock = threading.Lock()
         self._kept: weakref.WeakSet[Renewal] = weakref.WeakSet()
         self._bell: Bell | None = None
@@ -67,14 +74,20 @@ class LeaseKeeper:
             self._kept.discard(renewal)
 
     def hurry(self, claim_id: str) -> None:
-        """Renew that claim now, for something was heard of it. From any thread."""
+        """Renew that claim ('': all) now: something was heard of it. From any thread."""
         bell, now = None, time.monotonic()
         with self._lock:
             for one in list(self._kept):
-                if isinstance(one, Lease) and one.claim_id == claim_id and one.due > now:
+                told = isinstance(one, Lease) and claim_id in ("", one.claim_id)
+                if told and one.due > now:
                     one.due, bell = now, self._bell
         if bell is not None:
             bell.ring()
+
+    def keeps_long(self) -> bool:
+        """Whether a lease is kept that is no longer new. From any thread."""
+        new = time.monotonic() - LONG_SECONDS
+        return any(isinstance(one, Lease) and one.since <= new for one in self._all())
 
     async def run(self) -> None:
         """Renew, until cancelled."""
@@ -86,6 +99,8 @@ class LeaseKeeper:
                     if not self._in_round and self._next_due() <= time.monotonic():
                         self._in_round = True
                         group.start_soon(self._round, bell)
+                    if self.keeps_long():
+                        self._has_long()
                     await self._rest(bell)
         finally:
             with anyio.CancelScope(shield=True):
@@ -94,8 +109,10 @@ class LeaseKeeper:
     async def _rest(self, bell: Bell) -> None:
         """Wait until something is due, has run out, or was added."""
         with self._lock:
-            kept = list(self._kept)
-            wakes = [one.deadline for one in kept if isinstance(one, Lease)]
+            kept, now = list(self._kept), time.monotonic()
+            leases = [one for one in kept if isinstance(one, Lease)]
+            wakes = [one.deadline for one in leases]
+            wakes += [one.since + LONG_SECONDS for one in leases if one.since > now - LONG_SECONDS]
             if not self._in_round:
                 wakes += [one.due for one in kept]
             if not kept and self._conn is not None:

@@ -27,8 +27,8 @@ class Sidecar:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.keeper = LeaseKeeper(url)
-        self.listener = ClaimListener(url, self.keeper.hurry)
+        self.keeper = LeaseKeeper(url, lambda: self.listener.look())
+        self.listener = ClaimListener(url, self.keeper.hurry, self.keeper.keeps_long)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scope: anyio.CancelScope | None = None
         self._started = threading.Event()

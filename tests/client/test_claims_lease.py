@@ -179,6 +179,28 @@ async def test_a_claim_that_was_broken_is_noticed_at_the_next_beat(
         assert claim.status == "lost"
 
 
+async def test_the_end_of_a_long_claim_is_heard_at_once(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
+) -> None:
+    """A claim that is held for more than a moment has a listener: its next beat is 8 h away."""
+    async with ablo.tasks.claim(id=task, ttl="24h") as claim:
+        await until(lambda: sessions(db, name="ablo_pg claim listener") == 1)
+        listener = ablo._session.transport.claims._joined().listener  # type: ignore[attr-defined]
+        await until(lambda: "" in listener._said)
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+        assert await claim.lost.wait(timeout=5)
+
+
+async def test_a_short_claim_costs_no_connection(
+    ablo: AsyncAblo, task: str, db: DatabaseHandle
+) -> None:
+    for _ in range(5):
+        async with ablo.tasks.claim(id=task):
+            await ablo.tasks.update(task, {"count": 2})
+    assert sessions(db) == sessions(db, name="ablo_pg claim listener") == 0
+
+
 async def test_a_stopped_process_loses_it_and_its_write_is_refused(
     ablo: AsyncAblo, task: str, db: DatabaseHandle
 ) -> None:

@@ -75,7 +75,8 @@ async def test_it_repeats_itself_until_the_client_closes(
 
     def again() -> bool:
         with psycopg.connect(db.admin_url, autocommit=True) as conn:
-            query = "select expires_at > clock_timestamp() and seen_at > %s from ablo.presence"
+            query = """select expires_at > clock_timestamp() and seen_at > %s + interval '100 ms'
+                         from ablo.presence"""
             return conn.execute(query, [first]).fetchone() == (True,)
 
     await until(again)
