@@ -15,7 +15,8 @@ from ..board import Board
 ENTRY_POINTS = {
     "commit", "commit_batch", "row_get", "row_list", "snapshot_read", "delta_read", "log_head",
     "listen_key", "status", "identity_check", "delta_extend", "row_at", "row_history",
-    "receipt_get", "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
+    "receipt_get", "track_list", "track_remove",
+    "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
     "presence_beat", "presence_leave", "presence_list",
 }  # fmt: skip
