@@ -46,8 +46,8 @@ def reading(read: str) -> str:
 
 FILTER: Final = '{"model": "notes", "where": [["body", "=", "x"]], "readAt": %s, "ids": ["n8888"]}'
 ALL: Final = FILTER.replace('"=", "x"', '"is", null')
-# The call; how many rows of the log it may read. Of two ids since the read, one is acme's. For a read
-# long ago the limit is looked for first; a row that matches is looked at for a later delta.
+# The call; how many rows of the log it may read. Of two ids since the read, one is its own. For one
+# read long ago the limit is looked for first; a row that matches is looked at for a later delta.
 CALLS: Final[dict[str, tuple[str, int]]] = {
     "a filter, read a little ago": (reading(FILTER % 49900), 55),
     "a filter, read just now": (reading(FILTER % 50000), 5),
