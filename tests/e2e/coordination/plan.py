@@ -19,7 +19,8 @@ class Plan:
 
     ttl: seconds of a lease. naps: how often, of 100 sections, an agent forgets its lease and writes
     when it has run out (a client cannot forget: it blocks its event loop as long). clock: seconds
-    by which this process's clock is wrong. patience: seconds that an agent waits in line.
+    by which this process's clock is wrong; believes_it: agents compare leases with it, which is what
+    no client may do. patience: seconds that an agent waits in line.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Plan:
     ttl: float = 1.0
     naps: int = 0
     clock: float = 0.0
+    believes_it: bool = False
     patience: float = 30.0
 
     def text(self) -> str:

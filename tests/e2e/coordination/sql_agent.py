@@ -98,6 +98,8 @@ class SqlAgent:
             return
         claim = answer["claim"]
         await self.think(claim["id"])
+        if self.plan.believes_it and claim["expiresAt"] < time.time() * 1000:
+            raise Refused("the lease has run out, by this clock")
         await self.write(task, claim, self.operation(task, answer["data"]))
         await self.ask(RELEASE, claim["id"])
 

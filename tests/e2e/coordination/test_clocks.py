@@ -41,3 +41,14 @@ def test_a_clock_that_is_a_day_off(
     assert oracle.miscounted(history, fleet.marks()) == []
     assert fleet.events("refused") == []
     assert fleet.events("lost") == []
+
+
+def test_an_agent_that_believes_its_clock_is_caught(
+    ground: Ground, make_fleet: Callable[..., Fleet]
+) -> None:
+    rows = ground.seed(2)
+    fleet = make_fleet(Plan(ground.handle.database_url, ORGANIZATION, rows, believes_it=True))
+    late, right = fleet.add(1, clock=DAY), fleet.add(1)
+    wait_until(lambda: any(event["event"] == "landed" for event in right.events()))
+    wait_until(lambda: any(event["event"] == "refused" for event in late.events()))
+    assert not any(event["event"] == "landed" for event in late.events())

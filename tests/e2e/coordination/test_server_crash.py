@@ -30,6 +30,7 @@ MakeFleet = Callable[..., Fleet]
 FORGETFUL: dict[str, tuple[LiteralString, str]] = {
     "claims": ("alter table ablo.claim set unlogged", "the claim is gone"),
     "receipts": ("alter table ablo.receipt set unlogged", "answered otherwise"),
+    "tracks": ("alter table ablo.track set unlogged", "the track"),
     "deltas": (
         "do $$ declare t text; begin for t in select inhrelid::regclass::text from pg_inherits "
         "where inhparent = 'ablo.delta'::regclass loop "
@@ -77,6 +78,7 @@ def crashed(
                 ground.admin.execute(mutant)
             rows = ground.seed(3)
             kept = ground.rows(ACQUIRE, ORGANIZATION, "agent:keeper", "r3")[0][0]
+            tracker_commits(ground, "before", track=[{"model": "counters", "id": "r1"}])
         fleet = make_fleet(Plan(handle.database_url, ORGANIZATION, rows[:2], naps=1))
         for _ in range(2):
             fleet.add(5)
@@ -96,6 +98,7 @@ def crashed(
                 *oracle.miscounted(history, fleet.marks()),
                 *receipts_fail(ground, fleet),
                 *holder_lost(ground, kept),
+                *track_silent(ground),
             ]
 
 
@@ -128,6 +131,20 @@ def holder_lost(ground: Ground, claim: dict[str, Any]) -> list[str]:
     ends = (other, intruder, own)
     wanted = ("queued", "entity_claimed", "landed")
     return [] if same and ends == wanted else [f"the claim is {found}, and then {ends}"]
+
+
+def tracker_commits(ground: Ground, row: str, **more: object) -> dict[str, Any]:
+    """Make a row as somebody who tracks another one; return the receipt."""
+    operation = {"action": "create", "model": "counters", "id": row, "data": {"count": 0}}
+    request = json.dumps({"operations": [operation], **more})
+    return dict(ground.rows(COMMIT, ORGANIZATION, "agent:tracker", row, request)[0][0])
+
+
+def track_silent(ground: Ground) -> list[str]:
+    """Who tracked a row before the crashes is told, once, that it has moved."""
+    told = [tracker_commits(ground, row).get("notifications", []) for row in ("once", "twice")]
+    rows = [[notification["target"]["id"] for notification in each] for each in told]
+    return [] if rows == [["r1"], []] else [f"the track told {rows}"]
 
 
 def receipts_fail(ground: Ground, fleet: Fleet) -> list[str]:
