@@ -73,7 +73,8 @@ def check_key(key: str) -> Prefix:
         start, end = key[:-CHECKSUM_LENGTH], key[-CHECKSUM_LENGTH:]
         if checksum(start) != end:
             raise _invalid(
-                f"This {found[1]}_ key is mistyped: its checksum does not fit", "copy it again, whole"
+                f"This {found[1]}_ key is mistyped: its checksum does not fit",
+                "copy it again, whole",
             )
     return cast(Prefix, found[1])
 

@@ -15,7 +15,7 @@ from ablo_pg.compile.capture import capture
 from ablo_pg.compile.checks import checks, foreign_keys
 from ablo_pg.compile.dispatch import dispatch
 from ablo_pg.compile.grants import grants
-from ablo_pg.compile.groups import groups, role_support
+from ablo_pg.compile.groups import groups, role_support, row_groups
 from ablo_pg.compile.guard import guard
 from ablo_pg.compile.indexes import indexes
 from ablo_pg.compile.names import comment
@@ -44,6 +44,7 @@ _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
     ("grants", grants),
     ("a row as JSON", row),
     ("groups of its owners", groups),
+    ("groups of a row", row_groups),
     ("capture", capture),
     ("guard", guard),
     ("writes", write),

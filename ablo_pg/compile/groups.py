@@ -2,7 +2,8 @@
 
 The groups next to the row are plain expressions over it (`near_groups`). Those further up need a
 lookup: `<model>__above(organization, id, groups)` adds the groups above one row to an array, each
-owner once, so that a loop in the data ends.
+owner once, so that a loop in the data ends. `<model>__groups(table)` tells all of a row as it
+stands, for keys that are bound to some.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ablo_pg.compile.forms import Function
-from ablo_pg.compile.names import literal
+from ablo_pg.compile.names import indent, literal
 from ablo_pg.compile.plan import Edge, ModelPlan, Role, SchemaPlan
 
 
@@ -51,6 +52,27 @@ begin
 {climbs}
   return p_groups;
 end""",
+    ).sql()
+
+
+def row_groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit `<model>__groups(table)`, of a row as it stands. Only the owner may call it.
+
+    Inlinable where the row itself tells all of them.
+    """
+    if not model.synced:
+        return
+    near, far = near_groups(model, "r"), far_groups(model, "r")
+    climb = indent(f"v_groups := {near};\n{far}\nreturn v_groups;")
+    yield from Function(
+        name=model.function("groups"),
+        args=[f"r {model.table}"],
+        returns="text[]",
+        language="plpgsql" if far else "sql",
+        volatility="stable",
+        pinned=False,
+        signature=f"({model.table})",
+        body=f"declare\n  v_groups text[];\nbegin\n{climb}\nend" if far else f"select {near}",
     ).sql()
 
 

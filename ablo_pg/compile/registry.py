@@ -38,6 +38,7 @@ def _model(model: ModelPlan) -> dict[str, Any]:
         "load": spec.load,
         "archivedColumn": model.archived.name,
         "rowFunction": model.function_name("row"),
+        "groupsFunction": model.function_name("groups") if model.synced else None,
         "idType": "text",
         "fields": [_field(column, _optional(model, column)) for column in _columns(model)],
     }

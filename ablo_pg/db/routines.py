@@ -44,11 +44,11 @@ COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
 RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s)"
-ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s)"
-ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb)"
-ROW_AT: Final[LiteralString] = "select ablo.row_at(%s, %s, %s, %s, %s)"
-ROW_HISTORY: Final[LiteralString] = "select ablo.row_history(%s, %s, %s, %s, %s, %s)"
-SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jsonb)"
+ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s, %s)"
+ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb, %s)"
+ROW_AT: Final[LiteralString] = "select ablo.row_at(%s, %s, %s, %s, %s, %s)"
+ROW_HISTORY: Final[LiteralString] = "select ablo.row_history(%s, %s, %s, %s, %s, %s, %s)"
+SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jsonb, %s)"
 LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
 STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
@@ -165,18 +165,30 @@ async def receipt_get(
 
 
 async def row_get(
-    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    capability_id: str | None = None,
 ) -> bytes:
-    """Read one row: {"row": {..} | null, "stamp": n}."""
-    found: bytes = await _value(conn, ROW_GET, organization, participant, model, row_id)
+    """Read one row: {"row": {..} | null, "stamp": n}. Bound by what a capability may see."""
+    who = (organization, participant)
+    found: bytes = await _value(conn, ROW_GET, *who, model, row_id, capability_id)
     return found
 
 
 async def row_list(
-    conn: AsyncConnection[Any], organization: str, participant: str, model: str, query: bytes
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    query: bytes,
+    capability_id: str | None = None,
 ) -> bytes:
     """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
-    found: bytes = await _value(conn, ROW_LIST, organization, participant, model, query.decode())
+    who = (organization, participant)
+    found: bytes = await _value(conn, ROW_LIST, *who, model, query.decode(), capability_id)
     return found
 
 
@@ -187,9 +199,11 @@ async def row_at(
     model: str,
     row_id: str,
     position: int,
+    capability_id: str | None = None,
 ) -> bytes:
     """Read one row as it was: {"row": {..} | null, "stamp": n}."""
-    found: bytes = await _value(conn, ROW_AT, organization, participant, model, row_id, position)
+    who = (organization, participant)
+    found: bytes = await _value(conn, ROW_AT, *who, model, row_id, position, capability_id)
     return found
 
 
@@ -201,19 +215,26 @@ async def row_history(
     row_id: str,
     limit: int,
     before: int | None,
+    capability_id: str | None = None,
 ) -> bytes:
     """Read a row's changes, newest first: {"entries", "hasMore", "keptAfter"}."""
+    who = (organization, participant)
     found: bytes = await _value(
-        conn, ROW_HISTORY, organization, participant, model, row_id, limit, before
+        conn, ROW_HISTORY, *who, model, row_id, limit, before, capability_id
     )
     return found
 
 
 async def snapshot_read(
-    conn: AsyncConnection[Any], organization: str, participant: str, targets: bytes
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    targets: bytes,
+    capability_id: str | None = None,
 ) -> bytes:
     """Read named rows and the watermark in one snapshot: {"stamp", "rows"}."""
-    found: bytes = await _value(conn, SNAPSHOT_READ, organization, participant, targets.decode())
+    who = (organization, participant)
+    found: bytes = await _value(conn, SNAPSHOT_READ, *who, targets.decode(), capability_id)
     return found
 
 

@@ -2,7 +2,7 @@
 -- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
 -- so that two pushes do not interleave. p_models: array of
 -- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
---  archivedColumn, rowFunction, idType, fields: [{wire, column, type, optional}]}.
+--  archivedColumn, rowFunction, groupsFunction, idType, fields: [{wire, column, type, optional}]}.
 create or replace function ablo.schema_register(p_schema json, p_hash text, p_models jsonb)
 returns bigint
 language plpgsql volatile

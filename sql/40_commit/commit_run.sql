@@ -25,6 +25,7 @@ declare
   v_tracks boolean;
   v_sync_id bigint;
   v_at timestamptz;
+  v_grouped boolean;  -- the capability is bound to sync groups
   -- What is newer in the log is this commit's own.
   v_before bigint := 9223372036854775807;
 begin
@@ -35,6 +36,9 @@ begin
   then
     null;
   end if;
+
+  v_grouped := p_capability_id is not null
+    and ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
 
   select r.response, r.request_hash into v_response, v_seen from ablo.receipt r
    where r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
@@ -49,7 +53,13 @@ begin
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
+  if v_grouped and ablo.capability_rows(p_organization, p_capability_id, p_request, false) is null then
+    null;
+  end if;
   v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before);
+  if v_grouped and ablo.capability_rows(p_organization, p_capability_id, p_request, true) is null then
+    null;
+  end if;
   if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'
     and ablo.track_put(p_organization, p_participant, p_request -> 'track') is null
     -- The commit point.

@@ -25,6 +25,9 @@ declare
   v_claim ablo.claim;
   v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
 begin
+  if p_capability_id is not null then
+    perform ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
+  end if;
   perform ablo.claim_target_lock(p_organization, v_model.typename, p_id);
   perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
 

@@ -6,7 +6,7 @@
 -- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx.
 -- Raises: invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 create or replace function ablo.row_at(
-  p_organization text, p_participant text, p_model text, p_id text, p_at bigint
+  p_organization text, p_participant text, p_model text, p_id text, p_at bigint, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -16,6 +16,8 @@ declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_head bigint := ablo.log_head(p_organization);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
+  v_groups text[] := case when p_capability_id is not null
+    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_captured boolean;
   v_delta record;
 begin
@@ -31,7 +33,7 @@ begin
       jsonb_build_object('field', 'at', 'at', p_at, 'head', v_head));
   end if;
 
-  select d.sync_id, d."row" into v_delta from ablo.delta d
+  select d.sync_id, case when v_groups is null or d.groups && v_groups then d."row" end as "row" into v_delta from ablo.delta d
    where d.organization_id = p_organization and d.model = v_model.typename
      and (d.row_id, d.sync_id) > (p_id, 0) and (d.row_id, d.sync_id) <= (p_id, p_at)
    order by d.row_id desc, d.sync_id desc
@@ -47,7 +49,7 @@ begin
    order by d.row_id, d.sync_id
    limit 1;
   if not found and (v_captured or p_at = v_head) then
-    return ablo.row_get(p_organization, p_participant, p_model, p_id);
+    return ablo.row_get(p_organization, p_participant, p_model, p_id, p_capability_id);
   elsif v_captured and v_delta.op = 'I' then
     return json_build_object('row', null, 'stamp', p_at);
   end if;

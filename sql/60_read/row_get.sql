@@ -1,9 +1,11 @@
 -- One row and its stamp, of one snapshot: {"row": {...} | null, "stamp": n}. The stamp is the id of
 -- the row's last delta; of a row without one, and of a missing row, the organization's watermark.
+-- p_capability_id: the key that the caller acts with; a row outside its sync groups reads as missing.
 -- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none.
--- Raises: server_execute_unknown_model, identity_missing_organization.
-create or replace function ablo.row_get(p_organization text, p_participant text, p_model text, p_id text)
-returns json
+-- Raises: server_execute_unknown_model, identity_missing_organization, and what ablo.capability_read raises.
+create or replace function ablo.row_get(
+  p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
+) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -11,11 +13,16 @@ as $$
 declare
   v_row json;
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_groups text[] := case when p_capability_id is not null
+    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
 begin
   execute format('select ablo_model.%I(t) from %I.%I t where t.id = $1::%s%s',
       v_model.row_function, v_model.table_schema, v_model.table_name, v_model.id_type,
-      case when v_model.org_column is not null then format(' and t.%I = $2', v_model.org_column) else ' and $2 <> ''''' end)
+      case when v_model.org_column is not null then format(' and t.%I = $2', v_model.org_column) else ' and $2 <> ''''' end
+        || ablo.groups_sql(v_model, v_groups))
     into v_row using p_id, p_organization;
-  return json_build_object('row', v_row, 'stamp', ablo.row_stamp(p_organization, v_model.typename, p_id));
+  return json_build_object('row', v_row, 'stamp', case
+    when v_row is null and v_groups is not null then ablo.log_head(p_organization)
+    else ablo.row_stamp(p_organization, v_model.typename, p_id) end);
 end
 $$;

@@ -1,11 +1,12 @@
 -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
 -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
--- deleted. p_before: only older than that sync id. Nothing at or below keptAfter is kept any more.
+-- deleted. p_before: only older than that sync id. p_capability_id: the key that the caller acts with;
+-- changes outside its sync groups are left out. Nothing at or below keptAfter is kept any more.
 -- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
 -- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 create or replace function ablo.row_history(
   p_organization text, p_participant text, p_model text, p_id text,
-  p_limit int default 100, p_before bigint default null
+  p_limit int default 100, p_before bigint default null, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -14,6 +15,8 @@ as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
+  v_groups text[] := case when p_capability_id is not null
+    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_entries json;
   v_count int;
 begin
@@ -28,6 +31,7 @@ begin
     into v_count, v_entries
     from (select d.*, row_number() over (order by d.row_id desc, d.sync_id desc) as place from ablo.delta d
            where d.organization_id = p_organization and d.model = v_model.typename
+             and (v_groups is null or d.groups && v_groups)
              and (d.row_id, d.sync_id) > (p_id, 0)
              and (d.row_id, d.sync_id) < (p_id, coalesce(p_before, 9223372036854775807))
            order by d.row_id desc, d.sync_id desc

@@ -1,10 +1,13 @@
 -- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
 -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
 -- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
--- 1000), "after": cursor, "archived": also archived rows}. Called by: clients. STABLE: one snapshot.
--- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid.
-create or replace function ablo.row_list(p_organization text, p_participant text, p_model text, p_query jsonb)
-returns json
+-- 1000), "after": cursor, "archived": also archived rows}. p_capability_id: the key that the caller acts
+-- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
+-- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
+-- what ablo.capability_read raises.
+create or replace function ablo.row_list(
+  p_organization text, p_participant text, p_model text, p_query jsonb, p_capability_id text default null
+) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -25,6 +28,10 @@ begin
   v_order := ablo.order_terms(v_model, p_query);
   if v_model.org_column is not null then
     v_where := format('t.%I = %L', v_model.org_column, p_organization);
+  end if;
+  if p_capability_id is not null then
+    v_where := v_where || ablo.groups_sql(v_model,
+      ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename));
   end if;
   if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
     v_where := v_where || format(' and t.%I is null', v_model.archived_column);

@@ -1,8 +1,9 @@
 -- Several rows and the watermark, of one snapshot: {"stamp": n, "rows": [{"model", "id", "row", "stamp"}]}.
 -- p_targets: [{"model", "id"}], at most 500. Called by: clients that decide on more than one row.
 -- STABLE: one snapshot. Raises: server_execute_unknown_model, invalid_request.
-create or replace function ablo.snapshot_read(p_organization text, p_participant text, p_targets jsonb)
-returns json
+create or replace function ablo.snapshot_read(
+  p_organization text, p_participant text, p_targets jsonb, p_capability_id text default null
+) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -18,7 +19,7 @@ begin
   end if;
   for v_target in select e from jsonb_array_elements(p_targets) e loop
     v_rows := v_rows || (jsonb_build_object('model', v_target ->> 'model', 'id', v_target ->> 'id')
-      || ablo.row_get(p_organization, p_participant, v_target ->> 'model', v_target ->> 'id')::jsonb);
+      || ablo.row_get(p_organization, p_participant, v_target ->> 'model', v_target ->> 'id', p_capability_id)::jsonb);
   end loop;
   return json_build_object('stamp', ablo.log_head(p_organization), 'rows', v_rows);
 end

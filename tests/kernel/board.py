@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -161,7 +162,7 @@ class Caller:
 
     def get(self, model: str, row_id: str) -> Json:
         """Read one row: {"row", "stamp"}."""
-        found: Json = self._value(ROW_GET, self.organization, self.participant, model, row_id)
+        found: Json = self._value(ROW_GET, self.organization, self.participant, model, row_id, None)
         return found
 
     def stamp(self, row_id: str) -> int:
@@ -170,13 +171,13 @@ class Caller:
 
     def list(self, model: str, query: Any) -> Json:
         """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
-        arguments = (self.organization, self.participant, model, json.dumps(query))
+        arguments = (self.organization, self.participant, model, json.dumps(query), None)
         found: Json = self._value(ROW_LIST, *arguments)
         return found
 
     def snapshot(self, targets: Any) -> Json:
         """Read rows and the watermark: {"stamp", "rows"}."""
-        arguments = (self.organization, self.participant, json.dumps(targets))
+        arguments = (self.organization, self.participant, json.dumps(targets), None)
         found: Json = self._value(SNAPSHOT_READ, *arguments)
         return found
 
@@ -228,6 +229,14 @@ class Board:
     def callers(self, count: int) -> list[Caller]:
         """Open several of the same participant."""
         return [self.caller() for _ in range(count)]
+
+    def capability(self, participant: str = "agent:triage") -> str:
+        """Make a key that may do everything as a participant; return its id."""
+        request = json.dumps({"prefix": "sk", "display": "sk_", "hash": secrets.token_hex(32)})
+        arguments = (self.organization, participant, request)
+        row = self.admin.execute("select ablo.key_create(%s, %s, %s)", arguments).fetchone()
+        assert row is not None
+        return str(row[0]["id"])
 
     def text(self, query: str) -> str:
         """Return SQL text with the organization's name in place of {org}."""

@@ -79,7 +79,8 @@ def test_premises_see_the_commits_before_them_in_the_batch(caller: Caller) -> No
 
 def test_one_participant_after_another(board: Board, caller: Caller) -> None:
     commits = [item(create(f"t{n}")) | {"participant": f"user:{n}"} for n in range(3)]
-    commits[1] |= {"onBehalfOf": "user:boss", "capabilityId": "cap"}
+    capability = board.capability("user:1")
+    commits[1] |= {"onBehalfOf": "user:boss", "capabilityId": capability}
     assert codes(caller.batch(commits)) == [None] * 3
     found = board.rows(
         "select actor, on_behalf_of, capability_id from ablo.delta"
@@ -87,7 +88,7 @@ def test_one_participant_after_another(board: Board, caller: Caller) -> None:
     )
     assert found == [
         ("user:0", None, None),
-        ("user:1", "user:boss", "cap"),
+        ("user:1", "user:boss", capability),
         ("user:2", None, None),
     ]
     makers = "select created_by from tasks where organization_id = '{org}' order by id"

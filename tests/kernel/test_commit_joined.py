@@ -57,15 +57,16 @@ def test_it_vanishes_with_the_transaction(board: Board, caller: Caller, savepoin
 
 def test_the_settings_are_given_back(board: Board, caller: Caller) -> None:
     operation = create("t1") | {"transactionId": "tx"}
+    capability = board.capability()
     with caller.conn.transaction():
         before = settings(caller)
-        caller.commit(operation, on_behalf_of="user:ann", capability_id="cap")
+        caller.commit(operation, on_behalf_of="user:ann", capability_id=capability)
         assert settings(caller) == before
     with caller.conn.transaction():
         for name in SETTINGS[:5]:
             caller.call("select set_config(%s, 'mine', true)", name)
         before = settings(caller)
-        caller.commit(create("t2"), on_behalf_of="user:ann", capability_id="cap")
+        caller.commit(create("t2"), on_behalf_of="user:ann", capability_id=capability)
         assert settings(caller) == before
 
 

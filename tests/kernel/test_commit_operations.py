@@ -126,10 +126,11 @@ def test_a_model_is_found_whatever_the_case(caller: Caller, door: Door, name: st
 
 
 @doors
-def test_deltas_say_who_and_under_what(caller: Caller, door: Door) -> None:
+def test_deltas_say_who_and_under_what(board: Board, caller: Caller, door: Door) -> None:
+    capability = board.capability()
     operation = create("t1") | {"transactionId": "tx-7"}
     caller.commit(
-        operation, create("t2"), door=door, on_behalf_of="user:ann", capability_id="cap-1"
+        operation, create("t2"), door=door, on_behalf_of="user:ann", capability_id=capability
     )
     caller.commit(create("t3"), door=door)
     found = caller.conn.execute(
@@ -138,8 +139,8 @@ def test_deltas_say_who_and_under_what(caller: Caller, door: Door) -> None:
         (caller.organization,),
     ).fetchall()
     assert [delta[:5] for delta in found] == [
-        ("t1", "agent:triage", "user:ann", "cap-1", "tx-7"),
-        ("t2", "agent:triage", "user:ann", "cap-1", None),
+        ("t1", "agent:triage", "user:ann", capability, "tx-7"),
+        ("t2", "agent:triage", "user:ann", capability, None),
         ("t3", "agent:triage", None, None, None),
     ]
 

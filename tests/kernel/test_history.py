@@ -20,13 +20,14 @@ def caller(board: Board) -> Caller:
 
 
 def at(caller: Caller, position: int, row_id: str = "t1", model: str = "tasks") -> Any:
-    return caller.call(ROW_AT, caller.organization, caller.participant, model, row_id, position)
+    who = (caller.organization, caller.participant, model, row_id)
+    return caller.call(ROW_AT, *who, position, None)
 
 
 def history(
     caller: Caller, row_id: str = "t1", limit: int = 100, before: int | None = None
 ) -> dict[str, Any]:
-    arguments = (caller.organization, caller.participant, "tasks", row_id, limit, before)
+    arguments = (caller.organization, caller.participant, "tasks", row_id, limit, before, None)
     found: dict[str, Any] = caller.call(ROW_HISTORY, *arguments)
     return found
 
@@ -78,13 +79,14 @@ def test_history_is_newest_first_and_pages(caller: Caller) -> None:
     assert history(caller, "nowhere")["entries"] == []
 
 
-def test_history_names_who_answers_for_it(caller: Caller) -> None:
+def test_history_names_who_answers_for_it(board: Board, caller: Caller) -> None:
+    capability = board.capability()
     operation = update("t1", count=2) | {"transactionId": "tx-1"}
     caller.commit(create("t1"))
-    caller.commit(operation, on_behalf_of="user:boss", capability_id="cap-1")
+    caller.commit(operation, on_behalf_of="user:boss", capability_id=capability)
     newest, oldest = history(caller)["entries"]
     assert [newest[key] for key in ("actor", "onBehalfOf", "capabilityId", "transactionId")] == [
-        "agent:triage", "user:boss", "cap-1", "tx-1",
+        "agent:triage", "user:boss", capability, "tx-1",
     ]  # fmt: skip
     assert "claimId" in newest
     assert (oldest["onBehalfOf"], oldest["capabilityId"]) == (None, None)

@@ -176,18 +176,19 @@ def test_ids_keys_and_data_are_stored_as_they_are(victim: Victim, text: str) -> 
         key=f"k{text}{len(text)}",
         reads=[{"model": "tasks", "id": f"absent{text}", "absent": True}],
         on_behalf_of=text,
-        capability_id=text,
     )
     assert receipt["clientTxId"] == f"k{text}{len(text)}"
     row = caller.get("tasks", row_id)["row"]
     assert (row["id"], row["title"], row["meta"]) == (row_id, text, {text: [text]})
     (found,) = board.admin.execute(
-        "select row_id, actor, on_behalf_of, capability_id, transaction_id, \"row\" ->> 'title'"
+        "select row_id, actor, on_behalf_of, transaction_id, \"row\" ->> 'title'"
         " from ablo.delta where organization_id = 'injected' and sync_id = %s",
         (receipt["lastSyncId"],),
     ).fetchall()
-    none = text or None
-    assert found == (row_id, "agent:triage", none, none, text, text)
+    assert found == (row_id, "agent:triage", text or None, text, text)
+    with pytest.raises(AbloError, match="there is no capability") as denied:
+        caller.commit(create("never"), capability_id=text)
+    assert denied.value.code == "capability_invalid"
     caller.commit(op("delete", "tasks", row_id), key=f"gone {receipt['serverTxId']}")
     board.run("delete from ablo.receipt where organization_id = 'injected'")
     assert unharmed(board)

@@ -6,6 +6,7 @@ The near one (north) knows neither; whatever it gets to see must contain neither
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any, Final
@@ -33,7 +34,7 @@ def settle(board: Board) -> tuple[Caller, Caller]:
             op("create", "notes", f"{prefix}n", {"text": text}),
             key=f"key-{text}",
             on_behalf_of=f"user:{text}",
-            capability_id=f"cap-{text}",
+            capability_id=key_of(board, caller, text, f"key-{prefix.split('-')[0]}"),
         )
         request = json.dumps({"description": text, "meta": {text: text}, "fields": [text]})
         for routine, *rest in (
@@ -50,6 +51,16 @@ def settle(board: Board) -> tuple[Caller, Caller]:
         )
     board.run("analyze")
     return near, far
+
+
+def key_of(board: Board, caller: Caller, text: str, key_id: str) -> str:
+    """Make a key with the text wherever one fits."""
+    request = {"prefix": "sk", "display": text, "hash": hashlib.sha256(text.encode()).hexdigest()}
+    request |= {"label": text, "userMeta": {text: text}}
+    who = (caller.organization, caller.participant)
+    made = caller.call("select ablo.key_create(%s, %s, %s)", *who, json.dumps(request))
+    board.run(f"update ablo.api_key set id = '{key_id}' where id = '{made['id']}'")
+    return key_id
 
 
 def told(error: psycopg.Error) -> list[object]:

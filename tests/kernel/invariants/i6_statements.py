@@ -8,7 +8,7 @@ MODELS: Final = ("tasks", "projects", "notes", "ledgers")
 KERNEL: Final = (
     "delta", "delta_default", "delta_p000000", "receipt", "model", "field", "schema_version",
     "log_state", "kernel_version", "kernel_file", "sync_id", "claim", "claim_target", "presence",
-    "audit_seal", "model_adopted",
+    "audit_seal", "model_adopted", "api_key",
 )  # fmt: skip
 
 READS: Final = [
@@ -121,5 +121,17 @@ TRICKS: Final = [
     "select ablo.claim_heartbeat_all('north', 'agent:a', array['clm-far'])",
     "select ablo.claim_sweep('-1 hour')",
     "select ablo.presence_list('north', 'agent:a')",
+    # Keys, also by the id of the other's.
+    "select ablo.key_list('north', true)",
+    "select ablo.key_find('key-far')",
+    "select ablo.key_states(array['key-far'])",
+    "select ablo.key_revoke('north', 'key-far')",
+    "select ablo.key_revoke('north', 'key-near', 'key-far')",
+    "select ablo.key_rotate('north', 'key-far', '{}')",
+    "select ablo.key_mint('north', 'key-far', '{\"wideScope\": true}')",
+    "select ablo.commit('north', 'agent:a', 'k', '{\"operations\": [{}]}', null, 'key-far')",
+    "select ablo.row_list('north', 'agent:a', 'tasks', '{}', 'key-far')",
+    "select ablo.key_end('key-far', true, null)",
+    "select ablo.capability_live('south', null, 'key-far')",
 ]
 ALL: Final = [*READS, *WRITES, *KERNEL_WRITES, *TRICKS]

@@ -29,6 +29,8 @@ def test_the_canaries_are_where_they_should_be(twins: tuple[Board, Caller, Calle
         assert SECRET in shown, table
         assert FAR_ID in shown, table
     assert SECRET in seen(board.admin, "select * from ablo.receipt")
+    assert SECRET in seen(far.conn, f"select ablo.key_list('{FAR}')", FAR)
+    assert "key-far" in seen(far.conn, f"select ablo.key_list('{FAR}')", FAR)
 
 
 @pytest.mark.parametrize("statement", ALL)
@@ -175,6 +177,10 @@ def test_what_a_constraint_says_names_only_ones_own(twins: tuple[Board, Caller, 
 
 
 MUTANTS = {
+    "keys that all can read": (
+        "grant select on ablo.api_key to ablo_runtime;"
+        "alter table ablo.api_key disable row level security"
+    ),
     "a policy that lets all through": "alter policy tasks_tenant_isolation on tasks using (true)",
     "row security off": "alter table notes disable row level security",
     "a log that all can read": "alter policy delta_tenant_isolation on ablo.delta using (true)",

@@ -18,7 +18,8 @@ ENTRY_POINTS = {
     "receipt_get", "track_list", "track_remove",
     "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
-    "presence_beat", "presence_leave", "presence_list",
+    "presence_beat", "presence_leave", "presence_list", "schema_active", "canary_emit",
+    "key_create", "key_find", "key_list", "key_mint", "key_revoke", "key_rotate", "key_states",
 }  # fmt: skip
 MODEL_RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

@@ -755,6 +755,30 @@ revoke all on function ablo_model."comments__row"("public"."comments") from publ
 
 grant execute on function ablo_model."comments__row"("public"."comments") to ablo_runtime;
 
+-- comments: groups of a row
+create or replace function ablo_model."comments__groups"(r "public"."comments")
+  returns text[]
+  language plpgsql stable security invoker
+as $ablo$
+declare
+  v_groups text[];
+begin
+  v_groups := array_remove(array[
+    'org:' || r."organization_id",
+    'comment:' || r."id",
+    'work:' || r."task_id"
+  ], null);
+  if r."task_id" is not null then
+    v_groups := ablo_model."tasks__above"(r."organization_id"::text, r."task_id"::text, v_groups);
+  end if;
+  return v_groups;
+end
+$ablo$;
+
+alter function ablo_model."comments__groups"("public"."comments") owner to ablo_owner;
+
+revoke all on function ablo_model."comments__groups"("public"."comments") from public;
+
 -- comments: capture
 create or replace function ablo_model."comments__capture"()
   returns trigger
@@ -1283,6 +1307,18 @@ revoke all on function ablo_model."events__row"("crm"."Event Log") from public;
 
 grant execute on function ablo_model."events__row"("crm"."Event Log") to ablo_runtime;
 
+-- events: groups of a row
+create or replace function ablo_model."events__groups"(r "crm"."Event Log")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array['org:' || r."tenant", 'event:' || r."id"]
+$ablo$;
+
+alter function ablo_model."events__groups"("crm"."Event Log") owner to ablo_owner;
+
+revoke all on function ablo_model."events__groups"("crm"."Event Log") from public;
+
 -- events: capture
 create or replace function ablo_model."events__capture"()
   returns trigger
@@ -1617,6 +1653,18 @@ alter function ablo_model."folders__row"("public"."folders") owner to ablo_owner
 revoke all on function ablo_model."folders__row"("public"."folders") from public;
 
 grant execute on function ablo_model."folders__row"("public"."folders") to ablo_runtime;
+
+-- folders: groups of a row
+create or replace function ablo_model."folders__groups"(r "public"."folders")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array['org:' || r."organization_id", 'folders:' || r."id"]
+$ablo$;
+
+alter function ablo_model."folders__groups"("public"."folders") owner to ablo_owner;
+
+revoke all on function ablo_model."folders__groups"("public"."folders") from public;
 
 -- folders: capture
 create or replace function ablo_model."folders__capture"()
@@ -2020,6 +2068,18 @@ alter function ablo_model."notes__row"("public"."notes") owner to ablo_owner;
 revoke all on function ablo_model."notes__row"("public"."notes") from public;
 
 grant execute on function ablo_model."notes__row"("public"."notes") to ablo_runtime;
+
+-- notes: groups of a row
+create or replace function ablo_model."notes__groups"(r "public"."notes")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array['org:' || r."organization_id", 'notes:' || r."id"]
+$ablo$;
+
+alter function ablo_model."notes__groups"("public"."notes") owner to ablo_owner;
+
+revoke all on function ablo_model."notes__groups"("public"."notes") from public;
 
 -- notes: capture
 create or replace function ablo_model."notes__capture"()
@@ -2464,6 +2524,22 @@ $ablo$;
 alter function ablo_model."projects__above"(text, text, text[]) owner to ablo_owner;
 
 revoke all on function ablo_model."projects__above"(text, text, text[]) from public;
+
+-- projects: groups of a row
+create or replace function ablo_model."projects__groups"(r "public"."projects")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array_remove(array[
+  'org:' || r."organization_id",
+  'project:' || r."id",
+  'team:' || r."team_id"
+], null)
+$ablo$;
+
+alter function ablo_model."projects__groups"("public"."projects") owner to ablo_owner;
+
+revoke all on function ablo_model."projects__groups"("public"."projects") from public;
 
 -- projects: capture
 create or replace function ablo_model."projects__capture"()
@@ -3120,6 +3196,32 @@ alter function ablo_model."tasks__above"(text, text, text[]) owner to ablo_owner
 
 revoke all on function ablo_model."tasks__above"(text, text, text[]) from public;
 
+-- tasks: groups of a row
+create or replace function ablo_model."tasks__groups"(r "public"."tasks")
+  returns text[]
+  language plpgsql stable security invoker
+as $ablo$
+declare
+  v_groups text[];
+begin
+  v_groups := array_remove(array[
+    'org:' || r."organization_id",
+    'work:' || r."id",
+    'project:' || r."project_id",
+    'user:' || r."assignee"
+  ], null)
+  || case when r."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(r."watchers")) end;
+  if r."project_id" is not null then
+    v_groups := ablo_model."projects__above"(r."organization_id"::text, r."project_id"::text, v_groups);
+  end if;
+  return v_groups;
+end
+$ablo$;
+
+alter function ablo_model."tasks__groups"("public"."tasks") owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__groups"("public"."tasks") from public;
+
 -- tasks: capture
 create or replace function ablo_model."tasks__capture"()
   returns trigger
@@ -3626,6 +3728,18 @@ revoke all on function ablo_model."teams__row"("public"."teams") from public;
 
 grant execute on function ablo_model."teams__row"("public"."teams") to ablo_runtime;
 
+-- teams: groups of a row
+create or replace function ablo_model."teams__groups"(r "public"."teams")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array['org:' || r."organization_id", 'team:' || r."id"]
+$ablo$;
+
+alter function ablo_model."teams__groups"("public"."teams") owner to ablo_owner;
+
+revoke all on function ablo_model."teams__groups"("public"."teams") from public;
+
 -- teams: capture
 create or replace function ablo_model."teams__capture"()
   returns trigger
@@ -4107,7 +4221,7 @@ revoke all on function ablo_model.lock(text, text) from public;
 select ablo.schema_register(
 $json${"v":3,"models":{"comments":{"fields":{"body":{"type":"string","isOptional":false,"isIndexed":false},"taskId":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{"task":{"type":"belongsTo","target":"tasks","foreignKey":"taskId","options":{"parent":true}}},"load":"instant","typename":"Comment","tableName":"comments","tenancy":{"kind":"parent","via":{"localKey":"task_id","parentTable":"tasks"}},"plane":"tenant","mutable":true},"countries":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"countries","tableName":"countries","tenancy":{"kind":"none"},"plane":"tenant","mutable":true},"events":{"fields":{"kind":{"type":"string","isOptional":false,"isIndexed":false,"column":"Kind of \"event\""},"payload":{"type":"json","isOptional":true,"isIndexed":false}},"relations":{},"load":"instant","typename":"Event","tableName":"Event Log","tenancy":{"kind":"column","column":"tenant"},"plane":"tenant","mutable":false,"tableSchema":"crm"},"folders":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false},"parentId":{"type":"string","isOptional":true,"isIndexed":false}},"relations":{"parent":{"type":"belongsTo","target":"folders","foreignKey":"parentId","options":{"fk":true}}},"load":"instant","typename":"folders","tableName":"folders","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"invoices":{"fields":{"total":{"type":"number","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"invoices","tableName":"invoices","tenancy":{"kind":"source"},"plane":"tenant","mutable":true,"claimsBindSql":true},"notes":{"fields":{"text":{"type":"string","isOptional":true,"isIndexed":false},"archivedAt":{"type":"date","isOptional":true,"isIndexed":false}},"relations":{},"load":"instant","typename":"notes","tableName":"notes","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"projects":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":true},"teamId":{"type":"string","isOptional":true,"isIndexed":false}},"relations":{"team":{"type":"belongsTo","target":"teams","foreignKey":"teamId","options":{"parent":true,"fk":true}}},"load":"instant","typename":"Project","tableName":"projects","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true},"tasks":{"fields":{"title":{"type":"string","isOptional":false,"isIndexed":false},"status":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["todo","in progress","it's done","\"quoted\\"]},"priority":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["low","high"],"default":"low"},"projectId":{"type":"string","isOptional":true,"isIndexed":false},"assignee":{"type":"string","isOptional":true,"isIndexed":false},"watchers":{"type":"json","isOptional":true,"isIndexed":false},"count":{"type":"number","isOptional":true,"isIndexed":false,"format":"integer"},"ratio":{"type":"number","isOptional":true,"isIndexed":false},"price":{"type":"string","isOptional":true,"isIndexed":false,"format":"decimal"},"done":{"type":"boolean","isOptional":false,"isIndexed":false,"default":false},"startsAt":{"type":"date","isOptional":true,"isIndexed":false},"dueOn":{"type":"string","isOptional":true,"isIndexed":true,"format":"date"},"ref":{"type":"string","isOptional":true,"isIndexed":false,"format":"uuid"},"meta":{"type":"json","isOptional":false,"isIndexed":false,"default":{"a":[1,"x"]}}},"relations":{"project":{"type":"belongsTo","target":"projects","foreignKey":"projectId","options":{"parent":true,"fk":true}}},"load":"instant","typename":"Task","tableName":"tasks","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true,"scope":"work","entityRoles":[{"kind":"user","source":{"field":"assignee","multi":false}},{"kind":"watcher","source":{"field":"watchers","multi":true}}],"conflict":{"agent":"reject"}},"teams":{"fields":{"name":{"type":"string","isOptional":false,"isIndexed":false}},"relations":{},"load":"instant","typename":"Team","tableName":"teams","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true}},"identityRoles":[]}$json$::json,
 'd8178920',
-$json$[{"key":"comments","typename":"Comment","tableSchema":"public","table":"comments","orgColumn":"organization_id","tenancy":"parent","groupKind":"comment","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"comments__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"body","column":"body","type":"string","optional":false},{"wire":"taskId","column":"task_id","type":"string","optional":false}]},{"key":"countries","typename":"countries","tableSchema":"public","table":"countries","orgColumn":null,"tenancy":"none","groupKind":"countries","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"countries__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]},{"key":"events","typename":"Event","tableSchema":"crm","table":"Event Log","orgColumn":"tenant","tenancy":"column","groupKind":"event","conflict":{},"mutable":false,"load":"instant","archivedColumn":"archived_at","rowFunction":"events__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"tenant","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"kind","column":"Kind of \"event\"","type":"string","optional":false},{"wire":"payload","column":"payload","type":"json","optional":true}]},{"key":"folders","typename":"folders","tableSchema":"public","table":"folders","orgColumn":"organization_id","tenancy":"column","groupKind":"folders","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"folders__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"parentId","column":"parent_id","type":"string","optional":true}]},{"key":"invoices","typename":"invoices","tableSchema":"public","table":"invoices","orgColumn":null,"tenancy":"source","groupKind":"invoices","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"invoices__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"total","column":"total","type":"number","optional":false}]},{"key":"notes","typename":"notes","tableSchema":"public","table":"notes","orgColumn":"organization_id","tenancy":"column","groupKind":"notes","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"notes__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"text","column":"text","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true}]},{"key":"projects","typename":"Project","tableSchema":"public","table":"projects","orgColumn":"organization_id","tenancy":"column","groupKind":"project","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"projects__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"teamId","column":"team_id","type":"string","optional":true}]},{"key":"tasks","typename":"Task","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"work","conflict":{"agent":"reject"},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","in progress","it's done","\"quoted\\"]},{"wire":"priority","column":"priority","type":"enum","optional":false,"enumValues":["low","high"]},{"wire":"projectId","column":"project_id","type":"string","optional":true},{"wire":"assignee","column":"assignee","type":"string","optional":true},{"wire":"watchers","column":"watchers","type":"json","optional":true},{"wire":"count","column":"count","type":"integer","optional":true},{"wire":"ratio","column":"ratio","type":"number","optional":true},{"wire":"price","column":"price","type":"decimal","optional":true},{"wire":"done","column":"done","type":"boolean","optional":false},{"wire":"startsAt","column":"starts_at","type":"datetime","optional":true},{"wire":"dueOn","column":"due_on","type":"date","optional":true},{"wire":"ref","column":"ref","type":"uuid","optional":true},{"wire":"meta","column":"meta","type":"json","optional":false}]},{"key":"teams","typename":"Team","tableSchema":"public","table":"teams","orgColumn":"organization_id","tenancy":"column","groupKind":"team","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"teams__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]}]$json$::jsonb
+$json$[{"key":"comments","typename":"Comment","tableSchema":"public","table":"comments","orgColumn":"organization_id","tenancy":"parent","groupKind":"comment","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"comments__row","groupsFunction":"comments__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"body","column":"body","type":"string","optional":false},{"wire":"taskId","column":"task_id","type":"string","optional":false}]},{"key":"countries","typename":"countries","tableSchema":"public","table":"countries","orgColumn":null,"tenancy":"none","groupKind":"countries","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"countries__row","groupsFunction":null,"idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]},{"key":"events","typename":"Event","tableSchema":"crm","table":"Event Log","orgColumn":"tenant","tenancy":"column","groupKind":"event","conflict":{},"mutable":false,"load":"instant","archivedColumn":"archived_at","rowFunction":"events__row","groupsFunction":"events__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"tenant","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"kind","column":"Kind of \"event\"","type":"string","optional":false},{"wire":"payload","column":"payload","type":"json","optional":true}]},{"key":"folders","typename":"folders","tableSchema":"public","table":"folders","orgColumn":"organization_id","tenancy":"column","groupKind":"folders","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"folders__row","groupsFunction":"folders__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"parentId","column":"parent_id","type":"string","optional":true}]},{"key":"invoices","typename":"invoices","tableSchema":"public","table":"invoices","orgColumn":null,"tenancy":"source","groupKind":"invoices","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"invoices__row","groupsFunction":null,"idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"total","column":"total","type":"number","optional":false}]},{"key":"notes","typename":"notes","tableSchema":"public","table":"notes","orgColumn":"organization_id","tenancy":"column","groupKind":"notes","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"notes__row","groupsFunction":"notes__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"text","column":"text","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true}]},{"key":"projects","typename":"Project","tableSchema":"public","table":"projects","orgColumn":"organization_id","tenancy":"column","groupKind":"project","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"projects__row","groupsFunction":"projects__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false},{"wire":"teamId","column":"team_id","type":"string","optional":true}]},{"key":"tasks","typename":"Task","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"work","conflict":{"agent":"reject"},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","groupsFunction":"tasks__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","in progress","it's done","\"quoted\\"]},{"wire":"priority","column":"priority","type":"enum","optional":false,"enumValues":["low","high"]},{"wire":"projectId","column":"project_id","type":"string","optional":true},{"wire":"assignee","column":"assignee","type":"string","optional":true},{"wire":"watchers","column":"watchers","type":"json","optional":true},{"wire":"count","column":"count","type":"integer","optional":true},{"wire":"ratio","column":"ratio","type":"number","optional":true},{"wire":"price","column":"price","type":"decimal","optional":true},{"wire":"done","column":"done","type":"boolean","optional":false},{"wire":"startsAt","column":"starts_at","type":"datetime","optional":true},{"wire":"dueOn","column":"due_on","type":"date","optional":true},{"wire":"ref","column":"ref","type":"uuid","optional":true},{"wire":"meta","column":"meta","type":"json","optional":false}]},{"key":"teams","typename":"Team","tableSchema":"public","table":"teams","orgColumn":"organization_id","tenancy":"column","groupKind":"team","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"teams__row","groupsFunction":"teams__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"name","column":"name","type":"string","optional":false}]}]$json$::jsonb
 );
 
 commit;

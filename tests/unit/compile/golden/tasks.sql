@@ -468,6 +468,18 @@ revoke all on function ablo_model."tasks__row"("public"."tasks") from public;
 
 grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runtime;
 
+-- tasks: groups of a row
+create or replace function ablo_model."tasks__groups"(r "public"."tasks")
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+select array['org:' || r."organization_id", 'tasks:' || r."id"]
+$ablo$;
+
+alter function ablo_model."tasks__groups"("public"."tasks") owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__groups"("public"."tasks") from public;
+
 -- tasks: capture
 create or replace function ablo_model."tasks__capture"()
   returns trigger
@@ -808,7 +820,7 @@ revoke all on function ablo_model.lock(text, text) from public;
 select ablo.schema_register(
 $json${"v":3,"models":{"tasks":{"fields":{"title":{"type":"string","isOptional":false,"isIndexed":false},"status":{"type":"enum","isOptional":false,"isIndexed":false,"enumValues":["todo","doing","done"]}},"relations":{},"load":"instant","typename":"tasks","tableName":"tasks","tenancy":{"kind":"column","column":"organization_id"},"plane":"tenant","mutable":true}},"identityRoles":[]}$json$::json,
 '5f48d2df',
-$json$[{"key":"tasks","typename":"tasks","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"tasks","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","doing","done"]}]}]$json$::jsonb
+$json$[{"key":"tasks","typename":"tasks","tableSchema":"public","table":"tasks","orgColumn":"organization_id","tenancy":"column","groupKind":"tasks","conflict":{},"mutable":true,"load":"instant","archivedColumn":"archived_at","rowFunction":"tasks__row","groupsFunction":"tasks__groups","idType":"text","fields":[{"wire":"id","column":"id","type":"string","optional":false},{"wire":"createdAt","column":"created_at","type":"datetime","optional":false},{"wire":"updatedAt","column":"updated_at","type":"datetime","optional":false},{"wire":"organizationId","column":"organization_id","type":"string","optional":false},{"wire":"createdBy","column":"created_by","type":"string","optional":true},{"wire":"archivedAt","column":"archived_at","type":"datetime","optional":true},{"wire":"title","column":"title","type":"string","optional":false},{"wire":"status","column":"status","type":"enum","optional":false,"enumValues":["todo","doing","done"]}]}]$json$::jsonb
 );
 
 commit;

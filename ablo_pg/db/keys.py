@@ -1,0 +1,189 @@
+"""One function per kernel routine on API keys, a single `select ablo.x(...)` each.
+
+A key itself never gets here: its hash and its first characters do. Callers: the command line
+(blocking, as administrator: `by` is None), and the relay, for what a credential asks about itself
+and about the keys that were minted from it. Raises psycopg's errors, as `db.routines`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, LiteralString, TypeAlias
+
+import msgspec
+import orjson
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import tuple_row
+
+from ablo_pg.credentials import display_prefix, key_hash
+from ablo_pg.db.routines import load_json_raw
+
+Status: TypeAlias = Literal["live", "expired", "revoked"]
+
+KEY_CREATE: Final[LiteralString] = "select ablo.key_create(%s, %s, %s::jsonb)"
+KEY_FIND: Final[LiteralString] = "select ablo.key_find(%s)"
+KEY_LIST: Final[LiteralString] = "select ablo.key_list(%s, %s)"
+KEY_MINT: Final[LiteralString] = "select ablo.key_mint(%s, %s, %s::jsonb)"
+KEY_REVOKE: Final[LiteralString] = "select ablo.key_revoke(%s, %s, %s)"
+KEY_ROTATE: Final[LiteralString] = "select ablo.key_rotate(%s, %s, %s::jsonb, %s)"
+KEY_STATES: Final[LiteralString] = "select ablo.key_states(%s::text[])"
+LISTEN: Final[LiteralString] = "listen ablo_key"
+STATES_AT_ONCE: Final = 1000  # keys that KEY_STATES looks at
+
+
+class KeyRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """A key as the database tells it. Times are seconds since 1970, by the database's clock.
+
+    operations, sync_groups: None means all. `now` is when it was read.
+    """
+
+    id: str
+    prefix: Literal["sk", "rk", "ek", "pk"]
+    display: str
+    organization_id: str
+    participant: str
+    parent_id: str | None
+    operations: frozenset[str] | None
+    scopes: frozenset[str]
+    sync_groups: frozenset[str] | None
+    user_meta: dict[str, Any]
+    label: str | None
+    created_at: float
+    expires_at: float | None
+    status: Status
+    now: float
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """A key that was ended, and the ids of all that ended with it, its own first."""
+
+    id: str
+    revoked: tuple[str, ...]
+
+
+class RotatedFrom(msgspec.Struct, frozen=True, rename="camel"):
+    """The key that was replaced, and when it ends."""
+
+    capability_id: str
+    expires_at: float
+
+
+class Rotated(msgspec.Struct, frozen=True, rename="camel"):
+    """A key in the place of another."""
+
+    key: KeyRecord
+    rotated_from: RotatedFrom
+
+
+KEY: Final = msgspec.json.Decoder(KeyRecord)
+KEYS: Final = msgspec.json.Decoder(list[KeyRecord])
+REVOKED: Final = msgspec.json.Decoder(Revoked)
+ROTATED: Final = msgspec.json.Decoder(Rotated)
+STATES: Final = msgspec.json.Decoder(dict[str, Literal["expired", "revoked", "unknown"]])
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Write a time of a key as ISO 8601 in UTC, to the millisecond: 2026-01-01T00:00:00.000Z."""
+    if seconds is None:
+        return None
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def key_find(conn: AsyncConnection[Any], hashed: str) -> KeyRecord | None:
+    """Find a key by its hash, whatever its status."""
+    found = await _value(conn, KEY_FIND, hashed)
+    return None if found is None else KEY.decode(found)
+
+
+async def key_states(conn: AsyncConnection[Any], hashes: Sequence[str]) -> dict[str, str]:
+    """Return which of these keys (at most STATES_AT_ONCE) have ended, by hash."""
+    return dict(STATES.decode(await _value(conn, KEY_STATES, list(hashes))))
+
+
+async def key_mint(
+    conn: AsyncConnection[Any],
+    organization: str,
+    parent_id: str,
+    key: str,
+    request: Mapping[str, Any],
+) -> KeyRecord:
+    """Store a new key as a child of another.
+
+    Args: key, as `credentials.new_key` made it. request: prefix? ("rk"), participantKind?,
+    participantId? (else somebody new), operations? or wideScope: true, syncGroups?, scopes?,
+    ttlSeconds? (3600), label?, userMeta?, organizationId?.
+    """
+    body = _request(key, request)
+    return KEY.decode(await _value(conn, KEY_MINT, organization, parent_id, body))
+
+
+async def key_revoke(
+    conn: AsyncConnection[Any], organization: str, key_id: str, by: str | None
+) -> Revoked:
+    """End a key and what was minted from it. by: the id of the key that asks."""
+    return REVOKED.decode(await _value(conn, KEY_REVOKE, organization, key_id, by))
+
+
+async def key_rotate(
+    conn: AsyncConnection[Any],
+    organization: str,
+    key_id: str,
+    key: str,
+    request: Mapping[str, Any],
+    by: str | None,
+) -> Rotated:
+    """Put a new key in the place of another. request: graceSeconds? (3600), ttlSeconds?."""
+    body = _request(key, request)
+    return ROTATED.decode(await _value(conn, KEY_ROTATE, organization, key_id, body, by))
+
+
+def create_key(
+    conn: Connection[Any], organization: str, participant: str, key: str, request: Mapping[str, Any]
+) -> KeyRecord:
+    """Store a new key of an organization.
+
+    Args: request: prefix, operations?, scopes?, syncGroups?, ttlSeconds?, label?, userMeta?.
+    """
+    body = _request(key, request)
+    return KEY.decode(_value_blocking(conn, KEY_CREATE, organization, participant, body))
+
+
+def list_keys(conn: Connection[Any], organization: str, *, everything: bool) -> list[KeyRecord]:
+    """List an organization's live keys, newest first; everything: minted and ended ones too."""
+    return KEYS.decode(_value_blocking(conn, KEY_LIST, organization, everything))
+
+
+def revoke_key(conn: Connection[Any], organization: str, key_id: str) -> Revoked:
+    """End a key and what was minted from it."""
+    return REVOKED.decode(_value_blocking(conn, KEY_REVOKE, organization, key_id, None))
+
+
+def rotate_key(
+    conn: Connection[Any], organization: str, key_id: str, key: str, request: Mapping[str, Any]
+) -> Rotated:
+    """Put a new key in the place of another. request: graceSeconds?, ttlSeconds?."""
+    body = _request(key, request)
+    return ROTATED.decode(_value_blocking(conn, KEY_ROTATE, organization, key_id, body, None))
+
+
+def _request(key: str, request: Mapping[str, Any]) -> str:
+    """Return a request as JSON, with what may be stored of the key in place of it."""
+    return orjson.dumps({**request, "hash": key_hash(key), "display": display_prefix(key)}).decode()
+
+
+async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        load_json_raw(cursor)
+        await cursor.execute(query, args)
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+def _value_blocking(conn: Connection[Any], query: LiteralString, *args: object) -> Any:
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        load_json_raw(cursor)
+        cursor.execute(query, args)
+        row = cursor.fetchone()
+    return row[0] if row else None

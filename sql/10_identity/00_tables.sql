@@ -1,0 +1,27 @@
+-- API keys: who may act for an organization, and how far. Of a key itself only its SHA-256 and the
+-- first twelve characters are kept.
+create table if not exists ablo.api_key (
+  id text primary key,           -- key_..: made by an administrator; cap_..: minted from another key
+  key_hash text not null unique check (key_hash ~ '^[0-9a-f]{64}$'),
+  prefix text not null check (prefix in ('sk', 'rk', 'ek', 'pk')),
+  display text not null,         -- what a person tells it by
+  organization_id text not null,
+  participant text not null,     -- kind:id
+  parent_id text references ablo.api_key on delete cascade,
+  operations text[],             -- <lower-case typename>.<read|create|update|delete>, or *.<verb>; null: all
+  scopes text[] not null default '{}',
+  sync_groups text[],            -- kind:id; null: all of the organization's
+  user_meta jsonb not null default '{}',
+  label text,
+  created_at timestamptz not null,
+  expires_at timestamptz,        -- null: it does not end by itself
+  revoked_at timestamptz,
+  check (parent_id is null or expires_at is not null)
+);
+create index if not exists api_key_organization_idx on ablo.api_key (organization_id, created_at);
+create index if not exists api_key_parent_idx on ablo.api_key (parent_id) where parent_id is not null;
+create index if not exists api_key_expiry_idx on ablo.api_key (expires_at) where parent_id is not null;
+
+comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from which it was minted.';
+
+alter table ablo.api_key enable row level security;

@@ -1,0 +1,18 @@
+-- Refuse what is not among a key's operations.
+-- Called by: ablo.capability_commit, ablo.capability_read, ablo.capability_claim.
+-- Raises: capability_scope_denied.
+create or replace function ablo.capability_require(p_key ablo.api_key, p_typename text, p_verb text) returns void
+language plpgsql volatile
+as $$
+begin
+  if p_key.operations is null or lower(p_typename) || '.' || p_verb = any (p_key.operations)
+    or '*.' || p_verb = any (p_key.operations)
+  then
+    return;
+  end if;
+  perform ablo.raise_error('capability_scope_denied',
+    format('the key %s may not %s %s', p_key.id, p_verb, p_typename),
+    format('use a key whose operations have %s.%s', lower(p_typename), p_verb),
+    jsonb_build_object('model', p_typename, 'operation', p_verb, 'capabilityId', p_key.id));
+end
+$$;

@@ -1,0 +1,13 @@
+-- End a key and everything minted from it, at once: {"id", "revoked": [ids]}. Ending it again is no error.
+-- Called by: the command line (p_by null), the relay. Locks: the keys, parents before children.
+-- Raises: capability_not_found and what ablo.key_managed raises. Sends: NOTIFY ablo_key.
+create or replace function ablo.key_revoke(p_organization text, p_id text, p_by text default null) returns json
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_key ablo.api_key := ablo.key_managed(p_organization, p_id, p_by);
+begin
+  return json_build_object('id', v_key.id, 'revoked', ablo.key_end(v_key.id, true, null));
+end
+$$;

@@ -1,0 +1,13 @@
+-- Refuse what is in none of a key's sync groups; it says the same of what does not exist.
+-- Called by: ablo.capability_rows, ablo.capability_claim. Raises: capability_scope_denied.
+create or replace function ablo.capability_outside(p_capability_id text, p_subject text, p_id text) returns void
+language plpgsql volatile
+as $$
+begin
+  perform ablo.raise_error('capability_scope_denied',
+    format('%s is in none of the sync groups of the key %s, or does not exist',
+      left(concat_ws(' ', p_subject, quote_literal(p_id)), 120), p_capability_id),
+    'use a key whose sync groups have it; a premise on a filter takes a key without sync groups',
+    jsonb_strip_nulls(jsonb_build_object('model', left(p_subject, 80), 'id', left(p_id, 80), 'capabilityId', p_capability_id)));
+end
+$$;

@@ -1,0 +1,21 @@
+-- The sync groups of a row as it stands, or null: there is none. Rows of a model without organizations
+-- have none either.
+-- Called by: ablo.capability_rows, ablo.capability_claim, ablo.row_seen. EXECUTE: only where a key is
+-- bound to sync groups.
+create or replace function ablo.row_groups_now(p_organization text, p_typename text, p_id text) returns text[]
+language plpgsql volatile
+as $$
+declare
+  v_model ablo.model;
+  v_groups text[];
+begin
+  select * into v_model from ablo.model m where m.typename = p_typename;
+  if v_model.definition ->> 'groupsFunction' is null then
+    return null;
+  end if;
+  execute format('select ablo_model.%I(t) from %I.%I t where t.id = $1::%s and t.%I = $2',
+      v_model.definition ->> 'groupsFunction', v_model.table_schema, v_model.table_name, v_model.id_type, v_model.org_column)
+    into v_groups using p_id, p_organization;
+  return v_groups;
+end
+$$;
