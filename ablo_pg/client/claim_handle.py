@@ -126,29 +126,31 @@ class Claim(Generic[RowT]):
         Returns whether the database ended it now: not where it was lost, released before, or where
         another handle of this client still holds it.
         """
-        if self._hold.lease.foreign or not self._session.claims.close(self._hold):
-            return False
-        with anyio.CancelScope(shield=True), anyio.move_on_after(self._session.timeout):
-            return await give_back(
-                self._session, self._entry, self.state.row_id, self._granted.lease
-            )
-        return False
-
-    async def _leave(self) -> None:
-        """As `release`, bounded, and without raising: what was not given back ends by itself."""
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True) as scope:
-            try:
-                await self.release()
-            except AbloError as exc:
-                logger.warning("claim %s was not given back: %s", self.id, exc)
-        if scope.cancelled_caught:
-            logger.warning("claim %s was not given back in time", self.id)
+        return await self._end(self._session.timeout)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._leave()
+        """As `release`, but shortly bounded and without raising: it ends by itself then."""
+        try:
+            await self._end(LEAVE_SECONDS)
+        except AbloError as error:
+            logger.warning("claim %s was not given back: %s", self.id, error)
+
+    async def _end(self, seconds: float) -> bool:
+        if self._hold.lease.foreign or not self._session.claims.close(self._hold):
+            return False
+        row_id = self.state.row_id
+        with anyio.move_on_after(seconds, shield=True):
+            return await give_back(self._session, self._entry, row_id, self._granted.lease)
+        raise error_for(
+            "wait_for_timeout",
+            f"Claim {self.id} was not given back within {seconds:g} s",
+            model=self._entry.key,
+            row_id=row_id,
+            remedy="it ends with its lease, which is renewed no more",
+        )
 
 
 ClaimT = TypeVar("ClaimT", bound="Claim[Any] | None")

@@ -36,6 +36,13 @@ logger: Final = logging.getLogger("ablo_pg.client")
 CALL_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 1.0
+# A server that has gone without a word is noticed within seconds: another connection may reach it.
+_PATIENCE: Final = {
+    "tcp_user_timeout": 5000,  # ms
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 # Seconds after which a held claim is worth a listener, which hears at once when it is ended.
 LONG_SECONDS: Final = 1.0
 # Seconds without anything to renew after which the connection ends.
@@ -165,8 +172,8 @@ class LeaseKeeper:
     async def _attempt(self, group: list[Renewal]) -> None:
         """Renew one participant's leases, or one presence; on a failure again after a pause."""
         try:
+            conn = await self._connection()
             async with asyncio.timeout(CALL_SECONDS):
-                conn = await self._connection()
                 if isinstance(group[0], PresenceBeat):
                     await self._repeat(conn, group[0])
                 else:
@@ -208,7 +215,7 @@ class LeaseKeeper:
 
     async def _connection(self) -> AsyncConnection[Any]:
         if self._conn is None:
-            self._conn = await connect(self._url, application_name="ablo_pg leases")
+            self._conn = await connect(self._url, application_name="ablo_pg leases", **_PATIENCE)
             load_json_raw(self._conn)
         return self._conn
 

@@ -261,6 +261,30 @@ async def test_close_gives_claims_back(make_client: Any, other: AsyncAblo) -> No
         pass
 
 
+async def test_leaving_is_bounded_and_does_not_hide_the_error(
+    ablo: AsyncAblo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database does not answer: the block ends all the same, and so does the lease."""
+    monkeypatch.setattr("ablo_pg.client.claim_handle.LEAVE_SECONDS", 0.1)
+    door: Any = ablo._session.transport.claims
+    claim = await ablo.tasks.claim(id="t")
+
+    async def work() -> None:
+        async with claim:
+            door.claim_release = never
+            raise RuntimeError("mine")
+
+    with anyio.fail_after(5), pytest.raises(RuntimeError, match="mine"):
+        await work()
+    assert claim.status == "released"
+    assert f"{claim.id} was not given back within 0.1 s" in caplog.text
+    assert not door._joined().keeper._all()
+
+
+async def never(*args: object) -> None:
+    await anyio.sleep_forever()
+
+
 async def test_a_claim_that_nobody_awaits_is_noticed(ablo: AsyncAblo) -> None:
     with pytest.warns(RuntimeWarning, match="never awaited"):
         ablo.tasks.claim(id="x")
