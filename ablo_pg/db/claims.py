@@ -14,14 +14,19 @@ import orjson
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
-CLAIM_ACQUIRE: Final[LiteralString] = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s)"
+CLAIM_ACQUIRE: Final[LiteralString] = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s, %s)"
 CLAIM_GET: Final[LiteralString] = "select ablo.claim_get(%s, %s, %s, %s)"
+CLAIM_HEARTBEAT: Final[LiteralString] = "select ablo.claim_heartbeat(%s, %s, %s, %s::jsonb)"
+CLAIM_HEARTBEAT_EVERY: Final[LiteralString] = (
+    "select ablo.claim_heartbeat_all(%s, %s, null, %s::jsonb)"
+)
 CLAIM_HEARTBEAT_ALL: Final[LiteralString] = (
     "select ablo.claim_heartbeat_all(%s, %s, %s::text[], null)"
 )
 CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s)"
 CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s)"
 CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s)"
+CLAIM_LIST_FILTERED: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, %s::jsonb)"
 CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb)"
 PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
 PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
@@ -44,6 +49,7 @@ async def claim_acquire(
     row_id: str,
     request: bytes,
     on_behalf_of: str | None = None,
+    capability_id: str | None = None,
 ) -> bytes:
     """Ask for a claim: granted, or a place in line. The same claimId twice is the same claim."""
     found: bytes = await _value(
@@ -55,6 +61,7 @@ async def claim_acquire(
         row_id,
         request.decode(),
         on_behalf_of,
+        capability_id,
     )
     return found
 
@@ -64,6 +71,25 @@ async def claim_get(
 ) -> bytes:
     """Look at a claim; one whose turn has come is granted here. renew: as a heartbeat too."""
     found: bytes = await _value(conn, CLAIM_GET, organization, participant, claim_id, renew)
+    return found
+
+
+async def claim_heartbeat(
+    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str, request: bytes
+) -> bytes:
+    """Renew one claim: held, or queued; raises for one that is lost."""
+    found: bytes = await _value(
+        conn, CLAIM_HEARTBEAT, organization, participant, claim_id, request.decode()
+    )
+    return found
+
+
+async def claim_heartbeat_every(
+    conn: AsyncConnection[Any], organization: str, participant: str, ttl: bytes | None
+) -> bytes:
+    """Renew whatever a participant holds or waits for; ttl: JSON, null keeps each one's own."""
+    given = None if ttl is None else ttl.decode()
+    found: bytes = await _value(conn, CLAIM_HEARTBEAT_EVERY, organization, participant, given)
     return found
 
 
@@ -96,6 +122,21 @@ async def claim_list(
 ) -> bytes:
     """Read a row's holders and its wait line. Never waits, changes nothing."""
     found: bytes = await _value(conn, CLAIM_LIST, organization, participant, model, row_id)
+    return found
+
+
+async def claim_list_filtered(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str | None,
+    row_id: str | None,
+    wanted: bytes,
+) -> bytes:
+    """Read holders of an organization that a filter admits, and with a row its wait line."""
+    found: bytes = await _value(
+        conn, CLAIM_LIST_FILTERED, organization, participant, model, row_id, wanted.decode()
+    )
     return found
 
 

@@ -18,25 +18,28 @@ from ablo_pg.db.pool import Database
 from ablo_pg.db.routines import RawJsonLoader
 from ablo_pg.delta import Delta, Op
 
-READ: Final[LiteralString] = """
+_COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid::text,
-           to_json(created_at at time zone 'UTC')
-      from ablo.delta_read(%s, %s, %s, %s)"""
+           to_json(created_at at time zone 'UTC')"""
+READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s)"
+TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
 SNAPSHOT: Final[LiteralString] = "select pg_current_snapshot()::text"
 LISTEN: Final[LiteralString] = "listen ablo_delta"
+LISTEN_KEY: Final[LiteralString] = "select ablo.listen_key()"
 LISTEN_LOCK_TRY: Final[LiteralString] = """
-    select pg_try_advisory_lock(ablo.listen_key()),
+    select pg_try_advisory_lock(key),
            exists (select from pg_locks
                     where locktype = 'advisory' and mode = 'ExclusiveLock' and granted
-                      and classid::bigint << 32 | objid::bigint = ablo.listen_key()
+                      and classid::bigint << 32 | objid::bigint = key
                       and objsubid = 1 and pid <> pg_backend_pid()
                       and database = (select oid from pg_database
-                                       where datname = current_database()))"""
+                                       where datname = current_database()))
+      from (values (%s::bigint)) lock (key)"""
 # Bounds how long a listener hears nothing while it waits in line.
 LISTEN_LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
-LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(ablo.listen_key())"
+LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
 HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe each
 
 
@@ -135,6 +138,16 @@ async def delta_read(
         return [_delta(row) for row in await cursor.fetchall()]
 
 
+async def delta_tail(
+    conn: AsyncConnection[Any], organization: str, before: int | None, limit: int
+) -> list[Delta]:
+    """Call ablo.delta_tail: the deltas before a position, newest first; None is the end."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.adapters.register_loader("json", RawJsonLoader)
+        await cursor.execute(TAIL, (organization, before, limit))
+        return [_delta(row) for row in await cursor.fetchall()]
+
+
 async def log_heads(conn: AsyncConnection[Any], organizations: list[str]) -> dict[str, int]:
     """Call ablo.log_head for each organization, in one statement."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -163,14 +176,20 @@ def _delta(row: tuple[Any, ...]) -> Delta:
     )
 
 
-async def hold_listen_lock(conn: AsyncConnection[Any]) -> bool:
+async def hold_listen_lock(
+    conn: AsyncConnection[Any], key_query: LiteralString = LISTEN_KEY
+) -> bool:
     """Try to hold the lock whose presence makes commits NOTIFY, for the life of this session.
 
     A plain try would starve under load, since every commit holds the lock shared for a moment. So
     where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
     notify as well, and it is granted when the commits under way have ended.
+
+    Args: key_query, which lock; another channel has another one.
     """
-    row = await (await conn.execute(LISTEN_LOCK_TRY)).fetchone()
+    row = await (await conn.execute(key_query)).fetchone()
+    key = row[0] if row else 0
+    row = await (await conn.execute(LISTEN_LOCK_TRY, (key,))).fetchone()
     if row and row[0] is True:
         return True
     if row and row[1] is True:  # another listener has it
@@ -178,7 +197,7 @@ async def hold_listen_lock(conn: AsyncConnection[Any]) -> bool:
     try:
         async with conn.transaction():
             await conn.execute(LISTEN_LOCK_PATIENCE)
-            await conn.execute(LISTEN_LOCK_WAIT)
+            await conn.execute(LISTEN_LOCK_WAIT, (key,))
     except psycopg.errors.LockNotAvailable:
         return False
     return True

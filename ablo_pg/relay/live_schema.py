@@ -25,6 +25,7 @@ from ablo_pg.schema import ModelSpec, SchemaSpec, parse_schema_json
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, FieldType
 
 POLL_SECONDS: Final = 1.0
+NO_SCHEMA: Final = SchemaSpec(())
 VERBS: Final = ("read", "create", "update", "delete")
 
 
@@ -35,7 +36,7 @@ class LiveSchema:
     version: int = 0
     hash: str = ""
     pushed_at: str | None = None
-    spec: SchemaSpec = SchemaSpec(())
+    spec: SchemaSpec = NO_SCHEMA
     document: bytes = b'{"v":3,"models":{},"identityRoles":[]}'  # as it was pushed
 
     @cached_property
@@ -92,6 +93,12 @@ def columns_of(spec: ModelSpec) -> Iterator[tuple[str, tuple[str, FieldType]]]:
         yield own, (wire, kind)
     for each in spec.fields:
         yield each.column, (each.wire, each.type)
+
+
+def fields_of(spec: ModelSpec) -> dict[str, tuple[str, FieldType]]:
+    """Return (wire name, type) of each field, under its wire name and its column's."""
+    named = dict(columns_of(spec))
+    return named | {wire: (wire, kind) for wire, kind in named.values()}
 
 
 class _Active(msgspec.Struct, frozen=True, rename="camel"):

@@ -114,10 +114,9 @@ def states_of(service: RelayService) -> Iterable[Metric]:
     yield _gauge("ablo_cut_loose", "Subscribers cut loose since the start", hub.cut_loose)
     yield _gauge("ablo_sockets", "Open sockets", service.metrics.sockets)
     yield _gauge("ablo_commit_lanes", "Organizations with a commit under way", len(service.lanes))
-    yield _gauge("ablo_ready", "Whether /ready says so", float(service.health.ready))
-    yield _gauge(
-        "ablo_canary_age_seconds", "Since the last canary came through", service.health.age
-    )
+    health = service.health
+    yield _gauge("ablo_ready", "Whether /ready says so", float(health.ready))
+    yield _gauge("ablo_canary_age_seconds", "Since the last canary came through", health.age)
     for name, value in service.database.pool_stats().items():
         if name in ("pool_size", "pool_available", "requests_waiting"):
             yield _gauge(

@@ -6,7 +6,7 @@ Who goes beyond a limit gets a typed error that names it; docs/relay.md lists th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from ablo_pg.db.urls import without_password
@@ -76,6 +76,15 @@ class RelaySettings:
                     field=name,
                     remedy="leave it out for its default",
                 )
+
+    @classmethod
+    def limits(cls) -> dict[str, type[int] | type[float]]:
+        """Return the settings that are numbers, but for the port, and of which kind."""
+        return {
+            each.name: type(each.default)
+            for each in fields(cls)
+            if isinstance(each.default, int | float) and each.name != "port"
+        }
 
     def printable(self) -> dict[str, Any]:
         """Return every setting; URLs without their passwords."""

@@ -75,7 +75,7 @@ def claim_state_body(answer: Json) -> dict[str, Any]:
 
 
 def claim_list_body(line: Json) -> dict[str, Any]:
-    """Return holders, then waiters: `data` for one generation, `claims` and `queue` for the other."""
+    """Return holders, then waiters: in `data`, and apart for the older generation."""
     claims = [http_claim(one) for one in line.get("claims") or ()]
     queue = [http_claim(one) for one in line.get("queue") or ()]
     return {

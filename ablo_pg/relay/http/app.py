@@ -13,7 +13,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.relay.http import health_routes
+from ablo_pg.relay.http import (
+    claim_routes,
+    commit_routes,
+    health_routes,
+    identity_routes,
+    key_routes,
+    log_routes,
+    model_routes,
+    project_routes,
+    schema_routes,
+)
 from ablo_pg.relay.http.answers import problem_answer
 from ablo_pg.relay.http.door import EXPOSED, Door, show_error
 from ablo_pg.relay.http.limits import RateLimit
@@ -55,7 +65,17 @@ def create_app(service: RelayService) -> Starlette:
 
 def routes() -> list[BaseRoute]:
     """Return every route there is."""
-    return [*health_routes.ROUTES]
+    return [
+        *model_routes.ROUTES,
+        *claim_routes.ROUTES,
+        *commit_routes.ROUTES,
+        *log_routes.ROUTES,
+        *identity_routes.ROUTES,
+        *key_routes.ROUTES,
+        *schema_routes.ROUTES,
+        *project_routes.ROUTES,
+        *health_routes.ROUTES,
+    ]
 
 
 async def _show_http_error(request: Request, error: Exception) -> Response:

@@ -1,0 +1,135 @@
+"""The relay as a process: binds, serves, and ends in order. The composition root of its parts.
+
+Order of the end: not ready any more (balancers look elsewhere), no new connections, what runs gets
+`stop_seconds`, then the reader and the pools close. Killed at any instant instead, it leaves
+nothing behind either: its replication slot is temporary, its sessions' locks go with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import uvicorn
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.http.app import create_app
+from ablo_pg.relay.http.protocol import make_protocol
+from ablo_pg.relay.service import RelayService, SchemaApplier, make_service
+from ablo_pg.relay.settings import RelaySettings
+
+logger: Final = logging.getLogger("ablo_pg.relay")
+
+BACKLOG: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay that serves: where, and its inside for who composes it."""
+
+    url: str
+    service: RelayService
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which says when it has begun."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.begun = anyio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs the process."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self.begun.set()
+
+
+@asynccontextmanager
+async def serving(
+    settings: RelaySettings, apply_schema: SchemaApplier | None = None
+) -> AsyncIterator[Relay]:
+    """Serve until the block ends, then stop in order.
+
+    Raises what `RelayService.running` raises; invalid_options when the address cannot be bound.
+    """
+    service = make_service(settings, apply_schema)
+    listener = bind(settings.host, settings.port)
+    with listener:
+        async with service.running():
+            server = _Server(_config(service))
+            async with anyio.create_task_group() as group:
+                group.start_soon(_serve, server, listener)
+                await server.begun.wait()
+                try:
+                    yield Relay(url_of(listener), service)
+                finally:
+                    service.stop()
+                    server.should_exit = True
+
+
+async def run(
+    settings: RelaySettings,
+    apply_schema: SchemaApplier | None = None,
+    begun: Callable[[Relay], Any] = lambda relay: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. begun: told once, when requests are taken."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with serving(settings, apply_schema) as relay:
+            begun(relay)
+            async for number in signals:
+                logger.info("%s: stopping", signal.Signals(number).name)
+                break
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; raises invalid_options when it cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise error_for(
+            "invalid_options",
+            f"{host}:{port} cannot be listened on: {exc.strerror or exc}",
+            field="port",
+            remedy="choose another --port, or end what listens there",
+        ) from exc
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(service: RelayService) -> uvicorn.Config:
+    settings = service.settings
+    return uvicorn.Config(
+        create_app(service),
+        http=make_protocol(settings),
+        ws="websockets-sansio",
+        ws_max_size=settings.frame_bytes,
+        ws_ping_interval=None,  # clients ping, and leases live on it
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=round(settings.keep_alive_seconds),
+        timeout_graceful_shutdown=round(settings.stop_seconds),
+    )
+
+
+async def _serve(server: _Server, listener: socket.socket) -> None:
+    await server.serve(sockets=[listener])

@@ -1,0 +1,200 @@
+"""Claims: ask for a row, wait in line, keep it, give it back, see who has it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import orjson
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.db import claims
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.auth import Verb
+from ablo_pg.relay.http.answers import JsonBytes, json_answer
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.model_routes import ROW
+from ablo_pg.relay.http.writes import denied
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.claim_requests import (
+    AcquireBody,
+    BeatAllBody,
+    BeatBody,
+    ClaimFilter,
+    ReorderBody,
+    acquire_request,
+    beat_request,
+    read_claim_filter,
+    reorder_request,
+)
+from ablo_pg.wire.claims import (
+    acquired_body,
+    beats_body,
+    claim_list_body,
+    claim_state_body,
+)
+
+WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
+
+
+async def writable_model(call: Call, name: str) -> ModelSpec:
+    """Return the model when the caller may write to it somehow: who only reads holds nothing."""
+    model = (await call.service.schemas.find(name)).model(name)
+    if not any(call.credential.may(model.typename, verb) for verb in WRITES):
+        raise denied(model, "update")
+    return model
+
+
+async def acquire_row(call: Call) -> Response:
+    """POST: claim the row of the path."""
+    body = await call.body(AcquireBody)
+    return await _acquire(call, call.path("model"), call.path("id"), body)
+
+
+async def acquire(call: Call) -> Response:
+    """POST: claim the target that the body names."""
+    body = await call.body(AcquireBody)
+    target = body.target
+    if target is None or target.model is None or target.id is None:
+        raise error_for(
+            "invalid_body",
+            "target names no row",
+            field="target",
+            remedy='send {"target": {"model": ..., "id": ...}}',
+        )
+    return await _acquire(call, target.model, target.id, body)
+
+
+async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Response:
+    model = await writable_model(call, name)
+    counts = call.service.metrics.claims
+    try:
+        answer = await call.service.database.run(
+            claims.claim_acquire,
+            *call.who,
+            model.typename,
+            row_id,
+            acquire_request(body),
+            None,
+            call.capability,
+        )
+    except AbloError as exc:
+        counts.labels(exc.code).inc()
+        raise
+    status, found = acquired_body(msgspec.json.decode(answer))
+    counts.labels(found["status"]).inc()
+    return json_answer(found, status)
+
+
+async def heartbeat_row(call: Call) -> Response:
+    """POST: renew a claim on the row of the path, by its id in the body."""
+    body = await call.body(BeatBody)
+    if body.claim_id is None:
+        raise error_for(
+            "claim_id_required",
+            "A heartbeat names its claim",
+            field="claimId",
+            remedy='send {"claimId": ...}, as the acquire answered it',
+        )
+    return await _heartbeat(call, body.claim_id, body)
+
+
+async def heartbeat(call: Call) -> Response:
+    """POST: renew a claim, or a place in line. A waiter whose turn has come is told so here."""
+    return await _heartbeat(call, call.path("claim"), await call.body(BeatBody))
+
+
+async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
+    answer = await call.service.database.run(
+        claims.claim_heartbeat, *call.who, claim_id, beat_request(body)
+    )
+    return JsonBytes(answer)
+
+
+async def heartbeat_all(call: Call) -> Response:
+    """POST: renew everything the caller holds or waits for."""
+    body = await call.body(BeatAllBody)
+    ttl = None if body.ttl is None else orjson.dumps(body.ttl)
+    answer = await call.service.database.run(claims.claim_heartbeat_every, *call.who, ttl)
+    return json_answer(beats_body(msgspec.json.decode(answer)))
+
+
+async def get_claim(call: Call) -> Response:
+    """GET one claim. Ended ones stay readable for some minutes."""
+    answer = await call.service.database.run(claims.claim_get, *call.who, call.path("claim"), False)
+    return json_answer(claim_state_body(msgspec.json.decode(answer)))
+
+
+async def release_row(call: Call) -> Response:
+    """DELETE: give back, or stop waiting for, the row of the path. Nothing held is no error."""
+    name = call.path("model")
+    model = (await call.service.schemas.find(name)).model(name)
+    released = await call.service.database.run(
+        claims.claim_release_row, *call.who, model.typename, call.path("id")
+    )
+    return json_answer({"object": "claim_release", "released": released})
+
+
+async def release(call: Call) -> Response:
+    """DELETE: give a claim back by its id."""
+    released = await call.service.database.run(claims.claim_release, *call.who, call.path("claim"))
+    return json_answer({"object": "claim_release", "released": released})
+
+
+async def list_claims(call: Call) -> Response:
+    """GET holders, and with a model and an id the wait line too."""
+    wanted = read_claim_filter(call.request.query_params)
+    model = None
+    if wanted.model is not None:
+        model = (await call.service.schemas.find(wanted.model)).model(wanted.model)
+        if not call.credential.may(model.typename, "read"):
+            raise denied(model, "read")
+    answer = await call.service.database.read(
+        claims.claim_list_filtered,
+        *call.who,
+        None if model is None else model.typename,
+        wanted.id,
+        orjson.dumps(wanted.kernel_filter()),
+    )
+    return json_answer(claim_list_body(_visible(call, wanted, msgspec.json.decode(answer))))
+
+
+def _visible(call: Call, wanted: ClaimFilter, line: dict[str, Any]) -> dict[str, Any]:
+    """Leave out claims on models that the caller may not read, and those not asked for."""
+    schema = call.schema
+
+    def shown(claim: dict[str, Any]) -> bool:
+        model = schema.find(claim["target"]["model"] or "")
+        may = model is not None and call.credential.may(model.typename, "read")
+        return may and wanted.admits(claim)
+
+    return {key: [one for one in line.get(key) or () if shown(one)] for key in ("claims", "queue")}
+
+
+async def reorder(call: Call) -> Response:
+    """POST: move waiters to the head of the line."""
+    model = await writable_model(call, call.path("model"))
+    body = await call.body(ReorderBody)
+    await call.service.database.run(
+        claims.claim_reorder,
+        *call.who,
+        model.typename,
+        call.path("id"),
+        reorder_request(body),
+    )
+    return json_answer({"object": "claim_reorder", "reordered": True})
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route(f"{ROW}/claim", acquire_row, "POST"),
+    route(f"{ROW}/claim", release_row, "DELETE"),
+    route(f"{ROW}/claim/heartbeat", heartbeat_row, "POST"),
+    route(f"{ROW}/claim/reorder", reorder, "POST"),
+    route("/api/v1/claims", list_claims),
+    route("/api/v1/claims", acquire, "POST"),
+    route("/api/v1/claims/heartbeat", heartbeat_all, "POST"),
+    route("/api/v1/claims/{claim}", get_claim),
+    route("/api/v1/claims/{claim}", release, "DELETE"),
+    route("/api/v1/claims/{claim}/heartbeat", heartbeat, "POST"),
+]

@@ -1,0 +1,131 @@
+"""Credentials made of others: swaps, agents' and users' sessions, ending and replacing them.
+
+A token is made here, shown once, and only its hash goes to the database, which judges what the
+child may do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.credentials import new_key
+from ablo_pg.db import keys
+from ablo_pg.db.keys import KeyRecord, iso_time
+from ablo_pg.errors import error_for
+from ablo_pg.relay.http.answers import json_answer
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.writes import authority_of
+from ablo_pg.wire.authority import authority_body, expand_operations, wire_groups
+from ablo_pg.wire.mints import (
+    EphemeralBody,
+    MintBody,
+    RotateBody,
+    ephemeral_body,
+    ephemeral_request,
+    mint_request,
+    minted_body,
+)
+from ablo_pg.wire.participants import split_participant
+
+CAPABILITY: Final = "/api/v1/capabilities/{capability}"
+
+
+def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
+    """Return what a stored key may do, as every answer spells it."""
+    kind, name = split_participant(key.participant)
+    return authority_body(
+        key.organization_id,
+        kind or "system",
+        name or "",
+        wire_groups(key.organization_id, key.sync_groups),
+        expand_operations(key.operations, call.schema.operations),
+    )
+
+
+async def mint(call: Call) -> Response:
+    """POST: a capability out of the caller's key. Without a participant it is somebody new."""
+    request = mint_request(await call.body(MintBody))
+    token = new_key("rk")
+    key = await call.service.database.run(
+        keys.key_mint, call.organization, call.credential.key_id, token, request
+    )
+    return json_answer(_minted(call, key, token), 201)
+
+
+async def mint_ephemeral(call: Call) -> Response:
+    """POST: a user's session."""
+    request = ephemeral_request(await call.body(EphemeralBody), call.schema.operations)
+    token = new_key("ek")
+    key = await call.service.database.run(
+        keys.key_mint, call.organization, call.credential.key_id, token, request
+    )
+    authority = authority_of_key(call, key)
+    return json_answer(ephemeral_body(key.id, token, iso_time(key.expires_at), authority), 201)
+
+
+async def revoke(call: Call) -> Response:
+    """DELETE: end a capability and all that was minted from it; their sockets close."""
+    ended = await call.service.database.run(
+        keys.key_revoke, call.organization, call.path("capability"), call.credential.key_id
+    )
+    closed = call.service.authenticator.watching(ended.revoked)
+    call.service.authenticator.forget(ended.revoked)
+    return json_answer({"id": ended.id, "deleted": True, "activeSessionsClosed": closed})
+
+
+async def rotate(call: Call) -> Response:
+    """POST: a new token in the place of a capability's; the old one ends after a grace."""
+    body = await call.body(RotateBody)
+    asked = {"graceSeconds": body.grace_seconds, "ttlSeconds": body.ttl_seconds}
+    request = {name: value for name, value in asked.items() if value is not None}
+    token = new_key("rk")
+    done = await call.service.database.run(
+        keys.key_rotate,
+        call.organization,
+        call.path("capability"),
+        token,
+        request,
+        call.credential.key_id,
+    )
+    call.service.authenticator.forget([done.rotated_from.capability_id])
+    answer = _minted(call, done.key, token)
+    answer["rotatedFrom"] = {
+        "capabilityId": done.rotated_from.capability_id,
+        "expiresAt": iso_time(done.rotated_from.expires_at),
+    }
+    return json_answer(answer)
+
+
+async def read(call: Call) -> Response:
+    """GET the caller's own capability, without its token."""
+    if call.path("capability") != call.credential.key_id:
+        raise error_for(
+            "capability_not_found",
+            "A key can look at itself only",
+            remedy="ask with the capability's own token, or run `ablo-pg keys list`",
+        )
+    credential = call.credential
+    authority = authority_of(credential, call.schema)
+    expires = iso_time(credential.expires_at)
+    body = minted_body(credential.key_id, "", expires, authority, dict(credential.user_meta))
+    del body["token"]
+    return json_answer(body | {"id": credential.key_id})
+
+
+def _minted(call: Call, key: KeyRecord, token: str) -> dict[str, Any]:
+    authority = authority_of_key(call, key)
+    return minted_body(key.id, token, iso_time(key.expires_at), authority, key.user_meta)
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route("/api/v1/capabilities", mint, "POST"),
+    route("/api/auth/capability", mint, "POST"),  # where older clients ask
+    route("/api/v1/ephemeral_keys", mint_ephemeral, "POST"),
+    route("/api/auth/ephemeral-keys", mint_ephemeral, "POST"),
+    route(CAPABILITY, read),
+    route(CAPABILITY, revoke, "DELETE"),
+    route(f"{CAPABILITY}/rotate", rotate, "POST"),
+]

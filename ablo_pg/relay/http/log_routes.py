@@ -1,0 +1,113 @@
+"""The log as a feed: its newest events, or those after a cursor.
+
+Filters are applied here to bounded pages of the log, so a page may be empty and still move the
+cursor on. A caller sees what it may: its organization's, its groups', its models'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.db.log import delta_read, delta_tail, log_heads
+from ablo_pg.delta import Delta
+from ablo_pg.relay.http.answers import JsonBytes
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.wire.logs import LogQuery, log_body, log_event, read_log_query
+
+PAGE: Final = 500
+# Deltas looked at for one answer: bounds what a filter that matches nothing costs.
+LOOKED_AT: Final = 5000
+MOST: Final = 1000
+
+
+async def logs(call: Call) -> Response:
+    """GET /api/v1/logs."""
+    query = read_log_query(call.request.query_params, MOST)
+    wanted = await wanted_by(call, query)
+    if query.after is None:
+        found, more, cursor = await _newest(call, query, wanted)
+    else:
+        found, more, cursor = await _after(call, query, query.after, wanted)
+    schema = call.schema
+    events = []
+    for delta in found:
+        model = schema.find(delta.model)
+        events.append(log_event(delta, delta.model if model is None else model.key))
+    return JsonBytes(log_body(events, more, cursor))
+
+
+async def wanted_by(call: Call, query: LogQuery) -> Callable[[Delta], bool]:
+    """Return the test of what is asked for and may be seen. Raises for an unknown model."""
+    credential = call.credential
+    typename = None
+    if query.model is not None:
+        typename = (await call.service.schemas.find(query.model)).model(query.model).typename
+    own = f"org:{credential.organization}"
+    groups = credential.sync_groups
+    if groups is not None and "default" in groups:
+        groups = groups | {own}
+
+    def wanted(delta: Delta) -> bool:
+        return (
+            (typename is None or delta.model == typename)
+            and (query.op is None or delta.op == query.op)
+            and (query.since is None or delta.created_at >= query.since)
+            and (groups is None or not groups.isdisjoint(delta.groups))
+            and credential.may(delta.model, "read")
+        )
+
+    return wanted
+
+
+async def _newest(
+    call: Call, query: LogQuery, wanted: Callable[[Delta], bool]
+) -> tuple[list[Delta], bool, int]:
+    """Return the newest events, oldest first, and the place after them."""
+    found: list[Delta] = []
+    before: int | None = None
+    end: int | None = None
+    looked_at = 0
+    while looked_at < LOOKED_AT and len(found) < query.limit:
+        page = await call.service.database.read(delta_tail, call.organization, before, PAGE)
+        if end is None:
+            # With an empty log, from where it stands: nothing is to be missed afterwards.
+            end = page[0].sync_id if page else await _head(call)
+        found.extend(filter(wanted, page))
+        looked_at += len(page)
+        if len(page) < PAGE or (query.since is not None and page[-1].created_at < query.since):
+            break
+        before = page[-1].sync_id
+    return found[: query.limit][::-1], False, end or 0
+
+
+async def _after(
+    call: Call, query: LogQuery, after: int, wanted: Callable[[Delta], bool]
+) -> tuple[list[Delta], bool, int]:
+    """Return the events after a cursor, whether there may be more, and the next cursor."""
+    found: list[Delta] = []
+    cursor = after
+    looked_at = 0
+    while looked_at < LOOKED_AT:
+        page = await call.service.database.read(delta_read, call.organization, cursor, PAGE, None)
+        for delta in page:
+            if len(found) == query.limit:
+                return found, True, cursor
+            cursor = delta.sync_id
+            if wanted(delta):
+                found.append(delta)
+        looked_at += len(page)
+        if len(page) < PAGE:
+            return found, False, cursor
+    return found, True, cursor
+
+
+async def _head(call: Call) -> int:
+    heads = await call.service.database.read(log_heads, [call.organization])
+    return heads[call.organization]
+
+
+ROUTES: Final[list[BaseRoute]] = [route("/api/v1/logs", logs)]

@@ -1,0 +1,132 @@
+"""Rows of a model: create, read, list, update, delete."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import msgspec
+import orjson
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.db import reads, routines
+from ablo_pg.db.results import ROW_READ
+from ablo_pg.errors import error_for
+from ablo_pg.relay.auth import Verb
+from ablo_pg.relay.http.answers import JsonBytes
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.writes import check_premises, key_of, require, send_commit
+from ablo_pg.relay.live_schema import fields_of
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.claims import http_claim
+from ablo_pg.wire.commits import (
+    Action,
+    CreateBody,
+    DeleteBody,
+    Guarded,
+    UpdateBody,
+    one_operation,
+)
+from ablo_pg.wire.lists import PAGE, ListQuery, is_cursor, page_body, read_query
+
+MODEL: Final = "/api/v1/models/{model}"
+ROW: Final = "/api/v1/models/{model}/{id}"
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    claims: list[dict[str, Any]] = []
+
+
+_CLAIMS: Final = msgspec.json.Decoder(_Claims)
+
+
+async def model_of(call: Call, verb: Verb) -> ModelSpec:
+    """Return the model of the path, when the caller may do this to it."""
+    name = call.path("model")
+    model = (await call.service.schemas.find(name)).model(name)
+    require(call.credential, model, verb)
+    return model
+
+
+async def create(call: Call) -> Response:
+    """POST: a row, under the id that the client chose."""
+    model = await model_of(call, "create")
+    body = await call.body(CreateBody)
+    return await _write(call, model, "create", body.id or str(uuid.uuid4()), body, 201)
+
+
+async def update(call: Call) -> Response:
+    """PATCH: the fields named."""
+    model = await model_of(call, "update")
+    return await _write(call, model, "update", call.path("id"), await call.body(UpdateBody))
+
+
+async def delete(call: Call) -> Response:
+    """DELETE: the row; guards in the body."""
+    model = await model_of(call, "delete")
+    return await _write(call, model, "delete", call.path("id"), await call.body(DeleteBody))
+
+
+async def _write(
+    call: Call, model: ModelSpec, action: Action, row_id: str, body: Guarded, status: int = 200
+) -> Response:
+    check_premises(call.service, body.reads, body.track)
+    request = one_operation(action, model.key, row_id, body)
+    return await send_commit(call, key_of(call, body.idempotency_key), request, status)
+
+
+async def read(call: Call) -> Response:
+    """GET one row: null where there is none, the stamp to guard a write by, and its holders."""
+    model = await model_of(call, "read")
+    row_id = call.path("id")
+    found, line = await call.service.database.read(
+        reads.row_and_claims, *call.who, model.typename, row_id, call.capability
+    )
+    row = ROW_READ.decode(found)
+    shown = row.data is not None or not call.narrow  # a row that may not be seen has no holders
+    claims = [http_claim(one) for one in _CLAIMS.decode(line).claims] if shown else []
+    head = orjson.dumps({"object": "model", "model": model.key, "id": row_id})[:-1]
+    tail = orjson.dumps({"stamp": row.stamp, "claims": claims})[1:]
+    return JsonBytes(b'%b,"data":%b,%b' % (head, row.row, tail))
+
+
+async def list_rows(call: Call) -> Response:
+    """GET rows: filtered, ordered, a page at a time."""
+    model = await model_of(call, "read")
+    pairs = call.request.query_params.multi_items()
+    query = read_query(pairs, fields_of(model), call.service.settings.list_rows)
+    asked = query.kernel_query(await _cursor(call, model, query))
+    page = await call.service.database.read(
+        routines.row_list, *call.who, model.typename, asked, call.capability
+    )
+    return JsonBytes(page_body(model.key, PAGE.decode(page)))
+
+
+async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:
+    """Return where a page begins; a row's id stands for the place after that row."""
+    after = query.starting_after
+    if after is None or is_cursor(after):
+        return after
+    found = await call.service.database.read(
+        routines.row_get, *call.who, model.typename, after, call.capability
+    )
+    data = ROW_READ.decode(found).data
+    if data is None:
+        raise error_for(
+            "cursor_invalid",
+            f"starting_after names no {model.key}",
+            model=model.key,
+            field="starting_after",
+            remedy="pass next_cursor of the page before, or the id of its last row",
+        )
+    return query.cursor_of(msgspec.json.decode(data))
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route(MODEL, list_rows),
+    route(MODEL, create, "POST"),
+    route(ROW, read),
+    route(ROW, update, "PATCH"),
+    route(ROW, delete, "DELETE"),
+]

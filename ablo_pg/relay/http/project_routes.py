@@ -1,0 +1,145 @@
+"""What command lines ask about besides rows: projects, branches, data sources. One database has one
+of each, so most of this says so."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.http.answers import json_answer
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.wire.authority import BRANCH_ID
+from ablo_pg.wire.projects import (
+    branch_body,
+    branch_status_body,
+    project_body,
+    source_body,
+    validation_body,
+)
+
+SOURCES: Final = "/v1/datasources"
+
+
+class SourceBody(msgspec.Struct, frozen=True, rename="camel"):
+    """POST of a data source."""
+
+    connection_string: str | None = None
+    connection: str | None = None
+
+
+async def projects(call: Call) -> Response:
+    """GET the one project."""
+    return json_answer({"object": "list", "data": [project_body(call.organization)]})
+
+
+async def branches(call: Call) -> Response:
+    """GET the root branch."""
+    return json_answer({"object": "list", "data": [branch_body(call.organization)]})
+
+
+def root_branch(call: Call) -> None:
+    """Raise unless the path names the root, by id or slug."""
+    if call.path("branch") not in (BRANCH_ID, "main"):
+        raise error_for(
+            "entity_not_found",
+            "There is no branch but the root",
+            remedy=f"use {BRANCH_ID}",
+        )
+
+
+async def branch(call: Call) -> Response:
+    """GET a branch."""
+    root_branch(call)
+    return json_answer(branch_body(call.organization))
+
+
+async def branch_status(call: Call) -> Response:
+    """GET how a branch stands."""
+    root_branch(call)
+    schema = call.schema
+    reasons = call.service.health.reasons()
+    return json_answer(branch_status_body(call.organization, schema.version, schema.hash, reasons))
+
+
+async def refuse_branch(call: Call) -> Response:
+    """POST of a branch: there is one."""
+    raise error_for(
+        "permission_denied",
+        "This server has one branch, the root; others cannot be made",
+        remedy="use another database for another branch",
+    )
+
+
+async def register_source(call: Call) -> Response:
+    """POST a data source: the relay's own database is the one there is, and it is registered.
+
+    Older clients send this at every start. What they name is neither kept nor connected to: a
+    server that dials where a request tells it to could be made to reach inside a network.
+    """
+    body = await call.body(SourceBody)
+    if body.connection_string is not None:
+        try:
+            conninfo_to_dict(body.connection_string)
+        except ProgrammingError:
+            raise error_for(
+                "invalid_request",
+                "connectionString is no database URL",
+                field="connectionString",
+                remedy="pass postgresql://...",
+            ) from None
+    return json_answer(_source(call), 201)
+
+
+async def sources(call: Call) -> Response:
+    """GET the data sources."""
+    return json_answer({"object": "list", "data": [_source(call)]})
+
+
+async def validate_source(call: Call) -> Response:
+    """POST: can the database be worked with."""
+    return json_answer(validation_body(call.service.health.reasons()))
+
+
+async def locate_source(call: Call) -> Response:
+    """POST: is the database taken by another project."""
+    return json_answer({"available": True, "held": None})
+
+
+async def remove_source(call: Call) -> Response:
+    """DELETE: nothing that was registered can be removed."""
+    raise error_for(
+        "entity_not_found",
+        "No data source is registered beside the relay's own database",
+        remedy="stop the relay to disconnect it",
+    )
+
+
+def _source(call: Call) -> dict[str, Any]:
+    database = conninfo_to_dict(call.service.settings.database_url).get("dbname") or ""
+    return source_body(str(database), call.service.health.ready)
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route("/api/v1/projects", projects),
+    route("/api/v1/branches", branches),
+    route("/api/v1/branches", refuse_branch, "POST"),
+    route("/api/v1/branches/{branch}", branch),
+    route("/api/v1/branches/{branch}/status", branch_status),
+    *(
+        each
+        for start in ("/api", "")  # one command line asks without /api
+        for each in (
+            route(f"{start}{SOURCES}", sources),
+            route(f"{start}{SOURCES}", register_source, "POST"),
+            route(f"{start}{SOURCES}", remove_source, "DELETE"),
+            route(f"{start}{SOURCES}/validate", validate_source, "POST"),
+            route(f"{start}{SOURCES}/locate", locate_source, "POST"),
+        )
+    ),
+]

@@ -1,0 +1,106 @@
+"""The HTTP protocol with bounds on what a connection may do before it has asked for anything.
+
+A peer that sends its head byte by byte, or without end, is answered and closed (slow loris); so is
+one connection too many. Bodies have their bounds in `limits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.wire.problems import problem_body
+
+HEAD_BYTES: Final = 64 << 10
+REASONS: Final = {408: b"Request Timeout", 413: b"Content Too Large", 503: b"Service Unavailable"}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. `make_protocol` gives it the limits of a relay."""
+
+    settings: RelaySettings
+    _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _in_head = True  # a head is awaited or being read
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or refuse it when there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.settings.connections:
+            self._refuse(
+                "instance_at_capacity",
+                f"This relay serves {self.settings.connections} connections",
+                "try again, or start another relay",
+            )
+            return
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; it counts while it may be a head."""
+        if self._in_head:
+            self._expect_head()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(
+                "request_too_large",
+                f"The head of the request is larger than {HEAD_BYTES} bytes",
+                "send fewer or shorter headers",
+            )
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: the bounds of the body take over."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._forget_deadline()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole: what comes next is a head."""
+        super().on_message_complete()
+        self._in_head = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go."""
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.settings.header_seconds, self._too_slow)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self._refuse(
+                "request_timeout",
+                f"The head of the request did not arrive within {self.settings.header_seconds:g} s",
+                "send it at once",
+            )
+
+    def _refuse(self, code: str, message: str, remedy: str) -> None:
+        """Answer without the application, and close."""
+        self._forget_deadline()
+        error = error_for(code, message, remedy=remedy)
+        body = orjson.dumps(problem_body(error))
+        status = error.http_status
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (status, REASONS[status], len(body), body)
+        )
+        self.transport.close()
+
+
+def make_protocol(settings: RelaySettings) -> type[BoundedProtocol]:
+    """Return the protocol class of a relay."""
+    return type("RelayProtocol", (BoundedProtocol,), {"settings": settings})

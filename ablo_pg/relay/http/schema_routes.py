@@ -1,0 +1,70 @@
+"""The schema: pushed here, read here. Pushing needs rights that the relay's own login lacks.
+
+With an administrative URL the relay compiles and applies what is pushed, under the lock that keeps
+one migration at a time; without one it says how else to do it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import anyio.to_thread
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.http.answers import json_answer
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.schema import parse_schema_json
+from ablo_pg.wire.requests import read_body, read_json
+from ablo_pg.wire.schemas import PushBody, planned_changes, pushed_body, schema_body
+
+PUSH_SCOPE: Final = "schema:push"
+
+
+async def push(call: Call) -> Response:
+    """POST /api/schema. The same schema again changes nothing."""
+    if not call.credential.holds(PUSH_SCOPE):
+        raise error_for(
+            "forbidden",
+            "This key may not push a schema",
+            remedy=f"use a secret key without limits, or one with the scope {PUSH_SCOPE}",
+        )
+    raw = await call.raw_body()
+    depth = call.service.settings.json_depth
+    body = read_body(raw, PushBody, depth)
+    spec = parse_schema_json(read_json(raw, depth)["schema"])
+    current = await call.service.schemas.refresh()
+    if current.version and spec.hash == current.hash:
+        return json_answer(pushed_body(current.version, spec, (), unchanged=True))
+    changes = planned_changes(current.spec, spec, body)
+    apply_schema = call.service.apply_schema
+    if apply_schema is None:
+        raise error_for(
+            "schema_provisioning_forbidden",
+            "This relay has no administrative URL, so it cannot change tables",
+            remedy="run `ablo-pg migrate SCHEMA --admin-url URL`, or start the relay with "
+            "--admin-url (or ABLO_ADMIN_URL)",
+        )
+    # Not cut off in the middle: the transaction ends by itself, and with it the thread.
+    await anyio.to_thread.run_sync(apply_schema, spec)
+    current = await call.service.schemas.refresh()
+    risky = [change for change in changes if not change.additive]
+    return json_answer(pushed_body(current.version, spec, risky, unchanged=False))
+
+
+async def read(call: Call) -> Response:
+    """GET /api/schema."""
+    current = await call.service.schemas.refresh()
+    return json_answer(
+        schema_body(
+            current.version, current.hash, current.pushed_at, current.spec, call.organization
+        )
+    )
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route(path, handler, method)
+    for path in ("/api/schema", "/api/v1/schema")
+    for handler, method in ((push, "POST"), (read, "GET"))
+]

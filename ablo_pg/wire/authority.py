@@ -1,0 +1,48 @@
+"""The authority object: what a credential may do, in identities, receipts and mints.
+
+`operations` lists `<typename in lower case>.<read|create|update|delete>` and nothing wider: older
+clients refuse a star. There is one branch, the root, and one project a database; its id is the
+organization's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+BRANCH_ID: Final = "br_main"
+
+
+def expand_operations(granted: Collection[str] | None, every: Iterable[str]) -> list[str]:
+    """Return what is granted out of every operation there is; None grants all, `*.read` all reads.
+
+    >>> expand_operations({"*.read", "task.update"}, ["task.read", "task.update", "task.delete"])
+    ['task.read', 'task.update']
+    """
+    if granted is None:
+        return list(every)
+    wild = {one.partition(".")[2] for one in granted if one.startswith("*.")}
+    return [one for one in every if one in granted or one.partition(".")[2] in wild]
+
+
+def wire_groups(organization: str, granted: Collection[str] | None) -> list[str]:
+    """Return the sync groups of a credential; None is everything of its organization."""
+    if granted is None:
+        return ["default", f"org:{organization}"]
+    return sorted(granted)
+
+
+def authority_body(
+    organization: str, kind: str, participant_id: str, groups: list[str], operations: list[str]
+) -> dict[str, Any]:
+    """Return the authority object."""
+    return {
+        "organizationId": organization,
+        "projectId": organization,
+        "branchId": BRANCH_ID,
+        "syncGroups": groups,
+        "operations": operations,
+        "participantKind": kind,
+        "participantId": participant_id,
+        "deliveryPartition": None,
+    }

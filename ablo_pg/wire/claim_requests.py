@@ -1,0 +1,139 @@
+"""Bodies and filters of the claim routes, and the kernel's requests that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from ablo_pg.wire.participants import bare_id
+
+Ttl = str | int | float  # "30s", or seconds
+
+
+class TargetBody(msgspec.Struct, frozen=True):
+    """What a claim covers: a row (where the path does not say), or fields of it."""
+
+    model: str | None = None
+    id: str | None = None
+    field: str | None = None
+    fields: list[str] | None = None
+    meta: dict[str, Any] | None = None
+
+
+class AcquireBody(msgspec.Struct, frozen=True, rename="camel"):
+    """POST of a claim. `action` is what older clients call the description."""
+
+    description: str | None = None
+    action: str | None = None
+    reason: str | None = None
+    queue: bool = True
+    ttl: Ttl | None = None
+    meta: dict[str, Any] | None = None
+    target: TargetBody | None = None
+    claim_id: str | None = None
+    max_depth: int | None = None
+    field: str | None = None
+    fields: list[str] | None = None
+
+
+class BeatBody(msgspec.Struct, frozen=True, rename="camel"):
+    """POST of a heartbeat; details become meta.progress."""
+
+    claim_id: str | None = None
+    ttl: Ttl | None = None
+    details: Any = None
+
+
+class BeatAllBody(msgspec.Struct, frozen=True, rename="camel"):
+    """POST of a heartbeat for all one holds."""
+
+    ttl: Ttl | None = None
+
+
+class OrderItem(msgspec.Struct, frozen=True, rename="camel"):
+    """One waiter; who it is is known by its claim."""
+
+    claim_id: str
+    held_by: str | None = None
+
+
+class ReorderBody(msgspec.Struct, frozen=True):
+    """POST of a new order: those listed first, the rest as they were."""
+
+    order: list[OrderItem]
+
+
+def acquire_request(body: AcquireBody) -> bytes:
+    """Return what `ablo.claim_acquire` takes."""
+    target = body.target or TargetBody()
+    meta = {**(target.meta or {}), **(body.meta or {})}
+    asked = {
+        "claimId": body.claim_id,
+        "description": body.description or body.action or body.reason,
+        "queue": body.queue,
+        "ttl": body.ttl,
+        "maxDepth": body.max_depth,
+        "meta": meta or None,
+        "fields": target.fields or body.fields,
+        "field": target.field or body.field,
+    }
+    return orjson.dumps({key: value for key, value in asked.items() if value is not None})
+
+
+def beat_request(body: BeatBody) -> bytes:
+    """Return what `ablo.claim_heartbeat` takes."""
+    asked = {"ttl": body.ttl, "details": body.details}
+    return orjson.dumps({key: value for key, value in asked.items() if value is not None})
+
+
+def reorder_request(body: ReorderBody) -> list[str]:
+    """Return the claim ids in their new order."""
+    return [item.claim_id for item in body.order]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFilter:
+    """Which claims a list is about; None is all."""
+
+    model: str | None
+    id: str | None
+    field: str | None
+    actor_id: str | None
+    actor_kind: str | None
+    on_behalf_of: str | None
+    capability_id: str | None
+
+    def kernel_filter(self) -> dict[str, str]:
+        """Return what the kernel can filter by; `admits` does the rest."""
+        asked = {"kind": self.actor_kind, "capabilityId": self.capability_id, "field": self.field}
+        if self.actor_id and self.actor_kind:
+            asked["participant"] = f"{self.actor_kind}:{self.actor_id}"
+        return {key: value for key, value in asked.items() if value is not None}
+
+    def admits(self, claim: Mapping[str, Any]) -> bool:
+        """Whether ids that are given without their kind are this claim's."""
+        return all(
+            wanted is None or wanted in (there, bare_id(there))
+            for wanted, there in (
+                (self.actor_id, claim.get("actor")),
+                (self.on_behalf_of, claim.get("onBehalfOfId")),
+            )
+        )
+
+
+def read_claim_filter(query: Mapping[str, str]) -> ClaimFilter:
+    """Read the query string of a claim list; a kind of `human` is a user."""
+    kind = query.get("actorKind") or None
+    return ClaimFilter(
+        model=query.get("model") or None,
+        id=query.get("id") or None,
+        field=query.get("field") or None,
+        actor_id=query.get("actorId") or None,
+        actor_kind="user" if kind == "human" else kind,
+        on_behalf_of=query.get("onBehalfOfId") or None,
+        capability_id=query.get("capabilityId") or None,
+    )

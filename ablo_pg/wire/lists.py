@@ -1,0 +1,173 @@
+"""Lists: a query string becomes the kernel's query, its page becomes an answer. Pure.
+
+Every parameter that is not reserved is an equality filter on a field. Values come as text and are
+read by the field's type; fields go by their wire name, or by their column's.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema import FieldType
+
+RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived"})
+DEFAULT_LIMIT: Final = 100
+FILTERS: Final = 50
+
+Fields = Mapping[str, tuple[str, FieldType]]  # wire or column name -> (wire name, type)
+
+
+class Page(msgspec.Struct, frozen=True, rename="camel"):
+    """One page as the kernel gives it; rows and evidence stay bytes."""
+
+    data: msgspec.Raw
+    evidence: msgspec.Raw
+    stamp: int
+    has_more: bool
+    next_cursor: str | None = None
+
+
+PAGE: Final = msgspec.json.Decoder(Page)
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """A list that was asked for. starting_after: a cursor of ours, or a row's id."""
+
+    where: tuple[tuple[str, str, Any], ...]
+    order_by: tuple[tuple[str, str], ...]
+    limit: int
+    starting_after: str | None
+    archived: bool
+
+    def kernel_query(self, cursor: str | None) -> bytes:
+        """Return it as `ablo.row_list` takes it, from `cursor` on."""
+        query: dict[str, Any] = {
+            "where": self.where,
+            "orderBy": self.order_by,
+            "limit": self.limit,
+            "archived": self.archived,
+        }
+        if cursor is not None:
+            query["after"] = cursor
+        return orjson.dumps(query)
+
+    def cursor_of(self, row: Mapping[str, Any]) -> str:
+        """Return the cursor after a row of this list."""
+        terms = [field for field, _ in self.order_by]
+        if "id" not in terms:
+            terms.append("id")
+        values = [row.get(field) for field in terms[: terms.index("id") + 1]]
+        return base64.b64encode(orjson.dumps(values)).decode()
+
+
+def is_cursor(text: str) -> bool:
+    """Tell a cursor of ours from a row's id: the base64 of a JSON array."""
+    try:
+        return isinstance(json.loads(base64.b64decode(text, validate=True)), list)
+    except ValueError:
+        return False
+
+
+def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> ListQuery:
+    """Read a query string.
+
+    Raises invalid_request, query_invalid_identifier, column_type_mismatch.
+    """
+    said: dict[str, str] = {}
+    where: list[tuple[str, str, Any]] = []
+    for name, value in pairs:
+        if name in RESERVED:
+            if name in said:
+                raise _bad(name, f"{name} is given twice", "give it once")
+            said[name] = value
+        else:
+            where.append(_filter(name, value, fields))
+    if len(where) > FILTERS:
+        raise _bad(
+            "where", f"{len(where)} filters in one list; the limit is {FILTERS}", "use fewer"
+        )
+    return ListQuery(
+        tuple(where),
+        _order(said.get("order_by"), said.get("order"), fields),
+        _limit(said.get("limit"), most),
+        said.get("starting_after") or None,
+        said.get("archived") == "true",
+    )
+
+
+def page_body(model: str, page: Page) -> bytes:
+    """Return the answer of a list; rows go through as the database spelt them."""
+    head = orjson.dumps({"object": "list", "model": model})[:-1]
+    tail = orjson.dumps(
+        {"has_more": page.has_more, "next_cursor": page.next_cursor, "stamp": page.stamp}
+    )
+    return b'%b,"data":%b,"evidence":%b,%b' % (head, page.data, page.evidence, tail[1:])
+
+
+def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, Any]:
+    wire, kind = _field(name, fields)
+    return wire, "=", _value(wire, kind, value)
+
+
+def _field(name: str, fields: Fields) -> tuple[str, FieldType]:
+    found = fields.get(name)
+    if found is None:
+        raise error_for(
+            "query_invalid_identifier",
+            f"{name[:80]!r} is not a field of this model",
+            field=name[:80],
+            remedy="filter and order by its fields; reserved are " + ", ".join(sorted(RESERVED)),
+        )
+    return found
+
+
+def _value(wire: str, kind: FieldType, text: str) -> Any:
+    """Read a text by its field's type; what only the database can judge goes on as text."""
+    if kind is FieldType.BOOLEAN:
+        if text not in ("true", "false"):
+            raise _mismatch(wire, kind)
+        return text == "true"
+    if kind is FieldType.JSON:
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return text
+    return text
+
+
+def _order(field: str | None, direction: str | None, fields: Fields) -> tuple[tuple[str, str], ...]:
+    if direction not in (None, "asc", "desc"):
+        raise _bad("order", f"order is {direction[:20]!r}", "asc or desc")
+    if field is None:
+        return () if direction is None else (("id", direction),)
+    return ((_field(field, fields)[0], direction or "asc"),)
+
+
+def _limit(text: str | None, most: int) -> int:
+    if text is None:
+        return min(DEFAULT_LIMIT, most)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise _bad("limit", f"limit is {text[:20]!r}", f"a whole number from 1 to {most}")
+    return int(text)
+
+
+def _bad(field: str, message: str, remedy: str) -> AbloError:
+    return error_for("invalid_request", message, field=field, remedy=remedy)
+
+
+def _mismatch(wire: str, kind: FieldType) -> AbloError:
+    return error_for(
+        "column_type_mismatch",
+        f"{wire} is of type {kind.value}, and the value given is not",
+        field=wire,
+        remedy="true or false",
+    )

@@ -1,0 +1,124 @@
+"""The log as a feed of events: its cursor, its filters, and how an event is spelt. Pure.
+
+A cursor is `<log>.<claims>`, two whole numbers; the second arm is always 0: claims are not in the
+log. It is opaque to clients but not secret.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from ablo_pg.delta import Delta
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.wire.deltas import delta_json, utc_time
+
+CURSOR: Final = re.compile(r"([0-9]{1,18})(\.[0-9]{1,18})?")
+# Delta actions by their name in the feed; those of groups are not made by this server.
+OPS: Final = {
+    "create": "I",
+    "update": "U",
+    "delete": "D",
+    "archive": "A",
+    "revive": "V",
+    "visible": "C",
+    "group_added": "G",
+    "group_removed": "S",
+}
+NAMES: Final = {action: name for name, action in OPS.items()}
+DEFAULT_LIMIT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """What of the log is asked for. after None: the newest `limit` events."""
+
+    after: int | None
+    limit: int
+    model: str | None
+    op: str | None
+    since: str | None  # ISO 8601 in UTC, comparable with a delta's time
+
+
+def read_log_query(query: Mapping[str, str], most: int) -> LogQuery:
+    """Read a query string. Raises invalid_request."""
+    op = query.get("op") or None
+    if op is not None and op not in OPS:
+        raise _bad("op", f"op is {op[:20]!r}", f"use one of: {', '.join(OPS)}")
+    return LogQuery(
+        _after(query.get("after")),
+        _limit(query.get("limit"), most),
+        query.get("model") or None,
+        None if op is None else OPS[op],
+        _since(query.get("since")),
+    )
+
+
+def log_cursor(sync_id: int) -> str:
+    """Return the cursor after a sync id."""
+    return f"{sync_id}.0"
+
+
+def log_event(delta: Delta, model: str) -> bytes:
+    """Return one event; `model` as the feed's readers call it. The delta comes with it."""
+    head = orjson.dumps(
+        {
+            "object": "log_event",
+            "id": delta.sync_id,
+            "at": utc_time(delta.created_at),
+            "model": model,
+            "op": NAMES[delta.op],
+            "recordId": delta.row_id,
+            "actor": delta.actor,
+        }
+    )
+    return head[:-1] + b',"delta":' + delta_json(delta) + b"}"
+
+
+def log_body(events: list[bytes], has_more: bool, cursor: int) -> bytes:
+    """Return a page of the feed."""
+    return b'{"object":"list","data":[%b],"has_more":%b,"next_cursor":"%b"}' % (
+        b",".join(events),
+        b"true" if has_more else b"false",
+        log_cursor(cursor).encode(),
+    )
+
+
+def _after(text: str | None) -> int | None:
+    if not text:
+        return None
+    found = CURSOR.fullmatch(text)
+    if found is None:
+        raise _bad("after", "after is no cursor of this feed", "pass next_cursor of a page before")
+    return int(found[1])
+
+
+def _limit(text: str | None, most: int) -> int:
+    if text is None:
+        return min(DEFAULT_LIMIT, most)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+        raise _bad("limit", f"limit is {text[:20]!r}", f"a whole number from 1 to {most}")
+    return min(int(text), most)
+
+
+def _since(text: str | None) -> str | None:
+    """Read a time; one without a zone is in UTC."""
+    if not text:
+        return None
+    try:
+        # A `+` of an offset that nobody escaped arrives as a space.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        raise _bad("since", "since is no time", "pass ISO 8601: 2026-01-01T00:00:00Z") from None
+
+
+def _bad(field: str, message: str, remedy: str) -> AbloError:
+    return error_for("invalid_request", message, field=field, remedy=remedy)

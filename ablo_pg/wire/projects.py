@@ -1,0 +1,93 @@
+"""Projects, branches and data sources, as far as one database has them: one of each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ablo_pg.wire.authority import BRANCH_ID
+
+# There is no day on which the root began; clients want one that they can parse.
+BEGAN: Final = "2026-01-01T00:00:00.000Z"
+
+
+def project_body(organization: str) -> dict[str, Any]:
+    """Return the one project; its id is the organization's."""
+    return {
+        "object": "project",
+        "id": organization,
+        "slug": "default",
+        "name": organization,
+        "default": True,
+        "created_at": BEGAN,
+    }
+
+
+def branch_body(organization: str) -> dict[str, Any]:
+    """Return the root branch."""
+    return {
+        "object": "branch",
+        "id": BRANCH_ID,
+        "project_id": organization,
+        "parent_branch_id": None,
+        "slug": "main",
+        "name": None,
+        "kind": "long_lived",
+        "state": "ready",
+        "origin": "empty",
+        "root": True,
+        "expires_at": None,
+        "created_at": BEGAN,
+        "deleted_at": None,
+    }
+
+
+def branch_status_body(
+    organization: str, version: int, digest: str, reasons: Sequence[str]
+) -> dict[str, Any]:
+    """Return the status of the root branch."""
+    active = version > 0
+    return {
+        "object": "branch_status",
+        "branch": branch_body(organization),
+        "ready": active and not reasons,
+        "schema": {
+            "active": active,
+            "version": version if active else None,
+            "hash": digest if active else None,
+            "parent_compatibility": "same",
+            "changes": [],
+            "warnings": [],
+            "blockers": [],
+        },
+        "storage": {"kind": "customer"},
+        "data_source": None,
+        "blockers": [
+            {"code": "not_ready", "problem": reason, "fix": "see /ready"} for reason in reasons
+        ],
+    }
+
+
+def source_body(database: str, ready: bool) -> dict[str, Any]:
+    """Return the one data source: the database that the relay runs on."""
+    return {
+        "object": "datasource",
+        "id": "ds_main",
+        "connection": "direct",
+        "host": None,
+        "database": database,
+        "schema": "public",
+        "status": "ready" if ready else "pending",
+        "livemode": True,
+    }
+
+
+def validation_body(reasons: Sequence[str]) -> dict[str, Any]:
+    """Return whether the database can be worked with, and what stands against it."""
+    return {
+        "reachable": True,
+        "ready": not reasons,
+        "failures": [{"item": reason, "fix": "see /ready of the relay"} for reason in reasons],
+        "advisories": [],
+        "initial_snapshot": {"status": "complete"},
+    }

@@ -1,0 +1,130 @@
+"""Commit records: a stored commit as an auditor reads it. Values are never in them.
+
+A newer client takes a record only with exactly these keys, so nothing optional is ever null.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.wire.authority import authority_body, wire_groups
+from ablo_pg.wire.participants import split_participant
+
+MOST: Final = 100
+DEFAULT: Final = 20
+ACTIONS: Final = {
+    "I": "create",
+    "U": "update",
+    "D": "delete",
+    "A": "archive",
+    "V": "unarchive",
+}
+
+
+def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
+    """Return a record. authority: the reader's own, which is also that of its own commits."""
+    receipt = record["receipt"]
+    kind, name = split_participant(record["participant"])
+    kind, name = kind or "system", name or ""
+    mine = (authority["participantKind"], authority["participantId"]) == (kind, name)
+    organization = authority["organizationId"]
+    groups = wire_groups(organization, None)
+    return {
+        "id": receipt["clientTxId"],
+        "attempts": [
+            {
+                "id": receipt["serverTxId"],
+                "observedAt": receipt["createdAt"],
+                "transport": "internal",
+                "kind": "execution",
+            }
+        ],
+        "actor": {"kind": kind, "id": name},
+        "authority": authority if mine else authority_body(organization, kind, name, groups, []),
+        "claims": [_claim(one) for one in record["claims"]],
+        "createdAt": receipt["createdAt"],
+        "readSet": [],
+        "operations": [_operation(one) for one in record["operations"]],
+        "receipt": {key: receipt[key] for key in ("clientTxId", "serverTxId", "ops")},
+        "status": receipt["status"],
+        "statusAt": receipt["statusAt"],
+        "lastSyncId": receipt["lastSyncId"],
+    }
+
+
+def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of records."""
+    page = msgspec.json.decode(found)
+    after = page["next"]
+    cursor = None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).decode()
+    return {"data": [record_body(one, authority) for one in page["data"]], "nextCursor": cursor}
+
+
+def read_record_query(query: Mapping[str, str], only: str | None) -> dict[str, Any]:
+    """Read the query string of a list. only: whose commits the caller may see; None is all.
+
+    Raises invalid_request, cursor_invalid.
+    """
+    limit = query.get("limit", str(DEFAULT))
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 4 and 1 <= int(limit) <= MOST):
+        raise error_for(
+            "invalid_request",
+            f"limit is {limit[:20]!r}",
+            field="limit",
+            remedy=f"a whole number from 1 to {MOST}",
+        )
+    asked: dict[str, Any] = {"limit": int(limit)}
+    if only is not None:
+        asked["participant"] = only
+    elif query.get("actorId"):
+        asked["participant"] = query["actorId"]
+    if query.get("cursor"):
+        asked["before"] = _cursor(query["cursor"])
+    return asked
+
+
+def _cursor(text: str) -> dict[str, str]:
+    try:
+        found = msgspec.json.decode(base64.urlsafe_b64decode(text), type=dict[str, str])
+    except (ValueError, msgspec.MsgspecError):
+        raise _bad_cursor() from None
+    if found.keys() != {"at", "key", "participant"}:
+        raise _bad_cursor()
+    return found
+
+
+def _bad_cursor() -> AbloError:
+    return error_for(
+        "cursor_invalid",
+        "cursor is none of this list",
+        field="cursor",
+        remedy="pass nextCursor of the page before",
+    )
+
+
+def _operation(one: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        "action": ACTIONS[one["op"]],
+        "model": one["model"],
+        "id": one["id"],
+        "data": {"retention": "redacted"},
+    }
+    if "transactionId" in one:
+        found["transactionId"] = one["transactionId"]
+    return found
+
+
+def _claim(one: Mapping[str, Any]) -> dict[str, Any]:
+    target = {"scope": "row", "model": one["model"], "id": one["rowId"]}
+    if "fields" in one:
+        target["fields"] = one["fields"]
+    found = {"id": one["id"], "target": target}
+    if "fenceToken" in one:
+        found["fenceToken"] = one["fenceToken"]
+    return found

@@ -1,0 +1,22 @@
+-- Deltas of an organization before a position, newest first, at most p_limit: the end of the log.
+-- p_before null: from the newest on. Called by: feeds that begin with what happened last. Locks: none.
+-- Raises: cursor_invalid.
+create or replace function ablo.delta_tail(p_organization text, p_before bigint, p_limit int)
+returns setof ablo.delta
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+begin
+  if p_before < 0 then
+    perform ablo.raise_error('cursor_invalid', format('position %s is not a sync id', p_before),
+      'pass a sync id, or none to begin with the newest');
+  end if;
+  return query
+    select d.* from ablo.delta d
+     where d.organization_id = p_organization
+       and d.sync_id < coalesce(p_before, 9223372036854775807)
+     order by d.sync_id desc
+     limit least(greatest(p_limit, 1), 10000);
+end
+$$;

@@ -1,0 +1,32 @@
+-- One commit of the organization, by its key (the caller's own) or its serverTxId: ablo.commit_record, or
+-- null. Receipts are kept for a day.
+-- Called by: clients that ask what became of a commit. Locks: none. p_own: look at the participant's own
+-- only, for callers that may not read all of the organization.
+-- Raises: identity_missing_organization, invalid_participant_kind.
+create or replace function ablo.commit_get(
+  p_organization text, p_participant text, p_id text, p_own boolean default false
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_receipt ablo.receipt;
+  v_sync_id text := substring(p_id from '^stx_\d{1,18}_(\d{1,18})$');
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  select * into v_receipt from ablo.receipt r
+   where r.organization_id = p_organization and r.participant = p_participant and r.key = p_id;
+  if not found and v_sync_id is not null then
+    -- Its time is known from its deltas, and receipts are found by time.
+    select r.* into v_receipt
+      from ablo.delta d
+      join ablo.receipt r on r.organization_id = d.organization_id and r.sync_id = d.sync_id
+       and r.created_at between d.created_at - interval '1 minute' and d.created_at + interval '1 minute'
+     where d.organization_id = p_organization and d.sync_id = v_sync_id::bigint
+       and r.response ->> 'serverTxId' = p_id
+       and (not p_own or r.participant = p_participant);
+  end if;
+  return case when v_receipt.key is not null then ablo.commit_record(v_receipt) end;
+end
+$$;

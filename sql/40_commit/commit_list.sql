@@ -1,0 +1,39 @@
+-- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} | null}.
+-- p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}. Only what is stored
+-- is listed: confirmed commits, of the last day.
+-- Called by: clients that audit. Locks: none. Receipts are found by time (a BRIN index), in windows that
+-- widen until the page is full, so a page never reads more than it must by a factor of ten.
+-- Raises: identity_missing_organization, invalid_participant_kind.
+create or replace function ablo.commit_list(p_organization text, p_participant text, p_query jsonb) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_limit int := least(greatest(coalesce((p_query ->> 'limit')::int, 20), 1), 100);
+  v_until timestamptz := coalesce((p_query -> 'before' ->> 'at')::timestamptz, clock_timestamp());
+  v_key text := coalesce(p_query -> 'before' ->> 'key', '');
+  v_whose text := coalesce(p_query -> 'before' ->> 'participant', '');
+  v_found ablo.receipt[];
+  v_window interval;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  foreach v_window in array array['10 s', '2 min', '20 min', '3 h', '26 h']::interval[] loop
+    v_found := array(
+      select r from ablo.receipt r
+       where r.organization_id = p_organization
+         and r.created_at >= v_until - v_window and r.created_at <= v_until
+         and (p_query -> 'before' is null or (r.created_at, r.participant, r.key) < (v_until, v_whose, v_key))
+         and (p_query ->> 'participant' is null
+              or p_query ->> 'participant' in (r.participant, substr(r.participant, strpos(r.participant, ':') + 1)))
+       order by r.created_at desc, r.participant desc, r.key desc
+       limit v_limit + 1);
+    exit when cardinality(v_found) > v_limit;
+  end loop;
+  return json_build_object(
+    'data', coalesce((select json_agg(ablo.commit_record(v_found[n]) order by n)
+                        from generate_series(1, least(v_limit, cardinality(v_found))) n), '[]'),
+    'next', case when cardinality(v_found) > v_limit then json_build_object(
+      'at', v_found[v_limit].created_at, 'participant', v_found[v_limit].participant, 'key', v_found[v_limit].key) end);
+end
+$$;
