@@ -50,7 +50,11 @@ FIGHT: Final[dict[str, Mutant]] = {
         (("claim_advance", "b.participant <> v_claim.participant and", "false and"),),
     ),
     "leases end early": Mutant(
-        "cut_short", (("claim_advance", ENDED, f"{ENDED} + interval '0.2 s'"),)
+        "cut_short",
+        (
+            ("claim_advance", ENDED, f"{ENDED} + interval '0.2 s'"),
+            ("claim_end", "c.expires_at <= clock_timestamp()", "true"),
+        ),
     ),
     "the newest first": Mutant("lines_jumped", (("claim_advance", IN_LINE, f"{IN_LINE} desc"),)),
     "tokens do not rise": Mutant(

@@ -19,8 +19,8 @@ class Plan:
 
     ttl: seconds of a lease. naps: how often, of 100 sections, an agent forgets its lease and writes
     when it has run out (a client cannot forget: it blocks its event loop as long). clock: seconds
-    by which this process's clock is wrong; believes_it: agents compare leases with it, which is what
-    no client may do. patience: seconds that an agent waits in line.
+    by which this process's clock is wrong; believes_it: agents compare leases with it, as no client
+    may do. patience: seconds that an agent waits in line.
     """
 
     url: str
