@@ -1,0 +1,305 @@
+"""Who a token stands for, and the moment from which it no longer does.
+
+token -> check_key (no database) -> SHA-256 -> cache, else ablo.key_find -> Credential -> doors
+                                                        NOTIFY ablo_key -^      sockets: watch()
+
+- A lookup is by hash, here and in the database's index: how long it takes tells about the hash of
+  what was sent, and nothing about a stored key that is near it. No token is kept.
+- A credential is remembered for two seconds at most, never past its expiry, and forgotten at once
+  when the database says that its key has changed. Times of expiry are the database's; here only
+  what is left of them is measured.
+- What stays open longer than that is watched: every two seconds, and at once on a notification, the
+  database is asked which of the keys in use have ended. A notification is a hint and nothing more:
+  a forged one costs a query, a lost one two seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+
+from ablo_pg.credentials import Prefix, check_key, key_hash
+from ablo_pg.db import keys
+from ablo_pg.db.errors import translate
+from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
+from ablo_pg.db.pool import Database
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.connecting import connect
+
+logger: Final = logging.getLogger("ablo_pg.relay")
+
+# How long a revoked key is still taken where its notification was lost.
+CACHE_SECONDS: Final = 2.0
+CACHE_SIZE: Final = 10_000  # credentials remembered; the oldest go first
+# How often the keys in use are looked at. With the cache's age this stays within five seconds.
+RECHECK_SECONDS: Final = 2.0
+# The least pause between two looks, so that a flood of notifications is no flood of queries.
+CALM_SECONDS: Final = 0.05
+# How long a look may take. Protects from a connection that is open here and dead there; a false
+# alarm costs a new connection.
+LOOK_SECONDS: Final = 2.0
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 2.0  # listening starts again within one re-check
+
+Verb = Literal["read", "create", "update", "delete"]
+FOREIGN_SCOPE: Final = "ephemeral:mint-any-org"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a live key allows. operations, sync_groups: None means all of the organization's.
+
+    participant: `kind:id`. expires_at: seconds since 1970 by the database's clock; `ends_at` is
+    the same moment by this process's monotonic clock.
+    """
+
+    key_id: str
+    prefix: Prefix
+    organization: str
+    participant: str
+    operations: frozenset[str] | None
+    scopes: frozenset[str]
+    sync_groups: frozenset[str] | None
+    user_meta: Mapping[str, Any]
+    expires_at: float | None
+    hash: str = field(repr=False)
+    ends_at: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """user, agent or system."""
+        return self.participant.partition(":")[0]
+
+    @property
+    def participant_id(self) -> str:
+        """The participant without its kind."""
+        return self.participant.partition(":")[2]
+
+    @property
+    def wide(self) -> bool:
+        """Whether it may see every sync group of its organization."""
+        return self.sync_groups is None
+
+    def may(self, typename: str, verb: Verb) -> bool:
+        """Whether it may do this to rows of a model."""
+        if self.operations is None:
+            return True
+        return f"{typename.lower()}.{verb}" in self.operations or f"*.{verb}" in self.operations
+
+    def holds(self, scope: str) -> bool:
+        """Whether it has a right over the service: a secret key without scopes has all but one."""
+        if scope in self.scopes:
+            return True
+        return self.prefix == "sk" and not self.scopes and scope != FOREIGN_SCOPE
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """Somebody who relies on a credential for longer than a request."""
+
+    credential: Credential
+    error: AbloError | None = field(default=None, init=False)
+    _ended: anyio.Event = field(default_factory=anyio.Event, init=False)
+
+    async def ended(self) -> AbloError:
+        """Wait until the key is revoked or expired; return the error that says which."""
+        await self._ended.wait()
+        assert self.error is not None
+        return self.error
+
+    def end(self, status: str) -> None:
+        """Tell whoever waits."""
+        if self.error is None:
+            self.error = ended_error(status)
+            self._ended.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    credential: Credential
+    until: float
+
+
+class Authenticator:
+    """The credentials of one relay.
+
+    `run` keeps watch; without it a credential is still no older than CACHE_SECONDS.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: OrderedDict[str, _Remembered] = OrderedDict()
+        self.changes = 0  # notifications so far: what was read before one is not remembered
+        self._watches: dict[str, set[Watch]] = {}
+
+    async def authenticate(self, token: str | None) -> Credential:
+        """Return what a token stands for.
+
+        Raises: api_key_required, apikey_invalid, apikey_expired, apikey_revoked, and what the pool
+        raises.
+        """
+        if not token:
+            raise error_for(
+                "api_key_required",
+                "No API key was sent",
+                remedy="send Authorization: Bearer sk_...",
+            )
+        check_key(token)
+        hashed = key_hash(token)
+        known = self._cache.get(hashed)
+        if known is not None and known.until > time.monotonic():
+            return known.credential
+        changes, asked = self.changes, time.monotonic()
+        record = await self._database.read(keys.key_find, hashed)
+        if record is None:
+            raise ended_error("unknown")
+        if record.status != "live":
+            raise ended_error(record.status)
+        credential = _credential(record, hashed, asked)
+        if changes == self.changes:
+            self._remember(credential, asked)
+        return credential
+
+    @contextmanager
+    def watch(self, credential: Credential) -> Iterator[Watch]:
+        """Be told when a credential ends, within five seconds: `await watch.ended()`."""
+        watch = Watch(credential)
+        self._watches.setdefault(credential.hash, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            left = self._watches[credential.hash]
+            left.discard(watch)
+            if not left:
+                del self._watches[credential.hash]
+
+    def watching(self, key_ids: Iterable[str]) -> int:
+        """Return how many rely on these keys for longer than a request: their open sockets."""
+        wanted = set(key_ids)
+        watches = (watch for some in self._watches.values() for watch in some)
+        return sum(watch.credential.key_id in wanted for watch in watches)
+
+    def forget(self, key_ids: Iterable[str]) -> None:
+        """Look anew at these keys, because they were changed here, or somebody says so."""
+        self.changes += 1
+        gone = set(key_ids)
+        for hashed in [h for h, one in self._cache.items() if one.credential.key_id in gone]:
+            del self._cache[hashed]
+
+    async def run(self) -> None:
+        """Listen, and look at the keys in use, until cancelled."""
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            try:
+                conn = await connect(self._database.url, application_name="ablo_pg keys")
+                try:
+                    await self._follow(conn, backoff)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
+            except (psycopg.Error, TimeoutError) as exc:
+                reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
+                logger.warning("the keys in use are not looked at: %s", reason)
+            await anyio.sleep(backoff.pause())
+
+    def _remember(self, credential: Credential, asked: float) -> None:
+        until = asked + CACHE_SECONDS
+        if credential.ends_at is not None:
+            until = min(until, credential.ends_at)
+        self._cache[credential.hash] = _Remembered(credential, until)
+        self._cache.move_to_end(credential.hash)
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+
+    def _forget_all(self) -> None:
+        self.changes += 1
+        self._cache.clear()
+
+    async def _follow(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
+        """Look at once, then on each notification, and by the clock. One connection for both.
+
+        It is not of the pool: that may be spent when a key has to end.
+        """
+        await conn.execute(keys.LISTEN)
+        self._forget_all()  # what was said before
+        while True:
+            with anyio.fail_after(LOOK_SECONDS):
+                await self._look(conn)
+            backoff.reset()
+            hinted = False
+            async for notification in conn.notifies(timeout=RECHECK_SECONDS, stop_after=1):
+                self._take_hint(notification.payload)
+                hinted = True
+            if hinted:  # others come with it: one look for all
+                async for notification in conn.notifies(timeout=CALM_SECONDS):
+                    self._take_hint(notification.payload)
+
+    def _take_hint(self, key_id: str) -> None:
+        if key_id:
+            self.forget([key_id])
+        else:
+            self._forget_all()
+
+    async def _look(self, conn: AsyncConnection[Any]) -> None:
+        now = time.monotonic()
+        for hashed, watches in list(self._watches.items()):
+            if any(_is_past(watch.credential, now) for watch in watches):
+                self._end(hashed, "expired")
+        hashes = list(self._watches)
+        for start in range(0, len(hashes), STATES_AT_ONCE):
+            part = hashes[start : start + STATES_AT_ONCE]
+            for hashed, status in (await keys.key_states(conn, part)).items():
+                self._end(hashed, status)
+
+    def _end(self, hashed: str, status: str) -> None:
+        self._cache.pop(hashed, None)
+        for watch in self._watches.get(hashed, ()):
+            watch.end(status)
+
+
+def ended_error(status: str) -> AbloError:
+    """Return the error for a token whose key is revoked, expired or unknown. It names no key."""
+    if status == "revoked":
+        return error_for("apikey_revoked", "The key was revoked", remedy="use another key")
+    if status == "expired":
+        return error_for("apikey_expired", "The key has expired", remedy="mint or rotate a new one")
+    return error_for(
+        "apikey_invalid",
+        "No key like this one is known here",
+        remedy="check that it belongs to this server (`ablo-pg keys list`)",
+    )
+
+
+def _is_past(credential: Credential, now: float) -> bool:
+    return credential.ends_at is not None and credential.ends_at <= now
+
+
+def _credential(record: KeyRecord, hashed: str, asked: float) -> Credential:
+    """Return the credential of a record that was asked for at a monotonic time.
+
+    The database read its clock after that, so the end comes out early by the way there, never late.
+    """
+    left = None if record.expires_at is None else record.expires_at - record.now
+    return Credential(
+        key_id=record.id,
+        prefix=record.prefix,
+        organization=record.organization_id,
+        participant=record.participant,
+        operations=record.operations,
+        scopes=record.scopes,
+        sync_groups=record.sync_groups,
+        user_meta=record.user_meta,
+        expires_at=record.expires_at,
+        hash=hashed,
+        ends_at=None if left is None else asked + left,
+    )
