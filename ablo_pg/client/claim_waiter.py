@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import anyio
+import anyio.lowlevel
 
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
 from ablo_pg.client.bell import Bell
@@ -94,6 +95,7 @@ class ClaimWait:
                     answer = await self._wait(lease, answer)
                 claim = answer.claim
                 await self._tell(ClaimStatus("held", claim.id))
+                await anyio.lowlevel.checkpoint_if_cancelled()
                 read_at = claim.read_at if answer.stamp is None else answer.stamp
                 return Granted(claim, answer.row, read_at or 0, lease)
         except BaseException as exc:
@@ -107,8 +109,12 @@ class ClaimWait:
         async with self._session.claims.row_lock(typename, self._row_id):
             self._unsure, sent_at = True, time.monotonic()
             try:
-                async with within(self._session.timeout, f"Claiming {self._what}"):
-                    answer = await self._door.claim_acquire(typename, self._row_id, self._request)
+                # To its end when cancelled: a statement that was given up may yet make a claim.
+                with anyio.CancelScope(shield=True):
+                    async with within(self._session.timeout, f"Claiming {self._what}"):
+                        answer = await self._door.claim_acquire(
+                            typename, self._row_id, self._request
+                        )
             except AbloError as exc:
                 self._unsure = isinstance(exc, _PASSING)
                 raise

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import psycopg
 import pytest
 
@@ -259,22 +261,56 @@ async def test_a_cancelled_waiter_leaves_the_line(
             await got.wait()
 
 
-async def test_cancelled_while_it_asks(ablo: AsyncAblo, db: DatabaseHandle, until: Any) -> None:
+async def test_cancelled_while_it_asks(ablo: AsyncAblo) -> None:
     """Whether the claim was made is not known then: it is given back by its id."""
     door: Any = ablo._session.transport.claims
     acquire = door.claim_acquire
-    scope = anyio.CancelScope()
 
     async def made_but_not_heard(*args: Any) -> Any:
         await acquire(*args)
-        scope.cancel()
+        task.cancel()
         await anyio.sleep_forever()
 
-    door.claim_acquire = made_but_not_heard
-    with scope:
+    async def ask() -> None:
         await ablo.tasks.claim(id="t")
-    assert scope.cancelled_caught
+
+    door.claim_acquire = made_but_not_heard
+    task = asyncio.ensure_future(ask())
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert await ablo.tasks.claim.state("t") is None
+
+
+async def test_cancelled_while_the_database_is_at_it(
+    ablo: AsyncAblo, db: DatabaseHandle, until: Any
+) -> None:
+    """The statement runs to its end, on a connection that lives, and its claim is given back."""
+    async with ablo.tasks.claim(id="t"):
+        pass
+    pool = "select pid from pg_stat_activity where application_name = 'ablo_pg' and datname = %s"
+    scope = anyio.CancelScope()
+
+    async def ask() -> None:
+        with scope:
+            await ablo.tasks.claim(id="t")
+        assert scope.cancelled_caught
+
+    with (
+        psycopg.connect(db.admin_url, autocommit=True) as watcher,
+        psycopg.connect(db.admin_url) as blocker,
+    ):
+        blocker.execute("select from ablo.claim_target where row_id = 't' for update")
+        found: list[tuple[Any, ...]] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            blocked = f"{pool} and {blocker.info.backend_pid} = any (pg_blocking_pids(pid))"
+            await until(lambda: found.extend(watcher.execute(blocked, [db.name])) or bool(found))
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+            blocker.rollback()
+        assert found[0] in watcher.execute(pool, [db.name]).fetchall()
+        alive = "select count(*) from ablo.claim where status in ('active', 'queued')"
+        assert watcher.execute(alive).fetchone() == (0,)
 
 
 async def test_a_wait_has_a_deadline(ablo: AsyncAblo, holder: AsyncAblo) -> None:
