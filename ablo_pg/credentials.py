@@ -89,5 +89,14 @@ def display_prefix(key: str) -> str:
     return key[:DISPLAY_LENGTH]
 
 
+def spelling_of(display: str) -> Spelling:
+    """Return how a key is spelt of which this part is shown.
+
+    >>> spelling_of("sk_test_Ab12")
+    'sk_test'
+    """
+    return max((one for one in SPELLINGS if display.startswith(f"{one}_")), key=len)
+
+
 def _invalid(message: str, remedy: str) -> AbloAuthenticationError:
     return AbloAuthenticationError(message, code="apikey_invalid", remedy=remedy)

@@ -16,13 +16,14 @@ import orjson
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
 
-from ablo_pg.credentials import display_prefix, key_hash
+from ablo_pg.credentials import display_prefix, key_hash, new_key, spelling_of
 from ablo_pg.db.routines import load_json_raw
 
 Status: TypeAlias = Literal["live", "expired", "revoked"]
 
 KEY_CREATE: Final[LiteralString] = "select ablo.key_create(%s, %s, %s::jsonb)"
 KEY_FIND: Final[LiteralString] = "select ablo.key_find(%s)"
+KEY_GET: Final[LiteralString] = "select ablo.key_get(%s, %s, %s)"
 KEY_LIST: Final[LiteralString] = "select ablo.key_list(%s, %s)"
 KEY_MINT: Final[LiteralString] = "select ablo.key_mint(%s, %s, %s::jsonb)"
 KEY_REVOKE: Final[LiteralString] = "select ablo.key_revoke(%s, %s, %s)"
@@ -130,13 +131,17 @@ async def key_rotate(
     conn: AsyncConnection[Any],
     organization: str,
     key_id: str,
-    key: str,
     request: Mapping[str, Any],
     by: str | None,
-) -> Rotated:
-    """Put a new key in the place of another. request: graceSeconds? (3600), ttlSeconds?."""
+) -> tuple[str, Rotated]:
+    """Put a new key, spelt alike, in the place of another; return it, which is the only time.
+
+    Args: request: graceSeconds? (3600), ttlSeconds?. by: the id of the key that asks.
+    """
+    old = KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
+    key = new_key(spelling_of(old.display))
     body = _request(key, request)
-    return ROTATED.decode(await _value(conn, KEY_ROTATE, organization, key_id, body, by))
+    return key, ROTATED.decode(await _value(conn, KEY_ROTATE, organization, key_id, body, by))
 
 
 def create_key(
@@ -161,11 +166,17 @@ def revoke_key(conn: Connection[Any], organization: str, key_id: str) -> Revoked
 
 
 def rotate_key(
-    conn: Connection[Any], organization: str, key_id: str, key: str, request: Mapping[str, Any]
-) -> Rotated:
-    """Put a new key in the place of another. request: graceSeconds?, ttlSeconds?."""
-    body = _request(key, request)
-    return ROTATED.decode(_value_blocking(conn, KEY_ROTATE, organization, key_id, body, None))
+    conn: Connection[Any],
+    organization: str,
+    key_id: str,
+    request: Mapping[str, Any],
+    by: str | None = None,
+) -> tuple[str, Rotated]:
+    """As `key_rotate`, on a blocking connection; without `by` as an administrator."""
+    old = KEY.decode(_value_blocking(conn, KEY_GET, organization, key_id, by))
+    key = new_key(spelling_of(old.display))
+    arguments = (organization, key_id, _request(key, request), by)
+    return key, ROTATED.decode(_value_blocking(conn, KEY_ROTATE, *arguments))
 
 
 def _request(key: str, request: Mapping[str, Any]) -> str:

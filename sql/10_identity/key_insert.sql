@@ -7,7 +7,8 @@ declare
   v_meta jsonb := coalesce(nullif(p_request -> 'userMeta', 'null'), '{}');
   v_wrong text := case
     when coalesce(p_request ->> 'hash', '') !~ '^[0-9a-f]{64}$' then 'hash'
-    when length(coalesce(p_request ->> 'display', '')) not between 1 and 12 then 'display'
+    when not starts_with(coalesce(p_request ->> 'display', ''), p_key.prefix || '_')
+      or length(p_request ->> 'display') > 12 then 'display'
     when length(p_request ->> 'label') > 200 then 'label'
     when jsonb_typeof(v_meta) <> 'object' or octet_length(v_meta::text) > 16384 then 'userMeta'
     when octet_length(p_key.organization_id) not between 1 and 512 then 'organization'
@@ -15,7 +16,7 @@ declare
 begin
   if v_wrong is not null then
     perform ablo.raise_error('invalid_request', format('%s of the key is missing, too long, or of the wrong type', v_wrong),
-      'hash: SHA-256 in hexadecimal; display: the first 12 characters; label: up to 200 characters; '
+      'hash: SHA-256 in hexadecimal; display: the first 12 characters, of the same kind as the key; label: up to 200 characters; '
         || 'userMeta: an object of up to 16 KiB; organization and participant: up to 512 bytes',
       jsonb_build_object('field', v_wrong));
   end if;

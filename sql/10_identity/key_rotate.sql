@@ -1,7 +1,8 @@
 -- Put a new key in the place of another: same rights, participant and parent. The old one, and what was
 -- minted from it, end after a grace period at the latest: {"key": as ablo.key_json, "rotatedFrom":
 -- {"capabilityId", "expiresAt"}}. p_request: {hash, display, graceSeconds? (3600, at most 30 days),
--- ttlSeconds? (as long as the old one was made for)}. A key that renews itself does not live longer for it.
+-- ttlSeconds? (as long as the old one was made for)}; the new one is of the same kind (ablo.key_get). A
+-- key that renews itself does not live longer for it.
 -- Called by: the command line (p_by null), the relay. Locks: the parent, shared; the old key, then its
 -- children. Raises: capability_not_found, apikey_revoked, apikey_expired, duration_invalid, invalid_request.
 -- Sends: NOTIFY ablo_key.

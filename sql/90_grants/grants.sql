@@ -25,6 +25,7 @@ grant execute on function
   ablo.claim_reorder(text, text, text, text, jsonb),
   ablo.key_create(text, text, jsonb),
   ablo.key_find(text),
+  ablo.key_get(text, text, text),
   ablo.key_list(text, boolean),
   ablo.key_mint(text, text, jsonb),
   ablo.key_revoke(text, text, text),

@@ -86,7 +86,7 @@ def test_an_upgrade_runs_a_migration_once(kernel_db: psycopg.Connection) -> None
 
 def test_a_fresh_install_notes_migrations_without_running_them(empty: psycopg.Connection) -> None:
     install(empty, (*kernel_files()[:9], migration(1, "select 1/0"), *kernel_files()[9:]))
-    query = "select count(*) from ablo.kernel_file where path like 'migrations/%'"
+    query = "select count(*) from ablo.kernel_file where path = 'migrations/0001_x.sql'"
     assert empty.execute(query).fetchone() == (1,)
 
 

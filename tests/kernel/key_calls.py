@@ -12,7 +12,7 @@ import psycopg
 from ablo_pg.credentials import Spelling, key_hash, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.errors import translate
-from ablo_pg.db.keys import KEY, KEY_FIND, KEY_MINT, KEY_REVOKE, KEY_ROTATE, KeyRecord
+from ablo_pg.db.keys import KEY, KEY_FIND, KEY_MINT, KEY_REVOKE, KeyRecord
 from ablo_pg.errors import AbloError
 
 from .board import Board, Caller, Json
@@ -25,6 +25,7 @@ class Keys:
         self.board = board
         self.organization = board.organization
         self.conn = board.connect()
+        self.pid = self.conn.info.backend_pid
         self.secrets: dict[str, str] = {}
 
     def create(
@@ -57,12 +58,11 @@ class Keys:
         self, key: KeyRecord | str, by: KeyRecord | None = None, **request: Any
     ) -> KeyRecord:
         """Put a new key in the place of one; request: graceSeconds, ttlSeconds."""
-        secret = new_key("rk")
-        body = self._body(secret, request)
-        answer = self._call(KEY_ROTATE, self.organization, id_of(key), body, by and by.id)
-        made = keys.ROTATED.decode(answer).key
-        self.secrets[made.id] = secret
-        return made
+        asked = (self.organization, id_of(key), request, by.id if by else None)
+        with translated():
+            secret, done = keys.rotate_key(self.conn, *asked)
+        self.secrets[done.key.id] = secret
+        return done.key
 
     def find(self, key: KeyRecord | str) -> KeyRecord:
         """Read a key as it stands now."""

@@ -20,6 +20,7 @@ from ablo_pg.credentials import (
     display_prefix,
     key_hash,
     new_key,
+    spelling_of,
 )
 from ablo_pg.errors import AbloAuthenticationError, AbloError
 
@@ -49,6 +50,7 @@ def test_a_new_key_has_the_format(spelling: Spelling) -> None:
     assert re.fullmatch(rf"{spelling}_[0-9A-Za-z]{{36}}", key)
     assert check_key(key) == spelling[:2]
     assert display_prefix(key) == key[:DISPLAY_LENGTH]
+    assert spelling_of(display_prefix(key)) == spelling
     assert key_hash(key) == hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -81,12 +81,10 @@ async def rotate(call: Call) -> Response:
     body = await call.body(RotateBody)
     asked = {"graceSeconds": body.grace_seconds, "ttlSeconds": body.ttl_seconds}
     request = {name: value for name, value in asked.items() if value is not None}
-    token = new_key("rk")
-    done = await call.service.database.run(
+    token, done = await call.service.database.run(
         keys.key_rotate,
         call.organization,
         call.path("capability"),
-        token,
         request,
         call.credential.key_id,
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ..board import Board, Caller, create, op, update
+from ..board import Board, Caller, Json, create, op, update
 
 SECRET: Final = "canary-4711"
 FAR_ID: Final = "far-id-"
@@ -55,7 +55,8 @@ def settle(board: Board) -> tuple[Caller, Caller]:
 
 def key_of(board: Board, caller: Caller, text: str, key_id: str) -> str:
     """Make a key with the text wherever one fits."""
-    request = {"prefix": "sk", "display": text, "hash": hashlib.sha256(text.encode()).hexdigest()}
+    hashed = hashlib.sha256(text.encode()).hexdigest()
+    request: Json = {"prefix": "sk", "display": f"sk_{text}"[:12], "hash": hashed}
     request |= {"label": text, "userMeta": {text: text}}
     who = (caller.organization, caller.participant)
     made = caller.call("select ablo.key_create(%s, %s, %s)", *who, json.dumps(request))

@@ -125,6 +125,8 @@ TRICKS: Final = [
     "select ablo.key_list('north', true)",
     "select ablo.key_find('key-far')",
     "select ablo.key_states(array['key-far'])",
+    "select ablo.key_get('north', 'key-far')",
+    "select ablo.key_get('north', 'key-near', 'key-far')",
     "select ablo.key_revoke('north', 'key-far')",
     "select ablo.key_revoke('north', 'key-near', 'key-far')",
     "select ablo.key_rotate('north', 'key-far', '{}')",

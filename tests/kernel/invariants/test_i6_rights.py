@@ -19,7 +19,9 @@ ENTRY_POINTS = {
     "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
     "presence_beat", "presence_leave", "presence_list", "schema_active", "canary_emit",
-    "key_create", "key_find", "key_list", "key_mint", "key_revoke", "key_rotate", "key_states",
+    "live_key", "live_read", "commit_get", "commit_list", "delta_tail",
+    "key_create", "key_find", "key_get", "key_list", "key_mint", "key_revoke", "key_rotate",
+    "key_states",
 }  # fmt: skip
 MODEL_RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
