@@ -63,6 +63,8 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
     sqlstate = exc.sqlstate
     if sqlstate is None and isinstance(exc, psycopg.OperationalError):
         return _unreachable(str(exc))
+    if sqlstate is None and isinstance(exc, psycopg.DataError):  # refused before it was sent
+        return error_for("validation_failed", f"A value cannot be sent: {exc}", remedy="correct it")
     return error_of(
         ErrorReport(
             sqlstate=sqlstate,

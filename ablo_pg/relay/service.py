@@ -25,6 +25,7 @@ from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import SchemaSpec
 
 
@@ -55,6 +56,10 @@ class RelayService:
     apply_schema: SchemaApplier | None = None
     clock: Callable[[], float] = time.monotonic
     stopping: anyio.Event = field(default_factory=anyio.Event)
+    live: Sockets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.live = Sockets(self)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -71,6 +76,7 @@ class RelayService:
                 group.start_soon(self.schemas.run)
                 group.start_soon(self.authenticator.run)
                 group.start_soon(self.health.run)
+                group.start_soon(self.live.run)
                 try:
                     yield
                 finally:

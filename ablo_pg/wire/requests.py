@@ -9,6 +9,7 @@ ignoring it would take the guard away without a word.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from ablo_pg.errors import AbloError, error_for
 T = TypeVar("T", bound=msgspec.Struct)
 GUARDS: Final = ("readAt", "onStale", "reads", "track", "claimId", "fenceToken", "operations")
 _GUARD_OF: Final = {name.lower(): name for name in GUARDS}
+SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 REMEDY: Final = "send one JSON document, UTF-8, each key once"
 
 
@@ -50,9 +52,19 @@ def read_json(body: bytes, depth: int) -> Any:
         raise _too_deep(depth) from None
     except ValueError as exc:
         raise _invalid(str(exc)[:200]) from None
+    if SURROGATE.search(text) is not None:
+        check_surrogates(found)
     if text.count("[") + text.count("{") > depth and depth_of(found) > depth:
         raise _too_deep(depth)
     return found
+
+
+def check_surrogates(value: Any) -> None:
+    """Refuse halves of characters, which no text in the database can hold; raises invalid_json."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _invalid("an escape stands for half a character") from None
 
 
 def depth_of(value: Any) -> int:

@@ -10,10 +10,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Route
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http import (
+    bootstrap_routes,
     claim_routes,
     commit_routes,
     health_routes,
@@ -23,11 +24,14 @@ from ablo_pg.relay.http import (
     model_routes,
     project_routes,
     schema_routes,
+    stream_routes,
+    sync_routes,
 )
 from ablo_pg.relay.http.answers import problem_answer
 from ablo_pg.relay.http.door import EXPOSED, Door, show_error
 from ablo_pg.relay.http.limits import RateLimit
 from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.ws import endpoint
 
 METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 HEADERS: Final = (
@@ -75,14 +79,19 @@ def routes() -> list[BaseRoute]:
         *schema_routes.ROUTES,
         *project_routes.ROUTES,
         *health_routes.ROUTES,
+        *bootstrap_routes.ROUTES,
+        *sync_routes.ROUTES,
+        *stream_routes.ROUTES,
+        *endpoint.ROUTES,
     ]
 
 
 async def _show_http_error(request: Request, error: Exception) -> Response:
     """Answer what the router raised: no such route, or not with this method."""
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
     if error.status_code == 405:
-        known = (error.headers or {}).get("Allow", "")
+        known = headers["Allow"] = ", ".join(sorted(_methods_of(request)))
         problem = error_for(
             "method_not_allowed",
             f"{request.method} is not for this path",
@@ -96,5 +105,14 @@ async def _show_http_error(request: Request, error: Exception) -> Response:
         )
     request.state.code = problem.code
     answer = problem_answer(problem, request.state.request_id)
-    answer.headers.update(error.headers or {})
+    answer.headers.update(headers)
     return answer
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return what may be done at a path, whichever of its routes does it."""
+    found: set[str] = set()
+    for each in request.app.router.routes:
+        if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE:
+            found |= each.methods or set()
+    return found

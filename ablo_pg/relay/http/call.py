@@ -67,8 +67,15 @@ class Call:
         return self.service.schemas.current()
 
     def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return str(self.request.path_params[name])
+        """Return a part of the path. Raises invalid_id for what no id can hold."""
+        found: str = self.request.path_params[name]
+        if "\0" in found:
+            if not getattr(self.request.state, "slashes", False):
+                raise error_for(
+                    "invalid_id", "An id holds no NUL", field=name, remedy="leave it out"
+                )
+            found = found.replace("\0", "/")
+        return found
 
     async def body(self, kind: type[T]) -> T:
         """Read the body as `kind`; an empty one counts as {}."""

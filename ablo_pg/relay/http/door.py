@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -44,6 +45,7 @@ class Door:
             return
         began = time.perf_counter()
         state = scope.setdefault("state", {})
+        keep_slashes(scope)
         state["request_id"] = request_id = _request_id(scope)
         status = 0
 
@@ -90,6 +92,15 @@ class Door:
                 "key_id": state.get("key_id"),
             },
         )
+
+
+def keep_slashes(scope: Scope) -> None:
+    """Let an escaped slash be part of an id, not of the path: it is NUL until it is read."""
+    raw: bytes = scope["raw_path"]
+    if b"%2f" in raw.lower() and b"%00" not in raw:
+        kept = raw.replace(b"%2f", b"%00").replace(b"%2F", b"%00")
+        scope["path"] = unquote(kept.decode("ascii"))
+        scope["state"]["slashes"] = True
 
 
 async def show_error(request: Request, error: Exception) -> Any:
