@@ -24,10 +24,14 @@ from ablo_pg.relay.http.app import create_app
 from ablo_pg.relay.http.protocol import make_protocol
 from ablo_pg.relay.service import RelayService, SchemaApplier, make_service
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.relay.ws.protocol import SocketProtocol
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 BACKLOG: Final = 2048
+# Tells a socket whose peer is gone without a word. A false alarm, a peer that answers no ping of the
+# protocol for so long, costs it a reconnect from its cursor.
+PING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +122,12 @@ def _config(service: RelayService) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(service),
         http=make_protocol(settings),
-        ws="websockets-sansio",
-        ws_max_size=settings.frame_bytes,
-        ws_ping_interval=None,  # clients ping, and leases live on it
+        ws=SocketProtocol,
+        # A frame above frame_bytes is refused by name; one far above it ends the connection.
+        ws_max_size=4 * settings.frame_bytes,
+        ws_per_message_deflate=False,  # a frame is the same bytes for all sockets
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
         lifespan="off",
         log_config=None,
         access_log=False,

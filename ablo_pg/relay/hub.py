@@ -9,7 +9,7 @@ goes on from the log), the memory of what the stream has sent by `Sent`. Nobody 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -60,13 +60,13 @@ class Hub:
         self,
         organization: str,
         groups: Iterable[str] | None = None,
-        models: Iterable[str] | None = None,
+        models: Container[str] | None = None,
         cursor: int | None = None,
     ) -> Subscription:
         """Follow an organization's deltas after `cursor`; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
-        stands for the organization's own. models: typenames; None means all. cursor: a sync id.
+        stands for the organization's own. models: of which typenames; None means all. cursor: a sync id.
         Returns an async iterator of Delta, also an async context manager that begins at once; its
         `cursor` is where to resume. Raises cursor_invalid, and when it begins cursor_ahead and
         snapshot_required.
@@ -81,8 +81,7 @@ class Hub:
         own = f"org:{organization}"
         named = ["default"] if groups is None else groups
         wanted = frozenset(own if group == "default" else group for group in named)
-        only = None if models is None else frozenset(models)
-        return Subscription(self, organization, wanted, only, cursor)
+        return Subscription(self, organization, wanted, models, cursor)
 
     def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
         """Register a receiver that has everything up to `position`.

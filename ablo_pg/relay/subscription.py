@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
@@ -51,7 +51,7 @@ class Subscription:
         hub: Hub,
         organization: str,
         groups: frozenset[str],
-        models: frozenset[str] | None,
+        models: Container[str] | None,
         cursor: int | None,
     ) -> None:
         self.organization = organization
@@ -60,6 +60,7 @@ class Subscription:
         self.offered = 0
         self.state = State.NEW
         self.times_cut = 0
+        self.on_news: Callable[[], None] | None = None  # see `drain`
         self._hub = hub
         self._given = cursor
         self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
@@ -140,6 +141,41 @@ class Subscription:
             found.append(delta)
         return found
 
+    async def catch_up(self, limit: int = 1000) -> list[Delta]:
+        """Take what the log brings, at most `limit`; nothing once it is live: then `drain`."""
+        while not self._page and self.state not in (State.LIVE, State.CLOSED):
+            await self._wait_for_more()
+        count = min(limit, len(self._page))
+        return [delta for delta in (self._take() for _ in range(count)) if delta is not None]
+
+    def drain(self, limit: int, size: int) -> list[Delta]:
+        """Take what the hub has brought, without waiting: at most `limit`, and about `size` bytes.
+
+        For one who is called by `on_news` when something comes to an empty queue, and when the
+        subscription is cut loose, in place of waiting. Nothing while there is more to catch up.
+        """
+        found: list[Delta] = []
+        if self._page or self.state is not State.LIVE:
+            return found
+        while self._queue and len(found) < limit and size > 0:
+            delta = self._take()
+            if delta is None:
+                break
+            size -= delta.size
+            found.append(delta)
+        return found
+
+    def regroup(self, groups: Iterable[str]) -> None:
+        """Follow other groups from here on; what was brought for the old ones only is dropped."""
+        if self._channel is not None:
+            self._channel.remove(self)
+        self.groups = frozenset(groups)
+        if self._channel is not None:
+            self._channel.add(self)
+        self._page = deque(filter(self._wanted, self._page))
+        self._queue = deque(filter(self._wanted, self._queue))
+        self._queued_bytes = sum(delta.size for delta in self._queue)
+
     async def aclose(self) -> None:
         """End it; `cursor` stays readable. A consumer that waits gets StopAsyncIteration."""
         if self.state is not State.CLOSED:
@@ -160,6 +196,8 @@ class Subscription:
                 return False
         elif self._waiting:
             self._wake.set()
+        elif self.on_news is not None:
+            self.on_news()
         queue.append(delta)
         self._queued_bytes += size
         return True
@@ -174,6 +212,8 @@ class Subscription:
         self._detach(cursor)
         self.state = State.READING
         self._wake.set()
+        if self.on_news is not None:
+            self.on_news()
 
     # How it moves on.
 

@@ -1,7 +1,8 @@
 -- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
 -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
 -- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
--- 1000), "after": cursor, "archived": also archived rows}. p_capability_id: the key that the caller acts
+-- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
+-- groups}. p_capability_id: the key that the caller acts
 -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
 -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
 -- what ablo.capability_read raises.
@@ -32,6 +33,9 @@ begin
   if p_capability_id is not null then
     v_where := v_where || ablo.groups_sql(v_model,
       ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename));
+  end if;
+  if p_query ? 'groups' then
+    v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));
   end if;
   if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
     v_where := v_where || format(' and t.%I is null', v_model.archived_column);

@@ -1,0 +1,141 @@
+"""Bootstrap: the rows that a local copy begins with, and the position from which to follow."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.db import log
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.http.answers import JsonBytes
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.sync_reads import BYTES, ROWS, Conn, read_rows, snapshot_of
+from ablo_pg.relay.ws.endpoint import ReadableModels
+from ablo_pg.relay.ws.groups import SocketGroups
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.deltas import delta_json
+from ablo_pg.wire.sync import bootstrap_body, partial_body, read_cursor, write_cursor
+
+PARTIAL_DELTAS: Final = 5000  # a client that has missed more reads the rows instead
+
+
+async def bootstrap(call: Call) -> Response:
+    """GET: rows of the models asked for, else of all that load at once; or what was missed."""
+    models = await models_of(call)
+    query = call.request.query_params
+    position = query.get("lastSyncId", "")
+    if position.isascii() and position.isdigit() and int(position) > 0:
+        partial = await missed(call, models, int(position))
+        if partial is not None:
+            return partial
+    return await full(call, models)
+
+
+async def models_of(call: Call) -> list[ModelSpec]:
+    """Return the models asked for, by any spelling. Raises unknown_model."""
+    given = call.request.query_params.getlist("models")
+    names = [name.strip() for part in given for name in part.split(",") if name.strip()]
+    schema = call.schema
+    if not names:
+        return [spec for spec in schema.spec.models if spec.load == "instant"]
+    for name in names:
+        schema = await call.service.schemas.find(name)
+    return list({spec.typename: spec for spec in map(schema.model, names)}.values())
+
+
+def groups_of(call: Call) -> SocketGroups:
+    """Return the groups asked for, within the credential's."""
+    asked = call.request.query_params.getlist("syncGroups")
+    names = [name for part in asked for name in part.split(",") if name]
+    return SocketGroups(call.credential, call.service.settings.subscriptions, names or None)
+
+
+async def full(call: Call, models: list[ModelSpec]) -> Response:
+    """Answer with rows, all of one snapshot, and where to go on if those were not all."""
+    query = call.request.query_params
+    groups = groups_of(call)
+    narrowed = None if groups.whole else groups.followed
+    limit = limit_of(query.get("limit"))
+    start, after = read_cursor(query["cursor"]) if query.get("cursor") else ("", None)
+
+    async def read(conn: Conn) -> tuple[dict[str, list[bytes]], str | None]:
+        found: dict[str, list[bytes]] = {}
+        left, room = limit, BYTES
+        names = [spec.typename for spec in models]
+        begin = names.index(start) if start in names else 0
+        for spec in models[begin:]:
+            rows: list[bytes] = []
+            if call.credential.may(spec.typename, "read"):
+                most = min(left, own_limit(spec))
+                at = after if spec.typename == start else None
+                page = await read_rows(conn, call, spec, most, at, groups=narrowed, most_bytes=room)
+                rows = page.data
+                left -= len(rows)
+                room -= sum(map(len, rows))
+                if page.after is not None and (left <= 0 or room <= 0):
+                    found[spec.typename] = rows
+                    return found, write_cursor(spec.typename, page.after)
+            found[spec.typename] = rows
+        return found, None
+
+    (rows, following), sync_id = await snapshot_of(call, read)
+    call.service.live.bootstrapped(call.credential.key_id, sync_id)
+    return JsonBytes(bootstrap_body(rows, sync_id, now_ms(), call.schema.hash, following))
+
+
+async def missed(call: Call, models: list[ModelSpec], position: int) -> Response | None:
+    """Answer with the deltas after a position; None when the rows must be read again."""
+    organization = call.organization
+    try:
+        page = await call.service.database.read(
+            log.delta_read, organization, position, PARTIAL_DELTAS + 1, None
+        )
+        head = (await call.service.database.read(log.log_heads, [organization]))[organization]
+    except AbloError as exc:
+        if exc.code not in ("snapshot_required", "cursor_ahead"):
+            raise
+        return None
+    if len(page) > PARTIAL_DELTAS or head < position:
+        return None
+    groups = groups_of(call).followed
+    wanted = {spec.typename for spec in models}
+    readable = ReadableModels(call.credential)
+    deltas = [
+        delta_json(delta)
+        for delta in page
+        if delta.model in wanted and delta.model in readable and not groups.isdisjoint(delta.groups)
+    ]
+    last = page[-1].sync_id if page else position
+    call.service.live.bootstrapped(call.credential.key_id, last)
+    return JsonBytes(partial_body(deltas, last, now_ms(), call.schema.hash))
+
+
+def own_limit(spec: ModelSpec) -> int:
+    """Return how many rows a model wants in a bootstrap."""
+    limit = dict(spec.options).get("bootstrapLimit")
+    return limit if isinstance(limit, int) and limit > 0 else ROWS
+
+
+def limit_of(text: str | None) -> int:
+    """Return the page size asked for. Raises invalid_request."""
+    if not text:
+        return ROWS
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) == 0:
+        raise error_for(
+            "invalid_request",
+            f"limit cannot be {text[:20]!r}",
+            field="limit",
+            remedy=f"send a whole number from 1 to {ROWS}",
+        )
+    return min(int(text), ROWS)
+
+
+def now_ms() -> int:
+    """Return the time of the answer, for its reader's eyes."""
+    return time.time_ns() // 1_000_000
+
+
+ROUTES: Final[list[BaseRoute]] = [route("/api/sync/bootstrap", bootstrap)]

@@ -1,0 +1,126 @@
+"""Deltas as Server-Sent Events, for those without a socket.
+
+`GET /api/v1/stream?cursor=` sends one event a delta, whose id is where to resume: a browser's
+EventSource sends it as Last-Event-ID when it comes again. Without a cursor it begins now, and says
+where that is. A reader that is slow has its queue cut and goes on from the log; one that takes
+nothing at all is cut off.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+import orjson
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.subscription import Subscription
+from ablo_pg.relay.ws.endpoint import ReadableModels
+from ablo_pg.relay.ws.sockets import STUCK_SECONDS
+from ablo_pg.wire.deltas import stream_event
+from ablo_pg.wire.frames import cursor_of
+from ablo_pg.wire.problems import problem_body
+
+logger: Final = logging.getLogger("ablo_pg.relay.http")
+
+SILENT_SECONDS: Final = 15.0  # between comments, so that nobody takes a quiet stream for a dead one
+RETRY_MS: Final = 1000  # after which an EventSource comes again
+BATCH: Final = 500
+LAST_SECONDS: Final = 1.0  # for the last words
+
+
+async def stream(call: Call) -> Response:
+    """GET: every delta after the cursor, without end."""
+    query = call.request.query_params
+    resume = call.request.headers.get("last-event-id") or query.get("cursor")
+    readable = ReadableModels(call.credential)
+    models = {spec.typename for spec in await models_of(call)} if query.get("models") else None
+    subscription = call.service.hub.subscribe(
+        call.organization,
+        groups_of(call).followed,
+        readable if models is None else {name for name in models if name in readable},
+        cursor_of(resume),
+    )
+    await subscription.begin()
+    return EventStream(call, subscription)
+
+
+class EventStream(Response):
+    """The answer: runs until the client goes, its credential ends, or the relay stops."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, call: Call, subscription: Subscription) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._call = call
+        self._subscription = subscription
+        self._send: Send
+        self._last = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve it."""
+        self._send = send
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        try:
+            async with anyio.create_task_group() as group:
+
+                async def until(work: Callable[[], Awaitable[None]]) -> None:
+                    await work()
+                    group.cancel_scope.cancel()
+
+                async def gone() -> None:
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+
+                for work in (self._deltas, self._comments, self._ended, gone):
+                    group.start_soon(until, work)
+                group.start_soon(until, self._call.service.stopping.wait)
+        finally:
+            await self._subscription.aclose()
+        with anyio.move_on_after(LAST_SECONDS):
+            await send({"type": "http.response.body", "body": self._last, "more_body": False})
+
+    async def _write(self, part: bytes) -> None:
+        """Send a part. Raises TimeoutError when the client takes nothing."""
+        with anyio.fail_after(STUCK_SECONDS):
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def _deltas(self) -> None:
+        try:
+            await self._write(b"retry: %d\nid: %d\n\n" % (RETRY_MS, self._subscription.cursor))
+            while True:
+                batch = await self._subscription.batch(BATCH)
+                await self._write(b"".join(map(stream_event, batch)))
+        except TimeoutError:
+            logger.info("a stream is not read, and is cut off")
+        except AbloError as exc:
+            self._last = failure_event(exc)
+
+    async def _comments(self) -> None:
+        try:
+            while True:
+                await anyio.sleep(SILENT_SECONDS)
+                await self._write(b": here\n\n")
+        except TimeoutError:
+            logger.info("a stream is not read, and is cut off")
+
+    async def _ended(self) -> None:
+        with self._call.service.authenticator.watch(self._call.credential) as watch:
+            self._last = failure_event(await watch.ended())
+
+
+def failure_event(error: AbloError) -> bytes:
+    """Return the event that ends a stream: what happened, and what to do."""
+    return b"event: error\ndata: " + orjson.dumps(problem_body(error), default=str) + b"\n\n"
+
+
+ROUTES: Final[list[BaseRoute]] = [route("/api/v1/stream", stream, deadline=False)]

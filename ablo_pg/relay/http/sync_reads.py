@@ -1,0 +1,86 @@
+"""Rows of one snapshot, with its watermark: what bootstraps and on-demand reads are made of.
+
+However many pages a read takes, all come from one read-only transaction. A watermark is good only
+if it has reached what the hub had sent before: a delta may come over the WAL before a query sees
+it, and a client that was sent it must not be told of an older state after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import anyio
+from psycopg import AsyncConnection
+
+from ablo_pg.db import routines
+from ablo_pg.db.snapshots import in_snapshot
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.catchup import UNSEEN_FIRST, UNSEEN_LAST
+from ablo_pg.relay.http.call import Call
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.sync import PAGE, kernel_query
+
+R = TypeVar("R")
+Conn = AsyncConnection[Any]
+
+ROWS: Final = 50_000  # in one answer; more come on the next page
+BYTES: Final = 32 << 20
+UNSEEN_SECONDS: Final = 5.0  # how long a standby may hold back what was sent
+
+
+@dataclass(slots=True)
+class Rows:
+    """What was read: rows and evidence as bytes, and where to go on if there is more."""
+
+    data: list[bytes]
+    evidence: list[bytes]
+    after: str | None = None
+
+
+async def snapshot_of(call: Call, work: Callable[[Conn], Awaitable[R]]) -> tuple[R, int]:
+    """Run `work` in one snapshot; return its result and the watermark."""
+
+    async def both(conn: Conn) -> tuple[R, int]:
+        async def read(inner: Conn) -> tuple[R, int]:
+            head = await routines.log_head(inner, call.organization)
+            return await work(inner), head
+
+        return await in_snapshot(conn, read)
+
+    sent = call.service.hub.sent.last(call.organization)
+    unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
+    until = anyio.current_time() + UNSEEN_SECONDS
+    while True:
+        found, head = await call.service.database.read(both)
+        if head >= sent or anyio.current_time() > until:
+            return found, head
+        await anyio.sleep(unseen.pause())
+
+
+async def read_rows(
+    conn: Conn,
+    call: Call,
+    model: ModelSpec,
+    limit: int,
+    after: str | None = None,
+    where: Sequence[Sequence[Any]] | None = None,
+    order: tuple[str, str] | None = None,
+    groups: Iterable[str] | None = None,
+    most_bytes: int = BYTES,
+) -> Rows:
+    """Read at most `limit` rows, and about `most_bytes`, page by page."""
+    found = Rows([], [], after)
+    size = 0
+    while True:
+        query = kernel_query(limit - len(found.data), found.after, where, order, groups)
+        page = PAGE.decode(
+            await routines.row_list(conn, *call.who, model.typename, query, call.capability)
+        )
+        found.data.extend(map(bytes, page.data))
+        found.evidence.extend(map(bytes, page.evidence))
+        found.after = page.next_cursor if page.has_more else None
+        size += sum(map(len, page.data))
+        if found.after is None or len(found.data) >= limit or size > most_bytes:
+            return found

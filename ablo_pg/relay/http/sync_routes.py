@@ -1,0 +1,143 @@
+"""On-demand reads for local copies, single rows, and whether a credential is still good."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+import psycopg
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.db import routines
+from ablo_pg.db.errors import translate
+from ablo_pg.db.results import ROW_READ
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.http.answers import JsonBytes
+from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.sync_reads import ROWS, Conn, Rows, read_rows, snapshot_of
+from ablo_pg.relay.http.writes import require
+from ablo_pg.relay.live_schema import LiveSchema
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.sync import (
+    Query,
+    QueryBody,
+    keys_of,
+    nest,
+    order_of,
+    query_error,
+    relation_of,
+    results_body,
+    values_of,
+)
+
+QUERIES: Final = 50  # in one request
+VALUES: Final = 500  # of one related read
+RELATED: Final = 10
+
+
+async def query(call: Call) -> Response:
+    """POST: several reads of one snapshot. One that fails leaves an empty slot and an error."""
+    body = await call.body(QueryBody)
+    if not body.queries or len(body.queries) > QUERIES:
+        raise error_for(
+            "queries_required",
+            f"{len(body.queries)} queries in one request",
+            field="queries",
+            remedy=f"send 1 to {QUERIES}",
+        )
+    schema = call.schema
+    for one in body.queries:
+        schema = await call.service.schemas.find(one.model)
+
+    async def read(conn: Conn) -> tuple[list[Rows], list[dict[str, Any]]]:
+        results: list[Rows] = []
+        errors: list[dict[str, Any]] = []
+        for index, one in enumerate(body.queries):
+            try:
+                results.append(await read_one(conn, call, schema, one))
+            except AbloError as exc:
+                results.append(Rows([], []))
+                event = f"evt_{secrets.token_hex(8)}"
+                errors.append(query_error(index, one.model[:80], exc, event))
+        return results, errors
+
+    (results, errors), sync_id = await snapshot_of(call, read)
+    return JsonBytes(
+        results_body(
+            [one.data for one in results], [one.evidence for one in results], errors, sync_id
+        )
+    )
+
+
+async def read_one(conn: Conn, call: Call, schema: LiveSchema, query: Query) -> Rows:
+    """Run one query, with what it wants nested, in a savepoint of its own."""
+    model = schema.model(query.model)
+    require(call.credential, model, "read")
+    relations = [relation_of(model, name) for name in (query.related or ())[:RELATED]]
+    limit = min(query.limit or ROWS, ROWS)
+    found = await listed(conn, call, model, limit, query.where, order_of(query))
+    for relation in relations:
+        other = schema.model(relation.target)
+        require(call.credential, other, "read")
+        mine, theirs = keys_of(relation)
+        values = values_of(found.data, mine)
+        related: list[bytes] = []
+        for start in range(0, len(values), VALUES):
+            part = values[start : start + VALUES]
+            rows = await listed(conn, call, other, ROWS, [[theirs, "IN", part]], None)
+            related.extend(rows.data)
+        found.data = nest(found.data, relation, related)
+    return found
+
+
+async def listed(
+    conn: Conn,
+    call: Call,
+    model: ModelSpec,
+    limit: int,
+    where: list[list[Any]] | None,
+    order: tuple[str, str] | None,
+) -> Rows:
+    """List rows; a query that fails spoils only its own savepoint. Raises AbloError."""
+    try:
+        async with conn.transaction():
+            return await read_rows(conn, call, model, limit, where=where, order=order)
+    except psycopg.Error as exc:
+        if conn.closed:
+            raise
+        raise translate(exc, call.service.database.names) from exc
+
+
+async def entity(call: Call) -> Response:
+    """GET one row by typename and id, as it is."""
+    name = call.path("typename")
+    model = (await call.service.schemas.find(name)).model(name)
+    require(call.credential, model, "read")
+    row_id = call.path("id")
+    found = ROW_READ.decode(
+        await call.service.database.read(
+            routines.row_get, *call.who, model.typename, row_id, call.capability
+        )
+    )
+    if found.data is None:
+        raise error_for(
+            "entity_not_found",
+            f"There is no {model.key} {row_id[:80]!r}",
+            model=model.key,
+            row_id=row_id[:80],
+            remedy="it was deleted, or never there",
+        )
+    return JsonBytes(found.data)
+
+
+async def check(call: Call) -> Response:
+    """HEAD: the credential is good. Where it is not, X-Auth-Failure says why."""
+    return Response(status_code=204)
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    route("/api/sync/query", query, "POST"),
+    route("/api/sync/entity/{typename}/{id}", entity),
+    route("/api/auth/check", check, "HEAD", "GET"),
+]

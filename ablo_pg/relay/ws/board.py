@@ -1,0 +1,210 @@
+"""One organization's board: shows its sockets who is here and who holds or waits for what.
+
+The board reads the database's state on a hint (`ablo_live`, or a local change) and by the clock
+before something runs out, tells the sockets what has changed since, and sees to the claims of its
+own sockets: a waiter whose turn has come is granted, a holder that lost its claim is told. Since
+every relay reads the same state, sockets of several relays see each other; a lost hint costs time,
+never a wrong picture.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import orjson
+
+from ablo_pg.db import claims, live
+from ablo_pg.db.pool import Database
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
+from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.wire import live as wire
+from ablo_pg.wire.frames import frame
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.ws.session import Session
+
+logger: Final = logging.getLogger("ablo_pg.relay.ws")
+
+SELF: Final = "system:relay"  # as whom the board reads
+LOOK_SECONDS: Final = 30.0  # the latest, when every hint was lost
+LEAST_SECONDS: Final = 0.05
+TURN_SECONDS: Final = 0.1  # a waiter whose row is being written: nothing tells when that has ended
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 5.0
+NEWCOMER_PARTICIPANTS: Final = 500  # at most, in what a socket is told at first
+
+
+class Board:
+    """Shows one organization's claims and presence to its sockets here."""
+
+    def __init__(self, database: Database, organization: str) -> None:
+        self.organization = organization
+        self.state = LiveState()
+        self.sessions: set[Session] = set()
+        self._newcomers: set[Session] = set()
+        self._database = database
+        self._hint = anyio.Event()
+        self._repeat: set[Target] = set()
+
+    def join(self, session: Session) -> None:
+        """Show a socket everything, and what changes then; again, when it follows other groups."""
+        self.sessions.discard(session)
+        self._newcomers.add(session)
+        self.hint()
+
+    def leave(self, session: Session) -> None:
+        """Forget a socket."""
+        self.sessions.discard(session)
+        self._newcomers.discard(session)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no socket looks at it."""
+        return not (self.sessions or self._newcomers)
+
+    def hint(self, target: Target | None = None) -> None:
+        """Something may have changed; show this row's line, whether or not it has."""
+        if target is not None:
+            self._repeat.add(target)
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Look and tell until cancelled."""
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            self._hint = anyio.Event()
+            began = anyio.current_time()
+            try:
+                again = await self._look()
+                backoff.reset()
+            except AbloError as exc:
+                logger.warning("claims and presence cannot be read: %s", exc.code)
+                again = backoff.pause()
+            # At most half of the time goes into looking, however much there is to see.
+            await anyio.sleep(anyio.current_time() - began)
+            with anyio.move_on_after(again):
+                await self._hint.wait()
+
+    async def _look(self) -> float:
+        """Read, tell, see to our own; return when to look again at the latest."""
+        narrow = any(not each.groups.whole for each in self.sessions | self._newcomers)
+        data = await self._database.read(live.live_read, self.organization, SELF, narrow)
+        new = LiveState.parse(data)
+        told = changes(self.state, new)
+        self._tell(told, new)
+        self.state = merged(self.state, new, told)
+        self._welcome()
+        if await self._attend():
+            return TURN_SECONDS
+        if new.next_ms is None:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, max(LEAST_SECONDS, new.next_ms * 0.75 / 1000))
+
+    def _tell(self, told: Changes, new: LiveState) -> None:
+        whole = [each for each in self.sessions if each.groups.whole]
+        narrow = [each for each in self.sessions if not each.groups.whole]
+        for participant, kind in told.participants.items():
+            payload = self._presence(new, participant, kind, new.holdings.get(participant, ()))
+            post_all(whole, "presence_update", payload)
+            for session in narrow:
+                self._tell_presence(session, new, participant, kind)
+        for target in told.targets | self._repeat:
+            waiters = new.waiting.get(target, ())
+            post_all(whole, "claim_queue", wire.line(*target, waiters))
+            before = (*self.state.held.get(target, ()), *self.state.waiting.get(target, ()))
+            for session in narrow:
+                if any(session.groups.sees_claim(each) for each in (*before, *waiters)):
+                    session.outbox.tell("claim_queue", wire.line(*target, waiters))
+        self._repeat.clear()
+
+    def _tell_presence(
+        self, session: Session, state: LiveState, participant: str, kind: str
+    ) -> None:
+        """Tell a socket with few groups what it may see of a participant, once it may."""
+        held = [
+            each for each in state.holdings.get(participant, ()) if session.groups.sees_claim(each)
+        ]
+        here = state.present.get(participant) or {}
+        groups = (here.get("meta") or {}).get("syncGroups") or ()
+        visible = kind != "leave" and (bool(held) or session.groups.meets(groups))
+        known = participant in session.shown
+        if not visible and not known:
+            return
+        said = "leave" if not visible else "update" if known else "enter"
+        (session.shown.add if visible else session.shown.discard)(participant)
+        session.outbox.tell("presence_update", self._presence(state, participant, said, held))
+
+    def _presence(
+        self, state: LiveState, participant: str, kind: str, held: Iterable[Json]
+    ) -> dict[str, Any]:
+        return wire.presence(kind, participant, state.present.get(participant), held, state.now)
+
+    def _welcome(self) -> None:
+        """Show newcomers how everything stands: holders first, if not everybody fits."""
+        state = self.state
+        everybody = sorted(state.participants, key=lambda one: one not in state.holdings)
+        for session in self._newcomers:
+            for participant in everybody[:NEWCOMER_PARTICIPANTS]:
+                if session.groups.whole:
+                    held = state.holdings.get(participant, ())
+                    payload = self._presence(state, participant, "enter", held)
+                    session.outbox.tell("presence_update", payload)
+                else:
+                    self._tell_presence(session, state, participant, "enter")
+            for participant in session.shown - state.participants:
+                self._tell_presence(session, state, participant, "leave")
+            for target, waiters in state.waiting.items():
+                if any(session.groups.sees_claim(each) for each in waiters):
+                    session.outbox.tell("claim_queue", wire.line(*target, waiters))
+        self.sessions |= self._newcomers
+        self._newcomers.clear()
+
+    async def _attend(self) -> bool:
+        """See to our own sockets' claims; True when somebody's turn has come and is not granted."""
+        due = False
+        for session in list(self.sessions):
+            for own in list(session.claims.values()):
+                now = self.state.claims.get(own.kernel_id)
+                if now is None:
+                    await self._ended(session, own.kernel_id)
+                elif now["status"] == "active":
+                    session.held(own, now)
+                elif not self.state.blocked(now):
+                    due = True
+                    await self._database.run(
+                        claims.claim_get,
+                        self.organization,
+                        session.participant,
+                        own.kernel_id,
+                        False,
+                    )
+                    self.hint()
+        return due
+
+    async def _ended(self, session: Session, kernel_id: str) -> None:
+        """A claim of ours is not among the live ones any more: say why."""
+        try:
+            answer = await self._database.run(
+                claims.claim_get, self.organization, session.participant, kernel_id, False
+            )
+            status = orjson.loads(answer)["claim"]["status"]
+        except AbloError as exc:
+            if exc.code != "claim_not_found":
+                raise
+            status = "expired"
+        if status not in ("active", "queued"):  # else the reading was older than the claim
+            session.lost(kernel_id, status)
+
+
+def post_all(sessions: Iterable[Session], kind: str, payload: dict[str, Any]) -> None:
+    """Tell these sockets the same; it is encoded once."""
+    framed: bytes | None = None
+    for session in sessions:
+        if framed is None:
+            framed = frame_of(frame(kind, payload))
+        session.outbox.post(framed)

@@ -1,0 +1,174 @@
+"""Claims over a socket: asked for, kept, given back; the lease table is everybody's.
+
+A socket's leases are renewed by its pings, and the shorter ones in between (`leases`), as long as
+the client gives signs of life. A connection that ends gives nothing back: the client may come again
+and ask with the same id, and gets the same claim; otherwise the lease runs out by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+import orjson
+
+from ablo_pg.db import claims
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.http.call import capability_of
+from ablo_pg.relay.http.claim_routes import WRITES
+from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.ws.live_state import Target
+from ablo_pg.relay.ws.session import Session, SocketClaim
+from ablo_pg.schema import ModelSpec
+from ablo_pg.wire import live as wire
+from ablo_pg.wire.frames import (
+    ClaimAbandon,
+    ClaimBegin,
+    ClaimHeartbeat,
+    ClaimReorder,
+    Frame,
+    beat_details,
+    claim_request,
+    read_payload,
+)
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.service import RelayService
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFrames:
+    """Handles the frames of claims."""
+
+    service: RelayService
+
+    async def begin(self, session: Session, frame: Frame) -> None:
+        """claim_begin: claim_acquired, claim_queued or claim_rejected."""
+        counts = self.service.metrics.claims
+        try:
+            begin = read_payload(frame, ClaimBegin, self.service.settings.json_depth)
+        except AbloError as exc:
+            await self._reject(session, frame, exc)
+            return
+        where = wire.target(begin.entity_type, begin.entity_id, begin.fields)
+        try:
+            model = await self._writable(session, begin.entity_type)
+            answer = orjson.loads(
+                await self.service.database.run(
+                    claims.claim_acquire,
+                    session.organization,
+                    session.participant,
+                    model.typename,
+                    begin.entity_id,
+                    claim_request(begin),
+                    None,
+                    capability_of(session.credential),
+                )
+            )
+        except AbloError as exc:
+            counts.labels(exc.code).inc()
+            await session.outbox.say("claim_rejected", wire.rejected(begin.claim_id, where, exc))
+            return
+        claim = answer["claim"]
+        counts.labels(claim["status"]).inc()
+        own = SocketClaim(
+            begin.claim_id,
+            claim["id"],
+            begin.entity_type,
+            begin.entity_id,
+            claim["ttlMs"],
+            claim["status"] == "active",
+            anyio.current_time(),
+        )
+        session.claims[begin.claim_id] = own
+        if own.granted:
+            told = {**claim, "entityId": begin.entity_id, "fields": claim["target"].get("fields")}
+            told["readAt"] = answer.get("stamp", claim.get("readAt"))
+            payload = wire.granted(begin.claim_id, begin.entity_type, told)
+            await session.outbox.say("claim_acquired", payload)
+        else:
+            blockers = answer.get("blockedBy") or ()
+            payload = wire.queued(begin.claim_id, where, claim.get("position", 0), blockers)
+            await session.outbox.say("claim_queued", payload)
+        _hint(session)
+
+    async def abandon(self, session: Session, frame: Frame) -> None:
+        """claim_abandon: give it back, or leave the line. Not answered."""
+        abandon = read_payload(frame, ClaimAbandon, self.service.settings.json_depth)
+        own = session.claims.pop(abandon.claim_id, None)
+        kernel_id = own.kernel_id if own else abandon.claim_id
+        if any(each.kernel_id == kernel_id for each in session.claims.values()):
+            return  # still held under another of the client's ids
+        await self.service.database.run(
+            claims.claim_release, session.organization, session.participant, kernel_id
+        )
+        _hint(session)
+
+    async def heartbeat(self, session: Session, frame: Frame) -> None:
+        """claim_heartbeat: claim_heartbeat_ack."""
+        beat = read_payload(frame, ClaimHeartbeat, self.service.settings.json_depth)
+        own = session.claims.get(beat.claim_id)
+        kernel_id = own.kernel_id if own else beat.claim_id
+        try:
+            found: dict[str, Any] = orjson.loads(
+                await self.service.database.run(
+                    claims.claim_heartbeat,
+                    session.organization,
+                    session.participant,
+                    kernel_id,
+                    beat_details(beat),
+                )
+            )
+        except AbloError as exc:
+            found = {"status": "lost", "code": exc.code}
+            if exc.code not in ("claim_lost", "claim_not_found"):
+                raise
+        if own is not None and "ttlMs" in found:
+            own.ttl_ms, own.renewed = found["ttlMs"], anyio.current_time()
+        found.pop("object", None)
+        await session.outbox.say("claim_heartbeat_ack", {**found, "claimId": beat.claim_id})
+        if found["status"] != "held":
+            _hint(session)
+
+    async def reorder(self, session: Session, frame: Frame) -> None:
+        """claim_reorder: not answered; everybody is shown the line as it stands."""
+        reorder = read_payload(frame, ClaimReorder, self.service.settings.json_depth)
+        model = await self._writable(session, reorder.entity_type)
+        aliases = session.aliases
+        order = [aliases.get(each.claim_id, each.claim_id) for each in reorder.order]
+        try:
+            await self.service.database.run(
+                claims.claim_reorder,
+                session.organization,
+                session.participant,
+                model.typename,
+                reorder.entity_id,
+                order,
+            )
+        finally:
+            _hint(session, Target(model.typename.lower(), reorder.entity_id))
+
+    async def _writable(self, session: Session, name: str) -> ModelSpec:
+        """Return the model when the client may write to it in some way."""
+        model = (await self.service.schemas.find(name)).model(name)
+        if not any(session.credential.may(model.typename, verb) for verb in WRITES):
+            raise denied(model, "update")
+        return model
+
+    async def _reject(self, session: Session, frame: Frame, error: AbloError) -> None:
+        """Answer a claim_begin that cannot be read, if it can be said which."""
+        try:
+            payload: Any = msgspec.json.decode(frame.payload)
+        except msgspec.DecodeError:
+            raise error from None
+        name = payload.get("claimId") if isinstance(payload, dict) else None
+        if not isinstance(name, str):
+            raise error
+        await session.outbox.say("claim_rejected", wire.rejected(name, {}, error))
+
+
+def _hint(session: Session, target: Target | None = None) -> None:
+    if session.board is not None:
+        session.board.hint(target)

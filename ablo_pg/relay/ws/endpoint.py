@@ -1,0 +1,217 @@
+"""The door of live sockets: GET /api/sync/ws.
+
+The key comes as a subprotocol, `ablo.bearer.<key>`, beside `ablo.sync.v1`, which alone is chosen:
+so it stands in no URL and in no log. Who may not come in is told before the upgrade, with a status
+and a problem body; browsers, that cannot read those, ask HEAD /api/auth/check.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import anyio
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ablo_pg.db import claims
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.http.answers import problem_answer
+from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.ws.feed import PATIENCE, DeltaFeed
+from ablo_pg.relay.ws.groups import SocketGroups
+from ablo_pg.relay.ws.protocol import EXTENSION, Wire
+from ablo_pg.relay.ws.reading import FrameReader
+from ablo_pg.relay.ws.session import Session
+from ablo_pg.wire.frames import cursor_of
+from ablo_pg.wire.problems import unexpected_error
+
+logger: Final = logging.getLogger("ablo_pg.relay.ws")
+
+PATH: Final = "/api/sync/ws"
+PROTOCOL: Final = "ablo.sync.v1"
+BEARER: Final = "ablo.bearer."
+CLOSED_NORMALLY: Final = 1000
+ENDED: Final = 4001  # the reason says what: clients sign in again for apikey_expired
+FAILED: Final = 1011
+TRY_AGAIN: Final = (1013, "the database cannot be read")
+CLOSE_SECONDS: Final = 1.0  # for the last frame, and for saying that a client has gone
+
+
+async def live_socket(websocket: WebSocket) -> None:
+    """Serve one socket from the handshake to its end."""
+    service: RelayService = websocket.app.state.service
+    try:
+        credential = await admit(websocket, service)
+        session = await open_session(websocket, service, credential)
+    except AbloError as exc:
+        await refuse(websocket, exc)
+        return
+    code = FAILED
+    try:
+        service.live.add(session)
+        await websocket.accept(subprotocol=PROTOCOL)
+        code = await serve(websocket, service, session)
+    finally:
+        service.live.remove(session)
+        service.metrics.sockets_closed.labels(str(code)).inc()
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            await say_gone(service, session)
+
+
+async def admit(websocket: WebSocket, service: RelayService) -> Credential:
+    """Say who comes in. Raises the errors of 401, and what else keeps somebody out."""
+    check_origin(websocket, service.settings.allowed_origins)
+    offered: list[str] = websocket.scope.get("subprotocols", [])
+    if PROTOCOL not in offered:
+        raise error_for(
+            "protocol_version_unsupported",
+            f"The subprotocol {PROTOCOL} is not among those offered",
+            remedy=f"offer {PROTOCOL} and {BEARER}KEY",
+            details={"supported": [PROTOCOL]},
+        )
+    tokens = [each.removeprefix(BEARER) for each in offered if each.startswith(BEARER)]
+    scheme, _, header = websocket.headers.get("authorization", "").partition(" ")
+    if not tokens and scheme.lower() == "bearer" and header.strip():
+        tokens = [header.strip()]
+    if len(tokens) != 1:
+        raise error_for(
+            "api_key_required",
+            "This needs one key",
+            remedy=f"offer it as the subprotocol {BEARER}KEY",
+        )
+    credential = await service.authenticator.authenticate(tokens[0])
+    websocket.app.state.rate_limit.take(credential.key_id)
+    service.live.check_room(credential)
+    return credential
+
+
+def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
+    """Refuse a page of another origin that was not allowed; who is no browser sends none."""
+    origin = websocket.headers.get("origin")
+    if origin is None or origin in allowed or "*" in allowed:
+        return
+    if urlsplit(origin).netloc == websocket.headers.get("host"):
+        return
+    raise error_for(
+        "forbidden",
+        "Pages of this origin may not connect",
+        remedy="allow it with --allowed-origin",
+    )
+
+
+async def open_session(
+    websocket: WebSocket, service: RelayService, credential: Credential
+) -> Session:
+    """Make the session, its deltas fixed to begin here. Raises cursor_invalid and others."""
+    wire: Wire | None = websocket.scope.get("extensions", {}).get(EXTENSION)
+    if wire is None:
+        raise unexpected_error()
+    query = websocket.query_params
+    cursor = cursor_of(query.get("cursor"))
+    if cursor is None:
+        cursor = service.live.start_of(credential.key_id)
+    groups = SocketGroups(
+        credential, service.settings.subscriptions, query.getlist("syncGroups") or None
+    )
+    session = Session(
+        wire,
+        credential,
+        groups,
+        lambda outbox: DeltaFeed(
+            service.hub,
+            service.live.pump,
+            outbox,
+            credential.organization,
+            groups.followed,
+            ReadableModels(credential),
+            cursor,
+        ),
+    )
+    await session.feed.begin()
+    wire.on_drained = session.drained
+    return session
+
+
+class ReadableModels:
+    """The models that a credential may read, whichever there will be."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, typename: object) -> bool:
+        found = self._known.get(str(typename))
+        if found is None:
+            found = self._credential.may(str(typename), "read")
+            self._known[str(typename)] = found
+        return found
+
+
+async def serve(websocket: WebSocket, service: RelayService, session: Session) -> int:
+    """Run a socket until either side ends it; return the close code."""
+    reader = FrameReader(service, session)
+    code = CLOSED_NORMALLY
+    async with anyio.create_task_group() as group:
+
+        async def until_closed() -> None:
+            await session.closed.wait()
+            group.cancel_scope.cancel()
+
+        async def until_ended() -> None:
+            with service.authenticator.watch(session.credential) as watch:
+                error = await watch.ended()
+            session.close(ENDED, error.code)
+
+        async def show_later() -> None:
+            await anyio.sleep(PATIENCE)
+            service.live.show(session)
+
+        async def feed() -> None:
+            try:
+                await session.feed.run()
+            except AbloError as exc:
+                logger.info("a socket's deltas cannot be read: %s", exc.code)
+                session.close(*TRY_AGAIN)
+
+        for task in (until_closed, until_ended, show_later, feed, *reader.lanes):
+            group.start_soon(task)
+        try:
+            await reader.run(websocket)
+        except WebSocketDisconnect as exc:
+            code = exc.code
+        group.cancel_scope.cancel()
+    if session.closing is not None:
+        code, reason = session.closing
+        with anyio.move_on_after(CLOSE_SECONDS) as scope:
+            await websocket.close(code, reason)
+        if scope.cancelled_caught:
+            session.wire.abort()
+    return code
+
+
+async def say_gone(service: RelayService, session: Session) -> None:
+    """Take a client's presence away; its claims stay until their leases end."""
+    if session.presence is not None:
+        try:
+            await service.database.run(
+                claims.presence_leave, session.organization, session.participant, session.id
+            )
+        except AbloError as exc:  # it ends by itself
+            logger.info("a client's going could not be told: %s", exc.code)
+        service.live.hint(session.organization)
+
+
+async def refuse(websocket: WebSocket, error: AbloError) -> None:
+    """Answer in place of the upgrade."""
+    request_id = f"req_{secrets.token_hex(12)}"
+    logger.info("a socket was refused", extra={"request_id": request_id, "code": error.code})
+    answer: Any = problem_answer(error, request_id)
+    answer.headers["x-request-id"] = request_id
+    await websocket.send_denial_response(answer)
+
+
+ROUTES: Final = [WebSocketRoute(PATH, live_socket)]

@@ -1,0 +1,187 @@
+"""One socket's deltas: where it stands, catching up, and being written to with all the others.
+
+Deltas go out with rising ids. A client says where it stands in its first `sync_request`, so nothing
+is sent before that, or before a moment has passed. What it lacks then goes into the answer, the
+rest follows as `delta` frames, and once all is sent the pump writes to the socket directly. A later
+request that names an earlier position is answered with what was sent since: the client says that it
+has not got it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import Final
+
+import anyio
+
+from ablo_pg.delta import Delta
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.subscription import State, Subscription
+from ablo_pg.relay.ws.outbox import Outbox
+from ablo_pg.relay.ws.pump import Pump
+from ablo_pg.wire.deltas import sync_response
+from ablo_pg.wire.frames import SyncRequest
+
+# Seconds that a client may take to say where it stands. Protects the order of what it gets; a
+# slower one gets what follows its cursor first, and its answer after that.
+PATIENCE: Final = 1.0
+FRAME_DELTAS: Final = 500
+FRAME_BYTES: Final = 512 << 10
+
+
+class DeltaFeed:
+    """Deltas of one organization to one socket.
+
+    Args: cursor, what the client had when it connected; None: it has nothing, and reads rows while
+    deltas from `begin` on are kept for it.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        pump: Pump,
+        outbox: Outbox,
+        organization: str,
+        groups: Iterable[str],
+        models: Container[str] | None,
+        cursor: int | None,
+    ) -> None:
+        self._hub = hub
+        self._pump = pump
+        self._outbox = outbox
+        self._organization = organization
+        self._models = models
+        self._groups = frozenset(groups)
+        self._subscription = self._subscribe(cursor)
+        self._asked: SyncRequest | None = None
+        self._lost: AbloError | None = None  # why the client's cursor is of no use
+        self._begun = False  # something was said to the client
+        self._wake = anyio.Event()
+        self._direct = False  # the pump may write
+        self._marked = False
+
+    @property
+    def cursor(self) -> int:
+        """Everything up to here was sent, or is not for this socket."""
+        return self._subscription.cursor
+
+    async def begin(self) -> None:
+        """Fix where to begin: at the head, when the log does not reach back to the cursor."""
+        try:
+            await self._subscription.begin()
+        except AbloError as exc:
+            if exc.code not in ("cursor_ahead", "snapshot_required"):
+                raise
+            self._lost = exc
+            self._subscription = self._subscribe(None)
+            await self._subscription.begin()
+
+    def ask(self, request: SyncRequest) -> None:
+        """The client says where it stands, and waits for the answer."""
+        self._asked = request
+        self._wake.set()
+
+    def regroup(self, groups: Iterable[str]) -> None:
+        """Follow other groups from here on."""
+        self._groups = frozenset(groups)
+        self._subscription.regroup(self._groups)
+
+    async def run(self) -> None:
+        """Send until cancelled. Raises snapshot_required when the log no longer reaches back."""
+        try:
+            with anyio.move_on_after(PATIENCE):
+                while self._asked is None:
+                    await self._wake.wait()
+                    self._wake = anyio.Event()
+            while True:
+                await self._answer()
+                page = await self._subscription.catch_up(FRAME_DELTAS)
+                self._begun = self._begun or bool(page)
+                if page:
+                    await self._send(page)
+                    continue
+                self._direct = True
+                self.flush()
+                await self._woken()
+                self._direct = False
+        finally:
+            await self._subscription.aclose()
+
+    def flush(self) -> None:
+        """Write what the hub has brought, as far as the socket takes it."""
+        self._marked = False
+        wire = self._outbox.wire
+        while self._direct and wire.writable:
+            deltas = self._subscription.drain(FRAME_DELTAS, FRAME_BYTES)
+            if not deltas or not wire.write(self._pump.encoder.frame(deltas)):
+                break
+            self._begun = True
+            self._pump.count(len(deltas))
+
+    async def _woken(self) -> None:
+        """Wait until the client asks, or the subscription is cut loose."""
+        while self._asked is None and self._subscription.state is State.LIVE:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+
+    def _news(self) -> None:
+        if self._subscription.state is not State.LIVE:
+            self._wake.set()
+        elif self._direct and not self._marked:
+            self._marked = True
+            self._pump.mark(self)
+
+    async def _answer(self) -> None:
+        """Answer the client's request, if there is one."""
+        request, self._asked = self._asked, None
+        if request is None:
+            return
+        page: list[Delta] = []
+        lost, self._lost = self._lost, None
+        head = await self._hub.log.head(self._organization)
+        position = request.position
+        if position is not None and position > max(head, self.cursor, self._sent_last()):
+            position = head  # of a log that was restored since: the client is told to go back
+        if position is not None and (not self._begun or position < self.cursor):
+            try:
+                page = await self._rewind(position)
+            except AbloError as exc:
+                lost = exc
+        self._begun = True
+        here = page[-1].sync_id if page else max(self.cursor, position or 0)
+        extra = b""
+        if lost is not None:  # the log does not reach back so far: the client needs its rows anew
+            extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
+        encoded = [self._pump.encoder.encoded(delta) for delta in page]
+        await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
+        self._pump.count(len(page))
+
+    def _sent_last(self) -> int:
+        return self._hub.sent.last(self._organization)
+
+    async def _rewind(self, position: int) -> list[Delta]:
+        """Begin again from a position; return the first of what follows it."""
+        again = self._subscribe(position)
+        await again.begin()
+        old, self._subscription = self._subscription, again
+        await old.aclose()
+        return await again.catch_up(FRAME_DELTAS)
+
+    def _subscribe(self, cursor: int | None) -> Subscription:
+        made = self._hub.subscribe(self._organization, self._groups, self._models, cursor)
+        made.on_news = self._news
+        return made
+
+    async def _send(self, page: list[Delta]) -> None:
+        """Send what the log brought, when the socket takes it, in frames of a bounded size."""
+        while page:
+            size = 0
+            count = 0
+            while count < len(page) and size < FRAME_BYTES:
+                size += page[count].size
+                count += 1
+            part, page = page[:count], page[count:]
+            await self._outbox.send_frame(self._pump.encoder.frame(part))
+            self._pump.count(count)
+            self._pump.encoder.end_flush()

@@ -1,0 +1,161 @@
+"""What a socket follows, where it stands, who it says it is, and that it is alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import orjson
+
+from ablo_pg.db import claims
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.ws.session import Session
+from ablo_pg.wire.frames import (
+    LEASE_SECONDS,
+    PROTOCOL_VERSION,
+    Frame,
+    PresenceUpdate,
+    ScopeJoin,
+    ScopeLeave,
+    SyncRequest,
+    UpdateSubscription,
+    read_payload,
+)
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.service import RelayService
+
+SCOPE_SECONDS: Final = 60.0  # how long joined groups are followed, from the last ping
+PRESENCE_GROUPS: Final = 50  # shown of what somebody follows
+PROTOCOL_CLOSE: Final = 4010
+
+
+@dataclass(frozen=True, slots=True)
+class FollowFrames:
+    """Handles the frames of subscriptions, cursors, scopes, presence and pings."""
+
+    service: RelayService
+
+    async def subscribe(self, session: Session, frame: Frame) -> None:
+        """update_subscription: a full replacement, answered in order."""
+        groups = session.groups
+        try:
+            asked = read_payload(frame, UpdateSubscription, self._depth).sync_groups
+            told = groups.replace(asked)
+        except AbloError as exc:
+            code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
+            payload: dict[str, Any] = {"success": False, "syncGroups": groups.told(groups.followed)}
+            payload["error"] = {"code": code, "message": exc.message}
+            await session.outbox.say("subscription_ack", payload)
+            return
+        session.regroup()
+        await session.outbox.say("subscription_ack", {"success": True, "syncGroups": told})
+
+    async def sync(self, session: Session, frame: Frame) -> None:
+        """sync_request: the feed answers."""
+        request = read_payload(frame, SyncRequest, self._depth)
+        if request.protocol_version not in (None, PROTOCOL_VERSION):
+            session.close(PROTOCOL_CLOSE, "protocol_version_unsupported")
+            return
+        session.feed.ask(request)
+
+    async def ack(self, session: Session, frame: Frame) -> None:
+        """ack: the client has stored what it got. The cursor is the client's to keep."""
+
+    async def join(self, session: Session, frame: Frame) -> None:
+        """claim: follow more groups for a while; claim_ack."""
+        join = read_payload(frame, ScopeJoin, self._depth)
+        seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
+        payload: dict[str, Any] = {"claimId": join.claim_id}
+        try:
+            granted = await self._granted(session, join.capability_token)
+            told = session.groups.join(join.claim_id, join.sync_groups, granted)
+        except AbloError as exc:
+            payload.update(success=False, syncGroups=[])
+            payload["error"] = {"code": exc.code, "message": exc.message}
+        else:
+            session.scopes[join.claim_id] = (anyio.current_time() + seconds, seconds)
+            session.regroup()
+            payload.update(success=True, syncGroups=told, ttlSeconds=round(seconds))
+        await session.outbox.say("claim_ack", payload)
+
+    async def leave(self, session: Session, frame: Frame) -> None:
+        """release: follow them no longer."""
+        leave = read_payload(frame, ScopeLeave, self._depth)
+        session.leave_scope(leave.claim_id)
+
+    async def present(self, session: Session, frame: Frame) -> None:
+        """presence_update: what the client says of itself, shown to the others."""
+        said = read_payload(frame, PresenceUpdate, self._depth)
+        given: dict[str, Any] = orjson.loads(bytes(frame.payload))
+        meta = {
+            key: given[key][:200]
+            for key in ("timezone", "customStatus")
+            if isinstance(given.get(key), str)
+        }
+        session.presence = {"status": said.status, "meta": meta}
+        if "activity" in given:
+            session.presence["activity"] = said.activity
+        await self.beat(session)
+
+    async def ping(self, session: Session, frame: Frame) -> None:
+        """ping: it was answered already; renew what lives on it."""
+        now = anyio.current_time()
+        session.scopes = {name: (now + lasts, lasts) for name, (_, lasts) in session.scopes.items()}
+        await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
+        await self.beat(session)
+
+    async def beat(self, session: Session) -> None:
+        """Say in the database that the client is here, if it has said so itself."""
+        if session.presence is None:
+            return
+        followed = session.groups.told(session.groups.followed)[:PRESENCE_GROUPS]
+        request = {
+            **session.presence,
+            "meta": {**session.presence["meta"], "syncGroups": followed},
+            "ttl": f"{LEASE_SECONDS}s",
+        }
+        await self.service.database.run(
+            claims.presence_beat,
+            session.organization,
+            session.participant,
+            session.id,
+            orjson.dumps(request),
+        )
+        if session.board is not None:
+            session.board.hint()
+
+    async def _granted(self, session: Session, token: str | None) -> frozenset[str] | None:
+        """Return the groups that a further credential allows."""
+        if token is None:
+            return None
+        other = await self.service.authenticator.authenticate(token)
+        if other.organization != session.organization:
+            raise error_for(
+                "capability_invalid",
+                "The capability is another organization's",
+                remedy="use one that was minted for this organization",
+            )
+        if other.sync_groups is None:
+            return frozenset((f"org:{other.organization}",))
+        return other.sync_groups
+
+    @property
+    def _depth(self) -> int:
+        return self.service.settings.json_depth
+
+
+async def renew(service: RelayService, session: Session, kernel_ids: list[str]) -> None:
+    """Renew these claims of a socket; the board tells the client which are lost."""
+    if not kernel_ids:
+        return
+    answer = await service.database.run(
+        claims.claim_heartbeat_all, session.organization, session.participant, kernel_ids
+    )
+    now = anyio.current_time()
+    for own in session.claims.values():
+        if own.kernel_id in kernel_ids:
+            own.renewed = now
+    if b'"lost"' in answer and session.board is not None:
+        session.board.hint()

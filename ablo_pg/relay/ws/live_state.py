@@ -1,0 +1,149 @@
+"""What an organization's sockets can see of claims and presence: one reading, and what has changed.
+
+Pure: `LiveState.parse` makes a value of the kernel's `live_read`, `changes` compares two. A relay
+never keeps such a state for anybody else: each reads the database's, so all show the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import orjson
+
+Json: TypeAlias = Mapping[str, Any]
+
+# Milliseconds of a lease that may be over before its renewal is shown, as a part of the lease.
+# Others only need an expiry that is not past.
+SHOWN_PART: Final = 3
+
+
+class Target(NamedTuple):
+    """A row, as live clients name it: the typename in lower case, and the id."""
+
+    entity_type: str
+    entity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """One reading. held, waiting: claims by target, in line order. now: the database's, in ms."""
+
+    now: int = 0
+    next_ms: int | None = None
+    claims: Mapping[str, Json] = field(default_factory=dict)
+    held: Mapping[Target, tuple[Json, ...]] = field(default_factory=dict)
+    waiting: Mapping[Target, tuple[Json, ...]] = field(default_factory=dict)
+    present: Mapping[str, Json] = field(default_factory=dict)
+    holdings: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)  # held, by participant
+
+    @classmethod
+    def parse(cls, data: bytes) -> LiveState:
+        """Read what `ablo.live_read` answers."""
+        found = orjson.loads(data)
+        held: dict[Target, tuple[Json, ...]] = {}
+        waiting: dict[Target, tuple[Json, ...]] = {}
+        holdings: dict[str, tuple[Json, ...]] = {}
+        for claim in found["claims"]:
+            where = Target(claim["entityType"], claim["entityId"])
+            side = held if claim["status"] == "active" else waiting
+            side[where] = (*side.get(where, ()), claim)
+            if side is held:
+                holder = claim["heldBy"]
+                holdings[holder] = (*holdings.get(holder, ()), claim)
+        return cls(
+            found["now"],
+            found["nextMs"],
+            {claim["claimId"]: claim for claim in found["claims"]},
+            held,
+            waiting,
+            {each["participant"]: each for each in found["present"]},
+            holdings,
+        )
+
+    @property
+    def participants(self) -> set[str]:
+        """Everybody who is here, or holds something."""
+        return self.present.keys() | self.holdings.keys()
+
+    def blocked(self, waiter: Json) -> bool:
+        """Whether somebody else stands before a waiter."""
+        where = Target(waiter["entityType"], waiter["entityId"])
+        before = [
+            *self.held.get(where, ()),
+            *(each for each in self.waiting.get(where, ()) if each["ticket"] < waiter["ticket"]),
+        ]
+        return any(
+            each["heldBy"] != waiter["heldBy"] and overlap(each.get("fields"), waiter.get("fields"))
+            for each in before
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """From one reading to the next: participants with what happened to them, and rows."""
+
+    participants: Mapping[str, str]  # to enter, update, leave
+    targets: frozenset[Target]
+
+
+def changes(old: LiveState, new: LiveState) -> Changes:
+    """Return what has to be told."""
+    told: dict[str, str] = {}
+    for one in new.participants:
+        if one not in old.participants:
+            told[one] = "enter"
+        elif _differs(old, new, one):
+            told[one] = "update"
+    told.update(dict.fromkeys(old.participants - new.participants, "leave"))
+    rows = {*old.held, *old.waiting, *new.held, *new.waiting}
+    moved = {
+        row
+        for row in rows
+        if _ids(old.held.get(row)) != _ids(new.held.get(row))
+        or _ids(old.waiting.get(row)) != _ids(new.waiting.get(row))
+    }
+    return Changes(told, frozenset(moved))
+
+
+def merged(old: LiveState, new: LiveState, told: Changes) -> LiveState:
+    """Return the new reading, but with the holdings that its audience has been told.
+
+    An expiry that was moved on a little is not told, and must not count as told.
+    """
+    holdings = {
+        one: claims if one in told.participants else old.holdings.get(one, claims)
+        for one, claims in new.holdings.items()
+    }
+    return LiveState(new.now, new.next_ms, new.claims, new.held, new.waiting, new.present, holdings)
+
+
+def overlap(one: list[str] | None, other: list[str] | None) -> bool:
+    """Whether two parts of a row have something in common; none named is the whole row.
+
+    >>> overlap(["Title"], ["title", "status"]), overlap(["a"], ["b"]), overlap(None, ["b"])
+    (True, False, True)
+    """
+    if not one or not other:
+        return True
+    return not {name.lower() for name in one}.isdisjoint(name.lower() for name in other)
+
+
+def _differs(old: LiveState, new: LiveState, participant: str) -> bool:
+    before, after = old.present.get(participant), new.present.get(participant)
+    if (before is None) != (after is None):
+        return True
+    if before is not None and after is not None:
+        for key in ("status", "activity", "meta"):
+            if before.get(key) != after.get(key):
+                return True
+    had, has = old.holdings.get(participant, ()), new.holdings.get(participant, ())
+    return _ids(had) != _ids(has) or any(
+        now["expiresAt"] - was["expiresAt"] >= now["ttlMs"] / SHOWN_PART
+        for was, now in zip(had, has, strict=True)
+    )
+
+
+def _ids(claims: tuple[Json, ...] | None) -> tuple[tuple[str, Any], ...]:
+    return tuple((each["claimId"], each.get("fenceToken")) for each in claims or ())

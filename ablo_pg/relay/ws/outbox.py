@@ -1,0 +1,67 @@
+"""What goes out over one socket beside its deltas: answers that wait, news that do not.
+
+`send` is for whoever can wait for a socket that reads slowly: the handlers of its own frames.
+`post` never waits: what the socket does not take is kept, within bounds; beyond them it is cut. The
+client comes again from its cursor and is told how everything stands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import anyio
+
+from ablo_pg.relay.ws.protocol import Wire, frame_of
+from ablo_pg.wire.frames import frame
+
+KEPT_FRAMES: Final = 2000
+KEPT_BYTES: Final = 1 << 20
+
+
+class Outbox:
+    """The writing side of one socket."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+        self._room = anyio.Event()
+
+    async def send(self, text: bytes) -> None:
+        """Write a text message, when the socket takes it."""
+        await self.send_frame(frame_of(text))
+
+    async def send_frame(self, framed: bytes) -> None:
+        """Write what is framed already, when the socket takes it."""
+        while self._kept or not self.wire.writable:
+            await self._room.wait()
+        self.wire.write(framed)
+
+    async def say(self, kind: str, payload: Any) -> None:
+        """Write a frame, when the socket takes it."""
+        await self.send(frame(kind, payload))
+
+    def tell(self, kind: str, payload: Any) -> None:
+        """Write a frame, or keep it; never waits."""
+        self.post(frame_of(frame(kind, payload)))
+
+    def post(self, framed: bytes) -> None:
+        """Write what is framed already, or keep it; never waits."""
+        if not self._kept and self.wire.writable:
+            self.wire.write(framed)
+            return
+        self._kept.append(framed)
+        self._kept_bytes += len(framed)
+        if len(self._kept) > KEPT_FRAMES or self._kept_bytes > KEPT_BYTES:
+            self.wire.abort()
+
+    def drained(self) -> None:
+        """The socket takes more."""
+        while self._kept and self.wire.writable:
+            framed = self._kept.popleft()
+            self._kept_bytes -= len(framed)
+            self.wire.write(framed)
+        if not self._kept and self.wire.writable:
+            self._room.set()
+            self._room = anyio.Event()

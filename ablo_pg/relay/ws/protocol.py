@@ -1,0 +1,101 @@
+"""The server's WebSocket protocol with one thing added: writing a frame that is encoded already.
+
+A frame from the server is not masked (RFC 6455, 5.1), so the frame of a delta is the same bytes for
+every socket: `frame_of` makes it once, `SocketProtocol.write` hands it to a transport. Writing this
+way never suspends, so one callback serves all sockets, and a socket that does not read is told from
+one that does by `writable`. The protocol puts itself into the scope as the extension `EXTENSION`;
+this module is the only one that knows which server runs.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+EXTENSION: Final = "ablo.wire"
+FIN_TEXT: Final = 0x81
+
+
+class Wire(Protocol):
+    """What a socket's session needs of its connection."""
+
+    on_drained: Callable[[], None] | None  # called when it can take more, after it could not
+
+    @property
+    def writable(self) -> bool:
+        """Whether it takes more now; otherwise what was written last still waits to be sent."""
+
+    def write(self, frame: bytes) -> bool:
+        """Write a whole frame; False when the connection is over."""
+
+    def abort(self) -> None:
+        """Cut the connection, without a word."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Uvicorn's protocol that shows its Wire. Pass it as uvicorn's `ws`."""
+
+    wire: ServerWire | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """Show the wire to the application, which runs from the next turn of the loop on."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.wire = ServerWire(self)
+            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self.wire
+
+    def resume_writing(self) -> None:
+        """The transport has sent what lay in it."""
+        super().resume_writing()
+        if self.wire is not None and self.wire.on_drained is not None:
+            self.wire.on_drained()
+
+
+class ServerWire:
+    """A connection of the server, as a Wire."""
+
+    __slots__ = ("_protocol", "on_drained")
+
+    def __init__(self, protocol: SocketProtocol) -> None:
+        self._protocol = protocol
+        self.on_drained: Callable[[], None] | None = None
+
+    @property
+    def writable(self) -> bool:
+        """See Wire."""
+        return self._protocol.writable.is_set()
+
+    def write(self, frame: bytes) -> bool:
+        """See Wire."""
+        protocol = self._protocol
+        if (
+            not protocol.handshake_complete
+            or protocol.close_sent
+            or protocol.disconnected
+            or protocol.transport.is_closing()
+        ):
+            return False
+        protocol.transport.write(frame)
+        return True
+
+    def abort(self) -> None:
+        """See Wire."""
+        self._protocol.transport.abort()
+
+
+def frame_of(text: bytes) -> bytes:
+    """Return the text message as one frame from a server (RFC 6455, 5.2).
+
+    >>> frame_of(b"hi").hex()
+    '81026869'
+    """
+    size = len(text)
+    if size < 126:
+        return bytes((FIN_TEXT, size)) + text
+    if size < 1 << 16:
+        return struct.pack("!BBH", FIN_TEXT, 126, size) + text
+    return struct.pack("!BBQ", FIN_TEXT, 127, size) + text

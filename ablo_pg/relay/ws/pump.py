@@ -1,0 +1,89 @@
+"""From the hub to the sockets: everything one wake-up brings, in one frame, the same bytes to all.
+
+The hub hands deltas out one by one, within one callback of the event loop. A feed that gets its
+first one marks itself here; the flush runs when that callback is over, so what came together goes
+out together. A delta is encoded once and a frame built once for all sockets that get the same.
+Writing never waits: a socket that does not read keeps its queue, and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from ablo_pg.delta import Delta
+from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.wire.deltas import delta_frame, delta_json
+
+KEPT_BYTES: Final = 8 << 20  # of encoded deltas, for sockets that catch up on the same ones
+
+
+class Flushed(Protocol):
+    """Who marks itself dirty."""
+
+    def flush(self) -> None:
+        """Write what is here."""
+
+
+class DeltaEncoder:
+    """Encodes each delta once, as long as it is asked for soon again."""
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept: dict[tuple[str, int], bytes] = {}
+        self._kept_bytes = 0
+        self._most = kept_bytes
+        self._frames: dict[tuple[str, tuple[int, ...]], bytes] = {}
+
+    def encoded(self, delta: Delta) -> bytes:
+        """Return a delta as JSON."""
+        key = (delta.organization_id, delta.sync_id)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = delta_json(delta)
+            self._kept_bytes += len(found)
+            while self._kept_bytes > self._most:
+                self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
+        return found
+
+    def frame(self, deltas: Sequence[Delta]) -> bytes:
+        """Return the socket frame of these deltas, of one organization."""
+        key = (deltas[0].organization_id, tuple([delta.sync_id for delta in deltas]))
+        found = self._frames.get(key)
+        if found is None:
+            found = frame_of(delta_frame([self.encoded(delta) for delta in deltas]))
+            self._frames[key] = found
+        return found
+
+    def end_flush(self) -> None:
+        """Forget frames: the next flush has other ones."""
+        self._frames.clear()
+
+
+class Pump:
+    """Flushes the feeds that something came for. One event loop."""
+
+    def __init__(self, on_written: Callable[[int], None] | None = None) -> None:
+        self.encoder = DeltaEncoder()
+        self._on_written = on_written
+        self._dirty: list[Flushed] = []
+        self._written = 0
+
+    def mark(self, feed: Flushed) -> None:
+        """Flush this feed when the present callback is over."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(feed)
+
+    def count(self, deltas: int) -> None:
+        """Count what was written."""
+        self._written += deltas
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for feed in dirty:
+            feed.flush()
+        self.encoder.end_flush()
+        if self._on_written is not None and self._written:
+            self._on_written(self._written)
+            self._written = 0

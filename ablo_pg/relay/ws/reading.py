@@ -1,0 +1,129 @@
+"""Frames in: read, bounded, told apart, and put into the lane that handles them.
+
+There is no frame that says "that was no frame": a client would throw at one. What cannot be read is
+counted and passed over, and a client that goes on sending it is closed. A frame that is too large,
+but not so large that the server itself ends the connection, is answered where it has an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+import anyio
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.ws.claim_frames import ClaimFrames
+from ablo_pg.relay.ws.commit_frames import CommitFrames
+from ablo_pg.relay.ws.follow_frames import FollowFrames
+from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.relay.ws.session import Lane, Session
+from ablo_pg.wire.frames import Frame, read_frame
+
+logger: Final = logging.getLogger("ablo_pg.relay.ws")
+
+BAD_FRAMES: Final = 20  # in a row, until a client is closed
+BAD_CLOSE: Final = (1007, "too many frames that cannot be read")
+NOT_TEXT: Final = (1003, "frames are text")
+PONG: Final = frame_of(b'{"type":"pong"}')
+
+
+class FrameReader:
+    """Reads one socket's frames."""
+
+    def __init__(self, service: RelayService, session: Session) -> None:
+        self._service = service
+        self._session = session
+        self._commits = CommitFrames(service)
+        follows, claims = FollowFrames(service), ClaimFrames(service)
+        self._writes = Lane(
+            session,
+            {
+                "commit": self._commits.commit,
+                "claim_begin": claims.begin,
+                "claim_abandon": claims.abandon,
+                "claim_reorder": claims.reorder,
+            },
+        )
+        self._rest = Lane(
+            session,
+            {
+                "update_subscription": follows.subscribe,
+                "sync_request": follows.sync,
+                "ack": follows.ack,
+                "presence_update": follows.present,
+                "ping": follows.ping,
+                "claim_heartbeat": claims.heartbeat,
+                "claim": follows.join,
+                "release": follows.leave,
+            },
+            after=lambda: service.live.show(session),
+        )
+        self._bad = 0
+
+    @property
+    def lanes(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What has to run for frames to be handled."""
+        return (self._writes.run, self._rest.run)
+
+    async def run(self, websocket: WebSocket) -> None:
+        """Read until the client ends it. Raises WebSocketDisconnect."""
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+            self._session.heard = anyio.current_time()
+            text = message.get("text")
+            if text is None:
+                self._session.close(*NOT_TEXT)
+                return
+            await self._take(text.encode())
+
+    async def _take(self, text: bytes) -> None:
+        if len(text) > self._service.settings.frame_bytes:
+            await self._too_large(text)
+            return
+        try:
+            frame = read_frame(text, self._service.settings.json_depth)
+        except AbloError as exc:
+            self._pass_over(exc.code)
+            return
+        lane = next(
+            (each for each in (self._writes, self._rest) if frame.type in each.handlers), None
+        )
+        if lane is None:
+            self._pass_over("unknown type")
+            return
+        self._bad = 0
+        if frame.type == "ping":
+            self._session.outbox.post(PONG)
+        await lane.put(frame)
+
+    def _pass_over(self, why: str) -> None:
+        logger.info("a frame was passed over: %s", why)
+        self._bad += 1
+        if self._bad > BAD_FRAMES:
+            self._session.close(*BAD_CLOSE)
+
+    async def _too_large(self, text: bytes) -> None:
+        """Refuse a frame; a commit by name, since it would be sent again and again."""
+        limit = self._service.settings.frame_bytes
+        try:
+            frame = msgspec.json.decode(text, type=Frame)
+        except msgspec.DecodeError:
+            self._pass_over("too large")
+            return
+        if frame.type != "commit":
+            self._pass_over("too large")
+            return
+        error = error_for(
+            "request_too_large",
+            f"The frame is larger than {limit} bytes",
+            remedy="split it into several commits",
+            details={"limit": limit},
+        )
+        await self._commits.refuse(self._session, frame, error)

@@ -1,0 +1,172 @@
+"""One socket: who it is, what it follows and holds, and its frames in, in two lanes.
+
+A commit may wait for a row; whatever must follow the commits sent before it (claims given back, the
+next commit) waits behind it in the lane of writes. Everything else has a lane of its own, so that
+a ping is answered and a cursor moves meanwhile. Each lane is bounded: a client that sends faster
+than it is served is read no further until there is room.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.ws.feed import DeltaFeed
+from ablo_pg.relay.ws.groups import SocketGroups
+from ablo_pg.relay.ws.live_state import Json
+from ablo_pg.relay.ws.outbox import Outbox
+from ablo_pg.relay.ws.protocol import Wire
+from ablo_pg.wire import live as wire
+from ablo_pg.wire.frames import Frame
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.ws.board import Board
+
+logger: Final = logging.getLogger("ablo_pg.relay.ws")
+
+LANE_FRAMES: Final = 64
+Handler = Callable[["Session", Frame], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class SocketClaim:
+    """A claim made over this socket. The kernel may know it by another id than the client.
+
+    granted: the client has been told so.
+    """
+
+    client_id: str
+    kernel_id: str
+    entity_type: str
+    entity_id: str
+    ttl_ms: float
+    granted: bool
+    renewed: float = 0.0  # when, on the loop's clock
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """The row as the client names it."""
+        return wire.target(self.entity_type, self.entity_id)
+
+
+class Session:
+    """One socket's state. Made by `endpoint`, known to `sockets` and its board while open."""
+
+    def __init__(
+        self, wire: Wire, credential: Credential, groups: SocketGroups, make_feed: MakeFeed
+    ) -> None:
+        self.id = f"ws_{secrets.token_hex(12)}"
+        self.credential = credential
+        self.wire = wire
+        self.outbox = Outbox(wire)
+        self.groups = groups
+        self.feed = make_feed(self.outbox)
+        self.board: Board | None = None
+        self.claims: dict[str, SocketClaim] = {}  # by the client's id
+        self.scopes: dict[str, tuple[float, float]] = {}  # joined groups: (ends, lasts)
+        self.sees_all = groups.whole
+        self.shown: set[str] = set()  # participants it was told of, while it follows few groups
+        self.presence: dict[str, Any] | None = None  # what it said of itself last
+        self.heard = anyio.current_time()
+        self.stuck_since: float | None = None
+        self.closing: tuple[int, str] | None = None
+        self.closed = anyio.Event()
+
+    @property
+    def organization(self) -> str:
+        """Whose data it follows."""
+        return self.credential.organization
+
+    @property
+    def participant(self) -> str:
+        """Who it is, `kind:id`."""
+        return self.credential.participant
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The kernel's ids of claims, by the client's."""
+        return {own.client_id: own.kernel_id for own in self.claims.values()}
+
+    def close(self, code: int, reason: str) -> None:
+        """End it, with a close code; the first reason counts."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self.closed.set()
+
+    def regroup(self) -> None:
+        """The groups have changed: deltas and news follow them from here on."""
+        self.feed.regroup(self.groups.followed)
+        if self.board is not None and not (self.groups.whole and self.sees_all):
+            self.sees_all = self.groups.whole
+            self.board.join(self)
+
+    def leave_scope(self, name: str) -> None:
+        """Follow what was joined under this name no longer."""
+        self.scopes.pop(name, None)
+        if self.groups.leave(name):
+            self.regroup()
+
+    def drained(self) -> None:
+        """The socket takes more."""
+        self.outbox.drained()
+        self.feed.flush()
+
+    def held(self, own: SocketClaim, claim: Json) -> None:
+        """A claim is live: tell the client, unless it knows."""
+        if not own.granted:
+            own.granted = True
+            payload = wire.granted(own.client_id, own.entity_type, claim)
+            self.outbox.tell("claim_granted", payload)
+
+    def lost(self, kernel_id: str, status: str) -> None:
+        """A claim ended, and not by this socket: tell the client."""
+        for own in [each for each in self.claims.values() if each.kernel_id == kernel_id]:
+            del self.claims[own.client_id]
+            reason = "expired" if status == "expired" else "preempted"
+            if own.granted:
+                self.outbox.tell("claim_lost", wire.lost(own.client_id, own.target, reason))
+            if reason == "expired" or not own.granted:
+                self.outbox.tell("claim_expired", {"claimId": own.client_id})
+
+
+MakeFeed = Callable[[Outbox], DeltaFeed]
+
+
+class Lane:
+    """Frames of one socket that are handled one after the other."""
+
+    def __init__(
+        self,
+        session: Session,
+        handlers: dict[str, Handler],
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        self._session = session
+        self._after = after  # each frame
+        self.handlers = handlers
+        self._send: MemoryObjectSendStream[Frame]
+        self._receive: MemoryObjectReceiveStream[Frame]
+        self._send, self._receive = anyio.create_memory_object_stream[Frame](LANE_FRAMES)
+
+    async def put(self, frame: Frame) -> None:
+        """Add a frame, when there is room."""
+        await self._send.send(frame)
+
+    async def run(self) -> None:
+        """Handle frames until cancelled. A frame that fails ends nothing but itself."""
+        with self._send, self._receive:
+            async for frame in self._receive:
+                try:
+                    await self.handlers[frame.type](self._session, frame)
+                except AbloError as exc:
+                    logger.info("a %s frame was refused: %s", frame.type, exc.code)
+                if self._after is not None:
+                    self._after()

@@ -1,0 +1,212 @@
+"""All live sockets of a relay: who is connected, one board an organization, what ends by the clock.
+
+Alive inside `run`: it listens for changes of claims and presence, keeps short leases, and ends
+sockets that do not read, and all when the relay stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import psycopg
+from anyio.abc import TaskGroup
+from psycopg import AsyncConnection
+
+from ablo_pg.db.errors import translate
+from ablo_pg.db.live import hold_live_lock, listen_live, tell_all
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.connecting import connect
+from ablo_pg.relay.ws.board import Board
+from ablo_pg.relay.ws.follow_frames import renew
+from ablo_pg.relay.ws.pump import Pump
+from ablo_pg.relay.ws.session import Session
+from ablo_pg.wire.frames import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.service import RelayService
+
+logger: Final = logging.getLogger("ablo_pg.relay.ws")
+
+TICK_SECONDS: Final = 0.25
+LOCK_SECONDS: Final = 1.0
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 5.0
+# A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
+SILENT_SECONDS: Final = 40.0
+# How long a socket may leave what was written to it. Protects memory; a false alarm costs that
+# client a reconnect, from its cursor.
+STUCK_SECONDS: Final = 20.0
+# Rows that a client read before its socket was open: what came in between is sent to it.
+BOOTSTRAP_SECONDS: Final = 15.0
+BOOTSTRAPS: Final = 10_000
+
+GOING_AWAY: Final = (1012, "the relay stops")
+
+
+class Sockets:
+    """The live sockets of one relay."""
+
+    def __init__(self, service: RelayService) -> None:
+        self.service = service
+        self.sessions: set[Session] = set()
+        self.boards: dict[str, Board] = {}
+        self.pump = Pump(service.metrics.deliveries.inc)
+        self._by_key: Counter[str] = Counter()
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._bootstraps: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._tasks: TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Serve sockets until cancelled."""
+        async with anyio.create_task_group() as group:
+            self._tasks = group
+            group.start_soon(self._listen)
+            group.start_soon(self._tend)
+            await self.service.stopping.wait()
+            for session in list(self.sessions):
+                session.close(*GOING_AWAY)
+
+    def check_room(self, credential: Credential) -> None:
+        """Raise connection_limit_exceeded when the credential has its sockets already."""
+        most = self.service.settings.sockets_per_session
+        if self._by_key[credential.key_id] >= most:
+            raise error_for(
+                "connection_limit_exceeded",
+                f"This credential has {most} sockets open, the most there may be",
+                remedy="close some, or mint a credential for each client",
+                details={"limit": most},
+            )
+
+    def add(self, session: Session) -> None:
+        """A socket is open."""
+        self.sessions.add(session)
+        self._by_key[session.credential.key_id] += 1
+        self.service.metrics.sockets = len(self.sessions)
+
+    def remove(self, session: Session) -> None:
+        """A socket has ended."""
+        self.sessions.discard(session)
+        key_id = session.credential.key_id
+        self._by_key[key_id] -= 1
+        if not self._by_key[key_id]:
+            del self._by_key[key_id]
+        self.service.metrics.sockets = len(self.sessions)
+        board, session.board = session.board, None
+        if board is not None:
+            board.leave(session)
+            if board.empty:
+                del self.boards[board.organization]
+                self._scopes.pop(board.organization).cancel()
+
+    def show(self, session: Session) -> None:
+        """Begin to show claims and presence to a socket."""
+        if session.board is not None or session not in self.sessions or self._tasks is None:
+            return
+        board = self.boards.get(session.organization)
+        if board is None:
+            board = Board(self.service.database, session.organization)
+            self.boards[session.organization] = board
+            self._scopes[session.organization] = anyio.CancelScope()
+            self._tasks.start_soon(self._run_board, board)
+        session.board = board
+        board.join(session)
+
+    def hint(self, organization: str) -> None:
+        """Claims or presence of an organization may have changed; '' is any."""
+        for board in [self.boards.get(organization)] if organization else self.boards.values():
+            if board is not None:
+                board.hint()
+
+    def bootstrapped(self, key_id: str, sync_id: int) -> None:
+        """Rows were read with this credential, as of a sync id."""
+        now = time.monotonic()
+        known = self._bootstraps.pop(key_id, None)
+        if known is not None and now - known[0] < BOOTSTRAP_SECONDS:
+            sync_id = min(sync_id, known[1])  # of several pages, the earliest
+        self._bootstraps[key_id] = (now, sync_id)
+        while len(self._bootstraps) > BOOTSTRAPS:
+            self._bootstraps.popitem(last=False)
+
+    def start_of(self, key_id: str) -> int | None:
+        """Return the sync id of rows that were read with this credential a moment ago."""
+        known = self._bootstraps.get(key_id)
+        if known is None or time.monotonic() - known[0] > BOOTSTRAP_SECONDS:
+            return None
+        return known[1]
+
+    async def _run_board(self, board: Board) -> None:
+        with self._scopes[board.organization]:
+            await board.run()
+
+    async def _listen(self) -> None:
+        """Hear of changes as long as there are sockets; again when the connection breaks."""
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            try:
+                conn = await connect(
+                    self.service.settings.database_url, application_name="ablo_pg relay live"
+                )
+                try:
+                    await self._take_hints(conn)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
+            except psycopg.Error as exc:
+                logger.info("claims and presence are not listened for: %s", translate(exc).code)
+                await anyio.sleep(backoff.pause())
+
+    async def _take_hints(self, conn: AsyncConnection[Any]) -> None:
+        await listen_live(conn)
+        held, retry = False, 0.0
+        self.hint("")
+        while True:
+            if not held and time.monotonic() >= retry:
+                held = await hold_live_lock(conn)
+                retry = time.monotonic() + LOCK_SECONDS
+                if held:  # nobody held it for a moment, and nobody was told
+                    await tell_all(conn)
+            async for notification in conn.notifies(timeout=LOCK_SECONDS, stop_after=1):
+                self.hint(notification.payload)
+
+    async def _tend(self) -> None:
+        """Do what the clock asks for."""
+        while True:
+            await anyio.sleep(TICK_SECONDS)
+            now = anyio.current_time()
+            for session in list(self.sessions):
+                self._end_overdue(session, now)
+                await self._keep(session, leases_due(session, now))
+
+    async def _keep(self, session: Session, kernel_ids: list[str]) -> None:
+        try:
+            await renew(self.service, session, kernel_ids)
+        except AbloError as exc:  # the next tick tries again
+            logger.warning("leases could not be renewed: %s", exc.code)
+
+    def _end_overdue(self, session: Session, now: float) -> None:
+        for name in [name for name, (ends, _) in session.scopes.items() if ends <= now]:
+            session.leave_scope(name)
+        if session.wire.writable:
+            session.stuck_since = None
+        elif session.stuck_since is None:
+            session.stuck_since = now
+        elif now - session.stuck_since > STUCK_SECONDS:
+            logger.info("a socket does not read, and is cut")
+            session.wire.abort()
+
+
+def leases_due(session: Session, now: float) -> list[str]:
+    """Return the claims of a socket that do not last from ping to ping and need a renewal now."""
+    if not session.claims or now - session.heard > SILENT_SECONDS:
+        return []
+    return [
+        own.kernel_id
+        for own in session.claims.values()
+        if own.ttl_ms < LEASE_SECONDS * 1000 and (now - own.renewed) * 3000 >= own.ttl_ms
+    ]

@@ -1,0 +1,96 @@
+"""A delta of the log as live clients get it; the row's JSON goes through as the bytes it is.
+
+    {"id":7,"actionType":"U","modelName":"Task","modelId":"t1","data":{..row..}, ...}
+
+Callers: the socket (frames of one or several), catch-up answers, Server-Sent Events. Pure. The one
+place that spells a delta, so that every door sends the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from ablo_pg.delta import Delta
+from ablo_pg.wire.participants import participant_json
+
+
+def delta_json(delta: Delta) -> bytes:
+    """Return one delta. Its groups begin with `default`, which means the organization's own."""
+    actor = orjson.dumps(participant_json(delta.actor))
+    return b"".join(
+        (
+            b'{"id":',
+            str(delta.sync_id).encode(),
+            b',"actionType":"',
+            delta.op.encode(),
+            b'","modelName":',
+            orjson.dumps(delta.model),
+            b',"modelId":',
+            orjson.dumps(delta.row_id),
+            b',"data":',
+            delta.row or b"null",
+            b',"syncGroups":',
+            orjson.dumps(("default", *delta.groups)),
+            b',"transactionId":',
+            orjson.dumps(delta.transaction_id),
+            b',"createdAt":"',
+            utc_time(delta.created_at).encode(),
+            b'","createdBy":',
+            actor,
+            b',"actor":',
+            actor,
+            b',"onBehalfOf":',
+            orjson.dumps(participant_json(delta.on_behalf_of)),
+            b',"capabilityId":',
+            orjson.dumps(delta.capability_id),
+            b',"confirmationState":"auto"}',
+        )
+    )
+
+
+def delta_frame(deltas: Sequence[bytes]) -> bytes:
+    """Return the `delta` frame of one encoded delta, or of several."""
+    if len(deltas) == 1:
+        return b'{"type":"delta","payload":' + deltas[0] + b"}"
+    return b'{"type":"delta","payload":{"deltas":[' + b",".join(deltas) + b"]}}"
+
+
+def sync_response(deltas: Sequence[bytes], current: int, cursor: int, extra: bytes = b"") -> bytes:
+    """Return the `sync_response` frame.
+
+    Args: current, the log's head. cursor, up to where the client is served. extra, more members of
+    the payload, each with a comma before it.
+    """
+    return (
+        b'{"type":"sync_response","payload":{"deltas":[%b],"currentSyncId":%d,"newCursor":"%d"%b}}'
+        % (
+            b",".join(deltas),
+            current,
+            cursor,
+            extra,
+        )
+    )
+
+
+def stream_event(delta: Delta) -> bytes:
+    """Return a delta as a Server-Sent Event, whose id is where to resume.
+
+    A line break inside JSON only separates tokens, and would end the event's line.
+    """
+    data = delta_json(delta).replace(b"\r", b" ").replace(b"\n", b" ")
+    return b"id: %d\nevent: delta\ndata: %b\n\n" % (delta.sync_id, data)
+
+
+def utc_time(text: str) -> str:
+    """Return a time of the log as clients parse it: milliseconds, and Z.
+
+    >>> utc_time("2026-11-23T05:13:01.65672+00:00")
+    '2026-11-23T05:13:01.656Z'
+    >>> utc_time("2026-11-23T05:13:01+00:00")
+    '2026-11-23T05:13:01.000Z'
+    """
+    fraction = text[20:23] if text[19:20] == "." else ""
+    digits = fraction.partition("+")[0]
+    return f"{text[:19]}.{digits:0<3}Z"

@@ -1,0 +1,228 @@
+"""Frames that come in over a live socket: `{"type": .., "payload": {..}}`, strict and typed. Pure.
+
+`read_frame` gives the type and the payload's bytes; `read_payload` makes a value of them. Unknown
+keys are let pass: both generations of clients send some that the other does not know. What goes
+out is in `wire.deltas`, `wire.live` and `frame`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+import orjson
+
+from ablo_pg.errors import error_for
+from ablo_pg.wire.commits import NOTHING, CommitBody, OperationBody, Position, many_operations
+from ablo_pg.wire.requests import read_body
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+PROTOCOL_VERSION: Final = 1
+LEASE_SECONDS: Final = 90  # of a claim whose holder says no other: three pings of a client
+LEASE_LEAST_MS: Final = 1000  # what a relay can keep alive between two pings
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Any frame."""
+
+    type: str
+    payload: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class UpdateSubscription(msgspec.Struct, frozen=True, rename="camel"):
+    """Replace the groups that are followed."""
+
+    sync_groups: list[str]
+
+
+class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """Where the client stands: the higher of the two counts."""
+
+    cursor: str | int | None = None
+    last_sync_id: int | None = None
+    protocol_version: int | None = None
+
+    @property
+    def position(self) -> int | None:
+        """The sync id up to which the client has everything; None when it has nothing yet."""
+        cursor = cursor_of(self.cursor)
+        if cursor is None:
+            return self.last_sync_id or None
+        return max(cursor, self.last_sync_id or 0)
+
+
+class PresenceUpdate(msgspec.Struct, frozen=True):
+    """What a client says of itself."""
+
+    status: str = "online"
+    activity: dict[str, Any] | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, rename="camel"):
+    """One operation of a commit."""
+
+    type: str
+    model: str
+    id: str | None = None
+    input: msgspec.Raw = NOTHING
+    transaction_id: str | None = None
+    claim_id: str | None = None
+    read_at: Position | None = None
+    on_stale: str | None = None
+    fence_token: Position | None = None
+
+
+class Commit(msgspec.Struct, frozen=True, rename="camel"):
+    """A commit; `client_tx_id` is its idempotency key."""
+
+    client_tx_id: str
+    operations: list[Operation] = []
+    reads: list[dict[str, Any]] | None = None
+    track: list[dict[str, Any]] | None = None
+
+
+class ClaimBegin(msgspec.Struct, frozen=True, rename="camel"):
+    """Ask for a claim."""
+
+    claim_id: str
+    entity_type: str
+    entity_id: str
+    description: str | None = None
+    action: str | None = None
+    field: str | None = None
+    fields: list[str] | None = None
+    meta: dict[str, Any] | None = None
+    estimated_ms: float | None = None
+    queue: bool = True
+
+
+class ClaimAbandon(msgspec.Struct, frozen=True, rename="camel"):
+    """Give a claim back, or leave its line."""
+
+    claim_id: str
+
+
+class ClaimHeartbeat(msgspec.Struct, frozen=True, rename="camel"):
+    """Renew a lease."""
+
+    claim_id: str
+    ttl_ms: float | None = None
+    details: Any = None
+
+
+class Placed(msgspec.Struct, frozen=True, rename="camel"):
+    """One entry of a new order."""
+
+    claim_id: str
+
+
+class ClaimReorder(msgspec.Struct, frozen=True, rename="camel"):
+    """Put a row's waiters into this order."""
+
+    entity_type: str
+    entity_id: str
+    order: list[Placed]
+
+
+class ScopeJoin(msgspec.Struct, frozen=True, rename="camel"):
+    """Follow more groups, until released or the time is over."""
+
+    claim_id: str
+    sync_groups: list[str]
+    ttl_seconds: float | None = None
+    capability_token: str | None = None
+
+
+class ScopeLeave(msgspec.Struct, frozen=True, rename="camel"):
+    """Follow them no longer."""
+
+    claim_id: str
+
+
+def cursor_of(cursor: str | int | None) -> int | None:
+    """Return the sync id that a cursor stands for; None for no cursor. Raises cursor_invalid.
+
+    >>> cursor_of("54"), cursor_of(""), cursor_of(None)
+    (54, None, None)
+    """
+    if cursor is None or cursor == "":
+        return None
+    text = str(cursor)
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise error_for(
+            "cursor_invalid",
+            f"{text[:40]!r} is not a cursor",
+            field="cursor",
+            remedy="send the newCursor of the last sync_response, or none",
+        )
+    return int(text)
+
+
+def read_frame(text: bytes, depth: int) -> Frame:
+    """Return a frame's type and payload. Raises invalid_json, invalid_body."""
+    return read_body(text, Frame, depth)
+
+
+def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
+    """Return the payload as `kind`. Raises invalid_json, invalid_body."""
+    return read_body(bytes(frame.payload), kind, depth)
+
+
+def frame(kind: str, payload: Any) -> bytes:
+    """Return a frame that goes out."""
+    return orjson.dumps({"type": kind, "payload": payload}, default=str)
+
+
+def commit_request(commit: Commit, models: list[str], aliases: dict[str, str]) -> bytes:
+    """Return the kernel's request for a commit, in the one form that every door lowers to.
+
+    Args: models, each operation's as the kernel spells it. aliases, the ids under which the kernel
+    knows claims that this client calls otherwise.
+    """
+    operations = [
+        OperationBody(
+            action=one.type.lower(),
+            model=one.model,
+            id=one.id,
+            data=one.input,
+            transaction_id=one.transaction_id,
+            claim_id=aliases.get(one.claim_id, one.claim_id) if one.claim_id else None,
+            read_at=one.read_at,
+            on_stale=one.on_stale,
+            fence_token=one.fence_token,
+        )
+        for one in commit.operations
+    ]
+    return many_operations(CommitBody(operations, commit.reads, commit.track), models)
+
+
+def claim_request(begin: ClaimBegin) -> bytes:
+    """Return the kernel's request for a claim; without a length it lasts three pings."""
+    given = {
+        "claimId": begin.claim_id,
+        "description": begin.description or begin.action,
+        "field": begin.field,
+        "fields": begin.fields or None,
+        "meta": begin.meta,
+        "ttl": lease_text(begin.estimated_ms),
+        "queue": begin.queue,
+    }
+    return orjson.dumps({key: value for key, value in given.items() if value is not None})
+
+
+def beat_details(beat: ClaimHeartbeat) -> bytes:
+    """Return the kernel's request for a renewal."""
+    request: dict[str, Any] = {}
+    if beat.ttl_ms is not None:
+        request["ttl"] = lease_text(beat.ttl_ms)
+    if beat.details is not None:
+        request["details"] = beat.details
+    return orjson.dumps(request)
+
+
+def lease_text(milliseconds: float | None) -> str:
+    """Return a duration as the kernel takes it."""
+    if milliseconds is None:
+        return f"{LEASE_SECONDS}s"
+    return f"{max(LEASE_LEAST_MS, round(milliseconds))}ms"

@@ -1,0 +1,211 @@
+"""Reading rows for a local copy: bootstrap requests, on-demand queries, and their answers. Pure.
+
+A query names physical columns, as clients of this door do; the kernel takes those as well as wire
+names, in upper or lower case operators. Rows go through as the bytes that Postgres made; only where
+related rows are to be nested are they taken apart.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema import ModelSpec
+from ablo_pg.schema.neutral import Relation
+
+PAGE_ROWS: Final = 1000  # the most that the kernel lists at once
+
+
+class Page(msgspec.Struct, frozen=True, rename="camel"):
+    """One page as the kernel gives it."""
+
+    data: list[msgspec.Raw]
+    evidence: list[msgspec.Raw]
+    stamp: int
+    has_more: bool
+    next_cursor: str | None = None
+
+
+PAGE: Final = msgspec.json.Decoder(Page)
+
+
+class Query(msgspec.Struct, frozen=True, rename="camel"):
+    """One on-demand read. related: names of relations whose rows are nested into each row."""
+
+    model: str
+    where: list[list[Any]] | None = None
+    order_by: str | None = None
+    order: str | None = None
+    limit: int | None = None
+    related: list[str] | None = None
+
+
+class QueryBody(msgspec.Struct, frozen=True):
+    """POST of on-demand reads."""
+
+    queries: list[Query]
+
+
+def kernel_query(
+    limit: int,
+    after: str | None = None,
+    where: Sequence[Sequence[Any]] | None = None,
+    order: tuple[str, str] | None = None,
+    groups: Iterable[str] | None = None,
+) -> bytes:
+    """Return a list as `ablo.row_list` takes it."""
+    query: dict[str, Any] = {"limit": min(max(limit, 1), PAGE_ROWS)}
+    if after is not None:
+        query["after"] = after
+    if where:
+        query["where"] = where
+    if order is not None:
+        query["orderBy"] = [order]
+    if groups is not None:
+        query["groups"] = sorted(groups)
+    return orjson.dumps(query)
+
+
+def order_of(query: Query) -> tuple[str, str] | None:
+    """Return the order that a query asks for."""
+    return None if query.order_by is None else (query.order_by, (query.order or "asc").lower())
+
+
+def write_cursor(typename: str, after: str) -> str:
+    """Return where a bootstrap goes on."""
+    return base64.urlsafe_b64encode(orjson.dumps([typename, after])).decode()
+
+
+def read_cursor(cursor: str) -> tuple[str, str]:
+    """Return (typename, cursor of its list). Raises cursor_invalid."""
+    try:
+        found = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except ValueError:
+        found = None
+    match found:
+        case [str(typename), str(after)]:
+            return typename, after
+    raise error_for(
+        "cursor_invalid",
+        f"{cursor[:40]!r} is not a cursor of a bootstrap",
+        field="cursor",
+        remedy="send the nextCursor of the page before",
+    )
+
+
+def bootstrap_body(
+    models: Mapping[str, Sequence[bytes]],
+    sync_id: int,
+    timestamp: int,
+    schema_hash: str,
+    next_cursor: str | None,
+) -> bytes:
+    """Return a full bootstrap; rows by exact typename."""
+    parts = [b'{"type":"full","lastSyncId":%d,"models":{' % sync_id]
+    parts.append(
+        b",".join(
+            orjson.dumps(typename) + b":[" + b",".join(rows) + b"]"
+            for typename, rows in models.items()
+        )
+    )
+    tail: dict[str, Any] = {"timestamp": timestamp}
+    if schema_hash:
+        tail["schemaHash"] = schema_hash
+    if next_cursor is not None:
+        tail["nextCursor"] = next_cursor
+    parts.append(b"}," + orjson.dumps(tail)[1:])
+    return b"".join(parts)
+
+
+def partial_body(deltas: Sequence[bytes], sync_id: int, timestamp: int, schema_hash: str) -> bytes:
+    """Return a partial bootstrap: what followed the position that the client named."""
+    tail: dict[str, Any] = {"timestamp": timestamp}
+    if schema_hash:
+        tail["schemaHash"] = schema_hash
+    head = b'{"type":"partial","lastSyncId":%d,"models":{},"deltas":[' % sync_id
+    return head + b",".join(deltas) + b"]," + orjson.dumps(tail)[1:]
+
+
+def results_body(
+    results: Sequence[Sequence[bytes]],
+    evidence: Sequence[Sequence[bytes]],
+    errors: Sequence[Mapping[str, Any]],
+    sync_id: int,
+) -> bytes:
+    """Return the answer of on-demand reads: one slot a query, an empty one where it failed."""
+    tail: dict[str, Any] = {"lastSyncId": sync_id}
+    if errors:
+        tail["errors"] = errors
+    return b"".join(
+        (
+            b'{"results":',
+            _nested(results),
+            b',"evidence":',
+            _nested(evidence),
+            b",",
+            orjson.dumps(tail)[1:],
+        )
+    )
+
+
+def query_error(index: int, model: str, error: AbloError, event_id: str) -> dict[str, Any]:
+    """Return what is told of a query that failed."""
+    return {
+        "index": index,
+        "model": model,
+        "type": type(error).__name__,
+        "code": error.code,
+        "message": error.message,
+        "event_id": event_id,
+    }
+
+
+def relation_of(model: ModelSpec, name: str) -> Relation:
+    """Return a relation of a model. Raises query_unknown_relation."""
+    for relation in model.relations:
+        if relation.name == name:
+            return relation
+    known = ", ".join(relation.name for relation in model.relations) or "none"
+    raise error_for(
+        "query_unknown_relation",
+        f"{model.key} has no relation {name[:80]!r}",
+        model=model.key,
+        remedy=f"known: {known}",
+    )
+
+
+def nest(rows: Sequence[bytes], relation: Relation, related: Sequence[bytes]) -> list[bytes]:
+    """Return rows with their related rows under the relation's name."""
+    others = [orjson.loads(each) for each in related]
+    found: dict[Any, list[Any]] = {}
+    mine, theirs = keys_of(relation)
+    for other in others:
+        found.setdefault(other.get(theirs), []).append(other)
+    nested = []
+    for row in map(orjson.loads, rows):
+        here = found.get(row.get(mine), []) if row.get(mine) is not None else []
+        row[relation.name] = here if relation.kind == "hasMany" else (here or [None])[0]
+        nested.append(orjson.dumps(row))
+    return nested
+
+
+def keys_of(relation: Relation) -> tuple[str, str]:
+    """Return the wire names that are equal: of the row, and of its related rows."""
+    if relation.kind == "belongsTo":
+        return relation.foreign_key, "id"
+    return "id", relation.foreign_key
+
+
+def values_of(rows: Iterable[bytes], name: str) -> list[Any]:
+    """Return the values of one field, each once."""
+    found = dict.fromkeys(orjson.loads(row).get(name) for row in rows)
+    return [value for value in found if value is not None]
+
+
+def _nested(lists: Sequence[Sequence[bytes]]) -> bytes:
+    return b"[" + b",".join(b"[" + b",".join(one) + b"]" for one in lists) + b"]"

@@ -1,0 +1,26 @@
+-- Tell relays that somebody's claims or presence have changed: channel ablo_live, the organization as
+-- payload, or '' when its name is long. A hint: relays also look by themselves. Nothing is sent while
+-- no relay listens, and one transaction sends an organization's hint once.
+-- Called by: triggers on ablo.claim and ablo.presence. Locks: ablo.live_key shared, never waited for.
+create or replace function ablo.live_tell() returns trigger
+language plpgsql volatile
+as $$
+declare
+  v_organization text := case tg_op when 'DELETE' then old.organization_id else new.organization_id end;
+begin
+  if not pg_try_advisory_xact_lock_shared(ablo.live_key()) then
+    perform pg_notify('ablo_live', case when octet_length(v_organization) <= 60 then v_organization else '' end);
+  end if;
+  return null;
+end
+$$;
+
+-- Renewals change a claim's expires_at and ttl only: nothing that the others must hear of at once.
+create or replace trigger live_claim after insert or update of status, ticket on ablo.claim
+  for each row execute function ablo.live_tell();
+create or replace trigger live_presence after insert or delete on ablo.presence
+  for each row execute function ablo.live_tell();
+create or replace trigger live_presence_change after update on ablo.presence
+  for each row when (old.status is distinct from new.status or old.activity is distinct from new.activity
+    or old.meta is distinct from new.meta or old.expires_at <= new.seen_at)
+  execute function ablo.live_tell();

@@ -1,0 +1,49 @@
+"""How a socket begins: the handshake, its frames in their order, where it goes on from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_only_the_protocol_is_selected_never_the_key(world: Any) -> None:
+    client = await world.client()
+    assert client.socket.subprotocol == "ablo.sync.v1"
+
+
+async def test_a_client_starts_in_the_order_that_the_sdk_has(world: Any) -> None:
+    client = await world.client()
+    await client.send("update_subscription", syncGroups=["default", "org:acme"])
+    ack = await client.read()
+    assert ack == {
+        "type": "subscription_ack",
+        "payload": {"success": True, "syncGroups": ["default", "org:acme"]},
+    }
+    await client.send("presence_update", status="online", timezone="UTC")
+    presence = await client.take("presence_update")
+    assert presence["kind"] == "enter"
+    assert presence["userId"] == "a"
+    assert presence["participantKind"] == "system"
+    assert presence["activeClaims"] == []
+    assert presence["isAgent"] is False
+    assert isinstance(presence["timestamp"], int)
+    answer = await client.sync()
+    assert answer == {"deltas": [], "currentSyncId": 0, "newCursor": "0"}
+
+
+async def test_a_fresh_client_is_told_the_head_and_gets_what_comes(world: Any) -> None:
+    world.write(1, 3)
+    client = await (await world.client()).start()
+    receipt = await client.create("live")
+    [delta] = await client.deltas(1)
+    assert delta["id"] == receipt["lastSyncId"]
+    assert delta["modelName"] == "Task"
+    assert delta["modelId"] == "live"
+    assert delta["actionType"] == "I"
+    assert delta["data"]["title"] == "a"
+    assert delta["syncGroups"][:2] == ["default", "org:acme"]
+    assert delta["createdAt"].endswith("Z")
+    assert delta["actor"] == {"kind": "system", "id": "a"}
