@@ -22,14 +22,14 @@ from ablo_pg.compile.names import comment
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan, plan_schema
 from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
-from ablo_pg.compile.row import row
+from ablo_pg.compile.row import read, row
 from ablo_pg.compile.support import support
 from ablo_pg.compile.tables import required, tables, types
 from ablo_pg.compile.triggers import triggers
 from ablo_pg.compile.write import write
 from ablo_pg.schema.neutral import SchemaSpec
 
-__all__ = ["CompiledSchema", "compile_schema"]
+__all__ = ["CompiledSchema", "Switch", "compile_schema", "switch_statements"]
 
 ModelPass = Callable[[SchemaPlan, ModelPlan], Iterator[str]]
 SchemaPass = Callable[[SchemaPlan], Iterator[str]]
@@ -43,6 +43,7 @@ _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
     ("row-level security", rls),
     ("grants", grants),
     ("a row as JSON", row),
+    ("reading a row", read),
     ("groups of its owners", groups),
     ("groups of a row", row_groups),
     ("capture", capture),
@@ -55,10 +56,11 @@ _BEFORE: Final[tuple[tuple[str, SchemaPass], ...]] = (
     ("groups out of a list", role_support),
 )
 _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
-    ("foreign keys", foreign_keys),
     ("from a model's name to its functions", dispatch),
     ("registration", registry),
 )
+# Passes that lock a table and read all of it.
+_WHEN_IDLE: Final[tuple[ModelPass, ...]] = (required, checks, indexes)
 _SETTINGS: Final = (
     "set local client_min_messages = warning;",
     "set local search_path = pg_catalog, pg_temp;",
@@ -92,19 +94,50 @@ def compile_schema(spec: SchemaSpec) -> CompiledSchema:
 
 
 def _statements(schema: SchemaPlan) -> Iterator[str]:
+    yield from switch_statements(schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a migration of tables in use puts into the compiled script.
+
+    live: keys of models whose tables hold rows; their NOT NULLs, constraints and indexes are not
+    the script's. changed: those of them that `changes` locks: they come last, so that their writers
+    wait for as little as can be.
+    """
+
+    live: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    changes: tuple[str, ...] = ()
+
+
+def switch_statements(schema: SchemaPlan, switch: Switch = Switch()) -> Iterator[str]:
+    """Write the whole script; with a switch, around the changes of tables in use."""
     yield from _SETTINGS
     for title, schema_pass in _BEFORE:
         yield from _titled(_heading(title), schema_pass(schema))
-    for model in schema.stored:
+    calm = [model for model in schema.stored if model.spec.key not in switch.changed]
+    yield from _models(schema, calm, switch.live)
+    yield from _titled(_heading("changes of tables in use"), switch.changes)
+    others = [model for model in schema.stored if model.spec.key in switch.changed]
+    yield from _models(schema, others, switch.live)
+    yield from _titled(_heading("foreign keys"), foreign_keys(schema, switch.live))
+    for title, schema_pass in _AFTER:
+        yield from _titled(_heading(title), schema_pass(schema))
+
+
+def _models(schema: SchemaPlan, models: Iterable[ModelPlan], live: frozenset[str]) -> Iterator[str]:
+    models = tuple(models)
+    for model in models:
         yield from _titled(_heading(f"table of {_named(model)}"), tables(schema, model))
-    for model in schema.stored:
+    for model in models:
         heading = _heading(f"model {_named(model)}") + "\n\n"
         for title, model_pass in _MODEL_PASSES:
+            if model.spec.key in live and model_pass in _WHEN_IDLE:
+                continue
             statements = tuple(model_pass(schema, model))
             yield from _titled(heading + comment(f"{model.spec.key}: {title}"), statements)
             heading = "" if statements else heading
-    for title, schema_pass in _AFTER:
-        yield from _titled(_heading(title), schema_pass(schema))
 
 
 def _named(model: ModelPlan) -> str:

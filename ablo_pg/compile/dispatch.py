@@ -1,4 +1,4 @@
-"""Pass: the way from a model's name to its functions: `resolve`, `conflict`, `write` and
+"""Pass: the way from a model's name to its functions: `resolve`, `conflict`, `read`, `write` and
 `lock` of ablo_model.
 
 Every commit goes through here, so a schema of many models branches in halves instead of trying one
@@ -28,6 +28,14 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         returns="boolean",
         pinned=False,
         body=_body(models, "write", "p_action, p_id, p_data"),
+    ).sql()
+    yield from Function(
+        name="ablo_model.read",
+        args=["p_model text", "p_id text"],
+        returns="json",
+        volatility="stable",
+        pinned=False,
+        body=_body(models, "read", "p_id", "null"),
     ).sql()
     yield from Function(
         name="ablo_model.lock",
@@ -85,10 +93,12 @@ def _typenames(model: ModelPlan) -> tuple[str, ...]:
     return model.spec.typename.lower(), model.spec.typename
 
 
-def _body(models: Sequence[ModelPlan], function: str, arguments: str) -> str:
+def _body(
+    models: Sequence[ModelPlan], function: str, arguments: str, otherwise: str = "false"
+) -> str:
     return (
         f"begin\n{indent(_branch(models, function, arguments))}\n"
-        f"  perform ablo.model_unknown(p_model);\n  return false;\nend"
+        f"  perform ablo.model_unknown(p_model);\n  return {otherwise};\nend"
     )
 
 
@@ -103,10 +113,11 @@ def _branch(models: Sequence[ModelPlan], function: str, arguments: str) -> str:
 
 
 def _leaf(model: ModelPlan, function: str, arguments: str) -> str:
-    if model.synced:
+    kind = model.spec.tenancy.kind
+    if model.synced or (function == "read" and kind != "source"):
         action = f"return {model.function(function)}({arguments});"
     else:
-        where = "behind a data source" if model.spec.tenancy.kind == "source" else "shared by all"
+        where = "behind a data source" if kind == "source" else "shared by all"
         action = (
             f"perform ablo.raise_error('model_not_tenant_scoped',\n"
             f"    {literal(f'{model.title} is {where}, and is not written here')},\n"

@@ -12,6 +12,7 @@ from typing import Final
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.values import to_json
 
 _PAIRS: Final = 50  # FUNC_MAX_ARGS is 100
@@ -29,6 +30,39 @@ def row(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         grant=True,
         signature=f"({model.table})",
         body=indent("select " + row_json(model, "r")),
+    ).sql()
+
+
+def read(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit `<model>__read(id)`: one row of the current organization as JSON, or null.
+
+    A statement of its own for each model: its plan is kept, where one made out of names would be
+    planned at every read.
+    """
+    own = f"t.{model.org.sql} = v_organization and " if model.synced else ""
+    declared = (
+        f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
+        if model.synced
+        else ""
+    )
+    yield from Function(
+        name=model.function("read"),
+        args=["p_id text"],
+        returns="json",
+        volatility="stable",
+        pinned=False,
+        body=(
+            f"#variable_conflict use_variable\n"
+            f"declare\n{declared}"
+            f'  v_id {model.table}."id"%type := p_id;\n'
+            f"begin\n"
+            f"  return (\n"
+            f"    select {model.function('row')}(t)\n"
+            f"    from {model.table} t\n"
+            f'    where {own}t."id" = v_id\n'
+            f"  );\n"
+            f"end"
+        ),
     ).sql()
 
 

@@ -23,6 +23,16 @@ begin
     end
     $body$;
   end if;
+  if to_regprocedure('ablo_model.read(text, text)') is null then
+    create function ablo_model.read(p_model text, p_id text) returns json
+    language plpgsql stable
+    as $body$
+    begin
+      perform ablo.model_unknown(p_model);
+      return null;
+    end
+    $body$;
+  end if;
   if to_regprocedure('ablo_model.lock(text, text)') is null then
     create function ablo_model.lock(p_model text, p_id text) returns boolean
     language plpgsql volatile

@@ -1,11 +1,13 @@
 -- The watermark of an organization: its highest visible sync id; whoever has it has all below it.
 -- 0 when there is no delta and none was dropped. One probe of the primary key.
 create or replace function ablo.log_head(p_organization text) returns bigint
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
+begin
+  return coalesce(
     (select d.sync_id from ablo.delta d where d.organization_id = p_organization
       order by d.sync_id desc limit 1),
-    (select s.dropped_through from ablo.log_state s))
+    (select s.dropped_through from ablo.log_state s));
+end
 $$;

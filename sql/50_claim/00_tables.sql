@@ -1,5 +1,7 @@
 -- Claims: leases on rows, each with a wait line. The database clock is the only clock; a lease ends by
 -- itself, and that is decided by whoever looks.
+-- Entry points plan by index from the first call on (enable_seqscan off): a table that is still small
+-- when a session plans its statements is not small for long.
 create sequence if not exists ablo.claim_ticket as bigint;
 create sequence if not exists ablo.fence_token as bigint;
 

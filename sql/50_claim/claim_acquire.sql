@@ -16,6 +16,8 @@ create or replace function ablo.claim_acquire(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
@@ -29,18 +31,22 @@ begin
     perform ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
   perform ablo.claim_target_lock(p_organization, v_model.typename, p_id);
-  perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
-
-  update ablo.claim c
-     set ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
-         expires_at = clock_timestamp() + case when v_request ? 'ttl' then v_ttl else c.ttl end
-   where c.organization_id = p_organization and c.id = (
-     select o.id from ablo.claim o
-      where o.organization_id = p_organization and o.model = v_model.typename and o.row_id = p_id
-        and o.status in ('active', 'queued') and o.expires_at > clock_timestamp() and o.participant = p_participant
-        and (o.parts is null or o.parts @> ablo.parts_of(v_fields))
-      order by o.status, o.ticket limit 1)
-  returning * into v_claim;
+  if exists (select from ablo.claim c
+              where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
+                and c.status in ('active', 'queued'))
+  then
+    perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
+    update ablo.claim c
+       set ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
+           expires_at = clock_timestamp() + case when v_request ? 'ttl' then v_ttl else c.ttl end
+     where c.organization_id = p_organization and c.id = (
+       select o.id from ablo.claim o
+        where o.organization_id = p_organization and o.model = v_model.typename and o.row_id = p_id
+          and o.status in ('active', 'queued') and o.expires_at > clock_timestamp() and o.participant = p_participant
+          and (o.parts is null or o.parts @> ablo.parts_of(v_fields))
+        order by o.status, o.ticket limit 1)
+    returning * into v_claim;
+  end if;
 
   if v_claim.id is null then
     perform ablo.claim_quota(p_organization, p_participant);

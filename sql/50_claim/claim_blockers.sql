@@ -2,14 +2,17 @@
 -- at most 10. Null when nothing does (a writer is at the row, or its turn has just come).
 -- Called by: ablo.claim_answer, ablo.claim_list. Reads claim_target_idx.
 create or replace function ablo.claim_blockers(p_claim ablo.claim) returns jsonb
-language sql stable
+language plpgsql stable
 as $$
-  select jsonb_agg(ablo.claim_summary(x) || jsonb_build_object('status', x.status) order by x.status, x.ticket)
-    from (select * from ablo.claim c
-           where c.organization_id = p_claim.organization_id and c.model = p_claim.model and c.row_id = p_claim.row_id
-             and c.status in ('active', 'queued') and c.expires_at > clock_timestamp()
-             and (c.status = 'active' or c.ticket < p_claim.ticket)
-             and c.participant <> p_claim.participant
-             and ablo.parts_overlap(c.parts, p_claim.parts)
-           order by c.status, c.ticket limit 10) x
+begin
+  return (
+    select jsonb_agg(ablo.claim_summary(x) || jsonb_build_object('status', x.status) order by x.status, x.ticket)
+      from (select * from ablo.claim c
+             where c.organization_id = p_claim.organization_id and c.model = p_claim.model and c.row_id = p_claim.row_id
+               and c.status in ('active', 'queued') and c.expires_at > clock_timestamp()
+               and (c.status = 'active' or c.ticket < p_claim.ticket)
+               and c.participant <> p_claim.participant
+               and ablo.parts_overlap(c.parts, p_claim.parts)
+             order by c.status, c.ticket limit 10) x);
+end
 $$;

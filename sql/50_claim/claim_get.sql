@@ -7,6 +7,8 @@ create or replace function ablo.claim_get(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_claim ablo.claim;

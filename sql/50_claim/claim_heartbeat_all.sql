@@ -8,6 +8,8 @@ create or replace function ablo.claim_heartbeat_all(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_ttl interval := case when nullif(p_ttl, 'null') is not null then ablo.ttl_interval(p_ttl) end;

@@ -4,13 +4,16 @@
 create or replace function ablo.claim_holders(
   p_organization text, p_model text, p_row_id text, p_parts text[], p_participant text
 ) returns jsonb
-language sql stable
+language plpgsql stable
 as $$
-  select jsonb_agg(ablo.claim_summary(c) order by c.ticket)
-    from ablo.claim c
-   where c.organization_id = p_organization and c.model = p_model and c.row_id = p_row_id
-     and c.status = 'active' and c.expires_at > clock_timestamp()
-     and c.participant <> p_participant
-     and ablo.parts_overlap(c.parts, p_parts)
-     and not ablo.claim_row_deleted(c)
+begin
+  return (
+    select jsonb_agg(ablo.claim_summary(c) order by c.ticket)
+      from ablo.claim c
+     where c.organization_id = p_organization and c.model = p_model and c.row_id = p_row_id
+       and c.status = 'active' and c.expires_at > clock_timestamp()
+       and c.participant <> p_participant
+       and ablo.parts_overlap(c.parts, p_parts)
+       and not ablo.claim_row_deleted(c));
+end
 $$;

@@ -1,9 +1,10 @@
 -- A claim as clients get it; times in milliseconds of the database clock.
 -- Called by: every claim routine that answers.
 create or replace function ablo.claim_json(p_claim ablo.claim) returns jsonb
-language sql stable
+language plpgsql stable
 as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+begin
+  return jsonb_strip_nulls(jsonb_build_object(
     'id', p_claim.id,
     'object', 'claim',
     'actor', p_claim.participant,
@@ -29,5 +30,6 @@ as $$
       'onBehalfOfId', p_claim.on_behalf_of,
       'onBehalfOfKind', split_part(p_claim.on_behalf_of, ':', 1),
       'capabilityId', p_claim.capability_id)
-    || case when p_claim.meta is not null then jsonb_build_object('meta', p_claim.meta) else '{}' end
+    || case when p_claim.meta is not null then jsonb_build_object('meta', p_claim.meta) else '{}' end;
+end
 $$;

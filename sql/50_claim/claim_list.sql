@@ -9,6 +9,8 @@ create or replace function ablo.claim_list(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_typename text;

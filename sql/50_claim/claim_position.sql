@@ -1,9 +1,12 @@
 -- How many wait before a waiter; 0 is next. Called by: ablo.claim_json, ablo.claim_acquire.
 -- Reads claim_target_idx.
 create or replace function ablo.claim_position(p_claim ablo.claim) returns bigint
-language sql stable
+language plpgsql stable
 as $$
-  select count(*) from ablo.claim c
-   where c.organization_id = p_claim.organization_id and c.model = p_claim.model and c.row_id = p_claim.row_id
-     and c.status = 'queued' and c.ticket < p_claim.ticket and c.expires_at > clock_timestamp()
+begin
+  return (
+    select count(*) from ablo.claim c
+     where c.organization_id = p_claim.organization_id and c.model = p_claim.model and c.row_id = p_claim.row_id
+       and c.status = 'queued' and c.ticket < p_claim.ticket and c.expires_at > clock_timestamp());
+end
 $$;

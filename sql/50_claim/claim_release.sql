@@ -3,6 +3,8 @@
 create or replace function ablo.claim_release(p_organization text, p_participant text, p_claim_id text) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_claim ablo.claim;

@@ -7,6 +7,8 @@ create or replace function ablo.claim_reorder(
 ) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);

@@ -2,12 +2,14 @@
 -- this very transaction do not count: the holder may go on in the commit that makes them.
 -- Called by: claim_advance, claim_guard. One probe of delta_row_idx, from the claim's stamp on.
 create or replace function ablo.claim_row_deleted(p_claim ablo.claim) returns boolean
-language sql stable
+language plpgsql stable
 as $$
-  select exists (
+begin
+  return exists (
     select from ablo.delta d
      where d.organization_id = p_claim.organization_id and d.model = p_claim.model
        and (d.row_id, d.sync_id) > (p_claim.row_id, p_claim.read_at)
        and (d.row_id, d.sync_id) <= (p_claim.row_id, 9223372036854775807)
-       and d.op = 'D' and d.xid <> pg_current_xact_id())
+       and d.op = 'D' and d.xid <> pg_current_xact_id());
+end
 $$;

@@ -8,6 +8,8 @@ create or replace function ablo.presence_beat(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_request jsonb := coalesce(nullif(p_request, 'null'), '{}');

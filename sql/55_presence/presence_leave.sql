@@ -2,6 +2,8 @@
 create or replace function ablo.presence_leave(p_organization text, p_participant text, p_session text) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_here boolean;

@@ -8,6 +8,8 @@ create or replace function ablo.presence_list(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_found json;

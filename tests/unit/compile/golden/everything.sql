@@ -755,6 +755,28 @@ revoke all on function ablo_model."comments__row"("public"."comments") from publ
 
 grant execute on function ablo_model."comments__row"("public"."comments") to ablo_runtime;
 
+-- comments: reading a row
+create or replace function ablo_model."comments__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."comments"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."comments__row"(t)
+    from "public"."comments" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."comments__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."comments__read"(text) from public;
+
 -- comments: groups of a row
 create or replace function ablo_model."comments__groups"(r "public"."comments")
   returns text[]
@@ -1190,6 +1212,27 @@ revoke all on function ablo_model."countries__row"("public"."countries") from pu
 
 grant execute on function ablo_model."countries__row"("public"."countries") to ablo_runtime;
 
+-- countries: reading a row
+create or replace function ablo_model."countries__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_id "public"."countries"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."countries__row"(t)
+    from "public"."countries" t
+    where t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."countries__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."countries__read"(text) from public;
+
 -- ======== model events (crm.Event Log) ========
 
 -- events: types of its columns
@@ -1306,6 +1349,28 @@ alter function ablo_model."events__row"("crm"."Event Log") owner to ablo_owner;
 revoke all on function ablo_model."events__row"("crm"."Event Log") from public;
 
 grant execute on function ablo_model."events__row"("crm"."Event Log") to ablo_runtime;
+
+-- events: reading a row
+create or replace function ablo_model."events__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "crm"."Event Log"."tenant"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "crm"."Event Log"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."events__row"(t)
+    from "crm"."Event Log" t
+    where t."tenant" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."events__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."events__read"(text) from public;
 
 -- events: groups of a row
 create or replace function ablo_model."events__groups"(r "crm"."Event Log")
@@ -1653,6 +1718,28 @@ alter function ablo_model."folders__row"("public"."folders") owner to ablo_owner
 revoke all on function ablo_model."folders__row"("public"."folders") from public;
 
 grant execute on function ablo_model."folders__row"("public"."folders") to ablo_runtime;
+
+-- folders: reading a row
+create or replace function ablo_model."folders__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."folders"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."folders__row"(t)
+    from "public"."folders" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."folders__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."folders__read"(text) from public;
 
 -- folders: groups of a row
 create or replace function ablo_model."folders__groups"(r "public"."folders")
@@ -2068,6 +2155,28 @@ alter function ablo_model."notes__row"("public"."notes") owner to ablo_owner;
 revoke all on function ablo_model."notes__row"("public"."notes") from public;
 
 grant execute on function ablo_model."notes__row"("public"."notes") to ablo_runtime;
+
+-- notes: reading a row
+create or replace function ablo_model."notes__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."notes"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."notes__row"(t)
+    from "public"."notes" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."notes__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."notes__read"(text) from public;
 
 -- notes: groups of a row
 create or replace function ablo_model."notes__groups"(r "public"."notes")
@@ -2491,6 +2600,28 @@ alter function ablo_model."projects__row"("public"."projects") owner to ablo_own
 revoke all on function ablo_model."projects__row"("public"."projects") from public;
 
 grant execute on function ablo_model."projects__row"("public"."projects") to ablo_runtime;
+
+-- projects: reading a row
+create or replace function ablo_model."projects__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."projects"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."projects__row"(t)
+    from "public"."projects" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."projects__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__read"(text) from public;
 
 -- projects: groups of its owners
 create or replace function ablo_model."projects__above"(p_organization text, p_id text, p_groups text[])
@@ -3162,6 +3293,28 @@ revoke all on function ablo_model."tasks__row"("public"."tasks") from public;
 
 grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runtime;
 
+-- tasks: reading a row
+create or replace function ablo_model."tasks__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."tasks__row"(t)
+    from "public"."tasks" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."tasks__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__read"(text) from public;
+
 -- tasks: groups of its owners
 create or replace function ablo_model."tasks__above"(p_organization text, p_id text, p_groups text[])
   returns text[]
@@ -3728,6 +3881,28 @@ revoke all on function ablo_model."teams__row"("public"."teams") from public;
 
 grant execute on function ablo_model."teams__row"("public"."teams") to ablo_runtime;
 
+-- teams: reading a row
+create or replace function ablo_model."teams__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."teams"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."teams__row"(t)
+    from "public"."teams" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."teams__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."teams__read"(text) from public;
+
 -- teams: groups of a row
 create or replace function ablo_model."teams__groups"(r "public"."teams")
   returns text[]
@@ -4166,6 +4341,53 @@ $ablo$;
 alter function ablo_model.write(text, text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model.write(text, text, text, jsonb) from public;
+
+create or replace function ablo_model.read(p_model text, p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+begin
+  if p_model < 'Team' collate "C" then
+    if p_model = 'Comment' then
+      return ablo_model."comments__read"(p_id);
+    end if;
+    if p_model = 'Event' then
+      return ablo_model."events__read"(p_id);
+    end if;
+    if p_model = 'Project' then
+      return ablo_model."projects__read"(p_id);
+    end if;
+    if p_model = 'Task' then
+      return ablo_model."tasks__read"(p_id);
+    end if;
+  else
+    if p_model = 'Team' then
+      return ablo_model."teams__read"(p_id);
+    end if;
+    if p_model = 'countries' then
+      return ablo_model."countries__read"(p_id);
+    end if;
+    if p_model = 'folders' then
+      return ablo_model."folders__read"(p_id);
+    end if;
+    if p_model = 'invoices' then
+      perform ablo.raise_error('model_not_tenant_scoped',
+        'invoices is behind a data source, and is not written here',
+        'give the model a tenancy column, or write it where it lives',
+        jsonb_build_object('model', 'invoices'));
+    end if;
+    if p_model = 'notes' then
+      return ablo_model."notes__read"(p_id);
+    end if;
+  end if;
+  perform ablo.model_unknown(p_model);
+  return null;
+end
+$ablo$;
+
+alter function ablo_model.read(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.read(text, text) from public;
 
 create or replace function ablo_model.lock(p_model text, p_id text)
   returns boolean

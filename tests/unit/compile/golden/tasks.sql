@@ -468,6 +468,28 @@ revoke all on function ablo_model."tasks__row"("public"."tasks") from public;
 
 grant execute on function ablo_model."tasks__row"("public"."tasks") to ablo_runtime;
 
+-- tasks: reading a row
+create or replace function ablo_model."tasks__read"(p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+#variable_conflict use_variable
+declare
+  v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
+  v_id "public"."tasks"."id"%type := p_id;
+begin
+  return (
+    select ablo_model."tasks__row"(t)
+    from "public"."tasks" t
+    where t."organization_id" = v_organization and t."id" = v_id
+  );
+end
+$ablo$;
+
+alter function ablo_model."tasks__read"(text) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__read"(text) from public;
+
 -- tasks: groups of a row
 create or replace function ablo_model."tasks__groups"(r "public"."tasks")
   returns text[]
@@ -798,6 +820,23 @@ $ablo$;
 alter function ablo_model.write(text, text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model.write(text, text, text, jsonb) from public;
+
+create or replace function ablo_model.read(p_model text, p_id text)
+  returns json
+  language plpgsql stable security invoker
+as $ablo$
+begin
+  if p_model = 'tasks' then
+    return ablo_model."tasks__read"(p_id);
+  end if;
+  perform ablo.model_unknown(p_model);
+  return null;
+end
+$ablo$;
+
+alter function ablo_model.read(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.read(text, text) from public;
 
 create or replace function ablo_model.lock(p_model text, p_id text)
   returns boolean

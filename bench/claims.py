@@ -1,0 +1,239 @@
+"""What claims cost, and how soon the next in line runs.
+
+    python -m bench.claims [--seconds 5] [--grants 400] [--postgres system|embedded]
+
+- acquire + release of a row that nobody wants, 1 and 8 clients of pgbench, against the round trips
+  that it cannot do without: INSERT then DELETE of one row, in the same run, taking turns
+- grant latency: from the call of release to the moment the next holder's `claim` has returned with
+  the row, 1 waiter on 1 row and 500 waiters on 100 rows, released at an even pace; against plain
+  NOTIFY, from its call to the moment a psycopg loop has it. Waiters are clients of the library that
+  share a pool
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from typing import Any
+
+import anyio
+import psycopg
+
+from ablo_pg.client.background import Background
+from ablo_pg.client.claim_handle import Claim
+from ablo_pg.client.claims import ModelClaims
+from ablo_pg.client.direct import DirectTransport
+from ablo_pg.client.registry import Registry
+from ablo_pg.client.session import Session
+from ablo_pg.client.stream import StreamSource
+from ablo_pg.cluster import Cluster, ClusterSettings
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.testing import DatabaseHandle, make_database
+from examples.tasks import schema
+
+from .figures import figure, percentile, rates
+
+ROWS = 1000
+PAIR = "pgbench INSERT then DELETE of one row"
+NOTIFY = "plain NOTIFY to a psycopg loop"
+
+SETUP = f"""
+select set_config('app.current_org_id', '', false);
+insert into tasks (organization_id, id, title, status)
+select 'acme', 'r' || i, 'x', 'todo' from generate_series(1, {ROWS}) i;
+create table pair (organization_id text, id text, holder text, expires_at timestamptz,
+                   primary key (organization_id, id));
+grant select, insert, delete on pair to public;
+"""
+SCRIPTS = {
+    PAIR: f"""
+\\set i random(1, {ROWS})
+insert into pair values ('acme', 'r' || :i || '-' || :client_id, 'a', now() + interval '1 minute');
+delete from pair where organization_id = 'acme' and id = 'r' || :i || '-' || :client_id;
+""",
+    "acquire and release": f"""
+\\set i random(1, {ROWS})
+\\set n random(1, 1000000000)
+select ablo.claim_acquire('acme', 'agent:a' || :client_id, 'tasks', 'r' || (:i * 8 + :client_id),
+  json_build_object('claimId', 'c' || :n)::jsonb);
+select ablo.claim_release('acme', 'agent:a' || :client_id, 'c' || :n);
+""",
+}
+
+
+def pairs_a_second(url: str, script: str, clients: int, seconds: float) -> float:
+    """Run a script with pgbench; return how often a second it ran."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
+        command = ["pgbench", "-n", "-f", file.name, "-c", str(clients), "-j", str(min(clients, 2))]
+        done = subprocess.run(
+            [*command, "-T", str(round(seconds)), url], capture_output=True, text=True, check=True
+        )
+    match = re.search(r"tps = ([\d.]+)", done.stdout)
+    if match is None:
+        raise RuntimeError(done.stdout + done.stderr)
+    return float(match[1])
+
+
+def uncontended(db: DatabaseHandle, options: argparse.Namespace) -> None:
+    """Measure both scripts in turn, with 1 and with 8 clients."""
+    for clients in (1, 8):
+        found: dict[str, list[float]] = {name: [] for name in SCRIPTS}
+        for _ in range(options.rounds):
+            for name, script in SCRIPTS.items():
+                found[name].append(
+                    pairs_a_second(db.database_url, script, clients, options.seconds)
+                )
+        yardstick = statistics.median(found[PAIR])
+        for name, samples in found.items():
+            value = statistics.median(samples)
+            figure(
+                f"claims, {clients} clients: {name}",
+                value,
+                "1/s",
+                ratio=value / yardstick,
+                yardstick=PAIR,
+                **rates(samples),
+            )
+
+
+class Stage:
+    """Agents of the library on one pool, each in line for one row, and what their grants took."""
+
+    def __init__(self, database: Database, rows: int, waiters: int) -> None:
+        self.background = Background()
+        self.rows = rows
+        self.held: dict[int, tuple[int, Claim[Any]]] = {}
+        self.released_at: dict[int, float] = {}
+        self.took: list[float] = []
+        self.granted = anyio.Event()
+        registry = Registry(schema)
+        self.agents = [
+            ModelClaims[Any](
+                Session(
+                    registry,
+                    DirectTransport(
+                        database,
+                        "acme",
+                        f"agent:w{rows}-{number}",
+                        StreamSource(database, None, self.background),
+                    ),
+                    30.0,
+                    self.background,
+                ),
+                registry.entry("tasks"),
+            )
+            for number in range(rows + waiters)
+        ]
+
+    async def stand_in_line(self, number: int) -> None:
+        """Wait for the agent's row, note how long after its release that was, and keep it."""
+        row = number % self.rows
+        claim = await self.agents[number](f"r{row + 1}", ttl="1h")
+        now = time.perf_counter()
+        if row in self.released_at:
+            self.took.append((now - self.released_at.pop(row)) * 1000)
+        self.held[row] = number, claim
+        granted, self.granted = self.granted, anyio.Event()
+        granted.set()
+
+    async def holds(self, row: int) -> None:
+        """Wait until somebody holds the row."""
+        while row not in self.held:
+            await self.granted.wait()
+
+    async def run(self, grants: int, rate: float) -> list[float]:
+        """Release row after row at an even pace; return the milliseconds that each grant took."""
+        async with anyio.create_task_group() as group:
+            for number in range(len(self.agents)):
+                group.start_soon(self.stand_in_line, number)
+            for row in range(self.rows):
+                await self.holds(row)
+            await anyio.sleep(2)  # the lines have formed
+            begin = time.perf_counter()
+            for turn in range(grants):
+                await anyio.sleep(max(0.0, begin + turn / rate - time.perf_counter()))
+                row = turn % self.rows
+                await self.holds(row)
+                number, claim = self.held.pop(row)
+                self.released_at[row] = time.perf_counter()
+                await claim.release()
+                group.start_soon(self.stand_in_line, number)
+            await anyio.sleep(1)
+            group.cancel_scope.cancel()
+        await self.background.close()
+        return self.took
+
+
+async def notified(db: DatabaseHandle, count: int, rate: float) -> list[float]:
+    """The yardstick: milliseconds from the call of pg_notify to a loop that has it."""
+    connect = psycopg.AsyncConnection.connect
+    took: list[float] = []
+    async with (
+        await connect(db.database_url, autocommit=True) as listener,
+        await connect(db.database_url, autocommit=True) as caller,
+    ):
+        await listener.execute("listen bench")
+        arrivals = listener.notifies()
+        begin = time.perf_counter()
+        for turn in range(count):
+            await anyio.sleep(max(0.0, begin + turn / rate - time.perf_counter()))
+            called = time.perf_counter()
+            async with anyio.create_task_group() as group:
+                group.start_soon(caller.execute, "select pg_notify('bench', 'x')")
+                await anext(arrivals)
+                took.append((time.perf_counter() - called) * 1000)
+        await arrivals.aclose()
+    return took
+
+
+async def contended(db: DatabaseHandle, options: argparse.Namespace) -> None:
+    """Measure grants with a short line and with many long ones, and the yardstick before each."""
+    for rows, waiters in ((1, 1), (100, 500)):
+        bare = await notified(db, options.grants, options.rate)
+        database = Database(db.database_url, PoolOptions(min_size=4, max_size=8))
+        try:
+            took = await Stage(database, rows, waiters).run(options.grants, options.rate)
+        finally:
+            await database.close()
+        for part in (0.5, 0.99):
+            value, yardstick = percentile(took, part), percentile(bare, part)
+            line = f"{waiters} waiters on {rows} rows"
+            figure(
+                f"claims, release to next holder, {line}, p{part * 100:.0f}",
+                value,
+                "ms",
+                ratio=value / yardstick,
+                yardstick=f"{NOTIFY}: {yardstick:.3g} ms",
+                samples=len(took),
+                rate=options.rate,
+            )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--grants", type=int, default=400)
+    parser.add_argument("--rate", type=float, default=20)
+    parser.add_argument("--postgres", choices=["system", "embedded"], default="system")
+    options = parser.parse_args()
+    with (
+        Cluster(prefer=options.postgres, settings=ClusterSettings()) as server,
+        make_database(schema, server=server) as db,
+    ):
+        with psycopg.connect(db.admin_url, autocommit=True) as admin:
+            admin.execute(SETUP.encode())
+            admin.execute("vacuum analyze")
+        uncontended(db, options)
+        anyio.run(contended, db, options)
+
+
+if __name__ == "__main__":
+    main()
