@@ -198,6 +198,9 @@ async def test_a_short_claim_costs_no_connection(
     for _ in range(5):
         async with ablo.tasks.claim(id=task):
             await ablo.tasks.update(task, {"count": 2})
+            keeper = ablo._session.transport.claims._joined().keeper  # type: ignore[attr-defined]
+            assert not keeper._in_round
+            assert keeper._conn is None
     assert sessions(db) == sessions(db, name="ablo_pg claim listener") == 0
 
 
