@@ -15,16 +15,22 @@ declare
   v_model text;
   v_action text;
   v_now text[];
+  v_created text[] := '{}';
 begin
   for v_item in select e from jsonb_array_elements(coalesce(nullif(p_request -> 'operations', 'null'), '[]')) e loop
     v_model := ablo_model.resolve(v_item ->> 'model');
     v_action := lower(v_item ->> 'action');
-    continue when v_model is null or v_item ->> 'id' is null or v_action = case when p_after then 'delete' else 'create' end;
-    if not p_after then
+    continue when v_model is null or v_item ->> 'id' is null or p_after and v_action = 'delete';
+    if not p_after and v_action = 'create' then
+      v_created := v_created || concat_ws(e'\x1f', v_model, v_item ->> 'id');
+      continue;
+    elsif not p_after then
       perform ablo_model.lock(v_model, v_item ->> 'id');
     end if;
     v_now := ablo.row_groups_now(p_organization, v_model, v_item ->> 'id');
-    continue when v_now && v_groups or p_after and v_now is null;
+    -- One that is not there yet, and that this commit creates first, is judged when it is.
+    continue when v_now && v_groups
+      or v_now is null and (p_after or concat_ws(e'\x1f', v_model, v_item ->> 'id') = any (v_created));
     perform ablo.capability_outside(p_capability_id, v_item ->> 'model', v_item ->> 'id');
   end loop;
   if p_after then
