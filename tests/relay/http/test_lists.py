@@ -119,9 +119,7 @@ async def test_pages_bring_each_row_once(api: Any, items: dict[str, int], order:
     assert sorted(found) == sorted(items)
 
 
-async def test_archived_rows_are_left_out_unless_asked_for(
-    api: Any, items: dict[str, int]
-) -> None:
+async def test_archived_rows_are_left_out_unless_asked_for(api: Any, items: dict[str, int]) -> None:
     archive = {"action": "archive", "model": "lineItems", "id": "i0"}
     assert (await api("POST", "/api/v1/commits", {"operations": [archive]})).status_code == 200
     assert "i0" not in await ids(api, "")

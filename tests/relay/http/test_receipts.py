@@ -19,7 +19,9 @@ KEYS = {
 
 def is_strict(receipt: dict[str, Any], key: str) -> bool:
     """What a newer client checks before it believes a receipt."""
-    created, status = (dt.datetime.fromisoformat(receipt[name]) for name in ("createdAt", "statusAt"))
+    created, status = (
+        dt.datetime.fromisoformat(receipt[name]) for name in ("createdAt", "statusAt")
+    )
     return (
         KEYS <= receipt.keys() <= KEYS | OPTIONAL
         and None not in receipt.values()
