@@ -166,6 +166,8 @@ class Stage:
                 group.start_soon(self.stand_in_line, number)
             await anyio.sleep(1)
             group.cancel_scope.cancel()
+        for _, claim in self.held.values():
+            await claim.release()
         await self.background.close()
         return self.took
 

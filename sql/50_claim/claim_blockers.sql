@@ -13,6 +13,7 @@ begin
                and (c.status = 'active' or c.ticket < p_claim.ticket)
                and c.participant <> p_claim.participant
                and ablo.parts_overlap(c.parts, p_claim.parts)
+               and not (c.status = 'active' and ablo.claim_row_deleted(c))
              order by c.status, c.ticket limit 10) x);
 end
 $$;

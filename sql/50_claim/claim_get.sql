@@ -1,7 +1,8 @@
 -- One claim as it stands now; if its turn has come, it is granted here. p_renew: a caller that waits or
--- holds begins its own slot or lease anew. Ended claims are readable for some minutes.
+-- holds begins its own slot or lease anew, unless it has just begun. Ended claims are readable for some
+-- minutes.
 -- Called by: clients that wait, on a notification and on every look of their own.
--- Locks: the target's claims, the row. Raises: claim_not_found.
+-- Locks: none where nothing is to be done; else the target's claims, the row. Raises: claim_not_found.
 create or replace function ablo.claim_get(
   p_organization text, p_participant text, p_claim_id text, p_renew boolean default false
 ) returns json
@@ -15,6 +16,11 @@ declare
   v_renewed ablo.claim;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  select * into v_claim from ablo.claim c
+   where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant;
+  if ablo.claim_settled(v_claim, p_renew) then
+    return ablo.claim_answer(v_claim);
+  end if;
   v_claim := ablo.claim_find(p_organization, p_claim_id);
   if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then
     v_renewed := ablo.claim_renew(p_organization, p_participant, p_claim_id, '{}');
