@@ -124,12 +124,13 @@ class Fleet:
     def stop(self) -> None:
         """Let every agent end its section; their processes must end well."""
         for crew in self.crews:
+            wait_until(crew.events)  # from then on it hears
             crew.send(signal.SIGTERM)
         for crew in self.crews:
             code = crew.process.wait(timeout=30)
             told = (self.folder / f"{crew.name}.err").read_text()
-            assert code == 0, told
-            assert crew.events()[-1]["event"] == "stopped"
+            last = crew.events()[-1]["event"]
+            assert (code, last) == (0, "stopped"), f"{crew.name} ended with {code}, {last}: {told}"
 
 
 def claims_of(ground: Ground, crew: Crew) -> list[str]:
