@@ -111,7 +111,10 @@ class Switch:
     changes: tuple[str, ...] = ()
 
 
-def switch_statements(schema: SchemaPlan, switch: Switch = Switch()) -> Iterator[str]:
+_IDLE: Final = Switch()
+
+
+def switch_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]:
     """Write the whole script; with a switch, around the changes of tables in use."""
     yield from _SETTINGS
     for title, schema_pass in _BEFORE:

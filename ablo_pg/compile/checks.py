@@ -6,11 +6,11 @@ one scan of the table, once, and a run without changes costs none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import array_text, digest, ident, literal, shorten, text_array
-from ablo_pg.compile.plan import Edge, ModelPlan, SchemaPlan
+from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
 from ablo_pg.schema.neutral import FieldType
 
 # Postgres parses a CHECK anew for every statement, so each is as short as can be. NaN sorts last.
@@ -24,34 +24,45 @@ _FINITE = {
 
 def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the enum lists, and the refusal of values that JSON has no spelling for."""
-    parts = [_constraint(model, *check) for check in _checks(model)]
+    parts = [_constraint(model, *check) for check in check_definitions(model)]
     if parts:
         yield do_block(*parts)
 
 
-def foreign_keys(schema: SchemaPlan) -> Iterator[str]:
-    """Emit the foreign keys, once every table is there. They are checked within the tenant."""
+def foreign_keys(schema: SchemaPlan, live: Collection[str] = ()) -> Iterator[str]:
+    """Emit the foreign keys, once every table is there. They are checked within the tenant.
+
+    live: keys of models whose tables `migration` sees to.
+    """
     for model in schema.synced:
-        edges = [edge for edge in model.edges if edge.fk]
+        edges = [edge for edge in model.edges if edge.fk and model.spec.key not in live]
         parts = [_unique(edge.target) for edge in edges]
-        parts += [_constraint(model, *_foreign_key(model, edge)) for edge in edges]
+        parts += [_constraint(model, *foreign_key_definition(model, edge)) for edge in edges]
         if parts:
             yield do_block(*parts)
 
 
-def _checks(model: ModelPlan) -> Iterator[tuple[str, str]]:
+def check_names(model: ModelPlan, column: Column) -> tuple[str, str, str]:
+    """Return how this compiler names the constraints of a column: enum, finite, foreign key."""
+    name = f"{model.spec.table}_{column.name}"
+    return f"{name}_enum", f"{name}_finite", f"{name}_fkey"
+
+
+def check_definitions(model: ModelPlan) -> Iterator[tuple[str, str]]:
+    """Name and definition of each CHECK."""
     for column in model.fields:
-        name = f"{model.spec.table}_{column.name}"
+        enum, finite, _ = check_names(model, column)
         if column.type is FieldType.ENUM:
             values = literal(array_text(column.enum_values))
-            yield f"{name}_enum", f"check ({column.sql} = any ({values}))"
+            yield enum, f"check ({column.sql} = any ({values}))"
         elif column.type in _FINITE:
-            yield f"{name}_finite", f"check ({_FINITE[column.type].format(column.sql)})"
+            yield finite, f"check ({_FINITE[column.type].format(column.sql)})"
 
 
-def _foreign_key(model: ModelPlan, edge: Edge) -> tuple[str, str]:
+def foreign_key_definition(model: ModelPlan, edge: Edge) -> tuple[str, str]:
+    """Name and definition of an edge's FOREIGN KEY."""
     cascade = " on delete cascade" if edge.parent else ""
-    return f"{model.spec.table}_{edge.column.name}_fkey", (
+    return check_names(model, edge.column)[2], (
         f"foreign key ({model.org.sql}, {edge.column.sql})\n"
         f'    references {edge.target.table} ({edge.target.org.sql}, "id"){cascade}\n'
         f"    deferrable initially immediate"
@@ -72,8 +83,13 @@ def _unique(target: ModelPlan) -> Guarded:
     )
 
 
+def mark_of(definition: str) -> str:
+    """Return the comment that says by which definition a constraint was made."""
+    return f"ablo_pg {digest(definition)}"
+
+
 def _constraint(model: ModelPlan, name: str, definition: str) -> Guarded:
-    mark = literal(f"ablo_pg {digest(definition)}")
+    mark = literal(mark_of(definition))
     target = f"constraint {ident(name)} on {model.table}"
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_constraint c\n"

@@ -12,12 +12,13 @@ from ablo_pg.schema.neutral import FieldType
 
 def indexes(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit one btree index a column. CREATE INDEX locks first, so a look comes before it."""
-    parts = [_index(schema, model, column) for column in _indexed(model)]
+    parts = [_index(schema, model, column) for column in indexed_columns(model)]
     if parts:
         yield do_block(*parts)
 
 
-def _indexed(model: ModelPlan) -> tuple[Column, ...]:
+def indexed_columns(model: ModelPlan) -> tuple[Column, ...]:
+    """Return the columns that get an index: those flagged, and those of edges."""
     edges = {e.column.wire for e in model.edges if e.fk or e.index or e.parent}
     flagged = {f.wire for f in model.spec.fields if f.indexed}
     return tuple(
@@ -29,10 +30,14 @@ def _indexed(model: ModelPlan) -> tuple[Column, ...]:
 
 def _index(schema: SchemaPlan, model: ModelPlan, column: Column) -> Guarded:
     name = schema.index_name(model, column)
-    columns = f"{model.org.sql}, {column.sql}" if model.synced else column.sql
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_index i\n"
         f"  join pg_catalog.pg_class c on c.oid = i.indexrelid\n"
         f"  where i.indrelid = {model.regclass} and c.relname = {literal(name)}\n)",
-        [f"create index {ident(name)} on {model.table} ({columns});"],
+        [f"create index {ident(name)} on {model.table} ({index_keys(model, column)});"],
     )
+
+
+def index_keys(model: ModelPlan, column: Column) -> str:
+    """Return what the index of a column is over: the tenant first."""
+    return f"{model.org.sql}, {column.sql}" if model.synced else column.sql

@@ -88,8 +88,8 @@ def _base_type(column: Column) -> str:
     return SQL_TYPE[column.type]
 
 
-def _columns(model: ModelPlan) -> Guarded:
-    """Add what is missing. A new column with a default fills the rows that are there."""
+def column_clauses(model: ModelPlan) -> list[tuple[Column, str]]:
+    """Return what ADD COLUMN says of each column that a table may lack."""
     clauses: list[tuple[Column, str]] = []
     for column in _own_columns(model):
         if column.wire != "id":
@@ -102,6 +102,12 @@ def _columns(model: ModelPlan) -> Guarded:
         if column.has_default and column.default is not None:
             default = f" default {default_sql(column)}"
         clauses.append((column, SQL_TYPE[column.type] + default))
+    return clauses
+
+
+def _columns(model: ModelPlan) -> Guarded:
+    """Add what is missing. A new column with a default fills the rows that are there."""
+    clauses = column_clauses(model)
     names = text_array(column.name for column, _ in clauses)
     adds = ",\n  ".join(f"add column if not exists {c.sql} {clause}" for c, clause in clauses)
     return Guarded(

@@ -5,7 +5,9 @@ from ablo_pg.kernel.connect import Connected, admin_connection, connect
 from ablo_pg.kernel.drift import KernelState, kernel_state
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.install import Installed, install
+from ablo_pg.kernel.migrate import Migrated, migrate, plan
 from ablo_pg.kernel.roles import Login, Logins, login_name, make_logins, require_role_rights
+from ablo_pg.kernel.runner import Pace
 from ablo_pg.kernel.script import kernel_script
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "KernelState",
     "Login",
     "Logins",
+    "Migrated",
+    "Pace",
     "admin_connection",
     "apply",
     "connect",
@@ -26,5 +30,7 @@ __all__ = [
     "kernel_version",
     "login_name",
     "make_logins",
+    "migrate",
+    "plan",
     "require_role_rights",
 ]

@@ -41,7 +41,7 @@ def apply(
     Raises: migration_failed with `details` index (from 0), statement, sqlstate, message;
     kernel_not_installed; kernel_newer_than_client.
     """
-    _require_kernel(conn)
+    require_kernel(conn)
     index, statement = -1, "(waiting for another migration)"
     try:
         with conn.transaction(force_rollback=dry_run):
@@ -55,7 +55,8 @@ def apply(
     return Applied(len(compiled.statements), kept=not dry_run)
 
 
-def _require_kernel(conn: psycopg.Connection) -> None:
+def require_kernel(conn: psycopg.Connection) -> None:
+    """Refuse a database without a kernel of this very version."""
     kernel = installed_kernel(conn)
     if kernel is None:
         raise AbloServerError(

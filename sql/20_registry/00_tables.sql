@@ -49,3 +49,11 @@ create table if not exists ablo.model_adopted (
 );
 
 comment on table ablo.model_adopted is 'Since when a model''s changes are captured; outlives the schema version.';
+
+create table if not exists ablo.migration_debt (
+  typename text primary key,
+  since timestamptz not null default 'infinity'  -- infinity: the writing has not begun
+);
+
+comment on table ablo.migration_debt is
+  'Models whose rows read otherwise than the log has them: each row changed before `since` is still to be written once.';

@@ -1,0 +1,264 @@
+"""From two schemas and the tables as they stand to a plan of steps. Pure.
+
+Tables without rows are the compiled script's own business, in the switch. A table with rows is
+taken through expand, backfill and contract around it, so that no writer waits for a scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ablo_pg.compile import Switch, switch_statements
+from ablo_pg.compile.migration.columns import (
+    add_columns,
+    let_go,
+    rename_columns,
+    require_columns,
+    retype_columns,
+    set_defaults,
+)
+from ablo_pg.compile.migration.draft import NO_OPTIONS, Draft, MigrateOptions, ModelDraft
+from ablo_pg.compile.migration.facts import TableFacts
+from ablo_pg.compile.migration.rules import check_constraints, gone, index_columns, link
+from ablo_pg.compile.migration.steps import (
+    AnyStep,
+    MigrationPlan,
+    Step,
+    debt,
+    drop_functions,
+)
+from ablo_pg.compile.migration.tenancy import change_tenancy
+from ablo_pg.compile.names import literal, shorten
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
+from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.neutral import SchemaSpec
+
+Tables = Mapping[tuple[str, str], TableFacts]
+
+# Changes after which a row reads otherwise than the log has it, or belongs to other sync groups:
+# each row is written once, so that its subscribers hear of it.
+_TOLD: Final = ("field_renamed", "scope_changed", "entity_roles_changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a database has: the active schema, all that were active, rows not yet written again."""
+
+    active: SchemaSpec | None = None
+    past: Sequence[SchemaSpec] = ()
+    debts: frozenset[str] = frozenset()  # typenames
+
+
+def place(model: ModelPlan) -> tuple[str, str]:
+    """Return schema and table as the catalogue has them."""
+    return shorten(model.spec.table_schema), shorten(model.spec.table)
+
+
+def plan_migration(
+    new: SchemaSpec, before: Before, tables: Tables, options: MigrateOptions = NO_OPTIONS
+) -> MigrationPlan:
+    """Plan the way to a schema. Args: tables, of all schemas, by (schema, table); absent: none.
+
+    Raises what `schema.diff` raises for renames that fit nothing.
+    """
+    draft = Draft(plan_schema(new), options)
+    old = plan_schema(before.active) if before.active else None
+    renames = _spelled(before.active, new, options.renames)
+    changes = diff(before.active, new, renames=renames) if before.active else ()
+    models = _in_use(draft, old, tables, changes)
+    for m in models.values():
+        _refuse_changes(m)
+    for m in models.values():
+        if m.old is None:  # its triggers and policies come now, under locks
+            draft.changed.add(m.key)
+        change_tenancy(m)
+        rename_columns(m)
+        add_columns(m)
+        retype_columns(m)
+        set_defaults(m)
+        check_constraints(m)
+        require_columns(m)
+        link(m, models)
+        index_columns(m)
+        let_go(m, _dropped(m, before))
+        _tell(m, before.debts)
+    _let_models_go(draft, before, tables)
+    for key, wire in options.backfills:
+        if (key, wire) not in draft.used:
+            draft.refuse(key, wire, "the backfill found nothing to fill", "leave it out")
+    return _finished(draft, models)
+
+
+def _spelled(
+    old: SchemaSpec | None, new: SchemaSpec, renames: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Return renames with fields by their JSON names: authors write `tasks.due_date`."""
+    return tuple((_wire_of(old, one), _wire_of(new, other)) for one, other in renames)
+
+
+def _wire_of(spec: SchemaSpec | None, path: str) -> str:
+    for model in spec.models if spec else ():
+        for field in model.fields:
+            if path == f"{model.key}.{field.name}":
+                return f"{model.key}.{field.wire}"
+    return path
+
+
+def _in_use(
+    draft: Draft, old: SchemaPlan | None, tables: Tables, changes: Sequence[Change]
+) -> dict[str, ModelDraft]:
+    olds = {model.spec.key: model for model in old.models} if old else {}
+    renamed = {c.model: c.old for c in changes if c.kind == "model_renamed"}
+    found = {}
+    for model in draft.schema.stored:
+        facts = tables.get(place(model))
+        key = model.spec.key
+        origin = olds.get(str(renamed.get(key, key)))
+        mine = tuple(change for change in changes if change.model == key)
+        if origin is not None and place(origin) != place(model) and place(origin) in tables:
+            draft.refuse(
+                key,
+                None,
+                f"its rows are in the table {origin.spec.table}",
+                f'keep them there: table="{origin.spec.table}", or make it another model',
+            )
+        if facts is not None and facts.live:
+            moved = _moved(model, origin, mine, facts)
+            found[key] = ModelDraft(draft, model, origin, facts, mine, moved)
+    return found
+
+
+def _moved(
+    model: ModelPlan, origin: ModelPlan | None, changes: Sequence[Change], facts: TableFacts
+) -> dict[str, str]:
+    """Return the columns that a rename moves: new name -> old."""
+    if origin is None:
+        return {}
+    names = {c.field: str(c.old) for c in changes if c.kind == "field_renamed"}
+    before = {column.wire: column.name for column in origin.fields}
+    pairs = (
+        (column.name, before[names.get(column.wire, column.wire)])
+        for column in model.fields
+        if names.get(column.wire, column.wire) in before
+    )
+    return {
+        name: source
+        for name, source in pairs
+        if name != source and name not in facts.columns and source in facts.columns
+    }
+
+
+def _refuse_changes(m: ModelDraft) -> None:
+    """What rows that are there, and those who know them, stand against."""
+    for change in m.changes:
+        if change.kind == "typename_changed":
+            m.refuse(
+                None,
+                f"the log, claims and subscribers know its rows as {change.old}",
+                f'keep the name: typename="{change.old}"',
+            )
+        elif change.kind == "column_changed" and m.new.fields and not m.moved:
+            m.draft.notes.append(f"{m.key}.{change.field} is now kept in column {change.new}")
+
+
+def _dropped(m: ModelDraft, before: Before) -> tuple[Column, ...]:
+    """Columns of fields that some schema had and this one has not; each once."""
+    kept = {column.name for column in m.new.row_columns} | set(m.moved.values())
+    found: dict[str, Column] = {}
+    for spec in before.past:
+        for model in plan_schema(spec).stored:
+            if place(model) == place(m.new):
+                found |= {c.name: c for c in model.fields if c.name not in kept}
+    return tuple(found.values())
+
+
+def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
+    """Write every row once where the log would tell it otherwise than it reads from now on."""
+    if not m.new.synced:
+        return
+    groups = any(c.kind in _TOLD or _moves_groups(m, c) for c in m.changes)
+    if groups:
+        m.draft.late.append(debt(m.new.spec.typename))
+    if not (groups or m.new.spec.typename in debts):
+        return
+    name = literal(m.new.spec.typename)
+    since = f"(select since from ablo.migration_debt where typename = {name})"
+    step = m.batches(
+        f"{m.key}: write each row once, so that its subscribers see it as it reads now",
+        '"updated_at" = t."updated_at"',
+        f't."updated_at" < {since}',
+        phase="backfill",
+        debt=True,
+    )
+    if step is None:
+        return
+    begin = (
+        "update ablo.migration_debt set since = clock_timestamp()\n"
+        f"  where typename = {name} and since = 'infinity';"
+    )
+    m.draft.backfill[:0] = [Step("backfill", f"{m.key}: note since when", (begin,), tables=0)]
+    m.draft.backfill.append(step)
+
+
+def _moves_groups(m: ModelDraft, change: Change) -> bool:
+    """Whether a relation that makes an owner came or went."""
+    if change.kind not in ("relation_added", "relation_changed", "relation_dropped"):
+        return False
+    specs = [m.new.spec] + ([m.old.spec] if m.old else [])
+    return any(r.name == change.field and r.parent for spec in specs for r in spec.relations)
+
+
+def _let_models_go(draft: Draft, before: Before, tables: Tables) -> None:
+    """Models that are declared no more: the table stays, and is the user's own again."""
+    kept = {place(model) for model in draft.schema.stored}
+    names = {model.spec.key for model in draft.schema.models}
+    seen: set[tuple[str, str]] = set()
+    functions: list[str] = []
+    for spec in before.past:
+        for model in plan_schema(spec).models:
+            if model.spec.key not in names:
+                functions += gone(model)
+            if place(model) in kept | seen or place(model) not in tables:
+                continue
+            seen.add(place(model))
+            _let_go_of(draft, model, tables[place(model)])
+    if functions:  # before the tables, whose row types they take
+        draft.late.insert(0, drop_functions(tuple(dict.fromkeys(functions))))
+
+
+def _let_go_of(draft: Draft, model: ModelPlan, facts: TableFacts) -> None:
+    ours = sorted(name for name in facts.triggers if name.startswith("zz_ablo_"))
+    draft.changes += [f"drop trigger if exists {name} on {model.table};" for name in ours]
+    if ours:
+        name = literal(model.spec.typename)
+        draft.late.append(f"delete from ablo.model_adopted where typename = {name};")
+    if draft.options.drop:
+        draft.late.append(f"drop table {model.table};")
+    elif ours:
+        draft.notes.append(
+            f"the table {model.spec.table} stays with its rows, which are no longer captured; "
+            "--drop removes it"
+        )
+
+
+def _finished(draft: Draft, models: Mapping[str, ModelDraft]) -> MigrationPlan:
+    switch = Switch(frozenset(models), frozenset(draft.changed), tuple(draft.changes))
+    statements = (*switch_statements(draft.schema, switch), *draft.late)
+    count = len(list(draft.schema.models))
+    title = f"schema {draft.schema.hash} becomes the active one: {count} models"
+    steps: list[AnyStep] = [
+        *draft.expand,
+        Step("switch", title, statements, tables=max(1, len(draft.changed))),
+        *draft.backfill,
+        *draft.contract,
+    ]
+    return MigrationPlan(
+        draft.schema.hash,
+        tuple(draft.checks),
+        tuple(steps),
+        tuple(sorted(m.table for m in models.values())),
+        tuple(draft.refusals),
+        tuple(draft.notes),
+    )

@@ -1,0 +1,29 @@
+"""The value of a backfill: a JSON value, checked against its field, as an SQL constant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ablo_pg.compile.migration.draft import ModelDraft
+from ablo_pg.compile.plan import Column
+from ablo_pg.compile.values import default_sql
+from ablo_pg.schema.values import BadValueError, to_json_value
+
+
+def backfill_sql(m: ModelDraft, column: Column) -> str | None:
+    """Return what rows without a value get: what was given, else the declared default, else None.
+
+    A given value that is none of the field's is refused.
+    """
+    given = m.given(column)
+    if given is None:
+        if column.has_default and column.default is not None:
+            return default_sql(column)
+        return None
+    field = next(each for each in m.new.spec.fields if each.wire == column.wire)
+    try:
+        value = to_json_value(field, given)
+    except BadValueError as exc:
+        m.refuse(column.wire, f"the value to backfill does not fit: {exc}", "correct --backfill")
+        return "null"
+    return default_sql(replace(column, default=value))

@@ -1,0 +1,166 @@
+"""What a migration reads from the catalogue, and how it takes its locks. All blocking.
+
+The statements of a plan are the compiler's; here is what surrounds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import sql
+
+_FACTS: Final[LiteralString] = """
+select json_build_object(
+  'size', pg_catalog.pg_relation_size(c.oid),
+  'rows', c.reltuples::bigint,
+  'columns', (
+    select coalesce(json_object_agg(a.attname, json_build_object(
+      'type', t.typname, 'declared', pg_catalog.format_type(a.atttypid, a.atttypmod),
+      'notNull', a.attnotnull)), '{}')
+    from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+  'constraints', (
+    select coalesce(json_object_agg(k.conname, json_build_object(
+      'mark', pg_catalog.obj_description(k.oid, 'pg_constraint'), 'valid', k.convalidated)), '{}')
+    from pg_catalog.pg_constraint k where k.conrelid = c.oid),
+  'indexes', (
+    select coalesce(json_object_agg(n.relname, json_build_object(
+      'valid', i.indisvalid, 'unique', i.indisunique and i.indpred is null, 'columns', array(
+        select a.attname from pg_catalog.pg_attribute a
+        where a.attrelid = c.oid and a.attnum = any (i.indkey)))), '{}')
+    from pg_catalog.pg_index i join pg_catalog.pg_class n on n.oid = i.indexrelid
+    where i.indrelid = c.oid),
+  'key', array(
+    select a.attname from pg_catalog.pg_index i
+    cross join unnest(i.indkey::int[]) with ordinality k (attnum, place)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+    where i.indrelid = c.oid and i.indisprimary order by k.place),
+  'triggers', array(
+    select g.tgname from pg_catalog.pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
+)
+from pg_catalog.pg_class c join pg_catalog.pg_namespace s on s.oid = c.relnamespace
+where s.nspname = %s and c.relname = %s and c.relkind in ('r', 'p')"""
+_SCHEMAS: Final[LiteralString] = """
+select schema, active from ablo.schema_version order by active desc, version desc limit 200"""
+_DEBTS: Final[LiteralString] = "select typename from ablo.migration_debt"
+_SEES_ALL: Final[LiteralString] = """
+select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user"""
+# Who stands in the way of a lock: other sessions with locks on these tables, oldest first.
+_HOLDERS: Final[LiteralString] = """
+select distinct a.pid, coalesce(a.application_name, ''), a.state,
+  extract(epoch from clock_timestamp() - a.xact_start)::int
+from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'relation' and l.granted and a.pid <> pg_catalog.pg_backend_pid()
+  and l.relation = any (select pg_catalog.to_regclass(t) from unnest(%s::text[]) t)
+  and a.xact_start is not null
+order by 4 desc limit 5"""
+_PROVISION: Final[LiteralString] = (
+    "pg_catalog.pg_advisory_lock(pg_catalog.hashtext('provision:public'))"
+)
+_RELEASE: Final[LiteralString] = (
+    "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('provision:public'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A session that holds a lock on a table: its process, program, state, seconds so far."""
+
+    pid: int
+    program: str
+    state: str
+    seconds: int
+
+
+def table_facts(conn: psycopg.Connection, schema: str, table: str) -> dict[str, Any] | None:
+    """Return what the catalogue says of a table, or None where there is none."""
+    row = conn.execute(_FACTS, [schema, table]).fetchone()
+    return row[0] if row else None
+
+
+def pushed_schemas(conn: psycopg.Connection) -> list[tuple[Any, bool]]:
+    """Return the pushed schemas as JSON, the active one first, then the newest."""
+    return conn.execute(_SCHEMAS).fetchall()
+
+
+def migration_debts(conn: psycopg.Connection) -> frozenset[str]:
+    """Return the typenames of models whose rows are still to be written once."""
+    return frozenset(name for (name,) in conn.execute(_DEBTS))
+
+
+def lock_holders(conn: psycopg.Connection, tables: Iterable[str]) -> list[Holder]:
+    """Return who has locks on tables (quoted names), the longest transaction first."""
+    return [Holder(*row) for row in conn.execute(_HOLDERS, [list(tables)])]
+
+
+@contextmanager
+def provisioning(conn: psycopg.Connection) -> Iterator[None]:
+    """Keep every other migration out for the life of this block; waits 5 s at most for its turn.
+
+    5 s protects a person at a terminal; a false alarm costs a second try. The lock is the
+    session's, so the connection must not go through a pooler that shares sessions.
+    """
+    with conn.transaction():
+        conn.execute("set local lock_timeout = '5s'")
+        conn.execute("select " + _PROVISION)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(_RELEASE)
+
+
+@contextmanager
+def sight(conn: psycopg.Connection, tables: Iterable[str]) -> Iterator[None]:
+    """Let a login that row-level security binds see every row of these tables, and no other login.
+
+    A policy for this login alone; the kernel's functions run as another role. Superusers need none.
+    """
+    row = conn.execute(_SEES_ALL).fetchone()
+    names = [] if row is None or row[0] else list(tables)
+    make = sql.SQL(
+        "create policy ablo_migrate on {} to current_user using (true) with check (true)"
+    )
+    drop = sql.SQL("drop policy if exists ablo_migrate on {}")
+    try:
+        for name in names:
+            with conn.transaction():
+                conn.execute("set local lock_timeout = '2s'")
+                conn.execute(drop.format(_table(name)))
+                conn.execute(make.format(_table(name)))
+        yield
+    finally:
+        for name in names:
+            conn.execute(drop.format(_table(name)))
+
+
+def _table(name: str) -> sql.SQL:
+    # A name that the compiler has quoted.
+    return sql.SQL(name)
+
+
+def set_lock_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
+    """Bound, until the transaction ends, how long it waits for a lock (and others behind it)."""
+    conn.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
+
+
+def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:
+    """Bound how long statements outside a transaction wait for a lock."""
+    conn.execute("select pg_catalog.set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
+
+
+def write_as_migration(conn: psycopg.Connection) -> None:
+    """Have the log say that a migration made these changes."""
+    conn.execute(
+        "select pg_catalog.set_config('app.current_participant_id', 'system:migrate', true)"
+    )
+
+
+def count(conn: psycopg.Connection, query: str) -> int:
+    """Return the one number that a compiled query gives."""
+    row = conn.execute(query).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,173 @@
+"""Migrate a database that is in use: plan, ask the rows, then run the steps beside the writers.
+
+Flow: `db.migrate` (facts) -> `compile.migration` (plan) -> here -> `runner`. A statement that needs
+a lock waits for it at most `lock_timeout_ms`, so nobody queues up behind it for longer, and is
+tried again. Until the switch everything can be taken back, and is, when a step fails; after it a
+further run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from ablo_pg.compile.migration import (
+    NO_OPTIONS,
+    Batches,
+    Before,
+    MigrateOptions,
+    MigrationPlan,
+    TableFacts,
+    place,
+    plan_migration,
+)
+from ablo_pg.compile.plan import plan_schema
+from ablo_pg.db import migrate as db
+from ablo_pg.db.errors import translate
+from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
+from ablo_pg.kernel.apply import require_kernel
+from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
+from ablo_pg.schema import SchemaSpec, parse_schema_json
+from ablo_pg.schema.problems import Problem
+
+_CAST_FAILED = "22"  # class "data exception": a value does not convert
+LISTED = 20  # refusals shown in the message; details have all
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What was done. before: hash of the schema that was active; written: rows by backfills."""
+
+    plan: MigrationPlan
+    before: str | None
+    written: int
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether that schema was active already, and there was nothing else to do."""
+        return self.before == self.plan.hash and len(self.plan.steps) == 1
+
+
+def plan(
+    conn: psycopg.Connection, spec: SchemaSpec, options: MigrateOptions = NO_OPTIONS
+) -> MigrationPlan:
+    """Plan a migration and ask the rows whether they fit. Changes nothing.
+
+    Args: conn, an administrative connection (autocommit).
+    Raises: incompatible_change with `details["problems"]`, one for everything that stands against
+    it; kernel_not_installed, kernel_newer_than_client.
+    """
+    require_kernel(conn)
+    with ExitStack() as stack:
+        return _checked(conn, spec, options, stack)[0]
+
+
+def migrate(
+    conn: psycopg.Connection,
+    spec: SchemaSpec,
+    options: MigrateOptions = NO_OPTIONS,
+    *,
+    pace: Pace = DEFAULT_PACE,
+    report: Report | None = None,
+) -> Migrated:
+    """Plan a migration and run it. One at a time per database.
+
+    Args: conn, an administrative connection (autocommit), straight to the server.
+    Raises: as `plan`; migration_failed with details step, phase, statement, index, sqlstate;
+    lock_timeout when others held what it needs for longer than its patience.
+    """
+    require_kernel(conn)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(db.provisioning(conn))
+        except psycopg.errors.LockNotAvailable as exc:
+            raise AbloTimeoutError(
+                "another migration of this database is running",
+                code="lock_timeout",
+                remedy="wait for its end, then run this again",
+            ) from exc
+        made, before = _checked(conn, spec, options, stack)
+        written = Runner(conn, made, pace, report or _silent).run()
+    return Migrated(made, before, written)
+
+
+def _silent(step: int, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def _checked(
+    conn: psycopg.Connection, spec: SchemaSpec, options: MigrateOptions, stack: ExitStack
+) -> tuple[MigrationPlan, str | None]:
+    before, active = _before(conn)
+    tables = _tables(conn, [spec, *before.past])
+    made = plan_migration(spec, before, tables, options)
+    if made.checks or any(isinstance(step, Batches) for step in made.steps):
+        stack.enter_context(db.sight(conn, made.tables))
+    problems = [*made.refusals, *_asked(conn, made)]
+    if problems:
+        raise _refused(problems)
+    return made, active
+
+
+def _before(conn: psycopg.Connection) -> tuple[Before, str | None]:
+    pushed = db.pushed_schemas(conn)
+    specs = []
+    for document, _ in pushed:
+        try:
+            specs.append(parse_schema_json(document))
+        except AbloError:
+            continue  # pushed under rules that this release no longer knows: it tells us nothing
+    active = specs[0] if pushed and pushed[0][1] and specs else None
+    hash_ = active.hash if active is not None else None
+    return Before(active, tuple(specs), db.migration_debts(conn)), hash_
+
+
+def _tables(
+    conn: psycopg.Connection, specs: Iterable[SchemaSpec]
+) -> dict[tuple[str, str], TableFacts]:
+    places = {place(model) for spec in specs for model in plan_schema(spec).stored}
+    found = {}
+    for schema, table in sorted(places):
+        facts = db.table_facts(conn, schema, table)
+        if facts is not None:
+            found[schema, table] = TableFacts.of(facts)
+    return found
+
+
+def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
+    problems = []
+    for check in made.checks:
+        try:
+            count = db.count(conn, check.sql)
+        except psycopg.Error as exc:
+            if not (exc.sqlstate or "").startswith(_CAST_FAILED):
+                raise translate(exc) from exc
+            count = -1
+        if count:
+            shown = "some" if count < 0 else f"{count} or more" if count >= 1000 else str(count)
+            text = check.problem.message.replace("{count}", shown)
+            problems.append(replace(check.problem, message=text))
+    return problems
+
+
+def _refused(problems: list[Problem]) -> AbloConflictError:
+    lines = [f"  - {problem}" for problem in problems[:LISTED]]
+    more = len(problems) - LISTED
+    lines += [f"  - and {more} more"] if more > 0 else []
+    first = problems[0]
+    reasons = "reason" if len(problems) == 1 else "reasons"
+    return AbloConflictError(
+        "\n".join([f"nothing was changed, for {len(problems)} {reasons}:", *lines]),
+        code="incompatible_change",
+        model=first.model,
+        field=first.field,
+        details={
+            "problems": [
+                {"model": p.model, "field": p.field, "message": p.message, "remedy": p.remedy}
+                for p in problems
+            ]
+        },
+    )

@@ -1,0 +1,224 @@
+"""Run the steps of a migration, one kind after the other, and take back what a failure leaves."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import psycopg
+
+from ablo_pg.compile.migration import Alone, AnyStep, Batches, MigrationPlan, Step
+from ablo_pg.db import migrate as db
+from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
+
+_BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: try again
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How considerate a migration is.
+
+    lock_timeout_ms: what a writer may have to wait behind a lock request of ours; a false alarm
+    costs another try. patience: seconds of such tries before a step is given up. batch_seconds:
+    about how long one page of rows is held.
+    """
+
+    lock_timeout_ms: int = 400
+    patience: float = 60.0
+    batch_seconds: float = 0.1
+
+
+DEFAULT_PACE = Pace()
+
+
+class Report(Protocol):
+    """Hears how far a migration is: step from 0, rows done and about how many there are."""
+
+    def __call__(self, step: int, done: int, total: int) -> None:
+        """Take note."""
+
+
+class Runner:
+    """One run of a plan on an administrative connection (autocommit)."""
+
+    def __init__(
+        self, conn: psycopg.Connection, plan: MigrationPlan, pace: Pace, report: Report
+    ) -> None:
+        self._conn = conn
+        self._plan = plan
+        self._pace = pace
+        self._report = report
+        self._undo: list[str] = []
+        self._written = 0
+
+    def run(self) -> int:
+        """Run all steps; return how many rows were written. Raises: see `kernel.migrate`."""
+        for number, step in enumerate(self._plan.steps):
+            self._report(number, 0, 0)
+            try:
+                self._run(number, step)
+            except BaseException:
+                self._take_back()
+                raise
+            if step.phase == "switch":
+                self._undo.clear()  # from here on it goes forward only
+            elif not isinstance(step, Batches):
+                self._undo += step.undo
+        return self._written
+
+    def _run(self, number: int, step: AnyStep) -> None:
+        if isinstance(step, Step):
+            self._transaction(number, step)
+        elif isinstance(step, Alone):
+            self._alone(number, step)
+        else:
+            self._pages(number, step)
+
+    def _transaction(self, number: int, step: Step) -> None:
+        """One transaction. What locks several tables waits less for each, so that the sum holds."""
+        timeout = max(50, self._pace.lock_timeout_ms // max(1, step.tables))
+        until = time.monotonic() + self._pace.patience
+        while True:
+            index, statement = -1, ""
+            try:
+                with self._conn.transaction():
+                    db.set_lock_timeout(self._conn, timeout)
+                    for index, statement in enumerate(step.statements):  # noqa: B007
+                        self._conn.execute(statement)
+                    statement = "(commit)"
+                return
+            except psycopg.Error as exc:
+                if exc.sqlstate not in _BUSY or time.monotonic() > until:
+                    raise self._failed(exc, number, step, index, statement) from exc
+            _pause()
+
+    def _alone(self, number: int, step: Alone) -> None:
+        """A statement that waits for transactions under way, while writers go on."""
+        db.set_session_patience(self._conn, round(self._pace.patience * 1000))
+        try:
+            self._conn.execute(step.statement)
+        except psycopg.Error as exc:
+            if step.broken and not self._conn.closed:
+                self._conn.execute(step.broken)
+            raise self._failed(exc, number, step, 0, step.statement) from exc
+        finally:
+            if not self._conn.closed:
+                db.set_session_patience(self._conn, 0)
+
+    def _pages(self, number: int, step: Batches) -> None:
+        """Rounds over the rows until none is left; each round passes over rows that are held."""
+        until = time.monotonic() + self._pace.patience
+        done = 0
+        while True:
+            before = done
+            done = self._round(number, step, done)
+            if not db.count(self._conn, step.left):
+                break
+            if done > before:
+                until = time.monotonic() + self._pace.patience
+            elif time.monotonic() > until:
+                raise self._stuck(number, step)
+            else:
+                _pause()
+        if step.paid:
+            self._conn.execute(step.paid)
+
+    def _round(self, number: int, step: Batches, done: int) -> int:
+        row = self._conn.execute(step.first).fetchone()
+        at = row[0] if row else None
+        limit, until = 200, time.monotonic() + self._pace.patience
+        while at is not None:
+            started = time.monotonic()
+            query = step.page_from(tuple(at), limit)
+            try:
+                with self._conn.transaction():
+                    db.set_lock_timeout(self._conn, self._pace.lock_timeout_ms)
+                    db.write_as_migration(self._conn)
+                    found = self._conn.execute(query).fetchone()
+            except psycopg.Error as exc:
+                if exc.sqlstate not in _BUSY or started > until:
+                    raise self._failed(exc, number, step, 0, query) from exc
+                limit = max(2, limit // 2)
+                _pause()
+                continue
+            written, seen, after = found or (0, 0, None)
+            done += written
+            self._written += written
+            self._report(number, done, step.rows)
+            if seen < 2 or after == at:
+                break
+            at = after
+            limit = _next_limit(limit, time.monotonic() - started, self._pace.batch_seconds)
+        return done
+
+    def _take_back(self) -> None:
+        """Undo what was prepared; what cannot be undone is harmless, and used by the next run."""
+        for statement in reversed(self._undo):
+            if self._conn.closed:
+                return
+            db.set_session_patience(self._conn, self._pace.lock_timeout_ms)
+            try:
+                self._conn.execute(statement)
+            except psycopg.Error:
+                continue
+            finally:
+                if not self._conn.closed:
+                    db.set_session_patience(self._conn, 0)
+
+    def _failed(
+        self, exc: psycopg.Error, number: int, step: AnyStep, index: int, statement: str
+    ) -> AbloError:
+        message = exc.diag.message_primary or str(exc).strip()
+        details: dict[str, object] = {
+            "step": number,
+            "phase": step.phase,
+            "index": index,
+            "statement": statement,
+            "sqlstate": exc.sqlstate,
+            "message": message,
+        }
+        if exc.sqlstate == "55P03":
+            return self._waited(step, details)
+        return AbloServerError(
+            f"step {number + 1} ({step.title}), statement {index} failed with SQLSTATE "
+            f"{exc.sqlstate}: {message}",
+            code="migration_failed",
+            remedy=exc.diag.message_hint or self._remedy(step),
+            details=details,
+        )
+
+    def _waited(self, step: AnyStep, details: dict[str, object]) -> AbloTimeoutError:
+        holders = [] if self._conn.closed else db.lock_holders(self._conn, self._plan.tables)
+        who = "; ".join(
+            f"process {h.pid} ({h.program or 'unnamed'}, {h.state}, {h.seconds} s)" for h in holders
+        )
+        return AbloTimeoutError(
+            f"{step.title}: others held what it needs for {self._pace.patience:g} s"
+            + (f": {who}" if who else ""),
+            code="lock_timeout",
+            remedy=self._remedy(step) + "; pg_terminate_backend(PID) ends a session that hangs",
+            details={**details, "holders": [h.pid for h in holders]},
+        )
+
+    def _stuck(self, number: int, step: Batches) -> AbloTimeoutError:
+        details: dict[str, object] = {"step": number, "phase": step.phase, "statement": step.left}
+        return self._waited(step, details)
+
+    def _remedy(self, step: AnyStep) -> str:
+        if step.phase in ("expand", "switch"):
+            return "nothing was changed; correct the cause and run it again"
+        return "the schema is active; correct the cause and run it again to finish"
+
+
+def _next_limit(limit: int, took: float, wanted: float) -> int:
+    """Twice or half the page, so that one takes about as long as it may."""
+    if took > wanted:
+        return max(2, limit // 2)
+    return min(5000, limit * 2) if took < wanted / 2 else limit
+
+
+def _pause() -> None:
+    """Let those through who queued up behind us."""
+    time.sleep(random.uniform(0.05, 0.25))
