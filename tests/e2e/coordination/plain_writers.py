@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,19 +61,20 @@ def driver(url: str, level: str, row: str) -> str | None:
 
 def orm(url: str, level: str, row: str) -> str | None:
     """A unit of work of SQLAlchemy."""
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(url),
-        isolation_level=level.upper(),  # type: ignore[arg-type]
-        poolclass=NullPool,
-    )
-    try:
-        with Session(engine) as session:
-            account = session.scalars(select(AccountRow).where(AccountRow.id == row)).one()
-            account.note = uuid.uuid4().hex
-            session.commit()
-    except DBAPIError as error:
-        return str(getattr(error.orig, "sqlstate", error))
+    with closing(psycopg.connect(url)) as conn:
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: conn,
+            isolation_level=level.upper(),  # type: ignore[arg-type]
+            poolclass=NullPool,
+        )
+        try:
+            with Session(engine) as session:
+                account = session.scalars(select(AccountRow).where(AccountRow.id == row)).one()
+                account.note = uuid.uuid4().hex
+                session.commit()
+        except DBAPIError as error:
+            return str(getattr(error.orig, "sqlstate", error))
     return None
 
 
