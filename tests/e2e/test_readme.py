@@ -57,7 +57,30 @@ async def follow_the_example(example: types.ModuleType) -> None:
                     for row in rows:
                         await other.model("tasks").update(row.id, {"status": "doing"})
         tasks.cancel_scope.cancel()
+    await follow_the_agent(example)
     sync_id, op, row = printed[0]
     assert isinstance(sync_id, int)
     assert op == "update"
     assert row.title == "x"
+
+
+async def follow_the_agent(example: types.ModuleType) -> None:
+    """Run the example's agent on a row, and see that the model was called under its claim."""
+    holders: list[str] = []
+
+    async with AsyncAblo(
+        schema=example.schema, organization="acme", participant="agent:writer"
+    ) as ablo:
+        tasks = ablo.model("tasks")
+        task = await tasks.create({"title": "x", "status": "todo"})
+
+        async def model_call(row: Any) -> str:
+            state = await tasks.claim.state(id=row.id)
+            holders.append("" if state is None else f"{state.held_by}: {state.action}")
+            return "  a summary  "
+
+        await example.agent(ablo, task, model_call)
+        row = await tasks.retrieve(task.id)
+        assert holders == ["agent:writer: summarise"]
+        assert (row.title, row.status) == ("a summary", "done")
+        assert await tasks.claim.state(id=task.id) is None
