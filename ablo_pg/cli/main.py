@@ -14,6 +14,7 @@ from ablo_pg.cli.audit import audit_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
+from ablo_pg.cli.keys import keys_command
 from ablo_pg.cli.migrate import migrate_command
 from ablo_pg.cli.output import show_error
 from ablo_pg.cli.relay import relay_command
@@ -42,6 +43,7 @@ cli.add_command(audit_command)
 cli.add_command(compile_command)
 cli.add_command(connect_command)
 cli.add_command(demo_command)
+cli.add_command(keys_command)
 cli.add_command(migrate_command)
 cli.add_command(relay_command)
 cli.add_command(status_command)
