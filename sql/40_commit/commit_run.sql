@@ -40,8 +40,13 @@ begin
   v_grouped := p_capability_id is not null
     and ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
 
-  select r.response, r.request_hash into v_response, v_seen from ablo.receipt r
-   where r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
+  -- One statement for both: each that is run costs more than its probe. A track that is registered
+  -- from here on is registered by a commit that runs beside this one.
+  select r.response, r.request_hash,
+         exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant)
+    into v_response, v_seen, v_tracks
+    from (values (1)) one
+    left join ablo.receipt r on r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
   if v_seen = v_hash then
     return v_response;
   elsif v_seen is not null then
@@ -67,7 +72,7 @@ begin
   then
     null;
   end if;
-  v_tracks := exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant);
+  v_tracks := v_tracks or p_request ? 'track';
   if v_result.guarded or p_request ? 'reads' or v_tracks then
     v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
     v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
