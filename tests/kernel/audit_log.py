@@ -65,7 +65,7 @@ def change(conn: psycopg.Connection[Any], organization: str, row_id: str, number
     operation = {"action": action, "model": "tasks", "id": row_id, "transactionId": f"tx-{number}"}
     operation |= {"data": {"title": f"Titel {number} äöü"}}
     request = json.dumps({"operations": [operation]})
-    arguments = (organization, "agent:a", f"{row_id}-{number}", request, "user:ann", "cap-1")
+    arguments = (organization, "agent:a", f"{row_id}-{number}", request, "user:ann", None)
     conn.execute(COMMIT, arguments)
 
 
@@ -76,7 +76,7 @@ def sealed_log(handle: DatabaseHandle) -> Iterator[SealedLog]:
         for number in range(10):
             change(conn, "acme", "t1", number)
             change(conn, "globex", "t1", number)
-        conn.execute("update ablo.delta set claim_id = 'claim-1'")
+        conn.execute("update ablo.delta set claim_id = 'claim-1', capability_id = 'cap-1'")
         seal_all(conn, KEYS, {}, batch=BATCH)
         query = "select sync_id from ablo.delta where organization_id = 'acme' order by 1"
         ids = [one for (one,) in conn.execute(query).fetchall()]

@@ -8,6 +8,10 @@ COMMIT = """select ablo.commit('acme', 'agent:a', 'k', '{"operations":
   [{"action": "update", "model": "tasks", "id": "t1", "data": {"count": 1},
     "transactionId": "tx-1"}]}', 'user:boss', 'cap-1')"""
 
+KEY = """insert into ablo.api_key
+  (id, key_hash, prefix, display, organization_id, participant, created_at)
+values ('cap-1', repeat('0', 64), 'sk', 'sk_', 'acme', 'agent:a', now())"""
+
 
 def actors(site: Site) -> list[tuple[str | None, ...]]:
     """Who made the updates."""
@@ -19,6 +23,7 @@ def actors(site: Site) -> list[tuple[str | None, ...]]:
 
 def test_a_commit_leaves_nothing_of_itself_to_what_follows(site: Site) -> None:
     site.seed(per_org=2, orgs=("acme",))
+    site.admin.execute(KEY)
     with site.admin.transaction():
         site.admin.execute(COMMIT)
         site.admin.execute("update tasks set count = 2")
