@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -14,15 +14,20 @@ from ablo_pg.cli.audit import audit_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
+from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.keys import keys_command
 from ablo_pg.cli.migrate import migrate_command
 from ablo_pg.cli.output import show_error
+from ablo_pg.cli.push import push_command
 from ablo_pg.cli.relay import relay_command
 from ablo_pg.cli.status import status_command
 from ablo_pg.errors import AbloError
 
+# For scripts: another failure is worth a look at the machine, this one at the schema.
+DOES_NOT_FIT: Final = 3
 EPILOG = """\b
-Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 3 the schema does
+not fit what is stored; 130 interrupted.
 
 \b
 Examples:
@@ -46,6 +51,7 @@ cli.add_command(demo_command)
 cli.add_command(keys_command)
 cli.add_command(migrate_command)
 cli.add_command(relay_command)
+cli.add_command(push_command)
 cli.add_command(status_command)
 
 
@@ -53,6 +59,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
     # An ordinary end, so that servers and processes of ours are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    read_env_file()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -62,7 +69,7 @@ def run(arguments: list[str]) -> int:
         result: Any = cli.main(arguments, prog_name="ablo-pg", standalone_mode=False)
     except AbloError as error:
         show_error(error, as_json="--json" in arguments)
-        return 1
+        return DOES_NOT_FIT if error.code == "incompatible_change" else 1
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

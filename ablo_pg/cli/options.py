@@ -20,6 +20,8 @@ json_option = click.option(
     is_flag=True,
     help="Write one JSON object to stdout; errors too, to stderr.",
 )
-target_argument = click.argument("target", metavar="TARGET")
+target_argument = click.argument(
+    "target", metavar="[TARGET]", required=False, default="ablo/schema.py"
+)
 
 __all__ = ["Prefer", "admin_url_option", "json_option", "target_argument"]

@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import orjson
 
@@ -52,6 +53,11 @@ def _load_module(place: str) -> ModuleType:
         raise
     except ModuleNotFoundError as exc:
         raise _invalid(f"{place}: {exc}", REMEDY) from exc
+    except SystemExit as exc:
+        raise _invalid(
+            f"{place} ends the program that imports it (exit code {exc.code})",
+            "let the file only declare",
+        ) from exc
     except Exception as exc:  # the user's own code: anything may happen in it
         raise _invalid(
             f"{place} cannot be imported: {type(exc).__name__}: {exc}{_where(exc)}",
@@ -73,13 +79,22 @@ def _import_file(path: Path) -> ModuleType:
         return importlib.import_module(".".join(parts))
     # A lone file must not shadow an installed module of the same name.
     name = f"ablo_target_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    loader = _FreshLoader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None:
         raise _invalid(f"{path} is not a Python file", REMEDY)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
+
+
+class _FreshLoader(SourceFileLoader):
+    """Reads the source each time: compiled files are told apart by seconds, saves are not."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the file as it is now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _see(folder: Path) -> None:

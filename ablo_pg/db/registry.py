@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, LiteralString
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
 
 CANARY_EMIT: Final[LiteralString] = "select ablo.canary_emit(%s)"
@@ -18,6 +18,12 @@ async def schema_active(
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(SCHEMA_ACTIVE, (known_version, known_hash))
         row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+def active_schema(conn: Connection[Any]) -> dict[str, Any] | None:
+    """Read the active schema as an administrator: {"version", "hash", "pushedAt", "schema"}."""
+    row = conn.execute("select ablo.schema_active()").fetchone()
     return row[0] if row else None
 
 

@@ -17,7 +17,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["compile"], ["connect", "--bad"], ["demo", "--seconds", "many"], ["migrate"]],
+    [["nonsense"], ["keys"], ["connect", "--bad"], ["demo", "--seconds", "many"], ["migrate"]],
 )
 def test_wrong_usage_is_2_and_goes_to_stderr(arguments: list[str], capsys: Captured) -> None:
     assert run(arguments) == 2

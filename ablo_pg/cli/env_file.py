@@ -1,0 +1,72 @@
+"""The .env file of a project: commands read it, `init` and `dev` write it.
+
+Only names of ours are read, and the environment goes first. Lines of others, comments and order
+stay as they are when it is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+ENV_FILE: Final = Path(".env")
+_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+_OURS: Final = re.compile(r"ABLO_[A-Z_]+|DATABASE_URL")
+
+
+def read_env_file(path: Path = ENV_FILE) -> None:
+    """Put what a .env file says about us into the environment, where that does not say it."""
+    for name, value in parse_env(path).items():
+        if _OURS.fullmatch(name) and value:
+            os.environ.setdefault(name, value)
+
+
+def parse_env(path: Path) -> dict[str, str]:
+    """Return the names and values of a .env file; {} when there is none that can be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    return {match[1]: _unquoted(match[2].strip()) for match in found if match}
+
+
+def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
+    """Set names in a .env file, and return those that have changed. It is readable by its owner.
+
+    A line that sets a name is replaced in its place; a new name goes to the end.
+    """
+    known = parse_env(path)
+    changed = [name for name, value in values.items() if known.get(name) != value]
+    if not changed:
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    seen = set()
+    for number, line in enumerate(lines):
+        match = _LINE.fullmatch(line)
+        if match and match[1] in changed:
+            lines[number] = f"{match[1]}={values[match[1]]}"
+            seen.add(match[1])
+    lines += [f"{name}={values[name]}" for name in changed if name not in seen]
+    _replace(path.resolve(), "\n".join(lines) + "\n")
+    return changed
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a new one for its owner alone, for it holds passwords."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value.partition(" #")[0].rstrip()

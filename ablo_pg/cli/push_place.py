@@ -1,0 +1,174 @@
+"""Where `push` pushes to: a database, with an administrative URL, or a relay, with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from ablo_pg.cli.remote import Remote
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.kernel import admin_connection
+from ablo_pg.kernel.schema_push import push
+from ablo_pg.schema import SchemaSpec, dump_schema_json, model_hash
+from ablo_pg.schema.neutral import FieldType
+from ablo_pg.schema.pushing import Backfill, PushOptions, change_item
+
+_JSON_TYPES = (FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN, FieldType.JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a push came to. changes: as JSON; a relay tells only those it warns of."""
+
+    version: int
+    hash: str
+    unchanged: bool
+    applied: bool
+    changes: Sequence[dict[str, Any]] = ()
+    warnings: Sequence[dict[str, Any]] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        return {
+            "version": self.version,
+            "hash": self.hash,
+            "unchanged": self.unchanged,
+            "applied": self.applied,
+            "changes": list(self.changes),
+            "warnings": list(self.warnings),
+        }
+
+
+class Place(Protocol):
+    """Takes schemas."""
+
+    def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
+        """Push; raises incompatible_change and what the place raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePlace:
+    """A database, over an administrative URL."""
+
+    admin_url: str = field(repr=False)
+
+    def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
+        """Compare and apply in one transaction."""
+        with admin_connection(self.admin_url) as conn:
+            done = push(conn, spec, options, dry_run=dry_run)
+        return Outcome(
+            done.version,
+            done.hash,
+            done.unchanged,
+            done.kept and not done.unchanged,
+            [change_item(change) for change in done.changes],
+            [change_item(change) for change in done.warnings],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPlace:
+    """A relay, which applies what it is sent if it was given an administrative URL."""
+
+    remote: Remote
+
+    def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
+        """Send the schema; a dry run compares the models' hashes instead."""
+        if dry_run:
+            return self._compare(spec)
+        told = self.remote.post(
+            "/api/schema",
+            {
+                "schema": dump_schema_json(spec),
+                "force": options.force,
+                "renames": [{"from": one, "to": other} for one, other in options.renames],
+                "backfills": [
+                    {"model": one.model, "field": one.field, "value": one.value}
+                    for one in options.backfills
+                ],
+            },
+        )
+        unchanged = bool(told.get("unchanged"))
+        warnings = told.get("warnings") or ()
+        return Outcome(told["version"], told["hash"], unchanged, not unchanged, (), warnings)
+
+    def _compare(self, spec: SchemaSpec) -> Outcome:
+        active = self.remote.get("/api/schema")
+        known = {model["key"]: model["hash"] for model in active.get("models", ())}
+        ours = {model.key: model_hash(model) for model in spec.models}
+        kinds = {
+            key: "model_added" if key not in known else "model_changed"
+            for key in ours
+            if known.get(key) != ours[key]
+        } | dict.fromkeys(known.keys() - ours.keys(), "model_dropped")
+        found = [{"kind": kind, "model": key} for key, kind in sorted(kinds.items())]
+        same = active.get("hash") == spec.hash
+        return Outcome(active.get("version", 0), spec.hash, same, False, found)
+
+
+def place_of(admin_url: str | None, url: str | None, environment: dict[str, str | None]) -> Place:
+    """Choose: a URL given on the command line, else the environment's; a database before a relay.
+
+    Args: environment holds ABLO_ADMIN_URL, ABLO_API_URL and ABLO_API_KEY where they are set.
+    Raises: invalid_options when nothing says where to push.
+    """
+    key = environment.get("ABLO_API_KEY")
+    if admin_url is None and url is None:
+        admin_url, url = environment.get("ABLO_ADMIN_URL"), environment.get("ABLO_API_URL")
+    if admin_url:
+        return DatabasePlace(admin_url)
+    if url and key:
+        return RelayPlace(Remote(url, key))
+    raise error_for(
+        "invalid_options",
+        "ABLO_API_KEY is not set" if url else "there is nowhere to push to",
+        field="key" if url else "url",
+        remedy="pass --admin-url (or ABLO_ADMIN_URL) of a database, or --url (or ABLO_API_URL) of "
+        "a relay and its key in ABLO_API_KEY; `ablo-pg dev` writes them to .env",
+    )
+
+
+def read_options(
+    spec: SchemaSpec, force: bool, renames: Sequence[str], backfills: Sequence[str]
+) -> PushOptions:
+    """Read --rename a:b and --backfill m.f=v. Raises invalid_request, naming the part."""
+    return PushOptions(
+        force,
+        tuple(_rename(text) for text in renames),
+        tuple(_backfill(spec, text) for text in backfills),
+    )
+
+
+def _rename(text: str) -> tuple[str, str]:
+    old, colon, new = text.partition(":")
+    if not (old and colon and new):
+        raise _bad(f"--rename {text!r}", "write it as old:new, or model.old:model.new")
+    model, dot, _ = old.rpartition(".")
+    return old, f"{model}.{new}" if dot and "." not in new else new
+
+
+def _backfill(spec: SchemaSpec, text: str) -> Backfill:
+    """Read model.field=value; the value is JSON where the field is no kind of text."""
+    place, equals, value = text.partition("=")
+    model, dot, name = place.partition(".")
+    if not (equals and dot and model and name):
+        raise _bad(f"--backfill {text!r}", "write it as model.field=value")
+    types = {
+        (known.key, spelling): each.type
+        for known in spec.models
+        for each in known.fields
+        for spelling in (each.wire, each.name)
+    }
+    if types.get((model, name)) not in _JSON_TYPES:
+        return Backfill(model, name, value)
+    try:
+        return Backfill(model, name, orjson.loads(value))
+    except orjson.JSONDecodeError:
+        raise _bad(f"--backfill {text!r}", "write the value as JSON: 0, true, [1]") from None
+
+
+def _bad(what: str, remedy: str) -> AbloError:
+    return error_for("invalid_request", f"{what} cannot be read", remedy=remedy)

@@ -1,0 +1,185 @@
+"""Tables as the catalogue describes them, for an administrator: `check`, `pull`, and pushes.
+
+One query reads everything about the tables of a database; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+import psycopg
+
+
+class ColumnFacts(msgspec.Struct, frozen=True):
+    """One column. `type` as people write it, `base` the pg_type name under any domain.
+
+    default: its expression. generated: the value is not the writer's to choose. labels: of an enum
+    type, else empty.
+    """
+
+    name: str
+    type: str
+    base: str
+    not_null: bool
+    default: str | None
+    generated: bool
+    labels: tuple[str, ...]
+    comment: str | None
+
+
+class ConstraintFacts(msgspec.Struct, frozen=True):
+    """A CHECK, key or FOREIGN KEY: its columns, definition, and what a foreign key points at."""
+
+    name: str
+    kind: Literal["c", "p", "u", "f", "x", "t"]
+    columns: tuple[str, ...]
+    definition: str
+    target_schema: str | None
+    target: str | None
+    target_columns: tuple[str, ...]
+    cascades: bool
+
+
+class IndexFacts(msgspec.Struct, frozen=True):
+    """A plain or unique index without a condition; expressions are left out."""
+
+    name: str
+    unique: bool
+    columns: tuple[str, ...]
+
+
+class TableFacts(msgspec.Struct, frozen=True):
+    """One relation: kind r (table), p (partitioned), v, m (views), f (foreign table)."""
+
+    schema: str
+    name: str
+    kind: Literal["r", "p", "v", "m", "f"]
+    is_partition: bool
+    rows: float  # as last estimated; below 0 is unknown
+    columns: tuple[ColumnFacts, ...]
+    constraints: tuple[ConstraintFacts, ...]
+    indexes: tuple[IndexFacts, ...]
+    comment: str | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return next((one.columns for one in self.constraints if one.kind == "p"), ())
+
+    def column(self, name: str) -> ColumnFacts | None:
+        """Return the column of that name."""
+        return next((one for one in self.columns if one.name == name), None)
+
+
+_TABLES: Final = """
+with relations as (
+  select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.reltuples
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'v', 'm', 'f')
+    and (%(schemas)s::text[] is null or n.nspname = any (%(schemas)s))
+    and n.nspname not in ('ablo', 'ablo_model', 'pg_catalog', 'information_schema')
+    and n.nspname !~ '^pg_(toast|temp)'
+    and not exists (
+      select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+)
+select coalesce(json_agg(json_build_object(
+  'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'is_partition', r.relispartition,
+  'rows', r.reltuples, 'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
+  'columns', (
+    select coalesce(json_agg(json_build_object(
+      'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+      'base', case when t.typtype = 'd' then b.typname else t.typname end,
+      'not_null', a.attnotnull,
+      'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+      'generated', a.attgenerated <> '' or a.attidentity = 'a',
+      'labels', (
+        select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]')
+        from pg_catalog.pg_enum e where e.enumtypid in (t.oid, t.typbasetype)),
+      'comment', pg_catalog.col_description(r.oid, a.attnum)
+    ) order by a.attnum), '[]')
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    left join pg_catalog.pg_type b on b.oid = t.typbasetype
+    left join pg_catalog.pg_attrdef d on d.adrelid = r.oid and d.adnum = a.attnum
+    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
+  'constraints', (
+    select coalesce(json_agg(json_build_object(
+      'name', c.conname, 'kind', c.contype,
+      'columns', (
+        select coalesce(json_agg(a.attname order by k.n), '[]')
+        from unnest(c.conkey) with ordinality as k (attnum, n)
+        join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = k.attnum),
+      'definition', pg_catalog.pg_get_constraintdef(c.oid),
+      'target_schema', fn.nspname, 'target', f.relname,
+      'target_columns', (
+        select coalesce(json_agg(a.attname order by k.n), '[]')
+        from unnest(c.confkey) with ordinality as k (attnum, n)
+        join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum),
+      'cascades', c.contype = 'f' and c.confdeltype = 'c'
+    ) order by c.conname), '[]')
+    from pg_catalog.pg_constraint c
+    left join pg_catalog.pg_class f on f.oid = c.confrelid
+    left join pg_catalog.pg_namespace fn on fn.oid = f.relnamespace
+    where c.conrelid = r.oid and c.contype in ('c', 'p', 'u', 'f')),
+  'indexes', (
+    select coalesce(json_agg(json_build_object(
+      'name', x.relname, 'unique', i.indisunique,
+      'columns', (
+        select coalesce(json_agg(a.attname order by k.n), '[]')
+        from unnest(i.indkey::int2[]) with ordinality as k (attnum, n)
+        join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = k.attnum
+        where k.n <= i.indnkeyatts)
+    ) order by x.relname), '[]')
+    from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid
+    where i.indrelid = r.oid and i.indpred is null and i.indexprs is null and i.indisvalid)
+) order by r.nspname, r.relname), '[]')::text
+from relations r
+"""
+
+_DECODER: Final = msgspec.json.Decoder(tuple[TableFacts, ...])
+
+
+def read_tables(
+    conn: psycopg.Connection, schemas: Sequence[str] | None = None
+) -> tuple[TableFacts, ...]:
+    """Return every table and view of these schemas (default: all but the kernel's and Postgres's).
+
+    What an extension owns is left out.
+    """
+    parameters = {"schemas": None if schemas is None else list(schemas)}
+    row = conn.execute(_TABLES, parameters).fetchone()
+    return _DECODER.decode(row[0]) if row else ()
+
+
+def count_rows(conn: psycopg.Connection, table: str, condition: str) -> int | None:
+    """Count a table's rows under a condition; None when it is not there or not ours to read.
+
+    Args: both as SQL, made by the compiler, which quotes every name in them.
+    """
+    return count_each(conn, table, {"": condition}).get("")
+
+
+def count_each(
+    conn: psycopg.Connection, table: str, conditions: Mapping[str, str]
+) -> dict[str, int]:
+    """Count a table's rows under several conditions in one pass; empty when it cannot be read.
+
+    Row-level security must not hide rows from the count: without the right to see all, none is
+    made.
+    """
+    if not conditions:
+        return {}
+    counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions.values())
+    try:
+        with conn.transaction():
+            conn.execute("set local row_security = off")
+            row: Any = conn.execute(f"select {counts} from {table}").fetchone()
+            conn.execute("set local row_security = on")
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+        return {}
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.DatatypeMismatch):
+        return {}
+    return dict(zip(conditions, row, strict=True))

@@ -1,0 +1,148 @@
+"""Push a schema: compare with the active version, refuse what would break, apply the rest at once.
+
+One transaction under the provisioning lock, the comparison included: of two pushes at once the
+second compares with what the first has made. `apply` runs the statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import psycopg
+
+from ablo_pg.compile import compile_schema
+from ablo_pg.compile.moves import fills, moves, unfit
+from ablo_pg.compile.plan import ModelPlan, find_column, plan_schema
+from ablo_pg.db.catalog import lock_provisioning
+from ablo_pg.db.registry import active_schema
+from ablo_pg.db.tables import count_rows
+from ablo_pg.errors import AbloTimeoutError
+from ablo_pg.kernel.apply import apply, require_kernel
+from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
+from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
+
+NO_SCHEMA: Final = SchemaSpec(())
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The version of the schema that a database has; version 0: none was pushed."""
+
+    version: int
+    hash: str
+    spec: SchemaSpec
+    pushed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did. unchanged: the active version was this one. kept: False after a dry run."""
+
+    version: int
+    hash: str
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[Change, ...] = ()
+    statements: int = 0
+    unchanged: bool = False
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    statements: tuple[str, ...]
+
+
+def read_active(conn: psycopg.Connection) -> Active:
+    """Read the active version. Raises kernel_not_installed."""
+    require_kernel(conn)
+    found = active_schema(conn)
+    if found is None:
+        return Active(0, "", NO_SCHEMA)
+    spec = parse_schema_json(found["schema"])
+    return Active(found["version"], found["hash"], spec, found["pushedAt"])
+
+
+def push(
+    conn: psycopg.Connection,
+    spec: SchemaSpec,
+    options: PushOptions = PushOptions(),  # noqa: B008 - frozen
+    *,
+    dry_run: bool = False,
+) -> Pushed:
+    """Make `spec` the active schema of a database.
+
+    Args: conn, an administrative connection outside a transaction. dry_run runs everything and
+    rolls it back.
+    Raises: incompatible_change with every reason, and the flag that would allow it; lock_timeout;
+    what `apply` raises. Nothing is changed then.
+    """
+    require_kernel(conn)
+    with _deadline(), conn.transaction(force_rollback=dry_run):
+        lock_provisioning(conn, "public")
+        active = read_active(conn)
+        if active.version and active.hash == spec.hash:
+            return Pushed(active.version, active.hash, unchanged=True, kept=not dry_run)
+        plan = plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
+        if plan.refusals:
+            raise incompatible(plan)
+        done = apply(conn, _statements(active.spec, spec, plan))
+        version = read_active(conn).version
+        warnings = plan.warnings
+        return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
+
+
+@contextmanager
+def _deadline() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as exc:
+        raise AbloTimeoutError(
+            "another push or migration is under way",
+            code="lock_timeout",
+            remedy="run it again; pg_stat_activity shows who holds the lock",
+        ) from exc
+
+
+def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan) -> _Statements:
+    compiled = compile_schema(new).statements
+    before = moves(old, new, plan.changes, plan.backfills)
+    after = fills(new, plan.backfills)
+    again = compiled if after else ()
+    return _Statements((*before, *compiled, *after, *again))
+
+
+def _counter(
+    conn: psycopg.Connection, old: SchemaSpec, new: SchemaSpec, options: PushOptions
+) -> Callable[[Change], int | None]:
+    """Return what counts the stored rows that stand against a change, in the old tables."""
+    before = {model.spec.key: model for model in plan_schema(old).stored}
+    after = {model.spec.key: model for model in plan_schema(new).stored}
+    origins = {target: source for source, target in options.renames}
+
+    def count(change: Change) -> int | None:
+        model = before.get(origins.get(str(change.model), str(change.model)))
+        target = after.get(str(change.model))
+        if model is None or target is None or change.field is None:
+            return None
+        return _count(conn, model, target, change, origins)
+
+    return count
+
+
+def _count(
+    conn: psycopg.Connection,
+    old: ModelPlan,
+    new: ModelPlan,
+    change: Change,
+    origins: dict[str, str],
+) -> int | None:
+    field = str(change.field)
+    named = origins.get(f"{change.model}.{field}", field).rpartition(".")[2]
+    wanted, stored = find_column(new, field), find_column(old, named)
+    if wanted is None or (stored is None and change.kind != "field_added"):
+        return None
+    here = wanted if stored is None else replace(wanted, name=stored.name)
+    return count_rows(conn, old.table, unfit(here, change.kind))

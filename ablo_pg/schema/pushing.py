@@ -1,0 +1,212 @@
+"""Which changes a push makes by itself, which need the user's word, and which it cannot make. Pure.
+
+Flow: `diff` says what changed -> `judge` sets each change against the options given and, where only
+stored rows decide, against how many of them do not fit -> `kernel.schema_push` applies or refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.neutral import MISSING, Field, ModelSpec, SchemaSpec
+from ablo_pg.schema.values import BadValueError, to_json_value
+
+# Changes that fit as soon as no stored row stands against them.
+OF_ROWS: Final = frozenset({"field_added", "field_made_required", "enum_value_removed"})
+# No flag allows these: rows would change hands.
+NEVER: Final = frozenset({"tenancy_changed"})
+# What follows from a model's new key, or a field's new name, that a rename has allowed.
+_WITH_MODEL: Final = frozenset(
+    {"model_renamed", "typename_changed", "table_changed", "scope_changed"}
+)
+_WITH_FIELD: Final = frozenset({"field_renamed", "column_changed"})
+_SHOWN: Final = 20
+
+# Counts the rows that do not fit: (change) -> rows; None where they cannot be looked at.
+Count = Callable[[Change], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The value for rows that have none, or one that is no longer allowed. `value` is JSON."""
+
+    model: str
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PushOptions:
+    """The user's word: allow what loses something; what was renamed; values for old rows."""
+
+    force: bool = False
+    renames: tuple[tuple[str, str], ...] = ()
+    backfills: tuple[Backfill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change that is not made, why, and what would allow it; None: nothing does."""
+
+    change: Change
+    reason: str
+    flag: str | None
+
+    def __str__(self) -> str:
+        fix = f"allow it with {self.flag}" if self.flag else "no flag allows it"
+        return f"{_title(self.change)}: {self.reason}; {fix}"
+
+
+@dataclass(frozen=True, slots=True)
+class PushPlan:
+    """The verdict on a push: all changes, those refused, and those made although they cost."""
+
+    changes: tuple[Change, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[Change, ...]
+    backfills: Mapping[tuple[str, str], Any]
+
+
+def plan_push(
+    old: SchemaSpec, new: SchemaSpec, options: PushOptions, count: Count = lambda change: None
+) -> PushPlan:
+    """Judge every change from `old` to `new`.
+
+    Raises: invalid_request for a rename or backfill that names nothing, or a value that does not
+    fit its field.
+    """
+    changes = diff(old, new, renames=options.renames)
+    backfills = _resolve(new, options.backfills)
+    judge = _Judge(options, changes, backfills, count)
+    refusals = tuple(refusal for change in changes if (refusal := judge.refuse(change)))
+    refused = {id(refusal.change) for refusal in refusals}
+    warnings = tuple(one for one in changes if not one.additive and id(one) not in refused)
+    return PushPlan(changes, refusals, warnings, backfills)
+
+
+def incompatible(plan: PushPlan) -> AbloError:
+    """Build the error that lists every refusal; `details` has them as data."""
+    shown = [f"  - {refusal}" for refusal in plan.refusals[:_SHOWN]]
+    if len(plan.refusals) > _SHOWN:
+        shown.append(f"  - and {len(plan.refusals) - _SHOWN} more")
+    count = len(plan.refusals)
+    flags = dict.fromkeys(refusal.flag for refusal in plan.refusals if refusal.flag)
+    return error_for(
+        "incompatible_change",
+        "\n".join([f"{count} change{'s do' if count > 1 else ' does'} not fit:", *shown]),
+        remedy=f"nothing was changed; if it is meant, add: {' '.join(flags)}"
+        if flags
+        else "nothing was changed; add what is new beside what is old, and move the rows in SQL",
+        details={
+            "unexecutable": [
+                change_item(refusal.change) | {"detail": refusal.reason, "flag": refusal.flag}
+                for refusal in plan.refusals
+            ],
+            "warnings": [change_item(change) for change in plan.warnings],
+        },
+    )
+
+
+def change_item(change: Change) -> dict[str, Any]:
+    """Return a change as JSON."""
+    item = {"kind": change.kind, "model": change.model, "field": change.field}
+    found: dict[str, Any] = {name: value for name, value in item.items() if value is not None}
+    if change.old is not None or change.new is not None:
+        found |= {"old": change.old, "new": change.new}
+    return found | {"additive": change.additive, "detail": change.reason}
+
+
+class _Judge:
+    """One push's word on each change."""
+
+    def __init__(
+        self,
+        options: PushOptions,
+        changes: Iterable[Change],
+        backfills: Mapping[tuple[str, str], Any],
+        count: Count,
+    ) -> None:
+        self._force = options.force
+        self._backfills = backfills
+        self._count = count
+        moved = [one for one in changes if one.kind in ("model_renamed", "field_renamed")]
+        self._models = {one.model for one in moved if one.kind == "model_renamed"}
+        self._fields = {(one.model, one.field) for one in moved if one.kind == "field_renamed"}
+
+    def refuse(self, change: Change) -> Refusal | None:
+        """Return the refusal of a change, or None when it may be made."""
+        if change.additive or self._renamed(change):
+            return None
+        if change.kind in NEVER:
+            return Refusal(change, change.reason, None)
+        if change.kind in OF_ROWS:
+            return self._of_rows(change)
+        return None if self._force else Refusal(change, change.reason, _flag(change))
+
+    def _renamed(self, change: Change) -> bool:
+        if change.kind in _WITH_FIELD:
+            return (change.model, change.field) in self._fields
+        if change.kind == "relation_changed":  # it names a model or a key that was renamed
+            renamed = {model for model, _ in self._fields} | self._models
+            return bool(self._models) or change.model in renamed
+        return change.kind in _WITH_MODEL and change.model in self._models
+
+    def _of_rows(self, change: Change) -> Refusal | None:
+        if (change.model, change.field) in self._backfills:
+            return None
+        rows = self._count(change)
+        # A removed value that is stored breaks the CHECK: force has nothing to do there.
+        if rows == 0 or (self._force and change.kind != "enum_value_removed"):
+            return None
+        stands = change.reason if rows is None else f"{rows:,} stored rows stand against it"
+        return Refusal(change, stands, f"--backfill {change.model}.{change.field}=VALUE")
+
+
+def _flag(change: Change) -> str:
+    if change.kind == "field_dropped":
+        where = f"{change.model}.{change.field}"
+        return f"--force (or --rename {where}:{change.model}.NEW)"
+    if change.kind == "model_dropped":
+        return f"--force (or --rename {change.model}:NEW)"
+    return "--force"
+
+
+def _title(change: Change) -> str:
+    return str(change).removesuffix(f": {change.reason}")
+
+
+def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, str], Any]:
+    models = {model.key: model for model in new.models}
+    found: dict[tuple[str, str], Any] = {}
+    for one in backfills:
+        model = models.get(one.model)
+        field = None if model is None else _field(model, one.field)
+        if model is None or field is None:
+            raise _bad(one, "the new schema has no such field", "name one as model.field=value")
+        try:
+            value = to_json_value(field, one.value)
+        except BadValueError as exc:
+            raise _bad(one, exc.reason, exc.remedy) from None
+        if value is None or value is MISSING:
+            raise _bad(one, "it is null", "give a value")
+        found[model.key, field.wire] = value
+    return found
+
+
+def _field(model: ModelSpec, name: str) -> Field | None:
+    return next((field for field in model.fields if name in (field.wire, field.name)), None)
+
+
+def _bad(one: Backfill, reason: str, remedy: str) -> AbloError:
+    where = f"{one.model[:80]}.{one.field[:80]}"
+    return error_for(
+        "invalid_request",
+        f"the backfill of {where} does not fit: {reason}",
+        model=one.model[:80],
+        field=one.field[:80],
+        remedy=remedy,
+    )

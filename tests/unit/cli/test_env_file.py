@@ -1,0 +1,62 @@
+"""Reading and writing .env: only our names, other lines stay, passwords stay private."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from ablo_pg.cli.env_file import parse_env, read_env_file, write_env
+
+
+def test_only_our_names_are_read_and_the_environment_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text(
+        "ABLO_API_KEY='sk_x'\nPATH=/evil\nABLO_API_URL=http://file # here\nLD_PRELOAD=x\n"
+    )
+    for name in ("ABLO_API_KEY", "LD_PRELOAD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ABLO_API_URL", "http://given")
+    monkeypatch.setenv("PATH", "/bin")
+    read_env_file(path)
+    import os
+
+    assert os.environ["ABLO_API_KEY"] == "sk_x"
+    assert os.environ["ABLO_API_URL"] == "http://given"
+    assert os.environ["PATH"] == "/bin"
+    assert "LD_PRELOAD" not in os.environ
+    monkeypatch.delenv("ABLO_API_KEY")
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"", b"no equals sign\n=x\n"])
+def test_what_is_no_env_file_says_nothing(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(raw)
+    assert parse_env(path) == {}
+    assert parse_env(tmp_path / "missing") == {}
+
+
+def test_writing_keeps_everything_else(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("# mine\nOTHER=1\nexport ABLO_API_KEY=old\nABLO_API_KEY=older\nLAST=2\n")
+    assert write_env({"ABLO_API_KEY": "new", "DATABASE_URL": "postgresql:///x"}, path) == [
+        "ABLO_API_KEY",
+        "DATABASE_URL",
+    ]
+    assert path.read_text() == (
+        "# mine\nOTHER=1\nABLO_API_KEY=new\nABLO_API_KEY=new\nLAST=2\nDATABASE_URL=postgresql:///x\n"
+    )
+    assert write_env({"ABLO_API_KEY": "new"}, path) == []
+
+
+def test_a_new_file_is_its_owners_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    write_env({"ABLO_API_KEY": "a"}, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    write_env({"ABLO_API_KEY": "b"}, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
