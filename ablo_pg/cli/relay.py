@@ -64,6 +64,11 @@ Examples:
     help="Origin whose pages may call from a browser; repeat it. `*`: any.",
 )
 @click.option(
+    "--docs/--no-docs",
+    default=True,
+    help="Show /docs and /openapi.json, with the schema's names, to anybody who asks.",
+)
+@click.option(
     "--set",
     "changes",
     multiple=True,

@@ -30,6 +30,7 @@ class RelaySettings:
     replication_url: str | None = field(default=None, repr=False)
     admin_url: str | None = field(default=None, repr=False)
     allowed_origins: tuple[str, ...] = ()
+    docs: bool = True  # /docs and /openapi.json, which show the schema's names to anybody
 
     # What one request may be.
     body_bytes: int = 1 << 20
@@ -68,8 +69,9 @@ class RelaySettings:
     canary_age: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if isinstance(value, int | float) and name != "port" and value <= 0:
+        for name in self.limits():
+            value = getattr(self, name)
+            if value <= 0:
                 raise error_for(
                     "invalid_options",
                     f"{name} is {value}, and must be above 0",
@@ -80,11 +82,9 @@ class RelaySettings:
     @classmethod
     def limits(cls) -> dict[str, type[int] | type[float]]:
         """Return the settings that are numbers, but for the port, and of which kind."""
-        return {
-            each.name: type(each.default)
-            for each in fields(cls)
-            if isinstance(each.default, int | float) and each.name != "port"
-        }
+        kinds = {int: int, float: float}
+        found = {each.name: kinds.get(type(each.default)) for each in fields(cls)}
+        return {name: kind for name, kind in found.items() if kind and name != "port"}
 
     def printable(self) -> dict[str, Any]:
         """Return every setting; URLs without their passwords."""

@@ -33,6 +33,4 @@ def problem_answer(error: AbloError, request_id: str | None) -> JsonBytes:
     wait = error.details.get("retry_after")
     if isinstance(wait, int | float):
         answer.headers["retry-after"] = str(max(1, round(wait + 0.5)))
-    if error.code in ("request_too_large", "request_timeout"):
-        answer.headers["connection"] = "close"  # what is left of the body is not wanted
     return answer

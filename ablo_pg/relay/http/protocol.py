@@ -17,6 +17,10 @@ from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.wire.problems import problem_body
 
 HEAD_BYTES: Final = 64 << 10
+# A refused body is read on for so long and so far, to be dropped: closing at once would reset the
+# connection, and the peer would lose the answer that says why.
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 8 << 20
 REASONS: Final = {408: b"Request Timeout", 413: b"Content Too Large", 503: b"Service Unavailable"}
 
 
@@ -27,10 +31,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True  # a head is awaited or being read
+    _lingering = -1  # bytes of a body dropped after its answer; -1: not so far
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or refuse it when there are too many."""
         super().connection_made(transport)
+        self.access_log = False  # its lines hold paths, which hold data; the door writes one
         if len(self.connections) > self.settings.connections:
             self._refuse(
                 "instance_at_capacity",
@@ -45,6 +51,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._expect_head()
             self._head_bytes += len(data)
+        elif self._lingering >= 0:
+            self._lingering += len(data)
+            if self._lingering > LINGER_BYTES:
+                self.transport.close()
+                return
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(
@@ -64,6 +75,16 @@ class BoundedProtocol(HttpToolsProtocol):
         """The request is whole: what comes next is a head."""
         super().on_message_complete()
         self._in_head = True
+        self._lingering = -1
+        self._forget_deadline()
+
+    def on_response_complete(self) -> None:
+        """The answer is out; a body that still comes is dropped, within bounds."""
+        super().on_response_complete()
+        if not self._in_head and not self.transport.is_closing():
+            self._lingering = 0
+            self._forget_deadline()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""

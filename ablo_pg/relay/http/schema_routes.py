@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.errors import error_for
+from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.schema import parse_schema_json
@@ -22,9 +23,15 @@ from ablo_pg.wire.schemas import PushBody, planned_changes, pushed_body, schema_
 PUSH_SCOPE: Final = "schema:push"
 
 
+def may_push(credential: Credential) -> bool:
+    """Whether a key may change the schema: a secret one without any limit, or by its scope."""
+    bound = credential.operations is not None or credential.sync_groups is not None
+    return credential.holds(PUSH_SCOPE) and (PUSH_SCOPE in credential.scopes or not bound)
+
+
 async def push(call: Call) -> Response:
     """POST /api/schema. The same schema again changes nothing."""
-    if not call.credential.holds(PUSH_SCOPE):
+    if not may_push(call.credential):
         raise error_for(
             "forbidden",
             "This key may not push a schema",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import anyio
 import httpx
 import psycopg
 import pytest
@@ -80,7 +81,7 @@ class World:
 
     def key(self, organization: str = "acme", participant: str = "system:a", **asked: Any) -> str:
         """Make a key."""
-        key = new_key("sk")
+        key = new_key(asked.get("prefix", "sk"))
         with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
             create_key(conn, organization, participant, key, {"prefix": "sk", **asked})
         return key
@@ -147,6 +148,15 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
 
 
 @pytest.fixture
+async def kernel_world(cluster: Server, kernel_template: str) -> AsyncIterator[World]:
+    """A relay on a database with the kernel, to which nothing has been pushed."""
+    with make_database(server=cluster, template=kernel_template) as handle:
+        async with AsyncExitStack() as stack:
+            relay = await start_relay(stack, handle)
+            yield World(handle, stack, relay)
+
+
+@pytest.fixture
 async def api(world: World) -> Api:
     """A system participant of acme with a full secret key."""
     return await world.api()
@@ -163,3 +173,23 @@ def as_(world: World) -> MakeApi:
         return await world.api(organization, participant, **asked)
 
     return make
+
+
+@pytest.fixture
+async def ready(world: World) -> None:
+    """Wait until a canary came through."""
+    await wait_until(lambda: world.relay.service.health.ready)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    return wait_until
+
+
+async def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds, at most 10 s."""
+    with anyio.fail_after(10):
+        while True:
+            if holds():
+                return
+            await anyio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""What a write may rest on: a stamp, a claim, a fence, other rows, and what is said when it moved."""
+"""What a write may rest on: a stamp, a claim, a fence, other rows."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def is_strict(receipt: dict[str, Any], key: str) -> bool:
 
 def test_the_lists_of_keys_are_the_contract() -> None:
     assert REQUIRED == KEYS
-    assert OPTIONAL == {"id", "notifications", "missingIds", "correlationId"}
+    assert {"id", "notifications", "missingIds", "correlationId"} == OPTIONAL
 
 
 async def test_every_write_answers_a_strict_receipt_under_its_own_key(api: Any) -> None:

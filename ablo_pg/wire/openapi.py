@@ -1,0 +1,201 @@
+"""The API's description, OpenAPI 3.1, made of the pushed schema: typed paths for each model. Pure.
+
+`openapi_models` has what belongs to one model; here is what every schema has.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ablo_pg.errors import CODES
+from ablo_pg.schema import SchemaSpec
+from ablo_pg.wire.openapi_models import (
+    body,
+    json_answer,
+    model_components,
+    model_paths,
+    parameter,
+    ref,
+)
+
+DESCRIPTION: Final = (
+    "Rows, claims and commits of one Postgres database. Send a key as `Authorization: Bearer KEY`; "
+    "whose data it is and who acts comes from the key alone. A write may carry an "
+    "`Idempotency-Key` (the same request again answers the first receipt) and guards: `readAt` "
+    "with `onStale`, "
+    "`claim`, `fenceToken`, `reads`."
+)
+STRING: Final[dict[str, Any]] = {"type": "string"}
+INTEGER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+
+
+def openapi_document(spec: SchemaSpec, version: str) -> dict[str, Any]:
+    """Return the description of the API over a schema."""
+    paths: dict[str, Any] = {}
+    components: dict[str, Any] = dict(COMPONENTS)
+    for model in spec.models:
+        paths |= model_paths(model)
+        components |= model_components(model)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ablo", "version": version, "description": DESCRIPTION},
+        "security": [{"key": []}],
+        "paths": paths | PATHS,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": components,
+        },
+    }
+
+
+def _object(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _list(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+PREMISE: Final = _object(
+    ("readAt",),
+    model=STRING,
+    id=STRING,
+    group={"type": "string", "description": "kind:id"},
+    fields=_list(STRING),
+    readAt=INTEGER,
+    onStale={"enum": ["reject", "notify"]},
+)
+GUARDS: Final[dict[str, Any]] = {
+    "readAt": INTEGER | {"description": "The stamp it was read at"},
+    "onStale": {"enum": ["reject", "overwrite", "notify"]},
+    "claim": {"type": "string", "description": "The claim to write under"},
+    "fenceToken": INTEGER,
+    "reads": {"type": "array", "maxItems": 500, "items": PREMISE},
+    "track": {"type": "array", "maxItems": 500, "items": {"type": "object"}},
+}
+COMPONENTS: Final[dict[str, Any]] = {
+    "Problem": _object(
+        ("type", "code", "message"),
+        type=STRING,
+        code={"type": "string", "examples": sorted(CODES)[:5]},
+        message=STRING,
+        param={"type": "string", "description": "The field or parameter it is about"},
+        request_id=STRING,
+        remedy=STRING,
+        retryable={"type": "boolean"},
+        retryAfterSeconds={"type": "number"},
+    ),
+    "Authority": _object(
+        ("organizationId", "syncGroups", "operations", "participantKind", "participantId"),
+        organizationId=STRING,
+        syncGroups=_list(STRING),
+        operations=_list(STRING),
+        participantKind={"enum": ["user", "agent", "system"]},
+        participantId=STRING,
+    ),
+    "Receipt": _object(
+        (
+            *("object", "clientTxId", "serverTxId", "createdAt", "statusAt", "success", "ops"),
+            *("authority", "status", "lastSyncId"),
+        ),
+        object={"const": "commit_receipt"},
+        clientTxId={"type": "string", "description": "The request's Idempotency-Key"},
+        serverTxId=STRING,
+        createdAt={"type": "string", "format": "date-time"},
+        statusAt={"type": "string", "format": "date-time"},
+        success={"const": True},
+        ops=INTEGER,
+        authority=ref("Authority"),
+        status={"const": "confirmed"},
+        lastSyncId=INTEGER,
+        notifications=_list({"type": "object"}),
+        missingIds=_list(STRING),
+    ),
+    "Claim": _object(
+        ("id", "actor", "participantKind", "expiresAt", "target"),
+        id=STRING,
+        actor=STRING,
+        participantKind={"enum": ["user", "agent", "system"]},
+        description=STRING,
+        status={"enum": ["active", "queued", "committed", "expired", "canceled"]},
+        expiresAt=INTEGER,
+        fenceToken=INTEGER,
+        position=INTEGER,
+        target=_object(("model", "id"), model=STRING, id=STRING, fields=_list(STRING)),
+    ),
+    "Acquire": {
+        "type": "object",
+        "properties": {
+            "description": STRING,
+            "queue": {"type": "boolean", "default": True, "description": "false: fail fast"},
+            "ttl": {"type": ["string", "number"], "description": '"30s", or seconds'},
+            "meta": {"type": "object"},
+            "target": {"type": "object", "properties": {"fields": _list(STRING)}},
+        },
+    },
+    "Guards": {"type": "object", "properties": GUARDS},
+    "Commit": {
+        "type": "object",
+        "properties": {
+            "operations": {
+                "type": "array",
+                "maxItems": 500,
+                "items": _object(
+                    ("action", "model", "id"),
+                    action={"enum": ["create", "update", "delete", "archive", "unarchive"]},
+                    model=STRING,
+                    id=STRING,
+                    data={"type": ["object", "null"]},
+                ),
+            },
+            "reads": GUARDS["reads"],
+            "track": GUARDS["track"],
+        },
+    },
+}
+
+_ANY: Final[dict[str, Any]] = {"type": "object"}
+_CLAIM_ID: Final = parameter("path", "claim", STRING)
+PATHS: Final[dict[str, Any]] = {
+    "/api/auth/identity": {"get": json_answer("Who the key is", _ANY)},
+    "/api/v1/commits": {
+        "post": json_answer("Several operations, all or none", ref("Receipt"))
+        | body(ref("Commit"))
+        | {"parameters": [parameter("header", "Idempotency-Key", {"type": "string"})]},
+        "get": json_answer("Commits, newest first", _ANY)
+        | {"parameters": [parameter("query", "limit", INTEGER), parameter("query", "cursor")]},
+    },
+    "/api/v1/commits/{id}": {
+        "get": json_answer("One commit, or null", {"type": ["object", "null"]})
+        | {"parameters": [parameter("path", "id", STRING)]}
+    },
+    "/api/v1/logs": {
+        "get": json_answer("What happened", _ANY)
+        | {
+            "parameters": [
+                parameter("query", name) for name in ("after", "limit", "model", "op", "since")
+            ]
+        }
+    },
+    "/api/v1/claims": {
+        "get": json_answer("Who holds what", _ANY)
+        | {"parameters": [parameter("query", name) for name in ("model", "id", "field")]}
+    },
+    "/api/v1/claims/{claim}": {
+        "parameters": [_CLAIM_ID],
+        "get": json_answer("One claim", ref("Claim")),
+        "delete": json_answer("Give it back", _ANY),
+    },
+    "/api/v1/claims/{claim}/heartbeat": {
+        "parameters": [_CLAIM_ID],
+        "post": json_answer("Renew it, or a place in line", _ANY) | body(_ANY),
+    },
+    "/api/schema": {
+        "get": json_answer("The active schema", _ANY),
+        "post": json_answer("Push a schema", _ANY)
+        | body(_object(("schema",), schema=_ANY, force={"type": "boolean"})),
+    },
+    "/api/v1/capabilities": {
+        "post": json_answer("Mint a key of this one", _ANY, "201") | body(_ANY)
+    },
+}

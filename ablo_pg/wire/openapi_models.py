@@ -1,0 +1,174 @@
+"""What belongs to one model in the API's description: its paths, and its row as a JSON schema."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
+
+TYPES: Final[dict[FieldType, dict[str, Any]]] = {
+    FieldType.STRING: {"type": "string"},
+    FieldType.INTEGER: {"type": "integer"},
+    FieldType.NUMBER: {"type": "number"},
+    FieldType.BOOLEAN: {"type": "boolean"},
+    FieldType.DECIMAL: {"type": "string", "description": "A decimal number"},
+    FieldType.DATETIME: {"type": "string", "format": "date-time"},
+    FieldType.DATE: {"type": "string", "format": "date"},
+    FieldType.UUID: {"type": "string", "format": "uuid"},
+    FieldType.ENUM: {"type": "string"},
+    FieldType.JSON: {},
+}
+_TIME: Final = {"type": "string", "format": "date-time"}
+BASE: Final[dict[str, Any]] = {
+    "id": {"type": "string"},
+    "createdAt": _TIME,
+    "updatedAt": _TIME,
+    "organizationId": {"type": "string"},
+    "createdBy": {"type": ["string", "null"]},
+}
+PROBLEM: Final = {
+    "description": "What is wrong, and what to do",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def ref(name: str) -> dict[str, Any]:
+    """Return a reference to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def parameter(place: str, name: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a parameter."""
+    required = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, "schema": schema or {"type": "string"}} | required
+
+
+def body(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a request body of JSON."""
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> dict[str, Any]:
+    """Return an operation that answers JSON, or a problem."""
+    content = {"application/json": {"schema": schema}}
+    return {
+        "summary": summary,
+        "responses": {status: {"description": summary, "content": content}, "default": PROBLEM},
+    }
+
+
+def field_schema(field: Field) -> dict[str, Any]:
+    """Return a field's JSON schema."""
+    schema = dict(TYPES[field.type])
+    if field.enum_values:
+        schema["enum"] = [*field.enum_values, *([None] if field.optional else [])]
+    if field.optional and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    if field.default is not MISSING:
+        schema["default"] = field.default
+    return schema
+
+
+def model_components(model: ModelSpec) -> dict[str, Any]:
+    """Return the row, what makes one, and what changes one."""
+    fields = {field.wire: field_schema(field) for field in model.fields}
+    required = [f.wire for f in model.fields if not f.optional and f.default is MISSING]
+    made = {"type": "object", "properties": fields, "additionalProperties": False}
+    return {
+        f"{model.key}.Row": {
+            "type": "object",
+            "required": [*BASE, *fields],
+            "properties": BASE | fields,
+        },
+        f"{model.key}.New": made | {"required": required},
+        f"{model.key}.Changes": made,
+    }
+
+
+def model_paths(model: ModelSpec) -> dict[str, Any]:
+    """Return the paths of a model."""
+    base = f"/api/v1/models/{model.key}"
+    paths: dict[str, Any] = {
+        base: {"get": _list(model)},
+        f"{base}/{{id}}": {"parameters": [parameter("path", "id")], "get": _read(model)},
+    }
+    if model.mutable:
+        paths[base]["post"] = _write(model, "Create", "New", "201", {"id": {"type": "string"}})
+        row = paths[f"{base}/{{id}}"]
+        row["patch"] = _write(model, "Update", "Changes", "200", {})
+        row["delete"] = (
+            json_answer(f"Delete one of {model.key}", ref("Receipt")) | body(ref("Guards")) | KEY
+        )
+        paths[f"{base}/{{id}}/claim"] = _claim_paths()
+    for path in paths.values():
+        for operation in path.values():
+            if isinstance(operation, dict):
+                operation["tags"] = [model.key]
+    return paths
+
+
+KEY: Final = {"parameters": [parameter("header", "Idempotency-Key", {"type": "string"})]}
+
+
+def _write(
+    model: ModelSpec, verb: str, kind: str, status: str, more: dict[str, Any]
+) -> dict[str, Any]:
+    own = {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": ref(f"{model.key}.{kind}")} | more,
+    }
+    whole = {"allOf": [own, ref("Guards")]}
+    return json_answer(f"{verb} one of {model.key}", ref("Receipt"), status) | body(whole) | KEY
+
+
+def _read(model: ModelSpec) -> dict[str, Any]:
+    row = {"anyOf": [ref(f"{model.key}.Row"), {"type": "null"}]}
+    claims = {"type": "array", "items": ref("Claim")}
+    properties = {
+        "object": {"const": "model"},
+        "model": {"const": model.key},
+        "id": {"type": "string"},
+        "data": row,
+        "stamp": {"type": "integer"},
+        "claims": claims,
+    }
+    answer = {"type": "object", "required": list(properties), "properties": properties}
+    return json_answer(f"Read one of {model.key}; null where there is none", answer)
+
+
+def _list(model: ModelSpec) -> dict[str, Any]:
+    rows = {"type": "array", "items": ref(f"{model.key}.Row")}
+    properties = {
+        "object": {"const": "list"},
+        "model": {"const": model.key},
+        "data": rows,
+        "has_more": {"type": "boolean"},
+        "next_cursor": {"type": ["string", "null"]},
+        "stamp": {"type": "integer"},
+        "evidence": {"type": "array", "items": {"type": "object"}},
+    }
+    answer = {"type": "object", "required": list(properties), "properties": properties}
+    parameters = [
+        parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
+        parameter("query", "order_by", {"enum": [*BASE, *(_ordered(model))]}),
+        parameter("query", "order", {"enum": ["asc", "desc"]}),
+        parameter("query", "starting_after"),
+        *(parameter("query", field.wire, TYPES[field.type] or None) for field in model.fields),
+    ]
+    return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
+
+
+def _ordered(model: ModelSpec) -> list[str]:
+    return [field.wire for field in model.fields if field.type is not FieldType.JSON]
+
+
+def _claim_paths() -> dict[str, Any]:
+    claim = {"type": "object", "properties": {"id": {"type": "string"}, "claim": ref("Claim")}}
+    acquire = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
+    acquire["responses"]["202"] = acquire["responses"]["201"] | {"description": "In line for it"}
+    return {
+        "parameters": [parameter("path", "id")],
+        "post": acquire,
+        "delete": json_answer("Give it back, or leave the line", {"type": "object"}),
+    }

@@ -1,0 +1,172 @@
+"""Errors as bodies: one shape, stable codes, a request id; what cannot be read is told apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from ablo_pg.credentials import new_key
+
+pytestmark = pytest.mark.anyio
+
+TASKS = "/api/v1/models/tasks"
+
+
+async def send(api: Any, content: bytes, path: str = TASKS, **headers: str) -> httpx.Response:
+    sent = {"authorization": f"Bearer {api.key}", "content-type": "application/json", **headers}
+    found: httpx.Response = await api.client.post(path, content=content, headers=sent)
+    return found
+
+
+async def test_a_problem_has_one_shape(api: Any) -> None:
+    answer = await api("GET", "/api/v1/models/nope/x")
+    body = answer.json()
+    assert body.keys() >= {"type", "code", "message", "request_id"}
+    assert (body["type"], body["code"]) == ("AbloValidationError", "server_execute_unknown_model")
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert re.fullmatch(r"req_[0-9a-f]{24}", body["request_id"])
+    assert None not in body.values()
+
+
+async def test_every_answer_has_a_request_id_and_the_version(api: Any) -> None:
+    ids = set()
+    for method, path in (("GET", TASKS), ("GET", "/nope"), ("PUT", TASKS), ("GET", "/live")):
+        answer = await api(method, path)
+        assert answer.headers["ablo-version"]
+        ids.add(answer.headers["x-request-id"])
+    assert len(ids) == 4
+
+
+async def test_a_request_id_of_the_callers_is_kept(api: Any) -> None:
+    answer = await api("GET", "/nope", x_request_id="trace-1.2:3")
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "trace-1.2:3"
+    answer = await api("GET", "/nope", x_request_id="bad id\t" + "x" * 300)
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "api_key_required"),
+        ("", "api_key_required"),
+        ("Basic eDp5", "api_key_required"),
+        ("Bearer", "api_key_required"),
+        ("Bearer nonsense", "apikey_invalid"),
+        (f"Bearer {new_key('sk')}", "apikey_invalid"),
+        ("Bearer sk_" + "A" * 30 + "000000", "apikey_invalid"),
+    ],
+)
+async def test_who_is_not_known_is_told_how(api: Any, authorization: Any, code: str) -> None:
+    headers = {} if authorization is None else {"authorization": authorization}
+    answer = await api.client.get(TASKS, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.json()["type"] == "AbloAuthenticationError"
+    assert answer.headers["x-auth-failure"] == code
+    assert answer.headers["www-authenticate"] == "Bearer"
+    if authorization:
+        assert authorization.split()[-1] not in answer.text.replace("Bearer", "")
+
+
+@pytest.mark.parametrize(("version", "status"), [("1", 200), ("2", 426), ("x", 426), ("", 426)])
+async def test_only_one_protocol_version_is_spoken(api: Any, version: str, status: int) -> None:
+    answer = await api("GET", TASKS, ablo_protocol_version=version)
+    assert answer.status_code == status
+    if status == 426:
+        assert answer.json()["code"] == "protocol_version_unsupported"
+
+
+async def test_no_such_path_and_not_that_method(api: Any) -> None:
+    answer = await api("GET", "/v1/models/tasks")  # without /api
+    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
+    answer = await api("PUT", TASKS)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"data": {"title": "x"}',  # cut short
+        b'{"data": {"title": "x"}} trailing',
+        b"{'data': 1}",
+        b'{"data": {"title": "x"}, "data": {"title": "y"}}',  # a key twice
+        b'{"data": {"title": "x", "title": "y"}}',  # also where only the database looks
+        b'{"data": {"title": "\xff\xfe"}}',
+        b'\xef\xbb\xbf{"data": {}}',
+        '{"data": {"title": "x"}}'.encode("utf-16"),
+        b'{"data": {"title": NaN}}',
+        b'{"data": {"title": Infinity}}',
+        b'{"data": {"title": "\\ud800"}}',  # half a character
+        b'{"data": {"title": "a\x01b"}}',
+        b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"data": ' + b'{"a":' * 70 + b"1" + b"}" * 70 + b"}",
+        b'{"data": {"title": ' + b"1" * 5000 + b"}}",
+        b"[" * 200_000,
+    ],
+    ids=range(16),
+)
+async def test_what_is_not_json_is_invalid_json(api: Any, content: bytes) -> None:
+    answer = await send(api, content)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
+    assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("content", [b"[]", b'"x"', b"1", b"null", b"true"])
+async def test_a_body_is_an_object(api: Any, content: bytes) -> None:
+    answer = await send(api, content)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
+
+
+async def test_a_create_without_data_names_it(api: Any) -> None:
+    for body in (b"", b"{}", b'{"data": [1]}', b'{"data": null}', b'{"data": "x"}'):
+        answer = await send(api, body)
+        assert answer.status_code == 400, body
+        assert "data" in answer.text or "title" in answer.text
+
+
+async def test_json_inside_64_levels_passes_as_it_is(api: Any) -> None:
+    nested: Any = 1
+    for _ in range(55):
+        nested = {"a": nested}
+    await api.create("lineItems", "l1", label="x", meta=nested)
+    assert (await api("GET", "/api/v1/models/lineItems/l1")).json()["data"]["meta"] == nested
+
+
+async def test_numbers_and_texts_go_through_unchanged(api: Any) -> None:
+    meta = b'{"big":12345678901234567890123456789,"small":1e-7,"text":"\\u00e4\\n\xf0\x9f\x8e\x89"}'
+    answer = await send(
+        api, b'{"id":"l1","data":{"label":"x","meta":' + meta + b"}}", "/api/v1/models/lineItems"
+    )
+    assert answer.status_code == 201, answer.text
+    text = (await api("GET", "/api/v1/models/lineItems/l1")).text
+    assert "12345678901234567890123456789" in text
+    assert "0.0000001" in text
+    assert "ä\\n🎉" in text
+
+
+async def test_a_constraint_is_named_by_field_and_shows_no_value(api: Any) -> None:
+    await api.create("tasks", "secret-id", title="secret-title")
+    answer = await api("POST", TASKS, {"id": "secret-id", "data": {"title": "other"}})
+    assert answer.json()["code"] == "unique_violation"
+    assert "secret-title" not in answer.text
+    assert not {"constraint", "table", "sqlstate"} & answer.json().keys()
+
+
+async def test_a_failure_nobody_planned_says_nothing_of_itself(
+    api: Any, world: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(type(world.relay.service.schemas), "find", broken)
+    answer = await api("GET", TASKS)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert "secret inside" in caplog.text  # the log has it, under the same id
+    assert any(
+        getattr(one, "request_id", "") == answer.json()["request_id"] for one in caplog.records
+    )

@@ -1,0 +1,166 @@
+"""Pushing a schema through the relay, and reading it back."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ablo_pg.schema import dump_schema_json
+
+pytestmark = pytest.mark.anyio
+
+TASKS: dict[str, Any] = {
+    "v": 3,
+    "models": {
+        "tasks": {
+            "fields": {
+                "title": {"type": "string", "isOptional": False, "isIndexed": False},
+                "status": {
+                    "type": "enum",
+                    "isOptional": False,
+                    "isIndexed": False,
+                    "enumValues": ["todo", "doing", "done"],
+                },
+            },
+            "relations": {},
+            "load": "instant",
+            "typename": "tasks",
+            "tableName": "tasks",
+            "tenancy": {"kind": "column", "column": "organization_id"},
+            "plane": "tenant",
+            "mutable": True,
+        }
+    },
+    "identityRoles": [],
+}
+
+
+def push_body(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"schema": schema, "force": False, "renames": [], "backfills": []} | more
+
+
+@pytest.fixture
+def pushed(schema: Any) -> dict[str, Any]:
+    """The active schema, to be changed."""
+    return copy.deepcopy(dump_schema_json(schema.spec))
+
+
+async def test_a_first_push_makes_the_api(kernel_world: Any) -> None:
+    api = await kernel_world.api()
+    empty = (await api("GET", "/api/schema")).json()
+    assert (empty["active"], empty["models"]) == (False, [])
+    answer = await api("POST", "/api/schema", push_body(TASKS))
+    body = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert (body["version"], body["hash"]) == (1, "5f48d2df")  # the digits other languages get
+    assert body["warnings"] == []
+    assert body["unchanged"] is False
+    await api.create("tasks", "t1", title="x", status="todo")
+    again = (await api("POST", "/api/schema", push_body(TASKS))).json()
+    assert (again["version"], again["hash"], again["unchanged"]) == (1, "5f48d2df", True)
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/v1/schema"])
+async def test_the_active_schema_is_read_back(api: Any, path: str) -> None:
+    body = (await api("GET", path)).json()
+    assert body.keys() >= {
+        *("active", "environment", "project", "models", "schemaId", "version", "hash", "pushedAt")
+    }
+    assert body["active"] is True
+    assert body["project"] == "acme"
+    model = next(one for one in body["models"] if one["key"] == "tasks")
+    assert model.keys() >= {"key", "typename", "conflict", "hash", "fields", "relations"}
+    assert model["fields"]["title"]["type"] == "string"
+
+
+async def test_an_additive_change_is_seen_by_every_relay(
+    world: Any, api: Any, pushed: dict[str, Any]
+) -> None:
+    other = await world.start()
+    pushed["models"]["tasks"]["fields"]["note"] = {
+        "type": "string",
+        "isOptional": True,
+        "isIndexed": False,
+    }
+    pushed["models"]["notes"] = copy.deepcopy(TASKS["models"]["tasks"])
+    pushed["models"]["notes"] |= {"typename": "notes", "tableName": "notes"}
+    answer = await api("POST", "/api/schema", push_body(pushed))
+    assert answer.json()["version"] == 2, answer.text
+    await api.create("tasks", "t1", title="x", note="new")
+    there = await world.with_key(api.key, other)
+    await there.create("notes", "n1", title="x", status="todo")  # it looks when it does not know
+
+
+async def test_a_risky_change_is_refused_until_it_is_forced(
+    api: Any, pushed: dict[str, Any]
+) -> None:
+    del pushed["models"]["lineItems"]
+    answer = await api("POST", "/api/schema", push_body(pushed))
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (409, "incompatible_change")
+    assert [one["model"] for one in body["unexecutable"]] == ["lineItems"]
+    assert body["unexecutable"][0]["detail"]
+    assert body["warnings"] == []
+    assert (await api("GET", "/api/schema")).json()["version"] == 1
+    answer = await api("POST", "/api/schema", push_body(pushed, force=True))
+    assert answer.status_code == 200
+    assert [one["model"] for one in answer.json()["warnings"]] == ["lineItems"]
+    gone = await api("GET", "/api/v1/models/lineItems")
+    assert gone.json()["code"] == "server_execute_unknown_model"
+
+
+async def test_what_moves_rows_is_refused_even_when_forced(
+    api: Any, pushed: dict[str, Any]
+) -> None:
+    pushed["models"]["tasks"]["fields"]["name"] = pushed["models"]["tasks"]["fields"].pop("title")
+    renames = [{"from": "tasks.title", "to": "tasks.name"}]
+    answer = await api("POST", "/api/schema", push_body(pushed, force=True, renames=renames))
+    assert (answer.status_code, answer.json()["code"]) == (409, "incompatible_change")
+    assert "field_renamed" in [one["kind"] for one in answer.json()["unexecutable"]]
+    backfills = [{"model": "tasks", "field": "title", "value": "x"}]
+    answer = await api("POST", "/api/schema", push_body(pushed, force=True, backfills=backfills))
+    assert answer.json()["unexecutable"][0]["kind"] == "backfill"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "invalid_body"),
+        ({"schema": []}, "invalid_body"),
+        ({"schema": {"models": {"x": {"fields": {"a": {"type": "nope"}}}}}}, "invalid_schema"),
+        ({"schema": {"v": 99}}, "invalid_schema"),
+        ({"schema": {"models": {"a" * 300: {"fields": {"x": 1}}}}}, "invalid_schema"),
+    ],
+)
+async def test_what_is_no_schema(api: Any, body: dict[str, Any], code: str) -> None:
+    answer = await api("POST", "/api/schema", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_who_may_push(as_: Any, api: Any, pushed: dict[str, Any]) -> None:
+    body = push_body(pushed)
+    scoped = await as_("system:ci", scopes=["schema:push"])
+    assert (await scoped("POST", "/api/schema", body)).json()["unchanged"] is True
+    narrow: list[dict[str, Any]] = [
+        {"scopes": ["ephemeral:mint-any-org"]},
+        {"operations": ["tasks.read"]},
+        {"syncGroups": ["projects:p1"]},
+    ]
+    for asked in narrow:
+        other = await as_("system:x", **asked)
+        answer = await other("POST", "/api/schema", body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_without_an_administrative_url_a_push_says_what_to_do(
+    world: Any, api: Any, pushed: dict[str, Any]
+) -> None:
+    relay = await world.start(admin_url=None)
+    caller = await world.with_key(api.key, relay)
+    assert (await caller("POST", "/api/schema", push_body(pushed))).json()["unchanged"] is True
+    pushed["models"]["tasks"]["load"] = "lazy"
+    answer = await caller("POST", "/api/schema", push_body(pushed))
+    assert (answer.status_code, answer.json()["code"]) == (403, "schema_provisioning_forbidden")
+    assert "ablo-pg migrate" in answer.json()["remedy"]
