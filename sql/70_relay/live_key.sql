@@ -2,4 +2,4 @@
 -- while it is, changes of claims and of presence NOTIFY. Every relay hears them.
 create or replace function ablo.live_key() returns bigint
 language sql immutable parallel safe
-as $$ select 7001000000000003 $$;
+as $$ select 7001000000000020 $$;

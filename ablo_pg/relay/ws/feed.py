@@ -21,7 +21,6 @@ from ablo_pg.relay.subscription import State, Subscription
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.wire.deltas import sync_response
-from ablo_pg.wire.frames import SyncRequest
 
 # Seconds that a client may take to say where it stands. Protects the order of what it gets; a
 # slower one gets what follows its cursor first, and its answer after that.
@@ -54,7 +53,7 @@ class DeltaFeed:
         self._models = models
         self._groups = frozenset(groups)
         self._subscription = self._subscribe(cursor)
-        self._asked: SyncRequest | None = None
+        self._asked: tuple[int | None] | None = None
         self._lost: AbloError | None = None  # why the client's cursor is of no use
         self._begun = False  # something was said to the client
         self._wake = anyio.Event()
@@ -77,9 +76,9 @@ class DeltaFeed:
             self._subscription = self._subscribe(None)
             await self._subscription.begin()
 
-    def ask(self, request: SyncRequest) -> None:
-        """The client says where it stands, and waits for the answer."""
-        self._asked = request
+    def ask(self, position: int | None) -> None:
+        """The client says up to where it has everything (None: nowhere), and wants an answer."""
+        self._asked = (position,)
         self._wake.set()
 
     def regroup(self, groups: Iterable[str]) -> None:
@@ -134,13 +133,13 @@ class DeltaFeed:
 
     async def _answer(self) -> None:
         """Answer the client's request, if there is one."""
-        request, self._asked = self._asked, None
-        if request is None:
+        asked, self._asked = self._asked, None
+        if asked is None:
             return
+        [position] = asked
         page: list[Delta] = []
         lost, self._lost = self._lost, None
         head = await self._hub.log.head(self._organization)
-        position = request.position
         if position is not None and position > max(head, self.cursor, self._sent_last()):
             position = head  # of a log that was restored since: the client is told to go back
         if position is not None and (not self._begun or position < self.cursor):

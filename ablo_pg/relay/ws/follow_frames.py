@@ -58,7 +58,7 @@ class FollowFrames:
         if request.protocol_version not in (None, PROTOCOL_VERSION):
             session.close(PROTOCOL_CLOSE, "protocol_version_unsupported")
             return
-        session.feed.ask(request)
+        session.feed.ask(request.position)
 
     async def ack(self, session: Session, frame: Frame) -> None:
         """ack: the client has stored what it got. The cursor is the client's to keep."""

@@ -124,16 +124,16 @@ class Client:
 
     async def create(self, row_id: str, title: str = "a") -> Frame:
         """Create a task over the socket; return its receipt."""
-        operation = {"type": "CREATE", "model": "task", "id": row_id, "input": {"title": title}}
+        operation = {"type": "CREATE", "model": "tasks", "id": row_id, "input": {"title": title}}
         receipt = await self.commit(operation)
-        assert receipt["success"], receipt
+        assert receipt["success"], str(receipt)
         return receipt
 
     async def begin_claim(self, claim_id: str, row_id: str, **more: Any) -> None:
         """Ask for a claim on a task."""
         given = {"description": "editing", "queue": True} | more
         await self.send(
-            "claim_begin", claimId=claim_id, entityType="task", entityId=row_id, **given
+            "claim_begin", claimId=claim_id, entityType="tasks", entityId=row_id, **given
         )
 
     async def closed(self, seconds: float = 10) -> tuple[int, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 pytestmark = pytest.mark.anyio
 
@@ -40,10 +44,81 @@ async def test_a_fresh_client_is_told_the_head_and_gets_what_comes(world: Any) -
     receipt = await client.create("live")
     [delta] = await client.deltas(1)
     assert delta["id"] == receipt["lastSyncId"]
-    assert delta["modelName"] == "Task"
+    assert delta["modelName"] == "tasks"
     assert delta["modelId"] == "live"
     assert delta["actionType"] == "I"
     assert delta["data"]["title"] == "a"
     assert delta["syncGroups"][:2] == ["default", "org:acme"]
     assert delta["createdAt"].endswith("Z")
     assert delta["actor"] == {"kind": "system", "id": "a"}
+
+
+@pytest.mark.parametrize(
+    ("subprotocols", "status", "code"),
+    [
+        (["ablo.sync.v1"], 401, "api_key_required"),
+        (["ablo.bearer.sk_wrong", "ablo.sync.v1"], 401, "apikey_invalid"),
+        (["ablo.bearer.sk_wrong"], 426, "protocol_version_unsupported"),
+        (["ablo.bearer.a", "ablo.bearer.b", "ablo.sync.v1"], 401, "api_key_required"),
+    ],
+)
+async def test_who_may_not_come_in_is_told_before_the_upgrade(
+    world: Any, subprotocols: list[str], status: int, code: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await world.client(subprotocols=subprotocols)
+    response = refused.value.response
+    assert response.status_code == status
+    assert json.loads(response.body)["code"] == code
+    if status == 401:
+        assert response.headers["x-auth-failure"] == code
+
+
+async def test_a_key_in_the_url_opens_nothing(world: Any) -> None:
+    key = world.key()
+    url = world.relay.url.replace("http", "ws") + f"/api/sync/ws?token={key}&apiKey={key}"
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, subprotocols=["ablo.sync.v1"]):
+            pass
+    assert refused.value.response.status_code == 401
+
+
+async def test_no_log_line_holds_a_key(world: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "ablo_pg")
+    caplog.set_level(logging.INFO, "uvicorn")
+    key = world.key()
+    client = await (await world.client(key=key)).start()
+    await client.create("t1")
+    await client.socket.close()
+    with pytest.raises(InvalidStatus):
+        await world.client(key=key[:-1] + ("0" if key[-1] != "0" else "1"))
+    assert key[3:-1] not in caplog.text
+
+
+async def test_a_page_of_another_origin_is_kept_out(world: Any) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await world.client(origin="https://evil.example")
+    assert refused.value.response.status_code == 403
+    relay = await world.start(allowed_origins=("https://app.example",))
+    await (await world.client(relay=relay, origin="https://app.example")).start()
+    await (await world.client(relay=relay, origin=relay.url)).start()
+    with pytest.raises(InvalidStatus):
+        await world.client(relay=relay, origin="https://evil.example")
+
+
+async def test_an_unknown_protocol_version_closes_for_good(world: Any) -> None:
+    client = await world.client()
+    await client.send("sync_request", cursor=None, lastSyncId=0, protocolVersion=2)
+    assert await client.closed() == (4010, "protocol_version_unsupported")
+
+
+async def test_a_client_of_the_older_generation_names_no_version(world: Any) -> None:
+    client = await world.client()
+    await client.send("sync_request", cursor=None, lastSyncId=0, capabilities=[])
+    assert (await client.take("sync_response"))["newCursor"] == "0"
+
+
+async def test_a_ping_is_answered(world: Any) -> None:
+    client = await world.client()
+    await client.socket.send('{"type":"ping"}')
+    assert await client.read() == {"type": "pong"}

@@ -1,0 +1,161 @@
+"""What one client may do, and what ends it; nobody else notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from ablo_pg.db.keys import revoke_key
+from ablo_pg.relay.ws import sockets
+
+from .waiting import wait_for
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_two_hundred_groups_a_socket(world: Any) -> None:
+    client = await world.client()
+    await client.send("update_subscription", syncGroups=[f"tasks:{n}" for n in range(200)])
+    assert (await client.take("subscription_ack"))["success"] is True
+    await client.send("update_subscription", syncGroups=[f"tasks:{n}" for n in range(201)])
+    refused = await client.take("subscription_ack")
+    assert refused["success"] is False
+    assert refused["error"]["code"] == "malformed_subscription"
+    assert len(refused["syncGroups"]) == 200
+
+
+@pytest.mark.parametrize("groups", ["x", None, [1], [""]])
+async def test_groups_that_are_none_are_refused(world: Any, groups: Any) -> None:
+    client = await world.client()
+    await client.send("update_subscription", syncGroups=groups)
+    refused = await client.take("subscription_ack")
+    assert refused["error"]["code"] == "malformed_subscription"
+
+
+async def test_so_many_sockets_a_credential(world: Any) -> None:
+    relay = await world.start(sockets_per_session=2)
+    key = world.key()
+    first = await world.client(key=key, relay=relay)
+    await world.client(key=key, relay=relay)
+    with pytest.raises(InvalidStatus) as refused:
+        await world.client(key=key, relay=relay)
+    assert refused.value.response.status_code == 429
+    await world.client("user:other", relay=relay)
+    await first.socket.close()
+    await wait_for(lambda: len(relay.service.live.sessions) == 2)
+    await world.client(key=key, relay=relay)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no json",
+        "[1]",
+        '{"type":7}',
+        '{"type":"commit","type":"commit"}',
+        '{"payload":{}}',
+        '{"type":"no such frame"}',
+        '{"type":"ack","payload":' + "[" * 100 + "]" * 100 + "}",
+        '{"type":"claim_abandon","payload":{"claimId":7}}',
+        '{"type":"claim_reorder","payload":{}}',
+        '{"type":"sync_request","payload":{"cursor":"x"}}',
+        '{"type":"commit","payload":{"clientTxId":"\\ud800"}}',
+    ],
+)
+async def test_a_frame_that_is_none_is_passed_over(world: Any, text: str) -> None:
+    client = await (await world.client()).start()
+    await client.socket.send(text)
+    assert (await client.create("t1"))["success"]
+
+
+async def test_nothing_but_such_frames_ends_the_socket(world: Any) -> None:
+    client = await world.client()
+    for _ in range(30):
+        await client.socket.send("no json")
+    assert (await client.closed())[0] == 1007
+
+
+async def test_frames_are_text(world: Any) -> None:
+    client = await world.client()
+    await client.socket.send(b"{}")
+    assert (await client.closed())[0] == 1003
+
+
+async def test_a_revoked_key_ends_its_sockets_within_five_seconds(world: Any) -> None:
+    key, other = world.key("user:a"), world.key("user:b")
+    client = await (await world.client(key=key)).start()
+    stays = await (await world.client(key=other)).start()
+    [(key_id,)] = world.sql("select id from ablo.api_key where participant = 'user:a'")
+    with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
+        revoke_key(conn, "acme", key_id)
+    assert await client.closed(5) == (4001, "apikey_revoked")
+    assert (await stays.create("t1"))["success"]
+
+
+async def test_a_key_that_expires_tells_its_client_to_mint_anew(world: Any) -> None:
+    key = world.key("user:a")
+    world.sql("update ablo.api_key set expires_at = clock_timestamp() + interval '1 second'")
+    client = await (await world.client(key=key)).start()
+    assert await client.closed(8) == (4001, "apikey_expired")
+
+
+async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "STUCK_SECONDS", 1.0)
+    reads = await (await world.client("user:a")).start()
+    stuck = await (await world.client("user:b", max_queue=1)).start()
+    stuck.socket.transport.pause_reading()
+    size = 100_000
+    world.sql(
+        "insert into tasks (id, organization_id, title, status)"
+        " select 'big' || n, 'acme', repeat('x', %s::int), 'todo' from generate_series(1, 300) n",
+        size,
+    )
+    found = await reads.deltas(300, seconds=15)
+    assert [delta["id"] for delta in found] == world.log()
+    live = world.relay.service.live
+    await wait_for(lambda: len(live.sessions) == 1)
+    assert (await reads.create("after"))["success"]
+    again = await world.client("user:b", cursor=found[0]["id"])
+    answer = await again.sync(str(found[0]["id"]))
+    rest = answer["deltas"]
+    rest += await again.deltas(300 - len(rest), seconds=15)
+    assert [delta["id"] for delta in rest] == world.log()[1:]
+
+
+async def test_a_stopping_relay_sends_its_clients_elsewhere(world: Any) -> None:
+    client = await (await world.client()).start()
+    world.relay.service.stop()
+    assert (await client.closed())[0] == 1012
+
+
+async def test_a_database_that_is_away_for_a_moment_costs_nothing(world: Any) -> None:
+    client = await (await world.client()).start()
+    await client.create("t1")
+    await client.deltas(1)
+    world.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    assert (await client.create("t2"))["success"]
+    assert [delta["modelId"] for delta in await client.deltas(1)] == ["t2"]
+
+
+async def test_a_frame_waits_no_longer_than_its_own_lane(world: Any) -> None:
+    client = await (await world.client()).start()
+    await client.create("t1")
+    with psycopg.connect(world.db.admin_url) as holder:
+        holder.execute("select from tasks where id = 't1' for update")
+        update = {"type": "UPDATE", "model": "tasks", "id": "t1", "input": {"title": "b"}}
+        await client.send("commit", operations=[update], clientTxId="waits")
+        with anyio.fail_after(5):
+            await client.sync()
+            await client.send("update_subscription", syncGroups=["default"])
+            await client.take("subscription_ack")
+    assert (await client.take("mutation_result", lambda p: p["clientTxId"] == "waits"))["success"]
