@@ -19,6 +19,7 @@ from psycopg.adapt import Loader
 from psycopg.rows import tuple_row
 
 _JSON_TYPES: Final = ("json", "jsonb")
+_SWEPT_AT_OPENING: Final = 1000  # rows of a kind: some milliseconds of a new connection
 
 
 class RawJsonLoader(Loader):
@@ -54,6 +55,7 @@ STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
 SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
 DELTA_EXTEND: Final[LiteralString] = "select ablo.delta_extend()"
+HOUSEKEEP: Final[LiteralString] = "select ablo.housekeep(%s)"
 STATEMENT_TIMEOUT: Final[LiteralString] = "select set_config('statement_timeout', %s, false)"
 SESSION_PREPARE: Final[LiteralString] = (
     "select set_config('client_connection_check_interval', '5s', false)"
@@ -81,11 +83,13 @@ async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float =
     the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
 
     And its commits may notify listeners: no transaction of the pool is ever prepared. The log's
-    next partition is made here as well: a pool renews its connections more often than one fills.
+    next partition is made here as well: a pool renews its connections more often than one fills;
+    and some of what has had its time is forgotten, for databases that no relay keeps.
     """
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
     await conn.execute(DELTA_EXTEND)
+    await conn.execute(HOUSEKEEP, (_SWEPT_AT_OPENING,))
     if statement_timeout > 0:
         await conn.execute(STATEMENT_TIMEOUT, [f"{round(statement_timeout * 1000)}ms"])
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
@@ -241,6 +245,11 @@ async def snapshot_read(
 async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
     """Return the organization's watermark, 0 when its log is empty."""
     return int(await _value(conn, LOG_HEAD, organization))
+
+
+async def housekeep(conn: AsyncConnection[Any], limit: int) -> int:
+    """Forget what has had its time, at most `limit` of a kind; return the most of one kind."""
+    return int(await _value(conn, HOUSEKEEP, limit))
 
 
 async def status(conn: AsyncConnection[Any]) -> bytes:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 
@@ -19,6 +19,7 @@ from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.auth import Authenticator
 from ablo_pg.relay.auto import AutoReader
 from ablo_pg.relay.health import Health
+from ablo_pg.relay.housekeeping import keep_house
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
@@ -26,14 +27,31 @@ from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.ws.sockets import Sockets
-from ablo_pg.schema import SchemaSpec
+from ablo_pg.schema import Change, SchemaSpec
+from ablo_pg.schema.pushing import PushOptions
+
+
+class PushResult(Protocol):
+    """What a push did."""
+
+    @property
+    def version(self) -> int:
+        """The version that is active now."""
+
+    @property
+    def warnings(self) -> tuple[Change, ...]:
+        """Changes that were made although they cost something."""
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it was active before."""
 
 
 class SchemaApplier(Protocol):
     """Applies a schema with rights that the relay's own login does not have. Blocking."""
 
-    def __call__(self, spec: SchemaSpec) -> Any:
-        """Compile and apply; raises AbloError."""
+    def __call__(self, spec: SchemaSpec, options: PushOptions) -> PushResult:
+        """Compare, refuse or apply; raises AbloError."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +95,7 @@ class RelayService:
                 group.start_soon(self.authenticator.run)
                 group.start_soon(self.health.run)
                 group.start_soon(self.live.run)
+                group.start_soon(keep_house, self.database)
                 try:
                     yield
                 finally:

@@ -1,16 +1,17 @@
 -- Forget receipts older than p_keep, at most p_limit of them; returns how many.
--- Called by: administrators and the daemon. Locks: the rows it deletes, skipping locked ones.
+-- Called by: ablo.housekeep, administrators. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.receipt_sweep(p_keep interval default '24 hours', p_limit int default 10000)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_before timestamptz := clock_timestamp() - p_keep;  -- a value, which the index can be asked for
   v_count int;
 begin
   delete from ablo.receipt r
    where r.ctid = any (array(select x.ctid from ablo.receipt x
-                              where x.created_at < clock_timestamp() - p_keep
+                              where x.created_at < v_before
                               limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
   return v_count;

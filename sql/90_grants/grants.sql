@@ -54,5 +54,6 @@ grant execute on function
   ablo.schema_active(bigint, text),
   ablo.status(),
   ablo.identity_check(),
-  ablo.delta_extend()
+  ablo.delta_extend(),
+  ablo.housekeep(int)
 to ablo_runtime;

@@ -1,0 +1,19 @@
+-- Forget what has had its time: receipts after 24 hours, ended claims after 10 minutes, tracks of
+-- participants gone for 7 days, at most p_limit of each; returns how many there were of the most
+-- numerous, so that a caller knows to come again. How long things are kept is not the caller's choice.
+-- Called by: relays once a minute, and every connection of the library's pool when it is opened. One at a
+-- time: who finds another at it does nothing. Locks: the rows it deletes, skipping locked ones.
+create or replace function ablo.housekeep(p_limit int default 1000) returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('ablo.housekeep', 7006)) then
+    return 0;
+  end if;
+  return greatest(
+    ablo.receipt_sweep('24 hours', least(p_limit, 10000)),
+    ablo.claim_sweep('10 minutes', least(p_limit, 10000)),
+    ablo.track_sweep(least(p_limit, 10000)));
+end
+$$;
