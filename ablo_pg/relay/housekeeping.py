@@ -9,7 +9,6 @@ import logging
 from typing import Final
 
 import anyio
-import anyio.lowlevel
 
 from ablo_pg.db import routines
 from ablo_pg.db.pool import Database
@@ -26,8 +25,9 @@ async def keep_house(database: Database, every: float = EVERY_SECONDS) -> None:
     """Forget what has had its time, again and again, until cancelled."""
     while True:
         try:
-            while await database.run(routines.housekeep, AT_ONCE) >= AT_ONCE:
-                await anyio.lowlevel.checkpoint()
+            most = AT_ONCE
+            while most >= AT_ONCE:
+                most = await database.run(routines.housekeep, AT_ONCE)
         except AbloError as exc:
             logger.warning("housekeeping waits: %s", exc)
         await anyio.sleep(every)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from ablo_pg.db.pool import Database
@@ -64,7 +65,7 @@ def test_a_relay_keeps_house(kept: Board) -> None:
                 group.start_soon(keep_house, database, 0.01)
                 with anyio.fail_after(10):
                     while left(kept) != (["new"], ["new"]):
-                        await anyio.sleep(0.01)
+                        await anyio.lowlevel.checkpoint()
                 group.cancel_scope.cancel()
         finally:
             await database.close()

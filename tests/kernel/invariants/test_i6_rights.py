@@ -18,7 +18,7 @@ ENTRY_POINTS = {
     "receipt_get", "track_list", "track_remove",
     "claim_acquire", "claim_break", "claim_get", "claim_heartbeat",
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
-    "presence_beat", "presence_leave", "presence_list", "schema_active", "canary_emit",
+    "presence_beat", "presence_leave", "presence_list", "housekeep", "schema_active", "canary_emit",
     "live_key", "live_read", "commit_get", "commit_list", "delta_tail",
     "key_create", "key_find", "key_get", "key_list", "key_mint", "key_revoke", "key_rotate",
     "key_states",
