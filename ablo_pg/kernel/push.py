@@ -1,15 +1,14 @@
-"""Compile a schema and apply it, in one call: what a service does with a push."""
+"""Push a schema over an administrative URL, in one call: what a service does with a push."""
 
 from __future__ import annotations
 
-from ablo_pg.compile import compile_schema
-from ablo_pg.kernel.apply import Applied, apply
 from ablo_pg.kernel.connect import admin_connection
+from ablo_pg.kernel.schema_push import Pushed, push
 from ablo_pg.schema import SchemaSpec
+from ablo_pg.schema.pushing import PushOptions
 
 
-def push_schema(admin_url: str, spec: SchemaSpec) -> Applied:
-    """Apply a schema over an administrative URL; blocking. Raises what `apply` raises."""
-    compiled = compile_schema(spec)
+def push_schema(admin_url: str, spec: SchemaSpec, options: PushOptions) -> Pushed:
+    """Make a schema the active one; blocking. Raises what `schema_push.push` raises."""
     with admin_connection(admin_url) as conn:
-        return apply(conn, compiled)
+        return push(conn, spec, options)

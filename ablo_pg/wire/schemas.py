@@ -7,19 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema import Change, SchemaSpec, diff, model_hash
+from ablo_pg.schema import Change, ModelSpec, SchemaSpec, model_hash
+from ablo_pg.schema.pushing import Backfill, PushOptions, change_item
 from ablo_pg.schema.wire_json import dump_model
 
 ENVIRONMENT: Final = "production"
-# What applying a schema would not carry out: it makes and widens, and moves no rows. Forcing these
-# would leave rows behind where nobody looks for them.
-MOVES: Final = frozenset(
-    {
-        *("model_renamed", "field_renamed", "column_changed", "table_changed", "field_retyped"),
-        "tenancy_changed",
-    }
-)
 
 
 class Rename(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
@@ -29,33 +21,35 @@ class Rename(msgspec.Struct, frozen=True, rename={"source": "from", "target": "t
     target: str
 
 
+class BackfillBody(msgspec.Struct, frozen=True):
+    """The value for stored rows that have none."""
+
+    model: str
+    field: str
+    value: Any
+
+
 class PushBody(msgspec.Struct, frozen=True):
     """POST of a schema."""
 
     schema: dict[str, Any]
     force: bool = False
     renames: list[Rename] = []
-    backfills: list[dict[str, Any]] = []
+    backfills: list[BackfillBody] = []
 
 
-def planned_changes(old: SchemaSpec, new: SchemaSpec, body: PushBody) -> tuple[Change, ...]:
-    """Return the changes of a push that it may make. Raises incompatible_change with the others."""
-    changes = diff(old, new, renames=[(one.source, one.target) for one in body.renames])
-    risky = [change for change in changes if not change.additive]
-    stuck = [change for change in risky if not body.force or change.kind in MOVES]
-    if body.backfills:
-        raise error_for(
-            "incompatible_change",
-            "A push writes no values into stored rows",
-            remedy="update the rows first (`update ... set ...`), then push without backfills",
-            details={"unexecutable": [_backfill(one) for one in body.backfills], "warnings": []},
-        )
-    if stuck:
-        raise _incompatible(stuck, [change for change in risky if change not in stuck])
-    return changes
+def push_options(body: PushBody) -> PushOptions:
+    """Return what the body allows."""
+    return PushOptions(
+        body.force,
+        tuple((one.source, one.target) for one in body.renames),
+        tuple(Backfill(one.model, one.field, one.value) for one in body.backfills),
+    )
 
 
-def pushed_body(version: int, spec: SchemaSpec, warnings: Sequence[Change], unchanged: bool) -> Any:
+def pushed_body(
+    version: int, spec: SchemaSpec, warnings: Sequence[Change] = (), unchanged: bool = False
+) -> dict[str, Any]:
     """Return the answer of a push."""
     return {
         "id": f"sch_{version}",
@@ -64,7 +58,7 @@ def pushed_body(version: int, spec: SchemaSpec, warnings: Sequence[Change], unch
         "hash": spec.hash,
         "status": "pushed",
         "unchanged": unchanged,
-        "warnings": [_item(change) for change in warnings],
+        "warnings": [change_item(change) for change in warnings],
         "models": [model.key for model in spec.models],
     }
 
@@ -87,7 +81,7 @@ def schema_body(
     }
 
 
-def _model(model: Any) -> dict[str, Any]:
+def _model(model: ModelSpec) -> dict[str, Any]:
     document = dump_model(model)
     return {
         "key": model.key,
@@ -97,30 +91,3 @@ def _model(model: Any) -> dict[str, Any]:
         "fields": document.get("fields", {}),
         "relations": document.get("relations", {}),
     }
-
-
-def _item(change: Change) -> dict[str, Any]:
-    item = {"model": change.model, "field": change.field, "kind": change.kind}
-    found = {key: value for key, value in item.items() if value is not None}
-    return found | {"detail": str(change)}
-
-
-def _backfill(one: dict[str, Any]) -> dict[str, Any]:
-    named = {key: one[key] for key in ("model", "field") if isinstance(one.get(key), str)}
-    return named | {"kind": "backfill", "detail": "stored rows are not written by a push"}
-
-
-def _incompatible(stuck: Sequence[Change], others: Sequence[Change]) -> AbloError:
-    moves = any(change.kind in MOVES for change in stuck)
-    return error_for(
-        "incompatible_change",
-        f"{len(stuck)} changes would break stored rows or clients: "
-        + "; ".join(str(change) for change in stuck[:5]),
-        remedy="move the rows in SQL first, or add the new name beside the old one"
-        if moves
-        else "push with force if that is meant, or make them optional or give them defaults",
-        details={
-            "unexecutable": [_item(change) for change in stuck],
-            "warnings": [_item(change) for change in others],
-        },
-    )

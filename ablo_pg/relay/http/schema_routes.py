@@ -18,7 +18,7 @@ from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.requests import read_body, read_json
-from ablo_pg.wire.schemas import PushBody, planned_changes, pushed_body, schema_body
+from ablo_pg.wire.schemas import PushBody, push_options, pushed_body, schema_body
 
 PUSH_SCOPE: Final = "schema:push"
 
@@ -43,8 +43,7 @@ async def push(call: Call) -> Response:
     spec = parse_schema_json(read_json(raw, depth)["schema"])
     current = await call.service.schemas.refresh()
     if current.version and spec.hash == current.hash:
-        return json_answer(pushed_body(current.version, spec, (), unchanged=True))
-    changes = planned_changes(current.spec, spec, body)
+        return json_answer(pushed_body(current.version, spec, unchanged=True))
     apply_schema = call.service.apply_schema
     if apply_schema is None:
         raise error_for(
@@ -53,11 +52,9 @@ async def push(call: Call) -> Response:
             remedy="run `ablo-pg migrate SCHEMA --admin-url URL`, or start the relay with "
             "--admin-url (or ABLO_ADMIN_URL)",
         )
-    # Not cut off in the middle: the transaction ends by itself, and with it the thread.
-    await anyio.to_thread.run_sync(apply_schema, spec)
-    current = await call.service.schemas.refresh()
-    risky = [change for change in changes if not change.additive]
-    return json_answer(pushed_body(current.version, spec, risky, unchanged=False))
+    done = await anyio.to_thread.run_sync(apply_schema, spec, push_options(body))
+    await call.service.schemas.refresh()
+    return json_answer(pushed_body(done.version, spec, done.warnings, done.unchanged))
 
 
 async def read(call: Call) -> Response:
@@ -71,7 +68,11 @@ async def read(call: Call) -> Response:
 
 
 ROUTES: Final[list[BaseRoute]] = [
-    route(path, handler, method)
+    each
     for path in ("/api/schema", "/api/v1/schema")
-    for handler, method in ((push, "POST"), (read, "GET"))
+    for each in (
+        # Without a deadline: large tables take their time, and what is cut off is not undone.
+        route(path, push, "POST", deadline=False),
+        route(path, read),
+    )
 ]

@@ -111,17 +111,27 @@ async def test_a_risky_change_is_refused_until_it_is_forced(
     assert gone.json()["code"] == "server_execute_unknown_model"
 
 
-async def test_what_moves_rows_is_refused_even_when_forced(
-    api: Any, pushed: dict[str, Any]
-) -> None:
+async def test_a_rename_takes_the_rows_along(api: Any, pushed: dict[str, Any]) -> None:
+    await api.create("tasks", "t1", title="kept")
     pushed["models"]["tasks"]["fields"]["name"] = pushed["models"]["tasks"]["fields"].pop("title")
+    refused = await api("POST", "/api/schema", push_body(pushed))
+    assert refused.json()["code"] == "incompatible_change"
     renames = [{"from": "tasks.title", "to": "tasks.name"}]
-    answer = await api("POST", "/api/schema", push_body(pushed, force=True, renames=renames))
-    assert (answer.status_code, answer.json()["code"]) == (409, "incompatible_change")
-    assert "field_renamed" in [one["kind"] for one in answer.json()["unexecutable"]]
-    backfills = [{"model": "tasks", "field": "title", "value": "x"}]
-    answer = await api("POST", "/api/schema", push_body(pushed, force=True, backfills=backfills))
-    assert answer.json()["unexecutable"][0]["kind"] == "backfill"
+    answer = await api("POST", "/api/schema", push_body(pushed, renames=renames))
+    assert answer.status_code == 200, answer.text
+    assert (await api("GET", "/api/v1/models/tasks/t1")).json()["data"]["name"] == "kept"
+
+
+async def test_a_backfill_fills_what_stored_rows_lack(api: Any, pushed: dict[str, Any]) -> None:
+    await api.create("tasks", "t1", title="x")
+    owner = {"type": "string", "isOptional": False, "isIndexed": False}
+    pushed["models"]["tasks"]["fields"]["owner"] = owner
+    refused = await api("POST", "/api/schema", push_body(pushed))
+    assert refused.json()["unexecutable"][0]["field"] == "owner"
+    backfills = [{"model": "tasks", "field": "owner", "value": "nobody"}]
+    answer = await api("POST", "/api/schema", push_body(pushed, backfills=backfills))
+    assert answer.status_code == 200, answer.text
+    assert (await api("GET", "/api/v1/models/tasks/t1")).json()["data"]["owner"] == "nobody"
 
 
 @pytest.mark.parametrize(
