@@ -29,8 +29,8 @@ from ablo_pg.relay.ws.protocol import SocketProtocol
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 BACKLOG: Final = 2048
-# Tells a socket whose peer is gone without a word. A false alarm, a peer that answers no ping of the
-# protocol for so long, costs it a reconnect from its cursor.
+# Tells a socket whose peer is gone without a word. A false alarm, a peer that answers no ping of
+# the protocol for so long, costs it a reconnect from its cursor.
 PING_SECONDS: Final = 20.0
 
 

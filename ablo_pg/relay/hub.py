@@ -66,7 +66,8 @@ class Hub:
         """Follow an organization's deltas after `cursor`; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
-        stands for the organization's own. models: of which typenames; None means all. cursor: a sync id.
+        stands for the organization's own. models: of which typenames; None means all. cursor: a
+        sync id.
         Returns an async iterator of Delta, also an async context manager that begins at once; its
         `cursor` is where to resume. Raises cursor_invalid, and when it begins cursor_ahead and
         snapshot_required.

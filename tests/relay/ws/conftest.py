@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -86,7 +87,7 @@ class Client:
         found: list[Frame] = []
         while len(found) < count:
             payload = await self.take("delta", seconds=seconds)
-            found.extend(payload["deltas"] if "deltas" in payload else [payload])
+            found.extend(payload.get("deltas", [payload]))
         return found
 
     async def settle(self) -> list[Frame]:
@@ -139,12 +140,10 @@ class Client:
     async def closed(self, seconds: float = 10) -> tuple[int, str]:
         """Wait for the server to close; return code and reason."""
         with anyio.fail_after(seconds):
-            try:
+            with contextlib.suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()
-            except ConnectionClosed as exc:
-                assert exc.rcvd is not None, exc
-                return exc.rcvd.code, exc.rcvd.reason
+        return self.socket.close_code or 0, self.socket.close_reason or ""
 
 
 @dataclass
@@ -221,13 +220,6 @@ async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any
     return await stack.enter_async_context(serving(RelaySettings(**(given | settings))))
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Let everything else run until the condition holds."""
-    with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.sleep(0.005)
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -256,8 +248,3 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         relay = await start_relay(stack, db)
         yield World(db, stack, relay)
-
-
-@pytest.fixture
-def wait_until() -> Callable[..., Any]:
-    return until

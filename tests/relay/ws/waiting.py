@@ -10,5 +10,7 @@ import anyio
 async def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
     """Look again and again until it holds."""
     with anyio.fail_after(seconds):
-        while not condition():
+        while True:
+            if condition():
+                return
             await anyio.sleep(0.01)
