@@ -1,45 +1,137 @@
-"""`ablo-pg migrate`: the models of a schema become tables of a database."""
+"""`ablo-pg migrate`: the models of a schema become tables, beside whoever is writing to them."""
 
 from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
 
 import click
 
 from ablo_pg.cli.options import admin_url_option, json_option, target_argument
 from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.push_place import read_options
 from ablo_pg.cli.target import load_target
-from ablo_pg.compile import compile_schema
-from ablo_pg.kernel import admin_connection, apply
+from ablo_pg.compile.migration import MigrateOptions, MigrationPlan
+from ablo_pg.errors import AbloValidationError
+from ablo_pg.kernel import Migrated, Pace, admin_connection, migrate, plan
+from ablo_pg.schema import SchemaSpec
 
 EPILOG = """\b
 TARGET: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json
+Exit code 3: stored rows stand against it; every reason is named, and what would allow it.
 
 \b
 Examples:
   ablo-pg migrate app/schema.py --admin-url postgresql://postgres@localhost/app
   ablo-pg migrate app.schema:schema --dry-run
+  ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=nobody
+  ablo-pg migrate app/schema.py --output plan.sql
 """
 
 
 @click.command("migrate", epilog=EPILOG)
 @target_argument
 @admin_url_option
-@click.option("--dry-run", is_flag=True, help="Run every statement, then roll all of it back.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, and run nothing of it.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write the plan as SQL there, and run nothing of it.",
+)  # fmt: skip
+@click.option(
+    "--rename", "renames", multiple=True, metavar="OLD:NEW",
+    help="model.field has a new name, or a model a new key; repeat it.",
+)  # fmt: skip
+@click.option(
+    "--backfill", "backfills", multiple=True, metavar="MODEL.FIELD=VALUE",
+    help="Value for rows that have none, or one that is removed; repeat it.",
+)  # fmt: skip
+@click.option("--drop", is_flag=True, help="Drop columns and tables that are declared no more.")
+@click.option("--rewrite", is_flag=True, help="Let a retype rewrite a large table: writers wait.")
+@click.option(
+    "--lock-timeout", default=400, metavar="MS", type=click.IntRange(10, 60_000),
+    show_default=True, help="What a writer may have to wait behind a lock request.",
+)  # fmt: skip
 @json_option
-def migrate_command(target: str, admin_url: str, dry_run: bool, as_json: bool) -> None:
-    """Apply a schema: tables, columns, indexes, row-level security, triggers, write functions.
+def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> None:
+    """Bring tables, columns, indexes, row-level security, triggers and functions to a schema.
 
-    One transaction under a lock, so that it happens whole or not at all, one migration at a time; a
-    lock that is not to be had within 5 s ends it. The kernel must be there (`ablo-pg connect`).
+    Beside live writers: what needs a scan is done without holding them up, what needs a lock waits
+    for it briefly and tries again, rows get values in small batches. Up to the moment in which the
+    schema becomes the active one a failure leaves nothing behind; after it, running the command
+    again goes on. The kernel must be there (`ablo-pg connect`).
     """
     spec = load_target(target)
-    compiled = compile_schema(spec)
+    options = _options(spec, how["renames"], how["backfills"], how["drop"], how["rewrite"])
     with admin_connection(admin_url) as conn:
-        done = apply(conn, compiled, dry_run=dry_run)
-    outcome = "would apply" if dry_run else "applied"
-    say(f"{outcome} schema {spec.hash}: {len(spec.models)} models, {done.statements} statements")
+        if how["dry_run"] or how["output"] is not None:
+            _show_plan(plan(conn, spec, options), how["output"], as_json)
+            return
+        pace = Pace(lock_timeout_ms=how["lock_timeout"])
+        done = migrate(conn, spec, options, pace=pace, report=_Progress())
+    _show_done(done, spec, as_json)
+
+
+def _options(
+    spec: SchemaSpec,
+    renames: tuple[str, ...],
+    backfills: tuple[str, ...],
+    drop: bool,
+    rewrite: bool,
+) -> MigrateOptions:
+    given = read_options(spec, False, renames, backfills)
+    values = {(one.model, one.field): one.value for one in given.backfills}
+    return MigrateOptions(given.renames, values, drop, rewrite)
+
+
+class _Progress:
+    """Tells on stderr how far the batches are, once in two seconds."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, step: int, done: int, total: int) -> None:
+        if done and time.monotonic() - self._told > 2:
+            self._told = time.monotonic()
+            say(f"step {step + 1}: {done} of about {max(total, done)} rows")
+
+
+def _show_plan(made: MigrationPlan, output: Path | None, as_json: bool) -> None:
+    if output is not None:
+        try:
+            output.write_text(made.sql)
+        except OSError as exc:
+            raise AbloValidationError(
+                f"{output} cannot be written: {exc.strerror}",
+                code="invalid_options",
+                remedy="name a file in a folder that is there",
+            ) from None
+        say(f"{len(made.steps)} steps written to {output}; nothing was run")
     if as_json:
-        models = [model.key for model in spec.models]
+        show_json(_plan_json(made))
+        return
+    for note in made.notes:
+        say(f"note: {note}")
+    if output is None:
+        for number, step in enumerate(made.steps, 1):
+            click.echo(f"{number:3}. {step.phase:9} {step.title}")
+
+
+def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:
+    for note in done.plan.notes:
+        say(f"note: {note}")
+    outcome = "unchanged:" if done.unchanged else "applied"
+    written = f", {done.written} rows written" if done.written else ""
+    steps = len(done.plan.steps)
+    say(f"{outcome} schema {spec.hash}: {len(spec.models)} models, {steps} steps{written}")
+    if as_json:
         show_json(
-            {"applied": done.kept, "schema": spec.hash, "models": models}
-            | {"statements": done.statements}
+            {"applied": True, "unchanged": done.unchanged, "written": done.written}
+            | {"models": [model.key for model in spec.models]}
+            | _plan_json(done.plan)
         )
+
+
+def _plan_json(made: MigrationPlan) -> dict[str, Any]:
+    steps = [{"phase": s.phase, "title": s.title, "sql": s.sql} for s in made.steps]
+    return {"schema": made.hash, "steps": steps, "notes": list(made.notes)}

@@ -66,7 +66,8 @@ def plan_migration(
     draft = Draft(plan_schema(new), options)
     old = plan_schema(before.active) if before.active else None
     renames = _spelled(before.active, new, options.renames)
-    changes = diff(before.active, new, renames=renames) if before.active else ()
+    same = before.active is None or before.active.hash == draft.schema.hash
+    changes = diff(before.active, new, renames=renames) if before.active and not same else ()
     models = _in_use(draft, old, tables, changes)
     for m in models.values():
         _refuse_changes(m)
