@@ -26,56 +26,35 @@ class RelayMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "ablo_http_requests",
-            "Requests answered",
-            ("route", "method", "status"),
-            registry=self.registry,
+        self.sockets = 0
+        self.requests = self._count(
+            "ablo_http_requests", "Requests answered", "route", "method", "status"
         )
-        self.request_seconds = Histogram(
+        self.request_seconds = self._spread(
             "ablo_http_request_seconds",
             "From the head of a request to the end of its answer",
-            ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
+            SECONDS,
+            "route",
         )
-        self.commits = Counter(
-            "ablo_commits",
-            "Commits by outcome: confirmed, or an error's code",
-            ("outcome",),
-            registry=self.registry,
+        self.commits = self._count(
+            "ablo_commits", "Commits by outcome: confirmed, or an error's code", "outcome"
         )
-        self.batch = Histogram(
-            "ablo_commit_batch_size",
-            "Commits that went down together",
-            buckets=BATCH,
-            registry=self.registry,
+        self.batch = self._spread("ablo_commit_batch_size", "Commits that went together", BATCH)
+        self.claims = self._count(
+            "ablo_claims", "Claims asked for: active, queued, or an error's code", "outcome"
         )
-        self.claims = Counter(
-            "ablo_claims",
-            "Claims asked for: active, queued, or an error's code",
-            ("outcome",),
-            registry=self.registry,
+        self.claim_wait_seconds = self._spread(
+            "ablo_claim_wait_seconds", "From the place in line to the grant", SECONDS
         )
-        self.claim_wait_seconds = Histogram(
-            "ablo_claim_wait_seconds",
-            "From the place in line to the grant",
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.rate_limited = Counter(
-            "ablo_rate_limited", "Requests refused by a key's rate", registry=self.registry
-        )
-        self.sockets = 0
-        self.sockets_closed = Counter(
-            "ablo_sockets_closed",
-            "Sockets that ended, by close code",
-            ("code",),
-            registry=self.registry,
-        )
-        self.deliveries = Counter(
-            "ablo_deliveries", "Deltas written to subscribers", registry=self.registry
-        )
+        self.rate_limited = self._count("ablo_rate_limited", "Requests refused by a key's rate")
+        self.sockets_closed = self._count("ablo_sockets_closed", "Sockets that ended", "code")
+        self.deliveries = self._count("ablo_deliveries", "Deltas written to subscribers")
+
+    def _count(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _spread(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def watch(self, service: RelayService) -> None:
         """Also report the state of a service."""

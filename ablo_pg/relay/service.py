@@ -18,6 +18,7 @@ from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.auth import Authenticator
 from ablo_pg.relay.auto import AutoReader
+from ablo_pg.relay.claim_news import ClaimNews
 from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
 from ablo_pg.relay.hub import Hub
@@ -75,9 +76,11 @@ class RelayService:
     clock: Callable[[], float] = time.monotonic
     stopping: anyio.Event = field(default_factory=anyio.Event)
     live: Sockets = field(init=False)
+    claim_news: ClaimNews = field(init=False)
 
     def __post_init__(self) -> None:
         self.live = Sockets(self)
+        self.claim_news = ClaimNews(self.settings.database_url)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,6 +98,7 @@ class RelayService:
                 group.start_soon(self.authenticator.run)
                 group.start_soon(self.health.run)
                 group.start_soon(self.live.run)
+                group.start_soon(self.claim_news.run)
                 group.start_soon(keep_house, self.database)
                 try:
                     yield

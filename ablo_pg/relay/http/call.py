@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloRateLimitError, error_for
 from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.limits import read_limited
 from ablo_pg.relay.live_schema import LiveSchema
@@ -139,7 +139,11 @@ async def admit(request: Request) -> Call:
     check_version(request)
     credential = await service.authenticator.authenticate(bearer_token(request))
     request.state.key_id = credential.key_id
-    request.app.state.rate_limit.take(credential.key_id)
+    try:
+        request.app.state.rate_limit.take(credential.key_id)
+    except AbloRateLimitError:
+        service.metrics.rate_limited.inc()
+        raise
     return Call(request, service, credential)
 
 

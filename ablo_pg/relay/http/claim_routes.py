@@ -35,6 +35,12 @@ from ablo_pg.wire.claims import (
     claim_state_body,
 )
 
+
+class _Beat(msgspec.Struct, frozen=True):
+    status: str
+
+
+_BEAT: Final = msgspec.json.Decoder(_Beat)
 WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
 
 
@@ -84,6 +90,8 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
         raise
     status, found = acquired_body(msgspec.json.decode(answer))
     counts.labels(found["status"]).inc()
+    if status == 202:
+        call.service.waits.begin(found["id"])
     return json_answer(found, status)
 
 
@@ -109,6 +117,8 @@ async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
     answer = await call.service.database.run(
         claims.claim_heartbeat, *call.who, claim_id, beat_request(body)
     )
+    if _BEAT.decode(answer).status == "held":
+        call.service.waits.granted(claim_id)
     return JsonBytes(answer)
 
 

@@ -60,15 +60,22 @@ async def test_ready_tells_nothing_of_any_organization(api: Any, world: Any, rea
             assert word not in text
 
 
-async def test_metrics_count_what_happens(api: Any, ready: None) -> None:
+async def test_metrics_count_what_happens(api: Any, world: Any, ready: None) -> None:
     await api.create("tasks", "t1", title="x")
     await api("PATCH", "/api/v1/models/tasks/nobody", {"data": {"title": "x"}})
     await api("POST", "/api/v1/models/tasks/t1/claim", {})
+    other = await world.api("acme", "agent:b")
+    waiting = (await other("POST", "/api/v1/models/tasks/t1/claim", {})).json()
+    await api("DELETE", "/api/v1/models/tasks/t1/claim")
+    for _ in range(2):
+        beat = await other("POST", f"/api/v1/claims/{waiting['id']}/heartbeat", {})
+        assert beat.json()["status"] == "held"
     text = (await api.client.get("/metrics")).text
     for line in (
         r'ablo_commits_total\{outcome="confirmed"\} 1\.0',
         r'ablo_commits_total\{outcome="entity_not_found"\} 1\.0',
         r'ablo_claims_total\{outcome="active"\} 1\.0',
+        r"ablo_claim_wait_seconds_count 1\.0",
         r"ablo_commit_batch_size_count 2\.0",
         r'requests_total\{method="POST",route="/api/v1/models/\{model\}",status="201"\} 1',
         r'ablo_reader\{kind="(wal|listen)"\} 1\.0',
