@@ -99,7 +99,7 @@ def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
     raise error_for(
         "forbidden",
         "Pages of this origin may not connect",
-        remedy="allow it with --allowed-origin",
+        remedy="allow it with --allow-origin",
     )
 
 

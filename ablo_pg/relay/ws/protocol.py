@@ -41,6 +41,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     wire: ServerWire | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # It would log every handshake's headers, and a key is among them, whatever the level.
+        self.conn.debug = False
+
     def handle_connect(self, event: Request) -> None:
         """Show the wire to the application, which runs from the next turn of the loop on."""
         super().handle_connect(event)

@@ -85,7 +85,7 @@ async def test_a_key_in_the_url_opens_nothing(world: Any) -> None:
 
 async def test_no_log_line_holds_a_key(world: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "ablo_pg")
-    caplog.set_level(logging.INFO, "uvicorn")
+    caplog.set_level(logging.DEBUG, "uvicorn.error")
     key = world.key()
     client = await (await world.client(key=key)).start()
     await client.create("t1")
