@@ -33,7 +33,7 @@ Kinds of keys: sk secret, for servers; rk restricted, for agents; ek a user's se
 Examples:
   ablo-pg keys create --organization acme --participant agent:triage --json
   ablo-pg keys create --organization acme --participant agent:triage --prefix rk \\
-      --can task.read,task.update --groups project:p1 --ttl 30d --label "nightly triage"
+      --can tasks.read,tasks.update --groups project:p1 --ttl 30d --label "nightly triage"
 """
 LIST_EPILOG = """\b
 Examples:

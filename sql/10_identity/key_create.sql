@@ -22,7 +22,7 @@ begin
   end if;
   v_key.organization_id := p_organization;
   v_key.participant := p_participant;
-  v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix);
+  v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix, true);
   v_key.scopes := ablo.key_scopes(p_request -> 'scopes', v_key.prefix);
   v_key.sync_groups := ablo.key_groups(p_request -> 'syncGroups', p_organization);
   v_key.expires_at := ablo.key_expiry(p_request -> 'ttlSeconds', null);

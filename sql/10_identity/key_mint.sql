@@ -23,7 +23,7 @@ begin
   v_key.participant := ablo.mint_participant(v_parent, v_key.prefix, p_request);
 
   if jsonb_typeof(p_request -> 'operations') = 'array' then
-    v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix);
+    v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix, false);
   elsif p_request -> 'wideScope' is distinct from 'true' and v_key.prefix <> 'pk' then
     perform ablo.raise_error('narrow_scope_required', 'the request does not say what the key may do',
       'pass operations, for example ["task.read"], or wideScope: true for all that the parent may', '{"field": "operations"}');

@@ -1,9 +1,10 @@
 -- The operations of a key as they are stored: lower-case typename and verb, each once; null means all.
--- A publishable key reads and does nothing else. A model that the active schema lacks is refused, since
--- a mistyped name would grant nothing and say nothing; before the first push any name will do.
+-- A publishable key reads and does nothing else. p_strict: a model that the active schema lacks is
+-- refused, since a mistyped name would grant nothing and say nothing; before the first push any name will
+-- do. Programs that mint are not held to it: their schema may be ahead of the one that is pushed.
 -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, server_execute_unknown_model,
 -- capability_scope_denied.
-create or replace function ablo.key_operations(p_operations jsonb, p_prefix text) returns text[]
+create or replace function ablo.key_operations(p_operations jsonb, p_prefix text, p_strict boolean) returns text[]
 language plpgsql stable
 as $$
 declare
@@ -30,7 +31,7 @@ begin
         'make an rk_ or ek_ key for those who write', '{"field": "operations"}');
     end if;
     v_typename := ablo_model.resolve(v_parts[1]);
-    if v_typename is null and v_parts[1] <> '*' and exists (select from ablo.model) then
+    if p_strict and v_typename is null and v_parts[1] <> '*' and exists (select from ablo.model) then
       perform ablo.model_unknown(v_parts[1]);
     end if;
     v_operations := v_operations || (lower(coalesce(v_typename, v_parts[1])) || '.' || v_parts[2]);

@@ -94,7 +94,7 @@ def test_before_the_first_push_any_model_will_do(board: Board, keys: Keys) -> No
         board.run("delete from ablo.model; drop function ablo_model.resolve(text)")
         resolve = "ablo_model.resolve(text) returns text language sql as 'select null::text'"
         board.run(f"create function {resolve}")
-        stored = board.value("""select ablo.key_operations('["Later.read"]', 'sk')""")
+        stored = board.value("""select ablo.key_operations('["Later.read"]', 'sk', true)""")
         assert stored == ["later.read"]
 
 

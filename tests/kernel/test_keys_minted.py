@@ -40,6 +40,14 @@ def test_a_swap_of_a_narrow_key_gets_what_that_may(keys: Keys) -> None:
     assert made.expires_at == parent.expires_at
 
 
+def test_a_client_may_be_ahead_of_the_pushed_schema(keys: Keys) -> None:
+    made = keys.mint(keys.create(), operations=["Later.update", "TASKS.read"])
+    assert made.operations == {"later.update", "tasks.read"}
+    assert code_of(keys.create, operations=["later.update"]) == "server_execute_unknown_model"
+    narrow = keys.create(operations=["tasks.read"])
+    assert code_of(keys.mint, narrow, operations=["later.read"]) == "capability_scope_denied"
+
+
 def test_a_session_is_of_the_user_named(keys: Keys) -> None:
     how = {
         "prefix": "ek",
