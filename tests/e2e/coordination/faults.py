@@ -74,4 +74,4 @@ def wait_through(faults: Faults, *, seconds: float, until: Callable[[], bool]) -
     faults.round()
     while time.monotonic() < end:
         faults.round()
-    wait_until(until, patience=30)
+    wait_until(until)

@@ -21,7 +21,7 @@ from .models import ORGANIZATION
 
 T = TypeVar("T")
 # Seconds. Protects the test run from a wait that never ends; a false alarm fails the test.
-PATIENCE: Final = 15.0
+PATIENCE: Final = 40.0
 
 AUDIT: Final[LiteralString] = """
 create table claim_audit (

@@ -14,9 +14,10 @@ from .models import ORGANIZATION
 from .plan import Door, Plan
 
 DAY = 86_400.0
+# A good deal more than a test takes: a false alarm on a busy machine says nothing.
+pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("door", ["sql", "client"])
 def test_a_clock_that_is_a_day_off(
     ground: Ground, make_fleet: Callable[..., Fleet], door: Door
@@ -29,7 +30,6 @@ def test_a_clock_that_is_a_day_off(
         lambda: all(
             sum(event["event"] == "landed" for event in crew.events()) >= 15 for crew in fleet.crews
         ),
-        patience=40,
     )
     for crew in fleet.crews:  # they do have another time
         (started,) = (event for event in crew.events() if event["event"] == "started")

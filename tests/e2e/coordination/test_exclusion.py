@@ -15,9 +15,10 @@ from .plan import Plan
 from .proxy import Proxy
 
 MakeFleet = Callable[..., Fleet]
+# A good deal more than a test takes: a false alarm on a busy machine says nothing.
+pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.mark.timeout(60)
 def test_no_two_hold_one_row(ground: Ground, make_fleet: MakeFleet) -> None:
     fight(ground, make_fleet, rows=3, agents=5, crews=(1, 1, 2), seconds=2.5, sections=200)
 

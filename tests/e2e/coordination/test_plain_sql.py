@@ -20,6 +20,8 @@ from .plain_writers import LEVELS, WRITERS, copy, crowd, driver
 from .plan import Plan
 
 MakeFleet = Callable[..., Fleet]
+# A good deal more than a test takes: a false alarm on a busy machine says nothing.
+pytestmark = pytest.mark.timeout(60)
 HOLDER = "agent:holder"
 UPDATE = "update {} set note = 'plain' where organization_id = %s and id = 'r1'"
 
@@ -107,7 +109,6 @@ def test_the_refusal_tells_who_and_for_how_long(ground: Ground) -> None:
     assert (told["claimId"], told["expiresAt"]) == (claim["id"], claim["expiresAt"])
 
 
-@pytest.mark.timeout(60)
 def test_a_crowd_of_plain_writers(ground: Ground, make_fleet: MakeFleet) -> None:
     mix(ground, make_fleet, sections=60, landed=4)
 
