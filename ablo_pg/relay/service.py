@@ -27,6 +27,7 @@ from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
 from ablo_pg.schema.pushing import PushOptions
@@ -77,10 +78,12 @@ class RelayService:
     stopping: anyio.Event = field(default_factory=anyio.Event)
     live: Sockets = field(init=False)
     claim_news: ClaimNews = field(init=False)
+    waits: ClaimWaits = field(init=False)
 
     def __post_init__(self) -> None:
         self.live = Sockets(self)
         self.claim_news = ClaimNews(self.settings.database_url)
+        self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
