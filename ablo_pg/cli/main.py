@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -15,16 +15,17 @@ from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
 from ablo_pg.cli.env_file import read_env_file
+from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.keys import keys_command
+from ablo_pg.cli.logs import logs_command
 from ablo_pg.cli.migrate import migrate_command
 from ablo_pg.cli.output import show_error
 from ablo_pg.cli.push import push_command
 from ablo_pg.cli.relay import relay_command
 from ablo_pg.cli.status import status_command
+from ablo_pg.cli.tables import check_command, pull_command
 from ablo_pg.errors import AbloError
 
-# For scripts: another failure is worth a look at the machine, this one at the schema.
-DOES_NOT_FIT: Final = 3
 EPILOG = """\b
 Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 3 the schema does
 not fit what is stored; 130 interrupted.
@@ -49,8 +50,11 @@ cli.add_command(compile_command)
 cli.add_command(connect_command)
 cli.add_command(demo_command)
 cli.add_command(keys_command)
+cli.add_command(logs_command)
 cli.add_command(migrate_command)
 cli.add_command(relay_command)
+cli.add_command(check_command)
+cli.add_command(pull_command)
 cli.add_command(push_command)
 cli.add_command(status_command)
 

@@ -14,6 +14,28 @@ admin_url_option = click.option(
     help="Administrative login at the database to use, postgresql://... Used once, stored nowhere. "
     "[env: ABLO_ADMIN_URL]",
 )
+read_url_option = click.option(
+    "--database-url",
+    envvar=["ABLO_ADMIN_URL", "DATABASE_URL"],
+    required=True,
+    metavar="URL",
+    help="Database to look at; any login that may see the tables. "
+    "[env: ABLO_ADMIN_URL, DATABASE_URL]",
+)
+database_url_option = click.option(
+    "--database-url",
+    envvar="DATABASE_URL",
+    required=True,
+    metavar="URL",
+    help="The runtime login that `ablo-pg connect` made. [env: DATABASE_URL]",
+)
+organization_option = click.option(
+    "--organization",
+    envvar="ABLO_ORGANIZATION",
+    required=True,
+    metavar="NAME",
+    help="The tenant. [env: ABLO_ORGANIZATION]",
+)
 json_option = click.option(
     "--json",
     "as_json",
@@ -24,4 +46,12 @@ target_argument = click.argument(
     "target", metavar="[TARGET]", required=False, default="ablo/schema.py"
 )
 
-__all__ = ["Prefer", "admin_url_option", "json_option", "target_argument"]
+__all__ = [
+    "Prefer",
+    "admin_url_option",
+    "database_url_option",
+    "json_option",
+    "organization_option",
+    "read_url_option",
+    "target_argument",
+]

@@ -5,7 +5,8 @@ One query reads everything about the tables of a database; nothing here changes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import msgspec
@@ -152,6 +153,14 @@ def read_tables(
     parameters = {"schemas": None if schemas is None else list(schemas)}
     row = conn.execute(_TABLES, parameters).fetchone()
     return _DECODER.decode(row[0]) if row else ()
+
+
+@contextmanager
+def snapshot(conn: psycopg.Connection) -> Iterator[None]:
+    """See one state of the database in this block, and change nothing in it."""
+    with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read read only")
+        yield
 
 
 def count_rows(conn: psycopg.Connection, table: str, condition: str) -> int | None:

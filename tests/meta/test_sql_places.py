@@ -26,7 +26,10 @@ SQL_TEXT: Final = re.compile(
 # The last one sends replication commands, which run on a connection of their own kind.
 ALLOWED: Final = ("ablo_pg/compile/", "ablo_pg/db/", "ablo_pg/relay/stream.py")
 # Sentences for people that quote SQL, which is not run.
-QUOTED: Final = ("ablo_pg/kernel/roles.py", "ablo_pg/kernel/connect.py")
+QUOTED: Final = (
+    *("ablo_pg/kernel/roles.py", "ablo_pg/kernel/connect.py"),
+    *("ablo_pg/kernel/fit.py", "ablo_pg/kernel/pull.py"),
+)
 
 
 def sql_in(tree: ast.Module) -> list[tuple[int, str]]:

@@ -1,0 +1,225 @@
+"""Do the tables that exist fit a schema? Read-only: every reason, and the SQL that would mend it.
+
+Flow: `db.tables` (facts, counts) -> `fit` -> the command line. A problem stands in the way of
+`migrate`, or of reads and writes afterwards; a warning is for a person to decide; an addition is
+what `migrate` does by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import psycopg
+
+from ablo_pg.compile.moves import unfit
+from ablo_pg.compile.names import ident, shorten
+from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
+from ablo_pg.compile.values import SQL_TYPE, STORED_AS
+from ablo_pg.db.tables import ColumnFacts, TableFacts, count_each, read_tables, snapshot
+from ablo_pg.kernel.pull import KEY_TYPES, table_reasons
+from ablo_pg.schema import FieldType, SchemaSpec
+
+Level: TypeAlias = Literal["problem", "warning", "addition"]
+# Counts rows under several conditions at once; a condition that cannot be counted is left out.
+Counts: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, int]]
+_ORGANIZATION: Final = "organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about a model's table. `field` is a JSON name; `sql` would mend it."""
+
+    level: Level
+    message: str
+    field: str | None = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFit:
+    """How one model stands: new (there is no table yet), fits, or misfits."""
+
+    model: str
+    table: str
+    findings: tuple[Finding, ...] = ()
+    new: bool = False
+
+    @property
+    def state(self) -> Literal["new", "fits", "misfits"]:
+        """The verdict in one word."""
+        if self.new:
+            return "new"
+        return "misfits" if any(one.level == "problem" for one in self.findings) else "fits"
+
+
+def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
+    """Compare every model of a schema with its table. Reads only, in one snapshot."""
+    models = tuple(plan_schema(spec).stored)
+    with snapshot(conn):
+        schemas = sorted({shorten(model.spec.table_schema) for model in models})
+        tables = {(t.schema, t.name): t for t in read_tables(conn, schemas)}
+        return tuple(_fit(conn, model, tables) for model in models)
+
+
+def _fit(
+    conn: psycopg.Connection, model: ModelPlan, tables: Mapping[tuple[str, str], TableFacts]
+) -> ModelFit:
+    place = shorten(model.spec.table_schema), shorten(model.spec.table)
+    name = ".".join(place)
+    table = tables.get(place)
+    if table is None:
+        return ModelFit(model.spec.key, name, new=True)
+    reasons = tuple(Finding("problem", message, "id", sql) for message, sql in table_reasons(table))
+    found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
+    return ModelFit(model.spec.key, name, (*reasons, *found))
+
+
+def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Finding, ...]:
+    """Compare a model with a table that exists."""
+    rows = counts(_conditions(model, table))
+    found: list[Finding] = []
+    if not rows:
+        message = "its rows cannot be looked at by this login: whether they fit is not known"
+        found.append(Finding("warning", message))
+    for column in model.fields:
+        facts = table.column(column.name)
+        if facts is None:
+            found += _missing(model, column, rows.get("all"))
+        else:
+            found += _typed(model, column, facts)
+            found += _values(model, column, rows)
+    found += _base(model, table)
+    found += _organization(model, table, rows)
+    found += _others(model, table)
+    return tuple(found)
+
+
+def _conditions(model: ModelPlan, table: TableFacts) -> dict[str, str]:
+    """Return what is to be counted, by name."""
+    conditions = {"all": "true"}
+    for column in model.fields:
+        facts = table.column(column.name)
+        if facts is None or facts.base not in STORED_AS[column.type]:
+            continue
+        if column.required and not facts.not_null:
+            conditions[f"null {column.wire}"] = unfit(column, "field_made_required")
+        if column.type is FieldType.ENUM:
+            conditions[f"enum {column.wire}"] = unfit(column, "enum_value_removed")
+    organization = table.column(model.org.name)
+    if model.synced and organization is not None and not organization.not_null:
+        conditions[_ORGANIZATION] = f"{model.org.sql} is null"
+    return conditions
+
+
+def _missing(model: ModelPlan, column: Column, rows: int | None) -> Iterator[Finding]:
+    if not column.required or column.has_default or rows == 0:
+        message = f"column {column.name} is missing: `migrate` adds it"
+        yield Finding("addition", message, column.wire)
+        return
+    count = "there are rows" if rows is None else f"{rows:,} rows are there"
+    yield Finding(
+        "problem",
+        f"column {column.name} is missing, required, and {count} that have no value for it",
+        column.wire,
+        f"alter table {model.table} add column {column.sql} {SQL_TYPE[column.type]};\n"
+        f"update {model.table} set {column.sql} = VALUE;",
+    )
+
+
+def _typed(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[Finding]:
+    if facts.base in STORED_AS[column.type] and not facts.labels:
+        if facts.generated:
+            message = f"column {column.name} is generated: writes of it fail"
+            yield Finding("problem", message, column.wire)
+        return
+    wanted = SQL_TYPE[column.type]
+    drop = f"\n  alter column {column.sql} drop default," if facts.default else ""
+    yield Finding(
+        "problem",
+        f"column {column.name} is {facts.type}, which cannot hold {column.type.value}",
+        column.wire,
+        f"alter table {model.table}{drop}\n"
+        f"  alter column {column.sql} type {wanted} using {column.sql}::text::{wanted};",
+    )
+
+
+def _values(model: ModelPlan, column: Column, rows: Mapping[str, int]) -> Iterator[Finding]:
+    nulls, odd = rows.get(f"null {column.wire}", 0), rows.get(f"enum {column.wire}", 0)
+    if nulls:
+        yield Finding(
+            "problem",
+            f"{nulls:,} rows have no value for it, and it is required",
+            column.wire,
+            f"update {model.table} set {column.sql} = VALUE where {column.sql} is null;",
+        )
+    if odd:
+        yield Finding(
+            "problem",
+            f"{odd:,} rows have a value that is none of: {', '.join(column.enum_values[:20])}",
+            column.wire,
+            f"update {model.table} set {column.sql} = VALUE\n"
+            f"  where {unfit(column, 'enum_value_removed')};",
+        )
+
+
+def _base(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
+    for column in (*model.stored_base, model.archived):
+        facts = table.column(column.name)
+        if column.wire in ("id", "organizationId"):
+            continue
+        if facts is None:
+            message = f"column {column.name} is missing: `migrate` adds it"
+            yield Finding("addition", message, column.wire)
+        elif facts.base not in STORED_AS[column.type]:
+            yield Finding(
+                "problem",
+                f"column {column.name} is {facts.type}; every row has one of "
+                f"{SQL_TYPE[column.type]} for its own use",
+                column.wire,
+                f"alter table {model.table} rename column {column.sql} "
+                f"to {ident(column.name + '_old')};",
+            )
+
+
+def _organization(
+    model: ModelPlan, table: TableFacts, rows: Mapping[str, int]
+) -> Iterator[Finding]:
+    if not model.synced:
+        return
+    facts = table.column(model.org.name)
+    assign = (
+        f"update {model.table} set {model.org.sql} = 'ORGANIZATION' where {model.org.sql} is null;"
+    )
+    wire = "organizationId"
+    if facts is None:
+        yield Finding("addition", f"column {model.org.name} is missing: `migrate` adds it", wire)
+        if rows.get("all", 1) and model.parent_table is None:
+            message = "until its rows have an organization, nobody sees them"
+            yield Finding("warning", message, wire, assign)
+    elif facts.base not in KEY_TYPES or facts.labels:
+        yield Finding("problem", f"column {model.org.name} is {facts.type}, not text", wire)
+    elif rows.get(_ORGANIZATION):
+        message = f"{rows[_ORGANIZATION]:,} rows have no organization: nobody sees them"
+        yield Finding("warning", message, wire, assign)
+
+
+def _others(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
+    """Columns that the schema does not know, and without which no row can be made."""
+    known = {column.name for column in model.row_columns}
+    for facts in table.columns:
+        if facts.name in known or not facts.not_null or facts.default or facts.generated:
+            continue
+        yield Finding(
+            "warning",
+            f"column {facts.name} is required, has no default and is not in the schema: "
+            "creating rows fails",
+            None,
+            f"alter table {model.table} alter column {ident(facts.name)} drop not null;",
+        )
+
+
+def sound(fits: Sequence[ModelFit]) -> bool:
+    """Whether nothing stands in the way."""
+    return all(one.state != "misfits" for one in fits)

@@ -1,0 +1,316 @@
+"""From tables that exist to a schema that fits them, and notes on what no schema can say.
+
+Flow: `db.tables` (facts) -> `pull_schema` -> `schema.source` writes the file. Pure. What is not
+recovered for certain is said in a comment beside its place, with the SQL that would change that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ablo_pg.compile.names import ident, qualified
+from ablo_pg.compile.values import STORED_AS
+from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
+from ablo_pg.kernel.table_values import constant, listed_values
+from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy, check
+from ablo_pg.schema.names import lookup_key, wire_name
+from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, MISSING
+from ablo_pg.schema.source import Notes, usable_key
+
+# The type that a column's own stands for; text with a list of values is an ENUM.
+_PULLED: Final = tuple(kind for kind in FieldType if kind is not FieldType.ENUM)
+_BASE: Final = {column: kind for _, _, column, kind in BASE_FIELDS} | {
+    ARCHIVED_FIELD[2]: ARCHIVED_FIELD[3]
+}
+# Types of an `id` or of an organization that text turns into.
+KEY_TYPES: Final = ("text", "varchar", "bpchar", "citext", "uuid", "int8", "int4", "int2")
+_PARENT_TYPES: Final = (FieldType.STRING, FieldType.UUID)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A schema as it was found, and what is to be said about it."""
+
+    spec: SchemaSpec
+    notes: Notes
+    left_out: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A model in the making, and its notes."""
+
+    table: TableFacts
+    key: str
+    model: ModelSpec
+    inside: list[str] = field(default_factory=list)
+
+
+def pull_schema(
+    tables: Sequence[TableFacts], *, organization_column: str = "organization_id"
+) -> Pulled:
+    """Return the schema of these tables.
+
+    Args: organization_column, the column that says whose a row is, where a table has it.
+    """
+    drafts: list[_Draft] = []
+    tail: list[str] = []
+    left: list[str] = []
+    taken: set[str] = set()
+    for table in tables:
+        reasons = [part for reason in table_reasons(table) for part in reason if part]
+        if not reasons and lookup_key(table.name) in taken:
+            reasons = ["another schema has a table of that name, and models are known by it"]
+        if reasons:
+            left.append(f"{table.schema}.{table.name}")
+            tail += [f"{table.schema}.{table.name} is left out:", *(f"  {r}" for r in reasons)]
+            continue
+        key = _key(table.name, taken)
+        drafts.append(_draft(table, key, organization_column))
+    for draft in drafts:
+        _relate(draft, drafts)
+    spec = _without_cycles(SchemaSpec(tuple(sorted((d.model for d in drafts), key=_by_key))))
+    inside = {draft.key: tuple(draft.inside) for draft in drafts if draft.inside}
+    before = {
+        draft.key: tuple(draft.table.comment.splitlines())
+        for draft in drafts
+        if draft.table.comment
+    }
+    return Pulled(spec, Notes((), before, inside, tuple(tail)), tuple(left))
+
+
+def _by_key(model: ModelSpec) -> str:
+    return model.key
+
+
+def table_reasons(table: TableFacts) -> Iterator[tuple[str, str | None]]:
+    """Say why a table cannot be a model's, each with the SQL that would change it."""
+    name = qualified(table.schema, table.name)
+    if table.kind != "r":
+        kinds = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+        kind = kinds.get(table.kind, "a partitioned table")
+        yield f"it is {kind}: changes of it fire no triggers", None
+        return
+    if table.is_partition:
+        yield "it is a partition of another table", None
+        return
+    column = table.column("id")
+    if column is None:
+        key = table.key[0] if len(table.key) == 1 else None
+        rename = f"alter table {name} rename column {ident(key)} to id;" if key else None
+        yield "rows are known by a column id, and it has none", rename
+    elif column.base not in KEY_TYPES or column.labels:
+        yield f"its id is {column.type}, which text does not turn into", None
+    elif not _identifies(table):
+        reason = "its id does not identify a row: no key or unique index is on it alone"
+        yield reason, f"alter table {name} add unique (id);"
+
+
+def _identifies(table: TableFacts) -> bool:
+    keys = [set(one.columns) for one in table.constraints if one.kind in ("p", "u")]
+    keys += [set(index.columns) for index in table.indexes if index.unique]
+    return any("id" in key and len(key) <= 2 for key in keys)
+
+
+def _key(table: str, taken: set[str]) -> str:
+    """Choose a model's key: the table's name where Python and the client can have it."""
+    cleaned = "".join(char if char.isascii() and char.isalnum() else "_" for char in table)
+    cleaned = cleaned.strip("_") or "table"
+    cleaned = cleaned if cleaned[0].isalpha() else f"t_{cleaned}"
+    key = table if usable_key(table) else cleaned
+    key = key if usable_key(key) else f"{key}_rows"
+    free, number = key, 1
+    while lookup_key(free) in taken:
+        number += 1
+        free = f"{key}_{number}"
+    taken |= {lookup_key(free), lookup_key(table)}
+    return free
+
+
+def _draft(table: TableFacts, key: str, organization_column: str) -> _Draft:
+    organization = table.column(organization_column)
+    tenancy = Tenancy(column=organization_column) if organization else Tenancy()
+    model = ModelSpec(key, key, table.name, (), table_schema=table.schema, tenancy=tenancy)
+    draft = _Draft(table, key, model)
+    if organization is None and table.column(tenancy.column) is None:
+        draft.inside += [
+            f"It has no {tenancy.column}: `migrate` adds one. Then say whose the rows are:",
+            f"  update {qualified(table.schema, table.name)} "
+            f"set {ident(tenancy.column)} = 'ORGANIZATION';",
+        ]
+    fields: list[Field] = []
+    names: set[str] = set()
+    for column in table.columns:
+        if column.name == tenancy.column or _is_base(column, draft):
+            continue
+        found = _field(column, draft, names)
+        if found is not None:
+            fields.append(found)
+    draft.model = replace(model, fields=tuple(fields))
+    _say_rest(draft)
+    return draft
+
+
+def _is_base(column: ColumnFacts, draft: _Draft) -> bool:
+    kind = _BASE.get(column.name)
+    if kind is None or column.name == "organization_id":
+        return kind is not None
+    wanted = KEY_TYPES if column.name == "id" else STORED_AS[kind]
+    if column.base not in wanted:
+        name = qualified(draft.table.schema, draft.table.name)
+        draft.inside += [
+            f"Every row has a {column.name} of {STORED_AS[kind][0]}; here it is {column.type}:",
+            f"  alter table {name} rename column {ident(column.name)} to "
+            f"{ident(column.name + '_old')};",
+        ]
+    return True
+
+
+def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
+    kind = next((one for one in _PULLED if column.base in STORED_AS[one]), None)
+    reason = None
+    if column.generated:
+        reason = "its value is generated, and no writer's to choose"
+    elif column.labels:
+        reason = f"an enum type takes no text; with a CHECK it fits: {_retyped(column, draft)}"
+    elif kind is None:
+        fix = f": {_retyped(column, draft)}" if column.base == "json" else ""
+        reason = f"there is no field type for {column.type}{fix}"
+    if reason is not None or kind is None:
+        draft.inside.append(f"{column.name}: left out, {reason}")
+        return None
+    wire = _free_wire(column.name, names)
+    found = Field(column.name, wire, column.name, kind, optional=not column.not_null)
+    values = _enum(column, draft.table)
+    if values and kind is FieldType.STRING:
+        found = replace(found, type=FieldType.ENUM, enum_values=values)
+    found = replace(
+        found,
+        indexed=_indexed(draft, column.name),
+        default=constant(column.default, found),
+    )
+    if column.default is not None and found.default is MISSING:
+        draft.inside.append(f"{column.name}: the database's default stays: {column.default}")
+    if column.comment:
+        draft.inside.append(f"{column.name}: {column.comment}")
+    return found
+
+
+def _retyped(column: ColumnFacts, draft: _Draft) -> str:
+    name = ident(column.name)
+    table = qualified(draft.table.schema, draft.table.name)
+    if column.base == "json":
+        return f"alter table {table} alter column {name} type jsonb using {name}::jsonb;"
+    values = ", ".join("'" + label.replace("'", "''") + "'" for label in column.labels)
+    drop = f"alter column {name} drop default, " if column.default else ""
+    return (
+        f"alter table {table} {drop}alter column {name} type text using {name}::text, "
+        f"add check ({name} in ({values}));"
+    )
+
+
+def _free_wire(column: str, names: set[str]) -> str:
+    """Choose a JSON name that no other field has, nor any base field."""
+    taken = names | {wire for _, wire, _, _ in BASE_FIELDS} | {ARCHIVED_FIELD[1]}
+    wire, number = wire_name(column), 1
+    base = wire
+    while wire in taken or column in names:
+        number += 1
+        wire = f"{base}{number}"
+        column = wire
+    names |= {wire, column}
+    return wire
+
+
+def _enum(column: ColumnFacts, table: TableFacts) -> tuple[str, ...] | None:
+    for one in table.constraints:
+        if one.kind == "c" and one.columns == (column.name,):
+            values = listed_values(one.definition, column.name)
+            if values:
+                return values
+    return None
+
+
+def _indexed(draft: _Draft, column: str) -> bool:
+    org = draft.model.tenancy.column
+    return any(index.columns == (org, column) for index in draft.table.indexes)
+
+
+def _say_rest(draft: _Draft) -> None:
+    """Name what stays in the table and in no schema: other CHECKs, keys, indexes."""
+    for one in draft.table.constraints:
+        if one.kind == "c" and not _ours(one, draft):
+            draft.inside.append(f"the table also checks {one.name}: {one.definition}")
+        elif one.kind == "u":
+            draft.inside.append(f"the table also keeps unique: ({', '.join(one.columns)})")
+
+
+def _ours(one: ConstraintFacts, draft: _Draft) -> bool:
+    column = one.columns[0] if len(one.columns) == 1 else None
+    if column is None:
+        return False
+    if one.name.endswith("_finite") and ("isfinite" in one.definition or "abs" in one.definition):
+        return True
+    return bool(listed_values(one.definition, column))
+
+
+def _relate(draft: _Draft, drafts: Sequence[_Draft]) -> None:
+    """Turn foreign keys into relations."""
+    by_place = {(one.table.schema, one.table.name): one for one in drafts}
+    fields = {one.column: one for one in draft.model.fields}
+    names = {one.wire for one in draft.model.fields} | {one.name for one in draft.model.fields}
+    relations: list[Relation] = []
+    for one in draft.table.constraints:
+        if one.kind != "f":
+            continue
+        target = by_place.get((one.target_schema or "", one.target or ""))
+        pairs = dict(zip(one.columns, one.target_columns, strict=True))
+        columns = [c for c in pairs if pairs[c] == "id"]
+        key = fields.get(columns[0]) if len(columns) == 1 else None
+        if target is None or key is None:
+            draft.inside.append(f"a foreign key that is no relation here: {one.definition}")
+            continue
+        tenant = {draft.model.tenancy.column: target.model.tenancy.column}
+        ours = pairs == {key.column: "id"} | tenant and key.type is FieldType.STRING
+        owns = one.cascades and key.type in _PARENT_TYPES and target is not draft and ours
+        name = _relation_name(key, names)
+        names.add(name)
+        relations.append(Relation(name, "belongsTo", target.key, key.wire, parent=owns, fk=ours))
+        if not ours:
+            draft.inside.append(f"{key.column}: its foreign key stays: {one.definition}")
+    draft.model = replace(draft.model, relations=tuple(relations))
+
+
+def _relation_name(key: Field, names: set[str]) -> str:
+    short = key.column.removesuffix("_id")
+    name = wire_name(short if short != key.column and short else f"{key.column}_row")
+    free, number = name, 1
+    while free in names:
+        number += 1
+        free = f"{name}{number}"
+    return free
+
+
+def _without_cycles(spec: SchemaSpec) -> SchemaSpec:
+    """Take ownership from relations until no model owns itself."""
+    while True:
+        ring = next((one for one in check(spec) if one.code == "ownership_cycle"), None)
+        if ring is None:
+            return spec
+        spec = replace(
+            spec,
+            models=tuple(
+                replace(
+                    model,
+                    relations=tuple(
+                        replace(r, parent=r.parent and r.name != ring.field)
+                        for r in model.relations
+                    ),
+                )
+                if model.key == ring.model
+                else model
+                for model in spec.models
+            ),
+        )

@@ -1,0 +1,319 @@
+"""A schema as a Python file: the way back from the neutral form to what an author would write.
+
+Flow: `kernel.pull` makes a SchemaSpec of tables -> here -> a file that imports. Pure. Names that no
+class can have are written under another, and keep their JSON and column names with `field(...)`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ablo_pg.schema.checks import CLIENT_NAMES
+from ablo_pg.schema.names import RESERVED, column_name, wire_name
+from ablo_pg.schema.neutral import (
+    MISSING,
+    Field,
+    FieldType,
+    ModelSpec,
+    Relation,
+    SchemaSpec,
+    Tenancy,
+)
+from ablo_pg.schema.rows import Model
+
+WIDTH: Final = 100
+_TYPES: Final[dict[FieldType, str]] = {
+    FieldType.STRING: "str",
+    FieldType.INTEGER: "int",
+    FieldType.NUMBER: "float",
+    FieldType.BOOLEAN: "bool",
+    FieldType.DECIMAL: "decimal.Decimal",
+    FieldType.DATETIME: "dt.datetime",
+    FieldType.DATE: "dt.date",
+    FieldType.UUID: "uuid.UUID",
+    FieldType.JSON: "JsonValue",
+}
+_IMPORTS: Final = (
+    ("dt.", "import datetime as dt"),
+    ("decimal.", "import decimal"),
+    ("uuid.", "import uuid"),
+    ("Literal[", "from typing import Literal"),
+    ("JsonValue", "from pydantic import JsonValue"),
+)
+_OURS: Final = ("Model", "Tenancy", "belongs_to", "define_schema", "field", "has_many", "has_one")
+# A field of such a name would hide what later lines of its class mean.
+_USED: Final = frozenset(
+    {
+        *_OURS,
+        "dt",
+        "decimal",
+        "uuid",
+        "Literal",
+        "JsonValue",
+        "str",
+        "int",
+        "float",
+        "bool",
+        "schema",
+    }
+)
+_INHERITED: Final = frozenset(dir(Model))
+_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_PLAIN: Final = Tenancy()
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Comments for a written schema. `before` stand above a model, `inside` below its fields."""
+
+    head: tuple[str, ...] = ()
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tail: tuple[str, ...] = ()
+
+
+def write_source(spec: SchemaSpec, notes: Notes = Notes()) -> str:
+    """Write a schema as a Python file. Importing it gives the same models again.
+
+    What only pushed JSON can say (unknown options, another author's spelling) is not written.
+    """
+    classes = class_names(model.key for model in spec.models)
+    blocks = [_model(model, classes[model.key], notes) for model in spec.models]
+    body = "\n\n\n".join([*blocks, _definition(spec, classes)])
+    parts = [_comment(notes.head), _imports(body), "", "", body]
+    if notes.tail:
+        parts += ["", _comment(notes.tail)]
+    return "\n".join(part for part in parts if part is not None).lstrip("\n") + "\n"
+
+
+def class_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return a class name for each model key, all different: `line_items` -> `LineItems`."""
+    found: dict[str, str] = {}
+    taken = {*_OURS, *_USED, "EntityRole", "IdentityRole"}
+    for key in keys:
+        words = re.findall(r"[A-Za-z0-9]+", key)
+        name = "".join(word[0].upper() + word[1:] for word in words)
+        name = name if _IDENTIFIER.fullmatch(name) and not keyword.iskeyword(name) else f"Row{name}"
+        found[key] = _free(name, taken)
+    return found
+
+
+def usable_key(name: str) -> bool:
+    """Whether a model of that key can be an attribute of the client and a keyword argument."""
+    fits = _IDENTIFIER.fullmatch(name) and not keyword.iskeyword(name)
+    return bool(fits) and name not in CLIENT_NAMES
+
+
+def attribute_names(model: ModelSpec) -> dict[str, str]:
+    """Return the Python attribute of each field, by JSON name: as close to it as Python allows."""
+    taken = {f.wire for f in model.fields} | {r.name for r in model.relations}
+    found: dict[str, str] = {}
+    for each in model.fields:
+        wanted = each.name if _usable(each.name) else column_name(each.wire)
+        for name in (each.name, column_name(each.wire)):
+            if _usable(name) and wire_name(name) == each.wire:
+                wanted = name
+                break
+        others = taken - {each.wire}
+        if not _usable(wanted):
+            cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", wanted).strip("_")
+            tries = (cleaned, f"{cleaned}_", f"field_{cleaned}", "field_of_no_name")
+            wanted = next(name for name in tries if _usable(name))
+        found[each.wire] = _free(wanted, others)
+        taken.add(found[each.wire])
+    return found
+
+
+def _usable(name: str) -> bool:
+    if not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
+        return False
+    return name not in _USED and name not in RESERVED and name not in _INHERITED - {"archived_at"}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, or with a number after it, and note it as taken."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free)
+    return free
+
+
+def _model(model: ModelSpec, name: str, notes: Notes) -> str:
+    attributes = attribute_names(model)
+    options = "".join(f", {option}" for option in _options(model))
+    lines = [f"class {name}(Model{options}):"]
+    lines += [f"    {line}" for line in _fields(model, attributes)]
+    lines += [f"    {line}" for line in _relations(model, attributes)]
+    if len(lines) == 1:
+        lines.append("    pass")
+    inside = notes.inside.get(model.key, ())
+    if inside:
+        lines.append(textwrap.indent(_comment(inside), "    "))
+    before = notes.before.get(model.key, ())
+    return "\n".join([_comment(before), *lines] if before else lines)
+
+
+def _options(model: ModelSpec) -> Iterator[str]:
+    values: dict[str, Any] = {
+        "table": None if model.table == model.key else model.table,
+        "table_schema": None if model.table_schema == "public" else model.table_schema,
+        "typename": None if model.typename == model.key else model.typename,
+        "load": None if model.load == "instant" else model.load,
+        "plane": None if model.plane == "tenant" else model.plane,
+        "mutable": None if model.mutable else False,
+        "scope": (model.scope or True) if model.is_scope_root else None,
+        "grants": dict(model.grants) or None,
+        "conflict": dict(model.conflict) or None,
+        "claims_bind_sql": model.claims_bind_sql or None,
+    }
+    yield from (f"{name}={_text(value)}" for name, value in values.items() if value is not None)
+    if model.tenancy.kind in ("none", "source"):
+        yield f"tenancy={_text(model.tenancy.kind)}"
+    elif model.tenancy != _PLAIN:
+        yield f"tenancy={_tenancy(model.tenancy)}"
+    if model.entity_roles:
+        roles = ", ".join(
+            f"EntityRole({_text(role.kind)}, {_text(role.source_field)}, {role.multi!r})"
+            for role in model.entity_roles
+        )
+        yield f"entity_roles=[{roles}]"
+
+
+def _tenancy(tenancy: Tenancy) -> str:
+    given = {
+        name: getattr(tenancy, name)
+        for name in ("column", "local_key", "parent_table", "parent_key", "parent_org_column")
+        if getattr(tenancy, name) != getattr(_PLAIN, name)
+    }
+    options = "".join(f", {name}={_text(value)}" for name, value in given.items())
+    return f"Tenancy({_text(tenancy.kind)}{options})"
+
+
+def _fields(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
+    for each in model.fields:
+        name = attributes[each.wire]
+        line = f"{name}: {_type(each)}"
+        value = _value(each, name)
+        yield f"{line} = {value}" if value else line
+
+
+def _type(each: Field) -> str:
+    if each.type is FieldType.ENUM:
+        kind = "Literal[" + ", ".join(_text(value) for value in each.enum_values) + "]"
+    else:
+        kind = _TYPES[each.type]
+    return f"{kind} | None" if each.optional else kind
+
+
+def _value(each: Field, name: str) -> str:
+    """Return what stands after the `=` of a field; '' when nothing does."""
+    default = "None" if each.optional else ""
+    if each.default is not MISSING:
+        default = _default(each)
+    options = []
+    if default:
+        options.append(f"default={default}")
+    if each.indexed:
+        options.append("indexed=True")
+    if each.column != column_name(name):
+        options.append(f"column={_text(each.column)}")
+    if each.wire != wire_name(name):
+        options.append(f"wire={_text(each.wire)}")
+    plain = default and len(options) == 1 and not isinstance(each.default, dict | list)
+    return default if plain else f"field({', '.join(options)})" if options else ""
+
+
+def _default(each: Field) -> str:
+    text = _text(each.default)
+    wrappers = {
+        FieldType.DECIMAL: f"decimal.Decimal({text})",
+        FieldType.DATETIME: f"dt.datetime.fromisoformat({text})",
+        FieldType.DATE: f"dt.date.fromisoformat({text})",
+        FieldType.UUID: f"uuid.UUID({text})",
+        FieldType.NUMBER: f"float({text})" if isinstance(each.default, int) else text,
+    }
+    return wrappers.get(each.type, text)
+
+
+def _relations(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
+    taken = {*attributes.values()}
+    for relation in model.relations:
+        name = column_name(relation.name)
+        name = name if wire_name(name) == relation.name else relation.name
+        if not _usable(name) or name in taken:
+            yield f"# The relation {relation.name!r} to {relation.target!r} has no name in Python."
+            continue
+        taken.add(name)
+        yield f"{name} = {_relation(relation, attributes)}"
+
+
+def _relation(relation: Relation, attributes: Mapping[str, str]) -> str:
+    calls = {"belongsTo": "belongs_to", "hasMany": "has_many", "hasOne": "has_one"}
+    options = [_text(relation.target)]
+    key = relation.foreign_key
+    own = attributes.get(key, key) if relation.kind == "belongsTo" else key
+    options.append(f"field={_text(own)}")
+    options += [f"{name}=True" for name in ("parent", "fk", "index") if getattr(relation, name)]
+    if relation.order_by is not None:
+        options.append(f"order_by={_text(relation.order_by)}")
+    if relation.options:
+        options.append(f"options={dict(relation.options)!r}")
+    return f"{calls[relation.kind]}({', '.join(options)})"
+
+
+def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:
+    words = [f"{key}={name}" for key, name in classes.items() if key.isidentifier()]
+    words = [word for word in words if not keyword.iskeyword(word.partition("=")[0])]
+    odd = [f"{_text(key)}: {name}" for key, name in classes.items() if f"{key}={name}" not in words]
+    arguments = ([f"{{{', '.join(odd)}}}"] if odd else []) + words
+    if spec.identity_roles:
+        roles = (
+            f"IdentityRole({_text(role.kind)}, {_text(role.source)})"
+            for role in spec.identity_roles
+        )
+        arguments.append(f"identity_roles=[{', '.join(roles)}]")
+    if spec.session_settings:
+        arguments.append(f"session_settings={dict(spec.session_settings)!r}")
+    line = f"schema = define_schema({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        return line
+    return "schema = define_schema(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+
+
+def _imports(body: str) -> str:
+    code = "\n".join(line for line in body.split("\n") if not line.lstrip().startswith("#"))
+    lines = [line for mark, line in _IMPORTS if mark in code]
+    ours = sorted({*_OURS, "EntityRole", "IdentityRole"}, key=str.lower)
+    names = [name for name in ours if re.search(rf"\b{name}\(", code) or name == "Model"]
+    classes, functions = ([n for n in names if n[0].isupper() is up] for up in (True, False))
+    plain = [line for line in lines if line.startswith("import")]
+    typed = [line for line in lines if line.startswith("from typing")]
+    outer = [line for line in lines if line.startswith("from pydantic")]
+    groups = ["\n".join([*plain, *typed]), "\n".join([*outer])]
+    own = f"from ablo_pg import {', '.join([*classes, *functions])}"
+    last = "\n".join(part for part in (own, groups[1]) if part)
+    return "\n\n".join(part for part in (groups[0], last) if part)
+
+
+def _text(value: Any) -> str:
+    """Write a value as Python does, a string in double quotes where that needs no escape."""
+    text = repr(value)
+    if isinstance(value, str) and text[0] == "'" and '"' not in text:
+        return f'"{text[1:-1]}"'
+    return text
+
+
+def _comment(lines: Iterable[str]) -> str:
+    """Write lines as comments; a line break in one (of a name, say) cannot end the comment."""
+    plain = (part for line in lines for part in re.split(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", line))
+    return "\n".join(f"# {part}".rstrip() for part in plain)
+
+
+__all__ = ["Notes", "attribute_names", "class_names", "usable_key", "write_source"]

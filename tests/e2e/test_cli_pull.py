@@ -1,0 +1,225 @@
+"""pull: tables become a schema that imports, that check accepts, and that means the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from ablo_pg.cli.main import run
+from ablo_pg.cli.target import load_target
+from ablo_pg.cluster import Server
+from ablo_pg.db.tables import read_tables
+from ablo_pg.kernel.pull import pull_schema
+from ablo_pg.schema import ModelSpec, SchemaSpec
+from ablo_pg.schema.source import write_source
+from ablo_pg.testing import apply_schema
+
+Captured = pytest.CaptureFixture[str]
+RICH = """
+import datetime as dt
+import decimal
+import uuid
+from typing import Literal
+from pydantic import JsonValue
+from ablo_pg import Model, Tenancy, belongs_to, define_schema, field
+
+
+class Project(Model):
+    name: str = "it's"
+    budget: decimal.Decimal | None = None
+    meta: JsonValue = field(default={"a": [1, None]})
+
+
+class Task(Model, table="Odd Table", tenancy=Tenancy("column", column="org")):
+    title: str
+    status: Literal["todo", "it's", "a,b"] = "todo"
+    weight: float = 0.5
+    points: int | None = 3
+    done: bool = False
+    due: dt.date | None = None
+    seen: dt.datetime | None = field(default=None, column="seenAt")
+    token: uuid.UUID | None = None
+    owner: str | None = field(default=None, indexed=True)
+    project_id: str
+    project = belongs_to("projects", parent=True, fk=True)
+    parent_id: str | None = None
+    parent = belongs_to("tasks", fk=True)
+
+
+schema = define_schema(projects=Project, tasks=Task)
+"""
+
+
+@pytest.fixture
+def url(cluster: Server, kernel_template: str) -> Iterator[str]:
+    """The administrative URL of a database with the kernel."""
+    name = cluster.create_database(template=kernel_template)
+    yield cluster.url(name)
+    cluster.drop_database(name)
+
+
+def meaning(spec: SchemaSpec) -> dict[str, Any]:
+    """What tables can say of a schema, by table: all but keys, and what edges make implicit."""
+    return {
+        model.table: (
+            model.table_schema,
+            model.tenancy,
+            {
+                each.column: (each.type, each.optional, set(each.enum_values), each.default)
+                for each in model.fields
+            },
+            {
+                (
+                    spec.model(relation.target).table,
+                    column_of(model, relation.foreign_key),
+                    relation.parent,
+                    relation.fk,
+                )
+                for relation in model.relations
+            },
+        )
+        for model in spec.models
+    }
+
+
+def column_of(model: ModelSpec, wire: str) -> str:
+    return next(each.column for each in model.fields if each.wire == wire)
+
+
+def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -> None:
+    declared, written = tmp_path / "declared.py", tmp_path / "written.py"
+    declared.write_text(RICH)
+    before = load_target(str(declared))
+    apply_schema(url, before)
+    assert run(["pull", "--database-url", url, "--out", str(written), "--table", "projects"]) == 0
+    written.unlink()
+    arguments = ["pull", "--database-url", url, "--organization-column", "org"]
+    assert run([*arguments, "--out", str(written)]) == 0
+    after = load_target(str(written))
+    expected = meaning(before)
+    assert meaning(after) == expected
+    owner = next(f for f in after.model("Odd_Table").fields if f.column == "owner")
+    assert owner.indexed
+    assert run(["check", str(written), "--database-url", url]) == 0
+    # It never overwrites, and says so.
+    assert run([*arguments, "--out", str(written)]) == 1
+    assert "not there yet" in capsys.readouterr().err
+
+
+FOREIGN = """
+create type mood as enum ('sad', 'ok');
+create table customers (
+  id serial primary key, name varchar(100) not null, email text unique, active boolean default true,
+  kind text check (kind in ('a', 'b''c')), mood mood not null default 'ok', tags text[], extra json,
+  made_at timestamp default now(), "class" int, "Weird Name" text, due_date date, "dueDate" date,
+  n int generated always as identity, search tsvector, price numeric(10, 2) default 1.5);
+create table orders (
+  id uuid primary key, customer_id int not null references customers on delete cascade,
+  note text check (length(note) < 10), unique (customer_id, note));
+create table film (film_id serial primary key, title text);
+create view busy as select 1 as id;
+create table days (id int, d date) partition by range (d);
+create table "import" (id text primary key, "from" text, _private text);
+"""
+
+
+def test_tables_of_others(url: str, tmp_path: Path, capsys: Captured) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(FOREIGN)
+        conn.execute("insert into customers (name) values ('x')")
+    written = tmp_path / "written.py"
+    assert run(["pull", "--database-url", url, "--out", str(written), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["models"] == ["customers", "import_rows", "orders"]
+    assert told["leftOut"] == ["public.busy", "public.days", "public.film"]
+    text = written.read_text()
+    assert "mood: left out" in text
+    assert 'rename column "film_id" to id' in text
+    assert "the table also keeps unique: (customer_id, note)" in text
+    spec = load_target(str(written))
+    kind = next(f for f in spec.model("customers").fields if f.wire == "kind")
+    assert kind.enum_values == ("a", "b'c")
+    (customer,) = spec.model("orders").relations
+    assert (customer.target, customer.parent, customer.fk) == ("customers", False, False)
+    # What was pulled fits, and migrates.
+    assert run(["check", str(written), "--database-url", url]) == 0
+    assert run(["migrate", str(written), "--admin-url", url]) == 0
+    assert run(["check", str(written), "--database-url", url]) == 0
+
+
+def test_to_stdout_without_a_terminal(url: str, capsys: Captured) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table t (id text primary key)")
+    assert run(["pull", "--database-url", url]) == 0
+    told = capsys.readouterr()
+    assert "class T(Model):" in told.out
+    assert "1 models; left out: none" in told.err
+
+
+def test_an_empty_database_gives_an_empty_schema_that_imports(
+    url: str, tmp_path: Path, capsys: Captured
+) -> None:
+    assert run(["pull", "--database-url", url, "--out", str(tmp_path / "s.py")]) == 0
+    assert load_target(str(tmp_path / "s.py")).models == ()
+
+
+@pytest.mark.parametrize("url_text", ["postgresql://[bad", "postgresql://x@/y?host=/no/such"])
+def test_a_database_that_is_not_there(url_text: str, capsys: Captured) -> None:
+    assert run(["pull", "--database-url", url_text, "--json"]) == 1
+    assert json.loads(capsys.readouterr().err)["error"]["remedy"]
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["class", "id2", "created", "schema", "json", "dueDate", "due_date", "Ü", "a b"]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=10),
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(NAMES, min_size=1, max_size=3, unique=True), st.lists(NAMES, max_size=4, unique=True)
+)
+def test_whatever_tables_and_columns_are_called(
+    url: str, tables: list[str], columns: list[str]
+) -> None:
+    """Every name comes back as the column or table that it was."""
+    assume(not {"id", "organization_id", "created_at", "ctid"} & set(columns))
+    with psycopg.connect(url) as conn:
+        for table in tables:
+            listed = sql.SQL("").join(
+                sql.SQL(", {} text").format(sql.Identifier(name)) for name in columns
+            )
+            query = sql.SQL("create table {} (id text primary key{})")
+            conn.execute(query.format(sql.Identifier(table), listed))
+        pulled = pull_schema(read_tables(conn, ["public"]))
+        conn.rollback()
+    namespace: dict[str, Any] = {"__name__": "written"}
+    source = write_source(pulled.spec, pulled.notes)
+    exec(compile(source, "written.py", "exec", dont_inherit=True), namespace)
+    spec = namespace["schema"].spec
+    known = [*pulled.left_out, *(f"public.{model.table}" for model in spec.models)]
+    assert sorted(known) == sorted(f"public.{table}" for table in tables)
+    for model in spec.models:
+        assert {each.column for each in model.fields} == set(columns)
+
+
+def test_the_checker_of_meanings_sees_a_difference(tmp_path: Path) -> None:
+    (tmp_path / "declared.py").write_text(RICH)
+    spec = load_target(str(tmp_path / "declared.py"))
+    first, *rest = spec.models
+    field, *others = first.fields
+    changed = replace(first, fields=(replace(field, optional=not field.optional), *others))
+    assert meaning(replace(spec, models=(changed, *rest))) != meaning(spec)

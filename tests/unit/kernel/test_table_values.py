@@ -1,0 +1,95 @@
+"""What Postgres prints of CHECKs and defaults is read back; what is not certain is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ablo_pg.kernel.table_values import array_elements, constant, listed_values
+from ablo_pg.schema import MISSING, Field, FieldType
+
+
+@pytest.mark.parametrize(
+    ("definition", "values"),
+    [
+        ("CHECK ((c = ANY (ARRAY['a'::text, 'b''c'::text])))", ("a", "b'c")),
+        (
+            "CHECK (((c)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])"
+            "::text[])))",
+            ("a", "b"),
+        ),
+        (
+            "CHECK (((c)::text = ANY (ARRAY[('a'::character varying)::text,"
+            " ('b'::character varying)::text])))",
+            ("a", "b"),
+        ),
+        (
+            "CHECK ((c = ANY ('{todo,\"in progress\",done}'::text[])))",
+            ("todo", "in progress", "done"),
+        ),
+        ("CHECK ((c = 'x'::text))", ("x",)),
+        ("CHECK (((c = 'x'::text) OR (c = 'y'::text)))", ("x", "y")),
+        ("CHECK ((c = ANY (ARRAY[E'a\\\\b'::text, 'c'::text])))", ("a\\b", "c")),
+        ("CHECK ((c <> ALL (ARRAY['a'::text, 'b'::text])))", None),
+        ("CHECK (((c = 'x'::text) OR (d = 'y'::text)))", None),
+        ("CHECK ((length(c) < 10))", None),
+        ("CHECK (((c = 'x'::text) AND (c = 'y'::text)))", None),
+        ("CHECK ((c = ANY (ARRAY['a'::text, upper('b'::text)])))", None),
+        ("CHECK ((upper(c) = 'X'::text))", None),
+    ],
+)
+def test_lists(definition: str, values: tuple[str, ...] | None) -> None:
+    assert listed_values(definition, "c") == values
+
+
+def test_a_quoted_column() -> None:
+    assert listed_values("CHECK ((\"my (c)\" = ANY (ARRAY['a'::text])))", "my (c)") == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("text", "elements"),
+    [
+        ("{a,b}", ("a", "b")),
+        ('{"a,b","c\\"d","\\\\"}', ("a,b", 'c"d', "\\")),
+        ("{}", ()),
+        ("{a,NULL}", None),
+        ("{{a},{b}}", None),
+        ("a,b", None),
+    ],
+)
+def test_arrays(text: str, elements: tuple[str, ...] | None) -> None:
+    assert array_elements(text) == elements
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind", "value"),
+    [
+        (None, FieldType.STRING, MISSING),
+        ("'it''s'::text", FieldType.STRING, "it's"),
+        ("'a'::character varying(20)", FieldType.STRING, "a"),
+        ("now()", FieldType.DATETIME, MISSING),
+        ("'2026-01-02 03:04:05+00'::timestamp with time zone", FieldType.DATETIME, "2026"),
+        ("0", FieldType.INTEGER, 0),
+        ("'-3'::integer", FieldType.INTEGER, -3),
+        ("(-3)", FieldType.INTEGER, -3),
+        ("'0.5'::double precision", FieldType.NUMBER, 0.5),
+        ("1.50", FieldType.DECIMAL, "1.50"),
+        ("true", FieldType.BOOLEAN, True),
+        ("'{\"a\": 1}'::jsonb", FieldType.JSON, {"a": 1}),
+        ("nextval('s'::regclass)", FieldType.INTEGER, MISSING),
+        ("('a'::text || 'b'::text)", FieldType.STRING, MISSING),
+        ("'nope'::text", FieldType.INTEGER, MISSING),
+        ("CURRENT_DATE", FieldType.DATE, MISSING),
+        ("'todo'::text", FieldType.ENUM, "todo"),
+        ("'other'::text", FieldType.ENUM, MISSING),
+    ],
+)
+def test_defaults(expression: str | None, kind: FieldType, value: Any) -> None:
+    field = Field("c", "c", "c", kind, enum_values=("todo",) if kind is FieldType.ENUM else ())
+    found = constant(expression, field)
+    if value == "2026":
+        assert found.startswith("2026-01-02T03:04:05")
+    else:
+        assert found == value
+        assert type(found) is type(value)

@@ -1,0 +1,162 @@
+"""A written schema imports, and means what it was written from: whatever the names."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ablo_pg.schema import (
+    MISSING,
+    Field,
+    FieldType,
+    ModelSpec,
+    Relation,
+    SchemaSpec,
+    Tenancy,
+    check,
+)
+from ablo_pg.schema.names import column_name, wire_name
+from ablo_pg.schema.source import Notes, class_names, usable_key, write_source
+
+WORDS = [
+    "class",
+    "def",
+    "None",
+    "dt",
+    "uuid",
+    "str",
+    "field",
+    "json",
+    "copy",
+    "schema",
+    "model_dump",
+]
+WORDS += [
+    "created",
+    "updated_by",
+    "x",
+    "Literal",
+    "JsonValue",
+    "due_date",
+    "dueDate",
+    "a b",
+    "é",
+    "1st",
+]
+names = st.one_of(
+    st.sampled_from(WORDS),
+    st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8),
+)
+DEFAULTS: dict[FieldType, list[Any]] = {
+    FieldType.STRING: ["", 'it\'s \\ "x"\n', "é\u2028"],
+    FieldType.INTEGER: [0, -3],
+    FieldType.NUMBER: [0.5, 1e300],
+    FieldType.BOOLEAN: [True, False],
+    FieldType.DECIMAL: ["12.50"],
+    FieldType.DATETIME: ["2026-01-02T03:04:05Z"],
+    FieldType.DATE: ["2026-01-02"],
+    FieldType.UUID: ["12345678-1234-5678-1234-567812345678"],
+    FieldType.ENUM: ["a'b"],
+    FieldType.JSON: [{"a": [1, None]}, "text", 3],
+}
+
+
+@st.composite
+def fields(draw: st.DrawFn, name: str) -> Field:
+    kind = draw(st.sampled_from(FieldType))
+    given_default = draw(st.booleans())
+    return Field(
+        name=name,
+        wire=draw(st.sampled_from([name, wire_name(name)])),
+        column=draw(st.sampled_from([name, column_name(name)])),
+        type=kind,
+        optional=draw(st.booleans()),
+        indexed=draw(st.booleans()),
+        enum_values=("a'b", "todo", "\\") if kind is FieldType.ENUM else (),
+        default=draw(st.sampled_from(DEFAULTS[kind])) if given_default else MISSING,
+    )
+
+
+@st.composite
+def models(draw: st.DrawFn, key: str) -> ModelSpec:
+    listed = draw(st.lists(names, max_size=5, unique=True))
+    chosen = tuple(draw(fields(name)) for name in listed)
+    relations = ()
+    keys = [one for one in chosen if one.type is FieldType.STRING]
+    if keys and draw(st.booleans()):
+        relations = (Relation("owner", "belongsTo", key, keys[0].wire),)
+    return ModelSpec(
+        key=key,
+        typename=draw(st.sampled_from([key, key.title()])),
+        table=draw(st.sampled_from([key, f"{key} t"])),
+        fields=chosen,
+        relations=relations,
+        tenancy=draw(st.sampled_from([Tenancy(), Tenancy(column="org"), Tenancy("none")])),
+        mutable=draw(st.booleans()),
+        conflict=draw(st.sampled_from([(), (("agent", "notify"),)])),
+    )
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> SchemaSpec:
+    keys = draw(st.lists(names, max_size=3, unique=True))
+    return SchemaSpec(tuple(draw(models(key)) for key in sorted(keys)))
+
+
+def meaning(spec: SchemaSpec) -> SchemaSpec:
+    """A schema without what Python calls its fields."""
+    return replace(
+        spec,
+        models=tuple(
+            replace(
+                model,
+                fields=tuple(
+                    replace(each, name=each.wire, default=plain(each)) for each in model.fields
+                ),
+            )
+            for model in spec.models
+        ),
+    )
+
+
+def plain(each: Field) -> Any:
+    """A default as it is compared: one moment has several spellings."""
+    if each.type is FieldType.DATETIME and each.default is not MISSING:
+        return each.default[:19]
+    return each.default
+
+
+def load(source: str) -> SchemaSpec:
+    """Run a written file and return its schema."""
+    namespace: dict[str, Any] = {"__name__": "written"}
+    exec(compile(source, "written.py", "exec", dont_inherit=True), namespace)
+    spec: SchemaSpec = namespace["schema"].spec
+    return spec
+
+
+@given(schemas())
+def test_what_is_written_means_the_same(spec: SchemaSpec) -> None:
+
+    assume(not check(spec) and all(usable_key(model.key) for model in spec.models))
+    assert meaning(load(write_source(spec))) == meaning(spec)
+
+
+@given(st.lists(st.text(max_size=20), max_size=4))
+def test_no_comment_breaks_the_file(lines: list[str]) -> None:
+    spec = SchemaSpec((ModelSpec("tasks", "tasks", "tasks", ()),))
+    told = tuple(lines)
+    notes = Notes(told, {"tasks": told}, {"tasks": told}, told)
+    source = write_source(spec, notes).encode("utf-8", "replace").decode()
+    assert load(source).models == spec.models
+
+
+@given(st.lists(names, unique=True, max_size=6))
+def test_class_names_are_names_and_differ(keys: list[str]) -> None:
+    found = class_names(keys)
+    assert len(set(found.values())) == len(keys)
+    assert all(name.isidentifier() for name in found.values())
