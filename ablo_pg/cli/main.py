@@ -16,6 +16,7 @@ from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
+from ablo_pg.cli.generate import generate_command
 from ablo_pg.cli.keys import keys_command
 from ablo_pg.cli.logs import logs_command
 from ablo_pg.cli.migrate import migrate_command
@@ -54,6 +55,7 @@ cli.add_command(logs_command)
 cli.add_command(migrate_command)
 cli.add_command(relay_command)
 cli.add_command(check_command)
+cli.add_command(generate_command)
 cli.add_command(pull_command)
 cli.add_command(push_command)
 cli.add_command(status_command)

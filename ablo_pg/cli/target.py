@@ -9,6 +9,7 @@ import traceback
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Final
 
 import orjson
 
@@ -16,6 +17,7 @@ from ablo_pg.errors import AbloError, AbloValidationError
 from ablo_pg.schema import Schema
 from ablo_pg.schema.neutral import SchemaSpec
 
+LONE: Final = "ablo_target_"  # before the name of a file that is in no package
 REMEDY = "name one as TARGET: app/schema.py, app.schema, app.schema:schema or schema.json"
 
 
@@ -25,11 +27,14 @@ def load_target(target: str) -> SchemaSpec:
     Without :ATTRIBUTE the module's only schema is taken, or the one named `schema`.
     Raises: schema_definition_invalid, invalid_schema; whatever a schema's own checks raise.
     """
-    if target.endswith(".json"):
-        return _from_json(Path(target))
+    return _from_json(Path(target)) if target.endswith(".json") else load_schema(target).spec
+
+
+def load_schema(target: str) -> Schema:
+    """Return the schema of a TARGET that is Python, with its row classes."""
     place, _, attribute = target.partition(":")
     module = _load_module(place)
-    return _pick(module, place, attribute).spec
+    return _pick(module, place, attribute)
 
 
 def _from_json(path: Path) -> SchemaSpec:
@@ -68,7 +73,7 @@ def _load_module(place: str) -> ModuleType:
 def _import_file(path: Path) -> ModuleType:
     """Import a file; inside a package under its full name, so that relative imports work."""
     if not path.is_file():
-        raise _invalid(f"there is no file {path}", REMEDY)
+        raise _invalid(f"there is no file {path}", f"`ablo-pg init` makes one; or {REMEDY}")
     path = path.resolve()
     root, parts = path.parent, [path.stem]
     while (root / "__init__.py").is_file():
@@ -78,7 +83,7 @@ def _import_file(path: Path) -> ModuleType:
     if len(parts) > 1:
         return importlib.import_module(".".join(parts))
     # A lone file must not shadow an installed module of the same name.
-    name = f"ablo_target_{path.stem}"
+    name = f"{LONE}{path.stem}"
     loader = _FreshLoader(name, str(path))
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None:
