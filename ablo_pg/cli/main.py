@@ -11,6 +11,7 @@ import click
 
 from ablo_pg._version import __version__
 from ablo_pg.cli.audit import audit_command
+from ablo_pg.cli.claims import claims_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
@@ -25,6 +26,7 @@ from ablo_pg.cli.push import push_command
 from ablo_pg.cli.relay import relay_command
 from ablo_pg.cli.status import status_command
 from ablo_pg.cli.tables import check_command, pull_command
+from ablo_pg.cli.whoami import whoami_command
 from ablo_pg.errors import AbloError
 
 EPILOG = """\b
@@ -47,6 +49,7 @@ def cli() -> None:
 
 
 cli.add_command(audit_command)
+cli.add_command(claims_command)
 cli.add_command(compile_command)
 cli.add_command(connect_command)
 cli.add_command(demo_command)
@@ -59,6 +62,7 @@ cli.add_command(generate_command)
 cli.add_command(pull_command)
 cli.add_command(push_command)
 cli.add_command(status_command)
+cli.add_command(whoami_command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

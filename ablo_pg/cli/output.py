@@ -22,6 +22,11 @@ def show_json(value: Any) -> None:
     click.echo(orjson.dumps(value, default=_plain).decode())
 
 
+def plain(text: str) -> str:
+    """Show an id on one line: it may hold line breaks, and codes that move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def show_error(error: AbloError, *, as_json: bool) -> None:
     """Write an error to stderr: what happened, what to do, then what belongs to it."""
     if as_json:

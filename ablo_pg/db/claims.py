@@ -27,6 +27,7 @@ CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s)"
 CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s)"
 CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s)"
 CLAIM_LIST_FILTERED: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, %s::jsonb)"
+CLAIM_BREAK: Final[LiteralString] = "select ablo.claim_break(%s, %s, %s)"
 CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb)"
 PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
 PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
@@ -115,6 +116,13 @@ async def claim_release_row(
 ) -> bool:
     """Give back whatever the participant holds, or waits for, on a row."""
     return bool(await _value(conn, CLAIM_RELEASE_ROW, organization, participant, model, row_id))
+
+
+async def claim_break(
+    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str
+) -> bool:
+    """End somebody else's claim or wait; whether it was there to be ended."""
+    return bool(await _value(conn, CLAIM_BREAK, organization, participant, claim_id))
 
 
 async def claim_list(

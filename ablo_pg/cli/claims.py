@@ -1,0 +1,169 @@
+"""`ablo-pg claims`: who holds which rows, who waits for them, and the end of a claim that hangs."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import click
+import orjson
+
+from ablo_pg.cli.feed import typename_of
+from ablo_pg.cli.options import database_url_option, json_option, organization_option
+from ablo_pg.cli.output import plain, say, show_json
+from ablo_pg.db.claims import claim_break
+from ablo_pg.db.live import live_read
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.db.registry import schema_active
+from ablo_pg.errors import AbloConnectionError
+
+READER: Final = "system:ablo-pg"
+LOOK_SECONDS: Final = 0.5  # between two looks of --watch; an index read each
+EPILOG = """\b
+Examples:
+  ablo-pg claims --organization acme
+  ablo-pg claims --organization acme --model tasks --id t1 --watch
+  ablo-pg claims --organization acme --break clm_5f0c --as user:ann
+  ablo-pg claims --organization acme --json | jq '.claims[] | select(.status == "queued")'
+"""
+
+
+@click.command("claims", epilog=EPILOG)
+@database_url_option
+@organization_option
+@click.option("--model", metavar="MODEL", help="Only claims on rows of this model.")
+@click.option("--id", "row_id", metavar="ID", help="Only claims on rows of this id.")
+@click.option("--watch", is_flag=True, help="Show it again after every change, until interrupted.")
+@click.option("--break", "broken", metavar="CLAIM", help="End this claim, or this wait.")
+@click.option(
+    "--as", "participant", metavar="KIND:ID", help="Who breaks it; default: user:LOGIN of yours."
+)
+@json_option
+def claims_command(
+    database_url: str, organization: str, broken: str | None, watch: bool, as_json: bool, **how: Any
+) -> None:
+    """Show who holds what, what for and for how long, and who waits in line for it.
+
+    --break ends one: its holder is told and its later writes are refused with claim_lost, the next
+    in line is granted. Who did it stands in the claim's meta and in the server's log.
+    """
+    database = Database(database_url, PoolOptions(max_size=2, application_name="ablo-pg claims"))
+    board = Board(database, organization, how["model"], how["row_id"])
+    if broken is not None:
+        who = how["participant"] or f"user:{getpass.getuser()}"
+        anyio.run(partial(_break, board, broken, who, as_json))
+    else:
+        anyio.run(partial(_show, board, watch, as_json))
+
+
+@dataclass(slots=True)
+class Board:
+    """The claims of an organization, perhaps of one model or row only."""
+
+    database: Database
+    organization: str
+    model: str | None
+    row_id: str | None
+
+    async def read(self) -> list[dict[str, Any]]:
+        """Return claims row by row, holders before those who wait, in line order."""
+        models = await self._models()
+        wanted = None if self.model is None else typename_of(models, self.model).lower()
+        keys = {typename.lower(): key for typename, key in models.items()}
+        found = await self.database.read(live_read, self.organization, READER, False)
+        told = orjson.loads(found)
+        return [
+            {
+                "claimId": claim["claimId"],
+                "status": "held" if claim["status"] == "active" else "queued",
+                "model": keys.get(claim["entityType"], claim["entityType"]),
+                "id": claim["entityId"],
+                "fields": claim.get("fields"),
+                "participant": claim["heldBy"],
+                "description": claim.get("description"),
+                "seconds": max(0, told["now"] - claim["declaredAt"]) // 1000,
+                "endsInSeconds": max(0, claim["expiresAt"] - told["now"]) // 1000,
+            }
+            for claim in told["claims"]
+            if wanted in (None, claim["entityType"]) and self.row_id in (None, claim["entityId"])
+        ]
+
+    async def _models(self) -> dict[str, str]:
+        found = await self.database.read(schema_active, 0, "")
+        document = orjson.loads(found)["schema"] if found else {"models": {}}
+        return {each.get("typename", key): key for key, each in document["models"].items()}
+
+
+async def _show(board: Board, watch: bool, as_json: bool) -> None:
+    try:
+        claims = await board.read()
+        _print(claims, as_json, clear=False)
+        while watch:
+            await anyio.sleep(LOOK_SECONDS)
+            before, claims = claims, await _again(board, claims)
+            if _standing(claims) != _standing(before) or _on_screen(as_json):
+                _print(claims, as_json, clear=_on_screen(as_json))
+    finally:
+        await board.database.close()
+
+
+async def _again(board: Board, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Look again; a server that is gone is waited for."""
+    try:
+        return await board.read()
+    except AbloConnectionError as exc:
+        say(f"waiting for the database: {exc.message}")
+        await anyio.sleep(1)
+        return before
+
+
+def _standing(claims: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return what counts as a change: not the passing of time."""
+    return [(claim["claimId"], claim["status"], claim["description"]) for claim in claims]
+
+
+def _on_screen(as_json: bool) -> bool:
+    return sys.stdout.isatty() and not as_json
+
+
+def _print(claims: list[dict[str, Any]], as_json: bool, *, clear: bool) -> None:
+    if as_json:
+        show_json({"claims": claims})
+        return
+    if clear:
+        click.clear()
+    if not claims:
+        say("nobody holds or waits for anything")
+    for claim in claims:
+        click.echo(_line(claim))
+
+
+def _line(claim: dict[str, Any]) -> str:
+    held = claim["status"] == "held"
+    colour: Callable[[str], str] = partial(click.style, fg="green" if held else "yellow")
+    fields = f" ({', '.join(claim['fields'])})" if claim["fields"] else ""
+    words = [
+        colour("held  " if held else "  waits"),
+        f"{claim['model']} {plain(claim['id'])}{fields}",
+        plain(claim["participant"]),
+        f"for {claim['seconds']} s, ends in {claim['endsInSeconds']} s unless renewed",
+        claim["claimId"],
+    ]
+    if claim["description"]:
+        words.insert(3, f'"{plain(claim["description"])}"')
+    return "  ".join(words)
+
+
+async def _break(board: Board, claim_id: str, who: str, as_json: bool) -> None:
+    try:
+        done = await board.database.run(claim_break, board.organization, who, claim_id)
+    finally:
+        await board.database.close()
+    say(f"{claim_id} ended by {who}" if done else f"{claim_id} had ended already")
+    if as_json:
+        show_json({"claimId": claim_id, "broken": done, "by": who})

@@ -1,0 +1,154 @@
+"""ablo-pg claims and whoami."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from ablo_pg.cli.main import run
+from ablo_pg.testing import DatabaseHandle
+
+Captured = pytest.CaptureFixture[str]
+Command = Callable[..., tuple[int, str, str]]
+ACQUIRE = "select ablo.claim_acquire('acme', %s, 'tasks', %s, %s)"
+
+
+@pytest.fixture
+def runtime(app_db: DatabaseHandle) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into tasks (organization_id, id, title, status) "
+            "values ('acme', 'r1', 'x', 'todo'), ('acme', 'r2', 'x', 'todo')"
+        )
+    with psycopg.connect(app_db.database_url, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def claims(app_db: DatabaseHandle, capsys: Captured) -> Command:
+    def call(*options: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        place = ["--database-url", app_db.database_url, "--organization", "acme"]
+        code = run(["claims", *place, *options])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call
+
+
+def acquire(conn: psycopg.Connection[Any], who: str, row_id: str, **request: Any) -> str:
+    row = conn.execute(ACQUIRE, [who, row_id, Jsonb(request)]).fetchone()
+    assert row is not None
+    return str(row[0]["claim"]["id"])
+
+
+def test_holders_and_their_line(claims: Command, runtime: psycopg.Connection[Any]) -> None:
+    held = acquire(runtime, "agent:a", "r1", description="rewriting\x1b[2J")
+    waits = acquire(runtime, "user:ann", "r1")
+    other = acquire(runtime, "agent:b", "r2", fields=["title"])
+    code, out, err = claims()
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == ["held", "waits", "held"]
+    assert 'tasks r1  agent:a  "rewriting?[2J"' in lines[0]
+    assert lines[1].endswith(waits)
+    assert "(title)" in lines[2]
+    told = json.loads(claims("--json", "--model", "Tasks", "--id", "r1")[1])["claims"]
+    assert [(c["claimId"], c["status"], c["participant"]) for c in told] == [
+        (held, "held", "agent:a"),
+        (waits, "queued", "user:ann"),
+    ]
+    assert other not in json.dumps(told)
+
+
+def test_nobody(claims: Command, runtime: psycopg.Connection[Any]) -> None:
+    acquire(runtime, "agent:a", "r1")
+    assert claims("--organization", "globex")[1] == ""
+    assert json.loads(claims("--organization", "globex", "--json")[1]) == {"claims": []}
+
+
+def test_a_broken_claim_tells_who_did_it(claims: Command, runtime: psycopg.Connection[Any]) -> None:
+    held = acquire(runtime, "agent:a", "r1")
+    waits = acquire(runtime, "agent:b", "r1")
+    code, out, _ = claims("--break", held, "--as", "user:ann", "--json")
+    assert code == 0
+    assert json.loads(out) == {"claimId": held, "broken": True, "by": "user:ann"}
+    left = json.loads(claims("--json")[1])["claims"]
+    assert [(c["claimId"], c["status"]) for c in left] == [(waits, "held")]
+    row = runtime.execute("select ablo.claim_get('acme', 'agent:a', %s)", [held]).fetchone()
+    assert row is not None
+    assert (row[0]["claim"]["status"], row[0]["claim"]["meta"]["brokenBy"]) == (
+        "canceled",
+        "user:ann",
+    )
+    assert "had ended already" in claims("--break", held, "--as", "user:ann")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--break", "clm_none"], "claim_not_found"),
+        (["--break", "clm_none", "--as", "agent:a"], "permission_denied"),
+        (["--break", "clm_none", "--as", "nobody"], "invalid_participant_kind"),
+        (["--model", "nothing"], "server_execute_unknown_model"),
+    ],
+)
+@pytest.mark.usefixtures("runtime")
+def test_what_cannot_be(claims: Command, options: list[str], code: str) -> None:
+    exit_code, out, err = claims("--json", *options)
+    assert (exit_code, out) == (1, "")
+    assert json.loads(err)["error"]["code"] == code
+
+
+def test_watching_shows_every_change(
+    app_db: DatabaseHandle, runtime: psycopg.Connection[Any]
+) -> None:
+    command = [sys.executable, "-m", "ablo_pg", "claims", "--watch", "--json"]
+    where = {"DATABASE_URL": app_db.database_url, "ABLO_ORGANIZATION": "acme"}
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | where, text=True)
+    with program:
+        try:
+            assert program.stdout is not None
+            assert json.loads(program.stdout.readline()) == {"claims": []}
+            held = acquire(runtime, "agent:a", "r1")
+            assert held in program.stdout.readline()
+            runtime.execute("select ablo.claim_release('acme', 'agent:a', %s)", [held])
+            assert json.loads(program.stdout.readline()) == {"claims": []}
+        finally:
+            program.terminate()
+
+
+def test_who_the_runtime_login_is(
+    app_db: DatabaseHandle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", app_db.database_url)
+    monkeypatch.setenv("ABLO_ORGANIZATION", "acme")
+    assert run(["whoami", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["login"] == f"ablo_runtime_{app_db.name}"
+    assert (told["database"], told["organization"]) == (app_db.name, "acme")
+    assert told["rights"] == {
+        "superuser": False,
+        "bypassesRls": False,
+        "runtime": True,
+        "owner": False,
+        "replication": False,
+    }
+    assert psycopg.conninfo.conninfo_to_dict(app_db.database_url)["password"] not in str(told)
+    assert run(["whoami", "--database-url", app_db.admin_url]) == 0
+    assert "refused for running" in capsys.readouterr().out
+
+
+def test_nobody_to_ask(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "ABLO_API_URL", "ABLO_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(["whoami"]) == 1
+    assert "invalid_options" in capsys.readouterr().err
