@@ -155,9 +155,16 @@ class Subscription:
         subscription is cut loose, in place of waiting. Nothing while there is more to catch up.
         """
         found: list[Delta] = []
-        if self._page or self.state is not State.LIVE:
+        queue = self._queue
+        if not queue or self._page or self.state is not State.LIVE:
             return found
-        while self._queue and len(found) < limit and size > 0:
+        if len(queue) <= limit and self._queued_bytes <= size and queue[0].sync_id > self._cursor:
+            found.extend(queue)  # the usual case: ids rise, so none of it is a repeat
+            queue.clear()
+            self._queued_bytes = 0
+            self._cursor = found[-1].sync_id
+            return found
+        while queue and len(found) < limit and size > 0:
             delta = self._take()
             if delta is None:
                 break

@@ -111,8 +111,9 @@ class DeltaFeed:
         """Write what the hub has brought, as far as the socket takes it."""
         self._marked = False
         wire = self._outbox.wire
-        while self._direct and wire.writable:
-            deltas = self._subscription.drain(FRAME_DELTAS, FRAME_BYTES)
+        subscription = self._subscription
+        while self._direct and subscription.queued and wire.writable:
+            deltas = subscription.drain(FRAME_DELTAS, FRAME_BYTES)
             if not deltas or not wire.write(self._pump.encoder.frame(deltas)):
                 break
             self._begun = True

@@ -24,10 +24,7 @@ class Wire(Protocol):
     """What a socket's session needs of its connection."""
 
     on_drained: Callable[[], None] | None  # called when it can take more, after it could not
-
-    @property
-    def writable(self) -> bool:
-        """Whether it takes more now; otherwise what was written last still waits to be sent."""
+    writable: bool  # it takes more now; otherwise what was written last still waits to be sent
 
     def write(self, frame: bytes) -> bool:
         """Write a whole frame; False when the connection is over."""
@@ -53,26 +50,30 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.wire = ServerWire(self)
             cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self.wire
 
+    def pause_writing(self) -> None:
+        """The transport has more lying in it than it likes."""
+        super().pause_writing()
+        if self.wire is not None:
+            self.wire.writable = False
+
     def resume_writing(self) -> None:
         """The transport has sent what lay in it."""
         super().resume_writing()
-        if self.wire is not None and self.wire.on_drained is not None:
-            self.wire.on_drained()
+        if self.wire is not None:
+            self.wire.writable = True
+            if self.wire.on_drained is not None:
+                self.wire.on_drained()
 
 
 class ServerWire:
     """A connection of the server, as a Wire."""
 
-    __slots__ = ("_protocol", "on_drained")
+    __slots__ = ("_protocol", "on_drained", "writable")
 
     def __init__(self, protocol: SocketProtocol) -> None:
         self._protocol = protocol
         self.on_drained: Callable[[], None] | None = None
-
-    @property
-    def writable(self) -> bool:
-        """See Wire."""
-        return self._protocol.writable.is_set()
+        self.writable = True
 
     def write(self, frame: bytes) -> bool:
         """See Wire."""

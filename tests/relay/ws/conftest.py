@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -220,6 +220,15 @@ async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any
     return await stack.enter_async_context(serving(RelaySettings(**(given | settings))))
 
 
+async def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Look again and again until it holds."""
+    with anyio.fail_after(seconds):
+        while True:
+            if condition():
+                return
+            await anyio.sleep(0.01)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -248,3 +257,9 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         relay = await start_relay(stack, db)
         yield World(db, stack, relay)
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Awaitable[None]]:
+    """The function above, for tests (a conftest cannot be imported)."""
+    return wait_for

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from .waiting import wait_for
-
 pytestmark = pytest.mark.anyio
 
 TARGET = {"entityType": "tasks", "entityId": "t1"}
@@ -208,7 +206,9 @@ async def test_a_lease_that_ends_is_told_and_the_next_one_granted(world: Any, pa
     await other.take("claim_queue", queue_of())
 
 
-async def test_a_short_lease_is_kept_while_its_client_is_there(world: Any, pair: Any) -> None:
+async def test_a_short_lease_is_kept_while_its_client_is_there(
+    world: Any, pair: Any, wait_for: Any
+) -> None:
     one, other = pair
     await one.begin_claim("c1", "t1", estimatedMs=1000)
     await one.take("claim_acquired")

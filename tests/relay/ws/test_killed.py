@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from .waiting import wait_for
-
 pytestmark = pytest.mark.anyio
 
 SESSIONS = """
@@ -42,7 +40,7 @@ def process(world: Any) -> Iterator[Any]:
             started.kill()
 
 
-async def test_i8_a_killed_relay_leaves_nothing_behind(world: Any) -> None:
+async def test_i8_a_killed_relay_leaves_nothing_behind(world: Any, wait_for: Any) -> None:
     world.write(1, 1)
     watcher = await (await world.client("user:w")).start()
     [(before,)] = world.sql(SESSIONS)

@@ -12,8 +12,6 @@ from websockets.exceptions import InvalidStatus
 from ablo_pg.db.keys import revoke_key
 from ablo_pg.relay.ws import sockets
 
-from .waiting import wait_for
-
 pytestmark = pytest.mark.anyio
 
 
@@ -36,7 +34,7 @@ async def test_groups_that_are_none_are_refused(world: Any, groups: Any) -> None
     assert refused["error"]["code"] == "malformed_subscription"
 
 
-async def test_so_many_sockets_a_credential(world: Any) -> None:
+async def test_so_many_sockets_a_credential(world: Any, wait_for: Any) -> None:
     relay = await world.start(sockets_per_session=2)
     key = world.key()
     first = await world.client(key=key, relay=relay)
@@ -105,7 +103,7 @@ async def test_a_key_that_expires_tells_its_client_to_mint_anew(world: Any) -> N
 
 
 async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
-    world: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
     monkeypatch.setattr(sockets, "STUCK_SECONDS", 1.0)
     reads = await (await world.client("user:a")).start()

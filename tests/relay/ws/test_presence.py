@@ -7,8 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from .waiting import wait_for
-
 pytestmark = pytest.mark.anyio
 
 
@@ -86,7 +84,7 @@ async def test_relays_hear_of_each_other_at_once(world: Any) -> None:
         assert shown["userId"] == "a"
 
 
-async def test_no_relay_no_hints(world: Any) -> None:
+async def test_no_relay_no_hints(world: Any, wait_for: Any) -> None:
     """Claims and presence notify only while somebody listens."""
     channel = "select ablo.claim_acquire('acme', 'user:z', 'tasks', 'x')"
     world.sql(
