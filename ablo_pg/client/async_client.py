@@ -7,24 +7,20 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar, overload
 
 from ablo_pg.client.background import Background
-from ablo_pg.client.base import organization_of, participant_of
 from ablo_pg.client.claims import release_all
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
 from ablo_pg.client.decode import receipt_of_row
-from ablo_pg.client.direct import DirectTransport
-from ablo_pg.client.environment import database_url_of, replication_url_of
 from ablo_pg.client.models import ModelClient
-from ablo_pg.client.names import did_you_mean, error_names
+from ablo_pg.client.names import Tenant, did_you_mean
+from ablo_pg.client.place import Place
 from ablo_pg.client.presence import PresenceClient, leave_quietly
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
 from ablo_pg.client.snapshots import Ids, Snapshot, take_snapshot
-from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
 from ablo_pg.client.tracks import Tracks
-from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.relay.status import ReaderStatus
@@ -42,7 +38,7 @@ class UnknownModelError(AbloValidationError, AttributeError):
 
 
 class AsyncAblo:
-    """A client of one schema, for one organization and participant, on a database.
+    """A client of one schema, for one organization and participant, on a database or a relay.
 
         async with AsyncAblo(schema=schema, organization="acme", participant="agent:a") as ablo:
             task = await ablo.tasks.create({"title": "Write"})
@@ -53,10 +49,13 @@ class AsyncAblo:
     Args:
         schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
         database_url: a runtime login; default: the environment variable DATABASE_URL.
+        base_url, api_key: a relay, in place of a database, and a key for it; default: ABLO_API_URL
+            and ABLO_API_KEY. The key says whose client this is.
         organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
-            user, agent, system. on_behalf_of: for whom, `kind:id`; every change says so.
+            user, agent, system. With a relay both are only checked against the key.
+        on_behalf_of: for whom, `kind:id`; every change says so. Not with a relay.
         replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
-            without one, changes arrive by LISTEN/NOTIFY.
+            without one, changes arrive by LISTEN/NOTIFY. Not with a relay.
         pool_min_size, pool_max_size: connections kept and allowed.
         timeout: seconds that a call may take, where it names none of its own.
 
@@ -68,6 +67,8 @@ class AsyncAblo:
         *,
         schema: Schema,
         database_url: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
         organization: str | None = None,
         participant: str | None = None,
         on_behalf_of: str | None = None,
@@ -76,20 +77,19 @@ class AsyncAblo:
         pool_max_size: int = 10,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
-        database = Database(
-            database_url_of(database_url),
-            PoolOptions(min_size=pool_min_size, max_size=pool_max_size),
-            error_names(schema.spec),
+        place = Place(
+            database_url=database_url,
+            base_url=base_url,
+            api_key=api_key,
+            organization=organization,
+            participant=participant,
+            on_behalf_of=on_behalf_of,
+            replication_url=replication_url,
+            pool_min_size=pool_min_size,
+            pool_max_size=pool_max_size,
         )
-        background = Background()
-        tenant = organization_of(organization)
-        transport = DirectTransport(
-            database,
-            tenant,
-            participant_of(participant),
-            StreamSource(database, replication_url_of(replication_url), background),
-            None if on_behalf_of is None else participant_of(on_behalf_of, "on_behalf_of"),
-        )
+        background, tenant = Background(), Tenant()
+        transport = place.transport(schema, tenant, background)
         self._schema = schema
         self._session = Session(
             Registry(schema, tenant), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background

@@ -1,4 +1,4 @@
-"""Hears of grants: one LISTEN connection per process and database, for the waiters of all clients.
+"""Hears of grants: one connection per process and database, for the waiters of all clients.
 
 Runs in the thread of `sidecar`. It also hears when a claim is ended under its holder, where one is
 held for long. A notification is a hint to look now; each waiter also looks again by itself, so a
@@ -12,19 +12,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
-from psycopg import AsyncConnection
 
 from ablo_pg.client.bell import Bell
-from ablo_pg.db.claims import LISTEN
-from ablo_pg.db.errors import translate
+from ablo_pg.client.station import ClaimNews, Station
+from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 
 logger: Final = logging.getLogger("ablo_pg.client")
 
@@ -35,20 +32,22 @@ IDLE_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 1.0  # how often it looks whether it is still needed
 # The last claims that were heard of: a grant may be told before its waiter has begun to watch.
 _REMEMBERED: Final = 1000
-# A peer that is gone without a word is noticed within half a minute; waiters look by themselves.
-_KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 class ClaimListener:
-    """Listens while somebody waits, and while `needed`.
+    """Listens while somebody waits, and while claims are `needed`.
 
-    Args: heard, called with the id of every claim that something is said of, '' for all.
+    Args: heard, called with the id of every claim that something is said of, '' for all. needed:
+    claims to hear of that nobody waits for.
     """
 
     def __init__(
-        self, url: str, heard: Callable[[str], None], needed: Callable[[], bool] = lambda: False
+        self,
+        station: Station,
+        heard: Callable[[str], None],
+        needed: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        self._url = url
+        self._station = station
         self._heard = heard
         self._needed = needed
         self._lock = threading.Lock()
@@ -91,34 +90,35 @@ class ClaimListener:
             while not self._waiters and not self._needed():
                 await own.wait(None)
             try:
-                conn = await connect(
-                    self._url, application_name="ablo_pg claim listener", **_KEEPALIVES
-                )
+                news = await self._station.news()
                 try:
-                    await self._listen(conn, backoff)
+                    await self._listen(news, own, backoff)
                 finally:
                     with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("waiting for claims goes on without LISTEN: %s", translate(exc))
+                        await news.aclose()
+            except AbloError as exc:
+                logger.info("waiting for claims goes on without being told: %s", exc)
             except Exception:
-                logger.exception("waiting for claims goes on without LISTEN")
+                logger.exception("waiting for claims goes on without being told")
             else:
                 continue
             await anyio.sleep(backoff.pause())
 
-    async def _listen(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
-        await conn.execute(LISTEN)
+    async def _listen(self, news: ClaimNews, own: Bell, backoff: Backoff) -> None:
         backoff.reset()
         self._tell("")
         if self._broken:
             self._heard("")
         self._broken = True  # until this one ends because nobody needs it
         while self._wanted():
-            async for notification in conn.notifies(timeout=_LOOK_SECONDS):
-                self._tell(notification.payload)
-                self._heard(notification.payload)
+            for claim_id in await news.hear(self._claims(), own, _LOOK_SECONDS):
+                self._tell(claim_id)
+                self._heard(claim_id)
         self._broken = False
+
+    def _claims(self) -> set[str]:
+        with self._lock:
+            return {*self._waiters, *self._needed()}
 
     def _wanted(self) -> bool:
         with self._lock:

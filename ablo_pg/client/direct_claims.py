@@ -6,20 +6,16 @@ The sidecar thread (renewals, LISTEN) is joined with the first lease, and left w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-
-import anyio.to_thread
 
 from ablo_pg.claim import ClaimAnswer, ClaimLine, Presence
-from ablo_pg.client.bell import Bell
-from ablo_pg.client.lease import Renewal
-from ablo_pg.client.sidecar import Sidecar, join
+from ablo_pg.client.direct_station import DirectStation
+from ablo_pg.client.sidecar import Beside
 from ablo_pg.db import claims
 from ablo_pg.db.claim_results import claim_answer_of, claim_line_of, presence_of, presence_ttl_of
 from ablo_pg.db.pool import Database
 
 
-class DirectClaims:
+class DirectClaims(Beside):
     """A `ClaimTransport` over a database URL."""
 
     def __init__(
@@ -29,17 +25,10 @@ class DirectClaims:
         participant: str,
         on_behalf_of: str | None = None,
     ) -> None:
+        super().__init__(DirectStation(database.url))
         self._database = database
         self._on_behalf_of = on_behalf_of
         self._who = (organization, participant)
-        self._sidecar: Sidecar | None = None
-
-    async def close(self) -> None:
-        """Leave the sidecar; the process's last client ends it."""
-        sidecar, self._sidecar = self._sidecar, None
-        if sidecar is not None:
-            with anyio.CancelScope(shield=True):  # bounded: see sidecar.JOIN_SECONDS
-                await anyio.to_thread.run_sync(sidecar.leave)
 
     async def claim_acquire(self, model: str, row_id: str, request: bytes) -> ClaimAnswer:
         """Ask for a claim. Sent again after a broken connection: its claimId makes it safe."""
@@ -70,19 +59,6 @@ class DirectClaims:
         """Move these waiters to the head of the line."""
         await self._database.run(claims.claim_reorder, *self._who, model, row_id, order)
 
-    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
-        """Ring that bell when something may have happened to the claim."""
-        return self._joined().listener.watch(claim_id, bell)
-
-    def keep(self, renewal: Renewal) -> None:
-        """Renew a lease or a presence from now on."""
-        self._joined().keeper.keep(renewal)
-
-    def drop(self, renewal: Renewal) -> None:
-        """Renew it no more."""
-        if self._sidecar is not None:
-            self._sidecar.keeper.drop(renewal)
-
     async def presence_beat(self, session: str, body: bytes) -> float:
         """Say that a session is here."""
         return presence_ttl_of(
@@ -97,8 +73,3 @@ class DirectClaims:
         """Read who is here."""
         answer = await self._database.read(claims.presence_list, *self._who)
         return presence_of(answer, self._database.names)
-
-    def _joined(self) -> Sidecar:
-        if self._sidecar is None:
-            self._sidecar = join(self._database.url)
-        return self._sidecar

@@ -1,6 +1,7 @@
 """The only place of the library that reads environment variables, where a URL is not given.
 
 DATABASE_URL: the runtime login. ABLO_REPLICATION_URL: the login that may read the stream.
+ABLO_API_URL and ABLO_API_KEY: a relay, and a key for it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,51 @@ import os
 from ablo_pg.errors import error_for
 
 
+def base_url_of(given: str | None, api_key: str | None, database_url: str | None) -> str | None:
+    """Return the URL of the relay to use, or None for a database.
+
+    What was passed decides: base_url or api_key mean a relay, database_url a database. Where
+    nothing was, DATABASE_URL goes before ABLO_API_URL. Raises invalid_options.
+    """
+    if given:
+        return given
+    named = os.environ.get("ABLO_API_URL") or None
+    if api_key is None:
+        direct = database_url is not None or bool(os.environ.get("DATABASE_URL"))
+        return None if direct else named
+    if named is None:
+        raise error_for(
+            "invalid_options",
+            "An API key was given, and no URL of a relay",
+            field="base_url",
+            remedy="pass base_url=, or set ABLO_API_URL",
+        )
+    return named
+
+
+def api_key_of(given: str | None) -> str:
+    """Return the key given, or ABLO_API_KEY. Raises api_key_required when there is neither."""
+    key = given or os.environ.get("ABLO_API_KEY")
+    if not key:
+        raise error_for(
+            "api_key_required",
+            "No API key was given",
+            field="api_key",
+            remedy="pass api_key=, or set ABLO_API_KEY (`ablo-pg keys create` makes one)",
+        )
+    return key
+
+
 def database_url_of(given: str | None) -> str:
     """Return the URL given, or DATABASE_URL. Raises invalid_options when there is neither."""
     url = given or os.environ.get("DATABASE_URL")
     if not url:
         raise error_for(
             "invalid_options",
-            "No database URL was given",
+            "No database URL was given, and no relay's",
             field="database_url",
-            remedy="pass database_url=, or set DATABASE_URL (`ablo-pg connect` prints one)",
+            remedy="pass database_url=, or set DATABASE_URL (`ablo-pg connect` prints one); or pass "
+            "base_url= and api_key= of a relay",
         )
     return url
 

@@ -14,20 +14,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
-from psycopg import AsyncConnection
 
 from ablo_pg.client.bell import Bell
 from ablo_pg.client.lease import Lease, PresenceBeat, Renewal
-from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
-from ablo_pg.db.claims import claim_heartbeat_all, presence_beat
-from ablo_pg.db.errors import translate
-from ablo_pg.db.routines import load_json_raw
+from ablo_pg.client.station import LeaseDoor, Station
+from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 
 logger: Final = logging.getLogger("ablo_pg.client")
 
@@ -36,13 +31,6 @@ logger: Final = logging.getLogger("ablo_pg.client")
 CALL_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 1.0
-# A server that has gone without a word is noticed within seconds: another connection may reach it.
-_PATIENCE: Final = {
-    "tcp_user_timeout": 5000,  # ms
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-}
 # Seconds after which a held claim is worth a listener, which hears at once when it is ended.
 LONG_SECONDS: Final = 1.0
 # Seconds without anything to renew after which the connection ends.
@@ -55,14 +43,14 @@ class LeaseKeeper:
     Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
     """
 
-    def __init__(self, url: str, has_long: Callable[[], None] = lambda: None) -> None:
-        self._url = url
+    def __init__(self, station: Station, has_long: Callable[[], None] = lambda: None) -> None:
+        self._station = station
         self._has_long = has_long
         self._lock = threading.Lock()
         self._kept: weakref.WeakSet[Renewal] = weakref.WeakSet()
         self._bell: Bell | None = None
         self._wakes_at = float("-inf")
-        self._conn: AsyncConnection[Any] | None = None
+        self._door: LeaseDoor | None = None
         self._backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         self._idle_since = 0.0
         self._in_round = False
@@ -91,10 +79,11 @@ class LeaseKeeper:
         if bell is not None:
             bell.ring()
 
-    def keeps_long(self) -> bool:
-        """Whether a lease is kept that is no longer new. From any thread."""
+    def kept_long(self) -> list[str]:
+        """Return the claims whose leases are kept and no longer new. From any thread."""
         new = time.monotonic() - LONG_SECONDS
-        return any(isinstance(one, Lease) and one.since <= new for one in self._all())
+        leases = (one for one in self._all() if isinstance(one, Lease))
+        return [one.claim_id for one in leases if one.since <= new]
 
     async def run(self) -> None:
         """Renew, until cancelled."""
@@ -106,7 +95,7 @@ class LeaseKeeper:
                     if not self._in_round and self._next_due() <= time.monotonic():
                         self._in_round = True
                         group.start_soon(self._round, bell)
-                    if self.keeps_long():
+                    if self.kept_long():
                         self._has_long()
                     await self._rest(bell)
         finally:
@@ -122,7 +111,7 @@ class LeaseKeeper:
             wakes += [one.since + LONG_SECONDS for one in leases if one.since > now - LONG_SECONDS]
             if not self._in_round:
                 wakes += [one.due for one in kept]
-            if not kept and self._conn is not None:
+            if not kept and self._door is not None:
                 wakes.append(self._idle_since + IDLE_SECONDS)
             self._wakes_at = min(wakes, default=float("inf"))
         pause = None if not wakes else self._wakes_at - time.monotonic()
@@ -172,16 +161,16 @@ class LeaseKeeper:
     async def _attempt(self, group: list[Renewal]) -> None:
         """Renew one participant's leases, or one presence; on a failure again after a pause."""
         try:
-            conn = await self._connection()
+            door = await self._connection()
             async with asyncio.timeout(CALL_SECONDS):
                 if isinstance(group[0], PresenceBeat):
-                    await self._repeat(conn, group[0])
+                    await self._repeat(door, group[0])
                 else:
-                    await self._renew(conn, [one for one in group if isinstance(one, Lease)])
+                    await self._renew(door, [one for one in group if isinstance(one, Lease)])
             self._backoff.reset()
             return
-        except psycopg.Error as exc:
-            logger.info("renewing claims is interrupted: %s", translate(exc))
+        except AbloError as exc:
+            logger.info("renewing claims is interrupted: %s", exc)
         except TimeoutError:
             logger.info("renewing claims is interrupted: no answer within %g s", CALL_SECONDS)
         except Exception:
@@ -189,37 +178,35 @@ class LeaseKeeper:
         again = time.monotonic() + self._backoff.pause()
         for one in group:
             one.due = again
-        if self._conn is not None and self._conn.closed:
+        if self._door is not None and self._door.broken:
             await self._disconnect()
 
-    async def _renew(self, conn: AsyncConnection[Any], leases: list[Lease]) -> None:
+    async def _renew(self, door: LeaseDoor, leases: list[Lease]) -> None:
         first = leases[0]
         by_id: dict[str, list[Lease]] = {}
         for one in leases:
             by_id.setdefault(one.claim_id, []).append(one)
         sent_at = time.monotonic()
-        answer = await claim_heartbeat_all(conn, first.organization, first.participant, list(by_id))
-        for beat in claim_beats_of(answer):
+        for beat in await door.renew(first.organization, first.participant, list(by_id)):
             for lease in by_id.get(beat.claim_id, ()):
                 if beat.status == "lost":
                     self._lose(lease, "the database says that it has ended")
                 else:
                     lease.renewed(sent_at, beat.ttl)
 
-    async def _repeat(self, conn: AsyncConnection[Any], presence: PresenceBeat) -> None:
+    async def _repeat(self, door: LeaseDoor, presence: PresenceBeat) -> None:
         sent_at = time.monotonic()
-        answer = await presence_beat(
-            conn, presence.organization, presence.participant, presence.session, presence.body
+        lasts = await door.beat(
+            presence.organization, presence.participant, presence.session, presence.body
         )
-        presence.renewed(sent_at, presence_ttl_of(answer))
+        presence.renewed(sent_at, lasts)
 
-    async def _connection(self) -> AsyncConnection[Any]:
-        if self._conn is None:
-            self._conn = await connect(self._url, application_name="ablo_pg leases", **_PATIENCE)
-            load_json_raw(self._conn)
-        return self._conn
+    async def _connection(self) -> LeaseDoor:
+        if self._door is None:
+            self._door = await self._station.leases()
+        return self._door
 
     async def _disconnect(self) -> None:
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            await conn.close()
+        door, self._door = self._door, None
+        if door is not None:
+            await door.aclose()

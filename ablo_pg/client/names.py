@@ -16,18 +16,30 @@ from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, ModelSpec
 from ablo_pg.schema.rows import Model
 
 
+@dataclass(slots=True)
+class Tenant:
+    """Whose rows a client reads; over a relay the key says so, with the first answer."""
+
+    organization: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One model as the client needs it; `fields` has each under its Python and its wire name.
 
-    organization: whose rows the client reads.
+    tenant: whose rows the client reads.
     """
 
     key: str
     typename: str
     row: type[Model]
     fields: Mapping[str, Field]
-    organization: str = ""
+    tenant: Tenant
+
+    @property
+    def organization(self) -> str:
+        """Whose rows the client reads."""
+        return self.tenant.organization
 
     def field(self, name: str, *, code: str = "unknown_field") -> Field:
         """Return the field of that Python or wire name; raise `code` naming near ones."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ablo_pg.client.names import Entry, fields_of, unknown_model
+from ablo_pg.client.names import Entry, Tenant, fields_of, unknown_model
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
@@ -15,11 +15,11 @@ from ablo_pg.schema.rows import Model
 class Registry:
     """Finds models by schema key, typename, table or class, and row classes by typename.
 
-    organization: whose rows the client reads and writes.
+    tenant: whose rows the client reads and writes.
     """
 
-    def __init__(self, schema: Schema, organization: str = "") -> None:
-        self.organization = organization
+    def __init__(self, schema: Schema, tenant: Tenant | None = None) -> None:
+        self.tenant = tenant or Tenant()
         self._by_name: dict[str, Entry] = {}
         self._by_class: dict[type[Model], Entry] = {}
         self.keys: tuple[str, ...] = tuple(spec.key for spec in schema.spec.models)
@@ -27,11 +27,16 @@ class Registry:
         aliases: dict[str, Entry] = {}
         for spec in schema.spec.models:
             row, fields = schema.models[spec.key], fields_of(spec)
-            entry = Entry(spec.key, spec.typename, row, fields, organization)
+            entry = Entry(spec.key, spec.typename, row, fields, self.tenant)
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}
             self.typenames = {**self.typenames, spec.typename: entry}
         self._by_name = {**aliases, **self._by_name}
+
+    @property
+    def organization(self) -> str:
+        """Whose rows the client reads and writes."""
+        return self.tenant.organization
 
     def entry(self, model: str | type[Model]) -> Entry:
         """Return the model's entry. Raises server_execute_unknown_model."""

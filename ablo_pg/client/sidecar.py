@@ -1,4 +1,4 @@
-"""One daemon thread per process and database, beside everybody's own event loops.
+"""One daemon thread per process and database, or relay and key, beside everybody's event loops.
 
 It hears of grants (`claim_listener`) and renews leases (`lease_keeper`) for all clients of the
 process, whatever their threads are busy with. It starts with the first claim or presence of a
@@ -11,12 +11,17 @@ import asyncio
 import contextlib
 import os
 import threading
+from contextlib import AbstractContextManager
 from typing import Final
 
 import anyio
+import anyio.to_thread
 
+from ablo_pg.client.bell import Bell
 from ablo_pg.client.claim_listener import ClaimListener
+from ablo_pg.client.lease import Renewal
 from ablo_pg.client.lease_keeper import LeaseKeeper
+from ablo_pg.client.station import Station
 
 # Seconds that a close may wait for the thread: it only has connections to close.
 JOIN_SECONDS: Final = 5.0
@@ -25,10 +30,10 @@ JOIN_SECONDS: Final = 5.0
 class Sidecar:
     """Made by `join`. `listener` and `keeper` may be called from any thread."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.keeper = LeaseKeeper(url, lambda: self.listener.look())
-        self.listener = ClaimListener(url, self.keeper.hurry, self.keeper.keeps_long)
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self.keeper = LeaseKeeper(station, lambda: self.listener.look())
+        self.listener = ClaimListener(station, self.keeper.hurry, self.keeper.kept_long)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scope: anyio.CancelScope | None = None
         self._started = threading.Event()
@@ -41,9 +46,9 @@ class Sidecar:
         """Undo one `join`; the last one ends the thread, and waits for it."""
         with _lock:
             self._users -= 1
-            if self._users or _sidecars.get(self._url) is not self:
+            if self._users or _sidecars.get(self._station) is not self:
                 return
-            del _sidecars[self._url]
+            del _sidecars[self._station]
         if self._loop is not None and self._scope is not None:
             with contextlib.suppress(RuntimeError):  # it has ended by itself
                 self._loop.call_soon_threadsafe(self._scope.cancel)
@@ -70,15 +75,48 @@ class Sidecar:
         self._started.set()
 
 
-def join(url: str) -> Sidecar:
-    """Return the process's sidecar of that database, started. Each `join` needs one `leave`."""
+def join(station: Station) -> Sidecar:
+    """Return the process's sidecar of that station, started. Each `join` needs one `leave`."""
     with _lock:
-        found = _sidecars.get(url)
+        found = _sidecars.get(station)
         if found is None:
-            found = _sidecars[url] = Sidecar(url)
+            found = _sidecars[station] = Sidecar(station)
             found.start()
         found.enter()
         return found
+
+
+class Beside:
+    """A client's part in the sidecar: joined with its first lease or wait, left with `close`."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._sidecar: Sidecar | None = None
+
+    async def close(self) -> None:
+        """Leave the sidecar; the process's last client ends it."""
+        sidecar, self._sidecar = self._sidecar, None
+        if sidecar is not None:
+            with anyio.CancelScope(shield=True):  # bounded: see JOIN_SECONDS
+                await anyio.to_thread.run_sync(sidecar.leave)
+
+    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
+        """Ring that bell when something may have happened to the claim."""
+        return self._joined().listener.watch(claim_id, bell)
+
+    def keep(self, renewal: Renewal) -> None:
+        """Renew a lease or a presence from now on."""
+        self._joined().keeper.keep(renewal)
+
+    def drop(self, renewal: Renewal) -> None:
+        """Renew it no more."""
+        if self._sidecar is not None:
+            self._sidecar.keeper.drop(renewal)
+
+    def _joined(self) -> Sidecar:
+        if self._sidecar is None:
+            self._sidecar = join(self._station)
+        return self._sidecar
 
 
 def _forget() -> None:
@@ -90,7 +128,7 @@ def _forget() -> None:
 
 
 _lock = threading.Lock()
-_sidecars: Final[dict[str, Sidecar]] = {}
+_sidecars: Final[dict[Station, Sidecar]] = {}
 # Kept, so that nothing of the parent's is closed by the garbage collector of a child.
-_left_behind: Final[list[dict[str, Sidecar]]] = []
+_left_behind: Final[list[dict[Station, Sidecar]]] = []
 os.register_at_fork(after_in_child=_forget)

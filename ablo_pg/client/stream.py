@@ -1,7 +1,7 @@
-"""Where a database client's changes come from: the process's own reader and hub, begun when needed.
+"""Where a client's changes come from: a reader and a hub of its own, begun when needed.
 
-The first subscription starts the reader (WAL where a replication URL gives it, else LISTEN/NOTIFY);
-all subscriptions of the client share it.
+The first subscription starts the reader: on a database the WAL, or LISTEN/NOTIFY; on a relay its
+live socket. All subscriptions of the client share it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import anyio
 
 from ablo_pg.client.background import Background
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db.log import PostgresLog
-from ablo_pg.db.pool import Database
-from ablo_pg.relay.auto import AutoReader
+from ablo_pg.db.log import LogSource
 from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.relay.subscription import Subscription
 
@@ -26,13 +25,11 @@ _RESTART_PAUSE: Final = 1.0  # seconds; readers reconnect by themselves, so this
 
 
 class StreamSource:
-    """The reader and the hub of one client."""
+    """The reader and the hub of one client. log: what its subscribers catch up from."""
 
-    def __init__(
-        self, database: Database, replication_url: str | None, background: Background
-    ) -> None:
-        self._hub = Hub(PostgresLog(database))
-        self._reader = AutoReader(database.url, replication_url)
+    def __init__(self, log: LogSource, reader: Reader, background: Background) -> None:
+        self._hub = Hub(log)
+        self._reader = reader
         self._background = background
         self._started = False
         self._open: weakref.WeakSet[Subscription] = weakref.WeakSet()

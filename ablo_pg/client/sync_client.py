@@ -36,6 +36,8 @@ class Ablo:
         *,
         schema: Schema,
         database_url: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
         organization: str | None = None,
         participant: str | None = None,
         on_behalf_of: str | None = None,
@@ -49,6 +51,8 @@ class Ablo:
         self._inner = AsyncAblo(
             schema=schema,
             database_url=database_url,
+            base_url=base_url,
+            api_key=api_key,
             organization=organization,
             participant=participant,
             on_behalf_of=on_behalf_of,

@@ -10,17 +10,19 @@ from typing import Final, Literal
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 NOT_STARTED: Final = "not started"
-ReaderKind = Literal["wal", "listen", "none"]
+ReaderKind = Literal["wal", "listen", "socket", "events", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
     """A reader's account of itself.
 
-    kind: wal (logical replication), listen (LISTEN/NOTIFY and polling), none (not connected).
-    reason: why it is not `wal`, or what is being waited for; None when all is well. lag: seconds
-    that what was last handed on had been committed before, or that nothing could be read; None when
-    that is not known. lag_bytes: WAL that the server has written and that is not handed on yet.
+    kind: wal (logical replication), listen (LISTEN/NOTIFY and polling); of a client on a relay,
+    socket (a live socket) or events (Server-Sent Events); none (not connected).
+    reason: why it is not `wal` or `socket`, or what is being waited for; None when all is well.
+    lag: seconds that what was last handed on had been committed before, or that nothing could be
+    read; None when that is not known. lag_bytes: WAL that the server has written and that is not
+    handed on yet.
     """
 
     kind: ReaderKind = "none"
@@ -45,7 +47,9 @@ class StatusLog:
         self.status = ReaderStatus(kind, reason, since)
         logger.log(
             # A start, and a reader that was asked for, are as they should be.
-            logging.INFO if kind == "wal" or old.reason == NOT_STARTED else logging.WARNING,
+            logging.INFO
+            if kind in ("wal", "socket") or old.reason == NOT_STARTED
+            else logging.WARNING,
             "reader: %s%s",
             kind,
             f" ({reason})" if reason else "",

@@ -17,7 +17,10 @@ from ablo_pg.wire.participants import participant_json
 
 
 def delta_json(delta: Delta) -> bytes:
-    """Return one delta. Its groups begin with `default`, which means the organization's own."""
+    """Return one delta. Its groups begin with `default`, which means the organization's own.
+
+    `changed` and `claimId` are ours, for our own client; others ignore what they do not know.
+    """
     actor = orjson.dumps(participant_json(delta.actor))
     return b"".join(
         (
@@ -45,7 +48,10 @@ def delta_json(delta: Delta) -> bytes:
             orjson.dumps(participant_json(delta.on_behalf_of)),
             b',"capabilityId":',
             orjson.dumps(delta.capability_id),
-            b',"confirmationState":"auto"}',
+            b',"confirmationState":"auto"',
+            b',"changed":' + orjson.dumps(delta.changed) if delta.changed else b"",
+            b',"claimId":' + orjson.dumps(delta.claim_id) if delta.claim_id else b"",
+            b"}",
         )
     )
 

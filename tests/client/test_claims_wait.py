@@ -19,6 +19,7 @@ from ablo_pg import (
 )
 from ablo_pg.client.bell import Bell
 from ablo_pg.client.claim_listener import ClaimListener
+from ablo_pg.client.direct_station import DirectStation
 from ablo_pg.client.sidecar import join
 from ablo_pg.testing import DatabaseHandle
 
@@ -35,7 +36,7 @@ def holder(make_client: Any) -> AsyncAblo:
 @pytest.fixture
 async def listener(db: DatabaseHandle, until: Any) -> AsyncIterator[ClaimListener]:
     """The process's listener, which listens already: nobody is woken because it begins to."""
-    sidecar = join(db.database_url)
+    sidecar = join(DirectStation(db.database_url))
     try:
         with sidecar.listener.watch("somebody else", Bell()):
             await until(lambda: "" in sidecar.listener._said)
@@ -181,8 +182,8 @@ async def test_a_lost_listener_costs_nothing_but_time(
 async def test_without_any_listener_re_checks_carry_on(
     ablo: AsyncAblo, holder: AsyncAblo, db: DatabaseHandle, until_line: Any
 ) -> None:
-    sidecar = join(db.database_url)
-    sidecar.listener._url = "postgresql://nobody@127.0.0.1:1/none"
+    sidecar = join(DirectStation(db.database_url))
+    sidecar.listener._station = DirectStation("postgresql://nobody@127.0.0.1:1/none")
     try:
         async with anyio.create_task_group() as group:
 

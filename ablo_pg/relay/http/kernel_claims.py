@@ -6,15 +6,18 @@ rows gets that row only where it may read it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import anyio
 import msgspec
 import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.db import claims, routines
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloNotFoundError, error_for
+from ablo_pg.relay.claim_news import EVERYTHING
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call
 from ablo_pg.relay.http.claim_routes import writable_model
@@ -24,6 +27,7 @@ from ablo_pg.wire.kernel_calls import (
     AcquireBody,
     BeatsBody,
     ClaimBody,
+    NewsBody,
     OrderBody,
     PresenceBody,
     RowBody,
@@ -50,17 +54,38 @@ async def claim_look(call: Call) -> Response:
 async def claim_beats(call: Call) -> Response:
     """Renew own claims; each is held, queued or lost."""
     body = await call.body(BeatsBody)
-    limit = call.service.settings.open_claims + call.service.settings.open_waits
-    if len(body.claim_ids) > limit:
-        raise error_for(
-            "invalid_request",
-            f"{len(body.claim_ids)} claims in one request; the limit is {limit}",
-            field="claimIds",
-            remedy="renew them in several requests",
-            details={"limit": limit},
-        )
+    _check_number(call, body.claim_ids)
     target = (*call.who, body.claim_ids)
     return JsonBytes(await call.service.database.read(claims.claim_heartbeat_all, *target))
+
+
+async def claim_news(call: Call) -> Response:
+    """Wait until something is said of one of these claims; '' stands for all of them."""
+    body = await call.body(NewsBody)
+    _check_number(call, body.claim_ids)
+    told: list[str] = []
+    after = body.after or ""
+
+    async with anyio.create_task_group() as group:
+
+        async def stop() -> None:
+            await call.service.stopping.wait()
+            group.cancel_scope.cancel()
+
+        group.start_soon(stop)
+        told, after = await call.service.claim_news.ask(body.claim_ids, body.after, body.seconds)
+        group.cancel_scope.cancel()
+    own = [one for one in told if one == EVERYTHING or await _is_here(call, one)]
+    return json_answer({"claimIds": own, "after": after})
+
+
+async def _is_here(call: Call, claim_id: str) -> bool:
+    """Whether the caller's organization has that claim: of others nothing is told."""
+    try:
+        await call.service.database.read(claims.claim_get, *call.who, claim_id, False)
+    except AbloNotFoundError:
+        return False
+    return True
 
 
 async def claim_release(call: Call) -> Response:
@@ -131,6 +156,18 @@ def _known(call: Call, schema: LiveSchema, summary: Json) -> bool:
     return may and call.credential.sync_groups is None
 
 
+def _check_number(call: Call, claim_ids: Sequence[str]) -> None:
+    limit = call.service.settings.open_claims + call.service.settings.open_waits
+    if len(claim_ids) > limit:
+        raise error_for(
+            "invalid_request",
+            f"{len(claim_ids)} claims in one request; the limit is {limit}",
+            field="claimIds",
+            remedy="name those that are live; a participant may have no more",
+            details={"limit": limit},
+        )
+
+
 async def _answer(call: Call, answer: bytes) -> Response:
     """Answer with a claim; the row in it is read again for a caller that sees only some."""
     if not call.narrow:
@@ -155,6 +192,7 @@ ROUTES: Final[list[BaseRoute]] = [
         claim_acquire,
         claim_look,
         claim_beats,
+        claim_news,
         claim_release,
         claim_release_row,
         claim_line,

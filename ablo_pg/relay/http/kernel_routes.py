@@ -143,9 +143,7 @@ async def log_read(call: Call) -> Response:
     page = await call.service.database.read(
         log.delta_read, call.organization, body.after, limit, body.through
     )
-    followed = SocketGroups(
-        call.credential, call.service.settings.subscriptions, None
-    ).followed
+    followed = SocketGroups(call.credential, call.service.settings.subscriptions, None).followed
     readable = ReadableModels(call.credential)
     deltas = [
         delta_json(one)

@@ -13,6 +13,7 @@ from ablo_pg import AbloError, Model, Page, define_schema
 from ablo_pg.client.base import list_query
 from ablo_pg.client.decode import page_of, row_of
 from ablo_pg.client.premises import disposition_of, encode_premise
+from ablo_pg.client.names import Tenant
 from ablo_pg.client.registry import Registry
 from ablo_pg.db.results import PAGE_READ
 
@@ -27,7 +28,7 @@ class Other(Model, typename="WorkItem", table="work"):
 
 
 SCHEMA = define_schema(tasks=Task)
-REGISTRY = Registry(SCHEMA, "acme")
+REGISTRY = Registry(SCHEMA, Tenant("acme"))
 TASKS = REGISTRY.entry("tasks")
 ROW = {
     "id": "t1",
@@ -76,15 +77,15 @@ def test_what_is_not_the_row_that_was_read(spoil: Any) -> None:
 
 
 def test_a_row_of_another_organization() -> None:
-    row = row_of(Registry(SCHEMA, "globex").entry("tasks"), READ, 42)
+    row = row_of(Registry(SCHEMA, Tenant("globex")).entry("tasks"), READ, 42)
     error = refused(row)
     assert (error.code, error.http_status, error.model) == ("foreign_tenant_row", 403, "tasks")
 
 
 def test_a_row_of_another_schema() -> None:
-    other = Registry(define_schema(tasks=Other), "acme")
+    other = Registry(define_schema(tasks=Other), Tenant("acme"))
     assert "another schema" in str(refused(row_of(other.entry("tasks"), READ, 42)))
-    stranger = Registry(define_schema(jobs=Other), "acme")
+    stranger = Registry(define_schema(jobs=Other), Tenant("acme"))
     error = refused(row_of(stranger.entry("jobs"), READ, 42))
     assert error.code == "server_execute_unknown_model"
 

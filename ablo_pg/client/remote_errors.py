@@ -1,0 +1,96 @@
+"""Errors of a relay, from the bodies it answers with, as the same values that a database raises.
+
+Pure. The wire spells some details its own way (`wire.problems`); here they become again what
+`db.errors` makes of the kernel's, under the author's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ablo_pg.db.errors import Names
+from ablo_pg.errors import CODES, AbloError, error_for
+
+# What a body says of the error itself; the rest are its details.
+_OWN: Final = frozenset(
+    {"type", "code", "message", "param", "request_id", "model", "id", "remedy", "retryable"}
+)
+# What an answer without a body of ours means: something between us and the relay gave it.
+_BY_STATUS: Final[Mapping[int, str]] = {
+    401: "apikey_invalid",
+    403: "forbidden",
+    404: "route_not_found",
+    408: "request_timeout",
+    413: "request_too_large",
+    429: "rate_limit_exceeded",
+    502: "database_unreachable",
+    503: "database_unreachable",
+    504: "database_unreachable",
+}
+
+
+def error_of(status: int, body: bytes, names: Names) -> AbloError:
+    """Return the error that an answer stands for."""
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("code"), str):
+        return error_for(
+            _BY_STATUS.get(status, "internal_error"),
+            f"The relay's address answered with HTTP {status}, and not as a relay does",
+            remedy="check base_url, and what stands between here and the relay",
+        )
+    return error_of_problem(found, names)
+
+
+def error_of_problem(body: Mapping[str, Any], names: Names) -> AbloError:
+    """Return the error that a body describes."""
+    code = str(body["code"])
+    model = names.model(_text(body.get("model")))
+    return error_for(
+        code if code in CODES else "internal_error",
+        str(body.get("message") or code),
+        model=model,
+        field=names.field(model, _text(body.get("param"))),
+        row_id=_text(body.get("id")),
+        remedy=_text(body.get("remedy")),
+        details=_details(body),
+    )
+
+
+def unreachable(base_url: str, reason: object) -> AbloError:
+    """Return the error for a relay that does not answer."""
+    return error_for(
+        "database_unreachable",
+        f"The relay at {base_url} cannot be reached: {reason}",
+        remedy="check base_url, and that the relay runs",
+    )
+
+
+def _details(body: Mapping[str, Any]) -> dict[str, Any]:
+    details = {key: value for key, value in body.items() if key not in _OWN}
+    _join_holder(details)
+    for key in ("claims", "blockedBy"):
+        for one in details.get(key) or ():
+            if isinstance(one, dict):
+                _join_holder(one)
+                for extra in ("participantId", "participantKind", "reason"):
+                    one.pop(extra, None)
+    if "retryAfterSeconds" in details:
+        details["retry_after"] = details.pop("retryAfterSeconds")
+    return details
+
+
+def _join_holder(found: dict[str, Any]) -> None:
+    """Put kind and id of a participant together again."""
+    kind, name = found.get("heldByKind"), found.get("heldBy")
+    if kind and name and not str(name).startswith(f"{kind}:"):
+        found["heldBy"] = f"{kind}:{name}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,114 @@
+"""Bodies of the kernel's own calls, as the Python client sends them over a relay.
+
+The parts that the kernel reads itself (a filter, a claim's request, a presence) go through as the
+bytes they came in; who asks is the credential's to say, and stands in none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+Position = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+EMPTY: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class RowBody(msgspec.Struct, frozen=True):
+    """A row."""
+
+    model: Text
+    id: Text
+
+
+class RowAtBody(RowBody, frozen=True):
+    """A row, and a position of the log."""
+
+    at: Position
+
+
+class HistoryBody(RowBody, frozen=True, kw_only=True):
+    """A row, and how much of its past."""
+
+    limit: int = 100
+    before: Position | None = None
+
+
+class ListBody(msgspec.Struct, frozen=True):
+    """A page of a model's rows, in the kernel's query language."""
+
+    model: Text
+    query: msgspec.Raw = EMPTY
+
+
+class SnapshotTarget(msgspec.Struct, frozen=True):
+    """One row of a snapshot."""
+
+    model: Text
+    id: Text
+
+
+class SnapshotBody(msgspec.Struct, frozen=True):
+    """Rows to be read together."""
+
+    targets: list[SnapshotTarget]
+
+
+class ReceiptBody(msgspec.Struct, frozen=True):
+    """The idempotency key of a commit."""
+
+    key: Text
+
+
+class UntrackBody(msgspec.Struct, frozen=True):
+    """What to track no longer; everything where there is none."""
+
+    targets: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class LogBody(msgspec.Struct, frozen=True):
+    """A part of the log."""
+
+    after: Position
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 100
+    through: Position | None = None
+
+
+class AcquireBody(RowBody, frozen=True):
+    """A claim to be had; the request as the kernel reads it."""
+
+    request: msgspec.Raw = EMPTY
+
+
+class ClaimBody(msgspec.Struct, frozen=True, rename="camel"):
+    """An own claim."""
+
+    claim_id: Text
+
+
+class BeatsBody(msgspec.Struct, frozen=True, rename="camel"):
+    """Own claims, to be renewed."""
+
+    claim_ids: list[Text]
+
+
+class NewsBody(msgspec.Struct, frozen=True, rename="camel"):
+    """Claims to hear of, where the last answer said to go on, and how long to wait."""
+
+    claim_ids: list[Text] = []
+    after: str | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=25)] = 20.0
+
+
+class OrderBody(RowBody, frozen=True):
+    """A row's waiters in their new order."""
+
+    order: list[Text]
+
+
+class PresenceBody(msgspec.Struct, frozen=True):
+    """A session, and what it says of itself."""
+
+    session: Text
+    request: msgspec.Raw = EMPTY
