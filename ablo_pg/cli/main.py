@@ -15,6 +15,7 @@ from ablo_pg.cli.claims import claims_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
+from ablo_pg.cli.doctor import doctor_command
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.generate import generate_command
@@ -53,6 +54,7 @@ cli.add_command(claims_command)
 cli.add_command(compile_command)
 cli.add_command(connect_command)
 cli.add_command(demo_command)
+cli.add_command(doctor_command)
 cli.add_command(keys_command)
 cli.add_command(logs_command)
 cli.add_command(migrate_command)

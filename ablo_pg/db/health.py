@@ -1,0 +1,151 @@
+"""What `ablo-pg doctor` reads of a server, in one query a connection, and the SQL of its fixes."""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import sql
+
+# Readable by any login, but for what pg_stat_activity and the slots show of others.
+_SERVER: Final[LiteralString] = """
+select json_build_object(
+  'version', current_setting('server_version_num')::int,
+  'started', pg_catalog.pg_postmaster_start_time(),
+  'database', current_database(),
+  'encoding', current_setting('server_encoding'),
+  'now', extract(epoch from clock_timestamp()),
+  'walLevel', current_setting('wal_level'),
+  'senders', current_setting('max_wal_senders')::int,
+  'slotsAllowed', current_setting('max_replication_slots')::int,
+  'fsync', current_setting('fsync'),
+  'synchronousCommit', current_setting('synchronous_commit'),
+  'recovery', pg_catalog.pg_is_in_recovery(),
+  'locks', current_setting('max_locks_per_transaction')::int
+    * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int),
+  'relations', (select count(*) from pg_catalog.pg_class c where c.relkind in ('r', 'p', 'i', 'I')
+    and c.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)),
+  'slots', (select coalesce(json_agg(json_build_object('name', s.slot_name, 'active', s.active,
+      'bytes', case when pg_catalog.pg_is_in_recovery() then 0
+        else pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn) end)), '[]')
+    from pg_catalog.pg_replication_slots s where not s.temporary and s.restart_lsn is not null),
+  'prepared', (select coalesce(json_agg(json_build_object('gid', p.gid, 'seconds',
+      extract(epoch from clock_timestamp() - p.prepared)::int)), '[]')
+    from pg_catalog.pg_prepared_xacts p where p.database = current_database()),
+  'idle', (select coalesce(json_agg(json_build_object('pid', a.pid, 'program', a.application_name,
+      'seconds', extract(epoch from clock_timestamp() - a.xact_start)::int)), '[]')
+    from pg_catalog.pg_stat_activity a
+    where a.datname = current_database() and a.state like 'idle in transaction%'
+      and a.xact_start < clock_timestamp() - interval '5 minutes')
+)"""
+# As an administrator, once there is a kernel.
+_KERNEL: Final[LiteralString] = """
+select json_build_object(
+  'logBytes', (select coalesce(sum(pg_catalog.pg_total_relation_size(i.inhrelid)), 0)
+    from pg_catalog.pg_inherits i where i.inhparent = 'ablo.delta'::regclass),
+  'stray', exists (select from ablo.delta_default),
+  'debts', (select coalesce(json_agg(d.typename order by d.typename), '[]')
+    from ablo.migration_debt d),
+  'unvalidated', (select coalesce(json_agg(
+      format('%I on %s', k.conname, k.conrelid::regclass)), '[]')
+    from pg_catalog.pg_constraint k where not k.convalidated and k.contype in ('c', 'f')
+      and pg_catalog.obj_description(k.oid, 'pg_constraint') like 'ablo_pg %'),
+  'invalid', (select coalesce(json_agg(i.indexrelid::regclass::text), '[]')
+    from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid
+    join ablo.model m on m.table_name = c.relname where not i.indisvalid),
+  'triggers', (select coalesce(json_agg(json_build_object('name', t.tgname,
+      'table', t.tgrelid::regclass::text)), '[]')
+    from pg_catalog.pg_trigger t where t.tgname like 'zz\\_ablo\\_%' and t.tgenabled <> 'A'),
+  'open', (select coalesce(json_agg(c.oid::regclass::text), '[]')
+    from ablo.model m join pg_catalog.pg_namespace n on n.nspname = m.table_schema
+    join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = m.table_name
+    where m.tenancy in ('column', 'parent') and not (c.relrowsecurity and c.relforcerowsecurity))
+)"""
+
+
+def server_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return settings, slots, and transactions that stand in the way."""
+    row = conn.execute(_SERVER).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def kernel_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return what the kernel's catalogue shows an administrator."""
+    row = conn.execute(_KERNEL).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def backend_pid(conn: psycopg.Connection[Any]) -> int:
+    """Return the server process that answers; behind a pooler not the one that was greeted by."""
+    row = conn.execute("select pg_catalog.pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
+
+
+def identity_check(conn: psycopg.Connection[Any]) -> None:
+    """Have the kernel refuse a login that could see past row-level security."""
+    conn.execute("select ablo.identity_check()")
+
+
+def status(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return what the kernel says about itself."""
+    row = conn.execute("select ablo.status()").fetchone()
+    return dict(row[0]) if row else {}
+
+
+def logical_wal() -> str:
+    """Return the SQL that lets the log be streamed after a restart."""
+    return "alter system set wal_level = logical;"
+
+
+def enable_trigger(table: str, name: str) -> str:
+    """Return the SQL that has a trigger of ours fire for every writer."""
+    return f'alter table {table} enable always trigger "{name}";'
+
+
+def force_rls(table: str) -> str:
+    """Return the SQL that has row-level security hold for everybody."""
+    return (
+        f"alter table {table} enable row level security;\n"
+        f"alter table {table} force row level security;"
+    )
+
+
+def extend_log() -> str:
+    """Return the SQL that makes the log's next partition."""
+    return "select ablo.delta_extend();"
+
+
+def drop_slot(name: str) -> str:
+    """Return the SQL that gives back the disk that a slot keeps."""
+    return f"select pg_drop_replication_slot({_quoted(name)});"
+
+
+def end_prepared(gid: str) -> str:
+    """Return the SQL that ends a prepared transaction."""
+    return f"rollback prepared {_quoted(gid)};"
+
+
+def end_session(pid: int) -> str:
+    """Return the SQL that ends a session."""
+    return f"select pg_terminate_backend({pid});"
+
+
+def plain_login(name: str) -> str:
+    """Return the SQL that makes row-level security hold for a login."""
+    return (
+        sql.SQL("alter role {} nosuperuser nobypassrls;").format(sql.Identifier(name)).as_string()
+    )
+
+
+def allow_replication(name: str) -> str:
+    """Return the SQL that lets a login stream."""
+    return sql.SQL("alter role {} replication;").format(sql.Identifier(name)).as_string()
+
+
+def run_fix(conn: psycopg.Connection[Any], statement: str) -> None:
+    """Run a fix that was made above."""
+    conn.execute(statement)
+
+
+def _quoted(text: str) -> str:
+    return sql.Literal(text).as_string()

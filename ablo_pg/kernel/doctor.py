@@ -1,0 +1,286 @@
+"""What can be wrong with a set-up on its first day and later, each with its fix.
+
+`examine` looks through up to three logins; every judgement is a function from facts to findings,
+so that each can be tested without the trouble it tells of.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import psycopg
+
+from ablo_pg.db import health
+from ablo_pg.db.identity import login_facts
+from ablo_pg.errors import AbloError
+from ablo_pg.kernel.connect import admin_connection
+from ablo_pg.kernel.drift import KernelState, kernel_state
+
+Level: TypeAlias = Literal["ok", "note", "blocker"]
+OLDEST: Final = 150_000
+# WAL that an idle slot keeps, and a log that grows, before somebody should know.
+SLOT_BYTES: Final = 1 << 30
+LOG_BYTES: Final = 50 << 30
+CLOCK_SECONDS: Final = 2.0
+PREPARED_SECONDS: Final = 60
+# Locks that a migration of everything takes per table and index, with room for others.
+LOCKS_EACH: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. fix: what to do; sql: the same as SQL; safe: `--fix` may run it."""
+
+    name: str
+    level: Level
+    problem: str
+    fix: str | None = None
+    sql: str | None = None
+    safe: bool = False
+
+
+def examine(
+    admin_url: str | None,
+    database_url: str | None,
+    replication_url: str | None,
+    schema_hash: str | None = None,
+) -> list[Finding]:
+    """Look at whatever the URLs lead to; schema_hash: of the schema that should be active."""
+    found: list[Finding] = []
+    facts: dict[str, Any] = {}
+    if admin_url:
+        facts = _looked(found, "administrative login", admin_url, _admin, schema_hash)
+    if database_url:
+        own = _looked(found, "runtime login", database_url, _runtime, None)
+        if (
+            facts
+            and own
+            and (facts["started"], facts["database"])
+            != (
+                own["started"],
+                own["database"],
+            )
+        ):
+            text = "DATABASE_URL leads to another database than the administrative URL"
+            found.append(Finding("one database", "blocker", text, "correct one of them"))
+    if replication_url:
+        _looked(found, "replication login", replication_url, _replication, None)
+    elif database_url:
+        text = "no replication URL is given: changes arrive by LISTEN/NOTIFY"
+        fix = "set ABLO_REPLICATION_URL to what `ablo-pg connect` printed"
+        found.append(Finding("replication login", "note", text, fix))
+    return found
+
+
+def repair(admin_url: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Run the safe fixes; return the findings that they were of. Raises what Postgres says."""
+    done = []
+    with admin_connection(admin_url) as conn:
+        for finding in findings:
+            if finding.safe and finding.sql:
+                health.run_fix(conn, finding.sql)
+                done.append(finding)
+    return done
+
+
+_Look: TypeAlias = Callable[
+    [psycopg.Connection, str | None], tuple[dict[str, Any], Iterable[Finding]]
+]
+
+
+def _looked(
+    found: list[Finding], name: str, url: str, look: _Look, schema_hash: str | None
+) -> dict[str, Any]:
+    try:
+        with admin_connection(url) as conn:
+            facts, findings = look(conn, schema_hash)
+            found += findings
+            return facts
+    except AbloError as exc:
+        found.append(Finding(name, "blocker", exc.message, exc.remedy))
+    except psycopg.Error as exc:
+        text = exc.diag.message_primary or str(exc)
+        found.append(Finding(name, "blocker", text, "see the server's log"))
+    return {}
+
+
+def _admin(
+    conn: psycopg.Connection, schema_hash: str | None
+) -> tuple[dict[str, Any], list[Finding]]:
+    facts = health.server_facts(conn)
+    findings = [*judge_server(facts, time.time()), *judge_way(conn.info.backend_pid, conn)]
+    if facts["version"] < OLDEST:
+        return facts, findings
+    state = kernel_state(conn)
+    findings += judge_kernel(state, schema_hash)
+    if state.installed == state.own:
+        findings += judge_tables(health.kernel_facts(conn))
+    return facts, findings
+
+
+def _runtime(
+    conn: psycopg.Connection, schema_hash: str | None
+) -> tuple[dict[str, Any], list[Finding]]:
+    facts, login = health.server_facts(conn), login_facts(conn)
+    findings = [*judge_login(login), *judge_way(conn.info.backend_pid, conn)]
+    if all(finding.level != "blocker" for finding in findings):
+        health.identity_check(conn)
+        findings.append(
+            Finding("runtime login", "ok", f"{login['login']} is bound as it should be")
+        )
+    return facts, findings
+
+
+def _replication(
+    conn: psycopg.Connection, schema_hash: str | None
+) -> tuple[dict[str, Any], list[Finding]]:
+    login = login_facts(conn)
+    findings = list(judge_way(conn.info.backend_pid, conn))
+    if login["rights"]["replication"]:
+        findings.append(Finding("replication login", "ok", f"{login['login']} may stream"))
+    else:
+        text = f"login {login['login']} may not stream: changes arrive by LISTEN/NOTIFY"
+        statement = health.allow_replication(login["login"])
+        fix = "let a superuser run this"
+        findings.append(Finding("replication login", "note", text, fix, statement))
+    return {}, findings
+
+
+def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
+    """Version, settings, slots, clock, transactions that hang."""
+    version = facts["version"]
+    if version < OLDEST:
+        text = f"the server is PostgreSQL {version // 10_000}, which is too old"
+        yield Finding("server version", "blocker", text, "use PostgreSQL 15 or later")
+    else:
+        yield Finding("server version", "ok", f"PostgreSQL {version // 10_000}")
+    if facts["recovery"]:
+        yield Finding("primary", "blocker", "the server is a standby", "connect to the primary")
+    if facts["encoding"] != "UTF8":
+        text = f"the database is in {facts['encoding']}, which cannot hold every text"
+        yield Finding("encoding", "blocker", text, "make it anew with encoding 'UTF8'")
+    if facts["walLevel"] != "logical":
+        text = f"wal_level is {facts['walLevel']}: changes arrive by LISTEN/NOTIFY, some ms later"
+        fix = "run this as a superuser, then restart the server"
+        yield Finding("wal_level", "note", text, fix, health.logical_wal())
+    else:
+        yield Finding("wal_level", "ok", "logical")
+    if min(facts["senders"], facts["slotsAllowed"]) < 2:
+        text = "max_wal_senders or max_replication_slots leaves no room for a reader"
+        yield Finding("senders", "note", text, "set both to 10 or more, then restart the server")
+    yield from _judge_durability(facts)
+    yield from _judge_standing(facts)
+    if abs(facts["now"] - now) > CLOCK_SECONDS:
+        text = f"this machine's clock and the server's are {abs(facts['now'] - now):.0f} s apart"
+        fix = "let both keep time (NTP); leases go by the server's clock alone"
+        yield Finding("clock", "note", text, fix)
+    if facts["locks"] < LOCKS_EACH * facts["relations"]:
+        text = f"room for {facts['locks']} locks, and {facts['relations']} tables and indexes"
+        fix = "raise max_locks_per_transaction, then restart the server"
+        yield Finding("max_locks_per_transaction", "note", text, fix)
+
+
+def _judge_durability(facts: dict[str, Any]) -> Iterator[Finding]:
+    if facts["fsync"] == "off":
+        text = "fsync is off: a crash of the machine can destroy the database"
+        yield Finding("fsync", "note", text, "set fsync = on, unless nothing in it matters")
+    if facts["synchronousCommit"] == "off":
+        text = "synchronous_commit is off: a crash can lose commits that were confirmed"
+        yield Finding("synchronous_commit", "note", text, "set synchronous_commit = on")
+
+
+def _judge_standing(facts: dict[str, Any]) -> Iterator[Finding]:
+    for slot in facts["slots"]:
+        if not slot["active"] and slot["bytes"] > SLOT_BYTES:
+            text = f"slot {slot['name']} has no reader and keeps {slot['bytes'] >> 20} MB of WAL"
+            fix = "start its reader, or drop it if it is nobody's (none of it is ablo_pg's)"
+            yield Finding("slots", "note", text, fix, health.drop_slot(slot["name"]))
+    for each in facts["prepared"]:
+        if each["seconds"] > PREPARED_SECONDS:
+            text = f"prepared transaction {each['gid']!r} lies since {each['seconds']} s: its "
+            text += "organizations cannot write"
+            fix = "commit it, or run this"
+            yield Finding("prepared", "blocker", text, fix, health.end_prepared(each["gid"]))
+    for each in facts["idle"]:
+        text = f"process {each['pid']} ({each['program'] or 'unnamed'}) is idle in a transaction "
+        text += f"since {each['seconds']} s: it holds up migrations and new slots"
+        fix = "end its transaction, or run this"
+        yield Finding("idle transactions", "note", text, fix, health.end_session(each["pid"]))
+
+
+def judge_way(greeted: int, conn: psycopg.Connection) -> Iterator[Finding]:
+    """Whether a pooler stands in between: another process answers than has greeted us."""
+    if health.backend_pid(conn) != greeted:
+        text = f"a pooler stands between {conn.info.user} and the server"
+        fix = "fine for DATABASE_URL in session mode; give the replication and the administrative "
+        fix += "URL the server's own port"
+        yield Finding("pooler", "note", text, fix)
+
+
+def judge_login(login: dict[str, Any]) -> Iterator[Finding]:
+    """Whether a login may be what programs run as."""
+    rights, name = login["rights"], login["login"]
+    if rights["superuser"] or rights["bypassesRls"]:
+        text = f"login {name} passes over row-level security and is refused for running"
+        fix = "use the DATABASE_URL that `ablo-pg connect` printed"
+        yield Finding("runtime login", "blocker", text, fix, health.plain_login(name))
+    elif not rights["runtime"]:
+        text = f"login {name} is no member of ablo_runtime"
+        fix = "use the DATABASE_URL that `ablo-pg connect` printed"
+        yield Finding("runtime login", "blocker", text, fix)
+
+
+def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Finding]:
+    """The kernel, its files, and the schema."""
+    connect = "run `ablo-pg connect --admin-url URL`"
+    if state.installed is None:
+        yield Finding("kernel", "blocker", "the database has no kernel", connect)
+        return
+    if state.installed > state.own:
+        text = f"the kernel {state.installed} is newer than this package's {state.own}"
+        yield Finding("kernel", "blocker", text, "upgrade ablo_pg")
+    elif state.installed < state.own or state.outdated:
+        text = f"kernel {state.installed} differs from this package's {state.own} in "
+        text += f"{len(state.outdated)} files: {', '.join(state.outdated[:3])}"
+        yield Finding("kernel", "blocker", text, connect)
+    else:
+        yield Finding("kernel", "ok", f"version {state.installed}")
+    active = (state.status.get("schema") or {}).get("hash")
+    if active is None:
+        fix = "run `ablo-pg migrate SCHEMA --admin-url URL`"
+        yield Finding("schema", "blocker", "no schema has been applied", fix)
+    elif schema_hash is not None and schema_hash != active:
+        text = f"the active schema is {active}, the given one {schema_hash}"
+        yield Finding("schema", "note", text, "run `ablo-pg migrate` to make it the active one")
+    else:
+        yield Finding("schema", "ok", f"{active} is active")
+    for item in state.drift:
+        fix = "run `ablo-pg connect`, then `ablo-pg migrate`: both repair what they find"
+        yield Finding("drift", "blocker", str(item), fix)
+
+
+def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
+    """Triggers, row-level security, migrations that are not finished, the log's room."""
+    for each in facts["triggers"]:
+        text = f"trigger {each['name']} of {each['table']} does not fire for every writer"
+        statement = health.enable_trigger(each["table"], each["name"])
+        yield Finding("triggers", "blocker", text, "run this", statement, safe=True)
+    for table in facts["open"]:
+        text = f"row-level security of {table} does not hold for everybody"
+        statement = health.force_rls(table)
+        yield Finding("row-level security", "blocker", text, "run this", statement, safe=True)
+    unfinished = [f"rows of {name} are still to be written" for name in facts["debts"]]
+    unfinished += [f"constraint {name} is not validated" for name in facts["unvalidated"]]
+    unfinished += [f"index {name} is not valid" for name in facts["invalid"]]
+    for text in unfinished:
+        yield Finding("migration", "note", text, "run `ablo-pg migrate` again: it goes on")
+    if facts["stray"]:
+        text = "the log has outgrown its partitions: retention cannot drop what is in the default"
+        statement = health.extend_log()
+        yield Finding("log", "note", text, "run this", statement, safe=True)
+    if facts["logBytes"] > LOG_BYTES:
+        text = f"the log takes {facts['logBytes'] >> 30} GB"
+        yield Finding("log", "note", text, "let ablo.delta_retain drop old partitions")

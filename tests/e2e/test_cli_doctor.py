@@ -1,0 +1,104 @@
+"""ablo-pg doctor on real servers: sound ones, damaged ones, and what --fix does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ablo_pg.cli.main import run
+from ablo_pg.cluster import Server
+from ablo_pg.testing import DatabaseHandle
+
+Captured = pytest.CaptureFixture[str]
+Doctor = Callable[..., tuple[int, Any, str]]
+TASKS = str(Path(__file__).parents[2] / "examples" / "tasks.py")
+
+
+@pytest.fixture
+def doctor(app_db: DatabaseHandle, capsys: Captured) -> Doctor:
+    """Ask with all three logins, as JSON."""
+
+    def call(*options: str) -> tuple[int, Any, str]:
+        capsys.readouterr()
+        urls = ["--admin-url", app_db.admin_url, "--database-url", app_db.database_url]
+        urls += ["--replication-url", app_db.replication_url]
+        code = run(["doctor", *urls, *options, "--json"])
+        output = capsys.readouterr()
+        return code, json.loads(output.out) if output.out else None, output.err
+
+    return call
+
+
+def test_a_sound_database(doctor: Doctor) -> None:
+    code, told, err = doctor(TASKS)
+    assert (code, err, told["ready"], told["blockers"]) == (0, "", True, [])
+    named = {finding["name"] for finding in told["findings"] if finding["level"] == "ok"}
+    wanted = {"server version", "kernel", "schema", "runtime login", "replication login"}
+    assert wanted <= named
+
+
+def test_damage_is_named_and_mended(doctor: Doctor, app_db: DatabaseHandle) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("alter table tasks disable trigger zz_ablo_capture")
+        conn.execute("alter table tasks no force row level security")
+    code, told, _ = doctor()
+    assert (code, told["ready"]) == (1, False)
+    fixes = {blocker["fix"] for blocker in told["blockers"]}
+    assert 'alter table tasks enable always trigger "zz_ablo_capture";' in fixes
+    code, told, _ = doctor("--fix")
+    assert (code, told["ready"]) == (0, True)
+    assert len(told["fixed"]) == 2
+
+
+def test_a_person_sees_the_fix_under_the_trouble(app_db: DatabaseHandle, capsys: Captured) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("alter table tasks disable trigger zz_ablo_guard")
+    assert run(["doctor", "--admin-url", app_db.admin_url]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("FAIL  triggers"))
+    assert lines[at + 2].strip().startswith("alter table tasks enable always trigger")
+
+
+def test_a_fresh_database_has_no_kernel(cluster: Server, capsys: Captured) -> None:
+    name = cluster.create_database()
+    try:
+        assert run(["doctor", "--admin-url", cluster.url(name), "--json"]) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert "no kernel" in told["blockers"][0]["problem"]
+        assert "ablo-pg connect" in told["blockers"][0]["fix"]
+    finally:
+        cluster.drop_database(name)
+
+
+def test_logins_that_do_not_fit(doctor: Doctor, app_db: DatabaseHandle, cluster: Server) -> None:
+    code, told, _ = doctor("--database-url", app_db.admin_url)
+    assert code == 1
+    assert "passes over row-level security" in told["blockers"][0]["problem"]
+    assert told["blockers"][0]["fix"].startswith("alter role")
+    problems = [
+        one["problem"] for one in doctor("--database-url", cluster.admin_url)[1]["blockers"]
+    ]
+    assert any("another database" in problem for problem in problems)
+    code, told, _ = doctor("--replication-url", app_db.database_url)
+    assert code == 0
+    (note,) = [one for one in told["findings"] if one["name"] == "replication login"]
+    assert note["level"] == "note"
+    assert "replication;" in note["sql"]
+
+
+def test_a_server_that_is_not_there_is_a_blocker(doctor: Doctor) -> None:
+    code, told, _ = doctor("--database-url", "postgresql://nobody@/x?host=/no/such")
+    assert code == 1
+    assert "cannot be reached" in told["blockers"][0]["problem"]
+
+
+def test_without_any_login(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ABLO_ADMIN_URL", "DATABASE_URL", "ABLO_REPLICATION_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(["doctor"]) == 1
+    assert "invalid_options" in capsys.readouterr().err
