@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ablo_pg.errors import error_for
+
 ENV_FILE: Final = Path(".env")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 _OURS: Final = re.compile(r"ABLO_[A-Z_]+|DATABASE_URL")
@@ -39,7 +41,16 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
     """Set names in a .env file, and return those that have changed. It is readable by its owner.
 
     A line that sets a name is replaced in its place; a new name goes to the end.
+    Raises: invalid_options for a value of several lines.
     """
+    for name, value in values.items():
+        if not value.isprintable():
+            raise error_for(
+                "invalid_options",
+                f"{name} would not stay one line of {path}",
+                field=name,
+                remedy="leave out line breaks and control characters",
+            )
     known = parse_env(path)
     changed = [name for name, value in values.items() if known.get(name) != value]
     if not changed:

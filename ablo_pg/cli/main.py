@@ -15,10 +15,12 @@ from ablo_pg.cli.claims import claims_command
 from ablo_pg.cli.compile import compile_command
 from ablo_pg.cli.connect import connect_command
 from ablo_pg.cli.demo import demo_command
+from ablo_pg.cli.dev import dev_command
 from ablo_pg.cli.doctor import doctor_command
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.generate import generate_command
+from ablo_pg.cli.init import init_command
 from ablo_pg.cli.keys import keys_command
 from ablo_pg.cli.logs import logs_command
 from ablo_pg.cli.migrate import migrate_command
@@ -36,6 +38,7 @@ not fit what is stored; 130 interrupted.
 
 \b
 Examples:
+  ablo-pg init && ablo-pg dev
   ablo-pg demo
   ablo-pg connect --admin-url postgresql://postgres@localhost/app >> .env
   ablo-pg migrate app/schema.py --admin-url postgresql://postgres@localhost/app
@@ -60,6 +63,8 @@ cli.add_command(logs_command)
 cli.add_command(migrate_command)
 cli.add_command(relay_command)
 cli.add_command(check_command)
+cli.add_command(dev_command)
+cli.add_command(init_command)
 cli.add_command(generate_command)
 cli.add_command(pull_command)
 cli.add_command(push_command)

@@ -201,6 +201,10 @@ class Cluster(Server):
         remove(self._paths, keep_home=self._folder is not None)
         self._paths, self._guard, self._started_here = None, None, False
 
+    def own(self) -> None:
+        """Answer for a server that was found running as for one started here: `stop` stops it."""
+        self._started_here = True
+
     def kill(self) -> None:
         """Stop the server as a crash would (SIGQUIT, no checkpoint); `restart` recovers it."""
         self._pg_ctl_stop("immediate")

@@ -155,6 +155,12 @@ def create_key(
     return KEY.decode(_value_blocking(conn, KEY_CREATE, organization, participant, body))
 
 
+def find_key(conn: Connection[Any], key: str) -> KeyRecord | None:
+    """Find a key, whatever its status."""
+    found = _value_blocking(conn, KEY_FIND, key_hash(key))
+    return None if found is None else KEY.decode(found)
+
+
 def list_keys(conn: Connection[Any], organization: str, *, everything: bool) -> list[KeyRecord]:
     """List an organization's live keys, newest first; everything: minted and ended ones too."""
     return KEYS.decode(_value_blocking(conn, KEY_LIST, organization, everything))

@@ -1,0 +1,45 @@
+"""The `dev` command itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ablo_pg.cli.options import json_option, target_argument
+
+EPILOG = """\b
+TARGET: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json  [default: ablo/schema.py]
+ABLO_ADMIN_URL, or DATABASE_URL of an administrative login, names a Postgres of yours; without one
+an embedded server runs, and its data stays in .ablo/ until --ephemeral or you delete it.
+
+\b
+Examples:
+  ablo-pg dev
+  ablo-pg dev --ephemeral --port 0
+  ABLO_ADMIN_URL=postgresql://postgres@localhost/app ablo-pg dev
+"""
+
+
+@click.command("dev", epilog=EPILOG)
+@target_argument
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of the relay; 0: any free one. [default: 8787, or the next free one]",
+)
+@click.option("--watch/--no-watch", default=True, help="Push the schema again after each save.")
+@click.option("--ephemeral", is_flag=True, help="Keep nothing of an embedded database.")
+@click.option("--organization", metavar="NAME", help="Whose key is made. [env: ABLO_ORGANIZATION]")
+@click.option("--console/--no-console", default=True, help="Serve the console too.")
+@json_option
+def dev_command(**options: Any) -> None:
+    """Run everything that a first day needs, and say what runs where, until Ctrl-C.
+
+    Postgres (embedded, or yours), the kernel, the schema's tables, a key, the relay. URLs and key
+    are written to .env. The schema is pushed again 300 ms after each save; a mistake in it is told,
+    and the last good version stays. Ends with nothing left running.
+    """
+    from ablo_pg.cli.dev.run import DevOptions, run_dev  # the relay is only loaded where it is used
+
+    run_dev(DevOptions(**options))
