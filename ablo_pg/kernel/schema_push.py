@@ -17,6 +17,7 @@ from ablo_pg.compile import compile_schema
 from ablo_pg.compile.moves import fills, moves, unfit
 from ablo_pg.compile.plan import ModelPlan, find_column, plan_schema
 from ablo_pg.db.catalog import lock_provisioning
+from ablo_pg.db.errors import translate
 from ablo_pg.db.registry import active_schema
 from ablo_pg.db.tables import count_rows
 from ablo_pg.errors import AbloTimeoutError
@@ -56,13 +57,22 @@ class _Statements:
 
 
 def read_active(conn: psycopg.Connection) -> Active:
-    """Read the active version. Raises kernel_not_installed."""
-    require_kernel(conn)
-    found = active_schema(conn)
+    """Read the active version, as any login of ours may. Raises kernel_not_installed."""
+    try:
+        found = active_schema(conn)
+    except psycopg.Error as exc:
+        raise translate(exc) from exc
     if found is None:
         return Active(0, "", NO_SCHEMA)
     spec = parse_schema_json(found["schema"])
     return Active(found["version"], found["hash"], spec, found["pushedAt"])
+
+
+def preview(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Active, PushPlan]:
+    """Return the active version, and what a push without options would make of it. Reads only."""
+    active = read_active(conn)
+    options = PushOptions()
+    return active, plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
 
 
 def push(
