@@ -31,6 +31,7 @@ class RelaySettings:
     admin_url: str | None = field(default=None, repr=False)
     allowed_origins: tuple[str, ...] = ()
     docs: bool = True  # /docs and /openapi.json, which show the schema's names to anybody
+    console: bool = False  # /console/, a page for people: without a key it shows nothing
 
     # What one request may be.
     body_bytes: int = 1 << 20
@@ -63,6 +64,9 @@ class RelaySettings:
     open_waits: int = 32
     queue_count: int = 8192  # deltas that one subscriber may leave lying
     queue_bytes: int = 8 << 20
+    # How long a socket or stream may leave unread what was written to it. Protects memory; a false
+    # alarm costs that client a reconnect, from its cursor.
+    stuck_seconds: float = 20.0
 
     # Readiness: a canary goes through the whole path this often, and may be this old.
     canary_seconds: float = 2.0

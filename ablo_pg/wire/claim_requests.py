@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import orjson
 
 from ablo_pg.wire.participants import bare_id
+from ablo_pg.wire.requests import pass_on
 
 Ttl = str | int | float  # "30s", or seconds
 
@@ -81,13 +81,13 @@ def acquire_request(body: AcquireBody) -> bytes:
         "fields": target.fields or body.fields,
         "field": target.field or body.field,
     }
-    return orjson.dumps({key: value for key, value in asked.items() if value is not None})
+    return pass_on({key: value for key, value in asked.items() if value is not None})
 
 
 def beat_request(body: BeatBody) -> bytes:
     """Return what `ablo.claim_heartbeat` takes."""
     asked = {"ttl": body.ttl, "details": body.details}
-    return orjson.dumps({key: value for key, value in asked.items() if value is not None})
+    return pass_on({key: value for key, value in asked.items() if value is not None})
 
 
 def reorder_request(body: ReorderBody) -> list[str]:

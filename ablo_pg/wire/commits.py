@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import error_for
+from ablo_pg.wire.requests import pass_on
 
 Action = Literal["create", "update", "delete", "archive", "unarchive"]
 Position = Annotated[int, msgspec.Meta(ge=0)]
@@ -136,7 +137,7 @@ def _request(
         request["reads"] = [_said(one) for one in reads]
     if track:
         request["track"] = [_said(one) for one in track]
-    return orjson.dumps(request)
+    return pass_on(request)
 
 
 def _said(item: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-Position = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Position = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 EMPTY: msgspec.Raw = msgspec.Raw(b"{}")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.errors import error_for
+from ablo_pg.wire.requests import pass_on
 
 VERBS: Final = ("read", "create", "update", "delete")
 
@@ -166,4 +167,6 @@ def _kind(kind: str | None) -> str | None:
 
 
 def _said(request: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in request.items() if value is not None}
+    found = {key: value for key, value in request.items() if value is not None}
+    pass_on(found)  # what cannot be passed on is refused before a key is made
+    return found

@@ -13,6 +13,7 @@ import re
 from typing import Any, Final, TypeVar
 
 import msgspec
+import orjson
 
 from ablo_pg.errors import AbloError, error_for
 
@@ -93,6 +94,21 @@ def read_body(body: bytes, kind: type[T], depth: int = 64) -> T:
         raise _bad(exc) from None
     except msgspec.DecodeError as exc:
         raise _invalid(str(exc)[:200]) from None
+
+
+def pass_on(value: Any) -> bytes:
+    """Return values of a body as JSON for the database; raises invalid_body.
+
+    A row's data never comes here: it goes on as the bytes it is, whatever its numbers.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError as exc:
+        raise error_for(
+            "invalid_body",
+            f"The body holds what cannot be passed on: {exc}"[:200],
+            remedy="keep whole numbers within 64 bits; write larger ones as text",
+        ) from None
 
 
 def check_guards(found: dict[str, Any], kind: type[msgspec.Struct]) -> None:

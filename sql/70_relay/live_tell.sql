@@ -16,7 +16,9 @@ end
 $$;
 
 -- Renewals change a claim's expires_at and ttl only: nothing that the others must hear of at once.
-create or replace trigger live_claim after insert or update of status, ticket on ablo.claim
+create or replace trigger live_claim after insert on ablo.claim
+  for each row when (new.status = 'queued') execute function ablo.live_tell();
+create or replace trigger live_claim_change after update of status, ticket on ablo.claim
   for each row execute function ablo.live_tell();
 create or replace trigger live_presence after insert or delete on ablo.presence
   for each row execute function ablo.live_tell();

@@ -79,6 +79,7 @@ CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
     ),
     "who holds a row": ("select ablo.claim_list('acme', 'agent:x', 'notes', 'n4')", 1),
     "who is here": ("select ablo.presence_list('acme', 'agent:x')", 4 * LINE),
+    "what relays show": ("select ablo.live_read('acme', 'system:relay', true)", 4 * LINE),
     "forget some": ("select ablo.claim_sweep('0 seconds', 50)", 700),
 }
 

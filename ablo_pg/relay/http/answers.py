@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -19,7 +20,10 @@ class JsonBytes(Response):
 
 def json_answer(value: Any, status: int = 200) -> JsonBytes:
     """Answer with a value as JSON."""
-    return JsonBytes(orjson.dumps(value), status)
+    try:
+        return JsonBytes(orjson.dumps(value), status)
+    except TypeError:  # a whole number beyond 64 bits, which the database holds and orjson does not
+        return JsonBytes(json.dumps(value, ensure_ascii=False).encode(), status)
 
 
 def problem_answer(error: AbloError, request_id: str | None) -> JsonBytes:

@@ -34,6 +34,7 @@ from ablo_pg.wire.claims import (
     claim_list_body,
     claim_state_body,
 )
+from ablo_pg.wire.requests import pass_on
 
 
 class _Beat(msgspec.Struct, frozen=True):
@@ -125,7 +126,7 @@ async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
 async def heartbeat_all(call: Call) -> Response:
     """POST: renew everything the caller holds or waits for."""
     body = await call.body(BeatAllBody)
-    ttl = None if body.ttl is None else orjson.dumps(body.ttl)
+    ttl = None if body.ttl is None else pass_on(body.ttl)
     answer = await call.service.database.run(claims.claim_heartbeat_every, *call.who, ttl)
     return json_answer(beats_body(msgspec.json.decode(answer)))
 

@@ -23,7 +23,6 @@ from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.subscription import Subscription
 from ablo_pg.relay.ws.endpoint import ReadableModels
-from ablo_pg.relay.ws.sockets import STUCK_SECONDS
 from ablo_pg.wire.deltas import stream_event
 from ablo_pg.wire.frames import cursor_of
 from ablo_pg.wire.problems import problem_body
@@ -68,30 +67,35 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it."""
         self._send = send
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(start)
         try:
-            async with anyio.create_task_group() as group:
-
-                async def until(work: Callable[[], Awaitable[None]]) -> None:
-                    await work()
-                    group.cancel_scope.cancel()
-
-                async def gone() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-
-                for work in (self._deltas, self._comments, self._ended, gone):
-                    group.start_soon(until, work)
-                group.start_soon(until, self._call.service.stopping.wait)
+            with self._call.service.live.room(self._call.credential):
+                await self._serve(receive)
         finally:
             await self._subscription.aclose()
+
+    async def _serve(self, receive: Receive) -> None:
+        send = self._send
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        async with anyio.create_task_group() as group:
+
+            async def until(work: Callable[[], Awaitable[None]]) -> None:
+                await work()
+                group.cancel_scope.cancel()
+
+            async def gone() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+
+            for work in (self._deltas, self._comments, self._ended, gone):
+                group.start_soon(until, work)
+            group.start_soon(until, self._call.service.stopping.wait)
         with anyio.move_on_after(LAST_SECONDS):
             await send({"type": "http.response.body", "body": self._last, "more_body": False})
 
     async def _write(self, part: bytes) -> None:
         """Send a part. Raises TimeoutError when the client takes nothing."""
-        with anyio.fail_after(STUCK_SECONDS):
+        with anyio.fail_after(self._call.service.settings.stuck_seconds):
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def _deltas(self) -> None:

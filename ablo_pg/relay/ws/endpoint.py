@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import ExitStack
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -44,12 +45,19 @@ CLOSE_SECONDS: Final = 1.0  # for the last frame, and for saying that a client h
 async def live_socket(websocket: WebSocket) -> None:
     """Serve one socket from the handshake to its end."""
     service: RelayService = websocket.app.state.service
-    try:
-        credential = await admit(websocket, service)
-        session = await open_session(websocket, service, credential)
-    except AbloError as exc:
-        await refuse(websocket, exc)
-        return
+    with ExitStack() as held:
+        try:
+            credential = await admit(websocket, service)
+            held.enter_context(service.live.room(credential))
+            session = await open_session(websocket, service, credential)
+        except AbloError as exc:
+            await refuse(websocket, exc)
+            return
+        await live_session(websocket, service, session)
+
+
+async def live_session(websocket: WebSocket, service: RelayService, session: Session) -> None:
+    """Serve a socket that may come in, to its end."""
     code = FAILED
     try:
         service.live.add(session)
@@ -85,7 +93,6 @@ async def admit(websocket: WebSocket, service: RelayService) -> Credential:
         )
     credential = await service.authenticator.authenticate(tokens[0])
     websocket.app.state.rate_limit.take(credential.key_id)
-    service.live.check_room(credential)
     return credential
 
 
@@ -153,7 +160,7 @@ class ReadableModels:
 
 async def serve(websocket: WebSocket, service: RelayService, session: Session) -> int:
     """Run a socket until either side ends it; return the close code."""
-    reader = FrameReader(service, session)
+    reader = FrameReader(service, session, websocket.app.state.rate_limit)
     code = CLOSED_NORMALLY
     async with anyio.create_task_group() as group:
 

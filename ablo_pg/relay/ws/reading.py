@@ -15,7 +15,8 @@ import anyio
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ablo_pg.errors import AbloError, error_for
+from ablo_pg.errors import AbloError, AbloRateLimitError, error_for
+from ablo_pg.relay.http.limits import RateLimit
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.claim_frames import ClaimFrames
 from ablo_pg.relay.ws.commit_frames import CommitFrames
@@ -35,8 +36,9 @@ PONG: Final = frame_of(b'{"type":"pong"}')
 class FrameReader:
     """Reads one socket's frames."""
 
-    def __init__(self, service: RelayService, session: Session) -> None:
+    def __init__(self, service: RelayService, session: Session, rate_limit: RateLimit) -> None:
         self._service = service
+        self._rate_limit = rate_limit
         self._session = session
         self._commits = CommitFrames(service)
         follows, claims = FollowFrames(service), ClaimFrames(service)
@@ -101,7 +103,18 @@ class FrameReader:
         self._bad = 0
         if frame.type == "ping":
             self._session.outbox.post(PONG)
+        elif frame.type != "ack":
+            await self._pace()
         await lane.put(frame)
+
+    async def _pace(self) -> None:
+        """Count a frame; a key that has had its share of requests is read more slowly."""
+        while True:
+            try:
+                self._rate_limit.take(self._session.credential.key_id)
+                return
+            except AbloRateLimitError as exc:
+                await anyio.sleep(exc.details["retry_after"])
 
     def _pass_over(self, why: str) -> None:
         logger.info("a frame was passed over: %s", why)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -39,9 +41,6 @@ RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
 # A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
 SILENT_SECONDS: Final = 40.0
-# How long a socket may leave what was written to it. Protects memory; a false alarm costs that
-# client a reconnect, from its cursor.
-STUCK_SECONDS: Final = 20.0
 # Rows that a client read before its socket was open: what came in between is sent to it.
 BOOTSTRAP_SECONDS: Final = 15.0
 BOOTSTRAPS: Final = 10_000
@@ -72,30 +71,36 @@ class Sockets:
             for session in list(self.sessions):
                 session.close(*GOING_AWAY)
 
-    def check_room(self, credential: Credential) -> None:
-        """Raise connection_limit_exceeded when the credential has its sockets already."""
-        most = self.service.settings.sockets_per_session
-        if self._by_key[credential.key_id] >= most:
+    @contextmanager
+    def room(self, credential: Credential) -> Iterator[None]:
+        """Hold a place among the sockets and streams of a credential.
+
+        Raises connection_limit_exceeded when it has as many as there may be.
+        """
+        most, key_id = self.service.settings.sockets_per_session, credential.key_id
+        if self._by_key[key_id] >= most:
             raise error_for(
                 "connection_limit_exceeded",
-                f"This credential has {most} sockets open, the most there may be",
+                f"This credential has {most} sockets or streams open, the most there may be",
                 remedy="close some, or mint a credential for each client",
                 details={"limit": most},
             )
+        self._by_key[key_id] += 1
+        try:
+            yield
+        finally:
+            self._by_key[key_id] -= 1
+            if not self._by_key[key_id]:
+                del self._by_key[key_id]
 
     def add(self, session: Session) -> None:
         """A socket is open."""
         self.sessions.add(session)
-        self._by_key[session.credential.key_id] += 1
         self.service.metrics.sockets = len(self.sessions)
 
     def remove(self, session: Session) -> None:
         """A socket has ended."""
         self.sessions.discard(session)
-        key_id = session.credential.key_id
-        self._by_key[key_id] -= 1
-        if not self._by_key[key_id]:
-            del self._by_key[key_id]
         self.service.metrics.sockets = len(self.sessions)
         board, session.board = session.board, None
         if board is not None:
@@ -196,7 +201,7 @@ class Sockets:
             session.stuck_since = None
         elif session.stuck_since is None:
             session.stuck_since = now
-        elif now - session.stuck_since > STUCK_SECONDS:
+        elif now - session.stuck_since > self.service.settings.stuck_seconds:
             logger.info("a socket does not read, and is cut")
             session.wire.abort()
 

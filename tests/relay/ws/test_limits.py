@@ -10,7 +10,6 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from ablo_pg.db.keys import revoke_key
-from ablo_pg.relay.ws import sockets
 
 pytestmark = pytest.mark.anyio
 
@@ -103,11 +102,11 @@ async def test_a_key_that_expires_tells_its_client_to_mint_anew(world: Any) -> N
 
 
 async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
-    world: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+    world: Any, wait_for: Any
 ) -> None:
-    monkeypatch.setattr(sockets, "STUCK_SECONDS", 1.0)
-    reads = await (await world.client("user:a")).start()
-    stuck = await (await world.client("user:b", max_queue=1)).start()
+    relay = await world.start(stuck_seconds=1.0)
+    reads = await (await world.client("user:a", relay=relay)).start()
+    stuck = await (await world.client("user:b", relay=relay, max_queue=1)).start()
     stuck.socket.transport.pause_reading()
     size = 100_000
     world.sql(
@@ -117,7 +116,7 @@ async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
     )
     found = await reads.deltas(300, seconds=15)
     assert [delta["id"] for delta in found] == world.log()
-    live = world.relay.service.live
+    live = relay.service.live
     await wait_for(lambda: len(live.sessions) == 1)
     assert (await reads.create("after"))["success"]
     again = await world.client("user:b", cursor=found[0]["id"])
@@ -157,3 +156,23 @@ async def test_a_frame_waits_no_longer_than_its_own_lane(world: Any) -> None:
             await client.send("update_subscription", syncGroups=["default"])
             await client.take("subscription_ack")
     assert (await client.take("mutation_result", lambda p: p["clientTxId"] == "waits"))["success"]
+
+
+async def test_a_key_beyond_its_rate_is_read_more_slowly_and_loses_nothing(world: Any) -> None:
+    relay = await world.start(requests_per_second=100.0, request_burst=5)
+    client = await (await world.client(relay=relay)).start()
+    for step in range(30):
+        operation = {"type": "CREATE", "model": "tasks", "id": f"r{step}", "input": {"title": "a"}}
+        await client.send("commit", operations=[operation], clientTxId=f"c{step}")
+    found = [(await client.take("mutation_result"))["success"] for _ in range(30)]
+    assert found == [True] * 30
+
+
+async def test_streams_count_as_sockets(world: Any) -> None:
+    relay = await world.start(sockets_per_session=1)
+    key = world.key()
+    await world.client(key=key, relay=relay)
+    http = await world.http(key, relay)
+    answer = await http.get("/api/v1/stream")
+    assert answer.status_code == 429
+    assert answer.json()["code"] == "connection_limit_exceeded"
