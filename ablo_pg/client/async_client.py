@@ -11,6 +11,7 @@ from ablo_pg.client.claims import release_all
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
 from ablo_pg.client.decode import receipt_of_row
+from ablo_pg.client.gate import SchemaGate
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
@@ -92,7 +93,11 @@ class AsyncAblo:
         transport = place.transport(schema, tenant, background)
         self._schema = schema
         self._session = Session(
-            Registry(schema, tenant), transport, timeout_of(timeout, DEFAULT_TIMEOUT), background
+            Registry(schema, tenant),
+            transport,
+            timeout_of(timeout, DEFAULT_TIMEOUT),
+            background,
+            SchemaGate(schema.spec),
         )
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
@@ -136,10 +141,13 @@ class AsyncAblo:
                 details={"drift": status.drift},
             )
         if status.schema.hash != self._schema.hash:
+            async with within(self._session.seconds(timeout), "Comparing schemas"):
+                told = await self._session.gate.warning(self._session.transport)
             logger.warning(
-                "the schema applied to the database is %s, this client's is %s",
+                "the schema applied to the database is %s, this client's is %s%s",
                 status.schema.hash,
                 self._schema.hash,
+                f"; {told}" if told else "",
             )
         return status
 

@@ -16,10 +16,11 @@ from psycopg.pq import TransactionStatus
 
 from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.direct_claims import DirectClaims
+from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.receipt import Receipt, receipt_of
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db import routines, tracks
+from ablo_pg.db import registry, routines, tracks
 from ablo_pg.db.errors import translate
 from ablo_pg.db.group_commit import GroupCommit
 from ablo_pg.db.pool import Database
@@ -38,6 +39,7 @@ from ablo_pg.db.results import (
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
 from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.schema import parse_schema_json
 
 
 class DirectTransport:
@@ -97,6 +99,14 @@ class DirectTransport:
     async def status(self) -> KernelStatus:
         """Return the kernel's account of itself."""
         return KERNEL_STATUS.decode(await self._database.read(routines.status))
+
+    async def active_schema(self) -> ActiveSchema | None:
+        """Return the schema that the database has, or None where none was applied."""
+        found = await self._database.read(registry.schema_active, 0, "")
+        if found is None:
+            return None
+        told = msgspec.json.decode(found)
+        return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
 
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, together with others that are on their way."""

@@ -95,7 +95,8 @@ class ModelClient(Generic[RowT]):
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
             if fail_when_claimed(if_claimed):
                 await check_free(self._session, self._entry, row_id)
-            found = await self._session.transport.row_get(self._entry.typename, row_id)
+            async with self._session.asking():
+                found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))
 
@@ -133,7 +134,8 @@ class ModelClient(Generic[RowT]):
         before. archived: archived rows too.
         """
         query = list_query(self._entry, where, order_by, limit, after, archived)
-        async with within(self._session.seconds(timeout), f"Listing {self._key}"):
+        deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
+        async with deadline, self._session.asking():
             page = await self._session.transport.row_list(self._entry.typename, query.body)
         return page_of(self._entry, page, query)
 

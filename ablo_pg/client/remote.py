@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.http import RelayHttp
 from ablo_pg.client.names import Tenant
 from ablo_pg.client.receipt import Receipt, receipt_of
@@ -35,6 +36,7 @@ from ablo_pg.db.results import (
 )
 from ablo_pg.errors import error_for
 from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.schema import parse_schema_json
 
 
 class _Identity(msgspec.Struct, frozen=True, rename="camel"):
@@ -137,6 +139,17 @@ class RemoteTransport:
         """Return the kernel's account of itself."""
         return KERNEL_STATUS.decode(await self._call("status", b"{}"))
 
+    async def active_schema(self) -> ActiveSchema | None:
+        """Return the schema that the relay serves, or None where none was applied."""
+        await self.open()
+        told = orjson.loads(await self._http.request("GET", "/api/schema"))
+        if not told.get("active"):
+            return None
+        models = {model["key"]: _model_of(model) for model in told["models"]}
+        return ActiveSchema(
+            told["version"], told["hash"], parse_schema_json({"v": 3, "models": models})
+        )
+
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, however often it has to be sent."""
         await self.open()
@@ -204,6 +217,11 @@ class RemoteTransport:
     async def _call(self, name: str, body: Any, *, again: bool = True) -> bytes:
         await self.open()
         return await self._http.kernel(name, body, again=again)
+
+
+def _model_of(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a relay tells of a model as one of a pushed schema: its name and fields."""
+    return {"typename": told["typename"], "tableName": told["key"], "fields": told["fields"]}
 
 
 def _cannot_join() -> NoReturn:

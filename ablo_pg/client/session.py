@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ablo_pg.client.background import Background
 from ablo_pg.client.base import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.deadlines import timeout_of, within
+from ablo_pg.client.gate import SchemaGate
 from ablo_pg.client.held import HeldClaims
 from ablo_pg.client.premises import Reads
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.transport import Transport
-from ablo_pg.errors import AbloConflictError, error_for
+from ablo_pg.errors import AbloError, error_for
 
 Wait: TypeAlias = Literal["confirmed"]
 Data: TypeAlias = Mapping[str, Any]
@@ -28,6 +30,7 @@ class Session:
     transport: Transport
     timeout: float
     background: Background
+    gate: SchemaGate
     claims: HeldClaims = field(default_factory=HeldClaims)
 
     def seconds(self, timeout: float | None) -> float:
@@ -54,10 +57,19 @@ class Session:
         """Send a commit; the caller bounds it."""
         try:
             return await self.transport.commit(request)
-        except AbloConflictError as exc:
+        except AbloError as exc:
             if exc.code == "claim_lost":
                 self.claims.lost(str(exc.details.get("claimId")), exc.message)
-            raise with_taken_id(exc, request) from (exc.__cause__ or exc)
+            told = await self.gate.explain(self.transport, with_taken_id(exc, request))
+            raise told from (exc.__cause__ or exc)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        """Read something; an error tells of a schema that has changed, where that is the reason."""
+        try:
+            yield
+        except AbloError as exc:
+            raise await self.gate.explain(self.transport, exc) from (exc.__cause__ or exc)
 
 
 def check_wait(wait: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.claim_transport import ClaimTransport
+from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
@@ -71,6 +72,9 @@ class Transport(Protocol):
 
     async def status(self) -> KernelStatus:
         """Return the kernel's account of itself."""
+
+    async def active_schema(self) -> ActiveSchema | None:
+        """Return the schema that the database has, or None where none was applied."""
 
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, however often it has to be sent."""

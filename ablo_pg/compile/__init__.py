@@ -101,7 +101,7 @@ def _statements(schema: SchemaPlan) -> Iterator[str]:
 class Switch:
     """What a migration of tables in use puts into the compiled script.
 
-    live: keys of models whose tables hold rows; their NOT NULLs, constraints and indexes are not
+    live: keys of models whose tables are there; their NOT NULLs, constraints and indexes are not
     the script's. changed: those of them that `changes` locks: they come last, so that their writers
     wait for as little as can be.
     """

@@ -72,7 +72,7 @@ def retype_columns(m: ModelDraft) -> None:
             )
             continue
         value = f"t.{name}"
-        differs = f"to_json({value})::text is distinct from to_json({value}::{wanted})::text"
+        differs = f"to_json({value})::text is distinct from to_json({value}::text::{wanted})::text"
         m.check(
             column,
             f"{value} is not null and {differs}",
@@ -89,7 +89,7 @@ def retype_columns(m: ModelDraft) -> None:
             continue
         m.change(
             f"alter table {m.table} alter column {column.sql} drop default,\n"
-            f"  alter column {column.sql} type {wanted} using {column.sql}::{wanted};"
+            f"  alter column {column.sql} type {wanted} using {column.sql}::text::{wanted};"
         )
 
 
@@ -131,6 +131,9 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
         remedy = (
             f"pass --backfill {m.key}.{column.wire}=VALUE, declare a default, or make it `| None`"
         )
+        if missing and not m.facts.live:
+            not_null(m, column, None)
+            return
         if missing:
             message = "rows are there, and have no value for the new required field"
             m.refuse(column.wire, message, remedy)

@@ -1,7 +1,7 @@
 """From two schemas and the tables as they stand to a plan of steps. Pure.
 
-Tables without rows are the compiled script's own business, in the switch. A table with rows is
-taken through expand, backfill and contract around it, so that no writer waits for a scan.
+A new table is the compiled script's own business, in the switch. A table that is there is taken
+through expand, backfill and contract around it, so that no writer waits for a scan.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _in_use(
                 f"its rows are in the table {origin.spec.table}",
                 f'keep them there: table="{origin.spec.table}", or make it another model',
             )
-        if facts is not None and facts.live:
+        if facts is not None:
             moved = _moved(model, origin, mine, facts)
             found[key] = ModelDraft(draft, model, origin, facts, mine, moved)
     return found
@@ -154,7 +154,7 @@ def _moved(
 def _refuse_changes(m: ModelDraft) -> None:
     """What rows that are there, and those who know them, stand against."""
     for change in m.changes:
-        if change.kind == "typename_changed":
+        if change.kind == "typename_changed" and m.facts.live:
             m.refuse(
                 None,
                 f"the log, claims and subscribers know its rows as {change.old}",
