@@ -186,6 +186,40 @@ def test_two_in_one_folder_and_a_port_that_is_taken(
         pass
 
 
+def test_push_over_the_relay(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a key and no database URL: the relay applies it, refuses, and names the flag."""
+    schema = project / "ablo" / "schema.py"
+    good = schema.read_text()
+    with dev(project, "--ephemeral", "--no-watch") as running:
+        url = running.event("ready")["url"]
+        monkeypatch.setenv("ABLO_API_KEY", parse_env(project / ".env")["ABLO_API_KEY"])
+
+        def push(*options: str) -> tuple[int, dict[str, Any]]:
+            capsys.readouterr()
+            code = run(["push", "--url", f"{url}/api/", "--json", *options])
+            told = capsys.readouterr()
+            return code, json.loads(told.out or told.err)
+
+        assert push()[1]["unchanged"] is True
+        schema.write_text(good.replace("title: str", "title: str\n    note: str | None = None"))
+        code, told = push("--dry-run")
+        assert (code, told["applied"]) == (0, False)
+        assert told["changes"] == [{"kind": "model_changed", "model": "tasks"}]
+        assert push()[1]["version"] == 2
+        run_agent(project)
+        schema.write_text(good.replace("title: str", "name: str"))
+        code, told = push()
+        assert (code, told["error"]["code"]) == (3, "incompatible_change")
+        flags = [item["flag"] for item in told["error"]["details"]["unexecutable"]]
+        assert any("--force" in flag for flag in flags)
+        assert push("--rename", "tasks.title:name", "--force")[1]["version"] == 3
+        monkeypatch.setenv("ABLO_API_KEY", "sk_" + "A" * 36)
+        assert push()[1]["error"]["code"] == "apikey_invalid"
+        assert running.stop() == 0
+
+
 @pytest.fixture
 def given(cluster: Server) -> Iterator[str]:
     """The administrative URL of an empty database of a server that is the user's."""
