@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from ablo_pg.credentials import new_key
@@ -170,3 +171,25 @@ async def test_a_failure_nobody_planned_says_nothing_of_itself(
     assert any(
         getattr(one, "request_id", "") == answer.json()["request_id"] for one in caplog.records
     )
+
+
+async def test_whole_numbers_beyond_64_bits(api: Any, world: Any) -> None:
+    """In a row they are the database's to judge; elsewhere nothing needs them."""
+    large = 10**30
+    await api.create("lineItems", "l1", label="x", meta={"n": large})
+    row = "/api/v1/models/lineItems/l1"
+    assert (await api("GET", row)).json()["data"]["meta"]["n"] == large
+    for path, body in (
+        (f"{row}/claim", {"meta": {"n": large}}),
+        ("/api/v1/commits", {"track": [{"model": "lineItems", "id": "l1", "n": large}]}),
+        ("/api/v1/capabilities", {"wideScope": True, "userMeta": {"n": large}}),
+    ):
+        answer = await api("POST", path, body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body"), answer.text
+    async with await psycopg.AsyncConnection.connect(world.db.admin_url) as conn:
+        request = f'{{"meta": {{"n": {large}}}}}'
+        await conn.execute(
+            "select ablo.claim_acquire('acme', 'system:z', 'lineItems', 'l1', %s::jsonb)", [request]
+        )
+    listed = await api("GET", "/api/v1/claims?model=lineItems&id=l1")
+    assert listed.json()["claims"][0]["meta"]["n"] == large

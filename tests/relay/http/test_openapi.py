@@ -1,0 +1,63 @@
+"""The API described, for programs and for people, of the schema that is active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_each_model_has_typed_paths(api: Any) -> None:
+    answer = await api.client.get("/openapi.json")
+    document = answer.json()
+    assert document["openapi"] == "3.1.0"
+    for model in ("tasks", "projects", "lineItems"):
+        assert document["paths"][f"/api/v1/models/{model}"].keys() >= {"get", "post"}
+        row = document["paths"][f"/api/v1/models/{model}/{{id}}"]
+        assert row.keys() >= {"get", "patch", "delete"}
+    schemas = document["components"]["schemas"]
+    new = schemas["lineItems.New"]
+    assert new["required"] == ["label"]
+    assert new["properties"]["status"]["enum"] == ["todo", "doing", "done"]
+    assert new["properties"]["projectId"]["type"] == ["string", "null"]
+    assert new["additionalProperties"] is False
+    assert "organizationId" not in new["properties"]
+    assert "organizationId" in schemas["lineItems.Row"]["properties"]
+
+
+async def test_every_path_described_is_there(api: Any) -> None:
+    document = (await api.client.get("/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        for method in operations.keys() & {"get", "post", "patch", "delete"}:
+            answer = await api(method.upper(), path.replace("{", "").replace("}", ""))
+            assert answer.json() is None or answer.json().get("code") not in (
+                "route_not_found",
+                "method_not_allowed",
+            ), (method, path)
+
+
+async def test_the_page_shows_every_path_and_runs_nothing(api: Any) -> None:
+    answer = await api.client.get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<script" not in answer.text
+    assert "/api/v1/models/lineItems" in answer.text
+    assert "stale_context" in answer.text
+
+
+async def test_the_description_can_be_kept_back(world: Any) -> None:
+    relay = await world.start(docs=False)
+    api = await world.with_key(world.key(), relay)
+    for path in ("/docs", "/openapi.json"):
+        answer = await api("GET", path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
+
+
+async def test_it_follows_the_schema(kernel_world: Any) -> None:
+    api = await kernel_world.api()
+    assert "/api/v1/models/notes" not in (await api.client.get("/openapi.json")).json()["paths"]
+    schema = {"v": 3, "models": {"notes": {"fields": {"text": {"type": "string"}}}}}
+    assert (await api("POST", "/api/schema", {"schema": schema})).status_code == 200
+    assert "/api/v1/models/notes" in (await api.client.get("/openapi.json")).json()["paths"]
