@@ -21,6 +21,7 @@ run on one database. Every limit can be set: see --print-config and docs/relay.m
 \b
 Examples:
   ablo-pg relay
+  ablo-pg relay --console
   ablo-pg relay --host 0.0.0.0 --port 8080 --allow-origin https://app.example.com
   ablo-pg relay --set requests_per_second=50 --set pool_size=20 --print-config
 """
@@ -67,6 +68,11 @@ Examples:
     "--docs/--no-docs",
     default=True,
     help="Show /docs and /openapi.json, with the schema's names, to anybody who asks.",
+)
+@click.option(
+    "--console/--no-console",
+    default=False,
+    help="Serve the console, a page that shows rows, log and claims live to who has a key.",
 )
 @click.option(
     "--set",
@@ -121,6 +127,8 @@ def announce(relay: Relay) -> None:
     """Say where it serves."""
     show_json({"url": relay.url})
     say(f"relay: {relay.url} (docs at {relay.url}/docs)")
+    if relay.service.settings.console:
+        say(f"console: {relay.url}/console/")
 
 
 def read_changes(changes: tuple[str, ...]) -> dict[str, Any]:

@@ -33,6 +33,12 @@ def test_the_wheel_has_every_module_and_the_licence(wheel: zipfile.ZipFile) -> N
     assert any(name.endswith("LICENSE") for name in names)
 
 
+def test_the_wheel_has_the_console(wheel: zipfile.ZipFile) -> None:
+    ours = [path for path in (PACKAGE / "relay" / "console").iterdir() if path.is_file()]
+    assert "index.html" in {path.name for path in ours}
+    assert {path.relative_to(ROOT).as_posix() for path in ours} <= set(wheel.namelist())
+
+
 def test_the_package_is_preferred_to_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     """An unpacked wheel must read its own files, also when a checkout is near."""
     wheel.extractall(tmp_path)

@@ -1,0 +1,175 @@
+// What the page knows: rows, log, claims, participants. Bounded, whatever the stream brings.
+//
+// A row's `stamp` is the sync id it is as of. A delta at or below the stamp of its row, or of its
+// model's reading, says nothing new: the same may come twice, and out of a reading and the stream.
+
+export const MOST = {
+  rows: 200, // of one model: those updated last
+  log: 500,
+  people: 500,
+  lines: 500, // rows with claims
+  text: 2000, // characters of one value
+};
+
+const REMOVES = new Set(["D", "A"]);
+const PUTS = new Set(["I", "U", "V", "C"]);
+
+/** The rows of one model that were updated last. */
+export class Rows {
+  constructor(model) {
+    this.model = model;
+    this.byId = new Map();
+    this.problem = null; // why they could not be read
+    this.changes = new Map(); // since they were painted: id to {kind, fields}
+    this.unseen = 0; // changes while another model was shown
+    this.stamp = 0;
+    this.more = false; // there are rows that are not kept
+  }
+
+  /** Begin with what was read. */
+  fill(rows, stamps, stamp) {
+    const at = new Map(stamps.map((each) => [each.id, each.stamp]));
+    this.byId = new Map(rows.map((row) => [row.id, entry(row, at.get(row.id) ?? stamp)]));
+    this.stamp = stamp;
+    this.more = rows.length >= MOST.rows;
+    this.changes.clear();
+  }
+
+  /** Take a change; whether there was anything new in it. */
+  take(delta) {
+    const { id, modelId, actionType, data } = delta;
+    const before = this.byId.get(modelId);
+    if (id <= (before?.stamp ?? this.stamp)) return false;
+    if (REMOVES.has(actionType)) {
+      if (!this.byId.delete(modelId)) return false;
+      this.changes.set(modelId, { kind: "gone", fields: [] });
+    } else if (PUTS.has(actionType) && data) {
+      const after = entry({ ...before?.data, ...data, id: modelId }, id);
+      this.byId.set(modelId, after);
+      const isNew = !before || this.changes.get(modelId)?.kind === "new";
+      const fields = before ? changedFields(before.data, after.data) : [];
+      this.changes.set(modelId, { kind: isNew ? "new" : "changed", fields });
+      this.#trim();
+    } else {
+      return false;
+    }
+    this.unseen += 1;
+    // A tab in the background paints nothing; what comes meanwhile is shown without highlights.
+    if (this.changes.size > MOST.rows * 4) this.changes.clear();
+    return true;
+  }
+
+  /** Return entries, the one updated last first. */
+  sorted() {
+    return [...this.byId.values()].sort((one, other) => other.updated - one.updated || other.stamp - one.stamp);
+  }
+
+  #trim() {
+    if (this.byId.size < MOST.rows * 1.25) return; // sorted now and then, not for each row
+    for (const { data } of this.sorted().slice(MOST.rows)) {
+      this.byId.delete(data.id);
+      this.changes.delete(data.id);
+    }
+    this.more = true;
+  }
+}
+
+/** Changes as they were committed. */
+export class Log {
+  constructor() {
+    this.lines = []; // the newest last
+    this.last = 0;
+  }
+
+  /** Begin with a page of the feed. */
+  fill(events) {
+    this.lines = [];
+    this.last = 0;
+    for (const event of events) if (event.delta) this.take(event.delta);
+  }
+
+  /** Take a change, if it is later than the last one. */
+  take(delta) {
+    if (delta.id <= this.last) return;
+    this.last = delta.id;
+    this.lines.push({
+      id: delta.id,
+      at: delta.createdAt,
+      op: delta.actionType,
+      typename: delta.modelName,
+      row: delta.modelId,
+      actor: delta.actor,
+      onBehalfOf: delta.onBehalfOf ?? null,
+      changed: delta.changed ?? [],
+      claim: delta.claimId ?? null,
+    });
+    if (this.lines.length > MOST.log * 1.25) this.lines.splice(0, this.lines.length - MOST.log);
+  }
+}
+
+/** Who is here, who holds what, and who waits for it: as the relay's live frames tell it. */
+export class Room {
+  constructor() {
+    this.people = new Map(); // kind:id to the last presence_update
+    this.waiting = new Map(); // type:id to the whole line
+  }
+
+  /** Forget everything: a new socket is told it anew. */
+  clear() {
+    this.people.clear();
+    this.waiting.clear();
+  }
+
+  /** Take a presence_update. */
+  meet(payload) {
+    const who = `${payload.participantKind ?? "user"}:${payload.userId}`;
+    if (payload.kind === "leave") this.people.delete(who);
+    else if (this.people.has(who) || this.people.size < MOST.people) this.people.set(who, payload);
+  }
+
+  /** Take a claim_queue. */
+  line({ target, queue }) {
+    const where = `${target.type}:${target.id}`;
+    if (!queue.length) this.waiting.delete(where);
+    else if (this.waiting.has(where) || this.waiting.size < MOST.lines) this.waiting.set(where, queue);
+  }
+
+  /** Return rows with claims, by type:id: {type, id, held: [..], waiting: [..]}. */
+  targets() {
+    const found = new Map();
+    const at = (type, id) => {
+      const where = `${type}:${id}`;
+      if (!found.has(where)) found.set(where, { where, type, id, held: [], waiting: [] });
+      return found.get(where);
+    };
+    for (const [who, person] of this.people) {
+      for (const claim of person.activeClaims ?? []) {
+        at(claim.entityType, claim.entityId).held.push({ ...claim, who });
+      }
+    }
+    for (const queue of this.waiting.values()) {
+      for (const claim of queue) {
+        const who = `${claim.participantKind ?? "user"}:${claim.heldBy}`;
+        at(claim.target.type, claim.target.id).waiting.push({ ...claim, who });
+      }
+    }
+    return found;
+  }
+}
+
+function entry(row, stamp) {
+  const data = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, bounded(value)]));
+  return { data, stamp, updated: Date.parse(data.updatedAt ?? data.createdAt) || 0 };
+}
+
+function bounded(value) {
+  if (value === null || typeof value === "number" || typeof value === "boolean") return value;
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (text === undefined || text.length <= MOST.text) return value;
+  return `${text.slice(0, MOST.text)}… (${text.length} characters)`;
+}
+
+function changedFields(before, after) {
+  const same = (name) => JSON.stringify(before[name]) === JSON.stringify(after[name]);
+  return Object.keys(after).filter((name) => !same(name));
+}

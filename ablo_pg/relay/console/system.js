@@ -1,0 +1,128 @@
+// The schema, and whether the relay does its work: /ready and /metrics, asked while somebody looks.
+
+import { define, find, make, write } from "./dom.js";
+import { bytes, moment, seconds } from "./format.js";
+
+const EVERY_MS = 5000;
+const METRIC = /^(ablo_[a-z_]+)(?:\{([^}]*)\})? ([0-9.e+-]+)$/u;
+
+/** Shows schema and health. news(version): called when the relay says that another is active. */
+export class SystemView {
+  constructor(news) {
+    this.news = news;
+    this.session = null;
+    this.badge = find("#ready");
+    this.health = find("#health");
+    this.schema = find("#schema");
+    this.timer = 0;
+    document.addEventListener("visibilitychange", () => this.look());
+  }
+
+  /** Show a session's; null: nothing, and ask no more. */
+  begin(session) {
+    this.session = session;
+    this.badge.hidden = !session;
+    if (session) this.#paintSchema(session.schema);
+    this.look();
+  }
+
+  /** Ask now, and then again and again. */
+  async look() {
+    clearTimeout(this.timer);
+    const session = this.session;
+    if (!session || document.hidden) return;
+    const [ready, counts] = await Promise.all([readiness(session.api), metrics(session.api)]);
+    if (session !== this.session) return;
+    this.#paintHealth(ready, counts);
+    const version = ready?.schema?.version;
+    if (version !== undefined && version !== (session.schema.version ?? 0)) this.news(version);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), EVERY_MS);
+  }
+
+  #paintHealth(ready, counts) {
+    const well = ready?.status === "ready";
+    write(this.badge, ready ? (well ? "Ready" : "Not ready") : "No answer");
+    this.badge.className = well ? "good" : "bad";
+    const reasons = ready ? ready.reasons ?? [] : ["The relay does not answer."];
+    find(".reasons", this.health).replaceChildren(...reasons.map((reason) => make("li", {}, reason)));
+    const opened = this.session.openedAt;
+    define(find("dl", this.health), [
+      ["Relay", ready ? (well ? "ready" : "not ready") : "no answer"],
+      ["This page", opened ? `live since ${moment(opened)}` : "not connected"],
+      ["Reader", reader(ready?.reader)],
+      ["Lag", `${seconds(ready?.reader?.lagSeconds)}, ${bytes(ready?.reader?.lagBytes)}`],
+      ["Canary", ready ? `${seconds(ready.canaryAgeSeconds)} ago (limit ${ready.canaryLimitSeconds} s)` : "–"],
+      ["Sockets", counts.ablo_sockets ?? "–"],
+      ["Subscribers", `${counts.ablo_subscribers ?? "–"}, ${counts.ablo_queue_deltas ?? 0} changes queued`],
+      ["Cut loose", counts.ablo_cut_loose ?? "–"],
+      ["Connections", `${counts.ablo_pool_available ?? "–"} of ${counts.ablo_pool_size ?? "–"} free`],
+      ["Commits", commits(counts)],
+    ]);
+  }
+
+  #paintSchema(schema) {
+    define(find("dl", this.schema), schema.active
+      ? [
+        ["Version", String(schema.version)],
+        ["Hash", make("code", {}, schema.hash)],
+        ["Pushed", moment(schema.pushedAt)],
+        ["Models", String(schema.models.length)],
+      ]
+      : [["Version", "none has been pushed yet"]]);
+    find("#schema-models").replaceChildren(...schema.models.map(model));
+  }
+}
+
+function reader(found) {
+  if (!found) return "–";
+  return found.reason ? `${found.kind}: ${found.reason}` : found.kind;
+}
+
+function commits(counts) {
+  const all = Object.entries(counts).filter(([name]) => name.startsWith("ablo_commits_total"));
+  const sum = all.reduce((total, [, value]) => total + value, 0);
+  const good = counts['ablo_commits_total{outcome="confirmed"}'] ?? 0;
+  return `${good} confirmed, ${sum - good} refused since the start`;
+}
+
+function model({ key, typename, hash, fields, relations, conflict }) {
+  const items = [
+    ...Object.entries(fields ?? {}).map(([name, field]) => [name, described(field)]),
+    ...Object.entries(relations ?? {}).map(([name, each]) => [name, `${each.type} ${each.target}`]),
+    ...Object.entries(conflict ?? {}).map(([kind, what]) => [`conflict, ${kind}`, what]),
+  ];
+  const list = make("dl");
+  define(list, items);
+  const other = typename === key ? "" : ` (${typename})`;
+  return make("details", {}, make("summary", {}, make("b", {}, key), other, " ", make("code", {}, hash)), list);
+}
+
+function described(field) {
+  const values = field.enumValues ? `: ${field.enumValues.join(", ")}` : "";
+  return `${field.type}${values}${field.isOptional ? ", optional" : ""}${field.isIndexed ? ", indexed" : ""}`;
+}
+
+async function readiness(api) {
+  try {
+    const answer = await api.open("ready");
+    return await answer.json();
+  } catch {
+    return null;
+  }
+}
+
+/** Return gauges and counters; those with labels under their whole spelling too. */
+async function metrics(api) {
+  const found = {};
+  try {
+    const answer = await api.open("metrics");
+    for (const line of answer.ok ? (await answer.text()).split("\n") : []) {
+      const [, name, labels, value] = METRIC.exec(line) ?? [];
+      if (name) found[labels ? `${name}{${labels}}` : name] = Number(value);
+    }
+  } catch {
+    // it may not be reachable from here; the page says so with dashes
+  }
+  return found;
+}

@@ -1,0 +1,101 @@
+"""The console: one page and its files, for people who watch. It holds no data and asks for no key.
+
+What the page shows it reads with the key that is typed into it, over the same routes as any
+client. The files are those of `ablo_pg/relay/console`, read once; no path leads to any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from ablo_pg.errors import error_for
+from ablo_pg.relay.http.call import open_route
+from ablo_pg.relay.service import RelayService
+
+FOLDER: Final = Path(__file__).parent.parent / "console"
+PAGE: Final = "index.html"
+KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# Rows are shown that anybody may have written: nothing of them can become markup or a program, no
+# other origin is loaded from or told anything, and nobody frames the page.
+HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-cache",  # kept, and asked about: a new release shows at once
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it is served."""
+
+    body: bytes
+    kind: str
+    tag: str
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Return the console's files by name."""
+    return {
+        path.name: Asset(body, KINDS[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        for path in sorted(FOLDER.iterdir())
+        if path.suffix in KINDS
+        for body in [path.read_bytes()]
+    }
+
+
+async def enter(request: Request, service: RelayService) -> Response:
+    """GET / and /console: to the page. The place is relative, so that a proxy may add a prefix."""
+    _allowed(service)
+    return RedirectResponse("console/", headers={"cache-control": "no-store"})
+
+
+async def show(request: Request, service: RelayService) -> Response:
+    """GET the page, or one of its files; 304 for who has it."""
+    _allowed(service)
+    asset = assets().get(request.path_params.get("name", PAGE))
+    if asset is None:
+        raise error_for(
+            "route_not_found", "The console has no such file", remedy="open /console/ instead"
+        )
+    headers = {**HEADERS, "etag": asset.tag}
+    if asset.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(asset.body, headers=headers, media_type=asset.kind)
+
+
+def _allowed(service: RelayService) -> None:
+    if not service.settings.console:
+        raise error_for(
+            "route_not_found",
+            "The console is not shown here",
+            remedy="start the relay with --console",
+        )
+
+
+ROUTES: Final[list[BaseRoute]] = [
+    open_route("/", enter),
+    open_route("/console", enter),
+    open_route("/console/", show),
+    open_route("/console/{name}", show),
+]

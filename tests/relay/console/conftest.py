@@ -1,0 +1,179 @@
+"""`ablo-pg relay --console` as a process, callers with keys, and a browser beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+import psycopg
+import pytest
+
+from ablo_pg import Model, Schema, define_schema
+from ablo_pg.cluster import Server
+from ablo_pg.credentials import new_key
+from ablo_pg.db.keys import create_key
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
+
+from .chromium import Page, chromium, find_chromium, open_page
+
+
+class Task(Model):
+    title: str
+    status: Literal["todo", "doing", "done"] = "todo"
+    priority: float | None = None
+    meta: dict[str, Any] | None = None
+
+
+class Note(Model):
+    text: str
+
+
+SCHEMA: Schema = define_schema(tasks=Task, notes=Note)
+
+
+@dataclass
+class Caller:
+    """Somebody with a key, in the test's own process."""
+
+    client: httpx.Client
+    key: str
+
+    def __call__(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        answer = self.client.request(method, f"/api/v1/{path}", json=body)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def create(self, row_id: str, **data: Any) -> None:
+        self("POST", "models/tasks", {"id": row_id, "data": data})
+
+    def row(self, row_id: str) -> str:
+        return f"models/tasks/{quote(row_id, safe='')}"
+
+    def update(self, row_id: str, **data: Any) -> None:
+        self("PATCH", self.row(row_id), {"data": data})
+
+    def delete(self, row_id: str) -> None:
+        self("DELETE", self.row(row_id), {})
+
+    def claim(self, row_id: str, words: str, **more: Any) -> str:
+        return str(
+            self(
+                "POST",
+                f"models/tasks/{quote(row_id, safe='')}/claim",
+                {"description": words, **more},
+            )["id"]
+        )
+
+    def release(self, claim: str) -> None:
+        self("DELETE", f"claims/{claim}")
+
+
+@dataclass
+class Site:
+    """A relay process, and the database it serves."""
+
+    db: DatabaseHandle
+    url: str
+    clients: list[httpx.Client]
+
+    def key(
+        self, participant: str = "user:viewer", organization: str = "acme", **asked: Any
+    ) -> str:
+        key = new_key(asked.get("prefix", "sk"))
+        with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
+            create_key(conn, organization, participant, key, {"prefix": "sk", **asked})
+        return key
+
+    def caller(self, participant: str, organization: str = "acme") -> Caller:
+        key = self.key(participant, organization)
+        headers = {"authorization": f"Bearer {key}"}
+        self.clients.append(httpx.Client(base_url=self.url, headers=headers, timeout=15))
+        return Caller(self.clients[-1], key)
+
+    def sql(self, query: str, *args: Any) -> None:
+        with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
+            conn.execute(query.encode(), args)
+
+
+@contextmanager
+def relay_process(db: DatabaseHandle, port: int = 0, *arguments: str) -> Iterator[str]:
+    """Run `ablo-pg relay` until the block ends; return its URL."""
+    environment = os.environ | {
+        "DATABASE_URL": db.database_url,
+        "ABLO_REPLICATION_URL": db.replication_url,
+        "ABLO_ADMIN_URL": db.admin_url,
+    }
+    command = [sys.executable, "-m", "ablo_pg", "relay", "--port", str(port), *arguments]
+    with subprocess.Popen(
+        [*command, "--set", "canary_seconds=0.2"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def console_template(cluster: Server) -> Iterator[str]:
+    with template_database(cluster, SCHEMA) as name:
+        yield name
+
+
+@pytest.fixture
+def db(cluster: Server, console_template: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=console_template) as handle:
+        yield handle
+
+
+@pytest.fixture
+def site(db: DatabaseHandle) -> Iterator[Site]:
+    with relay_process(db, 0, "--console") as url:
+        made = Site(db, url, [])
+        try:
+            yield made
+        finally:
+            for client in made.clients:
+                client.close()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium here: install chromium, or name one in ABLO_TEST_CHROMIUM")
+    with chromium(program, tmp_path_factory.mktemp("chromium")) as url:
+        yield url
+
+
+@pytest.fixture
+async def page(browser: str) -> AsyncIterator[Page]:
+    async with open_page(browser) as made:
+        yield made
+        assert not made.complaints()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: ABLO_TEST_PICTURES, to be looked at, or nowhere that stays."""
+    folder = Path(os.environ.get("ABLO_TEST_PICTURES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
