@@ -54,8 +54,8 @@ def database_url_of(given: str | None) -> str:
             "invalid_options",
             "No database URL was given, and no relay's",
             field="database_url",
-            remedy="pass database_url=, or set DATABASE_URL (`ablo-pg connect` prints one); or pass "
-            "base_url= and api_key= of a relay",
+            remedy="pass database_url=, or set DATABASE_URL (`ablo-pg connect` prints one); "
+            "or pass base_url= and api_key= of a relay",
         )
     return url
 

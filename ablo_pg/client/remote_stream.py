@@ -9,9 +9,9 @@ joins later reads the log up to it first (see `catchup`).
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import httpx
@@ -19,6 +19,7 @@ import msgspec
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
 from ablo_pg.client.http import RelayHttp
 from ablo_pg.client.remote_errors import error_of, error_of_problem, unreachable
@@ -34,6 +35,7 @@ PROTOCOL: Final = "ablo.sync.v1"
 FRAME_MOST: Final = 64 << 20  # of what a relay may send at once; a row is far below
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 5.0
+CLOSE_SECONDS: Final = 1.0  # for a farewell that is answered
 LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody subscribes still
 IDLE_SECONDS: Final = 30.0  # without subscribers, after which the connection ends
 SILENT_SECONDS: Final = 45.0  # an event stream says something every 15 s; a false alarm reconnects
@@ -100,16 +102,23 @@ class RelayReader:
                 self._http.address.base_url, f"it sends what is no delta: {exc}"
             ) from exc
 
-    def _socket(self, cursor: int) -> Any:
+    @asynccontextmanager
+    async def _socket(self, cursor: int) -> AsyncIterator[ClientConnection]:
         address = self._http.address
-        return connect(
+        socket = await connect(
             f"{address.socket_url}?cursor={cursor}",
             additional_headers=address.headers,
-            subprotocols=[PROTOCOL],  # type: ignore[list-item]  # a NewType of str
+            subprotocols=[Subprotocol(PROTOCOL)],
             compression=None,
             max_size=FRAME_MOST,
             user_agent_header="ablo_pg",
         )
+        try:
+            yield socket
+        finally:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await socket.close()
+            socket.transport.abort()
 
     async def _take_frames(self, hub: Hub, organization: str, socket: ClientConnection) -> None:
         at = str(hub.sent.last(organization))
@@ -200,7 +209,7 @@ class Quiet:
         return now - self._used_at > IDLE_SECONDS
 
 
-def dispatch(hub: Hub, organization: str, deltas: Any) -> None:
+def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta]) -> None:
     """Hand deltas to whoever subscribes, in their order."""
     for one in deltas:
         hub.sent.latest[organization] = max(one.id, hub.sent.latest.get(organization, 0))

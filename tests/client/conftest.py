@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -16,7 +16,12 @@ from ablo_pg import AsyncAblo, Model, Schema, belongs_to, define_schema, field
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
+from .relay_thread import RelayThread, make_key
+
 MakeClient = Callable[..., AsyncAblo]
+Transport = Literal["direct", "relay"]
+Options = dict[str, Any]
+Place = Callable[..., Options]
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 UntilLine = Callable[[AsyncAblo, str, int], Awaitable[None]]
 
@@ -94,16 +99,52 @@ def until_line() -> UntilLine:
     return wait
 
 
+@pytest.fixture(params=["direct", "relay"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Which way clients go: to the database, or over a relay."""
+    found: Transport = request.param
+    return found
+
+
 @pytest.fixture
-async def make_client(db: DatabaseHandle) -> AsyncIterator[MakeClient]:
-    """Make clients of the test's database; they are closed at its end."""
+def place(transport: Transport, db: DatabaseHandle) -> Iterator[Place]:
+    """`place("agent:a")`: what a client's constructor is passed to be that participant.
+
+    The relay starts with the first who asks for one, in a thread of its own, so that a test that
+    blocks its loop is served.
+    """
+    with ExitStack() as stack:
+        relays: list[RelayThread] = []
+        keys: dict[tuple[str, str], str] = {}
+
+        def options(participant: str = "agent:triage", organization: str = "acme") -> Options:
+            who = {"organization": organization, "participant": participant}
+            if transport == "direct":
+                urls = {"database_url": db.database_url, "replication_url": db.replication_url}
+                return {**urls, **who}
+            if not relays:
+                relays.append(stack.enter_context(RelayThread(db)))
+            if (organization, participant) not in keys:
+                keys[organization, participant] = make_key(db, organization, participant)
+            return {
+                "base_url": relays[0].url,
+                "api_key": keys[organization, participant],
+                **who,
+            }
+
+        yield options
+
+
+@pytest.fixture
+async def make_client(place: Place) -> AsyncIterator[MakeClient]:
+    """Make clients of the test's database, each way; they are closed at its end."""
     async with AsyncExitStack() as stack:
         clients: list[AsyncAblo] = []
 
-        def make(**options: Any) -> AsyncAblo:
-            defaults = {"organization": "acme", "participant": "agent:triage", "timeout": 10}
-            defaults |= {"database_url": db.database_url, "schema": SCHEMA}
-            defaults |= {"replication_url": db.replication_url}
+        def make(
+            participant: str = "agent:triage", organization: str = "acme", **options: Any
+        ) -> AsyncAblo:
+            defaults = {"schema": SCHEMA, "timeout": 10, **place(participant, organization)}
             clients.append(AsyncAblo(**{**defaults, **options}))
             stack.push_async_callback(clients[-1].close)
             return clients[-1]
@@ -114,3 +155,20 @@ async def make_client(db: DatabaseHandle) -> AsyncIterator[MakeClient]:
 @pytest.fixture
 async def ablo(make_client: MakeClient) -> AsyncAblo:
     return make_client()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the other way for tests that are about one: `@pytest.mark.direct("why")`."""
+    left_out = [item for item in items if is_other_way(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not is_other_way(item)]
+
+
+def is_other_way(item: pytest.Item) -> bool:
+    """Whether a test runs one way only, and this is the other."""
+    params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    relay = "relay" in (params.get("reader"), params.get("transport"))
+    direct = {"direct", "wal", "listen"} & {params.get("reader"), params.get("transport")}
+    return (relay and item.get_closest_marker("direct") is not None) or (
+        bool(direct) and item.get_closest_marker("relay") is not None
+    )

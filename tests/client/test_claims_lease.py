@@ -114,6 +114,7 @@ async def test_a_blocked_event_loop_keeps_the_claim(
         await ablo.tasks.update(task, {"count": 2})
 
 
+@pytest.mark.direct("looks at the keeper's connection; test_remote_claims has the relay's")
 async def test_renewal_stops_with_the_block(
     ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
 ) -> None:
@@ -141,6 +142,7 @@ async def test_one_call_renews_all_claims_of_a_participant(
     await long.release()
 
 
+@pytest.mark.direct("looks at the keeper's connection; test_remote_claims has the relay's")
 async def test_a_broken_connection_is_replaced(
     ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
 ) -> None:
@@ -153,6 +155,7 @@ async def test_a_broken_connection_is_replaced(
         assert claim.status == "held"
 
 
+@pytest.mark.direct("looks at the keeper's connection; test_remote_claims has the relay's")
 async def test_a_lease_that_cannot_be_renewed_is_lost(
     ablo: AsyncAblo, task: str, db: DatabaseHandle, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -180,6 +183,7 @@ async def test_a_claim_that_was_broken_is_noticed_at_the_next_beat(
         assert claim.status == "lost"
 
 
+@pytest.mark.direct("looks at the keeper's connection; test_remote_claims has the relay's")
 async def test_the_end_of_a_long_claim_is_heard_at_once(
     ablo: AsyncAblo, task: str, db: DatabaseHandle, until: Any
 ) -> None:
@@ -193,6 +197,7 @@ async def test_the_end_of_a_long_claim_is_heard_at_once(
         assert await claim.lost.wait(timeout=5)
 
 
+@pytest.mark.direct("looks at the keeper's connection; test_remote_claims has the relay's")
 async def test_a_short_claim_costs_no_connection(
     ablo: AsyncAblo, task: str, db: DatabaseHandle
 ) -> None:
@@ -281,6 +286,7 @@ def said_by_a_child(call: Callable[[], object]) -> str:
     return said
 
 
+@pytest.mark.direct("clients of one database share a thread; those of two keys have two")
 async def test_the_thread_ends_with_the_last_client(make_client: Any, db: DatabaseHandle) -> None:
     def running() -> int:
         return sum(one.name == "ablo_pg claims" for one in threading.enumerate())
@@ -297,6 +303,7 @@ async def test_the_thread_ends_with_the_last_client(make_client: Any, db: Databa
     assert sessions(db) == 0
 
 
+@pytest.mark.direct("leaves a client of a database behind")
 async def test_what_a_client_left_behind_is_not_renewed(
     db: DatabaseHandle, schema: Any, make_client: Any
 ) -> None:

@@ -68,6 +68,7 @@ async def test_cancelled_while_it_asks(ablo: AsyncAblo) -> None:
     assert await ablo.tasks.claim.state("t") is None
 
 
+@pytest.mark.direct("looks at the client's own connections")
 async def test_cancelled_while_the_database_is_at_it(
     ablo: AsyncAblo, db: DatabaseHandle, until: Any
 ) -> None:

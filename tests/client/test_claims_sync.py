@@ -14,20 +14,16 @@ import pytest
 from ablo_pg import Ablo, AbloClaimedError, AbloTimeoutError, ClaimStatus
 from ablo_pg.testing import DatabaseHandle
 
+from .conftest import Place
+
 Make = Callable[[str], Ablo]
 
 
 @pytest.fixture
-def make(db: DatabaseHandle, schema: Any) -> Iterator[Make]:
+def make(place: Place, schema: Any) -> Iterator[Make]:
     with ExitStack() as stack:
         yield lambda participant: stack.enter_context(
-            Ablo(
-                schema=schema,
-                database_url=db.database_url,
-                organization="acme",
-                participant=participant,
-                timeout=10,
-            )
+            Ablo(schema=schema, timeout=10, **place(participant))
         )
 
 

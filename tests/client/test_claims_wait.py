@@ -106,6 +106,7 @@ async def test_the_line_is_first_come_first_served(
     assert served == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_a_release_wakes_the_next_with_one_round_trip(
     ablo: AsyncAblo, holder: AsyncAblo, listener: ClaimListener, until_line: Any
 ) -> None:
@@ -124,6 +125,7 @@ async def test_a_release_wakes_the_next_with_one_round_trip(
         await claim.release()
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_a_waiter_that_comes_late_to_its_notification(
     ablo: AsyncAblo, holder: AsyncAblo, listener: ClaimListener, until: Any
 ) -> None:
@@ -144,6 +146,7 @@ async def test_a_waiter_that_comes_late_to_its_notification(
         await ablo.tasks.claim(id="t")
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_one_listener_serves_all_clients_of_a_process(
     make_client: Any, holder: AsyncAblo, db: DatabaseHandle, until_line: Any
 ) -> None:
@@ -159,6 +162,7 @@ async def test_one_listener_serves_all_clients_of_a_process(
         assert listeners(db) == 1
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_a_lost_listener_costs_nothing_but_time(
     ablo: AsyncAblo, holder: AsyncAblo, db: DatabaseHandle, until_line: Any
 ) -> None:
@@ -179,6 +183,7 @@ async def test_a_lost_listener_costs_nothing_but_time(
             await got.wait()
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_without_any_listener_re_checks_carry_on(
     ablo: AsyncAblo, holder: AsyncAblo, db: DatabaseHandle, until_line: Any
 ) -> None:
@@ -203,6 +208,7 @@ async def test_without_any_listener_re_checks_carry_on(
         await anyio.to_thread.run_sync(sidecar.leave)
 
 
+@pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
 async def test_forged_and_repeated_notifications_grant_nothing(
     ablo: AsyncAblo,
     holder: AsyncAblo,

@@ -17,6 +17,7 @@ from ablo_pg.testing import DatabaseHandle
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.direct("looks at the pool of the client")
 @pytest.mark.parametrize("how", ["asyncio", "anyio", "deadline"])
 async def test_cancelled_calls_give_everything_back(
     make_client: Any, db: DatabaseHandle, until: Any, how: str

@@ -37,6 +37,7 @@ async def test_ready_reports_the_kernel(ablo: AsyncAblo, schema: Any) -> None:
     assert status.wal_level == "logical"
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_a_superuser_is_refused(make_client: Any, db: DatabaseHandle) -> None:
     ablo = make_client(database_url=db.admin_url)
     for attempt in (ablo.ready, ablo.tasks.list):
@@ -46,6 +47,7 @@ async def test_a_superuser_is_refused(make_client: Any, db: DatabaseHandle) -> N
         assert "ablo-pg connect" in (caught.value.remedy or "")
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_a_server_that_is_not_there(make_client: Any) -> None:
     ablo = make_client(database_url="postgresql://nobody:secret@127.0.0.1:1/none")
     with pytest.raises(AbloConnectionError) as caught:
@@ -54,12 +56,14 @@ async def test_a_server_that_is_not_there(make_client: Any) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_a_wrong_database_is_named(make_client: Any, db: DatabaseHandle) -> None:
     ablo = make_client(database_url=db.database_url.replace(db.name, "no_such_database"))
     with pytest.raises(AbloConnectionError, match=r"cannot be reached|refused"):
         await ablo.ready()
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_a_database_without_kernel(make_client: Any, cluster: Server) -> None:
     name = cluster.create_database()
     try:
@@ -97,6 +101,7 @@ async def test_a_model_that_was_not_applied(
         assert error.remedy
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_a_database_without_schema(make_client: Any, make_app_db: Any) -> None:
     ablo = make_client(database_url=make_app_db(None).database_url)
     with pytest.raises(AbloConflictError) as caught:
@@ -105,6 +110,7 @@ async def test_a_database_without_schema(make_client: Any, make_app_db: Any) -> 
     await ablo.close()
 
 
+@pytest.mark.direct("over a relay the key says who one is")
 async def test_identity_is_checked_before_anything_connects(make_client: Any) -> None:
     for options in ({"organization": ""}, {"organization": None}, {"organization": "a\x00"}):
         with pytest.raises(AbloAuthenticationError):
@@ -115,6 +121,7 @@ async def test_identity_is_checked_before_anything_connects(make_client: Any) ->
         assert caught.value.code == "invalid_participant_kind"
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_the_environment_stands_in_for_the_url(
     make_client: Any, db: DatabaseHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +182,7 @@ async def test_a_cancelled_read_gives_its_connection_back(
     assert (await ablo.tasks.retrieve("t1")).title == "a"
 
 
+@pytest.mark.direct("looks into the client's pool")
 async def test_the_identity_of_one_call_does_not_reach_the_next(
     make_client: Any, db: DatabaseHandle
 ) -> None:

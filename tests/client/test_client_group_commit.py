@@ -46,6 +46,7 @@ async def test_a_lone_commit_goes_at_once_and_alone(ablo: AsyncAblo, flights: li
     assert flights == [1, 1, 1]
 
 
+@pytest.mark.direct("looks at the statements of the client's own process")
 async def test_commits_gather_while_one_is_out(ablo: AsyncAblo, flights: list[int]) -> None:
     receipts = await asyncio.gather(*(make(ablo, f"t{n}") for n in range(120)))
     assert flights == [1, 50, 50, 19]
@@ -54,6 +55,7 @@ async def test_commits_gather_while_one_is_out(ablo: AsyncAblo, flights: list[in
     assert len(await ablo.tasks.list(limit=200)) == 120
 
 
+@pytest.mark.direct("looks at the statements of the client's own process")
 async def test_each_gets_its_own_receipt_or_error(ablo: AsyncAblo, flights: list[int]) -> None:
     await make(ablo, "t3")
     results = await asyncio.gather(
@@ -106,6 +108,7 @@ async def test_lone_waiters_hold_up_nobody(ablo: AsyncAblo, db: DatabaseHandle) 
     assert len(await ablo.tasks.list()) == 6
 
 
+@pytest.mark.direct("looks at the statements of the client's own process")
 async def test_a_cancelled_pilot_takes_nobody_down(
     ablo: AsyncAblo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

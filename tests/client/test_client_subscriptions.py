@@ -16,11 +16,22 @@ from ablo_pg.testing import DatabaseHandle
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["wal", "listen"])
-def ablo(request: pytest.FixtureRequest, make_client: Any, db: DatabaseHandle) -> AsyncAblo:
-    """A client on either reader."""
-    with_wal = request.param == "wal"
-    client: AsyncAblo = make_client(replication_url=db.replication_url if with_wal else None)
+@pytest.fixture(params=["wal", "listen", "relay"])
+def reader(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def transport(reader: str) -> str:
+    """Every reader that a client may have, each once."""
+    return "relay" if reader == "relay" else "direct"
+
+
+@pytest.fixture
+def ablo(reader: str, make_client: Any) -> AsyncAblo:
+    """A client on that reader."""
+    client: AsyncAblo = make_client(**{"replication_url": None} if reader == "listen" else {})
     return client
 
 
@@ -205,6 +216,7 @@ async def test_closing_ends_who_waits(make_client: Any) -> None:
     assert [one.result() for one in waiting] == [0, 0]
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_the_status_says_which_reader_runs(
     make_client: Any, db: DatabaseHandle, until: Any
 ) -> None:
@@ -217,6 +229,7 @@ async def test_the_status_says_which_reader_runs(
         assert (ablo.reader_status.reason is None) == (kind == "wal")
 
 
+@pytest.mark.direct("is about a database's URL")
 async def test_an_unreachable_server_is_an_error_at_the_start(make_client: Any) -> None:
     ablo = make_client(database_url="postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(AbloError) as caught:
@@ -224,6 +237,7 @@ async def test_an_unreachable_server_is_an_error_at_the_start(make_client: Any) 
     assert caught.value.code == "database_unreachable"
 
 
+@pytest.mark.direct("the relay keeps connections of its own")
 async def test_nothing_is_left_in_the_server(
     make_client: Any, db: DatabaseHandle, until: Any
 ) -> None:

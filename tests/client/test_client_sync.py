@@ -15,16 +15,12 @@ import pytest
 from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError
 from ablo_pg.testing import DatabaseHandle
 
+from .conftest import Place
+
 
 @pytest.fixture
-def ablo(db: DatabaseHandle, schema: Any) -> Iterator[Ablo]:
-    with Ablo(
-        schema=schema,
-        database_url=db.database_url,
-        organization="acme",
-        participant="user:ann",
-        timeout=10,
-    ) as client:
+def ablo(place: Place, schema: Any) -> Iterator[Ablo]:
+    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
         yield client
 
 
@@ -53,6 +49,7 @@ def test_threads_commit_together(ablo: Ablo) -> None:
     assert len(ablo.tasks.list(limit=100)) == 64
 
 
+@pytest.mark.direct("a relay is in nobody's transaction")
 def test_a_blocking_transaction_is_joined_on_the_callers_thread(
     ablo: Ablo, db: DatabaseHandle
 ) -> None:
@@ -73,11 +70,10 @@ def test_unknown_models_are_attribute_errors(ablo: Ablo) -> None:
     assert ablo.model("tasks") is ablo.tasks
 
 
-def test_close_ends_the_thread(db: DatabaseHandle, schema: Any) -> None:
+def test_close_ends_the_thread(place: Place, schema: Any) -> None:
+    options = place("user:a")
     before = set(threading.enumerate())
-    client = Ablo(
-        schema=schema, database_url=db.database_url, organization="acme", participant="user:a"
-    )
+    client = Ablo(schema=schema, **options)
     assert set(threading.enumerate()) == before
     client.tasks.list()
     assert set(threading.enumerate()) > before
@@ -113,7 +109,8 @@ def test_changes_are_iterated_and_called_back(ablo: Ablo) -> None:
     enough = threading.Event()
 
     def callback(change: Any) -> None:
-        called.append(ablo.tasks.retrieve(change.id).title)  # the client may be used inside
+        ablo.tasks.retrieve(change.id)  # the client may be used inside; it may not see it yet
+        called.append(change.row.title)
         if len(called) == 2:
             enough.set()
 

@@ -25,17 +25,15 @@ from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.functional import FunctionalUpdate, UpdateOptions
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.errors import error_for
-from ablo_pg.testing import DatabaseHandle
 
-from .conftest import MakeClient
+from .conftest import MakeClient, Place
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def sync_ablo(db: DatabaseHandle, schema: Any) -> Iterator[Ablo]:
-    options = {"organization": "acme", "participant": "user:ann", "timeout": 10}
-    with Ablo(schema=schema, database_url=db.database_url, **options) as client:
+def sync_ablo(place: Place, schema: Any) -> Iterator[Ablo]:
+    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
         yield client
 
 

@@ -120,6 +120,7 @@ async def test_rows_of_an_older_schema_are_read(ablo: AsyncAblo, db: DatabaseHan
         assert not hasattr(row, "removed")
 
 
+@pytest.mark.direct("over a relay the key says who acts")
 async def test_every_way_to_write_says_on_behalf_of_whom(
     make_client: MakeClient, db: DatabaseHandle
 ) -> None:
@@ -142,6 +143,7 @@ async def test_every_way_to_write_says_on_behalf_of_whom(
     assert (await ablo.tasks.history("t1"))[0].on_behalf_of is None
 
 
+@pytest.mark.direct("over a relay the key says who acts")
 async def test_the_claim_and_the_authority_reach_change_and_history(
     make_client: MakeClient, db: DatabaseHandle
 ) -> None:
@@ -163,6 +165,7 @@ async def test_the_claim_and_the_authority_reach_change_and_history(
         assert who == ("agent:x", None, "cap-1", None)
 
 
+@pytest.mark.direct("over a relay the key says who acts")
 @pytest.mark.parametrize("given", ["ann", "robot:x", "user:", "", "user:a\x00"])
 async def test_on_behalf_of_is_checked(make_client: MakeClient, given: str) -> None:
     with pytest.raises(AbloValidationError) as caught:

@@ -15,9 +15,8 @@ from ablo_pg import (
     AbloValidationError,
     AsyncAblo,
 )
-from ablo_pg.testing import DatabaseHandle
 
-from .conftest import MakeClient
+from .conftest import MakeClient, Place
 
 pytestmark = pytest.mark.anyio
 
@@ -158,9 +157,8 @@ async def test_what_another_organization_read_is_refused(
 
 
 @pytest.fixture
-def sync_ablo(db: DatabaseHandle, schema: Any) -> Iterator[Ablo]:
-    options = {"organization": "acme", "participant": "user:ann", "timeout": 10}
-    with Ablo(schema=schema, database_url=db.database_url, **options) as client:
+def sync_ablo(place: Place, schema: Any) -> Iterator[Ablo]:
+    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
         yield client
 
 

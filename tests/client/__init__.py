@@ -1,0 +1,1 @@
+"""The client on a database and over a relay."""

@@ -1,0 +1,194 @@
+"""Claims over a relay: grants are told, leases outlive the relay, losses are heard of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+
+from ablo_pg import AbloClaimedError, AsyncAblo
+from ablo_pg.relay import claim_news
+from ablo_pg.testing import DatabaseHandle
+
+from .relay_thread import RelayThread, make_key
+
+pytestmark = [pytest.mark.anyio, pytest.mark.relay("grants and renewals over a relay")]
+
+
+@pytest.fixture
+def relay(db: DatabaseHandle) -> Iterator[RelayThread]:
+    with RelayThread(db) as running:
+        yield running
+
+
+@pytest.fixture
+async def clients(relay: RelayThread, db: DatabaseHandle, schema: Any) -> Any:
+    """`clients("agent:a")`: a client of the relay as that participant."""
+    made: list[AsyncAblo] = []
+
+    def make(participant: str) -> AsyncAblo:
+        key = make_key(db, "acme", participant)
+        made.append(AsyncAblo(schema=schema, base_url=relay.url, api_key=key, timeout=10))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+def patient(client: AsyncAblo, looks: list[str]) -> None:
+    """Let a client look at its claims only when it is told something; note each look."""
+    door: Any = client._session.transport.claims
+
+    def slow(call: Any, note: bool) -> Any:
+        async def answer(*args: Any) -> Any:
+            if note:
+                looks.append(args[0])
+            found = await call(*args)
+            object.__setattr__(found, "recheck", 3600.0)
+            return found
+
+        return answer
+
+    door.claim_acquire = slow(door.claim_acquire, note=False)
+    door.claim_look = slow(door.claim_look, note=True)
+
+
+def listener_of(client: AsyncAblo) -> Any:
+    door: Any = client._session.transport.claims
+    return door._joined().listener
+
+
+async def wait_for(client: AsyncAblo, got: anyio.Event) -> None:
+    async with client.tasks.claim(id="t"):
+        got.set()
+
+
+async def test_a_grant_is_told_and_nobody_has_to_ask(clients: Any, until_line: Any) -> None:
+    holder, waiter = clients("agent:holder"), clients("agent:waiter")
+    looks: list[str] = []
+    patient(waiter, looks)
+    got = anyio.Event()
+    async with anyio.create_task_group() as group:
+        claim = await holder.tasks.claim(id="t")
+        group.start_soon(wait_for, waiter, got)
+        await until_line(holder, "t", 1)
+        await claim.release()
+        with anyio.fail_after(10):
+            await got.wait()
+    assert 1 <= len(looks) <= 3  # and once for each time that it began to listen
+
+
+async def test_a_relay_that_starts_anew_costs_a_waiter_nothing(
+    clients: Any, relay: RelayThread, db: DatabaseHandle, until: Any, until_line: Any
+) -> None:
+    """The grant falls into the time without a relay: who comes again is told to look."""
+    holder, waiter = clients("agent:holder"), clients("agent:waiter")
+    looks: list[str] = []
+    patient(waiter, looks)
+    got = anyio.Event()
+    async with anyio.create_task_group() as group:
+        claim = await holder.tasks.claim(id="t", ttl="30s")
+        group.start_soon(wait_for, waiter, got)
+        await until_line(holder, "t", 1)
+        await until(lambda: "" in listener_of(waiter)._said)
+        await anyio.to_thread.run_sync(relay.stop)
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("select ablo.claim_release('acme', 'agent:holder', %s)", [claim.id])
+        await anyio.to_thread.run_sync(relay.start)
+        with anyio.fail_after(15):
+            await got.wait()
+
+
+async def test_a_lease_outlives_a_relay_that_is_gone_for_a_moment(
+    clients: Any, relay: RelayThread
+) -> None:
+    client = clients("agent:a")
+    await client.tasks.create({"title": "a"}, id="t")
+    async with client.tasks.claim(id="t", ttl="6s") as claim:
+        await anyio.to_thread.run_sync(relay.stop)
+        await anyio.to_thread.run_sync(relay.start)
+        await client.tasks.update("t", {"title": "b"})
+        assert claim.status == "held"
+
+
+async def test_a_lease_that_cannot_be_renewed_is_lost(
+    clients: Any, relay: RelayThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ablo_pg.client")
+    client = clients("agent:a")
+    claim = await client.tasks.claim(id="t", ttl="700ms")
+    await anyio.to_thread.run_sync(relay.stop)
+    try:
+        assert await claim.lost.wait(timeout=8)
+        with pytest.raises(AbloClaimedError, match="could not be renewed"):
+            await client.tasks.update("t", {"title": "b"})
+    finally:
+        await anyio.to_thread.run_sync(relay.start)
+    assert f"claim {claim.id} is lost" in caplog.text
+
+
+async def test_the_end_of_a_long_claim_is_heard_at_once(
+    clients: Any, db: DatabaseHandle, until: Any
+) -> None:
+    """Its next beat is 8 h away."""
+    client = clients("agent:a")
+    async with client.tasks.claim(id="t", ttl="24h") as claim:
+        await until(lambda: "" in listener_of(client)._said)
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+        assert await claim.lost.wait(timeout=5)
+
+
+async def test_claims_of_other_organizations_are_not_heard_of(
+    relay: RelayThread, db: DatabaseHandle, schema: Any, clients: Any, until: Any
+) -> None:
+    """Who knows the id of a claim elsewhere is told nothing when something happens to it."""
+    holder = clients("agent:a")
+    stranger = AsyncAblo(
+        schema=schema, base_url=relay.url, api_key=make_key(db, "globex", "agent:x"), timeout=10
+    )
+    try:
+        claim = await holder.tasks.claim(id="t", ttl="24h")
+        http: Any = stranger._session.transport
+        first = await http._http.kernel("claim_news", {"claimIds": [], "seconds": 0})
+        after = first.split(b'"after":"')[1].split(b'"')[0].decode()
+        asked = {"claimIds": [claim.id], "after": after, "seconds": 20}
+        heard: list[bytes] = []
+
+        async def ask() -> None:
+            heard.append(await http._http.kernel("claim_news", asked))
+            while b'""' in heard[-1]:  # the relay has just begun to listen: look at everything
+                again = heard[-1].split(b'"after":"')[1].split(b'"')[0].decode()
+                heard.append(await http._http.kernel("claim_news", {**asked, "after": again}))
+
+        with anyio.fail_after(15):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                news = relay.relay.service.claim_news
+                await until(lambda: bool(news._asking and news._count))
+                with psycopg.connect(db.admin_url, autocommit=True) as conn:
+                    conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+        assert b'"claimIds":[]' in heard[-1]
+        assert claim.id.encode() not in b"".join(heard)
+    finally:
+        await stranger.close()
+
+
+async def test_news_are_remembered_between_two_questions() -> None:
+    news = claim_news.ClaimNews("postgresql://nobody@127.0.0.1:1/none", remembered=3)
+    _, at = await news.ask([], None, 0)
+    news._say("a")
+    news._say("b")
+    told, after = await news.ask(["b", "c"], at, 0)
+    assert told == ["b"]
+    assert await news.ask(["a", "b"], after, 0) == ([], after)
+    for one in "wxyz":
+        news._say(one)
+    assert (await news.ask(["a"], after, 0))[0] == [""]  # too far back
+    assert (await news.ask(["a"], "another:7", 0))[0] == [""]
+    assert (await news.ask(["a"], "nonsense", 0))[0] == [""]
