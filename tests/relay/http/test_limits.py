@@ -170,3 +170,13 @@ async def test_browsers_of_listed_origins_only(world: Any) -> None:
         assert "access-control-allow-credentials" not in answer.headers
         plain = await api("GET", path, origin="https://evil.example")
         assert "access-control-allow-origin" not in plain.headers
+
+
+async def test_an_answer_is_not_held_back_until_it_is_acknowledged(world: Any) -> None:
+    """The delay of small packets is off on every connection that is accepted."""
+    from ablo_pg.relay.daemon import bind
+
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP  # what asyncio goes by
