@@ -115,11 +115,13 @@ def _checked(
 def _before(conn: psycopg.Connection) -> tuple[Before, str | None]:
     pushed = db.pushed_schemas(conn)
     specs = []
-    for document, _ in pushed:
+    for document, active_now in pushed:
         try:
             specs.append(parse_schema_json(document))
         except AbloError:
-            continue  # pushed under rules that this release no longer knows: it tells us nothing
+            if active_now:
+                raise
+            # Pushed under rules that this release no longer knows: it tells us nothing.
     active = specs[0] if pushed and pushed[0][1] and specs else None
     hash_ = active.hash if active is not None else None
     return Before(active, tuple(specs), db.migration_debts(conn)), hash_

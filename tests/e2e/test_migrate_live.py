@@ -171,6 +171,7 @@ def test_a_change_beside_writers(site: DatabaseHandle, case: Case) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_change_of_a_million_rows(cluster: Server, large: str, case: Case) -> None:
     with make_database(server=cluster, template=large) as handle:

@@ -207,7 +207,7 @@ def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
             if not found.valid:
                 m.draft.contract.append(_validate(m, name))
             continue
-        _orphans(m, edge, live=edge.target.spec.key in targets)
+        _orphans(m, edge, targets.get(edge.target.spec.key))
         title = f"{m.key}: {edge.column.wire} leads somewhere in new rows"
         both = (_swap(m, name, definition), _comment(m, name, definition))
         m.draft.contract += [Step("contract", title, both, tables=2), _validate(m, name)]
@@ -217,18 +217,26 @@ def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
             m.change(f"alter table {m.table} drop constraint if exists {ident(name)};")
 
 
-def _orphans(m: ModelDraft, edge: Edge, *, live: bool) -> None:
-    """Rows whose key leads nowhere; a target without rows is led to by none."""
+def _orphans(m: ModelDraft, edge: Edge, target: ModelDraft | None) -> None:
+    """Rows whose key leads nowhere: all that have one, where the target's table is not there yet.
+
+    Where organizations are still to be given, by the keys alone; the validation sees to the rest.
+    """
     if m.column(edge.column.name) is None:
         return
-    value, org = f"t.{ident(m.before(edge.column.name))}", f"t.{m.new.org.sql}"
-    target = edge.target
-    same = f'p.{target.org.sql} = {org} and p."id" = {value}'
-    nowhere = f" and not exists (select from {target.table} p where {same})" if live else ""
+    value = f"t.{ident(m.before(edge.column.name))}"
+    nowhere = ""
+    if target is not None:
+        same = f'p."id" = {value}'
+        ours, theirs = m.column(m.new.org.name), target.column(edge.target.org.name)
+        if ours is not None and theirs is not None:
+            names = ident(target.before(edge.target.org.name)), ident(m.before(m.new.org.name))
+            same = f"p.{names[0]} = t.{names[1]} and {same}"
+        nowhere = f" and not exists (select from {edge.target.table} p where {same})"
     m.check(
         edge.column,
         f"{value} is not null{nowhere}",
-        f"{{count}} rows lead to no row of {target.spec.key} in their organization",
+        f"{{count}} rows lead to no row of {edge.target.spec.key} in their organization",
         "correct or clear these rows first, or declare the relation without fk=True",
     )
 
