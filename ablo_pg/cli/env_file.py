@@ -41,7 +41,7 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
     """Set names in a .env file, and return those that have changed. It is readable by its owner.
 
     A line that sets a name is replaced in its place; a new name goes to the end.
-    Raises: invalid_options for a value of several lines.
+    Raises: invalid_options for a value of several lines, or a file that cannot be written.
     """
     for name, value in values.items():
         if not value.isprintable():
@@ -63,7 +63,15 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
             lines[number] = f"{match[1]}={values[match[1]]}"
             seen.add(match[1])
     lines += [f"{name}={values[name]}" for name in changed if name not in seen]
-    _replace(path.resolve(), "\n".join(lines) + "\n")
+    try:
+        _replace(path.resolve(), "\n".join(lines) + "\n")
+    except OSError as exc:
+        raise error_for(
+            "invalid_options",
+            f"{path} cannot be written: {exc.strerror}",
+            field="env",
+            remedy="run it in a folder that you may write to",
+        ) from None
     return changed
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ablo_pg.cli.main import run
-from ablo_pg.cluster import Server
+from ablo_pg.cluster import Cluster, ClusterSettings, Server
 
 Captured = pytest.CaptureFixture[str]
 HEAD = "from typing import Literal\nfrom ablo_pg import Model, define_schema, field\n"
@@ -179,6 +179,33 @@ def test_backfills_fill_rows_and_reach_the_log(project: Project) -> None:
     assert project.execute(required) == [(True,)]
     with pytest.raises(psycopg.errors.CheckViolation):
         project.execute("update tasks set status = 'doing'")
+
+
+def test_an_administrator_who_is_no_superuser(file: Path, capsys: Captured) -> None:
+    """Row-level security holds it: what it cannot count needs a flag; backfills reach all."""
+    with Cluster(settings=ClusterSettings(durable=False)) as server:
+        chief = server.url("app", user="chief")
+        with psycopg.connect(server.admin_url, autocommit=True) as conn:
+            conn.execute("create role chief login createrole")
+            conn.execute("create database app owner chief")
+        assert run(["connect", "--admin-url", chief]) == 0
+        project = Project(file, chief, capsys)
+        assert project.push()[0] == 0
+        with psycopg.connect(server.url("app"), autocommit=True) as conn:
+            conn.execute(
+                "insert into tasks (organization_id, id, title, status)"
+                " values ('acme', 'a', 'A', 'todo'), ('other', 'b', 'B', 'doing')"
+            )
+            project.declare(
+                TASKS.replace("title: str", "title: str\n    n: int").replace('"doing", ', "")
+            )
+            assert project.push()[0] == 3
+            options = ("--backfill", "tasks.n=7", "--backfill", "tasks.status=done")
+            assert project.push(*options)[0] == 0
+            rows = conn.execute("select id, n, status from tasks order by id").fetchall()
+            assert rows == [("a", 7, "todo"), ("b", 7, "done")]
+            forced = "select relforcerowsecurity from pg_class where oid = 'tasks'::regclass"
+            assert conn.execute(forced).fetchone() == (True,)
 
 
 def test_force_drops_a_field_and_keeps_its_column(project: Project) -> None:

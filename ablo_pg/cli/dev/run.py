@@ -66,7 +66,7 @@ def run_dev(options: DevOptions) -> None:
             console=options.console,
         )
         written = place.settings | {"ABLO_API_KEY": key, "ABLO_ORGANIZATION": organization}
-        anyio.run(_serve, _Dev(options, screen, place, settings, written, pushed))
+        _run(_Dev(options, screen, place, settings, written, pushed))
     screen.event("stopped", "stopped; nothing is left running")
 
 
@@ -78,6 +78,17 @@ class _Dev:
     settings: RelaySettings
     written: dict[str, str]
     pushed: Outcome | None
+
+
+def _run(dev: _Dev) -> None:
+    """Serve; of several failures at once, raise the first alone."""
+    try:
+        anyio.run(_serve, dev)
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
 
 
 async def _serve(dev: _Dev) -> None:
