@@ -1,6 +1,6 @@
 // How values, times and names are shown. Pure: takes values, returns text.
 
-export const CELL_CHARACTERS = 160;
+export const CELL_CHARACTERS = 120;
 
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",

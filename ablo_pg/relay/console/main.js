@@ -61,7 +61,9 @@ function open(api, who) {
   });
   session = own;
   find("#key").value = "";
-  write(find("#who"), `${who.organizationId} · ${who.participantKind}:${who.participantId}`);
+  const name = `${who.organizationId} · ${who.participantKind}:${who.participantId}`;
+  write(find("#who"), name);
+  find("#who").title = name;
   showApp(true);
   find("#content").focus();
   own.run();
@@ -74,6 +76,7 @@ function leave(why = "", keep = false) {
   if (!keep) sessionStorage.removeItem(STORED);
   for (const view of views) view.begin(null);
   write(find("#who"), "");
+  find("#who").removeAttribute("title");
   clearInterval(countdown);
   showApp(false);
   write(find("#problem"), why);

@@ -74,7 +74,7 @@ export class RoomView {
       make("span", { class: `who ${kindOf(claim.who)}` }, claim.who),
       claim.expiresAt === null // a waiter's place lasts as long as it waits
         ? null
-        : make("span", { class: "left", "data-until": claim.expiresAt, title: `until ${moment(claim.expiresAt)}` }),
+        : make("span", { class: "left", "data-until": claim.expiresAt }),
       make("span", { class: "says" }, cut(claim.description ?? "", WORDS), fields ? ` (${fields.join(", ")})` : ""),
     ];
   }
@@ -98,7 +98,8 @@ export class RoomView {
     if (!this.session || document.hidden) return;
     const now = this.session.api.now();
     for (const each of this.claims.querySelectorAll("[data-until]")) {
-      write(each, left(Number(each.dataset.until) - now));
+      const until = Number(each.dataset.until);
+      write(each, `until ${moment(until - this.session.api.clockOffset)}, ${left(until - now)}`);
     }
   }
 }

@@ -1,11 +1,12 @@
 // The rows of one model as a table: what was updated last is on top. A tab for each model.
 
 import { MANY, define, find, flash, make, painter, write } from "./dom.js";
-import { inline, moment, whole } from "./format.js";
+import { cut, inline, moment, whole } from "./format.js";
 import { MOST } from "./store.js";
 
 const GONE_MS = 1500;
 const JSON_CHARACTERS = 60;
+const ID_CHARACTERS = 200;
 const BASE = new Set(["id", "createdAt", "updatedAt", "organizationId", "createdBy"]);
 
 /** Shows a session's rows. */
@@ -164,7 +165,7 @@ export class RowsView {
   }
 
   #line(id) {
-    const open = make("button", { type: "button", class: "id", title: "Show the whole row" }, id);
+    const open = make("button", { type: "button", class: "id", title: `Show all of ${cut(id, ID_CHARACTERS)}` }, id);
     open.addEventListener("click", () => this.#open(id));
     const cells = this.columns.map(({ name, label, type }) =>
       make("td", { "data-label": label, class: name === "id" ? null : type }),

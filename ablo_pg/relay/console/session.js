@@ -48,7 +48,7 @@ export class Session {
       this.attempts += 1;
       try {
         this.tell.state({ kind: "connecting" });
-        if (this.attempts > 1) await this.api.check();
+        if (this.attempts > 1 || !this.stale) await this.api.check();
         if (this.stale || Date.now() - this.heardAt > AWAY_MS) await this.#read();
         why = await this.#follow();
       } catch (problem) {
@@ -156,8 +156,6 @@ export class Session {
   }
 
   #opened(socket) {
-    this.attempts = 0;
-    this.openedAt = Date.now();
     this.heardAt = Date.now();
     this.room.clear(); // who is here is told anew
     const payload = {
@@ -165,6 +163,17 @@ export class Session {
     };
     socket.send(JSON.stringify({ type: "sync_request", payload }));
     this.tell.room();
+  }
+
+  /** Everything up to now is here, and the rest follows. */
+  #caughtUp({ deltas, requiresBootstrap }) {
+    for (const delta of deltas) this.#change(delta);
+    if (requiresBootstrap) {
+      this.reread();
+      return;
+    }
+    this.attempts = 0;
+    this.openedAt = Date.now();
     this.tell.state({ kind: "live" });
   }
 
@@ -173,8 +182,7 @@ export class Session {
     if (type === "delta") {
       for (const delta of payload.deltas ?? [payload]) this.#change(delta);
     } else if (type === "sync_response") {
-      for (const delta of payload.deltas) this.#change(delta);
-      if (payload.requiresBootstrap) this.reread();
+      this.#caughtUp(payload);
     } else if (type === "presence_update") {
       this.room.meet(payload);
       this.tell.room();
