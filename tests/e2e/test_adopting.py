@@ -21,7 +21,10 @@ EXPECTED = {
     "film_rental": (
         "organization_id",
         1,
-        "actor customer_list film film_actor language payment payment_2026 totals".split(),
+        [
+            *("actor", "customer_list", "film", "film_actor", "language"),
+            *("payment", "payment_2026", "totals"),
+        ],
     ),
     "music_shop": ("tenant_id", 5, []),
 }
