@@ -16,12 +16,14 @@ from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.presence import PresenceClient
 from ablo_pg.client.receipt import Changed, Notification, Receipt
+from ablo_pg.client.sessions import SessionKey, Sessions
 from ablo_pg.client.snapshots import Snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
 from ablo_pg.client.sync_claims import SyncClaim, SyncLostEvent, SyncModelClaims
 from ablo_pg.client.sync_client import Ablo
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
+from ablo_pg.client.sync_sessions import SyncSessions
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
 from ablo_pg.client.sync_tracks import SyncModelTracks, SyncTracks
 from ablo_pg.client.tracks import ModelTracks, Track, Tracks
@@ -100,6 +102,8 @@ __all__ = [
     "PresenceClient",
     "Receipt",
     "Schema",
+    "SessionKey",
+    "Sessions",
     "Snapshot",
     "Subscription",
     "SyncChangeHandle",
@@ -110,6 +114,7 @@ __all__ = [
     "SyncModelClient",
     "SyncModelTracks",
     "SyncPresenceClient",
+    "SyncSessions",
     "SyncSubscription",
     "SyncTracks",
     "Tenancy",

@@ -19,6 +19,7 @@ from ablo_pg.client.presence import PresenceClient, leave_quietly
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
+from ablo_pg.client.sessions import Sessions
 from ablo_pg.client.snapshots import Ids, Snapshot, take_snapshot
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
 from ablo_pg.client.tracks import Tracks
@@ -51,7 +52,8 @@ class AsyncAblo:
         schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
         database_url: a runtime login; default: the environment variable DATABASE_URL.
         base_url, api_key: a relay, in place of a database, and a key for it; default: ABLO_API_URL
-            and ABLO_API_KEY. The key says whose client this is.
+            and ABLO_API_KEY. The key says whose client this is. On a database a key is only what
+            `sessions` are made of.
         organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
             user, agent, system. With a relay both are only checked against the key.
         on_behalf_of: for whom, `kind:id`; every change says so. Not with a relay.
@@ -102,6 +104,7 @@ class AsyncAblo:
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)
+        self._sessions = Sessions(self._session)
         self._models: dict[str, ModelClient[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -165,6 +168,11 @@ class AsyncAblo:
     def presence(self) -> PresenceClient:
         """Who is here, on what, with which claims."""
         return self._presence
+
+    @property
+    def sessions(self) -> Sessions:
+        """Keys for users and agents, made of the client's own API key."""
+        return self._sessions
 
     @property
     def reader_status(self) -> ReaderStatus:

@@ -46,6 +46,7 @@ class Commits:
             organization wait.
         """
         check_wait(wait)
+        await self._session.known([*(reads or ()), *(track or ())], timeout)
         request = self._request(operations, reads, track, idempotency_key)
         if connection is None:
             return await self._session.commit(request, timeout, wait)

@@ -16,8 +16,10 @@ from psycopg.pq import TransactionStatus
 
 from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.direct_claims import DirectClaims
+from ablo_pg.client.direct_sessions import DirectSessions
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.receipt import Receipt, receipt_of
+from ablo_pg.client.sessions import SessionKey, SessionRequest
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db import registry, routines, tracks
@@ -52,6 +54,7 @@ class DirectTransport:
         participant: str,
         source: StreamSource,
         on_behalf_of: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         self._database = database
         self._organization = organization
@@ -60,6 +63,7 @@ class DirectTransport:
         self._commits = GroupCommit(database, organization)
         self._source = source
         self._claims = DirectClaims(database, organization, participant, on_behalf_of)
+        self._sessions = DirectSessions(database, organization, api_key)
 
     @property
     def organization(self) -> str:
@@ -151,6 +155,14 @@ class DirectTransport:
             routines.receipt_get, self._organization, self._participant, key
         )
         return None if found is None else receipt_of(found, self._database.names)
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+        return await self._sessions.create(request)
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End a session, and what was made of it."""
+        await self._sessions.revoke(session_id)
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

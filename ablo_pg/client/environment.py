@@ -14,15 +14,14 @@ from ablo_pg.errors import error_for
 def base_url_of(given: str | None, api_key: str | None, database_url: str | None) -> str | None:
     """Return the URL of the relay to use, or None for a database.
 
-    What was passed decides: base_url or api_key mean a relay, database_url a database. Where
-    nothing was, DATABASE_URL goes before ABLO_API_URL. Raises invalid_options.
+    What was passed decides: base_url means a relay, database_url a database, api_key alone a relay.
+    Where nothing was, DATABASE_URL goes before ABLO_API_URL. Raises invalid_options.
     """
-    if given:
+    if given or database_url is not None:
         return given
     named = os.environ.get("ABLO_API_URL") or None
     if api_key is None:
-        direct = database_url is not None or bool(os.environ.get("DATABASE_URL"))
-        return None if direct else named
+        return None if os.environ.get("DATABASE_URL") else named
     if named is None:
         raise error_for(
             "invalid_options",

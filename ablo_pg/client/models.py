@@ -221,6 +221,7 @@ class ModelClient(Generic[RowT]):
         """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
         operation = Operation("delete", self._key, id, None, read_at, on_stale)
         wire = encode_operation(self._session.registry, operation)
+        await self._session.known(reads, timeout)
         request = self._session.assemble([wire], reads, idempotency_key)
         return await self._session.commit(request, timeout, wait)
 
@@ -316,6 +317,7 @@ class ModelClient(Generic[RowT]):
     ) -> RowT:
         check_wait(wait)
         wire = encode_operation(self._session.registry, operation, key)
+        await self._session.known(reads, timeout)
         request = self._session.assemble([wire], reads, key)
         row_id: str = wire["id"]
         async with within(

@@ -64,6 +64,7 @@ class Place:
             participant_of(self.participant),
             StreamSource(PostgresLog(database), reader, background),
             _on_behalf_of(self.on_behalf_of),
+            self.api_key,
         )
 
     def _remote(

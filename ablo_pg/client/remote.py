@@ -20,6 +20,8 @@ from ablo_pg.client.http import RelayHttp
 from ablo_pg.client.names import Tenant
 from ablo_pg.client.receipt import Receipt, receipt_of
 from ablo_pg.client.remote_claims import RemoteClaims
+from ablo_pg.client.remote_sessions import RemoteSessions
+from ablo_pg.client.sessions import SessionKey, SessionRequest
 from ablo_pg.client.stream import StreamSource
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db.results import (
@@ -91,6 +93,7 @@ class RemoteTransport:
         self._participant = ""
         self._opening = anyio.Lock()
         self._claims = RemoteClaims(http, self.open)
+        self._sessions = RemoteSessions(http)
 
     @property
     def organization(self) -> str:
@@ -170,6 +173,16 @@ class RemoteTransport:
         """Return the receipt of the commit that landed under a key, or None."""
         found = await self._call("receipt_get", {"key": key})
         return None if found == b"null" else receipt_of(found, self._http.names)
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+        await self.open()
+        return await self._sessions.create(request)
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End a session, and what was made of it."""
+        await self.open()
+        await self._sessions.revoke(session_id)
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

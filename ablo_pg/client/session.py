@@ -47,6 +47,12 @@ class Session:
         """Build a commit from operations in wire form, under the claims that this client holds."""
         return assemble(self.registry, operations, reads, key, self.claims.cover, track)
 
+    async def known(self, reads: Reads | None, timeout: float | None) -> None:
+        """Make sure that it is known whose client this is, before evidence is looked at."""
+        if reads and not self.registry.organization:
+            async with within(self.seconds(timeout), "Connecting"):
+                await self.transport.open()
+
     async def commit(self, request: CommitRequest, timeout: float | None, wait: str) -> Receipt:
         """Send a commit, bounded by the deadline."""
         check_wait(wait)

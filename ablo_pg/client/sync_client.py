@@ -14,6 +14,7 @@ from ablo_pg.client.snapshots import Ids, Snapshot
 from ablo_pg.client.subscriptions import Change
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
+from ablo_pg.client.sync_sessions import SyncSessions
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.sync_tracks import SyncTracks
 from ablo_pg.db.results import KernelStatus
@@ -64,6 +65,7 @@ class Ablo:
         self._commits = SyncCommits(self._portal, self._inner.commits)
         self._tracks = SyncTracks(self._portal, self._inner.tracks)
         self._presence = SyncPresenceClient(self._portal, self._inner.presence)
+        self._sessions = SyncSessions(self._portal, self._inner.sessions)
         self._models: dict[str, SyncModelClient[Any]] = {}
 
     def __enter__(self) -> Self:
@@ -96,6 +98,11 @@ class Ablo:
     def presence(self) -> SyncPresenceClient:
         """Who is here, on what, with which claims."""
         return self._presence
+
+    @property
+    def sessions(self) -> SyncSessions:
+        """Keys for users and agents, made of the client's own API key."""
+        return self._sessions
 
     @property
     def reader_status(self) -> ReaderStatus:

@@ -8,7 +8,7 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ablo_pg.client.base import CommitRequest
 from ablo_pg.client.claim_transport import ClaimTransport
@@ -17,6 +17,9 @@ from ablo_pg.client.receipt import Receipt
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
 from ablo_pg.relay.status import ReaderStatus
+
+if TYPE_CHECKING:
+    from ablo_pg.client.sessions import SessionKey, SessionRequest
 
 
 class DeltaStream(Protocol):
@@ -87,6 +90,12 @@ class Transport(Protocol):
 
     async def receipt_get(self, key: str) -> Receipt | None:
         """Return the receipt of the commit that landed under a key, or None."""
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End a session, and what was made of it."""
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

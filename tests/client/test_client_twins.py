@@ -20,6 +20,7 @@ from ablo_pg import (
     ModelClient,
     ModelTracks,
     PresenceClient,
+    Sessions,
     Subscription,
     SyncChangeHandle,
     SyncClaim,
@@ -29,6 +30,7 @@ from ablo_pg import (
     SyncModelClient,
     SyncModelTracks,
     SyncPresenceClient,
+    SyncSessions,
     SyncSubscription,
     SyncTracks,
     Tracks,
@@ -46,6 +48,7 @@ TWINS = [
     (Claim, SyncClaim),
     (LostEvent, SyncLostEvent),
     (PresenceClient, SyncPresenceClient),
+    (Sessions, SyncSessions),
 ]
 # What only one side can have: protocol methods, and what a constructor takes from inside.
 ASYNC_ONLY = {"__aenter__", "__aexit__", "__aiter__", "__anext__", "aclose", "join_blocking"}

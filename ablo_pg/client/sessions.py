@@ -1,0 +1,146 @@
+"""Keys for others, made of one's own: `ablo.sessions.create(agent="triage", can={...})`.
+
+A session never may more than the key that it is made of, and never lasts longer; the database
+judges that. Its token is shown this once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.durations import Duration, seconds_of
+from ablo_pg.client.session import Session
+from ablo_pg.errors import AbloError, error_for
+
+Verb: TypeAlias = Literal["read", "create", "update", "delete"]
+# {"tasks": ["read", "update"]}, {"tasks": "read"}, or "*": all that the parent may.
+Can: TypeAlias = Mapping[str, Verb | Sequence[Verb]] | Literal["*"]
+
+VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
+TTL: Final = 3600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """A session to be made; `operations` as the kernel spells them, None for all."""
+
+    kind: Literal["user", "agent"]
+    name: str
+    operations: tuple[str, ...] | None
+    sync_groups: tuple[str, ...] | None
+    ttl: float
+    label: str | None
+    meta: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A session: its `token` is the API key to connect with. `repr` does not show it.
+
+    participant: as whom it acts, `kind:id`. expires_at: when it ends by itself.
+    """
+
+    id: str
+    token: str = field(repr=False)
+    organization: str
+    participant: str
+    expires_at: dt.datetime
+
+
+class MintsSessions(Protocol):
+    """A transport, as far as sessions need it."""
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End it, and what was made of it."""
+
+
+class Sessions:
+    """Makes and ends sessions of users and agents. Needs an API key, also on a database."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(
+        self,
+        *,
+        user: str | None = None,
+        agent: str | None = None,
+        can: Can,
+        sync_groups: Sequence[str] | None = None,
+        ttl: Duration | None = None,
+        label: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> SessionKey:
+        """Make a key for a user or an agent.
+
+        user, agent: the id it acts as; one of them. can: which operations on which models,
+        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may. sync_groups: only rows
+        in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts (default
+        one hour). label, meta: kept with it. Raises capability_scope_denied where it would exceed
+        the own key, forbidden for a key that may make none, api_key_required on a database without
+        a key.
+        """
+        kind, name = _who(user, agent)
+        request = SessionRequest(
+            kind,
+            name,
+            self._operations(can),
+            _groups(sync_groups),
+            TTL if ttl is None else seconds_of(ttl, "ttl"),
+            label,
+            meta,
+        )
+        async with within(self._session.seconds(timeout), "Making a session"):
+            return await self._session.transport.session_create(request)
+
+    async def revoke(self, id: str, *, timeout: float | None = None) -> None:
+        """End a session at once, with all that was made of it; its streams end within seconds.
+
+        Raises capability_not_found.
+        """
+        async with within(self._session.seconds(timeout), "Ending a session"):
+            await self._session.transport.session_revoke(id)
+
+    def _operations(self, can: Can) -> tuple[str, ...] | None:
+        if can == "*":
+            return None
+        if not isinstance(can, Mapping):
+            raise _invalid("can", f"cannot be {can!r}", 'pass {"tasks": ["read"]}, or "*"')
+        found: list[str] = []
+        for model, verbs in can.items():
+            entry = self._session.registry.entry(model)
+            for verb in [verbs] if isinstance(verbs, str) else verbs:
+                if verb not in VERBS:
+                    remedy = f"use some of: {', '.join(VERBS)}"
+                    raise _invalid("can", f"{verb!r} is no operation on {model}", remedy)
+                found.append(f"{entry.typename.lower()}.{verb}")
+        return tuple(dict.fromkeys(found))
+
+
+def _who(user: str | None, agent: str | None) -> tuple[Literal["user", "agent"], str]:
+    kind: Literal["user", "agent"] = "agent" if user is None else "user"
+    name = agent if user is None else user
+    if (user is None) == (agent is None) or not isinstance(name, str):
+        raise _invalid("user", "and agent: one of them is needed", 'pass user="ann" or agent="a"')
+    name = name.removeprefix(f"{kind}:")
+    if not name or "\x00" in name:
+        raise _invalid(kind, f"cannot be {name!r}", "pass the id that it acts as")
+    return kind, name
+
+
+def _groups(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(given, str):
+        raise _invalid("sync_groups", "must be a list", 'pass ["kind:id"]')
+    return None if given is None else tuple(given)
+
+
+def _invalid(option: str, problem: str, remedy: str) -> AbloError:
+    return error_for("invalid_options", f"{option} {problem}", field=option, remedy=remedy)
