@@ -152,4 +152,4 @@ async def test_rows_read_before_the_socket_opened_miss_nothing(world: Any) -> No
 async def test_acks_are_taken(world: Any) -> None:
     client = await (await world.client()).start()
     await client.send("ack", lastSyncId=7)
-    assert await client.settle() == []
+    assert {frame["type"] for frame in await client.settle()} <= {"presence_update"}
