@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from ablo_pg.cli.main import run
+from ablo_pg.cluster import Cluster, Server
 from ablo_pg.testing import DatabaseHandle
 
 Captured = pytest.CaptureFixture[str]
@@ -97,6 +99,22 @@ def test_the_plan_as_a_file(migrate: Migrate, app_db: DatabaseHandle, tmp_path: 
     code, _, err = migrate(wanted, "-o", str(tmp_path / "no" / "plan.sql"))
     assert code == 1
     assert "invalid_options" in err
+
+
+def test_the_file_does_in_psql_what_the_command_does(
+    migrate: Migrate, app_db: DatabaseHandle, cluster: Server, tmp_path: Path
+) -> None:
+    if not isinstance(cluster, Cluster):
+        pytest.skip("needs the programs of the server")
+    flags = ["--rename", "tasks.title:name", "--backfill", "tasks.owner=ann"]
+    flags += ["--backfill", "tasks.status=todo"]
+    path = tmp_path / "plan.sql"
+    assert migrate(WIDER, *flags, "--output", str(path))[0] == 0
+    psql = [cluster.binaries.program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
+    subprocess.run([*psql, "-f", str(path), app_db.admin_url], check=True, capture_output=True)
+    shown = [(row["name"], row["status"], row["owner"]) for (row,) in rows(app_db)]
+    assert shown == [("x", "todo", "ann"), ("x", "doing", "ann"), ("x", "todo", "ann")]
+    assert migrate(WIDER)[2].startswith("unchanged:")
 
 
 def test_a_dropped_field_stands_in_no_creates_way(migrate: Migrate, app_db: DatabaseHandle) -> None:
