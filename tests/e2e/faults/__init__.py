@@ -1,0 +1,1 @@
+"""Faults of relay, Postgres and network under load, judged by a second decoding of the WAL."""

@@ -1,0 +1,183 @@
+"""One trial: relays, followers, load, a fault in the middle of it, and the verdict.
+
+Every trial carries a follower that loses one delta of its ten thousand: its verdict has to name
+exactly that one, or the trial says nothing about the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import psycopg
+
+from ablo_pg.credentials import new_key
+from ablo_pg.db.keys import create_key
+from ablo_pg.testing import DatabaseHandle
+
+from .follower import Follower, Forgetful
+from .judge import complaints, complaints_of_log
+from .load import Load
+from .relays import RelayProcess
+from .wal_oracle import SLOT, Truth, WalOracle
+
+DELTAS = 10_000  # of a trial, at least
+NAMES = ("a", "b")
+CATCH_UP = 25.0  # seconds; a false alarm on a busy machine says nothing
+
+SEED = "insert into tasks (id, organization_id, title) values (%s, 'acme', 'to be claimed')"
+CLAIMED = "select count(distinct participant) from ablo.claim where description = 'following'"
+LEFT = """
+select 'slot ' || slot_name from pg_replication_slots
+ where database = current_database() and slot_name <> %s
+union all select 'session ' || application_name from pg_stat_activity
+ where datname = current_database() and application_name like 'ablo%%'
+union all select 'claim on ' || row_id from ablo.claim
+ where status in ('active', 'queued') and expires_at > clock_timestamp()
+union all select 'lock' from pg_locks
+ where locktype = 'advisory' and not granted
+   and database = (select oid from pg_database where datname = current_database())"""
+
+
+@dataclass
+class Trial:
+    """A trial that runs: what a fault may lay its hands on."""
+
+    db: DatabaseHandle
+    relays: list[RelayProcess]
+    doors: list[str]
+    followers: list[Follower] = field(default_factory=list)
+    load: Load = field(init=False)
+    wrong: list[str] = field(default_factory=list)
+
+    async def flow(self, *more: Follower, deltas: int = 200) -> None:
+        """Wait until the followers (all, or these) have got more, and a commit was confirmed."""
+        confirmed = len(self.load.acknowledged)
+        waiting = {each.name: len(each.taken) + deltas for each in more or self.followers}
+        await until(
+            lambda: (
+                all(len(each.taken) >= waiting.get(each.name, 0) for each in self.followers)
+                and len(self.load.acknowledged) > confirmed
+            ),
+            what="deltas flow, commits are confirmed",
+        )
+
+    @asynccontextmanager
+    async def coming_back(self) -> AsyncIterator[None]:
+        """At the end of the block, wait until every follower has a session anew."""
+        before = {each.name: each.sessions for each in self.followers}
+        yield
+        await until(
+            lambda: all(each.sessions > before[each.name] for each in self.followers),
+            "everybody is back",
+        )
+
+    def key(self, participant: str) -> str:
+        """Make a key of the organization."""
+        key = new_key("sk")
+        with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
+            create_key(conn, "acme", participant, key, {"prefix": "sk"})
+        return key
+
+    def seed(self) -> None:
+        """Write the rows that followers claim: the log begins before they come."""
+        with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
+            for name in (*NAMES, "forgetful"):
+                conn.execute(SEED, [f"seed-{name}"])
+
+
+Fault = Callable[[Trial], Awaitable[None]]
+
+
+async def wait_for(condition: Callable[[], object], seconds: float = CATCH_UP) -> bool:
+    """Look again and again until it holds; tell whether it came to that."""
+    with anyio.move_on_after(seconds):
+        while True:
+            if condition():
+                return True
+            await anyio.sleep(0.01)
+    return False
+
+
+async def until(condition: Callable[[], object], what: str, seconds: float = CATCH_UP) -> None:
+    """Wait until it holds."""
+    assert await wait_for(condition, seconds), f"in {seconds} s it did not come to this: {what}"
+
+
+async def run_trial(
+    db: DatabaseHandle,
+    folder: Path,
+    fault: Fault,
+    *arguments: str,
+    relays: int = 1,
+    through: Callable[[RelayProcess], str] | None = None,
+) -> Trial:
+    """Run a fault under load and return the trial, with what went wrong.
+
+    Args: arguments, of the relays; through, makes the door of the followers to a relay.
+    """
+    processes = [RelayProcess(db, folder / f"relay{n}", *arguments) for n in range(relays)]
+    direct = [each.url for each in processes]
+    trial = Trial(db, processes, [through(each) for each in processes] if through else direct)
+    trial.seed()
+    with WalOracle(db.admin_url) as oracle:
+        try:
+            for each in processes:
+                await each.start()
+            trial.load = Load(db.admin_url, trial.key("system:load"), direct)
+            truth = await _under_load(trial, fault, oracle)
+        finally:
+            for each in processes:
+                each.kill()
+        _judge(trial, truth)
+        await _nothing_left(db)
+    return trial
+
+
+async def _under_load(trial: Trial, fault: Fault, oracle: WalOracle) -> Truth:
+    """Run followers, load and fault; return the truth when the followers know it, or never will."""
+    for number, name in enumerate(NAMES):
+        doors = trial.doors[number % len(trial.doors) :] + trial.doors[: number % len(trial.doors)]
+        trial.followers.append(Follower(name, trial.key(f"system:{name}"), doors))
+    trial.followers.append(Forgetful("forgetful", trial.key("system:forgetful"), trial.doors))
+    async with anyio.create_task_group() as group:
+        for each in trial.followers:
+            group.start_soon(each.run)
+        await until(lambda: all(each.sessions for each in trial.followers), "all connect")
+        async with anyio.create_task_group() as writing:
+            writing.start_soon(trial.load.run)
+            await fault(trial)
+            await trial.flow()
+            await until(lambda: trial.load.written > DELTAS, "enough is written", 30)
+            trial.load.stopping = True
+        truth = await anyio.to_thread.run_sync(oracle.read)
+        head = truth.deltas[-1].id
+        # Who does not get there is named by the verdict.
+        await wait_for(lambda: all((each.position or 0) >= head for each in trial.followers))
+        group.cancel_scope.cancel()
+    return truth
+
+
+def _judge(trial: Trial, truth: Truth) -> None:
+    trial.wrong += complaints_of_log(truth, trial.load.acknowledged)
+    for each in trial.followers:
+        found = complaints(each.taken, truth)
+        if isinstance(each, Forgetful):
+            lost = each.lost and f"1 deltas are missing: [{each.lost.id}]"
+            if lost not in found:
+                trial.wrong.append(f"the lost delta {each.lost} was not found: {found}")
+            continue
+        trial.wrong += [f"{each.name}: {complaint}" for complaint in found + each.troubles]
+
+
+async def _nothing_left(db: DatabaseHandle) -> None:
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+
+        def left() -> list[str]:
+            return [each for (each,) in conn.execute(LEFT, [SLOT])]
+
+        assert conn.execute(CLAIMED).fetchone() == (len(NAMES) + 1,), "there was what to leave"
+        await until(lambda: not left(), "nothing is left behind")
