@@ -12,9 +12,11 @@ from ablo_pg.client.claims import ModelClaims
 from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
 from ablo_pg.client.history import History, HistoryEntry
+from ablo_pg.client.local_model import LocalModel
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.presence import PresenceClient
+from ablo_pg.client.queued import Pending
 from ablo_pg.client.receipt import Changed, Notification, Receipt
 from ablo_pg.client.sessions import SessionKey, Sessions
 from ablo_pg.client.snapshots import Snapshot
@@ -23,6 +25,7 @@ from ablo_pg.client.sync_claims import SyncClaim, SyncLostEvent, SyncModelClaims
 from ablo_pg.client.sync_client import Ablo
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
+from ablo_pg.client.sync_queued import SyncPending
 from ablo_pg.client.sync_sessions import SyncSessions
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
 from ablo_pg.client.sync_tracks import SyncModelTracks, SyncTracks
@@ -89,6 +92,7 @@ __all__ = [
     "History",
     "HistoryEntry",
     "IdentityRole",
+    "LocalModel",
     "LostEvent",
     "Model",
     "ModelClaims",
@@ -98,6 +102,7 @@ __all__ = [
     "Notification",
     "Operation",
     "Page",
+    "Pending",
     "Presence",
     "PresenceClient",
     "Receipt",
@@ -113,6 +118,7 @@ __all__ = [
     "SyncModelClaims",
     "SyncModelClient",
     "SyncModelTracks",
+    "SyncPending",
     "SyncPresenceClient",
     "SyncSessions",
     "SyncSubscription",

@@ -12,10 +12,13 @@ from ablo_pg.client.commits import Commits
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
 from ablo_pg.client.decode import receipt_of_row
 from ablo_pg.client.gate import SchemaGate
+from ablo_pg.client.local import LocalCopy, local_keys
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
 from ablo_pg.client.presence import PresenceClient, leave_quietly
+from ablo_pg.client.queued import Pending, WriteQueue
+from ablo_pg.client.queued_writes import pending_of
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
@@ -61,6 +64,8 @@ class AsyncAblo:
             without one, changes arrive by LISTEN/NOTIFY. Not with a relay.
         pool_min_size, pool_max_size: connections kept and allowed.
         timeout: seconds that a call may take, where it names none of its own.
+        local: keep a copy of all models' rows, or of these models', which `ready` begins:
+            `ablo.tasks.local.list(...)`; then `wait="queued"` may be asked of writes.
 
     Nothing connects before the first call or `ready`.
     """
@@ -79,6 +84,7 @@ class AsyncAblo:
         pool_min_size: int = 1,
         pool_max_size: int = 10,
         timeout: float = DEFAULT_TIMEOUT,
+        local: bool | Iterable[str | type[Model]] = False,
     ) -> None:
         place = Place(
             database_url=database_url,
@@ -101,6 +107,10 @@ class AsyncAblo:
             background,
             SchemaGate(schema.spec),
         )
+        keys = local_keys(self._session, local)
+        if keys:
+            copy = self._session.local.copy = LocalCopy(self._session, keys)
+            self._session.local.queue = WriteQueue(self._session, copy)
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)
@@ -115,6 +125,8 @@ class AsyncAblo:
 
     async def close(self) -> None:
         """Give claims back, end subscriptions and connections, for good."""
+        if self._session.local.queue is not None:
+            self._session.local.queue.close()
         await release_all(self._session)
         await leave_quietly(self._presence)
         await self._session.transport.close()
@@ -123,6 +135,7 @@ class AsyncAblo:
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
 
+        With `local=`, begin the local copy, too.
         Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
         kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned. A
         schema other than the applied one is only warned of in the log: each may be the newer.
@@ -152,6 +165,9 @@ class AsyncAblo:
                 self._schema.hash,
                 f"; {told}" if told else "",
             )
+        if self._session.local.copy is not None:
+            async with within(self._session.seconds(timeout), "Beginning the local copy"):
+                await self._session.local.copy.start()
         return status
 
     @property
@@ -233,6 +249,10 @@ class AsyncAblo:
         """Call `callback` with every change from now on; see `ModelClient.on_change`."""
         subscription = self.subscribe(models=models, cursor=cursor, groups=groups)
         return await follow(self._session, subscription, callback)
+
+    def pending(self, written: Model | Receipt) -> Pending | None:
+        """Return the handle of what a `wait="queued"` call returned; None for anything else."""
+        return pending_of(self._session, written)
 
     def receipt(self, row: Model) -> Receipt | None:
         """Return the receipt of the write that gave this row back; None for a row that was read."""

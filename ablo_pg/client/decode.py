@@ -59,13 +59,13 @@ class Page(list[T]):
 def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
     """Build a row read at `stamp`."""
     evidence = Evidence(entry.key, stamp, entry.organization)
-    return _with(row_from_json(entry.row, data), evidence)
+    return with_evidence(row_from_json(entry.row, data), evidence)
 
 
 def written_row_of(entry: Entry, data: bytes, stamp: int, receipt: Receipt) -> Model:
     """Build the row that a write gives back."""
     evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
-    return _with(row_from_json(entry.row, data), evidence)
+    return with_evidence(row_from_json(entry.row, data), evidence)
 
 
 def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
@@ -97,6 +97,7 @@ def receipt_of_row(row: Model) -> Receipt | None:
     return evidence.receipt if isinstance(evidence, WriteEvidence) else None
 
 
-def _with(row: Model, evidence: Evidence) -> Model:
+def with_evidence(row: Model, evidence: Evidence) -> Model:
+    """Note on a row what it was read as; return the row."""
     object.__setattr__(row, "_ablo_evidence", evidence)
     return row

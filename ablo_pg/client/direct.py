@@ -7,6 +7,7 @@ first subscription and stops with the client.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.bootstrap import Bootstrap, direct_bootstrap
 from ablo_pg.client.direct_claims import DirectClaims
 from ablo_pg.client.direct_sessions import DirectSessions
 from ablo_pg.client.gate import ActiveSchema
@@ -163,6 +165,10 @@ class DirectTransport:
     async def session_revoke(self, session_id: str) -> None:
         """End a session, and what was made of it."""
         await self._sessions.revoke(session_id)
+
+    async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
+        """Read all rows of these models in one snapshot, and where to follow from."""
+        return await direct_bootstrap(self._database, self._organization, self._participant, models)
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

@@ -17,9 +17,11 @@ from ablo_pg.client.functional import (
     run,
 )
 from ablo_pg.client.history import History, row_as_of, row_history
+from ablo_pg.client.local_model import LocalModel
 from ablo_pg.client.names import Entry
 from ablo_pg.client.operations import Action, Operation
 from ablo_pg.client.premises import OnStale, Reads
+from ablo_pg.client.queued_writes import queue_delete, queue_row
 from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.session import Data, Session, Wait, check_wait
 from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
@@ -51,6 +53,11 @@ class ModelClient(Generic[RowT]):
     def claim(self) -> ModelClaims[RowT]:
         """Claims on the rows: `async with ablo.tasks.claim(id=...) as claim`; see `ModelClaims`."""
         return self._claims
+
+    @property
+    def local(self) -> LocalModel[RowT]:
+        """The rows as the local copy has them, without a round trip; see `LocalModel`."""
+        return LocalModel(self._session, self._entry)
 
     @property
     def key(self) -> str:
@@ -223,6 +230,8 @@ class ModelClient(Generic[RowT]):
         wire = encode_operation(self._session.registry, operation)
         await self._session.known(reads, timeout)
         request = self._session.assemble([wire], reads, idempotency_key)
+        if wait == "queued":
+            return await queue_delete(self._session, self._entry, wire, request)
         return await self._session.commit(request, timeout, wait)
 
     async def archive(
@@ -315,10 +324,13 @@ class ModelClient(Generic[RowT]):
         timeout: float | None,
         wait: Wait,
     ) -> RowT:
-        check_wait(wait)
+        if wait != "queued":
+            check_wait(wait)
         wire = encode_operation(self._session.registry, operation, key)
         await self._session.known(reads, timeout)
         request = self._session.assemble([wire], reads, key)
+        if wait == "queued":
+            return cast(RowT, await queue_row(self._session, self._entry, wire, request))
         row_id: str = wire["id"]
         async with within(
             self._session.seconds(timeout),

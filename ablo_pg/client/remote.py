@@ -7,6 +7,7 @@ value whichever way it came.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -15,6 +16,7 @@ import msgspec
 import orjson
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.bootstrap import Bootstrap, remote_bootstrap
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.http import RelayHttp
 from ablo_pg.client.names import Tenant
@@ -183,6 +185,11 @@ class RemoteTransport:
         """End a session, and what was made of it."""
         await self.open()
         await self._sessions.revoke(session_id)
+
+    async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
+        """Read all rows of these models, and where to follow from."""
+        await self.open()
+        return await remote_bootstrap(self._http, models)
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ablo_pg.client.background import Background
 from ablo_pg.client.base import CommitRequest, assemble, with_taken_id
@@ -18,8 +18,27 @@ from ablo_pg.client.registry import Registry
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
 
-Wait: TypeAlias = Literal["confirmed"]
+if TYPE_CHECKING:
+    from ablo_pg.client.local import LocalCopy
+    from ablo_pg.client.queued import WriteQueue
+
+# confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
+# sent behind; see `queued`.
+Wait: TypeAlias = Literal["confirmed", "queued"]
 Data: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Local:
+    """A client's local copy and what waits to be written, where it has one."""
+
+    copy: LocalCopy | None = None
+    queue: WriteQueue | None = None
+
+    @property
+    def position(self) -> int:
+        """Up to which sync id changes are in the copy."""
+        return 0 if self.copy is None else self.copy.position or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,7 @@ class Session:
     background: Background
     gate: SchemaGate
     claims: HeldClaims = field(default_factory=HeldClaims)
+    local: Local = field(default_factory=Local)
 
     def seconds(self, timeout: float | None) -> float:
         """Return the deadline to use."""
@@ -83,7 +103,7 @@ def check_wait(wait: str) -> None:
     if wait != "confirmed":
         raise error_for(
             "write_options_invalid",
-            f"wait={wait!r} is not known",
+            f"wait={wait!r} is not for this call",
             field="wait",
-            remedy='use wait="confirmed": a commit on a database returns when it is durable',
+            remedy='use wait="confirmed"; create, update and delete of a model take "queued" too',
         )

@@ -14,6 +14,7 @@ from ablo_pg.client.snapshots import Ids, Snapshot
 from ablo_pg.client.subscriptions import Change
 from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
 from ablo_pg.client.sync_presence import SyncPresenceClient
+from ablo_pg.client.sync_queued import SyncPending
 from ablo_pg.client.sync_sessions import SyncSessions
 from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.sync_tracks import SyncTracks
@@ -46,6 +47,7 @@ class Ablo:
         pool_min_size: int = 1,
         pool_max_size: int = 10,
         timeout: float = DEFAULT_TIMEOUT,
+        local: bool | Iterable[str | type[Model]] = False,
     ) -> None:
         self._keys = tuple(schema)
         self._portal = Portal()
@@ -61,6 +63,7 @@ class Ablo:
             pool_min_size=pool_min_size,
             pool_max_size=pool_max_size,
             timeout=timeout,
+            local=local,
         )
         self._commits = SyncCommits(self._portal, self._inner.commits)
         self._tracks = SyncTracks(self._portal, self._inner.tracks)
@@ -159,6 +162,11 @@ class Ablo:
         """Call `callback` with every change from now on, in a thread of its own."""
         subscription = self.subscribe(models=models, cursor=cursor, groups=groups)
         return follow_blocking(subscription, callback)
+
+    def pending(self, written: Model | Receipt) -> SyncPending | None:
+        """Return the handle of what a `wait="queued"` call returned; None for anything else."""
+        found = self._inner.pending(written)
+        return None if found is None else SyncPending(found)
 
     def receipt(self, row: Model) -> Receipt | None:
         """Return the receipt of the write that gave this row back; None for a row that was read."""

@@ -16,6 +16,7 @@ from ablo_pg.client.commits import Commits
 from ablo_pg.client.decode import Page
 from ablo_pg.client.functional import check_retries
 from ablo_pg.client.history import History
+from ablo_pg.client.local_model import LocalModel
 from ablo_pg.client.models import ModelClient
 from ablo_pg.client.operations import Operation
 from ablo_pg.client.portal import Portal
@@ -47,6 +48,11 @@ class SyncModelClient(Generic[RowT]):
     def claim(self) -> SyncModelClaims[RowT]:
         """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
         return self._claims
+
+    @property
+    def local(self) -> LocalModel[RowT]:
+        """The rows as the local copy has them, without a round trip; see `LocalModel`."""
+        return self._inner.local
 
     @property
     def key(self) -> str:

@@ -7,10 +7,11 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ablo_pg.client.base import CommitRequest
+from ablo_pg.client.bootstrap import Bootstrap
 from ablo_pg.client.claim_transport import ClaimTransport
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.receipt import Receipt
@@ -96,6 +97,9 @@ class Transport(Protocol):
 
     async def session_revoke(self, session_id: str) -> None:
         """End a session, and what was made of it."""
+
+    async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
+        """Read all rows of these models, and where to follow from."""
 
     async def track_list(self) -> bytes:
         """Read what the participant tracks, as the kernel's JSON."""

@@ -19,6 +19,7 @@ from ablo_pg import (
     ModelClaims,
     ModelClient,
     ModelTracks,
+    Pending,
     PresenceClient,
     Sessions,
     Subscription,
@@ -29,6 +30,7 @@ from ablo_pg import (
     SyncModelClaims,
     SyncModelClient,
     SyncModelTracks,
+    SyncPending,
     SyncPresenceClient,
     SyncSessions,
     SyncSubscription,
@@ -49,6 +51,7 @@ TWINS = [
     (LostEvent, SyncLostEvent),
     (PresenceClient, SyncPresenceClient),
     (Sessions, SyncSessions),
+    (Pending, SyncPending),
 ]
 # What only one side can have: protocol methods, and what a constructor takes from inside.
 ASYNC_ONLY = {"__aenter__", "__aexit__", "__aiter__", "__anext__", "aclose", "join_blocking"}
