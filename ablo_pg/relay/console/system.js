@@ -50,14 +50,7 @@ export class SystemView {
     define(find("dl", this.health), [
       ["Relay", ready ? (well ? "ready" : "not ready") : "no answer"],
       ["This page", opened ? `live since ${moment(opened)}` : "not connected"],
-      ["Reader", reader(ready?.reader)],
-      ["Lag", `${seconds(ready?.reader?.lagSeconds)}, ${bytes(ready?.reader?.lagBytes)}`],
-      ["Canary", ready ? `${seconds(ready.canaryAgeSeconds)} ago (limit ${ready.canaryLimitSeconds} s)` : "–"],
-      ["Sockets", counts.ablo_sockets ?? "–"],
-      ["Subscribers", `${counts.ablo_subscribers ?? "–"}, ${counts.ablo_queue_deltas ?? 0} changes queued`],
-      ["Cut loose", counts.ablo_cut_loose ?? "–"],
-      ["Connections", `${counts.ablo_pool_available ?? "–"} of ${counts.ablo_pool_size ?? "–"} free`],
-      ["Commits", commits(counts)],
+      ...(ready ? measured(ready, counts) : []),
     ]);
   }
 
@@ -72,6 +65,19 @@ export class SystemView {
       : [["Version", "none has been pushed yet"]]);
     find("#schema-models").replaceChildren(...schema.models.map(model));
   }
+}
+
+function measured({ reader: found, canaryAgeSeconds, canaryLimitSeconds }, counts) {
+  return [
+    ["Reader", reader(found)],
+    ["Lag", `${seconds(found?.lagSeconds)}, ${bytes(found?.lagBytes)}`],
+    ["Canary", `${seconds(canaryAgeSeconds)} ago (limit ${canaryLimitSeconds} s)`],
+    ["Sockets", String(counts.ablo_sockets ?? "–")],
+    ["Subscribers", `${counts.ablo_subscribers ?? "–"}, ${counts.ablo_queue_deltas ?? "–"} changes queued`],
+    ["Cut loose", String(counts.ablo_cut_loose ?? "–")],
+    ["Connections", `${counts.ablo_pool_available ?? "–"} of ${counts.ablo_pool_size ?? "–"} free`],
+    ["Commits", commits(counts)],
+  ];
 }
 
 function reader(found) {

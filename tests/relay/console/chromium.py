@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ FLAGS: Final = (
     "--no-first-run",
     "--remote-debugging-port=0",
 )
-SAID: Final = "DevTools listening on "
 
 
 def find_chromium() -> str | None:
@@ -44,21 +44,26 @@ def chromium(program: str, folder: Path) -> Iterator[str]:
     command = [program, *FLAGS, f"--user-data-dir={folder}"]
     if os.geteuid() == 0:  # its sandbox does not run as root
         command.append("--no-sandbox")
-    with subprocess.Popen(
-        [*command, "about:blank"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with (
+        (folder / "stderr").open("wb") as said,
+        subprocess.Popen(
+            [*command, "about:blank"], stdout=said, stderr=said, start_new_session=True
+        ) as process,
+    ):
         try:
-            assert process.stderr is not None
-            said = next((line for line in process.stderr if line.startswith(SAID)), None)
-            assert said is not None, "the browser ended before it listened"
-            yield said.removeprefix(SAID).strip()
+            yield wait_for_address(folder / "DevToolsActivePort", process)
         finally:
             with contextlib.suppress(ProcessLookupError):  # its own group: it has many processes
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for_address(path: Path, process: subprocess.Popen[bytes]) -> str:
+    """Return the debugging URL once the browser has written it: its port, and a path."""
+    while process.poll() is None:  # the test's own deadline ends this
+        if path.exists() and len(lines := path.read_text().splitlines()) == 2:
+            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        time.sleep(0.02)
+    raise AssertionError((path.parent / "stderr").read_text())
 
 
 @dataclass

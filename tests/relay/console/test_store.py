@@ -13,7 +13,8 @@ from .conftest import Site
 pytestmark = pytest.mark.anyio
 
 DELTA = """const delta = (id, row, type = 'I', data = {}) => ({
-  id, actionType: type, modelName: 'Task', modelId: row, createdAt: '2026-01-01T00:00:00Z', actor: { kind: 'agent', id: 'a' },
+  id, actionType: type, modelName: 'Task', modelId: row,
+  createdAt: '2026-01-01T00:00:00Z', actor: { kind: 'agent', id: 'a' },
   data: type === 'D' ? null : { id: row, updatedAt: new Date(id * 1000).toISOString(), ...data } });
   const rows = new Rows({ key: 'tasks' }), log = new Log(), room = new Room();
   const ids = () => rows.sorted().map((entry) => entry.data.id).join();"""
@@ -50,7 +51,8 @@ async def test_however_long_it_stays_open_it_keeps_so_much(modules: Page) -> Non
         }
         rows.take(delta(9001, 'r5000', 'U'));
         return [rows.byId.size, log.lines.length, room.people.size, room.waiting.size,
-          rows.changes.size, JSON.stringify(rows.byId.get('r4999').data).length, ids().split(',')[0], MOST];""",
+          rows.changes.size, JSON.stringify(rows.byId.get('r4999').data).length,
+          ids().split(',')[0], MOST];""",
     )
     size, lines, people, waiting, changes, characters, first, most = kept
     assert most["rows"] <= size <= most["rows"] * 1.25
