@@ -53,25 +53,25 @@ class Trial:
     load: Load = field(init=False)
     wrong: list[str] = field(default_factory=list)
 
-    async def flow(self, *more: Follower, deltas: int = 200) -> None:
+    async def flow(self, *who: Follower, deltas: int = 200) -> None:
         """Wait until the followers (all, or these) have got more, and a commit was confirmed."""
         confirmed = len(self.load.acknowledged)
-        waiting = {each.name: len(each.taken) + deltas for each in more or self.followers}
+        before = [(each, len(each.taken)) for each in who or self.followers]
         await until(
             lambda: (
-                all(len(each.taken) >= waiting.get(each.name, 0) for each in self.followers)
+                all(len(each.taken) >= then + deltas for each, then in before)
                 and len(self.load.acknowledged) > confirmed
             ),
             what="deltas flow, commits are confirmed",
         )
 
     @asynccontextmanager
-    async def coming_back(self) -> AsyncIterator[None]:
-        """At the end of the block, wait until every follower has a session anew."""
-        before = {each.name: each.sessions for each in self.followers}
+    async def coming_back(self, *who: Follower) -> AsyncIterator[None]:
+        """At the end of the block, wait until the followers (all, or these) have a new session."""
+        before = [(each, each.sessions) for each in who or self.followers]
         yield
         await until(
-            lambda: all(each.sessions > before[each.name] for each in self.followers),
+            lambda: all(each.sessions > then for each, then in before),
             "everybody is back",
         )
 
