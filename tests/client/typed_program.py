@@ -18,6 +18,7 @@ from ablo_pg import (
     Page,
     Presence,
     Receipt,
+    SessionKey,
     Snapshot,
     SyncClaim,
     define_schema,
@@ -108,6 +109,26 @@ async def asynchronous() -> None:
             print(row.title)
 
 
+async def over_a_relay() -> None:
+    async with AsyncAblo(schema=schema, base_url="https://r", api_key="sk_", local=[Task]) as ablo:
+        await ablo.ready()
+        tasks = ablo.model(Task)
+        assert_type(tasks.local.get("t1"), Task | None)
+        assert_type(tasks.local.list(where={"status": "todo"}, order_by="-created_at"), list[Task])
+        assert_type(tasks.local.count(), int)
+        task = await tasks.create({"title": "Write", "status": "todo"}, wait="queued")
+        assert_type(task, Task)
+        pending = ablo.pending(task)
+        if pending is not None:
+            pending.on_rejected(lambda error: print(error.code))
+            assert_type(await pending.confirmed(timeout=5), Receipt)
+        key = await ablo.sessions.create(
+            agent="triage", can={"tasks": ["read", "update"]}, sync_groups=["tasks:t1"], ttl="1h"
+        )
+        assert_type(key, SessionKey)
+        await ablo.sessions.revoke(key.id)
+
+
 def synchronous() -> None:
     with Ablo(schema=schema, organization="acme", participant="user:ann") as ablo:
         tasks = ablo.model(Task)
@@ -129,4 +150,5 @@ def synchronous() -> None:
         ablo.presence.set(status="away")
         handle = tasks.on_change(lambda change: print(change.id))
         handle.close()
-        print(ablo.receipt(task), ablo.tasks.retrieve("t1"))
+        print(ablo.receipt(task), ablo.tasks.retrieve("t1"), ablo.pending(task))
+        assert_type(tasks.local.list(), list[Task])
