@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
 from ablo_pg.testing import DatabaseHandle
+
+PROGRAM = ("-m", "ablo_pg")
 
 
 def free_port() -> int:
@@ -24,10 +27,13 @@ def free_port() -> int:
 class RelayProcess:
     """One relay after the other, at one address."""
 
-    def __init__(self, db: DatabaseHandle, log: Path, *arguments: str) -> None:
+    def __init__(
+        self, db: DatabaseHandle, log: Path, *arguments: str, program: Sequence[str] = PROGRAM
+    ) -> None:
         self.port = free_port()
         self.log = log
         self._arguments = arguments
+        self._program = program
         self._environment = os.environ | {
             "DATABASE_URL": db.database_url,
             "ABLO_REPLICATION_URL": db.replication_url,
@@ -44,7 +50,7 @@ class RelayProcess:
         await anyio.to_thread.run_sync(self._start)
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "ablo_pg", "relay", "--port", str(self.port)]
+        command = [sys.executable, *self._program, "relay", "--port", str(self.port)]
         command += ["--log-level", "warning", *self._arguments]
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(

@@ -6,7 +6,7 @@ exactly that one, or the trial says nothing about the others.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from ablo_pg.testing import DatabaseHandle
 from .follower import Follower, Forgetful
 from .judge import complaints, complaints_of_log
 from .load import Load
-from .relays import RelayProcess
+from .relays import PROGRAM, RelayProcess
 from .wal_oracle import SLOT, Truth, WalOracle
 
 DELTAS = 10_000  # of a trial, at least
@@ -113,13 +113,17 @@ async def run_trial(
     fault: Fault,
     *arguments: str,
     relays: int = 1,
+    program: Sequence[str] = PROGRAM,
     through: Callable[[RelayProcess], str] | None = None,
 ) -> Trial:
     """Run a fault under load and return the trial, with what went wrong.
 
-    Args: arguments, of the relays; through, makes the door of the followers to a relay.
+    Args: arguments, of the relays; program, run in the place of `ablo-pg`; through, makes the door
+    of the followers to a relay.
     """
-    processes = [RelayProcess(db, folder / f"relay{n}", *arguments) for n in range(relays)]
+    processes = [
+        RelayProcess(db, folder / f"relay{n}", *arguments, program=program) for n in range(relays)
+    ]
     direct = [each.url for each in processes]
     trial = Trial(db, processes, [through(each) for each in processes] if through else direct)
     trial.seed()
