@@ -15,7 +15,7 @@ from ablo_pg.client.remote_errors import error_of
 from ablo_pg.db.errors import Names
 from ablo_pg.testing import DatabaseHandle
 
-from .conftest import SCHEMA, MakeClient
+from .conftest import SCHEMA
 from .relay_thread import RelayThread, make_key
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +120,7 @@ async def test_a_relay_that_is_not_there() -> None:
 
 
 async def test_a_relay_that_comes_back_leaves_no_gap(
-    ablo: AsyncAblo, relay: RelayThread, make_client: MakeClient, until: Any, db: DatabaseHandle
+    ablo: AsyncAblo, relay: RelayThread, db: DatabaseHandle
 ) -> None:
     """Changes made while it was away come first, each once; calls go on."""
     options = {"database_url": db.database_url, "organization": "acme", "participant": "agent:w"}
