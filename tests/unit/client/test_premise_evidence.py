@@ -12,8 +12,8 @@ import pytest
 from ablo_pg import AbloError, Model, Page, define_schema
 from ablo_pg.client.base import list_query
 from ablo_pg.client.decode import page_of, row_of
-from ablo_pg.client.premises import disposition_of, encode_premise
 from ablo_pg.client.names import Tenant
+from ablo_pg.client.premises import disposition_of, encode_premise
 from ablo_pg.client.registry import Registry
 from ablo_pg.db.results import PAGE_READ
 
