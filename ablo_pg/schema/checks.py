@@ -48,6 +48,7 @@ CLIENT_NAMES: Final = frozenset(
         "options",
         "organization",
         "participant",
+        "pending",
         "presence",
         "reader_status",
         "ready",
