@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -137,9 +138,14 @@ def test_a_sealer_that_is_cut_off_leaves_whole_seals(own_log: SealedLog) -> None
     """Its connection ends while it waits to append: what it had appended stays."""
     for number in range(11, 20):
         change(own_log.conn, "acme", "t1", number)
-    other = second(own_log)
     gate = second(own_log)
-    with gate, prepared(other), threads() as start, gate.transaction():
+    with (
+        closing(second(own_log)) as other,
+        gate,
+        prepared(other),
+        threads() as start,
+        gate.transaction(),
+    ):
         gate.execute("lock table ablo.audit_seal in share mode")
         running = start(seal_all, other, KEYS, {}, batch=2)
         wait_blocked(own_log.conn, other.info.backend_pid, gate.info.backend_pid)
