@@ -96,9 +96,10 @@ def last_line(path: str) -> int:
 
 @pytest.mark.timeout(60)
 async def test_i7_i8_a_subscriber_killed_50_times(
-    db: DatabaseHandle, admin: Any, kit: Any, tmp_path: Path
+    db: DatabaseHandle, admin: Any, kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kill -9 at any moment, resumed from what it had saved, while rows are written."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # where a process finds this module
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["ablo_pg", "ablo_pg.relay"])
     path = tmp_path / "seen"
