@@ -4,6 +4,8 @@
 
 - acquire + release of a row that nobody wants, 1 and 8 clients of pgbench, against the round trips
   that it cannot do without: INSERT then DELETE of one row, in the same run, taking turns
+- guard: commits with readAt on rows that nobody claims, against the same kernel without the look
+  for claims, taking turns, one client of pgbench
 - grant latency: from the call of release to the moment the next holder's `claim` has returned with
   the row, 1 waiter on 1 row and 500 waiters on 100 rows, released at an even pace; against plain
   NOTIFY, from its call to the moment a psycopg loop has it. Waiters are clients of the library that
@@ -27,6 +29,7 @@ from ablo_pg.client.background import Background
 from ablo_pg.client.claim_handle import Claim
 from ablo_pg.client.claims import ModelClaims
 from ablo_pg.client.direct import DirectTransport
+from ablo_pg.client.gate import SchemaGate
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
 from ablo_pg.client.stream import StreamSource
@@ -102,6 +105,40 @@ def uncontended(db: DatabaseHandle, options: argparse.Namespace) -> None:
             )
 
 
+COMMIT = f"""
+\\set i random(1, {ROWS})
+\\set n random(1, 1000000000)
+select ablo.commit('acme', 'agent:a', 'k' || :n, json_build_object('operations', json_build_array(
+  json_build_object('action', 'update', 'model', 'tasks', 'id', 'r' || :i, 'readAt',
+    ablo.log_head('acme'), 'data', json_build_object('title', 'y' || :n))))::jsonb);
+"""
+PROBE = r"select true into v_claimed from ablo\.claim .*?limit 1;"
+
+
+def guard_cost(db: DatabaseHandle, unguarded: DatabaseHandle, options: argparse.Namespace) -> None:
+    """Measure commits with and without the look for claims, in turn."""
+    with psycopg.connect(unguarded.admin_url, autocommit=True) as admin:
+        query = "select pg_get_functiondef('ablo.commit_apply'::regproc)"
+        (definition,) = admin.execute(query).fetchone() or ("",)
+        without, found = re.subn(PROBE, "v_claimed := false;", definition, flags=re.DOTALL)
+        if found != 1:
+            raise RuntimeError("commit_apply does not look for claims as it used to")
+        admin.execute(without.encode())
+    samples: dict[str, list[float]] = {"unguarded": [], "guarded": []}
+    for _ in range(options.rounds * 2):
+        for name, handle in (("unguarded", unguarded), ("guarded", db)):
+            samples[name].append(pairs_a_second(handle.database_url, COMMIT, 1, options.seconds))
+    yardstick, value = (statistics.median(samples[name]) for name in ("unguarded", "guarded"))
+    figure(
+        "claims, commits on rows that nobody claims",
+        value,
+        "commits/s",
+        ratio=value / yardstick,
+        yardstick="the same kernel without the look for claims",
+        **rates(samples["guarded"]),
+    )
+
+
 class Stage:
     """Agents of the library on one pool, each in line for one row, and what their grants took."""
 
@@ -125,6 +162,7 @@ class Stage:
                     ),
                     30.0,
                     self.background,
+                    SchemaGate(schema.spec),
                 ),
                 registry.entry("tasks"),
             )
@@ -229,10 +267,13 @@ def main() -> None:
     with (
         Cluster(prefer=options.postgres, settings=ClusterSettings()) as server,
         make_database(schema, server=server) as db,
+        make_database(schema, server=server) as unguarded,
     ):
-        with psycopg.connect(db.admin_url, autocommit=True) as admin:
-            admin.execute(SETUP.encode())
-            admin.execute("vacuum analyze")
+        for handle in (db, unguarded):
+            with psycopg.connect(handle.admin_url, autocommit=True) as admin:
+                admin.execute(SETUP.encode())
+                admin.execute("vacuum analyze")
+        guard_cost(db, unguarded, options)
         uncontended(db, options)
         anyio.run(contended, db, options)
 

@@ -68,6 +68,8 @@ def test_the_demo_proves_itself_and_leaves_nothing(temporary: Path) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_demo_leaves_nothing(temporary: Path, number: signal.Signals) -> None:
+    # Who is started in the background ignores ^C, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*DEMO, "--seconds", "30"],
         env=environment(temporary) | {"PYTHONUNBUFFERED": "1"},
