@@ -165,14 +165,7 @@ def large(cluster: Server) -> Iterator[str]:
         yield name
 
 
-# Every third in each run, all of them with -m long: they take two minutes together.
-OFTEN = [
-    pytest.param(case, id=case.name, marks=[] if number % 3 == 0 else pytest.mark.long)
-    for number, case in enumerate(CASES)
-]
-
-
-@pytest.mark.parametrize("case", OFTEN)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_change_beside_writers(site: DatabaseHandle, case: Case) -> None:
     change_beside_writers(site, case)
 

@@ -47,7 +47,6 @@ async def crashed(trial: Trial, cluster: Cluster, times: int) -> None:
         await anyio.to_thread.run_sync(cluster.restart)
 
 
-@pytest.mark.long
 async def test_sessions_ended_at_random(db: DatabaseHandle, tmp_path: Path) -> None:
     trial = await run_trial(db, tmp_path, lambda trial: ended(trial, 5))
     assert trial.wrong == []

@@ -85,7 +85,6 @@ async def broken(trial: Trial, proxy: Proxy, rounds: int) -> None:
         await wait_for_sockets(trial.relays[0], len(trial.followers))
 
 
-@pytest.mark.long
 async def test_a_network_cut_and_half_open(
     db: DatabaseHandle, network: Network, tmp_path: Path
 ) -> None:

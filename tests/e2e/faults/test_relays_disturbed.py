@@ -32,7 +32,6 @@ async def stood_still(trial: Trial, seconds: float) -> None:
     await trial.flow()
 
 
-@pytest.mark.long
 async def test_one_of_two_relays_stands_still(db: DatabaseHandle, tmp_path: Path) -> None:
     trial = await run_trial(db, tmp_path, lambda trial: stood_still(trial, 2), relays=2)
     assert trial.wrong == []
@@ -69,7 +68,6 @@ async def pushed(trial: Trial) -> None:
         await anyio.to_thread.run_sync(push_schema, *arguments)
 
 
-@pytest.mark.long
 async def test_schemas_pushed_under_load(db: DatabaseHandle, tmp_path: Path) -> None:
     trial = await run_trial(db, tmp_path, pushed)
     assert trial.wrong == []

@@ -103,7 +103,7 @@ async def storm(world: Any, **settings: Any) -> list[Tenant]:
 async def test_no_organization_sees_another_whatever_is_cancelled(world: Any) -> None:
     tenants = await storm(world)
     assert sum(tenant.answered for tenant in tenants) > ORGANIZATIONS * ROUNDS
-    assert sum(len(tenant.rows) for tenant in tenants) > ORGANIZATIONS // 3
+    assert sum(len(tenant.rows) for tenant in tenants) > ORGANIZATIONS
     for tenant in tenants:  # and at rest each has its own
         await tenant.read()
 
