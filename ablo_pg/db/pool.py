@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+import anyio
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.rows import Row, TupleRow
+from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ablo_pg.db import routines
@@ -24,8 +29,10 @@ from ablo_pg.errors import AbloConnectionError, error_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_Conn = AsyncConnection[Any]
 
+# Seconds for the server to end a statement that its caller gave up. Protects the caller's deadline
+# from a server that is gone; a false alarm costs the connection.
+CANCEL_SECONDS: Final = 3.0
 # Reconnecting protects a reader from a restarted server. Three tries span about a second; the
 # caller's own deadline ends them sooner.
 RECONNECT_TRIES: Final = 3
@@ -52,6 +59,35 @@ class PoolOptions:
     connect_timeout: float = 10.0
     statement_timeout: float = 0.0
     application_name: str = "ablo_pg"
+
+
+class PooledConnection(AsyncConnection[Row]):
+    """A connection whose statement has ended in the server when a cancellation passes its caller.
+
+    psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
+    at the next await and cuts that short: the connection was lost, and the statement could still
+    commit after its caller had been told that time ran out.
+    """
+
+    async def wait(self, gen: PQGen[R], *args: Any, **kwargs: Any) -> R:
+        """Wait as psycopg does; ends the statement before it lets a cancellation through."""
+        try:
+            return await wait_async(gen, self.pgconn.socket, *args, **kwargs)
+        except asyncio.CancelledError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._end_statement(gen)
+            raise
+
+    async def _end_statement(self, gen: PQGen[Any]) -> None:
+        with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
+            await self.cancel_safe(timeout=CANCEL_SECONDS)
+            await wait_async(gen, self.pgconn.socket)
+            return
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.pgconn.finish()
+
+
+_Conn = PooledConnection[TupleRow]
 
 
 @dataclass(slots=True)
@@ -154,6 +190,7 @@ class Database:
     async def _start_pool(self) -> AsyncConnectionPool[_Conn]:
         pool: AsyncConnectionPool[_Conn] = AsyncConnectionPool(
             self.url,
+            connection_class=PooledConnection,
             min_size=min(self.options.min_size, self.options.max_size),
             max_size=self.options.max_size,
             kwargs={"autocommit": True, **self._parameters()},

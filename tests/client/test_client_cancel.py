@@ -96,3 +96,32 @@ async def test_a_call_cancelled_while_it_gives_its_connection_back(db: DatabaseH
         await asyncio.wait([task], timeout=1)
     assert await database.run(routine) == "answer"
     await database.close()
+
+
+@pytest.mark.parametrize("how", ["asyncio", "anyio"])
+async def test_a_statement_has_ended_when_its_cancellation_gets_through(
+    db: DatabaseHandle, how: str
+) -> None:
+    """Nothing that was given up can still commit, and its connection serves the next call."""
+    database = Database(db.database_url, PoolOptions(max_size=1))
+
+    async def backend(conn: Any) -> int:
+        return (await (await conn.execute("select pg_backend_pid()")).fetchone())[0]
+
+    async def stuck(conn: Any) -> None:
+        await conn.execute("select pg_sleep(600)")
+
+    pid = await database.run(backend)
+    if how == "anyio":
+        with anyio.move_on_after(0.05) as scope:
+            await database.run(stuck)
+        assert scope.cancelled_caught
+    else:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await database.run(stuck)
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        state = conn.execute("select state from pg_stat_activity where pid = %s", (pid,)).fetchone()
+    assert state == ("idle",)
+    assert await database.run(backend) == pid
+    await database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ORGANIZATIONS = 50
 ROUNDS = 3
+ROWS = 2
 TASKS = "/api/v1/models/tasks"
 
 
@@ -35,7 +37,10 @@ class Tenant:
         self.answered = 0
 
     async def run(self) -> None:
-        for turn in range(ROUNDS):
+        """Take so many rounds, and on a slow machine more: until there are rows to tell apart."""
+        for turn in itertools.count():
+            if turn >= ROUNDS and len(self.rows) >= ROWS:
+                return
             await self.write(turn)
             await self.read()
             await self.fail()
@@ -103,7 +108,7 @@ async def storm(world: Any, **settings: Any) -> list[Tenant]:
 async def test_no_organization_sees_another_whatever_is_cancelled(world: Any) -> None:
     tenants = await storm(world)
     assert sum(tenant.answered for tenant in tenants) > ORGANIZATIONS * ROUNDS
-    assert sum(len(tenant.rows) for tenant in tenants) > ORGANIZATIONS
+    assert sum(len(tenant.rows) for tenant in tenants) >= ORGANIZATIONS * ROWS
     for tenant in tenants:  # and at rest each has its own
         await tenant.read()
 
