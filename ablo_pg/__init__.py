@@ -7,29 +7,29 @@ through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloErro
 from ablo_pg._version import __version__
 from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
 from ablo_pg.client.async_client import AsyncAblo
-from ablo_pg.client.claim_handle import Claim, Claiming, LostEvent
-from ablo_pg.client.claims import ModelClaims
-from ablo_pg.client.commits import Commits
-from ablo_pg.client.decode import Page
-from ablo_pg.client.history import History, HistoryEntry
-from ablo_pg.client.local_model import LocalModel
-from ablo_pg.client.models import ModelClient
-from ablo_pg.client.operations import Operation
-from ablo_pg.client.presence import PresenceClient
-from ablo_pg.client.queued import Pending
-from ablo_pg.client.receipt import Changed, Notification, Receipt
+from ablo_pg.client.claims.claims import ModelClaims
+from ablo_pg.client.claims.handle import Claim, Claiming, LostEvent
+from ablo_pg.client.claims.presence import PresenceClient
+from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
+from ablo_pg.client.local.model import LocalModel
+from ablo_pg.client.local.queued import Pending
+from ablo_pg.client.rows.commits import Commits
+from ablo_pg.client.rows.decode import Page
+from ablo_pg.client.rows.history import History, HistoryEntry
+from ablo_pg.client.rows.models import ModelClient
+from ablo_pg.client.rows.operations import Operation
+from ablo_pg.client.rows.receipt import Changed, Notification, Receipt
+from ablo_pg.client.rows.snapshots import Snapshot
+from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks
 from ablo_pg.client.sessions import SessionKey, Sessions
-from ablo_pg.client.snapshots import Snapshot
-from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription
-from ablo_pg.client.sync_claims import SyncClaim, SyncLostEvent, SyncModelClaims
-from ablo_pg.client.sync_client import Ablo
-from ablo_pg.client.sync_models import SyncCommits, SyncModelClient
-from ablo_pg.client.sync_presence import SyncPresenceClient
-from ablo_pg.client.sync_queued import SyncPending
-from ablo_pg.client.sync_sessions import SyncSessions
-from ablo_pg.client.sync_subscriptions import SyncChangeHandle, SyncSubscription
-from ablo_pg.client.sync_tracks import SyncModelTracks, SyncTracks
-from ablo_pg.client.tracks import ModelTracks, Track, Tracks
+from ablo_pg.client.sync.claims import SyncClaim, SyncLostEvent, SyncModelClaims
+from ablo_pg.client.sync.client import Ablo
+from ablo_pg.client.sync.models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync.presence import SyncPresenceClient
+from ablo_pg.client.sync.queued import SyncPending
+from ablo_pg.client.sync.sessions import SyncSessions
+from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription
+from ablo_pg.client.sync.tracks import SyncModelTracks, SyncTracks
 from ablo_pg.errors import (
     AbloAuthenticationError,
     AbloClaimedError,

@@ -25,14 +25,14 @@ from typing import Any
 import anyio
 import psycopg
 
-from ablo_pg.client.background import Background
-from ablo_pg.client.claim_handle import Claim
-from ablo_pg.client.claims import ModelClaims
-from ablo_pg.client.direct import DirectTransport
+from ablo_pg.client.claims.claims import ModelClaims
+from ablo_pg.client.claims.handle import Claim
+from ablo_pg.client.direct.transport import DirectTransport
 from ablo_pg.client.gate import SchemaGate
+from ablo_pg.client.live.background import Background
+from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.session import Session
-from ablo_pg.client.stream import StreamSource
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.testing import DatabaseHandle, make_database

@@ -13,9 +13,9 @@ from typing import Any, Final, cast
 
 import orjson
 
-from ablo_pg.client.background import Background
-from ablo_pg.client.stream import StreamSource
-from ablo_pg.client.subscriptions import Subscription
+from ablo_pg.client.live.background import Background
+from ablo_pg.client.live.stream import StreamSource
+from ablo_pg.client.live.subscriptions import Subscription
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db.log import PostgresLog, delta_tail
 from ablo_pg.db.pool import Database, PoolOptions

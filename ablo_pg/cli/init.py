@@ -14,7 +14,7 @@ from ablo_pg.cli.options import json_option
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.scaffold import scaffold_files
 from ablo_pg.cli.scaffold.files import ignore_text
-from ablo_pg.client.base import organization_of
+from ablo_pg.client.rows.requests import organization_of
 from ablo_pg.errors import error_for
 
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""`AsyncAblo`, the way into the library. `sync_client.Ablo` is its twin."""
+"""`AsyncAblo`, the way into the library. `sync.client.Ablo` is its twin."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar, overload
 
-from ablo_pg.client.background import Background
-from ablo_pg.client.claims import release_all
-from ablo_pg.client.commits import Commits
+from ablo_pg.client.claims.claims import release_all
+from ablo_pg.client.claims.presence import PresenceClient, leave_quietly
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
-from ablo_pg.client.decode import receipt_of_row
 from ablo_pg.client.gate import SchemaGate
-from ablo_pg.client.local import LocalCopy, local_keys
-from ablo_pg.client.models import ModelClient
+from ablo_pg.client.live.background import Background
+from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.client.local.copy import LocalCopy, local_keys
+from ablo_pg.client.local.queued import Pending, WriteQueue
+from ablo_pg.client.local.queued_writes import pending_of
 from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
-from ablo_pg.client.presence import PresenceClient, leave_quietly
-from ablo_pg.client.queued import Pending, WriteQueue
-from ablo_pg.client.queued_writes import pending_of
-from ablo_pg.client.receipt import Receipt
 from ablo_pg.client.registry import Registry
+from ablo_pg.client.rows.commits import Commits
+from ablo_pg.client.rows.decode import receipt_of_row
+from ablo_pg.client.rows.models import ModelClient
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.snapshots import Ids, Snapshot, take_snapshot
+from ablo_pg.client.rows.tracks import Tracks
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
-from ablo_pg.client.snapshots import Ids, Snapshot, take_snapshot
-from ablo_pg.client.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
-from ablo_pg.client.tracks import Tracks
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.relay.status import ReaderStatus

@@ -1,7 +1,7 @@
 """Names between the author's spelling and the wire, and what to say about unknown ones.
 
-Pure. Built once per client from the neutral schema; used by `values`, `where`, `base` and the error
-translation of `db.errors`.
+Pure. Built once per client from the neutral schema; used by those who build requests (`rows`) and
+by the error translation of `db.errors`.
 """
 
 from __future__ import annotations

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ablo_pg.client.background import Background
-from ablo_pg.client.base import organization_of, participant_of
-from ablo_pg.client.direct import DirectTransport
+from ablo_pg.client.direct.transport import DirectTransport
 from ablo_pg.client.environment import (
     api_key_of,
     base_url_of,
     database_url_of,
     replication_url_of,
 )
-from ablo_pg.client.http import RelayHttp, relay_address
+from ablo_pg.client.live.background import Background
+from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.names import Tenant, error_names
-from ablo_pg.client.remote import Expected, RemoteTransport
-from ablo_pg.client.remote_log import RemoteLog
-from ablo_pg.client.remote_stream import RelayReader
-from ablo_pg.client.stream import StreamSource
+from ablo_pg.client.remote.http import RelayHttp, relay_address
+from ablo_pg.client.remote.log import RemoteLog
+from ablo_pg.client.remote.stream import RelayReader
+from ablo_pg.client.remote.transport import Expected, RemoteTransport
+from ablo_pg.client.rows.requests import organization_of, participant_of
 from ablo_pg.client.transport import Transport
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions

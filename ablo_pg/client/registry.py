@@ -1,6 +1,6 @@
 """What a client knows of its schema: finds a model's entry under any of its names.
 
-Pure. `base` asks it while building requests, `rows` while reading answers.
+Pure. `rows.requests` asks it while building requests, `rows.decode` while reading answers.
 """
 
 from __future__ import annotations

@@ -7,23 +7,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ablo_pg.client.background import Background
-from ablo_pg.client.base import CommitRequest, assemble, with_taken_id
+from ablo_pg.client.claims.held import HeldClaims
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.gate import SchemaGate
-from ablo_pg.client.held import HeldClaims
-from ablo_pg.client.premises import Reads
-from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.live.background import Background
 from ablo_pg.client.registry import Registry
+from ablo_pg.client.rows.premises import Reads
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
 
 if TYPE_CHECKING:
-    from ablo_pg.client.local import LocalCopy
-    from ablo_pg.client.queued import WriteQueue
+    from ablo_pg.client.local.copy import LocalCopy
+    from ablo_pg.client.local.queued import WriteQueue
 
 # confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
-# sent behind; see `queued`.
+# sent behind; see `local.queued`.
 Wait: TypeAlias = Literal["confirmed", "queued"]
 Data: TypeAlias = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""The seam between a client and where its data is: a database (`direct`) or, later, a relay.
+"""The seam between a client and where its data is: a database (`direct`) or a relay (`remote`).
 
 A transport is bound to one organization and one participant. Models travel by typename, rows as the
 JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises errors of
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ablo_pg.client.base import CommitRequest
-from ablo_pg.client.bootstrap import Bootstrap
-from ablo_pg.client.claim_transport import ClaimTransport
+from ablo_pg.client.claims.transport import ClaimTransport
 from ablo_pg.client.gate import ActiveSchema
-from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.local.bootstrap import Bootstrap
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
 from ablo_pg.relay.status import ReaderStatus

@@ -265,7 +265,7 @@ async def test_leaving_is_bounded_and_does_not_hide_the_error(
     ablo: AsyncAblo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The database does not answer: the block ends all the same, and so does the lease."""
-    monkeypatch.setattr("ablo_pg.client.claim_handle.LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr("ablo_pg.client.claims.handle.LEAVE_SECONDS", 0.1)
     door: Any = ablo._session.transport.claims
     claim = await ablo.tasks.claim(id="t")
 

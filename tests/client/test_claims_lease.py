@@ -20,8 +20,8 @@ import psycopg
 import pytest
 
 from ablo_pg import AbloClaimedError, AsyncAblo
-from ablo_pg.client.direct_station import DirectStation
-from ablo_pg.client.sidecar import join
+from ablo_pg.client.claims.sidecar import join
+from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
 
 pytestmark = pytest.mark.anyio

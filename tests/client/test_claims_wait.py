@@ -17,10 +17,10 @@ from ablo_pg import (
     AsyncAblo,
     Claim,
 )
-from ablo_pg.client.bell import Bell
-from ablo_pg.client.claim_listener import ClaimListener
-from ablo_pg.client.direct_station import DirectStation
-from ablo_pg.client.sidecar import join
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.listener import ClaimListener
+from ablo_pg.client.claims.sidecar import join
+from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
 
 pytestmark = pytest.mark.anyio

@@ -21,9 +21,9 @@ from ablo_pg import (
     AbloValidationError,
     AsyncAblo,
 )
-from ablo_pg.client.base import CommitRequest
-from ablo_pg.client.functional import FunctionalUpdate, UpdateOptions
-from ablo_pg.client.receipt import Receipt
+from ablo_pg.client.rows.functional import FunctionalUpdate, UpdateOptions
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.errors import error_for
 
 from .conftest import MakeClient, Place

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ablo_pg import Ablo, AbloError, AbloValidationError, AsyncAblo
-from ablo_pg.client import bootstrap
+from ablo_pg.client.local import bootstrap
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import SCHEMA, MakeClient, Place

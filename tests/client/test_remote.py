@@ -10,8 +10,8 @@ import anyio.to_thread
 import pytest
 
 from ablo_pg import AbloConnectionError, AbloError, AbloValidationError, AsyncAblo
-from ablo_pg.client.http import relay_address
-from ablo_pg.client.remote_errors import error_of
+from ablo_pg.client.remote.errors import error_of
+from ablo_pg.client.remote.http import relay_address
 from ablo_pg.db.errors import Names
 from ablo_pg.testing import DatabaseHandle
 
@@ -148,7 +148,7 @@ async def test_a_network_without_sockets_is_asked_for_events(
     ablo: AsyncAblo, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     """The upgrade is refused, as by a proxy that knows none: Server-Sent Events do as well."""
-    from ablo_pg.client import http
+    from ablo_pg.client.remote import http
 
     refused = property(lambda self: "ws" + self.base_url.removeprefix("http") + "/nowhere")
     monkeypatch.setattr(http.RelayAddress, "socket_url", refused)

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablo_pg import AbloClaimedError, AbloError, Model, define_schema
-from ablo_pg.client.bell import Bell, Mark
-from ablo_pg.client.claim_request import claim_request, encode_order, wire_fields
+from ablo_pg.client.claims.bell import Bell, Mark
+from ablo_pg.client.claims.held import HeldClaims, Hold
+from ablo_pg.client.claims.lease import Lease
+from ablo_pg.client.claims.request import claim_request, encode_order, wire_fields
 from ablo_pg.client.durations import encode_duration, seconds_of
-from ablo_pg.client.held import HeldClaims, Hold
-from ablo_pg.client.lease import Lease
 from ablo_pg.client.names import error_names
 from ablo_pg.client.registry import Registry
 from ablo_pg.db.claim_results import (

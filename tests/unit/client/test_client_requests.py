@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablo_pg import AbloError, Model, Operation, define_schema
-from ablo_pg.client import base
-from ablo_pg.client.decode import row_of
-from ablo_pg.client.premises import encode_premise
-from ablo_pg.client.receipt import receipt_of
 from ablo_pg.client.registry import Registry
-from ablo_pg.client.where import OPERATORS, clauses, ordering
+from ablo_pg.client.rows import requests as base
+from ablo_pg.client.rows.decode import row_of
+from ablo_pg.client.rows.premises import encode_premise
+from ablo_pg.client.rows.receipt import receipt_of
+from ablo_pg.client.rows.where import OPERATORS, clauses, ordering
 from ablo_pg.db.errors import Names
 
 

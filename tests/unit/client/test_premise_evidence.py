@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ablo_pg import AbloError, Model, Page, define_schema
-from ablo_pg.client.base import list_query
-from ablo_pg.client.decode import page_of, row_of
 from ablo_pg.client.names import Tenant
-from ablo_pg.client.premises import disposition_of, encode_premise
 from ablo_pg.client.registry import Registry
+from ablo_pg.client.rows.decode import page_of, row_of
+from ablo_pg.client.rows.premises import disposition_of, encode_premise
+from ablo_pg.client.rows.requests import list_query
 from ablo_pg.db.results import PAGE_READ
 
 

@@ -1,0 +1,1 @@
+"""Claims and presence: asking, waiting in line, holding, renewing, losing, releasing."""

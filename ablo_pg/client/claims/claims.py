@@ -1,0 +1,232 @@
+"""Claims on the rows of one model: `ablo.tasks.claim(...)` and its `state`, `queue`, `release`,
+`reorder`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args, overload
+
+import anyio
+
+from ablo_pg.claim import ClaimState
+from ablo_pg.client.claims.handle import Claim, Claiming, tell_loss
+from ablo_pg.client.claims.held import Hold
+from ablo_pg.client.claims.request import Order, claim_request, encode_order, wire_fields
+from ablo_pg.client.claims.waiter import LEAVE_SECONDS, ClaimWait, OnStatus, logger
+from ablo_pg.client.deadlines import timeout_of, within
+from ablo_pg.client.durations import Duration
+from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.values import encode_id
+from ablo_pg.client.session import Session
+from ablo_pg.errors import AbloClaimedError, AbloError, error_for
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+
+# Seconds a wait in line may take where the caller names none: longer than one holder's usual work,
+# short enough that a forgotten wait ends. A false alarm costs the place in line.
+WAIT_SECONDS: Final = 300.0
+IfClaimed: TypeAlias = Literal["return", "fail"]
+_TAKEN: Final = ("claim_conflict", "entity_claimed")
+
+
+class ModelClaims(Generic[RowT]):
+    """Call it to claim a row; see `__call__`."""
+
+    def __init__(self, session: Session, entry: Entry) -> None:
+        self._session = session
+        self._entry = entry
+
+    @overload
+    def __call__(
+        self,
+        id: str,
+        *,
+        action: str | None = None,
+        ttl: Duration | None = None,
+        queue: Literal[True] = True,
+        fields: Iterable[str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        max_queue_depth: int | None = None,
+        on_status: OnStatus | None = None,
+        timeout: float | None = None,
+    ) -> Claiming[Claim[RowT]]: ...
+
+    @overload
+    def __call__(
+        self,
+        id: str,
+        *,
+        action: str | None = None,
+        ttl: Duration | None = None,
+        queue: bool,
+        fields: Iterable[str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        max_queue_depth: int | None = None,
+        on_status: OnStatus | None = None,
+        timeout: float | None = None,
+    ) -> Claiming[Claim[RowT] | None]: ...
+
+    def __call__(
+        self,
+        id: str,
+        *,
+        action: str | None = None,
+        ttl: Duration | None = None,
+        queue: bool = True,
+        fields: Iterable[str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        max_queue_depth: int | None = None,
+        on_status: OnStatus | None = None,
+        timeout: float | None = None,
+    ) -> Claiming[Any]:
+        """Claim a row: `async with` it, or `await` it and `release` the handle.
+
+        Returns once the database has granted it. Within one participant a claim is re-entrant.
+
+        action: what for, shown to those who wait. ttl: how long the lease lasts without renewal,
+        "500ms", "30s", "5m", "24h", seconds or a timedelta (default 60 s); it renews itself.
+        queue: False gives None when somebody has it, in place of a wait. fields: claim only these;
+        disjoint claims coexist. meta: a JSON object, shown with the claim. max_queue_depth: raise
+        queue_too_deep when so many wait already. on_status: called with a `ClaimStatus` when the
+        place in line changes, at the grant, and at the loss. timeout: seconds to wait (default
+        300), then grant_timeout.
+
+        Raises claim_lost when the place in line is lost, quota_exceeded, duration_invalid,
+        unknown_field.
+        """
+        row_id = encode_id(self._entry.key, id)
+        named = None if fields is None else wire_fields(self._entry, fields)
+
+        def request_of(claim_id: str) -> bytes:
+            return claim_request(
+                claim_id,
+                action=action,
+                ttl=ttl,
+                queue=queue,
+                fields=named,
+                meta=meta,
+                max_queue_depth=max_queue_depth,
+            )
+
+        wait = ClaimWait(
+            self._session,
+            self._entry,
+            row_id,
+            request_of,
+            timeout=timeout_of(timeout, WAIT_SECONDS),
+            on_status=on_status,
+        )
+        return Claiming(self._claim(wait, queue, named, on_status))
+
+    async def state(self, id: str, *, timeout: float | None = None) -> ClaimState | None:
+        """Return who holds the row, or None. Never waits. See `queue` for those in line."""
+        holders = await self._line(id, "holders", timeout)
+        return holders[0] if holders else None
+
+    async def queue(self, id: str, *, timeout: float | None = None) -> list[ClaimState]:
+        """Return the wait line, in order; `blocked_by` of each says what it waits for."""
+        return await self._line(id, "waiters", timeout)
+
+    async def release(self, id: str, *, timeout: float | None = None) -> bool:
+        """Give back whatever this participant holds, or waits for, on the row.
+
+        Returns whether there was something. Open handles on the row are released with it, and
+        waits for it end in claim_lost.
+        """
+        row_id, session = encode_id(self._entry.key, id), self._session
+        for lease in session.claims.end((self._entry.typename, row_id)):
+            session.transport.claims.drop(lease)
+        async with within(session.seconds(timeout), f"Releasing {self._entry.key} {row_id!r}"):
+            return await session.transport.claims.claim_release_row(self._entry.typename, row_id)
+
+    async def reorder(self, id: str, order: Order, *, timeout: float | None = None) -> None:
+        """Move these waiters to the head of the line, in this order; the rest keep theirs.
+
+        order: claim ids, or claims as `queue` returned them. For users, systems, and the holder;
+        raises permission_denied for others, claim_not_found for a claim that does not wait.
+        """
+        row_id, ids = encode_id(self._entry.key, id), encode_order(order)
+        async with within(self._session.seconds(timeout), f"Reordering {self._entry.key}"):
+            await self._session.transport.claims.claim_reorder(self._entry.typename, row_id, ids)
+
+    async def _claim(
+        self,
+        wait: ClaimWait,
+        queue: bool,
+        fields: tuple[str, ...] | None,
+        on_status: OnStatus | None,
+    ) -> Claim[RowT] | None:
+        try:
+            granted = await wait.obtain()
+        except AbloClaimedError as exc:
+            if not queue and exc.code in _TAKEN:
+                return None
+            raise
+        entry, state, lease = self._entry, granted.state, granted.lease
+        token, read_at = state.fence_token or 0, granted.read_at
+        hold = Hold(entry.key, entry.typename, state.row_id, fields, lease, token, read_at)
+        self._session.claims.open(hold)
+        claim: Claim[RowT] = Claim(self._session, entry, granted, hold)
+        try:
+            if on_status is not None:
+                await self._session.background.start(lambda: tell_loss(hold, on_status))
+        except BaseException:
+            await claim.__aexit__()
+            raise
+        return claim
+
+    async def _line(
+        self, id: str, part: Literal["holders", "waiters"], timeout: float | None
+    ) -> list[ClaimState]:
+        row_id = encode_id(self._entry.key, id)
+        async with within(self._session.seconds(timeout), f"Reading claims of {self._entry.key}"):
+            line = await self._session.transport.claims.claim_line(self._entry.typename, row_id)
+        return list(line.holders if part == "holders" else line.waiters)
+
+
+async def check_free(session: Session, entry: Entry, row_id: str) -> None:
+    """Raise model_claimed when another participant holds the row; for `if_claimed="fail"`."""
+    line = await session.transport.claims.claim_line(entry.typename, row_id)
+    me = session.transport.participant
+    other = next((one for one in line.holders if one.held_by != me), None)
+    if other is not None:
+        raise error_for(
+            "model_claimed",
+            f"{entry.key} {row_id!r} is claimed by {other.held_by} ({other.action}) "
+            f"until {other.expires_at.isoformat()}",
+            model=entry.key,
+            row_id=row_id,
+            remedy="wait in line for it (claim it), or read it without if_claimed",
+            details={"heldBy": other.held_by, "claims": line.holders},
+        )
+
+
+def fail_when_claimed(if_claimed: str) -> bool:
+    """Read a `retrieve`'s wish. Raises invalid_options."""
+    if if_claimed not in get_args(IfClaimed):
+        raise error_for(
+            "invalid_options",
+            f"if_claimed cannot be {if_claimed!r}",
+            field="if_claimed",
+            remedy='pass "return" or "fail"',
+        )
+    return if_claimed == "fail"
+
+
+async def release_all(session: Session) -> None:
+    """Give back what a closing client holds: all at once, bounded, without raising."""
+
+    async def release(claim_id: str) -> None:
+        try:
+            await session.transport.claims.claim_release(claim_id)
+        except AbloError as exc:
+            logger.warning("claim %s was not given back: %s", claim_id, exc)
+
+    leases = session.claims.end()
+    with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+        async with anyio.create_task_group() as group:
+            for lease in leases:
+                session.transport.claims.drop(lease)
+                if not lease.foreign:
+                    group.start_soon(release, lease.claim_id)

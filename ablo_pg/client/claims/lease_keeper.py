@@ -1,0 +1,212 @@
+"""Renews leases and presences from a loop of its own, so that blocked callers keep what they hold.
+
+Runs in the thread of `sidecar`. A participant's leases are renewed in one call, at a third of the
+shortest time to live among them. The first renewal that is due connects, so claims that are held
+for a moment cost no connection. A broken connection is replaced, again and again until a lease has
+run out by our clock; that lease is then lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.lease import Lease, PresenceBeat, Renewal
+from ablo_pg.client.claims.station import LeaseDoor, Station
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.backoff import Backoff
+
+logger: Final = logging.getLogger("ablo_pg.client")
+
+# Seconds that one call may take. Protects other leases from a participant whose row is locked,
+# and all from a connection that hangs; a false alarm costs another try.
+CALL_SECONDS: Final = 2.0
+RETRY_FIRST: Final = 0.05
+RETRY_LAST: Final = 1.0
+# Seconds after which a held claim is worth a listener, which hears at once when it is ended.
+LONG_SECONDS: Final = 1.0
+# Seconds without anything to renew after which the connection ends.
+IDLE_SECONDS: Final = 30.0
+
+
+class LeaseKeeper:
+    """Holds what it renews weakly: what a client left behind without `close` is renewed no more.
+
+    Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
+    """
+
+    def __init__(self, station: Station, has_long: Callable[[], None] = lambda: None) -> None:
+        self._station = station
+        self._has_long = has_long
+        self._lock = threading.Lock()
+        self._kept: weakref.WeakSet[Renewal] = weakref.WeakSet()
+        self._bell: Bell | None = None
+        self._wakes_at = float("-inf")
+        self._door: LeaseDoor | None = None
+        self._backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        self._idle_since = 0.0
+        self._in_round = False
+
+    def keep(self, renewal: Renewal) -> None:
+        """Renew that from now on. From any thread."""
+        with self._lock:
+            self._kept.add(renewal)
+            bell = self._bell if renewal.due < self._wakes_at else None
+        if bell is not None:
+            bell.ring()
+
+    def drop(self, renewal: Renewal) -> None:
+        """Renew it no more. From any thread."""
+        with self._lock:
+            self._kept.discard(renewal)
+
+    def hurry(self, claim_id: str) -> None:
+        """Renew that claim ('': all) now: something was heard of it. From any thread."""
+        bell, now = None, time.monotonic()
+        with self._lock:
+            for one in list(self._kept):
+                told = isinstance(one, Lease) and claim_id in ("", one.claim_id)
+                if told and one.due > now:
+                    one.due, bell = now, self._bell
+        if bell is not None:
+            bell.ring()
+
+    def kept_long(self) -> list[str]:
+        """Return the claims whose leases are kept and no longer new. From any thread."""
+        new = time.monotonic() - LONG_SECONDS
+        leases = (one for one in self._all() if isinstance(one, Lease))
+        return [one.claim_id for one in leases if one.since <= new]
+
+    async def run(self) -> None:
+        """Renew, until cancelled."""
+        bell = self._bell = Bell()
+        try:
+            async with anyio.create_task_group() as group:
+                while True:
+                    self._bury()
+                    if not self._in_round and self._next_due() <= time.monotonic():
+                        self._in_round = True
+                        group.start_soon(self._round, bell)
+                    if self.kept_long():
+                        self._has_long()
+                    await self._rest(bell)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._disconnect()
+
+    async def _rest(self, bell: Bell) -> None:
+        """Wait until something is due, has run out, or was added."""
+        with self._lock:
+            kept, now = list(self._kept), time.monotonic()
+            leases = [one for one in kept if isinstance(one, Lease)]
+            wakes = [one.deadline for one in leases]
+            wakes += [one.since + LONG_SECONDS for one in leases if one.since > now - LONG_SECONDS]
+            if not self._in_round:
+                wakes += [one.due for one in kept]
+            if not kept and self._door is not None:
+                wakes.append(self._idle_since + IDLE_SECONDS)
+            self._wakes_at = min(wakes, default=float("inf"))
+        pause = None if not wakes else self._wakes_at - time.monotonic()
+        await bell.wait(pause)
+        now = time.monotonic()
+        if kept:
+            self._idle_since = now
+        elif now - self._idle_since >= IDLE_SECONDS and not self._in_round:
+            await self._disconnect()
+
+    def _bury(self) -> None:
+        """Mark lost what has run out by our clock: no renewal was confirmed in time."""
+        now = time.monotonic()
+        for one in self._all():
+            if isinstance(one, Lease) and now >= one.deadline:
+                self._lose(one, "it could not be renewed in time")
+
+    def _lose(self, lease: Lease, reason: str) -> None:
+        with self._lock:
+            held = lease in self._kept
+            self._kept.discard(lease)
+        if held:  # else it was given back meanwhile
+            lease.lose(reason)
+
+    def _all(self) -> list[Renewal]:
+        with self._lock:
+            return list(self._kept)
+
+    def _next_due(self) -> float:
+        return min((one.due for one in self._all()), default=float("inf"))
+
+    async def _round(self, bell: Bell) -> None:
+        """Renew what is due; with a lease all others of its participant."""
+        try:
+            kept, now = self._all(), time.monotonic()
+            groups: dict[tuple[str, str, str], list[Renewal]] = {}
+            for one in kept:
+                session = one.session if isinstance(one, PresenceBeat) else ""
+                groups.setdefault((one.organization, one.participant, session), []).append(one)
+            for group in sorted(groups.values(), key=lambda each: min(one.due for one in each)):
+                if any(one.due <= now for one in group):
+                    await self._attempt(group)
+        finally:
+            self._in_round = False
+            bell.ring()
+
+    async def _attempt(self, group: list[Renewal]) -> None:
+        """Renew one participant's leases, or one presence; on a failure again after a pause."""
+        try:
+            door = await self._connection()
+            async with asyncio.timeout(CALL_SECONDS):
+                if isinstance(group[0], PresenceBeat):
+                    await self._repeat(door, group[0])
+                else:
+                    await self._renew(door, [one for one in group if isinstance(one, Lease)])
+            self._backoff.reset()
+            return
+        except AbloError as exc:
+            logger.info("renewing claims is interrupted: %s", exc)
+        except TimeoutError:
+            logger.info("renewing claims is interrupted: no answer within %g s", CALL_SECONDS)
+        except Exception:
+            logger.exception("renewing claims failed")
+        again = time.monotonic() + self._backoff.pause()
+        for one in group:
+            one.due = again
+        if self._door is not None and self._door.broken:
+            await self._disconnect()
+
+    async def _renew(self, door: LeaseDoor, leases: list[Lease]) -> None:
+        first = leases[0]
+        by_id: dict[str, list[Lease]] = {}
+        for one in leases:
+            by_id.setdefault(one.claim_id, []).append(one)
+        sent_at = time.monotonic()
+        for beat in await door.renew(first.organization, first.participant, list(by_id)):
+            for lease in by_id.get(beat.claim_id, ()):
+                if beat.status == "lost":
+                    self._lose(lease, "the database says that it has ended")
+                else:
+                    lease.renewed(sent_at, beat.ttl)
+
+    async def _repeat(self, door: LeaseDoor, presence: PresenceBeat) -> None:
+        sent_at = time.monotonic()
+        lasts = await door.beat(
+            presence.organization, presence.participant, presence.session, presence.body
+        )
+        presence.renewed(sent_at, lasts)
+
+    async def _connection(self) -> LeaseDoor:
+        if self._door is None:
+            self._door = await self._station.leases()
+        return self._door
+
+    async def _disconnect(self) -> None:
+        door, self._door = self._door, None
+        if door is not None:
+            await door.aclose()

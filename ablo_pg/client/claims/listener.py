@@ -1,0 +1,138 @@
+"""Hears of grants: one connection per process and database, for the waiters of all clients.
+
+Runs in the thread of `sidecar`. It also hears when a claim is ended under its holder, where one is
+held for long. A notification is a hint to look now; each waiter also looks again by itself, so a
+lost, forged or repeated one does no harm. Connecting anew wakes everybody, since what was said
+meanwhile was not heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import anyio
+
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.station import ClaimNews, Station
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.backoff import Backoff
+
+logger: Final = logging.getLogger("ablo_pg.client")
+
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 5.0
+# Seconds without need after which the connection ends: another wait soon finds it listening.
+IDLE_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 1.0  # how often it looks whether it is still needed
+# The last claims that were heard of: a grant may be told before its waiter has begun to watch.
+_REMEMBERED: Final = 1000
+
+
+class ClaimListener:
+    """Listens while somebody waits, and while claims are `needed`.
+
+    Args: heard, called with the id of every claim that something is said of, '' for all. needed:
+    claims to hear of that nobody waits for.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        heard: Callable[[str], None],
+        needed: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        self._station = station
+        self._heard = heard
+        self._needed = needed
+        self._lock = threading.Lock()
+        self._waiters: dict[str, list[Bell]] = {}
+        self._bell: Bell | None = None
+        self._wanted_at = 0.0
+        self._broken = False
+        self._said: deque[str] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def watch(self, claim_id: str, bell: Bell) -> Iterator[None]:
+        """Ring that bell when something is said of the claim. From any thread."""
+        with self._lock:
+            self._waiters.setdefault(claim_id, []).append(bell)
+            missed = claim_id in self._said
+        if missed:
+            bell.ring()
+        self.look()
+        try:
+            yield
+        finally:
+            with self._lock:
+                bells = self._waiters[claim_id]
+                bells.remove(bell)
+                if not bells:
+                    del self._waiters[claim_id]
+                self._wanted_at = time.monotonic()
+
+    def look(self) -> None:
+        """Look whether it is needed now. From any thread."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    async def run(self) -> None:
+        """Listen while it is needed; again when the connection breaks. Until cancelled."""
+        own = self._bell = Bell()
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            while not self._waiters and not self._needed():
+                await own.wait(None)
+            try:
+                news = await self._station.news()
+                try:
+                    await self._listen(news, own, backoff)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await news.aclose()
+            except AbloError as exc:
+                logger.info("waiting for claims goes on without being told: %s", exc)
+            except Exception:
+                logger.exception("waiting for claims goes on without being told")
+            else:
+                continue
+            await anyio.sleep(backoff.pause())
+
+    async def _listen(self, news: ClaimNews, own: Bell, backoff: Backoff) -> None:
+        backoff.reset()
+        self._tell("")
+        if self._broken:
+            self._heard("")
+        self._broken = True  # until this one ends because nobody needs it
+        while self._wanted():
+            for claim_id in await news.hear(self._claims(), own, _LOOK_SECONDS):
+                self._tell(claim_id)
+                self._heard(claim_id)
+        self._broken = False
+
+    def _claims(self) -> set[str]:
+        with self._lock:
+            return {*self._waiters, *self._needed()}
+
+    def _wanted(self) -> bool:
+        with self._lock:
+            if self._waiters or self._needed():
+                self._wanted_at = time.monotonic()
+            return time.monotonic() - self._wanted_at < IDLE_SECONDS
+
+    def _tell(self, claim_id: str) -> None:
+        """Wake the waiters of that claim; of all claims for ''."""
+        with self._lock:
+            self._said.append(claim_id)
+            if claim_id:
+                bells = list(self._waiters.get(claim_id, ()))
+            else:
+                bells = [bell for each in self._waiters.values() for bell in each]
+        for bell in bells:
+            bell.ring()

@@ -1,0 +1,113 @@
+"""Who is here, on what, with which claims: `ablo.presence`."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio
+import orjson
+
+from ablo_pg.claim import Presence
+from ablo_pg.client.claims.lease import PresenceBeat
+from ablo_pg.client.claims.request import json_object
+from ablo_pg.client.claims.waiter import LEAVE_SECONDS, logger
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.durations import Duration, encode_duration
+from ablo_pg.client.session import Session
+from ablo_pg.errors import AbloError, error_for
+
+
+class PresenceClient:
+    """The presence of this client, and of everybody of its organization.
+
+    `set` makes it repeat by itself, in a thread of its own, until `leave` or `close`; a process
+    that dies is gone within the ttl. Each client is one session of its participant.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._id = str(uuid.uuid4())
+        self._said: dict[str, Any] = {}
+        self._beat: PresenceBeat | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether this client says that it is here."""
+        return self._beat is not None
+
+    async def set(
+        self,
+        *,
+        status: str | None = None,
+        activity: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        ttl: Duration | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Say that this client is here; what is left out stays as it was.
+
+        status: default "online". activity: what on, as a JSON object: {"model": "tasks", "id":
+        "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
+        """
+        said = self._said | _said(status, activity, meta, ttl)
+        body, transport = orjson.dumps(said), self._session.transport
+        sent_at = time.monotonic()
+        async with within(self._session.seconds(timeout), "Setting the presence"):
+            lasts = await transport.claims.presence_beat(self._id, body)
+        self._said, before = said, self._beat
+        self._beat = PresenceBeat(
+            transport.organization, transport.participant, self._id, body, lasts, sent_at
+        )
+        if before is not None:
+            transport.claims.drop(before)
+        transport.claims.keep(self._beat)
+
+    async def list(self, *, timeout: float | None = None) -> Sequence[Presence]:
+        """Return who is here, by participant; whoever holds a claim is, with or without `set`."""
+        async with within(self._session.seconds(timeout), "Listing presence"):
+            return await self._session.transport.claims.presence_list()
+
+    async def leave(self, *, timeout: float | None = None) -> bool:
+        """Say that this client is gone; whether it was here. Its claims stay."""
+        beat, self._beat, self._said = self._beat, None, {}
+        if beat is not None:
+            self._session.transport.claims.drop(beat)
+        async with within(self._session.seconds(timeout), "Leaving"):
+            return await self._session.transport.claims.presence_leave(self._id)
+
+
+async def leave_quietly(presence: PresenceClient) -> None:
+    """Leave where a closing client has been present: bounded, without raising."""
+    if presence.is_set:
+        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+            try:
+                await presence.leave()
+            except AbloError as exc:
+                logger.warning("the presence was not taken back: %s", exc)
+
+
+def _said(
+    status: str | None,
+    activity: Mapping[str, Any] | None,
+    meta: Mapping[str, Any] | None,
+    ttl: Duration | None,
+) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if status is not None:
+        if not isinstance(status, str) or not status or "\x00" in status:
+            raise error_for(
+                "invalid_options",
+                f"status cannot be {status!r}",
+                field="status",
+                remedy='pass a text such as "online"',
+            )
+        said["status"] = status
+    for name, value in (("activity", activity), ("meta", meta)):
+        if value is not None:
+            said[name] = json_object(value, name)
+    if ttl is not None:
+        said["ttl"] = encode_duration(ttl, "ttl")
+    return said

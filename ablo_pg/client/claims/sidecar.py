@@ -1,0 +1,134 @@
+"""One daemon thread per process and database, or relay and key, beside everybody's event loops.
+
+It hears of grants (`listener`) and renews leases (`lease_keeper`) for all clients of the
+process, whatever their threads are busy with. It starts with the first claim or presence of a
+client and ends with the last client's `close`. A forked child has none of its parent's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from contextlib import AbstractContextManager
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.lease import Renewal
+from ablo_pg.client.claims.lease_keeper import LeaseKeeper
+from ablo_pg.client.claims.listener import ClaimListener
+from ablo_pg.client.claims.station import Station
+
+# Seconds that a close may wait for the thread: it only has connections to close.
+JOIN_SECONDS: Final = 5.0
+
+
+class Sidecar:
+    """Made by `join`. `listener` and `keeper` may be called from any thread."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self.keeper = LeaseKeeper(station, lambda: self.listener.look())
+        self.listener = ClaimListener(station, self.keeper.hurry, self.keeper.kept_long)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._started = threading.Event()
+        self._users = 0
+        self._thread = threading.Thread(
+            target=anyio.run, args=(self._serve,), name="ablo_pg claims", daemon=True
+        )
+
+    def leave(self) -> None:
+        """Undo one `join`; the last one ends the thread, and waits for it."""
+        with _lock:
+            self._users -= 1
+            if self._users or _sidecars.get(self._station) is not self:
+                return
+            del _sidecars[self._station]
+        if self._loop is not None and self._scope is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._scope.cancel)
+        self._thread.join(JOIN_SECONDS)
+
+    def start(self) -> None:
+        """Start the thread, and wait until it serves. Called once, by `join`."""
+        self._thread.start()
+        self._started.wait()
+
+    def enter(self) -> None:
+        """Count one more user. Called by `join`."""
+        self._users += 1
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as self._scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.listener.run)
+                group.start_soon(self.keeper.run)
+                group.start_soon(self._say_started)
+
+    async def _say_started(self) -> None:
+        self._started.set()
+
+
+def join(station: Station) -> Sidecar:
+    """Return the process's sidecar of that station, started. Each `join` needs one `leave`."""
+    with _lock:
+        found = _sidecars.get(station)
+        if found is None:
+            found = _sidecars[station] = Sidecar(station)
+            found.start()
+        found.enter()
+        return found
+
+
+class Beside:
+    """A client's part in the sidecar: joined with its first lease or wait, left with `close`."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._sidecar: Sidecar | None = None
+
+    async def close(self) -> None:
+        """Leave the sidecar; the process's last client ends it."""
+        sidecar, self._sidecar = self._sidecar, None
+        if sidecar is not None:
+            with anyio.CancelScope(shield=True):  # bounded: see JOIN_SECONDS
+                await anyio.to_thread.run_sync(sidecar.leave)
+
+    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
+        """Ring that bell when something may have happened to the claim."""
+        return self._joined().listener.watch(claim_id, bell)
+
+    def keep(self, renewal: Renewal) -> None:
+        """Renew a lease or a presence from now on."""
+        self._joined().keeper.keep(renewal)
+
+    def drop(self, renewal: Renewal) -> None:
+        """Renew it no more."""
+        if self._sidecar is not None:
+            self._sidecar.keeper.drop(renewal)
+
+    def _joined(self) -> Sidecar:
+        if self._sidecar is None:
+            self._sidecar = join(self._station)
+        return self._sidecar
+
+
+def _forget() -> None:
+    """Begin anew in a forked child: the parent's threads and connections are not its own."""
+    global _lock
+    _lock = threading.Lock()
+    _left_behind.append(dict(_sidecars))
+    _sidecars.clear()
+
+
+_lock = threading.Lock()
+_sidecars: Final[dict[Station, Sidecar]] = {}
+# Kept, so that nothing of the parent's is closed by the garbage collector of a child.
+_left_behind: Final[list[dict[Station, Sidecar]]] = []
+os.register_at_fork(after_in_child=_forget)

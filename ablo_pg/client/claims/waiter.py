@@ -1,0 +1,231 @@
+"""Getting a claim: ask for it, wait in line, leave the line when anything goes wrong.
+
+A notification wakes a waiter, which then looks: one round trip from grant to return. Without one it
+looks by itself after the time that the last answer gave. Whatever ends a wait (its deadline, a
+cancellation, an error of `on_status`) gives the place in line back before it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import anyio
+import anyio.lowlevel
+
+from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.lease import Lease
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.names import Entry
+from ablo_pg.client.session import Session
+from ablo_pg.errors import (
+    AbloConnectionError,
+    AbloError,
+    AbloNotFoundError,
+    AbloRateLimitError,
+    AbloTimeoutError,
+    error_for,
+)
+
+logger: Final = logging.getLogger("ablo_pg.client")
+OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
+
+# Seconds that giving a claim back may take when we are cancelled or close. Protects shutdown from a
+# server that does not answer; the claim then ends with its lease.
+LEAVE_SECONDS: Final = 3.0
+# Seconds until the next look after one that failed.
+_AGAIN: Final = 1.0
+# What a look may fail with while the wait goes on: the line is kept in the database.
+_PASSING: Final = (AbloConnectionError, AbloTimeoutError, AbloRateLimitError)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant. row: as of the grant, None where there is none; read_at: the stamp of that read."""
+
+    state: ClaimState
+    row: bytes | None
+    read_at: int
+    lease: Lease
+
+
+class ClaimWait:
+    """One wish for a claim, from asking to grant.
+
+    Args: request_of, makes the request for a claim id; timeout, in seconds; on_status, told of the
+    place in line and of the grant.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        entry: Entry,
+        row_id: str,
+        request_of: Callable[[str], bytes],
+        *,
+        timeout: float,
+        on_status: OnStatus | None,
+    ) -> None:
+        self._session = session
+        self._door = session.transport.claims
+        self._entry = entry
+        self._row_id = row_id
+        self._claim_id = f"clm_{uuid.uuid4()}"
+        self._request = request_of(self._claim_id)
+        self._timeout = timeout
+        self._on_status = on_status
+        self._told: tuple[object, ...] = ()
+        self._blocked_by: tuple[ClaimSummary, ...] = ()
+        self._unsure = False  # asked, and not yet answered
+        self._lease: Lease | None = None
+
+    async def obtain(self) -> Granted:
+        """Return the grant. Raises claim_conflict, queue_too_deep, grant_timeout, claim_lost."""
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                lease, answer = await self._ask()
+                if answer.claim.status == "queued":
+                    answer = await self._wait(lease, answer)
+                claim = answer.claim
+                await self._tell(ClaimStatus("held", claim.id))
+                await anyio.lowlevel.checkpoint_if_cancelled()
+                read_at = claim.read_at if answer.stamp is None else answer.stamp
+                return Granted(claim, answer.row, read_at or 0, lease)
+        except BaseException as exc:
+            await self._leave()
+            if isinstance(exc, TimeoutError) and limit.expired():
+                raise self._timed_out() from exc
+            raise
+
+    async def _ask(self) -> tuple[Lease, ClaimAnswer]:
+        typename, transport = self._entry.typename, self._session.transport
+        async with self._session.claims.row_lock(typename, self._row_id):
+            self._unsure, sent_at = True, time.monotonic()
+            try:
+                # To its end when cancelled: a statement that was given up may yet make a claim.
+                with anyio.CancelScope(shield=True):
+                    async with within(self._session.timeout, f"Claiming {self._what}"):
+                        answer = await self._door.claim_acquire(
+                            typename, self._row_id, self._request
+                        )
+            except AbloError as exc:
+                self._unsure = isinstance(exc, _PASSING)
+                raise
+            claim = answer.claim
+            lease = self._lease = self._session.claims.use(
+                claim.id,
+                (typename, self._row_id),
+                lambda: Lease(
+                    transport.organization, transport.participant, claim.id, claim.ttl, sent_at
+                ),
+            )
+            self._unsure = False
+            lease.renewed(sent_at, claim.ttl)
+            self._door.keep(lease)
+            return lease, answer
+
+    async def _wait(self, lease: Lease, answer: ClaimAnswer) -> ClaimAnswer:
+        bell = Bell()
+        lease.lost.add(bell)
+        try:
+            with self._door.claim_watch(lease.claim_id, bell):
+                while answer.claim.status == "queued":
+                    claim = answer.claim
+                    await self._tell(
+                        ClaimStatus("queued", claim.id, claim.position, claim.blocked_by)
+                    )
+                    await bell.wait(_AGAIN if answer.recheck is None else answer.recheck)
+                    answer = await self._look(lease, answer)
+        finally:
+            lease.lost.remove(bell)
+        return answer
+
+    async def _look(self, lease: Lease, before: ClaimAnswer) -> ClaimAnswer:
+        if lease.lost.is_set():
+            raise self._lost(lease.reason)
+        sent_at = time.monotonic()
+        try:
+            async with within(self._session.timeout, f"Waiting for {self._what}"):
+                answer = await self._door.claim_look(lease.claim_id)
+        except _PASSING as exc:
+            logger.info("the wait for %s goes on: %s", self._what, exc)
+            return replace(before, recheck=_AGAIN)
+        except AbloNotFoundError as exc:
+            raise self._lost("the database has forgotten it") from exc
+        if answer.claim.status not in ("active", "queued"):
+            raise self._lost(f"it was {answer.claim.status} while it waited in line")
+        lease.renewed(sent_at, answer.claim.ttl)
+        return answer
+
+    async def _leave(self) -> None:
+        """Undo what was done so far: bounded, and not to be cancelled again."""
+        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+            try:
+                if self._lease is not None:
+                    await give_back(self._session, self._entry, self._row_id, self._lease)
+                elif self._unsure:
+                    await self._door.claim_release(self._claim_id)
+            except AbloError as exc:
+                logger.info("claim %s was not given back: %s", self._claim_id, exc)
+
+    async def _tell(self, status: ClaimStatus) -> None:
+        self._blocked_by = status.blocked_by
+        news = (status.status, status.position, *(one.claim_id for one in status.blocked_by))
+        if self._on_status is None or news == self._told:
+            return
+        self._told = news
+        await call_status(self._on_status, status)
+
+    @property
+    def _what(self) -> str:
+        return f"{self._entry.key} {self._row_id!r}"
+
+    def _lost(self, reason: str) -> AbloError:
+        claim_id = self._claim_id if self._lease is None else self._lease.claim_id
+        return error_for(
+            "claim_lost",
+            f"The place in line for {self._what} is lost: {reason}",
+            model=self._entry.key,
+            row_id=self._row_id,
+            remedy="claim the row anew",
+            details={"claimId": claim_id},
+        )
+
+    def _timed_out(self) -> AbloError:
+        first = next(iter(self._blocked_by), None)
+        by = "" if first is None else f"; {first.held_by} ({first.action}) has it"
+        return error_for(
+            "grant_timeout",
+            f"{self._what} was not granted within {self._timeout:g} s{by}",
+            model=self._entry.key,
+            row_id=self._row_id,
+            remedy="try again, or wait longer with timeout=",
+            details={"timeout": self._timeout, "blocked_by": self._blocked_by},
+        )
+
+
+async def give_back(session: Session, entry: Entry, row_id: str, lease: Lease) -> bool:
+    """End one use of a claim; the last one gives it back. Whether the database had it still."""
+    held, door = session.claims, session.transport.claims
+    last = held.unuse(lease.claim_id)
+    if last is None:
+        return False
+    door.drop(last)
+    async with held.row_lock(entry.typename, row_id):
+        if held.used(lease.claim_id):  # somebody of this client has just got it again
+            return False
+        return await door.claim_release(lease.claim_id)
+
+
+async def call_status(on_status: OnStatus, status: ClaimStatus) -> None:
+    """Call a sync or async callback."""
+    answer = on_status(status)
+    if inspect.isawaitable(answer):
+        await answer

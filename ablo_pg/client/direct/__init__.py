@@ -1,0 +1,1 @@
+"""The way straight to a database: no daemon, the kernel's routines over a pool."""

@@ -1,0 +1,248 @@
+"""The transport straight to a database: no daemon, the kernel's routines over a pool.
+
+Commits of concurrent callers leave together (`db.group_commit`). The stream side starts with the
+first subscription and stops with the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.pq import TransactionStatus
+
+from ablo_pg.client.direct.claims import DirectClaims
+from ablo_pg.client.direct.sessions import DirectSessions
+from ablo_pg.client.gate import ActiveSchema
+from ablo_pg.client.live.stream import StreamSource
+from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
+from ablo_pg.client.rows.receipt import Receipt, receipt_of
+from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.transport import DeltaStream
+from ablo_pg.db import registry, routines, tracks
+from ablo_pg.db.errors import translate
+from ablo_pg.db.group_commit import GroupCommit
+from ablo_pg.db.pool import Database
+from ablo_pg.db.results import (
+    HISTORY_READ,
+    KERNEL_STATUS,
+    PAGE_READ,
+    ROW_READ,
+    SNAPSHOT_READ,
+    HistoryRead,
+    KernelStatus,
+    PageRead,
+    RowRead,
+    SnapshotRead,
+)
+from ablo_pg.db.routines import BatchItem
+from ablo_pg.errors import error_for
+from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.schema import parse_schema_json
+
+
+class DirectTransport:
+    """A `Transport` over a database URL, for one organization and participant."""
+
+    def __init__(
+        self,
+        database: Database,
+        organization: str,
+        participant: str,
+        source: StreamSource,
+        on_behalf_of: str | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        self._database = database
+        self._organization = organization
+        self._participant = participant
+        self._on_behalf_of = on_behalf_of
+        self._commits = GroupCommit(database, organization)
+        self._source = source
+        self._claims = DirectClaims(database, organization, participant, on_behalf_of)
+        self._sessions = DirectSessions(database, organization, api_key)
+
+    @property
+    def organization(self) -> str:
+        """The organization that all calls are for."""
+        return self._organization
+
+    @property
+    def participant(self) -> str:
+        """Who acts, as `kind:id`."""
+        return self._participant
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """For whom, as `kind:id`."""
+        return self._on_behalf_of
+
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """Which way changes come, and why."""
+        return self._source.status
+
+    @property
+    def claims(self) -> DirectClaims:
+        """Claims and presence."""
+        return self._claims
+
+    async def open(self) -> None:
+        """Connect and check the login."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """End every stream, and every connection."""
+        await self._source.close()
+        await self._claims.close()
+        await self._database.close()
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's account of itself."""
+        return KERNEL_STATUS.decode(await self._database.read(routines.status))
+
+    async def active_schema(self) -> ActiveSchema | None:
+        """Return the schema that the database has, or None where none was applied."""
+        found = await self._database.read(registry.schema_active, 0, "")
+        if found is None:
+            return None
+        told = msgspec.json.decode(found)
+        return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
+
+    async def commit(self, request: CommitRequest) -> Receipt:
+        """Apply a commit once, together with others that are on their way."""
+        body = msgspec.Raw(request.body)
+        item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
+        return receipt_of(await self._commits.submit(item), self._database.names)
+
+    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+        """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""
+        check_joinable(connection)
+        arguments = self._arguments(request)
+        try:
+            if isinstance(connection, Connection):
+                body = await asyncio.to_thread(
+                    routines.commit_join_blocking, connection, *arguments
+                )
+            else:
+                body = await routines.commit_join(connection, *arguments)
+        except psycopg.Error as exc:
+            raise translate(exc, self._database.names) from exc
+        return receipt_of(body, self._database.names)
+
+    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+        """As `join`, on the calling thread, for a blocking connection."""
+        check_joinable(connection)
+        if isinstance(connection, AsyncConnection):
+            raise error_for(
+                "invalid_options",
+                "An AsyncConnection belongs to an event loop",
+                field="connection",
+                remedy="use AsyncAblo, or pass a psycopg.Connection",
+            )
+        try:
+            body = routines.commit_join_blocking(connection, *self._arguments(request))
+        except psycopg.Error as exc:
+            raise translate(exc, self._database.names) from exc
+        return receipt_of(body, self._database.names)
+
+    async def receipt_get(self, key: str) -> Receipt | None:
+        """Return the receipt of the commit that landed under a key, or None."""
+        found = await self._database.read(
+            routines.receipt_get, self._organization, self._participant, key
+        )
+        return None if found is None else receipt_of(found, self._database.names)
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+        return await self._sessions.create(request)
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End a session, and what was made of it."""
+        await self._sessions.revoke(session_id)
+
+    async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
+        """Read all rows of these models in one snapshot, and where to follow from."""
+        return await direct_bootstrap(self._database, self._organization, self._participant, models)
+
+    async def track_list(self) -> bytes:
+        """Read what the participant tracks, as the kernel's JSON."""
+        return await self._database.read(tracks.track_list, self._organization, self._participant)
+
+    async def track_remove(self, targets: bytes | None) -> int:
+        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        return await self._database.run(
+            tracks.track_remove, self._organization, self._participant, targets
+        )
+
+    async def row_get(self, model: str, row_id: str) -> RowRead:
+        """Read one row."""
+        return ROW_READ.decode(
+            await self._database.read(
+                routines.row_get, self._organization, self._participant, model, row_id
+            )
+        )
+
+    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
+        """Read one row as it was."""
+        arguments = (self._organization, self._participant, model, row_id, position)
+        return ROW_READ.decode(await self._database.read(routines.row_at, *arguments))
+
+    async def row_history(
+        self, model: str, row_id: str, limit: int, before: int | None
+    ) -> HistoryRead:
+        """Read a row's changes."""
+        arguments = (self._organization, self._participant, model, row_id, limit, before)
+        return HISTORY_READ.decode(await self._database.read(routines.row_history, *arguments))
+
+    async def row_list(self, model: str, query: bytes) -> PageRead:
+        """Read one page."""
+        return PAGE_READ.decode(
+            await self._database.read(
+                routines.row_list, self._organization, self._participant, model, query
+            )
+        )
+
+    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
+        """Read named rows and the watermark of one snapshot."""
+        return SNAPSHOT_READ.decode(
+            await self._database.read(
+                routines.snapshot_read, self._organization, self._participant, targets
+            )
+        )
+
+    def _arguments(self, request: CommitRequest) -> tuple[str, str, str, bytes, str | None]:
+        """The commit as the routines take it."""
+        identity = (self._organization, self._participant)
+        return *identity, request.key, request.body, self._on_behalf_of
+
+    async def subscribe(
+        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+    ) -> DeltaStream:
+        """Begin a stream over the process's own reader and hub."""
+        await self.open()
+        return await self._source.subscribe(self._organization, models, groups, cursor)
+
+
+def check_joinable(connection: Any) -> None:
+    """Refuse what is not a psycopg connection with a transaction that the commit can be part of."""
+    if not isinstance(connection, Connection | AsyncConnection):
+        raise error_for(
+            "invalid_options",
+            f"connection is a {type(connection).__name__}, not a psycopg connection",
+            field="connection",
+            remedy="pass a psycopg.Connection or psycopg.AsyncConnection",
+        )
+    status = connection.info.transaction_status
+    if connection.autocommit and status == TransactionStatus.IDLE:
+        raise error_for(
+            "invalid_options",
+            "The connection is in autocommit mode and has no open transaction to join",
+            field="connection",
+            remedy="open one: `with connection.transaction():`",
+        )

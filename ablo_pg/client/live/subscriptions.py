@@ -1,0 +1,252 @@
+"""Following committed changes: `async for change in ablo.tasks.subscribe()`, and callbacks.
+
+A subscription asks the transport for a `DeltaStream`, turns deltas into `Change` values, and asks
+again from its own cursor when the stream breaks or was cut loose for being slow, so nothing is
+missed or seen twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
+
+import anyio
+
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.names import Entry
+from ablo_pg.client.registry import Registry
+from ablo_pg.client.rows.decode import row_of
+from ablo_pg.client.session import Session
+from ablo_pg.client.transport import DeltaStream
+from ablo_pg.delta import OP_NAMES, Delta
+from ablo_pg.errors import AbloConnectionError, AbloTimeoutError, error_for
+from ablo_pg.schema.rows import Model
+
+logger = logging.getLogger("ablo_pg.client")
+RowT = TypeVar("RowT", bound=Model)
+T = TypeVar("T")
+ChangeOp: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"]
+
+# Seconds between tries to resume a broken stream: the first at once, then doubling up to the last.
+# Protects a server that is coming back; a subscriber waits at most that long more.
+_FIRST_PAUSE: Final = 0.05
+_LAST_PAUSE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[RowT]):
+    """One committed row change.
+
+    sync_id: its place in the organization's order, and the cursor after it. op: create, update,
+    delete, archive, or unarchive. model: schema key. row: the row after the change, None for a
+    delete. changed: names of the fields that an update changed. actor: `kind:id` of the writer;
+    on_behalf_of: for whom; capability_id: by which authority; claim_id: under which claim.
+    """
+
+    sync_id: int
+    op: ChangeOp
+    model: str
+    id: str
+    row: RowT | None
+    changed: tuple[str, ...]
+    actor: str | None
+    on_behalf_of: str | None
+    created_at: dt.datetime
+    transaction_id: str | None = None
+    capability_id: str | None = None
+    claim_id: str | None = None
+
+    @property
+    def cursor(self) -> int:
+        """Where to resume to get what follows this change."""
+        return self.sync_id
+
+
+class Subscription(Generic[RowT]):
+    """An endless async iterator of changes; also an async context manager, which begins it at once.
+
+        async with ablo.tasks.subscribe() as changes:
+            async for change in changes: ...
+
+    `cursor` stands after the last change handed out: save it, and pass it to resume. Broken
+    connections are replaced without gap or repeat. Raises snapshot_required when the cursor is
+    older than the log, cursor_ahead when it lies in the future.
+    """
+
+    def __init__(
+        self,
+        open_stream: Callable[[int | None], Awaitable[DeltaStream]],
+        change_of: Callable[[Delta], Change[RowT]],
+        cursor: int | None,
+    ) -> None:
+        self._open_stream = open_stream
+        self._change_of = change_of
+        self._cursor = cursor
+        self._stream: DeltaStream | None = None
+        self._begun = False
+        self._closed = False
+
+    @property
+    def cursor(self) -> int | None:
+        """Where this subscription stands; None before it has begun without a cursor."""
+        if self._stream is not None:
+            self._cursor = self._stream.cursor
+        return self._cursor
+
+    async def __aenter__(self) -> Self:
+        await self._ensure()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncIterator[Change[RowT]]:
+        return self
+
+    async def __anext__(self) -> Change[RowT]:
+        return self._change_of(await self._take(lambda stream: stream.__anext__()))
+
+    async def batch(self, limit: int = 1000) -> list[Change[RowT]]:
+        """Take what is there, at least one change and at most `limit`.
+
+        `cursor` then stands after the last of them. Raises StopAsyncIteration when it is closed.
+        """
+        deltas = await self._take(lambda stream: stream.batch(limit))
+        return [self._change_of(delta) for delta in deltas]
+
+    async def _take(self, ask: Callable[[DeltaStream], Awaitable[T]]) -> T:
+        """Ask the stream, and a new one where this one broke."""
+        pause = _FIRST_PAUSE
+        while True:
+            if self._closed:
+                raise StopAsyncIteration
+            try:
+                return await ask(await self._ensure())
+            except (AbloConnectionError, AbloTimeoutError) as exc:
+                if not self._begun:
+                    raise
+                await self._drop()
+                logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, _LAST_PAUSE)
+
+    async def aclose(self) -> None:
+        """End the subscription; `cursor` stays readable."""
+        self._closed = True
+        await self._drop()
+
+    async def _ensure(self) -> DeltaStream:
+        if self._stream is None:
+            self._stream = await self._open_stream(self._cursor)
+            self._begun = True
+        return self._stream
+
+    async def _drop(self) -> None:
+        cursor = self.cursor
+        stream, self._stream = self._stream, None
+        self._cursor = cursor
+        if stream is not None:
+            await stream.aclose()
+
+
+class ChangeHandle:
+    """A running `on_change`."""
+
+    def __init__(
+        self,
+        subscription: Subscription[RowT],
+        callback: Callable[[Change[RowT]], Awaitable[None] | None],
+    ) -> None:
+        self._subscription = subscription
+        self._callback = callback
+        self._cursor = subscription.cursor
+        self._scope = anyio.CancelScope()
+
+    @property
+    def cursor(self) -> int | None:
+        """Where to resume: after the last change that the callback is done with."""
+        return self._cursor
+
+    async def close(self) -> None:
+        """End the calls; one that runs is cancelled. Idempotent."""
+        self._scope.cancel()
+        await self._subscription.aclose()
+
+    async def run(self) -> None:
+        """Call back with each change until closed; the client runs this in the background."""
+        with self._scope:
+            async for change in self._subscription:
+                try:
+                    answer = self._callback(change)
+                    if inspect.isawaitable(answer):
+                        await answer
+                except Exception:
+                    logger.exception("on_change callback failed at sync id %s", change.sync_id)
+                self._cursor = change.sync_id
+
+
+def subscribe(
+    session: Session,
+    keys: frozenset[str] | None,
+    groups: Iterable[str] | None,
+    cursor: int | None,
+) -> Subscription[Model]:
+    """Make a subscription to the models of those schema keys (None: all of the schema)."""
+    if cursor is not None and (
+        isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0
+    ):
+        raise error_for(
+            "cursor_invalid",
+            f"{cursor!r} is not a cursor",
+            field="cursor",
+            remedy="pass the cursor of a subscription or the sync_id of a change",
+        )
+    if isinstance(groups, str):
+        raise error_for(
+            "invalid_options", "groups must be a list", field="groups", remedy='pass ["kind:id"]'
+        )
+    registry = session.registry
+    wanted = registry.keys if keys is None else keys
+    typenames = frozenset(registry.entry(key).typename for key in wanted)
+    narrowed = None if groups is None else frozenset(groups)
+
+    async def open_stream(after: int | None) -> DeltaStream:
+        async with within(session.timeout, "Beginning a subscription"):
+            return await session.transport.subscribe(typenames, narrowed, after)
+
+    return Subscription(open_stream, lambda delta: change_of(registry, delta), cursor)
+
+
+async def follow(
+    session: Session,
+    subscription: Subscription[RowT],
+    callback: Callable[[Change[RowT]], Awaitable[None] | None],
+) -> ChangeHandle:
+    """Begin the subscription, then call back with each change in the background."""
+    await subscription.__aenter__()
+    handle = ChangeHandle(subscription, callback)
+    await session.background.start(handle.run)
+    return handle
+
+
+def change_of(registry: Registry, delta: Delta) -> Change[Model]:
+    """Turn a delta into a change; its row carries the delta's sync id as evidence."""
+    entry: Entry = registry.typenames[delta.model]
+    return Change(
+        sync_id=delta.sync_id,
+        op=cast(ChangeOp, OP_NAMES[delta.op]),
+        model=entry.key,
+        id=delta.row_id,
+        row=None if delta.row is None else row_of(entry, delta.row, delta.sync_id),
+        changed=tuple(entry.python(wire) for wire in delta.changed),
+        actor=delta.actor,
+        on_behalf_of=delta.on_behalf_of,
+        created_at=dt.datetime.fromisoformat(delta.created_at),
+        transaction_id=delta.transaction_id,
+        capability_id=delta.capability_id,
+        claim_id=delta.claim_id,
+    )

@@ -1,0 +1,203 @@
+"""Writes that are seen at once and sent behind: `wait="queued"`.
+
+A queued write lies over the local copy from the moment it is made. It is sent in the order in which
+it was made, each once, under its own idempotency key; while the other side is away it waits.
+Refused, it is taken away again, and whoever holds its handle is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from weakref import WeakValueDictionary
+
+import anyio
+
+from ablo_pg.client.claims.bell import Mark
+from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.errors import AbloConnectionError, AbloError, AbloTimeoutError, error_for
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.schema.rows import Model
+
+if TYPE_CHECKING:
+    from ablo_pg.client.local.copy import LocalCopy
+    from ablo_pg.client.session import Session
+
+logger: Final = logging.getLogger("ablo_pg.client")
+QUEUE_MOST: Final = 1000  # writes that wait; beyond it a queued write is refused
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 5.0
+State: TypeAlias = Literal["queued", "confirmed", "rejected"]
+
+
+@dataclass(eq=False, slots=True)
+class QueuedWrite:
+    """What is to be written, and what it makes of the row under it.
+
+    confirmed_at: the sync id at which it landed.
+    """
+
+    entry: Entry
+    row_id: str
+    request: CommitRequest
+    over: Callable[[Model | None], Model | None]
+    confirmed_at: int | None = None
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """(schema key, id) of its row."""
+        return self.entry.key, self.row_id
+
+    def refused(self, code: str, what: str, remedy: str, **details: Any) -> AbloError:
+        """Return an error about it."""
+        return error_for(
+            code,
+            f"The queued write of {self.entry.key} {self.row_id!r} {what}",
+            model=self.entry.key,
+            row_id=self.row_id,
+            remedy=remedy,
+            details={"idempotency_key": self.request.key, **details},
+        )
+
+
+class Pending:
+    """The handle of a queued write: `await ablo.pending(row).confirmed()`."""
+
+    def __init__(self, write: QueuedWrite) -> None:
+        self._write = write
+        self._receipt: Receipt | None = None
+        self._error: AbloError | None = None
+        self._done = Mark()
+        self._callbacks: list[Callable[[AbloError], Any]] = []
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        if not self._done.is_set():
+            return "queued"
+        return "confirmed" if self._error is None else "rejected"
+
+    @property
+    def error(self) -> AbloError | None:
+        """What it was refused with."""
+        return self._error
+
+    def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
+        """Have `callback` called with the error if the write is refused; at once where it was."""
+        self._callbacks.append(callback)
+        if self._error is not None:
+            callback(self._error)
+
+    async def confirmed(self, *, timeout: float | None = None) -> Receipt:
+        """Wait for the answer; return the receipt, or raise what the write was refused with.
+
+        Raises wait_for_timeout where there is none after so many seconds; it stays queued.
+        """
+        with anyio.move_on_after(timeout):
+            await self._done.wait()
+        return self._answer()
+
+    def _confirmed_blocking(self, timeout: float | None) -> Receipt:
+        self._done.wait_blocking(timeout)
+        return self._answer()
+
+    def _settle(self, receipt: Receipt | None, error: AbloError | None) -> None:
+        self._receipt, self._error = receipt, error
+        self._done.set()
+        if error is not None:
+            for callback in self._callbacks:
+                try:
+                    callback(error)
+                except Exception:
+                    logger.exception("on_rejected of %s %r failed", *self._write.target)
+
+    def _answer(self) -> Receipt:
+        if self._error is not None:
+            raise self._error
+        if self._receipt is None:
+            raise self._write.refused(
+                "wait_for_timeout", "has not been answered yet", "it stays queued: wait again"
+            )
+        return self._receipt
+
+
+class WriteQueue:
+    """Sends queued writes one after the other, in the client's background."""
+
+    def __init__(self, session: Session, copy: LocalCopy) -> None:
+        self._session = session
+        self._copy = copy
+        self._waiting: deque[tuple[QueuedWrite, Pending]] = deque()
+        self._handles: WeakValueDictionary[str, Pending] = WeakValueDictionary()
+        self._more = anyio.Event()
+        self._started = False
+
+    async def put(self, write: QueuedWrite) -> Pending:
+        """Show a write, and send it behind. Raises quota_exceeded when too many wait."""
+        if len(self._waiting) >= QUEUE_MOST:
+            what = f"is refused: {QUEUE_MOST} others wait"
+            remedy = "wait for some to be confirmed"
+            raise write.refused("quota_exceeded", what, remedy, limit=QUEUE_MOST)
+        self._copy.cover(write)
+        pending = self._handles[write.request.key] = Pending(write)
+        self._waiting.append((write, pending))
+        self._more.set()
+        if not self._started:
+            self._started = True
+            await self._session.background.start(self._run)
+        return pending
+
+    def find(self, key: str) -> Pending | None:
+        """Return the handle of a queued write by its idempotency key, while there is one."""
+        return self._handles.get(key)
+
+    def close(self) -> None:
+        """Refuse what was not sent: the client is closed."""
+        while self._waiting:
+            write, pending = self._waiting.popleft()
+            self._copy.uncover(write)
+            what = "was not sent before the client was closed, or not answered"
+            remedy = "wait for ablo.pending(row).confirmed() before close"
+            pending._settle(None, write.refused("wait_for_timeout", what, remedy))
+
+    async def _run(self) -> None:
+        while True:
+            while not self._waiting:
+                self._more = anyio.Event()
+                await self._more.wait()
+            await self._send(*self._waiting[0])
+            self._waiting.popleft()
+
+    async def _send(self, write: QueuedWrite, pending: Pending) -> None:
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            try:
+                receipt = await self._session.commit(write.request, None, "confirmed")
+            except (AbloConnectionError, AbloTimeoutError) as exc:
+                logger.info("a queued write of %s %r waits: %s", *write.target, exc)
+                await anyio.sleep(backoff.pause())
+            except AbloError as exc:
+                self._copy.uncover(write)
+                pending._settle(None, exc)
+                return
+            else:
+                refusal = _refusal(write, receipt)
+                self._copy.uncover(write, None if refusal else receipt.last_sync_id)
+                pending._settle(receipt, refusal)
+                return
+
+
+def _refusal(write: QueuedWrite, receipt: Receipt) -> AbloError | None:
+    """Return why a commit that was answered has not written the row."""
+    if receipt.notifications and not receipt.ops:
+        what = "was held back: the row has moved"
+        return write.refused("stale_context", what, "read it again", receipt=receipt)
+    if write.row_id in receipt.missing_ids:
+        what = "has found no such row"
+        return write.refused("entity_not_found", what, "read it again", receipt=receipt)
+    return None

@@ -1,0 +1,147 @@
+"""Requests to a relay: one pool of kept connections, retries, errors as ours.
+
+A request is sent again when its connection broke or the relay could not reach the database, where
+that is safe: reads, and writes that name themselves (a commit's key, a claim's id). One that was
+refused for coming too fast is sent again after the time that the relay names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from ablo_pg.client.remote.errors import error_of, unreachable
+from ablo_pg.db.errors import NO_NAMES, Names
+from ablo_pg.errors import AbloConnectionError, AbloError, error_for
+
+# Three tries span about a second; the caller's own deadline ends them sooner.
+TRIES: Final = 3
+PAUSE: Final = 0.1
+# Seconds. To connect; between bytes, above what a relay takes for an answer. Protects callers
+# without a deadline of their own from a relay that is gone without a word.
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 35.0
+KEPT_SECONDS: Final = 60.0  # below what a relay keeps an idle connection for
+CONNECTIONS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RelayAddress:
+    """A relay and a key for it. The key is in no `repr`."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says who we are."""
+        return {"authorization": f"Bearer {self.api_key}"}
+
+    @property
+    def socket_url(self) -> str:
+        """Where live sockets are opened."""
+        return "ws" + self.base_url.removeprefix("http") + "/api/sync/ws"
+
+
+def relay_address(base_url: str, api_key: str) -> RelayAddress:
+    """Return where a relay is. Raises invalid_options; the key is never in the message."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise error_for(
+            "invalid_options",
+            f"{base_url!r} is not the URL of a relay",
+            field="base_url",
+            remedy="pass for example base_url='https://ablo.example.com'",
+        )
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise error_for(
+            "apikey_invalid",
+            "The API key holds characters that no key has",
+            field="api_key",
+            remedy="pass it as it was shown, without spaces or line breaks",
+        )
+    path = parts.path.rstrip("/").removesuffix("/api")
+    return RelayAddress(f"{parts.scheme}://{parts.netloc}{path}", api_key)
+
+
+class RelayHttp:
+    """A client of one relay with one key. One event loop; nothing connects before a request.
+
+    names: how the author calls what errors name.
+    """
+
+    def __init__(
+        self, address: RelayAddress, names: Names = NO_NAMES, connections: int = CONNECTIONS
+    ) -> None:
+        self.address = address
+        self.names = names
+        self._connections = connections
+        self._client: httpx.AsyncClient | None = None
+        self._closed = False
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The client beneath, for answers without an end."""
+        if self._closed:
+            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                base_url=self.address.base_url,
+                headers={**self.address.headers, "content-type": "application/json"},
+                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+                limits=httpx.Limits(
+                    max_connections=self._connections, keepalive_expiry=KEPT_SECONDS
+                ),
+                verify=self.address.base_url.startswith("https:"),
+            )
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close every connection, for good."""
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def kernel(self, name: str, body: Any, *, again: bool = True) -> bytes:
+        """Call the kernel through the relay; `body` is JSON bytes, or a value."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self.request("POST", f"/api/v1/kernel/{name}", content, again=again)
+
+    async def request(
+        self, method: str, path: str, content: bytes | None = None, *, again: bool = True
+    ) -> bytes:
+        """Send a request; return the body of the answer.
+
+        again: send it once more where it is not known whether it arrived. Raises AbloError.
+        """
+        tries = 0
+        while True:
+            try:
+                return await self._send(method, path, content)
+            except AbloConnectionError:
+                tries += 1
+                if not again or tries == TRIES or self._closed:
+                    raise
+                await asyncio.sleep(PAUSE * 2 ** (tries - 1))
+            except AbloError as exc:
+                wait = exc.details.get("retry_after")
+                if exc.code != "rate_limit_exceeded" or not isinstance(wait, int | float):
+                    raise
+                await asyncio.sleep(max(0.01, wait))  # it was refused before anything was done
+
+    async def _send(self, method: str, path: str, content: bytes | None) -> bytes:
+        try:
+            answer = await self.client.request(method, path, content=content)
+        except httpx.TimeoutException as exc:
+            raise unreachable(self.address.base_url, "no answer in time") from exc
+        except httpx.HTTPError as exc:
+            raise unreachable(self.address.base_url, exc or type(exc).__name__) from exc
+        if answer.is_success:
+            return answer.content
+        raise error_of(answer.status_code, answer.content, self.names)

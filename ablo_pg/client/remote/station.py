@@ -1,0 +1,129 @@
+"""The sidecar's way to a relay: requests of its own, in its own thread.
+
+News of claims come as answers that wait: the relay answers when something was said of one of the
+claims asked about. Each answer says where the next one goes on, so nothing is missed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import msgspec
+import orjson
+
+from ablo_pg.claim import ClaimBeat
+from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.remote.http import RelayAddress, RelayHttp
+from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
+from ablo_pg.errors import AbloError
+
+# Seconds that one request for news stays open. Below what proxies cut; a grant is told at once.
+POLL_SECONDS: Final = 20.0
+
+
+class _News(msgspec.Struct, frozen=True, rename="camel"):
+    claim_ids: list[str]
+    after: str
+
+
+_NEWS: Final = msgspec.json.Decoder(_News)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStation:
+    """A `Station` at a relay, with a key."""
+
+    address: RelayAddress
+
+    async def leases(self) -> RelayLeases:
+        """Make ready to renew."""
+        return RelayLeases(RelayHttp(self.address))
+
+    async def news(self) -> RelayNews:
+        """Begin to listen. Raises what keeps us from it."""
+        news = RelayNews(RelayHttp(self.address))
+        try:
+            await news.begin()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await news.aclose()
+            raise
+        return news
+
+
+class RelayLeases:
+    """A `LeaseDoor` over HTTP."""
+
+    def __init__(self, http: RelayHttp) -> None:
+        self._http = http
+
+    @property
+    def broken(self) -> bool:
+        """Never: each request connects where it has to."""
+        return False
+
+    async def renew(
+        self, organization: str, participant: str, claim_ids: Sequence[str]
+    ) -> list[ClaimBeat]:
+        """Renew these claims of the key's participant."""
+        body = {"claimIds": list(claim_ids)}
+        return claim_beats_of(await self._http.kernel("claim_beats", body, again=False))
+
+    async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
+        """Say that a session is here."""
+        said = b'{"session":' + orjson.dumps(session) + b',"request":' + body + b"}"
+        return presence_ttl_of(await self._http.kernel("presence_beat", said, again=False))
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._http.aclose()
+
+
+class RelayNews:
+    """A `ClaimNews` over HTTP: one open request."""
+
+    def __init__(self, http: RelayHttp) -> None:
+        self._http = http
+        self._after: str | None = None
+
+    async def begin(self) -> None:
+        """Fix where to begin."""
+        await self._ask((), 0.0)
+
+    async def hear(
+        self, claim_ids: Collection[str], changed: Bell, seconds: float
+    ) -> Sequence[str]:
+        """Return what was said of these claims; early when others are asked about."""
+        told: list[str] = []
+        failures: list[AbloError] = []
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                try:
+                    told.extend(await self._ask(claim_ids, POLL_SECONDS))
+                except AbloError as exc:  # out of the task group it would come wrapped
+                    failures.append(exc)
+                group.cancel_scope.cancel()
+
+            async def stop() -> None:
+                await changed.wait(POLL_SECONDS if claim_ids else seconds)
+                group.cancel_scope.cancel()
+
+            group.start_soon(ask if claim_ids else anyio.sleep_forever)
+            group.start_soon(stop)
+        for failure in failures:
+            raise failure
+        return told
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._http.aclose()
+
+    async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[str]:
+        body = {"claimIds": sorted(claim_ids), "after": self._after, "seconds": seconds}
+        found = _NEWS.decode(await self._http.kernel("claim_news", body, again=False))
+        self._after = found.after
+        return found.claim_ids

@@ -1,0 +1,225 @@
+"""What a relay sends by itself: the reader of a client's hub, on a live socket or an event stream.
+
+Connects while somebody subscribes, from where the subscribers stand, so that a new connection goes
+on where the last one ended. A network that lets no socket through is asked for Server-Sent Events.
+What a connection brings is in order and without holes: the hub hands it on, and a subscriber that
+joins later reads the log up to it first (see `catchup`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import httpx
+import msgspec
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from ablo_pg.client.remote.errors import error_of, error_of_problem, unreachable
+from ablo_pg.client.remote.http import RelayHttp
+from ablo_pg.client.remote.log import WireDelta
+from ablo_pg.errors import AbloAuthenticationError, AbloError, AbloRateLimitError
+from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.status import ReaderKind, ReaderStatus, StatusLog
+
+logger: Final = logging.getLogger("ablo_pg.client")
+
+PROTOCOL: Final = "ablo.sync.v1"
+FRAME_MOST: Final = 64 << 20  # of what a relay may send at once; a row is far below
+RETRY_FIRST: Final = 0.05
+RETRY_LAST: Final = 5.0
+CLOSE_SECONDS: Final = 1.0  # for a farewell that is answered
+LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody subscribes still
+IDLE_SECONDS: Final = 30.0  # without subscribers, after which the connection ends
+SILENT_SECONDS: Final = 45.0  # an event stream says something every 15 s; a false alarm reconnects
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    type: str
+    payload: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Deltas(msgspec.Struct, frozen=True, rename="camel"):
+    deltas: list[WireDelta] | None = None
+    requires_bootstrap: bool = False
+
+
+_FRAME: Final = msgspec.json.Decoder(_Frame)
+_DELTAS: Final = msgspec.json.Decoder(_Deltas)
+_DELTA: Final = msgspec.json.Decoder(WireDelta)
+
+
+class RelayReader:
+    """A `Reader` over a relay, for the one organization of the key."""
+
+    def __init__(self, http: RelayHttp) -> None:
+        self._http = http
+        self._log = StatusLog()
+
+    @property
+    def status(self) -> ReaderStatus:
+        """See Reader."""
+        return self._log.status
+
+    async def run(self, hub: Hub) -> None:
+        """See Reader."""
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            if not hub.channels:
+                hub.sent.clear()
+                await hub.joined.wait()
+            organization, channel = next(iter(hub.channels.items()))
+            hub.sent.latest[organization] = channel.position
+            try:
+                await self._follow(hub, organization, channel.position, backoff)
+            except AbloError as exc:
+                self._log.set("none", f"{exc.code}: {exc.message}")
+                await anyio.sleep(backoff.pause())
+
+    async def _follow(self, hub: Hub, organization: str, cursor: int, backoff: Backoff) -> None:
+        """Hand on what comes after a cursor, until nobody subscribes. Raises what ended it."""
+        try:
+            try:
+                async with self._socket(cursor) as socket:
+                    self._connected("socket", None, backoff)
+                    await self._take_frames(hub, organization, socket)
+            except InvalidHandshake as exc:
+                refusal = self._refusal(exc)
+                if isinstance(refusal, AbloAuthenticationError | AbloRateLimitError):
+                    raise refusal from exc
+                await self._take_events(hub, organization, cursor, backoff, str(refusal.message))
+        except (OSError, WebSocketException, httpx.HTTPError, TimeoutError) as exc:
+            raise unreachable(self._http.address.base_url, exc or type(exc).__name__) from exc
+        except msgspec.DecodeError as exc:
+            raise unreachable(
+                self._http.address.base_url, f"it sends what is no delta: {exc}"
+            ) from exc
+
+    @asynccontextmanager
+    async def _socket(self, cursor: int) -> AsyncIterator[ClientConnection]:
+        address = self._http.address
+        socket = await connect(
+            f"{address.socket_url}?cursor={cursor}",
+            additional_headers=address.headers,
+            subprotocols=[Subprotocol(PROTOCOL)],
+            compression=None,
+            max_size=FRAME_MOST,
+            user_agent_header="ablo_pg",
+        )
+        try:
+            yield socket
+        finally:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await socket.close()
+            socket.transport.abort()
+
+    async def _take_frames(self, hub: Hub, organization: str, socket: ClientConnection) -> None:
+        at = str(hub.sent.last(organization))
+        here = {"cursor": at, "lastSyncId": int(at), "capabilities": [], "protocolVersion": 1}
+        await socket.send(orjson.dumps({"type": "sync_request", "payload": here}).decode())
+        quiet = Quiet(hub)
+        while not quiet.too_long():
+            text: str | bytes | None = None
+            with anyio.move_on_after(LOOK_SECONDS):
+                text = await socket.recv(decode=False)
+            if text is None:
+                continue
+            frame = _FRAME.decode(text)
+            if frame.type == "delta":
+                found = _DELTAS.decode(frame.payload)
+                deltas = [_DELTA.decode(frame.payload)] if found.deltas is None else found.deltas
+                dispatch(hub, organization, deltas)
+            elif frame.type == "sync_response":
+                answer = _DELTAS.decode(frame.payload)
+                if answer.requires_bootstrap:
+                    cut_all(hub, organization)
+                dispatch(hub, organization, answer.deltas or ())
+
+    async def _take_events(
+        self, hub: Hub, organization: str, cursor: int, backoff: Backoff, why: str
+    ) -> None:
+        """Follow the event stream: for networks that let no socket through."""
+        quiet = Quiet(hub)
+        async with self._events(cursor) as lines:
+            self._connected("events", f"no socket is let through: {why}", backoff)
+            kind = ""
+            async for line in lines:
+                if line.startswith("event:"):
+                    kind = line.removeprefix("event:").strip()
+                elif line.startswith("data:"):
+                    data = line.removeprefix("data:")
+                    if kind == "delta":
+                        dispatch(hub, organization, [_DELTA.decode(data)])
+                    elif kind == "error":
+                        problem = error_of_problem(orjson.loads(data), self._http.names)
+                        if problem.code in ("snapshot_required", "cursor_ahead"):
+                            cut_all(hub, organization)
+                        raise problem
+                elif not line:
+                    kind = ""
+                if quiet.too_long():
+                    return
+        raise unreachable(self._http.address.base_url, "the event stream has ended")
+
+    @asynccontextmanager
+    async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[str]]:
+        request = self._http.client.stream(
+            "GET",
+            "/api/v1/stream",
+            params={"cursor": str(cursor)},
+            timeout=httpx.Timeout(SILENT_SECONDS, pool=None),
+        )
+        async with request as answer:
+            if not answer.is_success:
+                body = await answer.aread()
+                raise error_of(answer.status_code, body, self._http.names)
+            yield answer.aiter_lines()
+
+    def _refusal(self, exc: InvalidHandshake) -> AbloError:
+        """Return why the socket was not opened."""
+        if isinstance(exc, InvalidStatus):
+            answer = exc.response
+            return error_of(answer.status_code, bytes(answer.body or b""), self._http.names)
+        return unreachable(self._http.address.base_url, exc)
+
+    def _connected(self, kind: ReaderKind, reason: str | None, backoff: Backoff) -> None:
+        self._log.set(kind, reason)
+        backoff.reset()
+
+
+class Quiet:
+    """Tells when nobody has subscribed for a while."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._used_at = anyio.current_time()
+
+    def too_long(self) -> bool:
+        """Whether the connection is of no more use."""
+        now = anyio.current_time()
+        if self._hub.channels:
+            self._used_at = now
+        return now - self._used_at > IDLE_SECONDS
+
+
+def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta]) -> None:
+    """Hand deltas to whoever subscribes, in their order."""
+    for one in deltas:
+        hub.sent.latest[organization] = max(one.id, hub.sent.latest.get(organization, 0))
+        channel = hub.channels.get(organization)
+        if channel is not None:
+            channel.dispatch(one.delta(organization))
+
+
+def cut_all(hub: Hub, organization: str) -> None:
+    """Let subscribers read the log themselves: it no longer reaches back to where they stand."""
+    channel = hub.channels.get(organization)
+    if channel is not None:
+        channel.cut_all()

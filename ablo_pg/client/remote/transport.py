@@ -1,0 +1,253 @@
+"""The transport over a relay: HTTP for calls, a live socket for changes.
+
+The key says which organization and participant a client is; that is asked once, before the first
+call. Bodies and answers are the kernel's own JSON, so that a row, a receipt or a page is the same
+value whichever way it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import anyio
+import msgspec
+import orjson
+
+from ablo_pg.client.gate import ActiveSchema
+from ablo_pg.client.live.stream import StreamSource
+from ablo_pg.client.local.bootstrap import Bootstrap, remote_bootstrap
+from ablo_pg.client.names import Tenant
+from ablo_pg.client.remote.claims import RemoteClaims
+from ablo_pg.client.remote.http import RelayHttp
+from ablo_pg.client.remote.sessions import RemoteSessions
+from ablo_pg.client.rows.receipt import Receipt, receipt_of
+from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.transport import DeltaStream
+from ablo_pg.db.results import (
+    HISTORY_READ,
+    KERNEL_STATUS,
+    PAGE_READ,
+    ROW_READ,
+    SNAPSHOT_READ,
+    HistoryRead,
+    KernelStatus,
+    PageRead,
+    RowRead,
+    SnapshotRead,
+)
+from ablo_pg.errors import error_for
+from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.schema import parse_schema_json
+
+
+class _Identity(msgspec.Struct, frozen=True, rename="camel"):
+    participant_kind: str
+    participant_id: str
+    organization_id: str
+
+
+class _Removed(msgspec.Struct, frozen=True):
+    removed: int
+
+
+_IDENTITY: Final = msgspec.json.Decoder(_Identity)
+_REMOVED: Final = msgspec.json.Decoder(_Removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who the caller says the key is of; None where it says nothing."""
+
+    organization: str | None = None
+    participant: str | None = None
+
+    def check(self, organization: str, participant: str) -> None:
+        """Refuse a key of somebody else. Raises organization_mismatch, forbidden."""
+        if self.organization not in (None, organization):
+            raise error_for(
+                "organization_mismatch",
+                f"The API key is not one of organization {self.organization!r}",
+                field="organization",
+                remedy="leave organization out: the key says it; or pass a key of that one",
+            )
+        if self.participant not in (None, participant):
+            raise error_for(
+                "forbidden",
+                f"The API key acts as {participant}, not as {self.participant}",
+                field="participant",
+                remedy="leave participant out: the key says it; or mint a key for that one",
+            )
+
+
+class RemoteTransport:
+    """A `Transport` over a relay's URL."""
+
+    def __init__(
+        self, http: RelayHttp, tenant: Tenant, source: StreamSource, expected: Expected
+    ) -> None:
+        self._http = http
+        self._tenant = tenant
+        self._source = source
+        self._expected = expected
+        self._participant = ""
+        self._opening = anyio.Lock()
+        self._claims = RemoteClaims(http, self.open)
+        self._sessions = RemoteSessions(http)
+
+    @property
+    def organization(self) -> str:
+        """The organization of the key; '' before the first call."""
+        return self._tenant.organization
+
+    @property
+    def participant(self) -> str:
+        """Who acts, as `kind:id`; '' before the first call."""
+        return self._participant
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """For nobody else: a key is its participant's own."""
+        return None
+
+    @property
+    def reader_status(self) -> ReaderStatus:
+        """Which way changes come, and why."""
+        return self._source.status
+
+    @property
+    def claims(self) -> RemoteClaims:
+        """Claims and presence."""
+        return self._claims
+
+    async def open(self) -> None:
+        """Ask whose the key is. Idempotent."""
+        if self._participant:
+            return
+        async with self._opening:
+            if not self._participant:
+                found = _IDENTITY.decode(await self._http.request("GET", "/api/auth/identity"))
+                participant = f"{found.participant_kind}:{found.participant_id}"
+                self._expected.check(found.organization_id, participant)
+                self._tenant.organization = found.organization_id
+                self._participant = participant
+
+    async def close(self) -> None:
+        """End every stream, and every connection."""
+        await self._source.close()
+        await self._claims.close()
+        await self._http.aclose()
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's account of itself."""
+        return KERNEL_STATUS.decode(await self._call("status", b"{}"))
+
+    async def active_schema(self) -> ActiveSchema | None:
+        """Return the schema that the relay serves, or None where none was applied."""
+        await self.open()
+        told = orjson.loads(await self._http.request("GET", "/api/schema"))
+        if not told.get("active"):
+            return None
+        models = {model["key"]: _model_of(model) for model in told["models"]}
+        return ActiveSchema(
+            told["version"], told["hash"], parse_schema_json({"v": 3, "models": models})
+        )
+
+    async def commit(self, request: CommitRequest) -> Receipt:
+        """Apply a commit once, however often it has to be sent."""
+        await self.open()
+        key = orjson.dumps(request.key)
+        body = request.body.rstrip()[:-1] + b',"idempotencyKey":' + key + b"}"
+        answer = await self._http.request("POST", "/api/v1/commits", body)
+        return receipt_of(answer, self._http.names)
+
+    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+        """Refuse: a relay is in nobody's transaction. Raises invalid_options."""
+        _cannot_join()
+
+    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+        """See `join`."""
+        _cannot_join()
+
+    async def receipt_get(self, key: str) -> Receipt | None:
+        """Return the receipt of the commit that landed under a key, or None."""
+        found = await self._call("receipt_get", {"key": key})
+        return None if found == b"null" else receipt_of(found, self._http.names)
+
+    async def session_create(self, request: SessionRequest) -> SessionKey:
+        """Make a key as a child of the client's own."""
+        await self.open()
+        return await self._sessions.create(request)
+
+    async def session_revoke(self, session_id: str) -> None:
+        """End a session, and what was made of it."""
+        await self.open()
+        await self._sessions.revoke(session_id)
+
+    async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
+        """Read all rows of these models, and where to follow from."""
+        await self.open()
+        return await remote_bootstrap(self._http, models)
+
+    async def track_list(self) -> bytes:
+        """Read what the participant tracks, as the kernel's JSON."""
+        return await self._call("track_list", b"{}")
+
+    async def track_remove(self, targets: bytes | None) -> int:
+        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        body = b"{}" if targets is None else b'{"targets":' + targets + b"}"
+        return _REMOVED.decode(await self._call("track_remove", body, again=False)).removed
+
+    async def row_get(self, model: str, row_id: str) -> RowRead:
+        """Read one row."""
+        return ROW_READ.decode(await self._call("row_get", {"model": model, "id": row_id}))
+
+    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
+        """Read one row as it was."""
+        body = {"model": model, "id": row_id, "at": position}
+        return ROW_READ.decode(await self._call("row_at", body))
+
+    async def row_history(
+        self, model: str, row_id: str, limit: int, before: int | None
+    ) -> HistoryRead:
+        """Read a row's changes."""
+        body = {"model": model, "id": row_id, "limit": limit, "before": before}
+        return HISTORY_READ.decode(await self._call("row_history", body))
+
+    async def row_list(self, model: str, query: bytes) -> PageRead:
+        """Read one page."""
+        body = b'{"model":' + orjson.dumps(model) + b',"query":' + query + b"}"
+        return PAGE_READ.decode(await self._call("row_list", body))
+
+    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
+        """Read named rows and the watermark of one snapshot."""
+        return SNAPSHOT_READ.decode(
+            await self._call("snapshot_read", b'{"targets":' + targets + b"}")
+        )
+
+    async def subscribe(
+        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+    ) -> DeltaStream:
+        """Begin a stream; all of a client share one socket."""
+        await self.open()
+        return await self._source.subscribe(self.organization, models, groups, cursor)
+
+    async def _call(self, name: str, body: Any, *, again: bool = True) -> bytes:
+        await self.open()
+        return await self._http.kernel(name, body, again=again)
+
+
+def _model_of(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a relay tells of a model as one of a pushed schema: its name and fields."""
+    return {"typename": told["typename"], "tableName": told["key"], "fields": told["fields"]}
+
+
+def _cannot_join() -> NoReturn:
+    raise error_for(
+        "invalid_options",
+        "A commit over a relay cannot be part of a transaction of your own",
+        field="connection",
+        remedy="use a client on the database (database_url=), or leave connection out",
+    )

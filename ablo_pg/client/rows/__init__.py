@@ -1,0 +1,1 @@
+"""Reading and writing rows: what callers pass -> requests of the kernel -> frozen values."""

@@ -1,0 +1,81 @@
+"""Atomic commits of several operations on several models: `ablo.commits.create(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection, Connection
+
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.rows.operations import Operation
+from ablo_pg.client.rows.premises import Reads
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import CommitRequest, commit_request
+from ablo_pg.client.rows.tracks import Target
+from ablo_pg.client.session import Session, Wait, check_wait
+
+
+class Commits:
+    """Makes commits: all of their operations land, or none."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        *,
+        reads: Reads | None = None,
+        track: Sequence[Target] | None = None,
+        idempotency_key: str | None = None,
+        connection: Connection[Any] | AsyncConnection[Any] | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Apply the operations in one transaction and return the receipt.
+
+        operations: `Operation` values or dicts {action, model, id, data, read_at, on_stale}; at
+            most 500. Those on a row that this client has claimed are made under the claim.
+        reads: rows, pages or premises that must not have moved; one that has rejects the whole
+            commit, or, under on_stale="notify", is told in the receipt's notifications.
+        track: rows or {"model", "id"} or {"group"} to track from here on; see `tracks`. With it,
+            operations may be empty.
+        connection: the caller's own psycopg connection; the commit joins its open transaction (at
+            READ COMMITTED) and lands or vanishes with it. Until that ends, other commits of the
+            organization wait.
+        """
+        check_wait(wait)
+        await self._session.known([*(reads or ()), *(track or ())], timeout)
+        request = self._request(operations, reads, track, idempotency_key)
+        if connection is None:
+            return await self._session.commit(request, timeout, wait)
+        async with within(self._session.seconds(timeout), "The joined commit", request.key):
+            return await self._session.transport.join(request, connection)
+
+    def join_blocking(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        reads: Reads | None,
+        track: Sequence[Target] | None,
+        idempotency_key: str | None,
+        connection: Connection[Any] | AsyncConnection[Any],
+        wait: Wait,
+    ) -> Receipt:
+        """As `create` with a blocking connection, on the calling thread; for the sync twin.
+
+        The caller's own statement_timeout and lock_timeout bound it.
+        """
+        check_wait(wait)
+        request = self._request(operations, reads, track, idempotency_key)
+        return self._session.transport.join_blocking(request, connection)
+
+    def _request(
+        self,
+        operations: Sequence[Operation | Mapping[str, Any]],
+        reads: Reads | None,
+        track: Sequence[Target] | None,
+        key: str | None,
+    ) -> CommitRequest:
+        session = self._session
+        return commit_request(session.registry, operations, reads, key, session.claims.cover, track)

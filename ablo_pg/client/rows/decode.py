@@ -1,0 +1,103 @@
+"""Rows from the JSON bytes of reads and deltas, with the evidence of the read attached.
+
+The write's receipt travels in the same hidden slot, so that `ablo.receipt(row)` finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, SupportsIndex, TypeVar
+
+from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.where import Clause, ListQuery
+from ablo_pg.db.results import PageRead
+from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json
+
+T = TypeVar("T")
+RowT = TypeVar("RowT", bound=Model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteEvidence(Evidence):
+    """The evidence of a row that a write gave back."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageEvidence(Evidence):
+    """What a page was read as: the filter, and which rows were on it."""
+
+    where: Sequence[Clause]
+    archived: bool
+    ids: tuple[str, ...]
+
+
+class Page(list[T]):
+    """A page of rows: a list, and where it stands.
+
+    stamp: the organization's watermark at the read; has_more: rows follow; next_cursor: pass it as
+    `after=` with the same filter and order to read on. As it came from `list`, a page is a premise:
+    `reads=[page]` says that what it lists has not changed. A copy carries no such evidence.
+    """
+
+    def __init__(
+        self, rows: Iterable[T], stamp: int, has_more: bool, next_cursor: str | None
+    ) -> None:
+        super().__init__(rows)
+        self.stamp = stamp
+        self.has_more = has_more
+        self.next_cursor = next_cursor
+        self._ablo_evidence: PageEvidence | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return type(self), (list(self), self.stamp, self.has_more, self.next_cursor)
+
+
+def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
+    """Build a row read at `stamp`."""
+    evidence = Evidence(entry.key, stamp, entry.organization)
+    return with_evidence(row_from_json(entry.row, data), evidence)
+
+
+def written_row_of(entry: Entry, data: bytes, stamp: int, receipt: Receipt) -> Model:
+    """Build the row that a write gives back."""
+    evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
+    return with_evidence(row_from_json(entry.row, data), evidence)
+
+
+def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
+    """Build the page of rows that `query` asked for."""
+    rows = [
+        row_of(entry, bytes(raw), evidence.stamp)
+        for raw, evidence in zip(page.data, page.evidence, strict=True)
+    ]
+    made = Page(rows, page.stamp, page.has_more, page.next_cursor)
+    made._ablo_evidence = PageEvidence(
+        entry.key,
+        page.stamp,
+        entry.organization,
+        where=query.where,
+        archived=query.archived,
+        ids=tuple(evidence.id for evidence in page.evidence),
+    )
+    return made
+
+
+def page_evidence_of(page: Page[Any]) -> PageEvidence | None:
+    """Return what a page was read as, or None for a copy."""
+    return page._ablo_evidence
+
+
+def receipt_of_row(row: Model) -> Receipt | None:
+    """Return the receipt of the write that gave this row back, or None."""
+    evidence = evidence_of(row)
+    return evidence.receipt if isinstance(evidence, WriteEvidence) else None
+
+
+def with_evidence(row: Model, evidence: Evidence) -> Model:
+    """Note on a row what it was read as; return the row."""
+    object.__setattr__(row, "_ablo_evidence", evidence)
+    return row

@@ -1,0 +1,369 @@
+"""The client of one model: `ablo.tasks`, or typed, `ablo.model(Task)`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Generic, TypeVar, cast, overload
+
+from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.client.local.model import LocalModel
+from ablo_pg.client.local.queued_writes import queue_delete, queue_row
+from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.decode import Page, page_of, row_of, written_row_of
+from ablo_pg.client.rows.functional import (
+    Compute,
+    FunctionalUpdate,
+    check_retries,
+    options_of,
+    run,
+)
+from ablo_pg.client.rows.history import History, row_as_of, row_history
+from ablo_pg.client.rows.operations import Action, Operation
+from ablo_pg.client.rows.premises import OnStale, Reads
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.requests import encode_operation, list_query
+from ablo_pg.client.rows.tracks import ModelTracks, untrack
+from ablo_pg.client.rows.values import encode_id
+from ablo_pg.client.rows.where import OrderBy, Where
+from ablo_pg.client.session import Data, Session, Wait, check_wait
+from ablo_pg.errors import error_for
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+class ModelClient(Generic[RowT]):
+    """Reads and writes the rows of one model, and follows their changes.
+
+    Every write takes `idempotency_key` (default: a new one; the same key with the same request
+    applies once and gives the first receipt again), `timeout` in seconds, and `reads`: rows or
+    premises that must not have moved. Raises the errors of `ablo_pg.errors`.
+    """
+
+    def __init__(self, session: Session, entry: Entry) -> None:
+        self._session = session
+        self._entry = entry
+        self._key = entry.key
+        self._tracks = ModelTracks(session, entry)
+        self._claims: ModelClaims[RowT] = ModelClaims(session, entry)
+
+    @property
+    def claim(self) -> ModelClaims[RowT]:
+        """Claims on the rows: `async with ablo.tasks.claim(id=...) as claim`; see `ModelClaims`."""
+        return self._claims
+
+    @property
+    def local(self) -> LocalModel[RowT]:
+        """The rows as the local copy has them, without a round trip; see `LocalModel`."""
+        return LocalModel(self._session, self._entry)
+
+    @property
+    def key(self) -> str:
+        """The model's key in the schema."""
+        return self._key
+
+    async def create(
+        self,
+        data: Data,
+        *,
+        id: str | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Create a row and return it.
+
+        id: default a random UUID; with an idempotency_key one derived from it, so that a retry
+        names the same row. Raises unique_violation when the id is taken.
+        """
+        operation = Operation("create", self._key, id, data)
+        return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    async def retrieve(
+        self,
+        id: str,
+        *,
+        at: int | None = None,
+        if_claimed: IfClaimed = "return",
+        timeout: float | None = None,
+    ) -> RowT | None:
+        """Return the row, or None.
+
+        at: a sync id; the row as it was at that position of the organization's log. See
+        `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
+        the holder, when another participant has claimed the row or a part of it.
+        """
+        if at is not None:
+            return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
+        row_id = encode_id(self._key, id)
+        async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
+            if fail_when_claimed(if_claimed):
+                await check_free(self._session, self._entry, row_id)
+            async with self._session.asking():
+                found = await self._session.transport.row_get(self._entry.typename, row_id)
+        data = found.data
+        return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))
+
+    async def history(
+        self,
+        id: str,
+        *,
+        limit: int = 100,
+        before: int | None = None,
+        timeout: float | None = None,
+    ) -> History[RowT]:
+        """Return the changes of a row, newest first, also of one that is deleted.
+
+        limit: 1 to 1000. before: only changes older than this sync id; `next_before` of the page
+        before reads on. A row that the log says nothing of has an empty history.
+        """
+        page = await row_history(self._session, self._entry, id, limit, before, timeout)
+        return cast("History[RowT]", page)
+
+    async def list(
+        self,
+        where: Where | None = None,
+        *,
+        order_by: OrderBy | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Page[RowT]:
+        """Return a page of rows.
+
+        where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
+        hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
+        of them; ties are broken by id. limit: 1 to 1000. after: the `next_cursor` of the page
+        before. archived: archived rows too.
+        """
+        query = list_query(self._entry, where, order_by, limit, after, archived)
+        deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
+        async with deadline, self._session.asking():
+            page = await self._session.transport.row_list(self._entry.typename, query.body)
+        return page_of(self._entry, page, query)
+
+    @overload
+    async def update(
+        self,
+        id: str,
+        data: Data,
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    @overload
+    async def update(
+        self,
+        id: str,
+        data: Compute[RowT],
+        *,
+        reads: Reads | None = None,
+        retries: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT: ...
+
+    async def update(
+        self,
+        id: str,
+        data: Data | Compute[RowT],
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        retries: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Change the named fields of a row and return the row as it then is.
+
+        read_at: the stamp at which the row was read (`snap.stamp`). Has it moved since, `on_stale`
+        decides: "reject" (the default, raises stale_context), "overwrite", or "notify": nothing is
+        written, the current row is returned, and `ablo.receipt(row).notifications` says what moved.
+        Raises entity_not_found when there is no such row.
+
+        data may be a function, plain or async: it gets the row, returns the fields to change (or
+        None), and is called again with the row as it then is when somebody else was faster, up to
+        `retries` times (default 16), after which AbloContentionError is raised. `timeout` bounds
+        the whole of it.
+        """
+        if callable(data):
+            update = self._functional(
+                id,
+                reads,
+                retries,
+                idempotency_key,
+                timeout,
+                wait,
+                read_at=read_at,
+                on_stale=on_stale,
+            )
+            return await run(update, data)
+        check_retries(retries)
+        operation = Operation("update", self._key, id, data, read_at, on_stale)
+        return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    async def delete(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
+        operation = Operation("delete", self._key, id, None, read_at, on_stale)
+        wire = encode_operation(self._session.registry, operation)
+        await self._session.known(reads, timeout)
+        request = self._session.assemble([wire], reads, idempotency_key)
+        if wait == "queued":
+            return await queue_delete(self._session, self._entry, wire, request)
+        return await self._session.commit(request, timeout, wait)
+
+    async def archive(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Set a row's `archived_at`, which takes it off lists, and return it; see `update`."""
+        operation = Operation("archive", self._key, id, None, read_at, on_stale)
+        return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    async def unarchive(
+        self,
+        id: str,
+        *,
+        read_at: int | None = None,
+        on_stale: OnStale | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Clear a row's `archived_at` and return it; see `update`."""
+        operation = Operation("unarchive", self._key, id, None, read_at, on_stale)
+        return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    @property
+    def track(self) -> ModelTracks:
+        """Standing premises: `await ablo.tasks.track(id=...)`; see `ModelTracks`."""
+        return self._tracks
+
+    async def untrack(
+        self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
+    ) -> bool:
+        """Stop tracking a row of this model, or a group; False when it was not tracked."""
+        return await untrack(self._session, self._entry, id, group, timeout)
+
+    def subscribe(
+        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+    ) -> Subscription[RowT]:
+        """Follow this model's committed changes, live; see `live.subscriptions.Subscription`.
+
+        cursor: begin after that sync id; default: from when the subscription is entered or first
+        iterated. groups: only changes delivered to one of these sync groups.
+        """
+        return cast(
+            "Subscription[RowT]", subscribe(self._session, frozenset({self._key}), groups, cursor)
+        )
+
+    async def on_change(
+        self,
+        callback: Callable[[Change[RowT]], Awaitable[None] | None],
+        *,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> ChangeHandle:
+        """Call `callback` with every change from now (or `cursor`) on, in order, one at a time.
+
+        Returns a handle whose `close` ends it. An error of the callback is logged and the next
+        change follows.
+        """
+        subscription = self.subscribe(cursor=cursor, groups=groups)
+        return await follow(self._session, subscription, callback)
+
+    def _functional(
+        self,
+        id: str,
+        reads: Reads | None,
+        retries: int | None,
+        key: str | None,
+        timeout: float | None,
+        wait: Wait,
+        **guards: object,
+    ) -> FunctionalUpdate[RowT]:
+        check_wait(wait)
+        options = options_of(reads, retries, key, self._session.seconds(timeout), guards)
+        return FunctionalUpdate(self._session, self._entry, id, options)
+
+    async def _write(
+        self,
+        operation: Operation,
+        reads: Reads | None,
+        key: str | None,
+        timeout: float | None,
+        wait: Wait,
+    ) -> RowT:
+        if wait != "queued":
+            check_wait(wait)
+        wire = encode_operation(self._session.registry, operation, key)
+        await self._session.known(reads, timeout)
+        request = self._session.assemble([wire], reads, key)
+        if wait == "queued":
+            return cast(RowT, await queue_row(self._session, self._entry, wire, request))
+        row_id: str = wire["id"]
+        async with within(
+            self._session.seconds(timeout),
+            f"{operation.action} of {self._key} {row_id!r}",
+            request.key,
+        ):
+            receipt = await self._session.send(request)
+            found = await self._session.transport.row_get(self._entry.typename, row_id)
+        data = found.data
+        if data is None or row_id in receipt.missing_ids:
+            raise self._no_row(operation.action, row_id, receipt)
+        return cast(RowT, written_row_of(self._entry, data, found.stamp, receipt))
+
+    def _no_row(self, action: Action, row_id: str, receipt: Receipt) -> Exception:
+        details: dict[str, Any] = {"receipt": receipt}
+        if receipt.notifications:
+            return error_for(
+                "stale_context",
+                f"{action} of {self._key} {row_id!r} was held: something it read has moved",
+                model=self._key,
+                row_id=row_id,
+                remedy="read again; see details['receipt'].notifications",
+                details=details,
+            )
+        gone = row_id not in receipt.missing_ids
+        return error_for(
+            "entity_not_found",
+            f"{self._key} {row_id!r} was deleted right after this {action}"
+            if gone
+            else f"There is no {self._key} {row_id!r} to {action}",
+            model=self._key,
+            field="id",
+            row_id=row_id,
+            remedy="check the id, or create the row",
+            details=details,
+        )

@@ -1,0 +1,36 @@
+"""One operation of a commit, as a value; `commits.create` takes plain dicts too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ablo_pg.client.rows.premises import OnStale
+from ablo_pg.schema.rows import Model
+
+Action: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"]
+ModelRef: TypeAlias = str | type[Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row change.
+
+        Operation("update", Task, id=task.id, data={"status": "done"}, read_at=snap.stamp)
+
+    model: a schema key or a declared class. id: required but for "create", which makes one up.
+    read_at: the stamp at which the row was read; on_stale says what a newer row does to this
+    operation. claim_id, fence_token: of a claim that this write is made under; put here by
+    themselves for a claim that the client holds.
+    """
+
+    action: Action
+    model: ModelRef
+    id: str | None = None
+    data: Mapping[str, Any] | None = None
+    read_at: int | None = None
+    on_stale: OnStale | None = None
+    transaction_id: str | None = None
+    claim_id: str | None = None
+    fence_token: int | None = None

@@ -1,0 +1,59 @@
+"""The sync twins of `rows.tracks`: they only send."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks, TrackStale
+from ablo_pg.client.session import Wait
+from ablo_pg.client.sync.portal import Portal
+
+
+class SyncTracks:
+    """All that this participant tracks; see `Tracks`."""
+
+    def __init__(self, portal: Portal, inner: Tracks) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    def list(self, *, timeout: float | None = None) -> tuple[Track, ...]:
+        """Return what is tracked, in the order in which it was registered."""
+        return self._portal.call(partial(self._inner.list, timeout=timeout))
+
+    def clear(self, *, timeout: float | None = None) -> int:
+        """Stop tracking anything; return how much was tracked."""
+        return self._portal.call(partial(self._inner.clear, timeout=timeout))
+
+
+class SyncModelTracks:
+    """Registers tracks: `ablo.tasks.track(id=...)`; see `ModelTracks`."""
+
+    def __init__(self, portal: Portal, inner: ModelTracks) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    def __call__(
+        self,
+        id: str | None = None,
+        *,
+        group: str | None = None,
+        read_at: int | None = None,
+        on_stale: TrackStale = "notify",
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> Receipt:
+        """Track a row of this model, or a sync group (`kind:id`); again to begin anew from here."""
+        return self._portal.call(
+            partial(
+                self._inner,
+                id,
+                group=group,
+                read_at=read_at,
+                on_stale=on_stale,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )
