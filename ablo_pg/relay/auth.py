@@ -97,10 +97,11 @@ class Credential:
         return f"{typename.lower()}.{verb}" in self.operations or f"*.{verb}" in self.operations
 
     def holds(self, scope: str) -> bool:
-        """Whether it has a right over the service: a secret key without scopes has all but one."""
+        """Whether it has a right over the service: a secret key without limits has all but one."""
         if scope in self.scopes:
             return True
-        return self.prefix == "sk" and not self.scopes and scope != FOREIGN_SCOPE
+        bound = self.operations is not None or self.sync_groups is not None
+        return self.prefix == "sk" and not self.scopes and not bound and scope != FOREIGN_SCOPE
 
 
 @dataclass(slots=True, eq=False)

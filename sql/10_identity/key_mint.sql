@@ -41,7 +41,8 @@ begin
     when not ablo.operations_within(v_key.operations, v_parent.operations) then 'operations'
     when v_parent.sync_groups is not null and (v_key.sync_groups <@ v_parent.sync_groups) is not true then 'syncGroups'
     when not (v_key.scopes <@ v_parent.scopes
-              or v_parent.prefix = 'sk' and v_parent.scopes = '{}' and 'ephemeral:mint-any-org' <> all (v_key.scopes))
+              or v_parent.prefix = 'sk' and v_parent.scopes = '{}' and v_parent.operations is null
+                 and v_parent.sync_groups is null and 'ephemeral:mint-any-org' <> all (v_key.scopes))
       then 'scopes' end;
   if v_denied is not null then
     perform ablo.raise_error('capability_scope_denied', format('%s of the key would exceed those of %s', v_denied, v_parent.id),

@@ -1,5 +1,6 @@
 -- The scopes of a key as they are stored: rights over the service itself, not over rows. A secret key
--- without any has them all but the one to act in other organizations.
+-- without any, and bound to no operations and no sync groups, has them all but the one to act in other
+-- organizations.
 -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 create or replace function ablo.key_scopes(p_scopes jsonb, p_prefix text) returns text[]
 language plpgsql immutable

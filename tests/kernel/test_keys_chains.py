@@ -54,7 +54,8 @@ def allowed(record: Any) -> set[str]:
 
 def rights(record: Any) -> set[str]:
     """What a key may do to the service, written out."""
-    if record["prefix"] == "sk" and not record["scopes"]:
+    bound = record["operations"] is not None or record["groups"] is not None
+    if record["prefix"] == "sk" and not record["scopes"] and not bound:
         return {"schema:push", "branch:manage"}
     return set(record["scopes"])
 
@@ -107,6 +108,7 @@ class Chains(RuleBasedStateMachine):
         self.made: list[KeyRecord] = [
             self.keys.create(),
             self.keys.create("agent:root", "rk", **narrow),
+            self.keys.create("system:bound", operations=["tasks.read"]),
         ]
         self.made.append(self.keys.mint(self.made[0]))
 
@@ -212,6 +214,11 @@ MUTANTS = {
     ),
     "expiry has no bound": ("key_expiry", "v_seconds::double precision), p_bound)", "60.0 * 600))"),
     "a revocation stops at the children": ("key_end", "k.revoked_at is null else", "false else"),
+    "a bound key rules": (
+        "key_mint",
+        "v_parent.scopes = '{}' and v_parent.operations is null",
+        "v_parent.scopes = '{}'",
+    ),
     "anybody is named": ("mint_participant", "p_parent.prefix <> 'sk' and (", "false and ("),
 }
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.errors import error_for
-from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.schema import parse_schema_json
@@ -23,15 +22,9 @@ from ablo_pg.wire.schemas import PushBody, push_options, pushed_body, schema_bod
 PUSH_SCOPE: Final = "schema:push"
 
 
-def may_push(credential: Credential) -> bool:
-    """Whether a key may change the schema: a secret one without any limit, or by its scope."""
-    bound = credential.operations is not None or credential.sync_groups is not None
-    return credential.holds(PUSH_SCOPE) and (PUSH_SCOPE in credential.scopes or not bound)
-
-
 async def push(call: Call) -> Response:
     """POST /api/schema. The same schema again changes nothing."""
-    if not may_push(call.credential):
+    if not call.credential.holds(PUSH_SCOPE):
         raise error_for(
             "forbidden",
             "This key may not push a schema",

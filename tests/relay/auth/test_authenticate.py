@@ -97,6 +97,18 @@ async def test_rights_over_the_service(
     )
 
 
+@pytest.mark.parametrize("bound", [{"operations": ["tasks.read"]}, {"syncGroups": ["project:p"]}])
+async def test_a_bound_secret_key_has_no_right_over_the_service(
+    keyring: Any, database: Database, bound: Any
+) -> None:
+    found = await Authenticator(database).authenticate(keyring.create(**bound))
+    assert not found.holds("schema:push")
+    named = await Authenticator(database).authenticate(
+        keyring.create(scopes=["schema:push"], **bound)
+    )
+    assert named.holds("schema:push")  # it was given by name
+
+
 async def test_a_publishable_key_reads_any_model(keyring: Any, database: Database) -> None:
     found = await Authenticator(database).authenticate(keyring.create(spelling="pk"))
     assert found.may("Whatever", "read")
