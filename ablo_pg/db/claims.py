@@ -33,6 +33,9 @@ PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s:
 PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
 PRESENCE_LIST: Final[LiteralString] = "select ablo.presence_list(%s, %s)"
 LISTEN: Final[LiteralString] = "listen ablo_claim"
+CLAIM_LIMITS: Final[LiteralString] = (
+    "select set_config('ablo.open_claims', %s, false), set_config('ablo.open_waits', %s, false)"
+)
 
 
 async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
@@ -40,6 +43,13 @@ async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object
         await cursor.execute(query, args)
         row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def claim_limits(conn: AsyncConnection[Any], held: int | None, waiting: int | None) -> None:
+    """Say for a connection how many claims one participant may have; None: the kernel's own."""
+    if held is not None or waiting is not None:
+        given = ["" if most is None else str(most) for most in (held, waiting)]
+        await conn.execute(CLAIM_LIMITS, given)
 
 
 async def claim_acquire(

@@ -24,6 +24,7 @@ from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ablo_pg.db import routines
+from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
 from ablo_pg.errors import AbloConnectionError, error_for
 
@@ -50,7 +51,8 @@ class PoolOptions:
     acquire_timeout: seconds a caller waits for a free connection; protects callers from a pool that
     is spent, a false alarm costs one retryable error. connect_timeout: seconds for one login.
     statement_timeout: seconds for one statement, 0 for none; protects a service's pool from a
-    statement that does not end, a false alarm costs one retryable error.
+    statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
+    how many claims one participant may hold, and wait for; None for the kernel's own numbers.
     """
 
     min_size: int = 1
@@ -58,6 +60,8 @@ class PoolOptions:
     acquire_timeout: float = 30.0
     connect_timeout: float = 10.0
     statement_timeout: float = 0.0
+    open_claims: int | None = None
+    open_waits: int | None = None
     application_name: str = "ablo_pg"
 
 
@@ -206,6 +210,7 @@ class Database:
 
     async def _prepare(self, conn: _Conn) -> None:
         await routines.session_prepare(conn, self.options.statement_timeout)
+        await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 
     def _parameters(self) -> dict[str, Any]:
         return {

@@ -126,6 +126,8 @@ def make_service(
         max_size=settings.pool_size,
         acquire_timeout=settings.acquire_seconds,
         statement_timeout=settings.statement_seconds,
+        open_claims=settings.open_claims,
+        open_waits=settings.open_waits,
         application_name="ablo_pg relay",
     )
     database = Database(settings.database_url, options)

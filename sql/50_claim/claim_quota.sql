@@ -1,9 +1,13 @@
--- Keep one participant from taking everything: at most 64 claims held and 32 places in line.
+-- Keep one participant from taking everything: so many claims held (64) and places in line (32) at most.
+-- Whoever serves others sets its own numbers for its session, as it does statement_timeout:
+-- ablo.open_claims, ablo.open_waits.
 -- Called by: ablo.claim_acquire. Raises: quota_exceeded. Reads claim_participant_idx.
 create or replace function ablo.claim_quota(p_organization text, p_participant text) returns void
 language plpgsql stable
 as $$
 declare
+  v_most_held int := coalesce(nullif(current_setting('ablo.open_claims', true), ''), '64');
+  v_most_waiting int := coalesce(nullif(current_setting('ablo.open_waits', true), ''), '32');
   v_held int;
   v_waiting int;
 begin
@@ -12,10 +16,12 @@ begin
     from ablo.claim c
    where c.organization_id = p_organization and c.participant = p_participant
      and c.status in ('active', 'queued') and c.expires_at > clock_timestamp();
-  if v_held >= 64 or v_waiting >= 32 then
+  if v_held >= v_most_held or v_waiting >= v_most_waiting then
     perform ablo.raise_error('quota_exceeded',
-      format('%s holds %s claims and waits for %s; the most is 64 and 32', left(p_participant, 80), v_held, v_waiting),
-      'release some first', jsonb_build_object('held', v_held, 'waiting', v_waiting));
+      format('%s holds %s claims and waits for %s; the most is %s and %s', left(p_participant, 80), v_held, v_waiting,
+        v_most_held, v_most_waiting),
+      'release some first', jsonb_build_object('held', v_held, 'waiting', v_waiting,
+        'limit', case when v_held >= v_most_held then v_most_held else v_most_waiting end));
   end if;
 end
 $$;

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import anyio
 import psycopg
 import pytest
+
+from ablo_pg.relay.settings import RelaySettings
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +88,32 @@ async def test_the_bucket_fills_again() -> None:
     limit.take("k")
     with pytest.raises(AbloRateLimitError):
         limit.take("k")
+
+
+async def test_claims_held_and_places_in_line(world: Any) -> None:
+    api = await small(world, open_claims=2, open_waits=1)
+    other = await world.with_key(world.key(participant="agent:b"))
+    other.client.base_url = api.client.base_url
+    for number in range(4):
+        await api.create("tasks", f"t{number}", title="x")
+    held = [(await api("POST", f"{TASKS}/t{n}/claim", {})).status_code for n in range(3)]
+    assert held == [201, 201, 429]
+    refused = (await api("POST", f"{TASKS}/t2/claim", {})).json()
+    assert (refused["code"], refused["held"], refused["limit"]) == ("quota_exceeded", 2, 2)
+    assert (await api("POST", f"{TASKS}/t0/claim", {})).status_code == 201  # it has that one
+    waits = [(await other("POST", f"{TASKS}/t{n}/claim", {})).status_code for n in range(2)]
+    assert waits == [202, 429]
+    usual = await world.with_key(world.key(participant="agent:c"))  # another relay, other limits
+    waits = [(await usual("POST", f"{TASKS}/t{n}/claim", {})).status_code for n in range(2)]
+    assert waits == [202, 202]
+
+
+async def test_every_limit_is_shown_and_listed() -> None:
+    settings = RelaySettings(database_url="postgresql://localhost/app")
+    page = (Path(__file__).parents[3] / "docs" / "relay.md").read_text()
+    for name in RelaySettings.limits():
+        assert name in settings.printable()
+        assert f"`{name}`" in page, name
 
 
 async def test_a_statement_that_takes_too_long_ends(world: Any) -> None:
