@@ -22,6 +22,7 @@ Examples:
   ablo-pg init
   ablo-pg init --yes
   ablo-pg init --yes --organization acme --json
+  ablo-pg init --yes --storage direct
 """
 
 
@@ -32,18 +33,38 @@ Examples:
     metavar="NAME",
     help=f"Tenant that the examples work in. [default: {DEFAULT_ORGANIZATION}]",
 )
+@click.option(
+    "--storage",
+    type=click.Choice(["direct", "endpoint"]),
+    default="direct",
+    show_default=True,
+    help="Where rows live: direct, in a Postgres of yours. endpoint is refused by this release.",
+)
 @json_option
-def init_command(yes: bool, organization: str | None, as_json: bool) -> None:
+def init_command(yes: bool, organization: str | None, storage: str, as_json: bool) -> None:
     """Start a project in this folder: ablo/schema.py, ablo/client.py, ablo/agent.py, .env.
 
     Never overwrites: a file that is there stays, .env and .gitignore get the lines that they lack.
     Asks in a terminal; never with --yes, with --json, or without a terminal.
     """
+    _refuse_endpoint(storage)
     asks = not yes and not as_json and sys.stdin.isatty()
     chosen = organization_of(organization or _ask(asks))
     if asks and not click.confirm("Write ablo/, .env and .gitignore here?", default=True, err=True):
         raise click.Abort
     _show(_write(Path(), chosen), as_json)
+
+
+def _refuse_endpoint(storage: str) -> None:
+    """Say so before anything is written: rows that stay behind an HTTP endpoint cannot be had."""
+    if storage == "endpoint":
+        raise error_for(
+            "invalid_options",
+            "rows behind an HTTP endpoint of yours (--storage endpoint) are not served",
+            field="storage",
+            remedy="use --storage direct: rows live in a Postgres of yours, in tables that may "
+            "exist already (`ablo-pg pull` writes their schema)",
+        )
 
 
 def _ask(asks: bool) -> str:

@@ -24,9 +24,10 @@ from ablo_pg.cli.init import init_command
 from ablo_pg.cli.keys import keys_command
 from ablo_pg.cli.logs import logs_command
 from ablo_pg.cli.migrate import migrate_command
-from ablo_pg.cli.output import show_error
+from ablo_pg.cli.output import show_error, show_usage
 from ablo_pg.cli.push import push_command
 from ablo_pg.cli.relay import relay_command
+from ablo_pg.cli.sections import Sections
 from ablo_pg.cli.status import status_command
 from ablo_pg.cli.tables import check_command, pull_command
 from ablo_pg.cli.whoami import whoami_command
@@ -34,7 +35,7 @@ from ablo_pg.errors import AbloError
 
 EPILOG = """\b
 Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 3 the schema does
-not fit what is stored; 130 interrupted.
+not fit what is stored; 130 interrupted. `ablo-pg COMMAND --help` has the options and examples.
 
 \b
 Examples:
@@ -46,30 +47,35 @@ Examples:
 """
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Sections, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, "-V", "--version", prog_name="ablo-pg")
 def cli() -> None:
     """People and AI agents change the same Postgres rows, live, without clobbering each other."""
 
 
-cli.add_command(audit_command)
-cli.add_command(claims_command)
-cli.add_command(compile_command)
-cli.add_command(connect_command)
-cli.add_command(demo_command)
-cli.add_command(doctor_command)
-cli.add_command(keys_command)
-cli.add_command(logs_command)
-cli.add_command(migrate_command)
-cli.add_command(relay_command)
-cli.add_command(check_command)
-cli.add_command(dev_command)
-cli.add_command(init_command)
-cli.add_command(generate_command)
-cli.add_command(pull_command)
-cli.add_command(push_command)
-cli.add_command(status_command)
-cli.add_command(whoami_command)
+for command in (
+    init_command,
+    dev_command,
+    demo_command,
+    compile_command,
+    push_command,
+    migrate_command,
+    check_command,
+    pull_command,
+    generate_command,
+    logs_command,
+    claims_command,
+    whoami_command,
+    status_command,
+    doctor_command,
+    connect_command,
+    relay_command,
+    keys_command,
+    audit_command,
+):
+    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -81,16 +87,27 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit code; an expected error shows no traceback."""
+    """Run the command line and return its exit code; an expected error shows no traceback.
+
+    Colours are for a terminal, and for nobody who has set NO_COLOR.
+    """
+    color = False if os.environ.get("NO_COLOR") else None
+    with click.Context(cli, info_name="ablo-pg", color=color):  # errors are shown in it, too
+        return _run(arguments, "--json" in arguments, color)
+
+
+def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
     try:
-        result: Any = cli.main(arguments, prog_name="ablo-pg", standalone_mode=False)
+        result: Any = cli.main(
+            arguments, prog_name="ablo-pg", standalone_mode=False, color=color
+        )
     except AbloError as error:
-        show_error(error, as_json="--json" in arguments)
+        show_error(error, as_json=as_json)
         return DOES_NOT_FIT if error.code == "incompatible_change" else 1
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
+        show_usage(error, as_json=as_json)
         return error.exit_code
     except BrokenPipeError:
         # The reader (head, less) has gone; without this, Python complains again at exit.

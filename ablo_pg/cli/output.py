@@ -9,7 +9,7 @@ from typing import Any
 import click
 import orjson
 
-from ablo_pg.errors import AbloError
+from ablo_pg.errors import AbloError, error_for
 
 
 def say(text: str = "") -> None:
@@ -45,6 +45,16 @@ def show_error(error: AbloError, *, as_json: bool) -> None:
         say(f"  fix: {error.remedy}")
     for line in _detail_lines(error):
         say(line)
+
+
+def show_usage(error: click.ClickException, *, as_json: bool) -> None:
+    """Write wrong usage to stderr, as click does; for a program in the shape of every error."""
+    if not as_json:
+        error.show()
+        return
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+    remedy = f"`{command or 'ablo-pg'} --help` shows what it takes"
+    show_error(error_for("invalid_options", error.format_message(), remedy=remedy), as_json=True)
 
 
 def _detail_lines(error: AbloError) -> Iterable[str]:

@@ -100,12 +100,19 @@ Examples:
     is_flag=True,
     help="Print every setting as JSON, without passwords, and end.",
 )
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Say nothing to a person: stdout has one JSON object, stderr the log and errors as JSON.",
+)
 def relay_command(
     origins: tuple[str, ...],
     changes: tuple[str, ...],
     log_format: LogFormat,
     log_level: str,
     print_config: bool,
+    as_json: bool,
     **places: Any,
 ) -> None:
     """Serve the schema as an API: rows, claims and commits over HTTP, changes as they happen.
@@ -117,15 +124,17 @@ def relay_command(
     if print_config:
         show_json(settings.printable())
         return
-    configure_logs(log_format, log_level)
+    configure_logs("json" if as_json else log_format, log_level)
     admin_url = settings.admin_url
     apply_schema = None if admin_url is None else partial(push_schema, admin_url)
-    anyio.run(run, settings, apply_schema, announce)
+    anyio.run(run, settings, apply_schema, partial(announce, as_json=as_json))
 
 
-def announce(relay: Relay) -> None:
+def announce(relay: Relay, *, as_json: bool = False) -> None:
     """Say where it serves."""
     show_json({"url": relay.url})
+    if as_json:
+        return
     say(f"relay: {relay.url} (docs at {relay.url}/docs)")
     if relay.service.settings.console:
         say(f"console: {relay.url}/console/")

@@ -40,9 +40,8 @@ def _show(state: KernelState) -> None:
         return
     schema = state.status.get("schema") or {}
     click.echo(f"kernel    {state.installed} (this package: {state.own})")
-    click.echo(
-        f"server    {state.status.get('serverVersion')}, wal_level {state.status.get('walLevel')}"
-    )
+    major, minor = divmod(int(state.status.get("serverVersion", 0)), 10_000)
+    click.echo(f"server    {major}.{minor}, wal_level {state.status.get('walLevel')}")
     click.echo(f"schema    {schema.get('hash', 'none pushed')}")
     for path in state.outdated:
         click.echo(f"differs   {path}")

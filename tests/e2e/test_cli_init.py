@@ -86,6 +86,17 @@ def test_an_organization_that_is_none(folder: Path, capsys: Captured, name: str)
     assert list(folder.iterdir()) == []
 
 
+def test_rows_behind_an_endpoint_are_refused_before_anything_is_written(
+    folder: Path, capsys: Captured
+) -> None:
+    assert run(["init", "--yes", "--storage", "endpoint", "--json"]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert (error["code"], error["field"]) == ("invalid_options", "storage")
+    assert "--storage direct" in error["remedy"]
+    assert list(folder.iterdir()) == []
+    assert run(["init", "--yes", "--storage", "direct"]) == 0
+
+
 @pytest.mark.timeout(120)
 def test_what_it_writes_type_checks(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
