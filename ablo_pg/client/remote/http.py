@@ -88,7 +88,7 @@ class RelayHttp:
     def client(self) -> httpx.AsyncClient:
         """The client beneath, for answers without an end."""
         if self._closed:
-            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+            raise _closed()
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self.address.base_url,
@@ -141,7 +141,13 @@ class RelayHttp:
         except httpx.TimeoutException as exc:
             raise unreachable(self.address.base_url, "no answer in time") from exc
         except httpx.HTTPError as exc:
-            raise unreachable(self.address.base_url, exc or type(exc).__name__) from exc
+            if self._closed:
+                raise _closed() from exc
+            raise unreachable(self.address.base_url, str(exc) or type(exc).__name__) from exc
         if answer.is_success:
             return answer.content
         raise error_of(answer.status_code, answer.content, self.names)
+
+
+def _closed() -> AbloError:
+    return error_for("invalid_options", "The client is closed", remedy="make a new one")
