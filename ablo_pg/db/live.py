@@ -1,4 +1,5 @@
-"""Who is here and who holds what, for relays that show it: the read, and the channel that hints.
+"""Who is here and who holds what, for relays that show it: the read, and the channel that hints;
+and where local copies begin that were read a moment ago.
 
 One function a routine, as `db.claims`. Caller: `relay.ws`.
 """
@@ -13,6 +14,8 @@ from psycopg.rows import tuple_row
 from ablo_pg.db.log import hold_listen_lock
 
 LIVE_READ: Final[LiteralString] = "select ablo.live_read(%s, %s, %s)"
+BOOTSTRAP_NOTE: Final[LiteralString] = "select ablo.bootstrap_note(%s, %s, %s)"
+BOOTSTRAP_START: Final[LiteralString] = "select ablo.bootstrap_start(%s, %s)"
 LISTEN: Final[LiteralString] = "listen ablo_live"
 TELL_ALL: Final[LiteralString] = "notify ablo_live, ''"
 LIVE_KEY: Final[LiteralString] = "select ablo.live_key()"
@@ -26,6 +29,21 @@ async def live_read(
         await cursor.execute(LIVE_READ, (organization, participant, groups))
         row = await cursor.fetchone()
     return bytes(row[0]) if row else b""
+
+
+async def bootstrap_note(
+    conn: AsyncConnection[Any], organization: str, key_id: str, sync_id: int
+) -> None:
+    """Note that rows were read with a key as of a sync id."""
+    await conn.execute(BOOTSTRAP_NOTE, (organization, key_id, sync_id))
+
+
+async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id: str) -> int | None:
+    """Return the earliest sync id as of which rows were read with a key of late, or None."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(BOOTSTRAP_START, (organization, key_id))
+        row = await cursor.fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 async def listen_live(conn: AsyncConnection[Any]) -> None:

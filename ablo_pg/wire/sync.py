@@ -15,10 +15,12 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema import ModelSpec
+from ablo_pg.schema import FieldType, ModelSpec
 from ablo_pg.schema.neutral import Relation
 
 PAGE_ROWS: Final = 1000  # the most that the kernel lists at once
+# Columns that every model has, by their wire names.
+ORDERED_BASE: Final = {"id": "id", "created_at": "createdAt", "updated_at": "updatedAt"}
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
@@ -76,20 +78,47 @@ def order_of(query: Query) -> tuple[str, str] | None:
     return None if query.order_by is None else (query.order_by, (query.order or "asc").lower())
 
 
-def write_cursor(typename: str, after: str) -> str:
-    """Return where a bootstrap goes on."""
-    return base64.urlsafe_b64encode(orjson.dumps([typename, after])).decode()
+def own_limit(model: ModelSpec) -> int | None:
+    """Return how many rows a model wants in a bootstrap; None when it does not say."""
+    limit = dict(model.options).get("bootstrapLimit")
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        return None
+    return limit
 
 
-def read_cursor(cursor: str) -> tuple[str, str]:
-    """Return (typename, cursor of its list). Raises cursor_invalid."""
+def own_order(model: ModelSpec) -> tuple[str, str] | None:
+    """Return (wire name, direction) in which a model wants its rows, of which a limit takes the
+    first; None when it does not say, or names nothing to order by: a copy is good in any order.
+
+    `"createdAt"`, `"createdAt desc"` and `"-createdAt"` are read; columns' names too.
+    """
+    given = dict(model.options).get("bootstrapOrderBy")
+    if not isinstance(given, str) or not given.strip():
+        return None
+    name, _, direction = given.strip().removeprefix("-").partition(" ")
+    down = given.strip().startswith("-") or direction.strip().lower() == "desc"
+    known = {each: each for each in ORDERED_BASE.values()} | ORDERED_BASE
+    for field in model.fields:
+        if field.type is not FieldType.JSON:
+            known |= {field.wire: field.wire, field.column: field.wire}
+    found = known.get(name)
+    return None if found is None else (found, "desc" if down else "asc")
+
+
+def write_cursor(typename: str, after: str, taken: int) -> str:
+    """Return where a bootstrap goes on. taken: rows of that model so far."""
+    return base64.urlsafe_b64encode(orjson.dumps([typename, after, taken])).decode()
+
+
+def read_cursor(cursor: str) -> tuple[str, str, int]:
+    """Return (typename, cursor of its list, rows of it so far). Raises cursor_invalid."""
     try:
         found = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
     except ValueError:
         found = None
     match found:
-        case [str(typename), str(after)]:
-            return typename, after
+        case [str(typename), str(after), int(taken)] if taken >= 0:
+            return typename, after, taken
     raise error_for(
         "cursor_invalid",
         f"{cursor[:40]!r} is not a cursor of a bootstrap",

@@ -47,6 +47,8 @@ grant execute on function
   ablo.listen_key(),
   ablo.live_key(),
   ablo.live_read(text, text, boolean),
+  ablo.bootstrap_note(text, text, bigint),
+  ablo.bootstrap_start(text, text),
   ablo.canary_emit(text),
   ablo.commit_get(text, text, text, boolean),
   ablo.commit_list(text, text, jsonb),

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.db import log
+from ablo_pg.db.live import bootstrap_note
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
@@ -17,7 +18,14 @@ from ablo_pg.relay.ws.endpoint import ReadableModels
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.deltas import delta_json
-from ablo_pg.wire.sync import bootstrap_body, partial_body, read_cursor, write_cursor
+from ablo_pg.wire.sync import (
+    bootstrap_body,
+    own_limit,
+    own_order,
+    partial_body,
+    read_cursor,
+    write_cursor,
+)
 
 PARTIAL_DELTAS: Final = 5000  # a client that has missed more reads the rows instead
 
@@ -59,7 +67,8 @@ async def full(call: Call, models: list[ModelSpec]) -> Response:
     groups = groups_of(call)
     narrowed = None if groups.whole else groups.followed
     limit = limit_of(query.get("limit"))
-    start, after = read_cursor(query["cursor"]) if query.get("cursor") else ("", None)
+    cursor = query.get("cursor")
+    start, after, taken = read_cursor(cursor) if cursor else ("", None, 0)
 
     async def read(conn: Conn) -> tuple[dict[str, list[bytes]], str | None]:
         found: dict[str, list[bytes]] = {}
@@ -67,22 +76,27 @@ async def full(call: Call, models: list[ModelSpec]) -> Response:
         names = [spec.typename for spec in models]
         begin = names.index(start) if start in names else 0
         for spec in models[begin:]:
-            rows: list[bytes] = []
-            if call.credential.may(spec.typename, "read"):
-                most = min(left, own_limit(spec))
-                at = after if spec.typename == start else None
-                page = await read_rows(conn, call, spec, most, at, groups=narrowed, most_bytes=room)
-                rows = page.data
-                left -= len(rows)
-                room -= sum(map(len, rows))
-                if page.after is not None and (left <= 0 or room <= 0):
-                    found[spec.typename] = rows
-                    return found, write_cursor(spec.typename, page.after)
-            found[spec.typename] = rows
+            at, had = (after or None, taken) if spec.typename == start else (None, 0)
+            found[spec.typename] = rows = []
+            own = own_limit(spec)
+            if not call.credential.may(spec.typename, "read") or had == own:
+                continue
+            if left <= 0 or room <= 0:
+                return found, write_cursor(spec.typename, "", 0)
+            most, order = left if own is None else min(left, own - had), own_order(spec)
+            page = await read_rows(
+                conn, call, spec, most, at, order=order, groups=narrowed, most_bytes=room
+            )
+            rows += page.data
+            left -= len(rows)
+            room -= sum(map(len, rows))
+            had += len(rows)
+            if page.after is not None and had != own and (left <= 0 or room <= 0):
+                return found, write_cursor(spec.typename, page.after, had)
         return found, None
 
     (rows, following), sync_id = await snapshot_of(call, read)
-    call.service.live.bootstrapped(call.credential.key_id, sync_id)
+    await note(call, sync_id)
     return JsonBytes(bootstrap_body(rows, sync_id, now_ms(), call.schema.hash, following))
 
 
@@ -109,14 +123,14 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
         if delta.model in wanted and delta.model in readable and not groups.isdisjoint(delta.groups)
     ]
     last = page[-1].sync_id if page else position
-    call.service.live.bootstrapped(call.credential.key_id, last)
+    await note(call, last)
     return JsonBytes(partial_body(deltas, last, now_ms(), call.schema.hash))
 
 
-def own_limit(spec: ModelSpec) -> int:
-    """Return how many rows a model wants in a bootstrap."""
-    limit = dict(spec.options).get("bootstrapLimit")
-    return limit if isinstance(limit, int) and limit > 0 else ROWS
+async def note(call: Call, sync_id: int) -> None:
+    """Note where the copy begins, for its socket: that may open on another relay."""
+    key_id = call.credential.key_id
+    await call.service.database.run(bootstrap_note, call.organization, key_id, sync_id)
 
 
 def limit_of(text: str | None) -> int:

@@ -18,6 +18,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ablo_pg.db import claims
+from ablo_pg.db.live import bootstrap_start
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.answers import problem_answer
@@ -28,6 +29,7 @@ from ablo_pg.relay.ws.protocol import EXTENSION, Wire
 from ablo_pg.relay.ws.reading import FrameReader
 from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire.frames import cursor_of
+from ablo_pg.wire.partition import read_partition
 from ablo_pg.wire.problems import unexpected_error
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
@@ -113,14 +115,16 @@ def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
 async def open_session(
     websocket: WebSocket, service: RelayService, credential: Credential
 ) -> Session:
-    """Make the session, its deltas fixed to begin here. Raises cursor_invalid and others."""
+    """Make the session, its deltas fixed to begin here. Raises cursor_invalid, invalid_request."""
     wire: Wire | None = websocket.scope.get("extensions", {}).get(EXTENSION)
     if wire is None:
         raise unexpected_error()
     query = websocket.query_params
     cursor = cursor_of(query.get("cursor"))
-    if cursor is None:
-        cursor = service.live.start_of(credential.key_id)
+    if cursor is None:  # rows were read a moment ago, here or on another relay
+        who = (credential.organization, credential.key_id)
+        cursor = await service.database.read(bootstrap_start, *who)
+    partition = read_partition(query.get("deliveryPartition"))
     groups = SocketGroups(
         credential, service.settings.subscriptions, query.getlist("syncGroups") or None
     )
@@ -136,6 +140,7 @@ async def open_session(
             groups.followed,
             ReadableModels(credential),
             cursor,
+            partition,
         ),
     )
     await session.feed.begin()

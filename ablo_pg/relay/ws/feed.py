@@ -21,6 +21,7 @@ from ablo_pg.relay.subscription import State, Subscription
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.wire.deltas import sync_response
+from ablo_pg.wire.partition import Partition
 
 # Seconds that a client may take to say where it stands. Protects the order of what it gets; a
 # slower one gets what follows its cursor first, and its answer after that.
@@ -33,7 +34,7 @@ class DeltaFeed:
     """Deltas of one organization to one socket.
 
     Args: cursor, what the client had when it connected; None: it has nothing, and reads rows while
-    deltas from `begin` on are kept for it.
+    deltas from `begin` on are kept for it. partition: which share of them it wants; None for all.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class DeltaFeed:
         groups: Iterable[str],
         models: Container[str] | None,
         cursor: int | None,
+        partition: Partition | None = None,
     ) -> None:
         self._hub = hub
+        self._partition = partition
         self._pump = pump
         self._outbox = outbox
         self._organization = organization
@@ -98,7 +101,7 @@ class DeltaFeed:
                 page = await self._subscription.catch_up(FRAME_DELTAS)
                 self._begun = self._begun or bool(page)
                 if page:
-                    await self._send(page)
+                    await self._send(self._share(page))
                     continue
                 self._direct = True
                 self.flush()
@@ -113,7 +116,10 @@ class DeltaFeed:
         wire = self._outbox.wire
         subscription = self._subscription
         while self._direct and subscription.queued and wire.writable:
-            deltas = subscription.drain(FRAME_DELTAS, FRAME_BYTES)
+            drained = subscription.drain(FRAME_DELTAS, FRAME_BYTES)
+            deltas = self._share(drained)
+            if drained and not deltas:
+                continue
             if not deltas or not wire.write(self._pump.encoder.frame(deltas)):
                 break
             self._begun = True
@@ -153,9 +159,9 @@ class DeltaFeed:
         extra = b""
         if lost is not None:  # the log does not reach back so far: the client needs its rows anew
             extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
-        encoded = [self._pump.encoder.encoded(delta) for delta in page]
+        encoded = [self._pump.encoder.encoded(delta) for delta in self._share(page)]
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
-        self._pump.count(len(page))
+        self._pump.count(len(encoded))
 
     def _sent_last(self) -> int:
         return self._hub.sent.last(self._organization)
@@ -172,6 +178,11 @@ class DeltaFeed:
         made = self._hub.subscribe(self._organization, self._groups, self._models, cursor)
         made.on_news = self._news
         return made
+
+    def _share(self, deltas: list[Delta]) -> list[Delta]:
+        """Return those of the share that the client wants."""
+        partition = self._partition
+        return deltas if partition is None else [one for one in deltas if partition.holds(one)]
 
     async def _send(self, page: list[Delta]) -> None:
         """Send what the log brought, when the socket takes it, in frames of a bounded size."""

@@ -63,6 +63,10 @@ class FollowFrames:
     async def ack(self, session: Session, frame: Frame) -> None:
         """ack: the client has stored what it got. The cursor is the client's to keep."""
 
+    async def bootstrap(self, session: Session, frame: Frame) -> None:
+        """bootstrap_request: defined, never sent. No frame goes out that would answer it; rows are
+        read over HTTP, and the request is no mistake."""
+
     async def join(self, session: Session, frame: Frame) -> None:
         """claim: follow more groups for a while; claim_ack."""
         join = read_payload(frame, ScopeJoin, self._depth)

@@ -57,6 +57,7 @@ class FrameReader:
                 "update_subscription": follows.subscribe,
                 "sync_request": follows.sync,
                 "ack": follows.ack,
+                "bootstrap_request": follows.bootstrap,
                 "presence_update": follows.present,
                 "ping": follows.ping,
                 "claim_heartbeat": claims.heartbeat,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -41,9 +41,6 @@ RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
 # A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
 SILENT_SECONDS: Final = 40.0
-# Rows that a client read before its socket was open: what came in between is sent to it.
-BOOTSTRAP_SECONDS: Final = 15.0
-BOOTSTRAPS: Final = 10_000
 
 GOING_AWAY: Final = (1012, "the relay stops")
 
@@ -58,7 +55,6 @@ class Sockets:
         self.pump = Pump(service.metrics.deliveries.inc)
         self._by_key: Counter[str] = Counter()
         self._scopes: dict[str, anyio.CancelScope] = {}
-        self._bootstraps: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._tasks: TaskGroup | None = None
 
     async def run(self) -> None:
@@ -127,23 +123,6 @@ class Sockets:
         for board in [self.boards.get(organization)] if organization else self.boards.values():
             if board is not None:
                 board.hint()
-
-    def bootstrapped(self, key_id: str, sync_id: int) -> None:
-        """Rows were read with this credential, as of a sync id."""
-        now = time.monotonic()
-        known = self._bootstraps.pop(key_id, None)
-        if known is not None and now - known[0] < BOOTSTRAP_SECONDS:
-            sync_id = min(sync_id, known[1])  # of several pages, the earliest
-        self._bootstraps[key_id] = (now, sync_id)
-        while len(self._bootstraps) > BOOTSTRAPS:
-            self._bootstraps.popitem(last=False)
-
-    def start_of(self, key_id: str) -> int | None:
-        """Return the sync id of rows that were read with this credential a moment ago."""
-        known = self._bootstraps.get(key_id)
-        if known is None or time.monotonic() - known[0] > BOOTSTRAP_SECONDS:
-            return None
-        return known[1]
 
     async def _run_board(self, board: Board) -> None:
         with self._scopes[board.organization]:

@@ -20,6 +20,7 @@ ENTRY_POINTS = {
     "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
     "presence_beat", "presence_leave", "presence_list", "housekeep", "schema_active", "canary_emit",
     "live_key", "live_read", "commit_get", "commit_list", "delta_tail",
+    "bootstrap_note", "bootstrap_start",
     "key_create", "key_find", "key_get", "key_list", "key_mint", "key_revoke", "key_rotate",
     "key_states",
 }  # fmt: skip

@@ -19,12 +19,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from ablo_pg import Model, Schema, belongs_to, define_schema
+from ablo_pg import Model, Schema, belongs_to, define_schema, model
 from ablo_pg.cluster import Server
 from ablo_pg.credentials import new_key
 from ablo_pg.db.keys import create_key
 from ablo_pg.relay.daemon import Relay, serving
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.schema import ModelOptions
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Frame = dict[str, Any]
@@ -46,7 +47,14 @@ class Task(Model):
     status: Literal["todo", "doing", "done"] = "todo"
 
 
-SCHEMA = define_schema(tasks=Task, projects=Project, lineItems=LineItem)
+# Of these a copy begins with the three newest.
+NOTES = ModelOptions(
+    load="lazy", options={"bootstrapLimit": 3, "bootstrapOrderBy": "createdAt desc"}
+)
+
+SCHEMA = define_schema(
+    tasks=Task, projects=Project, lineItems=LineItem, notes=model(NOTES, text=str)
+)
 
 
 @dataclass
@@ -169,11 +177,13 @@ class World:
         relay: Relay | None = None,
         cursor: str | int = "",
         groups: tuple[str, ...] = (),
+        partition: str = "",
         **options: Any,
     ) -> Client:
         """Open a socket, as a participant of acme or with a key."""
         token = key or self.key(participant)
-        query = urlencode([("cursor", cursor), *(("syncGroups", each) for each in groups)])
+        asked = [("cursor", cursor), *(("syncGroups", each) for each in groups)]
+        query = urlencode([*asked, *([("deliveryPartition", partition)] if partition else [])])
         url = (relay or self.relay).url.replace("http", "ws") + f"/api/sync/ws?{query}"
         given = {"subprotocols": [f"ablo.bearer.{token}", "ablo.sync.v1"], "compression": None}
         given |= {"max_size": None, "ping_interval": None, "close_timeout": 0.5, **options}

@@ -47,6 +47,28 @@ async def test_pages_go_on_where_the_one_before_ended(world: Any) -> None:
     assert "nextCursor" not in answer
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_a_model_says_how_many_rows_and_which_come_first(world: Any, limit: int) -> None:
+    """Contract, schema: `bootstrapLimit` and `bootstrapOrderBy` hold over all pages together."""
+    world.write(1, 1)
+    for number in (3, 1, 5, 2, 4):
+        world.sql(
+            "insert into notes (id, organization_id, text, created_at)"
+            " values ('n' || %s::int, 'acme', 'x', '2026-01-01'::date + %s::int)",
+            *(number, number),
+        )
+    http = await world.http()
+    found: list[str] = []
+    cursor = ""
+    while True:
+        answer = (await http.get(f"{PATH}&models=notes,tasks&limit={limit}{cursor}")).json()
+        found += [row["id"] for rows in answer["models"].values() for row in rows]
+        if "nextCursor" not in answer:
+            break
+        cursor = f"&cursor={answer['nextCursor']}"
+    assert found == ["n5", "n4", "n3", "t1"]
+
+
 async def test_more_than_one_page_of_the_kernel_is_one_answer(world: Any) -> None:
     world.write(1, 2500)
     http = await world.http()

@@ -137,16 +137,42 @@ async def test_what_is_no_cursor_is_refused(world: Any) -> None:
     assert json.loads(refused.value.response.body)["code"] == "cursor_invalid"
 
 
-async def test_rows_read_before_the_socket_opened_miss_nothing(world: Any) -> None:
-    """The bootstrap and the socket start side by side: what comes in between is sent."""
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_rows_read_before_the_socket_opened_miss_nothing(world: Any, elsewhere: bool) -> None:
+    """Contract, bootstrap: it and the socket start side by side, on any relay; what comes in
+    between is sent."""
     key = world.key()
     http = await world.http(key)
     world.write(1, 2)
     answer = (await http.get("/api/sync/bootstrap?models=tasks")).json()
     world.write(3, 4)
-    client = await world.client(key=key)
+    relay = await world.start() if elsewhere else None
+    client = await world.client(key=key, relay=relay)
     assert (await client.sync())["deltas"] == []
     assert ids(await client.deltas(2)) == [n for n in world.log() if n > answer["lastSyncId"]]
+    other = await world.client(relay=relay)  # with another key, which read nothing
+    assert (await other.sync())["newCursor"] == str(world.log()[-1])
+    world.write(5, 5)
+    assert ids(await other.deltas(1)) == world.log()[-1:]
+
+
+async def test_of_several_pages_the_earliest_counts_and_none_for_long(world: Any) -> None:
+    """Contract, bootstrap: models are read one by one; the least of their positions is where the
+    copy stands."""
+    key = world.key()
+    http = await world.http(key)
+    world.write(1, 1)
+    for number in (2, 3):
+        assert (await http.get("/api/sync/bootstrap?models=tasks")).status_code == 200
+        world.write(number, number)
+    client = await world.client(key=key)
+    await client.sync()
+    assert ids(await client.deltas(2)) == world.log()[1:]
+    world.sql("update ablo.bootstrap set read_at = read_at - interval '1 minute'")
+    late = await world.client(key=key)
+    assert (await late.sync())["newCursor"] == str(world.log()[-1])
+    world.write(4, 4)
+    assert ids(await late.deltas(1)) == world.log()[-1:]
 
 
 async def test_acks_are_taken(world: Any) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from ablo_pg.errors import AbloError
+from ablo_pg.schema import parse_schema_json
 from ablo_pg.schema.neutral import Relation
 from ablo_pg.wire.sync import (
     bootstrap_body,
     kernel_query,
     nest,
+    own_limit,
+    own_order,
     partial_body,
     read_cursor,
     results_body,
@@ -48,10 +52,44 @@ def test_a_partial_bootstrap() -> None:
 
 
 def test_cursors_come_back() -> None:
-    assert read_cursor(write_cursor("LineItem", "a|b=")) == ("LineItem", "a|b=")
+    assert read_cursor(write_cursor("LineItem", "a|b=", 7)) == ("LineItem", "a|b=", 7)
 
 
-@pytest.mark.parametrize("cursor", ["x", "e30=", "WzEsMl0=", "é"])
+@pytest.mark.parametrize(
+    ("given", "order"),
+    [
+        ("dueDate", ("dueDate", "asc")),
+        ("due_date desc", ("dueDate", "desc")),
+        ("-created_at", ("createdAt", "desc")),
+        ("id ASC", ("id", "asc")),
+        ("meta", None),  # json has no order
+        ("nope", None),
+        ("", None),
+        (7, None),
+        ({"field": "id"}, None),
+    ],
+)
+def test_a_model_s_own_order(given: Any, order: Any) -> None:
+    """Contract, schema: `bootstrapOrderBy` of a model, by either name of a field."""
+    fields = {
+        "dueDate": {"type": "date", "isOptional": True, "column": "due_date"},
+        "meta": {"type": "json", "isOptional": True},
+    }
+    pushed = {"fields": fields, "bootstrapOrderBy": given}
+    (model,) = parse_schema_json({"v": 3, "models": {"tasks": pushed}}).models
+    assert own_order(model) == order
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"), [(5, 5), (0, None), (-1, None), (True, None), ("5", None)]
+)
+def test_a_model_s_own_limit(given: Any, limit: Any) -> None:
+    pushed = {"fields": {"t": {"type": "string"}}, "bootstrapLimit": given}
+    (model,) = parse_schema_json({"v": 3, "models": {"tasks": pushed}}).models
+    assert own_limit(model) == limit
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30=", "WzEsMl0=", "WyJ0IiwiYSIsLTFd", "é"])
 def test_what_is_no_cursor(cursor: str) -> None:
     with pytest.raises(AbloError) as caught:
         read_cursor(cursor)

@@ -1,0 +1,11 @@
+-- Where a socket begins that names no cursor: at the earliest position as of which rows were read with
+-- its key within the last minute; null when none were. What it gets twice does no harm.
+-- Called by: relays, for each socket that opens without a cursor. Waits for nothing; reads the primary key.
+create or replace function ablo.bootstrap_start(p_organization text, p_key_id text) returns bigint
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(b.sync_id) from ablo.bootstrap b
+   where b.organization_id = p_organization and b.key_id = p_key_id
+     and b.read_at > clock_timestamp() - interval '1 minute'
+$$;
