@@ -102,9 +102,10 @@ async def write(office: Office, ablo: AsyncAblo) -> None:
     """Change a row; now and then remove it and make it anew."""
     row = office.row()
     if office.chance.random() < 0.1:
+        new = {"title": "new", "status": "todo"}
         operations = [
             {"action": "delete", "model": "tasks", "id": row},
-            {"action": "create", "model": "tasks", "id": row, "data": {"title": "new", "status": "todo"}},
+            {"action": "create", "model": "tasks", "id": row, "data": new},
         ]
         office.landed(await ablo.commits.create(operations))
     else:

@@ -96,7 +96,7 @@ class RelayReader:
                     raise refusal from exc
                 await self._take_events(hub, organization, cursor, backoff, str(refusal.message))
         except (OSError, WebSocketException, httpx.HTTPError, TimeoutError) as exc:
-            raise unreachable(self._http.address.base_url, exc or type(exc).__name__) from exc
+            raise unreachable(self._http.address.base_url, str(exc) or type(exc).__name__) from exc
         except msgspec.DecodeError as exc:
             raise unreachable(
                 self._http.address.base_url, f"it sends what is no delta: {exc}"
