@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ablo_pg.wire.authority import BRANCH_ID
 
+ROOT_SLUG: Final = "main"
 # There is no day on which the root began; clients want one that they can parse.
 BEGAN: Final = "2026-01-01T00:00:00.000Z"
 
@@ -30,7 +31,7 @@ def branch_body(organization: str) -> dict[str, Any]:
         "id": BRANCH_ID,
         "project_id": organization,
         "parent_branch_id": None,
-        "slug": "main",
+        "slug": ROOT_SLUG,
         "name": None,
         "kind": "long_lived",
         "state": "ready",
@@ -39,6 +40,16 @@ def branch_body(organization: str) -> dict[str, Any]:
         "expires_at": None,
         "created_at": BEGAN,
         "deleted_at": None,
+    }
+
+
+def branch_credential_body(api_key: str, expires_at: str | None) -> dict[str, Any]:
+    """Return the answer of a branch's credential; the key is shown this once."""
+    return {
+        "object": "branch_credential",
+        "branch_id": BRANCH_ID,
+        "api_key": api_key,
+        "expires_at": expires_at,
     }
 
 

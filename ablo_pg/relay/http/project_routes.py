@@ -3,7 +3,7 @@ of each, so most of this says so."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from psycopg import ProgrammingError
@@ -11,12 +11,18 @@ from psycopg.conninfo import conninfo_to_dict
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.credentials import new_key
+from ablo_pg.db import keys
+from ablo_pg.db.keys import iso_time
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.schema_routes import PUSH_SCOPE
 from ablo_pg.wire.authority import BRANCH_ID
 from ablo_pg.wire.projects import (
+    ROOT_SLUG,
     branch_body,
+    branch_credential_body,
     branch_status_body,
     project_body,
     source_body,
@@ -33,6 +39,19 @@ class SourceBody(msgspec.Struct, frozen=True, rename="camel"):
     connection: str | None = None
 
 
+class BranchBody(msgspec.Struct, frozen=True):
+    """POST of a branch."""
+
+    slug: str
+    kind: str | None = None
+
+
+class CredentialBody(msgspec.Struct, frozen=True):
+    """POST of a branch's credential."""
+
+    ttl_hours: Annotated[float, msgspec.Meta(gt=0)] = 8
+
+
 async def projects(call: Call) -> Response:
     """GET the one project."""
     return json_answer({"object": "list", "data": [project_body(call.organization)]})
@@ -45,7 +64,7 @@ async def branches(call: Call) -> Response:
 
 def root_branch(call: Call) -> None:
     """Raise unless the path names the root, by id or slug."""
-    if call.path("branch") not in (BRANCH_ID, "main"):
+    if call.path("branch") not in (BRANCH_ID, ROOT_SLUG):
         raise error_for(
             "entity_not_found",
             "There is no branch but the root",
@@ -67,12 +86,47 @@ async def branch_status(call: Call) -> Response:
     return json_answer(branch_status_body(call.organization, schema.version, schema.hash, reasons))
 
 
-async def refuse_branch(call: Call) -> Response:
-    """POST of a branch: there is one."""
-    raise error_for(
-        "permission_denied",
-        "This server has one branch, the root; others cannot be made",
-        remedy="use another database for another branch",
+async def make_branch(call: Call) -> Response:
+    """POST of a branch: there is one, so it is taken, and no other can be made."""
+    body = await call.body(BranchBody)
+    if body.slug == ROOT_SLUG:
+        raise error_for(
+            "unique_violation",
+            f"The branch {ROOT_SLUG!r} is there already",
+            field="slug",
+            remedy="list the branches and use it",
+        )
+    raise _only_one("branch", "the root; use another database for another branch")
+
+
+async def branch_credential(call: Call) -> Response:
+    """POST: a key for the branch, that may also push; made of the caller's, who must be able to."""
+    root_branch(call)
+    body = await call.body(CredentialBody)
+    request = {
+        "prefix": "rk",
+        "wideScope": True,
+        "scopes": [PUSH_SCOPE],
+        "ttlSeconds": body.ttl_hours * 3600,
+        "label": "branch credential",
+    }
+    token = new_key("rk")
+    key = await call.service.database.run(
+        keys.key_mint, call.organization, call.credential.key_id, token, request
+    )
+    return json_answer(branch_credential_body(token, iso_time(key.expires_at)), 201)
+
+
+async def make_project(call: Call) -> Response:
+    """POST or PATCH of a project: there is one, and it is the organization."""
+    raise _only_one("project", "the organization; make keys of another organization for another")
+
+
+def _only_one(what: str, which: str) -> Exception:
+    return error_for(
+        "invalid_request",
+        f"This server has one {what} an organization, and no other can be made or changed",
+        remedy=f"use {which}",
     )
 
 
@@ -127,10 +181,13 @@ def _source(call: Call) -> dict[str, Any]:
 
 ROUTES: Final[list[BaseRoute]] = [
     route("/api/v1/projects", projects),
+    route("/api/v1/projects", make_project, "POST"),
+    route("/api/v1/projects/{project}", make_project, "PATCH"),
     route("/api/v1/branches", branches),
-    route("/api/v1/branches", refuse_branch, "POST"),
+    route("/api/v1/branches", make_branch, "POST"),
     route("/api/v1/branches/{branch}", branch),
     route("/api/v1/branches/{branch}/status", branch_status),
+    route("/api/v1/branches/{branch}/credentials", branch_credential, "POST"),
     *(
         each
         for start in ("/api", "")  # one command line asks without /api

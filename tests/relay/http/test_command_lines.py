@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+
+from ablo_pg.schema import dump_schema_json
+
+from .world import SCHEMA
 
 pytestmark = pytest.mark.anyio
 
@@ -38,8 +43,42 @@ async def test_the_one_branch_is_the_root(api: Any) -> None:
     }
     answer = await api("GET", "/api/v1/branches/br_other")
     assert (answer.status_code, answer.json()["code"]) == (404, "entity_not_found")
+
+
+async def test_a_branch_that_is_there_is_taken_and_no_other_is_made(api: Any) -> None:
+    """Contract, command lines: 409 of a branch makes them list again, and find the root."""
+    answer = await api("POST", "/api/v1/branches", {"slug": "main", "kind": "dev"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "unique_violation")
+    assert [b["slug"] for b in (await api("GET", "/api/v1/branches")).json()["data"]] == ["main"]
     answer = await api("POST", "/api/v1/branches", {"slug": "feat-x", "kind": "dev"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert "one branch" in answer.json()["message"]
+    for method, path in (("POST", "/api/v1/projects"), ("PATCH", "/api/v1/projects/acme")):
+        answer = await api(method, path, {"slug": "x", "name": "X"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+async def test_a_branch_s_credential_reads_writes_and_pushes(
+    api: Any, world: Any, as_: Any
+) -> None:
+    """Contract, command lines: `{object, branch_id, api_key, expires_at}`, for some hours."""
+    path = "/api/v1/branches/br_main/credentials"
+    answer = await api("POST", path, {"ttl_hours": 8})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert made.keys() == {"object", "branch_id", "api_key", "expires_at"}
+    assert (made["object"], made["branch_id"]) == ("branch_credential", "br_main")
+    left = dt.datetime.fromisoformat(made["expires_at"]) - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(hours=7) < left < dt.timedelta(hours=9)
+    dev = await world.with_key(made["api_key"])
+    await dev.create("tasks", "t1", title="x")
+    schema = dump_schema_json(SCHEMA.spec)
+    assert (await dev("POST", "/api/schema", {"schema": schema})).json()["unchanged"] is True
+    narrow = await as_("system:n", operations=["tasks.read"])
+    refused = await narrow("POST", path, {})
+    assert (refused.status_code, refused.json()["code"]) == (403, "capability_scope_denied")
+    assert (await api("POST", path, {"ttl_hours": 0})).status_code == 400
+    assert (await api("POST", "/api/v1/branches/br_x/credentials", {})).status_code == 404
 
 
 async def test_sources_are_validated_located_and_not_removed(api: Any, ready: None) -> None:
