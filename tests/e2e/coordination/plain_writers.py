@@ -47,10 +47,20 @@ class AccountRow(Base):
     note: Mapped[str | None]
 
 
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection]:
+    """A transaction, and its connection, which ends with it.
+
+    psycopg's own `with` leaves the connection open where the COMMIT itself is refused.
+    """
+    with closing(psycopg.connect(url)) as conn, conn:
+        yield conn
+
+
 def driver(url: str, level: str, row: str) -> str | None:
     """SELECT, think, UPDATE."""
     try:
-        with psycopg.connect(url) as conn:
+        with connected(url) as conn:
             conn.execute(f"set transaction isolation level {level}".encode())
             conn.execute(f"select note, pg_sleep(0.01) from accounts where {PLACE}".encode(), [row])
             conn.execute(f"update accounts set note = 'driver' where {PLACE}".encode(), [row])
@@ -99,7 +109,7 @@ commit;
 def copy(url: str, level: str, row: str) -> str | None:
     """COPY of a row that is not there."""
     try:
-        with psycopg.connect(url) as conn, conn.cursor() as cursor:
+        with connected(url) as conn, conn.cursor() as cursor:
             cursor.execute(f"set transaction isolation level {level}".encode())
             cursor.execute("select count(*) from accounts")
             with cursor.copy("copy accounts (organization_id, id, count) from stdin") as lines:

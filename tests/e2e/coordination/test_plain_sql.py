@@ -16,7 +16,7 @@ from .fleet import Fleet, resolve_everything
 from .ground import Ground, wait_until
 from .models import ORGANIZATION
 from .mutants import BINDING
-from .plain_writers import LEVELS, WRITERS, copy, crowd, driver
+from .plain_writers import LEVELS, WRITERS, Writer, copy, crowd, driver
 from .plan import Plan
 
 MakeFleet = Callable[..., Fleet]
@@ -84,6 +84,22 @@ def test_while_it_is_held_nobody_writes(ground: Ground, name: str, level: str) -
     assert writer(ground.handle.admin_url, level, row) == "55P03"
     release(ground, claim)
     assert writer(ground.handle.admin_url, level, row) is None
+
+
+REFUSE_COMMIT = """
+create function refuse() returns trigger language plpgsql as
+  $$ begin raise serialization_failure; end $$;
+create constraint trigger refuse after insert or update on accounts
+  deferrable initially deferred for each row execute function refuse()"""
+
+
+@pytest.mark.parametrize("writer", [*WRITERS.values(), copy])
+def test_a_writer_that_is_refused_at_its_commit_hangs_up(ground: Ground, writer: Writer) -> None:
+    """A connection that it forgot is told by the garbage collector, in whatever test runs then."""
+    ground.seed(1, table="accounts")
+    ground.admin.execute(REFUSE_COMMIT)
+    row = "new" if writer is copy else "r1"
+    assert writer(ground.handle.admin_url, LEVELS[0], row) == "40001"
 
 
 @pytest.mark.parametrize("level", LEVELS)
