@@ -9,6 +9,7 @@ and by name instead of as a pool that never fills.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,8 +32,8 @@ from ablo_pg.errors import AbloConnectionError, error_for
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Seconds for the server to end a statement that its caller gave up. Protects the caller's deadline
-# from a server that is gone; a false alarm costs the connection.
+# Seconds for the server to end a statement that its caller, or the statement's time-out, gave up.
+# Protects callers from a server that is gone without a word; a false alarm costs the connection.
 CANCEL_SECONDS: Final = 3.0
 # Reconnecting protects a reader from a restarted server. Three tries span about a second; the
 # caller's own deadline ends them sooner.
@@ -71,16 +72,36 @@ class PooledConnection(AsyncConnection[Row]):
     psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
     at the next await and cuts that short: the connection was lost, and the statement could still
     commit after its caller had been told that time ran out.
+
+    patience: seconds to wait for a server that should long have answered; None is for ever. A
+    network that carries nothing any more and tells nobody would hold the caller otherwise, and the
+    connection. generation: see Database.
     """
+
+    patience: float | None = None
+    generation = 0
+    hung_up = False
 
     async def wait(self, gen: PQGen[R], *args: Any, **kwargs: Any) -> R:
         """Wait as psycopg does; ends the statement before it lets a cancellation through."""
+        overdue: asyncio.TimerHandle | None = None
+        if self.patience is not None:
+            overdue = asyncio.get_running_loop().call_later(self.patience, self._hang_up)
         try:
             return await wait_async(gen, self.pgconn.socket, *args, **kwargs)
         except asyncio.CancelledError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._end_statement(gen)
             raise
+        finally:
+            if overdue is not None:
+                overdue.cancel()
+
+    def _hang_up(self) -> None:
+        """End the connection at our side: who waits sees it broken, and does what is done then."""
+        self.hung_up = True
+        with socket.fromfd(self.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
 
     async def _end_statement(self, gen: PQGen[Any]) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
@@ -108,6 +129,8 @@ class Database:
     _pool: AsyncConnectionPool[_Conn] | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    # Of the connections that are made now. Where one is found dead, all of its age are suspect.
+    _generation: int = field(default=0, init=False, repr=False)
 
     async def open(self) -> None:
         """Check the login and start the pool; does nothing when it is open."""
@@ -139,6 +162,8 @@ class Database:
             try:
                 return await routine(conn, *args, **kwargs)
             except psycopg.Error as exc:
+                if conn.hung_up:
+                    await self._renew(conn.generation)
                 raise translate(exc, self.names) from exc
 
     async def read(
@@ -162,6 +187,12 @@ class Database:
         if self._pool is not None:
             await self._pool.check()
         await asyncio.sleep(RECONNECT_PAUSE * 2**attempt)
+
+    async def _renew(self, generation: int) -> None:
+        """Replace the connections of a generation: the network has swallowed one of them."""
+        if generation == self._generation and self._pool is not None:
+            self._generation += 1
+            await self._pool.drain()
 
     def pool_stats(self) -> dict[str, int]:
         """Return the pool's own counts (pool_size, pool_available, requests_waiting, ...)."""
@@ -209,6 +240,9 @@ class Database:
         return pool
 
     async def _prepare(self, conn: _Conn) -> None:
+        conn.generation = self._generation
+        if self.options.statement_timeout > 0:
+            conn.patience = self.options.statement_timeout + CANCEL_SECONDS
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 

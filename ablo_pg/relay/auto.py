@@ -5,7 +5,8 @@ works meanwhile. When the slot streams, the LISTEN reader is stopped first and t
 stream after that: the channels are brought up through the log, so the switch loses and repeats
 nothing (see `catchup`). When the stream breaks, the LISTEN reader goes on from where the channels
 stand and the WAL is tried again: soon after a broken connection, rarely when the server said that
-it cannot be.
+it cannot be, and at once when LISTEN had to connect anew: a server that was restarted may have been
+given what it lacked (wal_level changes in no other way).
 """
 
 from __future__ import annotations
@@ -113,7 +114,10 @@ class AutoReader:
         self._waits_for(refusal.reason)
         if refusal.lasting:
             hopeless.set()
-        await anyio.sleep((self._refused if refusal.lasting else self._broken).pause())
+            with anyio.move_on_after(self._refused.pause()):
+                await self._listen.connected.wait()
+        else:
+            await anyio.sleep(self._broken.pause())
 
     async def _step_in(self, hub: Hub, hopeless: anyio.Event) -> None:
         """Let the LISTEN reader work when a slot takes too long, or cannot be had."""

@@ -1,9 +1,10 @@
 """Whether this relay does its work: a canary through the whole path, and how old the last one is.
 
 The canary is a delta of nobody's (`ablo.canary_emit`): written through a pool connection of its
-own, read by the reader, routed by the hub, seen here. Alive means that the loop turns; ready means
-that a canary came through lately, that the schema can be read, and that the kernel is as it was
-installed.
+own, read by the reader, routed by the hub, seen here. Each has a number, and its age counts from
+the moment it was sent: on a path that is a minute late every canary is a minute old. Alive means
+that the loop turns; ready means that a canary came through lately, that the schema can be read, and
+that the kernel is as it was installed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ logger: Final = logging.getLogger("ablo_pg.relay")
 ORGANIZATION: Final = "ablo:canary"
 DRIFT_SECONDS: Final = 30.0  # between looks at the kernel's triggers and functions
 AGAIN_SECONDS: Final = 1.0  # after a failure
+KEPT: Final = 1000  # canaries on their way; one that comes later than that says nothing
 
 
 @dataclass(slots=True)
@@ -46,7 +48,8 @@ class Health:
     stopping: bool = field(default=False, init=False)
     drift: tuple[str, ...] = field(default=("not looked at yet",), init=False)
     failure: str | None = field(default=None, init=False)
-    _emitted: dict[int, float] = field(default_factory=dict, init=False)
+    _number: int = field(default=0, init=False)
+    _sent: dict[str, float] = field(default_factory=dict, init=False)  # on their way, oldest first
     _seen: float | None = field(default=None, init=False)
 
     @property
@@ -69,7 +72,8 @@ class Health:
             found.append("no canary has come through yet")
         elif age > self.limit:
             found.append(
-                f"the last canary came through {age:.1f} s ago, the limit is {self.limit:g} s"
+                f"the last canary that came through was sent {age:.1f} s ago, "
+                f"the limit is {self.limit:g} s"
             )
         if self.failure:
             found.append(self.failure)
@@ -86,24 +90,28 @@ class Health:
     async def _send(self) -> None:
         while True:
             try:
-                sent = self.clock()
-                sync_id = await self.database.run(registry.canary_emit, self.name)
-                self._emitted[sync_id] = sent
-                while len(self._emitted) > 2 + self.limit / self.every:
-                    del self._emitted[next(iter(self._emitted))]
+                await self.database.run(registry.canary_emit, self._next())
                 self.failure = None
             except AbloError as exc:
                 self.failure = f"a canary could not be sent: {exc.code}"
             await anyio.sleep(self.every)
+
+    def _next(self) -> str:
+        """Return what the next canary is called. It may arrive before its sender has an answer."""
+        self._number += 1
+        name = f"{self.name}/{self._number}"
+        self._sent[name] = self.clock()
+        if len(self._sent) > KEPT:
+            del self._sent[next(iter(self._sent))]
+        return name
 
     async def _look(self) -> None:
         while True:
             try:
                 async with self.hub.subscribe(ORGANIZATION) as canaries:
                     async for delta in canaries:
-                        if delta.row_id == self.name:
-                            # It may arrive before the statement that wrote it has answered.
-                            self._seen = self._emitted.pop(delta.sync_id, self.clock())
+                        # Other relays' are not known here. They come in the order they were sent.
+                        self._seen = self._sent.pop(delta.row_id, self._seen)
             except AbloError as exc:
                 logger.info("canaries cannot be followed: %s", exc.code)
                 await anyio.sleep(AGAIN_SECONDS)

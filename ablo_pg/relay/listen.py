@@ -50,6 +50,7 @@ class ListenReader:
 
     def __init__(self, url: str, reason: str | None = None, log: StatusLog | None = None) -> None:
         self.reason = reason
+        self.connected = anyio.Event()  # set, and replaced, when it listens on a new connection
         self._url = url
         self._log = log or StatusLog()
         self._polled = 0.0
@@ -79,6 +80,8 @@ class ListenReader:
                 conn = await connect(self._url, application_name="ablo_pg listener")
                 try:
                     backoff.reset()
+                    connected, self.connected = self.connected, anyio.Event()
+                    connected.set()
                     await self._take_hints(conn, hub)
                 finally:
                     with anyio.CancelScope(shield=True):

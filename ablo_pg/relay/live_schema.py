@@ -89,8 +89,8 @@ class LiveSchema:
 def columns_of(spec: ModelSpec) -> Iterator[tuple[str, tuple[str, FieldType]]]:
     """Yield (column, (wire name, type)) of a model's fields, base fields included."""
     for _, wire, column, kind in (*BASE_FIELDS, ARCHIVED_FIELD):
-        own = spec.tenancy.column if wire == "organizationId" else column
-        yield own, (wire, kind)
+        own = {"id": spec.id_column, "organizationId": spec.tenancy.column}
+        yield own.get(wire, column), (wire, kind)
     for each in spec.fields:
         yield each.column, (each.wire, each.type)
 
@@ -113,9 +113,14 @@ _ACTIVE: Final = msgspec.json.Decoder(_Active)
 
 @dataclass(slots=True)
 class LiveSchemas:
-    """Keeps the active schema of a database at hand."""
+    """Keeps the active schema of a database at hand.
+
+    Args: database, whose errors name what the schema names. probe, to look through: a pool that is
+    not spent when that one is.
+    """
 
     database: Database
+    probe: Database
     _current: LiveSchema = field(default_factory=LiveSchema, init=False)
     _looking: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     failure: AbloError | None = field(default=None, init=False)  # of the last look, if it failed
@@ -128,7 +133,7 @@ class LiveSchemas:
         """Look now; return the active schema."""
         async with self._looking:
             known = self._current
-            found = await self.database.read(registry.schema_active, known.version, known.hash)
+            found = await self.probe.read(registry.schema_active, known.version, known.hash)
             if found is not None:
                 self._current = live_schema_of(found)
                 self.database.names = self._current.names

@@ -150,7 +150,7 @@ def make_service(
     service = RelayService(
         settings=settings,
         database=database,
-        schemas=LiveSchemas(database),
+        schemas=LiveSchemas(database, probe),
         authenticator=Authenticator(database),
         hub=hub,
         reader=AutoReader(settings.database_url, settings.replication_url),

@@ -48,7 +48,8 @@ OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
 # so that a status that is late three times over still saves the connection.
 STATUS_SECONDS: Final = 5.0
 # A server that has not answered so many seconds of statuses is gone; a half-open connection would
-# tell nobody. A false alarm costs a new slot.
+# tell nobody. Or wal_sender_timeout, where that is less: it gives us up after the same time. A
+# false alarm costs a new slot.
 SILENCE_SECONDS: Final = 60.0
 BARRIER_PAUSE: Final = 0.02
 
@@ -63,7 +64,8 @@ class ReplicationStream:
         self.heard = time.monotonic()  # when something last came from the server
         self._conn = conn
         self._pgconn = conn.pgconn
-        self._every = min(STATUS_SECONDS, sender_timeout / 4) if sender_timeout else STATUS_SECONDS
+        self._silence = min(SILENCE_SECONDS, sender_timeout or SILENCE_SECONDS)
+        self._every = min(STATUS_SECONDS, self._silence / 4)
         self._next_status = 0.0
 
     async def run(self, sink: Callable[[list[Arrival]], None]) -> None:
@@ -99,7 +101,7 @@ class ReplicationStream:
             while not broken.done():
                 on_readable()
                 await asyncio.wait([broken], timeout=self._every / 2)
-                if time.monotonic() - self.heard > SILENCE_SECONDS:
+                if time.monotonic() - self.heard > self._silence:
                     raise _lost(None)
             broken.result()
         except psycopg.Error as exc:
