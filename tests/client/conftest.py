@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import anyio
+import psycopg
 import pytest
 
 from ablo_pg import AsyncAblo, Model, Schema, belongs_to, define_schema, field
@@ -47,6 +48,9 @@ class Task(Model):
 
 
 SCHEMA = define_schema(tasks=Task, projects=Project)
+BLOCKED = """
+select from pg_stat_activity
+ where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0"""
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +101,14 @@ def until_line() -> UntilLine:
                 await anyio.sleep(0.005)
 
     return wait
+
+
+async def until_blocked(db: DatabaseHandle, count: int) -> None:
+    """Wait until so many sessions of the database wait for another's lock, at most 10 s."""
+    async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
+        with anyio.fail_after(10):
+            while (await conn.execute(BLOCKED)).rowcount < count:
+                await anyio.sleep(0.005)
 
 
 @pytest.fixture(params=["direct", "relay"])

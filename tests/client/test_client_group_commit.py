@@ -13,6 +13,8 @@ from ablo_pg import AbloError, AsyncAblo
 from ablo_pg.db import group_commit, routines
 from ablo_pg.testing import DatabaseHandle
 
+from .conftest import until_blocked
+
 pytestmark = pytest.mark.anyio
 
 
@@ -101,6 +103,7 @@ async def test_lone_waiters_hold_up_nobody(ablo: AsyncAblo, db: DatabaseHandle) 
             waiting = [
                 tasks.create_task(ablo.tasks.update("held", {"count": n})) for n in range(12)
             ]
+            await until_blocked(db, 5)  # half of a pool of 10: the others wait for their leave
             for n in range(5):
                 await make(ablo, f"free{n}", timeout=5)
             assert not any(task.done() for task in waiting)
@@ -217,22 +220,10 @@ async def test_a_commit_that_ends_in_a_deadlock_is_sent_again(
                     ]
                 )
             )
-            await _until_blocked_by(db, conn.info.backend_pid)
+            await until_blocked(db, 1)
             await conn.execute("update tasks set title = 'sql' where id = 'two'")
             await conn.commit()
     assert crossing.result().ops == 2
     assert flights == [1, 1]
     rows = await ablo.tasks.list()
     assert {(row.title, row.count) for row in rows} == {("sql", 1)}
-
-
-async def _until_blocked_by(db: DatabaseHandle, pid: int) -> None:
-    async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
-        async with asyncio.timeout(10):
-            while True:
-                cursor = await conn.execute(
-                    "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", [pid]
-                )
-                if cursor.rowcount:
-                    return
-                await asyncio.sleep(0.005)

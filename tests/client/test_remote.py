@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import psycopg
 import pytest
 
 from ablo_pg import AbloConnectionError, AbloError, AbloValidationError, AsyncAblo
@@ -15,7 +16,7 @@ from ablo_pg.client.remote.http import relay_address
 from ablo_pg.db.errors import Names
 from ablo_pg.testing import DatabaseHandle
 
-from .conftest import SCHEMA
+from .conftest import SCHEMA, until_blocked
 from .relay_thread import RelayThread, make_key
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,23 @@ async def test_evidence_of_another_client_counts_before_the_first_call(
             except AbloError as exc:
                 found = exc.code
             assert found == code
+
+
+async def test_calls_that_wait_for_a_row_keep_no_other_waiting(
+    relay: RelayThread, db: DatabaseHandle
+) -> None:
+    """More of them than the client may have requests out: each gives its place away."""
+    options: dict[str, Any] = {"base_url": relay.url, "api_key": make_key(db), "timeout": 10}
+    async with AsyncAblo(schema=SCHEMA, pool_max_size=2, **options) as client:
+        await client.tasks.create({"title": "a"}, id="held")
+        async with await psycopg.AsyncConnection.connect(db.admin_url) as holder:
+            await holder.execute("select from tasks where id = 'held' for update")
+            async with anyio.create_task_group() as group:
+                for count in range(4):
+                    group.start_soon(client.tasks.update, "held", {"count": count})
+                await until_blocked(db, 4)
+                await client.tasks.create({"title": "b"}, id="free", timeout=5)
+                await holder.commit()
 
 
 async def test_a_relay_that_is_not_there() -> None:

@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from ablo_pg.client.remote.errors import error_of, unreachable
+from ablo_pg.client.remote.slots import Slots
 from ablo_pg.db.errors import NO_NAMES, Names
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
@@ -28,6 +29,8 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 35.0
 KEPT_SECONDS: Final = 60.0  # below what a relay keeps an idle connection for
 CONNECTIONS: Final = 10
+# Connections beyond these, for requests that take long: bounds what a program can pile up on a row.
+LONG_CONNECTIONS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class RelayHttp:
         self.address = address
         self.names = names
         self._connections = connections
+        self._slots = Slots(connections)
         self._client: httpx.AsyncClient | None = None
         self._closed = False
 
@@ -95,7 +99,9 @@ class RelayHttp:
                 headers={**self.address.headers, "content-type": "application/json"},
                 timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
                 limits=httpx.Limits(
-                    max_connections=self._connections, keepalive_expiry=KEPT_SECONDS
+                    max_connections=self._connections + LONG_CONNECTIONS,
+                    max_keepalive_connections=self._connections,
+                    keepalive_expiry=KEPT_SECONDS,
                 ),
                 verify=self.address.base_url.startswith("https:"),
             )
@@ -137,7 +143,8 @@ class RelayHttp:
 
     async def _send(self, method: str, path: str, content: bytes | None) -> bytes:
         try:
-            answer = await self.client.request(method, path, content=content)
+            async with self._slots.taken():
+                answer = await self.client.request(method, path, content=content)
         except httpx.TimeoutException as exc:
             raise unreachable(self.address.base_url, "no answer in time") from exc
         except httpx.HTTPError as exc:
