@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
@@ -23,6 +24,10 @@ from ablo_pg.testing import DatabaseHandle, make_database, template_database, th
 # Nowhere near UTC, and not on a whole hour: code that mixes up time zones shows it.
 TIMEZONE = "Asia/Kathmandu"
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+# How long an example may take says how busy the machine is; each test has its 20 s.
+settings.register_profile("ablo_pg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ablo_pg")
 
 MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 

@@ -196,7 +196,9 @@ class World:
     async def http(self, key: str | None = None, relay: Relay | None = None) -> httpx.AsyncClient:
         """Return an HTTP client with a key."""
         headers = {"authorization": f"Bearer {key or self.key()}"}
-        made = httpx.AsyncClient(base_url=(relay or self.relay).url, headers=headers, timeout=15)
+        made = httpx.AsyncClient(
+            base_url=(relay or self.relay).url, headers=headers, timeout=15, verify=False
+        )
         return await self.stack.enter_async_context(made)
 
     def sql(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
