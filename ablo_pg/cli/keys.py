@@ -90,7 +90,11 @@ database_url_option = click.option(
     "[env: DATABASE_URL]",
 )
 organization_option = click.option(
-    "--organization", required=True, metavar="ID", help="Whose keys: the organization's id."
+    "--organization",
+    envvar="ABLO_ORGANIZATION",
+    required=True,
+    metavar="NAME",
+    help="Whose keys. [env: ABLO_ORGANIZATION]",
 )
 key_argument = click.argument("key_id", metavar="KEY_ID")
 

@@ -10,27 +10,10 @@ from typing import Any, NoReturn
 import click
 
 from ablo_pg._version import __version__
-from ablo_pg.cli.audit import audit_command
-from ablo_pg.cli.claims import claims_command
-from ablo_pg.cli.compile import compile_command
-from ablo_pg.cli.connect import connect_command
-from ablo_pg.cli.demo import demo_command
-from ablo_pg.cli.dev import dev_command
-from ablo_pg.cli.doctor import doctor_command
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
-from ablo_pg.cli.generate import generate_command
-from ablo_pg.cli.init import init_command
-from ablo_pg.cli.keys import keys_command
-from ablo_pg.cli.logs import logs_command
-from ablo_pg.cli.migrate import migrate_command
 from ablo_pg.cli.output import show_error, show_usage
-from ablo_pg.cli.push import push_command
-from ablo_pg.cli.relay import relay_command
 from ablo_pg.cli.sections import Sections
-from ablo_pg.cli.status import status_command
-from ablo_pg.cli.tables import check_command, pull_command
-from ablo_pg.cli.whoami import whoami_command
 from ablo_pg.errors import AbloError
 
 EPILOG = """\b
@@ -53,29 +36,6 @@ Examples:
 @click.version_option(__version__, "-V", "--version", prog_name="ablo-pg")
 def cli() -> None:
     """People and AI agents change the same Postgres rows, live, without clobbering each other."""
-
-
-for command in (
-    init_command,
-    dev_command,
-    demo_command,
-    compile_command,
-    push_command,
-    migrate_command,
-    check_command,
-    pull_command,
-    generate_command,
-    logs_command,
-    claims_command,
-    whoami_command,
-    status_command,
-    doctor_command,
-    connect_command,
-    relay_command,
-    keys_command,
-    audit_command,
-):
-    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

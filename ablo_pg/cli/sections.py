@@ -1,7 +1,12 @@
-"""The commands as `--help` lists them: by what somebody is about to do, each in one line."""
+"""The commands as `--help` lists them: by what somebody is about to do, each in one line.
+
+A command's module is imported when the command is typed: the others would take longer to load than
+most commands take to run.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import Final
 
 import click
@@ -36,13 +41,23 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
 }
 
 
+# Where a command stands, if not in the module of its name.
+_PLACES: Final = {"check": "tables", "pull": "tables"}
+
+
 class Sections(click.Group):
-    """A group whose help lists its commands under headings, in the order of SECTIONS."""
+    """A group whose help lists its commands under headings; each is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
-        known = [name for commands in SECTIONS.values() for name in commands]
-        return [*known, *sorted(self.commands.keys() - set(known))]
+        return [name for commands in SECTIONS.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now if it has not been."""
+        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
+            module = importlib.import_module(f"ablo_pg.cli.{_PLACES.get(cmd_name, cmd_name)}")
+            self.add_command(getattr(module, f"{cmd_name}_command"))
+        return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list for each section."""

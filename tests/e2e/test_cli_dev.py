@@ -119,6 +119,7 @@ def alive(pid: int, folder: Path) -> bool:
     return is_server_of(pid, home(folder) / "data")
 
 
+@pytest.mark.way("dev", "happy", "headless", "json")
 def test_from_an_empty_folder_to_rows_and_through_a_mistake(project: Path) -> None:
     schema = project / "ablo" / "schema.py"
     good = schema.read_text()
@@ -248,6 +249,7 @@ def test_a_database_of_ones_own(project: Path, given: str) -> None:
         assert running.stop() == 0
 
 
+@pytest.mark.way("dev", "worst")
 def test_a_login_that_may_not_install_says_what_to_set(
     project: Path, given: str, cluster: Server
 ) -> None:

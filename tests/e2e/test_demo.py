@@ -46,6 +46,7 @@ def left_over(folder: Path) -> list[str]:
     return [*processes, *(path.name for path in folder.iterdir())]
 
 
+@pytest.mark.way("demo", "happy", "headless", "json")
 @pytest.mark.timeout(60)
 def test_the_demo_proves_itself_and_leaves_nothing(temporary: Path) -> None:
     done = subprocess.run(

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from ablo_pg.cli import cli
+from ablo_pg.cli.sections import SECTIONS
 
 from .project import ROOT, relative
 
@@ -20,14 +21,22 @@ CLI_PAGE = (ROOT / "docs" / "cli.md").read_text()
 def commands(
     group: click.Group = cli, prefix: str = "ablo-pg"
 ) -> Iterator[tuple[str, click.Command]]:
-    for name, command in sorted(group.commands.items()):
+    """Yield every command, groups included, with its name as it is typed."""
+    context = click.Context(group)
+    for name in sorted(group.list_commands(context)):
+        command = group.get_command(context, name)
+        assert command is not None, f"{prefix} {name} stands in the help alone"
+        yield f"{prefix} {name}", command
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix} {name}")
-        else:
-            yield f"{prefix} {name}", command
 
 
-COMMANDS = dict(commands())
+EVERYTHING = dict(commands()) | {"ablo-pg": cli}
+COMMANDS = {
+    name: command
+    for name, command in EVERYTHING.items()
+    if not isinstance(command, click.Group)
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -42,12 +51,24 @@ def test_every_command_is_documented(name: str) -> None:
             assert not missing
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EVERYTHING)
 def test_every_command_shows_examples_and_explains_itself(name: str) -> None:
-    command = COMMANDS[name]
+    command = EVERYTHING[name]
     assert command.help
     assert "Examples:" in (command.epilog or "")
     assert name in (command.epilog or "")
+
+
+def test_the_help_lists_every_command_of_the_package_once() -> None:
+    listed = [name for section in SECTIONS.values() for name in section]
+    assert len(listed) == len(set(listed))
+    made = {
+        name.removesuffix("_command")
+        for path in (ROOT / "ablo_pg" / "cli").rglob("*.py")
+        for name in re.findall(r"^def (\w+_command)\(", path.read_text(), re.MULTILINE)
+    }
+    below = {name.split()[-1] for name in EVERYTHING if name.count(" ") == 2}
+    assert made == set(listed) | below
 
 
 def test_documented_commands_exist() -> None:

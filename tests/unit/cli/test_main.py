@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from ablo_pg._version import __version__
@@ -27,7 +28,8 @@ def test_wrong_usage_is_2_and_goes_to_stderr(arguments: list[str], capsys: Captu
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], *([name, "--help"] for name in cli.commands)]
+    "arguments",
+    [["--help"], ["-h"], *([name, "--help"] for name in cli.list_commands(click.Context(cli)))],
 )
 def test_help_is_0(arguments: list[str], capsys: Captured) -> None:
     assert run(arguments) == 0
@@ -54,6 +56,15 @@ def test_with_json_an_error_is_one_object(capsys: Captured) -> None:
     error = json.loads(capsys.readouterr().err)["error"]
     assert error["code"] == "database_unreachable"
     assert error["remedy"]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["keys", "list", "--bad"], ["migrate"]])
+def test_with_json_wrong_usage_is_one_object_too(arguments: list[str], capsys: Captured) -> None:
+    assert run([*arguments, "--json"]) == 2
+    output = capsys.readouterr()
+    error = json.loads(output.err)["error"]
+    assert (output.out, error["code"]) == ("", "invalid_options")
+    assert "--help" in error["remedy"]
 
 
 def test_a_url_that_is_none_is_told_apart_from_a_server_that_is_not_there(capsys: Captured) -> None:
