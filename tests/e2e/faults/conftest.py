@@ -11,6 +11,8 @@ from ablo_pg import Model, define_schema
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
+from .network import Network
+
 
 class Task(Model):
     title: str
@@ -39,3 +41,11 @@ def db(cluster: Server, faults_template: str) -> Iterator[DatabaseHandle]:
     """A fresh database."""
     with make_database(server=cluster, template=faults_template) as handle:
         yield handle
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Proxies, ended with the test."""
+    made = Network()
+    yield made
+    made.close()

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from .load import wait_a_while
-from .wal_oracle import Change
+from .wal_oracle import ORGANIZATION, Change
 
 # Seconds without a frame until it asks, and until it believes that nobody is there. A false alarm
 # costs a reconnect, which it has to survive anyway.
@@ -31,6 +31,9 @@ class Silent(Exception):
 
 class Follower:
     """`doors` are tried one after the other; `taken` is what came in, in order, with repeats."""
+
+    organization = ORGANIZATION
+    claiming = True
 
     def __init__(self, name: str, key: str, doors: list[str]) -> None:
         self.name = name
@@ -83,25 +86,22 @@ class Follower:
             socket.transport.abort()
 
     async def _greet(self, socket: ClientConnection) -> None:
-        groups: dict[str, Any] = {"syncGroups": ["default", "org:acme"]}
         cursor = None if self.position is None else str(self.position)
         asked: dict[str, Any] = {
             "cursor": cursor,
             "lastSyncId": self.position or 0,
             "capabilities": [],
         }
-        claim: dict[str, Any] = {
-            "claimId": str(uuid4()),
-            "entityType": "tasks",
-            "entityId": f"seed-{self.name}",
-        }
-        claim |= {"description": "following", "estimatedMs": 1500, "queue": True}
-        for kind, payload in (
-            ("update_subscription", groups),
-            ("sync_request", asked | {"protocolVersion": 1}),
-            ("claim_begin", claim),
-        ):
-            await socket.send(json.dumps({"type": kind, "payload": payload}))
+        groups = {"syncGroups": ["default", f"org:{self.organization}"]}
+        await self._say(socket, "update_subscription", groups)
+        await self._say(socket, "sync_request", asked | {"protocolVersion": 1})
+        if self.claiming:
+            claim = {"claimId": str(uuid4()), "entityType": "tasks"}
+            claim |= {"entityId": f"seed-{self.name}", "description": "following"}
+            await self._say(socket, "claim_begin", claim | {"estimatedMs": 1500, "queue": True})
+
+    async def _say(self, socket: ClientConnection, kind: str, payload: dict[str, Any]) -> None:
+        await socket.send(json.dumps({"type": kind, "payload": payload}))
 
     async def _receive(self, socket: ClientConnection) -> dict[str, Any]:
         await self._reading.wait()

@@ -21,6 +21,6 @@ async def nothing(trial: Trial) -> None:
 
 async def test_a_relay_that_loses_one_delta_is_caught(db: DatabaseHandle, tmp_path: Path) -> None:
     program = (str(Path(__file__).with_name("forgetful_relay.py")),)
-    trial = await run_trial(db, tmp_path, nothing, program=program)
+    trial = await run_trial(db, tmp_path, nothing, programs=(program,))
     for name in NAMES:
         assert any(each.startswith(f"{name}: 1 deltas are missing") for each in trial.wrong)

@@ -67,7 +67,8 @@ def test_lines_make_the_truth() -> None:
     delta = "table ablo.delta_p1: INSERT: sync_id[bigint]:"
     for line in (
         "BEGIN",
-        "table public.tasks: INSERT: id[text]:'t1' title[text]:'a'",
+        "table public.tasks: INSERT: id[text]:'t1' organization_id[text]:'acme' title[text]:'a'",
+        "table public.tasks: INSERT: id[text]:'t1' organization_id[text]:'other' title[text]:'b'",
         f"{delta}1 organization_id[text]:'acme' row_id[text]:'t1' op[text]:'I' {row}",
         f"{delta}2 organization_id[text]:'other' row_id[text]:'t1' op[text]:'I' {row}",
         "COMMIT",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -11,48 +9,20 @@ import anyio
 import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ablo_pg.testing import DatabaseHandle
 
-from ..coordination.proxy import Proxy
+from .network import Lossy, Network
 from .relays import RelayProcess
-from .trial import CATCH_UP, Trial, run_trial, until
+from .trial import CATCH_UP, GROWTH, Trial, run_trial, until
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
-GROWTH = 64 << 20  # bytes that a relay may grow by for a client that does not read
 BACKLOG = 200  # deltas of 40 kB that it leaves unread: more than sockets and queue can hold
 WIDE = """
 insert into tasks (id, organization_id, title)
 select 'wide' || n, 'acme', n || repeat('x', 40000) from generate_series(1, %s) n"""
-
-
-class Network:
-    """Proxies in front of relays: a client is on one of them, a writer on none."""
-
-    def __init__(self) -> None:
-        self.proxies: list[Proxy] = []
-        self._made = ExitStack()
-
-    def close(self) -> None:
-        """End them."""
-        self._made.close()
-
-    def through(self, relay: RelayProcess) -> str:
-        """Put a proxy before a relay; return the door to it."""
-        proxy = Proxy(make_conninfo(host="127.0.0.1", port=relay.port))
-        self.proxies.append(self._made.enter_context(proxy))
-        port = conninfo_to_dict(proxy.url)["port"]
-        return f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 async def wait_for_sockets(relay: RelayProcess, count: int) -> None:
@@ -71,7 +41,7 @@ def given_up(trial: Trial, before: list[int]) -> bool:
     return all(now.attempts > then for now, then in zip(trial.followers, before, strict=True))
 
 
-async def broken(trial: Trial, proxy: Proxy, rounds: int) -> None:
+async def broken(trial: Trial, proxy: Lossy, rounds: int) -> None:
     """Cut every connection; then let them go silent until all clients have given theirs up."""
     for _ in range(rounds):
         await trial.flow()

@@ -14,10 +14,14 @@ from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.testing import DatabaseHandle
 
 from .load import wait_a_while
+from .relays import PROGRAM
 from .trial import Trial, run_trial
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+
+
+TWO = (PROGRAM, PROGRAM)
 
 
 async def stood_still(trial: Trial, seconds: float) -> None:
@@ -33,7 +37,7 @@ async def stood_still(trial: Trial, seconds: float) -> None:
 
 
 async def test_one_of_two_relays_stands_still(db: DatabaseHandle, tmp_path: Path) -> None:
-    trial = await run_trial(db, tmp_path, lambda trial: stood_still(trial, 2), relays=2)
+    trial = await run_trial(db, tmp_path, lambda trial: stood_still(trial, 2), programs=TWO)
     assert trial.wrong == []
 
 
@@ -42,7 +46,7 @@ async def test_one_of_two_relays_stands_still(db: DatabaseHandle, tmp_path: Path
 async def test_one_of_two_relays_stands_still_for_a_minute(
     db: DatabaseHandle, tmp_path: Path
 ) -> None:
-    trial = await run_trial(db, tmp_path, lambda trial: stood_still(trial, 60), relays=2)
+    trial = await run_trial(db, tmp_path, lambda trial: stood_still(trial, 60), programs=TWO)
     assert trial.wrong == []
 
 

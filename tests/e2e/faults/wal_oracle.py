@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import psycopg
+from psycopg import sql
 
 ORGANIZATION: Final = "acme"
 SLOT: Final = "faults_oracle"
@@ -20,7 +21,12 @@ CREATE: Final = "select pg_create_logical_replication_slot(%s, 'test_decoding')"
 READ: Final = """
 select data from pg_logical_slot_get_changes(%s, null, null, 'include-xids', '0',
                                              'skip-empty-xacts', '1')"""
-ROWS: Final = "select id, title from tasks where id not like 'seed%%'"
+ROWS: Final = """
+select id, title from tasks where organization_id = 'acme' and id not like 'seed%%'"""
+LOG: Final = """
+select sync_id, op, row_id, "row" ->> 'title' from ablo.delta
+ where organization_id = 'acme' and sync_id > %s order by sync_id"""
+CREATE_EXPORTING: Final = f"CREATE_REPLICATION_SLOT {SLOT} LOGICAL test_decoding EXPORT_SNAPSHOT"
 # The server ends what uses the slot (a restart, a killed reader) before it can be dropped.
 DROP: Final = """
 select pg_drop_replication_slot(slot_name) from pg_replication_slots
@@ -58,7 +64,9 @@ class Truth:
             return
         table, action, text = found.groups()
         if table == "public.tasks":
-            self._row(action, columns(text))
+            values = columns(text)
+            if values["organization_id"] == ORGANIZATION:  # else a witness's
+                self._row(action, values)
         elif table.startswith("ablo.delta") and action == "INSERT":
             self._delta(columns(text))
 
@@ -103,6 +111,7 @@ class WalOracle:
 
     def __init__(self, admin_url: str) -> None:
         self._admin_url = admin_url
+        self._truth = Truth()
 
     def __enter__(self) -> Self:
         with psycopg.connect(self._admin_url, autocommit=True) as conn:
@@ -115,14 +124,45 @@ class WalOracle:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with psycopg.connect(self._admin_url, autocommit=True) as conn:
-            conn.execute(DROP, [SLOT])
+        self._drop()
 
     def read(self) -> Truth:
         """Decode everything since the slot was made; nobody may be writing."""
-        truth = Truth()
+        self._decode()
         with psycopg.connect(self._admin_url, autocommit=True) as conn:
-            for (line,) in conn.execute(READ, [SLOT]):
-                truth.note(line)
-            truth.selected = dict(conn.execute(ROWS).fetchall())
-        return truth
+            self._truth.selected = dict(conn.execute(ROWS).fetchall())
+        return self._truth
+
+    def leave(self) -> None:
+        """Decode, and drop the slot: a server without logical decoding does not start over one."""
+        self._decode()
+        self._drop()
+
+    def come_back(self) -> None:
+        """Decode again from here on.
+
+        What lies between is told by SELECT, as of the very moment at which the new slot begins: the
+        log for the deltas, the table for the rows that they have to make.
+        """
+        truth = self._truth
+        with psycopg.connect(self._admin_url, autocommit=True, replication="database") as maker:
+            made = maker.execute(CREATE_EXPORTING.encode()).fetchone()
+            assert made is not None
+            with psycopg.connect(self._admin_url) as conn:
+                conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                conn.execute(sql.SQL("set transaction snapshot {}").format(made[2]))
+                last = truth.deltas[-1].id if truth.deltas else 0
+                truth.deltas += [Change(*found) for found in conn.execute(LOG, [last])]
+                rows: dict[str, str] = dict(conn.execute(ROWS).fetchall())
+        truth.created += [row for row in rows if row not in truth.rows]
+        truth.rows = rows
+
+    def _decode(self) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as conn:
+            # Row by row: a transaction may be larger than memory.
+            for (line,) in conn.cursor().stream(READ, [SLOT]):
+                self._truth.note(line)
+
+    def _drop(self) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as conn:
+            conn.execute(DROP, [SLOT])
