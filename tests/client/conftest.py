@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -13,13 +14,14 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg import AsyncAblo, Model, Schema, belongs_to, define_schema, field
+from ablo_pg import Ablo, AsyncAblo, Model, Schema, belongs_to, define_schema, field
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .relay_thread import RelayThread, make_key
 
 MakeClient = Callable[..., AsyncAblo]
+MakeSync = Callable[..., Ablo]
 Transport = Literal["direct", "relay"]
 Options = dict[str, Any]
 Place = Callable[..., Options]
@@ -107,7 +109,9 @@ async def until_blocked(db: DatabaseHandle, count: int) -> None:
     """Wait until so many sessions of the database wait for another's lock, at most 10 s."""
     async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
         with anyio.fail_after(10):
-            while (await conn.execute(BLOCKED)).rowcount < count:
+            while True:
+                if (await conn.execute(BLOCKED)).rowcount >= count:
+                    return
                 await anyio.sleep(0.005)
 
 
@@ -167,6 +171,28 @@ async def make_client(place: Place) -> AsyncIterator[MakeClient]:
 @pytest.fixture
 async def ablo(make_client: MakeClient) -> AsyncAblo:
     return make_client()
+
+
+@pytest.fixture
+def make_sync(place: Place) -> Iterator[MakeSync]:
+    """Make blocking clients of the test's database, each way; they are closed at its end."""
+    with ExitStack() as stack:
+        yield lambda participant="agent:triage": stack.enter_context(
+            Ablo(schema=SCHEMA, timeout=10, **place(participant))
+        )
+
+
+@pytest.fixture
+def sync_ablo(make_sync: MakeSync) -> Ablo:
+    return make_sync("user:ann")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait on this thread, which blocks its event loop, until a condition holds."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

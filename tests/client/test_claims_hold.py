@@ -95,6 +95,9 @@ async def test_reading_what_somebody_has_claimed(
     assert await other.tasks.retrieve(id=task, if_claimed="fail") is not None
     with pytest.raises(AbloValidationError):
         await other.tasks.retrieve(id=task, if_claimed="maybe")  # type: ignore[arg-type]
+    with pytest.raises(AbloValidationError, match="as it is now") as refused:
+        await other.tasks.retrieve(id=task, if_claimed="fail", at=0)
+    assert (refused.value.code, refused.value.field) == ("invalid_options", "if_claimed")
 
 
 async def test_a_plain_sql_write_makes_the_holder_stale(

@@ -24,6 +24,8 @@ from ablo_pg.client.claims.sidecar import join
 from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
 
+from .conftest import wait_until
+
 pytestmark = pytest.mark.anyio
 LEASES = "ablo_pg leases"
 # A program that claims t1 and, once told to go on, writes under the claim; it prints what happens.
@@ -89,20 +91,12 @@ def sessions(db: DatabaseHandle, query: str = "count(*)", name: str = LEASES) ->
     return int(found[0] or 0) if found else 0
 
 
-def until_blocking(holds: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait on this thread, and so block the event loop, until a condition holds."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-
-
 async def test_a_blocked_event_loop_keeps_the_claim(
     ablo: AsyncAblo, make_client: Any, task: str, db: DatabaseHandle
 ) -> None:
     async with ablo.tasks.claim(id=task, ttl="600ms") as claim:
         granted_until = claim.expires_at
-        until_blocking(
+        wait_until(
             lambda: (
                 renewals(db, claim.id)[0]
                 > granted_until + 3 * (granted_until - claim.state.declared_at)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import psycopg
 import pytest
@@ -14,35 +10,18 @@ import pytest
 from ablo_pg import Ablo, AbloClaimedError, AbloTimeoutError, ClaimStatus
 from ablo_pg.testing import DatabaseHandle
 
-from .conftest import Place
-
-Make = Callable[[str], Ablo]
+from .conftest import MakeSync, wait_until
 
 
 @pytest.fixture
-def make(place: Place, schema: Any) -> Iterator[Make]:
-    with ExitStack() as stack:
-        yield lambda participant: stack.enter_context(
-            Ablo(schema=schema, timeout=10, **place(participant))
-        )
-
-
-@pytest.fixture
-def ablo(make: Make) -> Ablo:
-    client = make("agent:triage")
+def ablo(make_sync: MakeSync) -> Ablo:
+    client = make_sync("agent:triage")
     client.tasks.create({"title": "Write", "count": 1}, id="task_123")
     return client
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.005)
-
-
-def test_work_under_a_claim(ablo: Ablo, make: Make) -> None:
-    other = make("agent:other")
+def test_work_under_a_claim(ablo: Ablo, make_sync: MakeSync) -> None:
+    other = make_sync("agent:other")
     with ablo.tasks.claim(id="task_123", action="update") as claim:
         if claim.data.status != "done":
             ablo.tasks.update(id="task_123", data={"status": "done"}, wait="confirmed")
@@ -85,8 +64,8 @@ def test_every_argument(ablo: Ablo) -> None:
     assert ablo.tasks.claim.release(id="task_123")
 
 
-def test_threads_wait_their_turn(ablo: Ablo, make: Make) -> None:
-    boss = make("user:boss")
+def test_threads_wait_their_turn(ablo: Ablo, make_sync: MakeSync) -> None:
+    boss = make_sync("user:boss")
     served: list[str] = []
 
     def work(client: Ablo, name: str) -> None:
@@ -96,7 +75,7 @@ def test_threads_wait_their_turn(ablo: Ablo, make: Make) -> None:
     threads = []
     with ablo.tasks.claim(id="task_123"):
         for number in range(3):
-            client = make(f"agent:{number}")
+            client = make_sync(f"agent:{number}")
             threads.append(threading.Thread(target=work, args=(client, str(number))))
             threads[-1].start()
             wait_until(lambda n=number: len(ablo.tasks.claim.queue("task_123")) == n + 1)  # type: ignore[misc]
@@ -121,8 +100,16 @@ def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle) -> None:
         wait_until(lambda: seen == ["held", "lost"])
 
 
-def test_a_close_inside_the_block(make: Make) -> None:
-    client, other = make("agent:a"), make("agent:b")
+def test_released_on_an_exception(ablo: Ablo, make_sync: MakeSync) -> None:
+    other = make_sync("agent:other")
+    with pytest.raises(KeyboardInterrupt), ablo.tasks.claim(id="task_123") as claim:
+        raise KeyboardInterrupt
+    assert claim.status == "released"
+    assert other.tasks.claim(id="task_123", queue=False) is not None
+
+
+def test_a_close_inside_the_block(make_sync: MakeSync) -> None:
+    client, other = make_sync("agent:a"), make_sync("agent:b")
     with client.tasks.claim(id="t") as claim:
         client.close()
         assert claim.status == "released"
@@ -131,8 +118,8 @@ def test_a_close_inside_the_block(make: Make) -> None:
     assert not claim.release()
 
 
-def test_presence(ablo: Ablo, make: Make) -> None:
-    boss = make("user:boss")
+def test_presence(ablo: Ablo, make_sync: MakeSync) -> None:
+    boss = make_sync("user:boss")
     assert not boss.presence.is_set
     boss.presence.set(status="away", activity={"model": "tasks"}, meta={"v": 1}, ttl="30s")
     assert boss.presence.is_set

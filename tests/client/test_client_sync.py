@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,9 +18,8 @@ from .conftest import Place
 
 
 @pytest.fixture
-def ablo(place: Place, schema: Any) -> Iterator[Ablo]:
-    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
-        yield client
+def ablo(sync_ablo: Ablo) -> Ablo:
+    return sync_ablo
 
 
 def test_the_whole_round(ablo: Ablo) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,15 +25,9 @@ from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.errors import error_for
 
-from .conftest import MakeClient, Place
+from .conftest import MakeClient
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sync_ablo(place: Place, schema: Any) -> Iterator[Ablo]:
-    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from ablo_pg import (
     AsyncAblo,
 )
 
-from .conftest import MakeClient, Place
+from .conftest import MakeClient
 
 pytestmark = pytest.mark.anyio
 
@@ -154,12 +153,6 @@ async def test_what_another_organization_read_is_refused(
             await stranger.tasks.create({"title": "x"}, reads=[premise])
         assert caught.value.code == "foreign_tenant_row"
     assert await stranger.tasks.list() == []
-
-
-@pytest.fixture
-def sync_ablo(place: Place, schema: Any) -> Iterator[Ablo]:
-    with Ablo(schema=schema, timeout=10, **place("user:ann")) as client:
-        yield client
 
 
 def test_the_sync_client_tracks_too(sync_ablo: Ablo) -> None:

@@ -202,14 +202,21 @@ async def check_free(session: Session, entry: Entry, row_id: str) -> None:
         )
 
 
-def fail_when_claimed(if_claimed: str) -> bool:
-    """Read a `retrieve`'s wish. Raises invalid_options."""
+def fail_when_claimed(if_claimed: str, at: int | None) -> bool:
+    """Read a `retrieve`'s wish. Raises invalid_options, also for a wish about the past."""
     if if_claimed not in get_args(IfClaimed):
         raise error_for(
             "invalid_options",
             f"if_claimed cannot be {if_claimed!r}",
             field="if_claimed",
             remedy='pass "return" or "fail"',
+        )
+    if if_claimed == "fail" and at is not None:
+        raise error_for(
+            "invalid_options",
+            "if_claimed does not go with at: a claim is about the row as it is now",
+            field="if_claimed",
+            remedy="leave one of them out",
         )
     return if_claimed == "fail"
 

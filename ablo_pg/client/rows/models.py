@@ -94,13 +94,14 @@ class ModelClient(Generic[RowT]):
 
         at: a sync id; the row as it was at that position of the organization's log. See
         `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
-        the holder, when another participant has claimed the row or a part of it.
+        the holder, when another participant has claimed the row or a part of it; not with `at`.
         """
+        only_free = fail_when_claimed(if_claimed, at)
         if at is not None:
             return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
         row_id = encode_id(self._key, id)
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
-            if fail_when_claimed(if_claimed):
+            if only_free:
                 await check_free(self._session, self._entry, row_id)
             async with self._session.asking():
                 found = await self._session.transport.row_get(self._entry.typename, row_id)
