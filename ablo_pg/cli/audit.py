@@ -109,7 +109,7 @@ def seal_command(
             told.add(done)
             if not follow:
                 return 1 if done.refused else 0
-            time.sleep(interval)
+            time.sleep(interval)  # nothing tells of commits: that would cost each of them
 
 
 @click.command("verify", epilog=VERIFY_EPILOG)

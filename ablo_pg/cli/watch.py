@@ -46,7 +46,7 @@ def changes(target: str) -> Iterator[None]:
     """Yield after each save of the target's files, for good."""
     watch = Watch(target)
     while True:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # no notification: see above
         if watch.settled():
             yield
 

@@ -174,7 +174,7 @@ class Cluster(Server):
                 told = "\n".join(error.details["log"])
                 if "shared memory block" not in told or time.monotonic() > deadline:
                     raise
-                time.sleep(0.1)
+                time.sleep(0.1)  # they are nobody's children: nothing tells of their end
         self._started_here = True
         if self._folder is None:
             known = read_pid_file(self.paths.data)

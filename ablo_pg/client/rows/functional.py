@@ -215,7 +215,7 @@ async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
                 return current
             done = await update.write(current, cast(Data, data))
             if done is None:
-                await asyncio.sleep(update.pause())
+                await asyncio.sleep(update.pause())  # so that writers that met part
         return done
 
 

@@ -50,5 +50,5 @@ def run_blocking(
             return current
         done = send(update.write, current, cast(Data, data))
         if done is None:
-            time.sleep(min(update.pause(), update.left()))
+            time.sleep(min(update.pause(), update.left()))  # so that writers that met part
     return done

@@ -96,6 +96,7 @@ def appended(row: Any, mark: str) -> dict[str, list[str]]:
 
 
 def _wait_blocking(seconds: float) -> None:
+    """Keep the whole process from its event loop: what is tried is that the lease outlives it."""
     time.sleep(seconds)
 
 
