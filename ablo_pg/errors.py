@@ -215,6 +215,7 @@ _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("instance_at_capacity", "AB107", 503, True, AbloConnectionError),
     ("malformed_subscription", "AB120", 400, False, AbloValidationError),
     ("queries_required", "AB121", 400, False, AbloValidationError),
+    ("claim_id_required", "AB123", 400, False, AbloValidationError),
     ("query_unknown_relation", "AB122", 400, False, AbloValidationError),
     ("protocol_version_unsupported", "AB108", 426, False, AbloValidationError),
     ("constraint_violation", "23000", 400, False, AbloConflictError),

@@ -1,6 +1,7 @@
 """The API's description, OpenAPI 3.1, made of the pushed schema: typed paths for each model. Pure.
 
-`openapi_models` has what belongs to one model; here is what every schema has.
+`openapi_models` has what belongs to one model, `openapi_paths` the paths that every schema has;
+here is what their bodies are made of.
 """
 
 from __future__ import annotations
@@ -9,14 +10,8 @@ from typing import Any, Final
 
 from ablo_pg.errors import CODES
 from ablo_pg.schema import SchemaSpec
-from ablo_pg.wire.openapi_models import (
-    body,
-    json_answer,
-    model_components,
-    model_paths,
-    parameter,
-    ref,
-)
+from ablo_pg.wire.openapi_models import model_components, model_paths, ref
+from ablo_pg.wire.openapi_paths import fixed_paths
 
 DESCRIPTION: Final = (
     "Rows, claims and commits of one Postgres database. Send a key as `Authorization: Bearer KEY`; "
@@ -40,7 +35,7 @@ def openapi_document(spec: SchemaSpec, version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Ablo", "version": version, "description": DESCRIPTION},
         "security": [{"key": []}],
-        "paths": paths | PATHS,
+        "paths": paths | fixed_paths(),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "schemas": components,
@@ -151,51 +146,5 @@ COMPONENTS: Final[dict[str, Any]] = {
             "reads": GUARDS["reads"],
             "track": GUARDS["track"],
         },
-    },
-}
-
-_ANY: Final[dict[str, Any]] = {"type": "object"}
-_CLAIM_ID: Final = parameter("path", "claim", STRING)
-PATHS: Final[dict[str, Any]] = {
-    "/api/auth/identity": {"get": json_answer("Who the key is", _ANY)},
-    "/api/v1/commits": {
-        "post": json_answer("Several operations, all or none", ref("Receipt"))
-        | body(ref("Commit"))
-        | {"parameters": [parameter("header", "Idempotency-Key", {"type": "string"})]},
-        "get": json_answer("Commits, newest first", _ANY)
-        | {"parameters": [parameter("query", "limit", INTEGER), parameter("query", "cursor")]},
-    },
-    "/api/v1/commits/{id}": {
-        "get": json_answer("One commit, or null", {"type": ["object", "null"]})
-        | {"parameters": [parameter("path", "id", STRING)]}
-    },
-    "/api/v1/logs": {
-        "get": json_answer("What happened", _ANY)
-        | {
-            "parameters": [
-                parameter("query", name) for name in ("after", "limit", "model", "op", "since")
-            ]
-        }
-    },
-    "/api/v1/claims": {
-        "get": json_answer("Who holds what", _ANY)
-        | {"parameters": [parameter("query", name) for name in ("model", "id", "field")]}
-    },
-    "/api/v1/claims/{claim}": {
-        "parameters": [_CLAIM_ID],
-        "get": json_answer("One claim", ref("Claim")),
-        "delete": json_answer("Give it back", _ANY),
-    },
-    "/api/v1/claims/{claim}/heartbeat": {
-        "parameters": [_CLAIM_ID],
-        "post": json_answer("Renew it, or a place in line", _ANY) | body(_ANY),
-    },
-    "/api/schema": {
-        "get": json_answer("The active schema", _ANY),
-        "post": json_answer("Push a schema", _ANY)
-        | body(_object(("schema",), schema=_ANY, force={"type": "boolean"})),
-    },
-    "/api/v1/capabilities": {
-        "post": json_answer("Mint a key of this one", _ANY, "201") | body(_ANY)
     },
 }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
+from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
+from ablo_pg.wire.openapi_bodies import body_schema
 
 TYPES: Final[dict[FieldType, dict[str, Any]]] = {
     FieldType.STRING: {"type": "string"},
@@ -100,6 +104,8 @@ def model_paths(model: ModelSpec) -> dict[str, Any]:
             json_answer(f"Delete one of {model.key}", ref("Receipt")) | body(ref("Guards")) | KEY
         )
         paths[f"{base}/{{id}}/claim"] = _claim_paths()
+        paths[f"{base}/{{id}}/claim/heartbeat"] = _claim_path("Renew a claim on it", BeatBody)
+        paths[f"{base}/{{id}}/claim/reorder"] = _claim_path("Reorder its line", ReorderBody)
     for path in paths.values():
         for operation in path.values():
             if isinstance(operation, dict):
@@ -161,6 +167,11 @@ def _list(model: ModelSpec) -> dict[str, Any]:
 
 def _ordered(model: ModelSpec) -> list[str]:
     return [field.wire for field in model.fields if field.type is not FieldType.JSON]
+
+
+def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    operation = json_answer(summary, {"type": "object"}) | body(body_schema(kind))
+    return {"parameters": [parameter("path", "id")], "post": operation}
 
 
 def _claim_paths() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ablo_pg.errors import CLASSES, CODES, AbloError
 
-from .project import SQL
+from .project import PACKAGE, SQL
 
 STATES: Final = dict(
     re.findall(r"when '(\w+)' then '(\w{5})'", (SQL / "00_base" / "error_state.sql").read_text())
@@ -27,6 +27,17 @@ def test_every_code_that_sql_raises_has_a_state() -> None:
     }
     assert raised
     assert raised <= STATES.keys()
+
+
+def test_every_code_that_python_raises_is_known() -> None:
+    """An unknown one would be answered as a failure of the server."""
+    raised = {
+        code
+        for path in PACKAGE.rglob("*.py")
+        for code in re.findall(r'error_for\(\s*"(\w+)"', path.read_text())
+    }
+    assert len(raised) > 60
+    assert raised <= CODES.keys()
 
 
 def test_no_two_codes_share_a_state() -> None:

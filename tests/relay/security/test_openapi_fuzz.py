@@ -60,6 +60,8 @@ def test_every_operation_answers_what_it_says(place: Place, path: str) -> None:
     headers = {"Authorization": f"Bearer {key}"}
     for found in described.get_all_operations():
         operation = found.ok()
+        if "x-waits" in operation.definition.raw:
+            continue
 
         @given(case=operation.as_strategy())
         @settings(

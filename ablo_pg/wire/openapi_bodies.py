@@ -1,0 +1,44 @@
+"""JSON schemas of request bodies, made of the structs that read them. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import fields
+
+
+def body_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the JSON schema of a struct; what passes through unread may be anything.
+
+    >>> body_schema(msgspec.defstruct("Pair", [("id", str), ("more", msgspec.Raw, msgspec.Raw())]))
+    {'type': 'object', 'properties': {'id': {'type': 'string'}, 'more': {}}, 'required': ['id']}
+    """
+    found: dict[str, Any] = {"type": "object", "properties": {}}
+    required = []
+    for field in fields(kind):
+        found["properties"][field.encode_name] = type_schema(field.type)
+        if field.required:
+            required.append(field.encode_name)
+    return found | ({"required": required} if required else {})
+
+
+def type_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON schema of a field's type, whole."""
+    if kind is msgspec.Raw:
+        return {}
+    found = msgspec.json.schema(kind)
+    inside = found.pop("$defs", {})
+    whole: dict[str, Any] = _inlined(found, inside)
+    return whole
+
+
+def _inlined(schema: Any, inside: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(each, inside) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        named = inside[schema["$ref"].rpartition("/")[2]]
+        return _inlined({key: value for key, value in named.items() if key != "title"}, inside)
+    return {key: _inlined(value, inside) for key, value in schema.items()}

@@ -1,0 +1,176 @@
+"""The paths that every schema has, in the API's description: one line each. Pure.
+
+Bodies are those of the structs that read them (`openapi_bodies`). An operation that answers only
+after a while, or never ends, is marked `x-waits`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ablo_pg.wire import claim_requests, kernel_calls, mints
+from ablo_pg.wire.openapi_bodies import body_schema
+from ablo_pg.wire.openapi_models import body, json_answer, parameter, ref
+from ablo_pg.wire.schemas import PushBody
+from ablo_pg.wire.sync import QueryBody
+
+Schema = dict[str, Any]
+ANY: Final[Schema] = {"type": "object"}
+LIST: Final[Schema] = {"type": "array"}
+NULLABLE: Final[Schema] = {"type": ["object", "null"]}
+NUMBER: Final[Schema] = {"type": "integer", "minimum": 0}
+
+
+class Line(NamedTuple):
+    """One operation. body: the struct that reads it, or a schema. query: parameters' names."""
+
+    method: str
+    path: str
+    summary: str
+    body: type[msgspec.Struct] | Schema | None = None
+    answer: Schema = ANY
+    status: str = "200"
+    query: tuple[str, ...] = ()
+    open: bool = False  # asks for no key
+    waits: bool = False
+    media: str = "application/json"
+
+
+_CAPABILITY = "/api/v1/capabilities/{capability}"
+_SOURCES = "/v1/datasources"
+_KERNEL = "/api/v1/kernel/"
+_FOLLOW = ("syncGroups", "models", "cursor")
+
+LINES: Final = (
+    Line("get", "/api/auth/identity", "Who the key is"),
+    Line("get", "/api/auth/check", "Whether the key is good", status="204"),
+    Line(
+        "post", "/api/v1/commits", "Several operations, all or none", ref("Commit"), ref("Receipt")
+    ),
+    Line(
+        *("get", "/api/v1/commits", "Commits, newest first"),
+        query=("actorId", "status", "limit", "cursor"),
+    ),
+    Line("get", "/api/v1/commits/{id}", "One commit, or null", answer=NULLABLE),
+    Line(
+        *("get", "/api/v1/logs", "What happened"),
+        query=("after", "limit", "model", "op", "since"),
+    ),
+    Line(
+        *("get", "/api/v1/claims", "Who holds what"),
+        query=("model", "id", "field", "actorId", "actorKind", "onBehalfOfId", "capabilityId"),
+    ),
+    Line("post", "/api/v1/claims", "Claim a row", claim_requests.AcquireBody, status="201"),
+    Line("post", "/api/v1/claims/heartbeat", "Renew all one has", claim_requests.BeatAllBody),
+    Line("get", "/api/v1/claims/{claim}", "One claim", answer=ref("Claim")),
+    Line("delete", "/api/v1/claims/{claim}", "Give it back"),
+    Line(
+        *("post", "/api/v1/claims/{claim}/heartbeat", "Renew it, or a place in line"),
+        claim_requests.BeatBody,
+    ),
+    Line("get", "/api/schema", "The active schema"),
+    Line("post", "/api/schema", "Push a schema", PushBody),
+    Line("post", "/api/v1/capabilities", "Mint a key of this one", mints.MintBody, status="201"),
+    Line("get", _CAPABILITY, "Look at one's own key"),
+    Line("delete", _CAPABILITY, "End a key, and those that were made of it"),
+    Line("post", f"{_CAPABILITY}/rotate", "Put another key in its place", mints.RotateBody),
+    Line("post", "/api/v1/ephemeral_keys", "A user's session", mints.EphemeralBody, status="201"),
+    Line("get", "/api/v1/projects", "The one project"),
+    Line("post", "/api/v1/projects", "Refused: there is one", ANY),
+    Line("patch", "/api/v1/projects/{project}", "Refused: it is the organization", ANY),
+    Line("get", "/api/v1/branches", "The one branch"),
+    Line("post", "/api/v1/branches", "Refused: there is one", ANY, status="201"),
+    Line("get", "/api/v1/branches/{branch}", "A branch"),
+    Line("get", "/api/v1/branches/{branch}/status", "How a branch stands"),
+    Line("post", "/api/v1/branches/{branch}/credentials", "A key for it", ANY, status="201"),
+    Line("get", f"/api{_SOURCES}", "The one data source"),
+    Line("post", f"/api{_SOURCES}", "Register it, again and again", ANY, status="201"),
+    Line("delete", f"/api{_SOURCES}", "Refused: it is the relay's own"),
+    Line("post", f"/api{_SOURCES}/validate", "Whether it can be worked with", ANY),
+    Line("post", f"/api{_SOURCES}/locate", "Whether it is taken", ANY),
+    Line(
+        "get", "/api/sync/bootstrap", "Rows to begin with", query=(*_FOLLOW, "limit", "lastSyncId")
+    ),
+    Line("post", "/api/sync/query", "Several reads of one snapshot", QueryBody),
+    Line("get", "/api/sync/entity/{typename}/{id}", "One row"),
+    Line(
+        *("get", "/api/v1/stream", "Every delta from here on, as Server-Sent Events"),
+        query=_FOLLOW,
+        waits=True,
+        media="text/event-stream",
+    ),
+    Line("get", "/api/health", "Whether requests can be served", open=True),
+    Line("get", "/live", "Whether the process lives", open=True),
+    Line("get", "/ready", "Whether a canary came through lately", open=True),
+    Line("get", "/metrics", "What is counted", open=True, media="text/plain"),
+    Line("post", f"{_KERNEL}status", "The kernel's account of itself"),
+    Line("post", f"{_KERNEL}row_get", "A row", kernel_calls.RowBody),
+    Line("post", f"{_KERNEL}row_at", "A row as it was", kernel_calls.RowAtBody),
+    Line("post", f"{_KERNEL}row_history", "What became of a row", kernel_calls.HistoryBody),
+    Line("post", f"{_KERNEL}row_list", "A page of rows", kernel_calls.ListBody),
+    Line("post", f"{_KERNEL}snapshot_read", "Rows together", kernel_calls.SnapshotBody),
+    Line("post", f"{_KERNEL}receipt_get", "A receipt", kernel_calls.ReceiptBody, NULLABLE),
+    Line("post", f"{_KERNEL}track_list", "What one tracks", answer={}),
+    Line("post", f"{_KERNEL}track_remove", "Track less", kernel_calls.UntrackBody),
+    Line("post", f"{_KERNEL}log_head", "The last position of the log"),
+    Line("post", f"{_KERNEL}log_read", "A part of the log", kernel_calls.LogBody),
+    Line("post", f"{_KERNEL}claim_acquire", "Ask for a claim", kernel_calls.AcquireBody),
+    Line("post", f"{_KERNEL}claim_look", "Look at a claim", kernel_calls.ClaimBody),
+    Line("post", f"{_KERNEL}claim_beats", "Renew claims", kernel_calls.BeatsBody, LIST),
+    Line("post", f"{_KERNEL}claim_news", "Wait for news", kernel_calls.NewsBody, waits=True),
+    Line("post", f"{_KERNEL}claim_release", "Give a claim back", kernel_calls.ClaimBody),
+    Line("post", f"{_KERNEL}claim_release_row", "Give a row back", kernel_calls.RowBody),
+    Line("post", f"{_KERNEL}claim_line", "A row's holders and line", kernel_calls.RowBody),
+    Line("post", f"{_KERNEL}claim_reorder", "Reorder a line", kernel_calls.OrderBody),
+    Line("post", f"{_KERNEL}presence_beat", "Be here", kernel_calls.PresenceBody),
+    Line("post", f"{_KERNEL}presence_leave", "Be gone", kernel_calls.PresenceBody),
+    Line("post", f"{_KERNEL}presence_list", "Who is here", answer=LIST),
+)
+WRITES: Final = ("/api/v1/commits",)
+# Paths under which the same is found: where older clients and one command line ask.
+ALSO: Final = {
+    "/api/auth/capability": "/api/v1/capabilities",
+    "/api/auth/ephemeral-keys": "/api/v1/ephemeral_keys",
+    "/api/v1/schema": "/api/schema",
+    _SOURCES: f"/api{_SOURCES}",
+    f"{_SOURCES}/validate": f"/api{_SOURCES}/validate",
+    f"{_SOURCES}/locate": f"/api{_SOURCES}/locate",
+}
+
+
+def fixed_paths() -> dict[str, Any]:
+    """Return the paths that every schema has."""
+    paths: dict[str, Any] = {}
+    for line in LINES:
+        paths.setdefault(line.path, {})[line.method] = _operation(line)
+    return paths
+
+
+def _operation(line: Line) -> dict[str, Any]:
+    operation = json_answer(line.summary, line.answer, line.status)
+    answer = operation["responses"][line.status]
+    if line.status == "204":
+        del answer["content"]
+    elif line.media != "application/json":
+        answer["content"] = {line.media: {"schema": {"type": "string"}}}
+    if line.path == "/ready":
+        operation["responses"]["503"] = answer
+    if line.body is not None:
+        shape = line.body if isinstance(line.body, dict) else body_schema(line.body)
+        operation |= body(shape)
+    places = [part[1:-1] for part in line.path.split("/") if part.startswith("{")]
+    parameters = [parameter("path", name) for name in places]
+    parameters += [parameter("query", name, _query(name)) for name in line.query]
+    if line.method == "post" and line.path in WRITES:
+        parameters.append(parameter("header", "Idempotency-Key"))
+    if parameters:
+        operation["parameters"] = parameters
+    if line.open:
+        operation["security"] = []
+    return operation | ({"x-waits": True} if line.waits else {})
+
+
+def _query(name: str) -> Schema | None:
+    return NUMBER if name in ("limit", "lastSyncId") else None
