@@ -27,6 +27,7 @@ CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s)"
 CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s)"
 CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s)"
 CLAIM_LIST_FILTERED: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, %s::jsonb)"
+CLAIM_EVENTS: Final[LiteralString] = "select ablo.claim_events(%s, %s, %s, %s, %s, %s)"
 CLAIM_BREAK: Final[LiteralString] = "select ablo.claim_break(%s, %s, %s)"
 CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb)"
 PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
@@ -154,6 +155,22 @@ async def claim_list_filtered(
     """Read holders of an organization that a filter admits, and with a row its wait line."""
     found: bytes = await _value(
         conn, CLAIM_LIST_FILTERED, organization, participant, model, row_id, wanted.decode()
+    )
+    return found
+
+
+async def claim_events(
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    after: int,
+    log: int,
+    limit: int,
+    groups: bool,
+) -> bytes:
+    """Read what became of claims after a position; groups: also the sync groups of their rows."""
+    found: bytes = await _value(
+        conn, CLAIM_EVENTS, organization, participant, after, log, limit, groups
     )
     return found
 

@@ -191,4 +191,5 @@ class GroupCommit:
                 bytes(item.request),
                 item.on_behalf_of,
                 item.capability_id,
+                item.transport,
             )

@@ -38,9 +38,11 @@ class BatchItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     request: msgspec.Raw
     on_behalf_of: str | None = None
     capability_id: str | None = None
+    transport: str | None = None  # http, websocket
 
 
 COMMIT: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s)"
+COMMIT_OVER: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s, %s)"
 COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
@@ -104,10 +106,12 @@ async def commit(
     request: bytes,
     on_behalf_of: str | None = None,
     capability_id: str | None = None,
+    transport: str | None = None,
 ) -> bytes:
-    """Run one commit; return the receipt as JSON."""
+    """Run one commit; return the receipt as JSON. transport: by which door it came."""
+    who = (organization, participant)
     found: bytes = await _value(
-        conn, COMMIT, organization, participant, key, request.decode(), on_behalf_of, capability_id
+        conn, COMMIT_OVER, *who, key, request.decode(), on_behalf_of, capability_id, transport
     )
     return found
 

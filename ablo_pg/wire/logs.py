@@ -1,22 +1,25 @@
 """The log as a feed of events: its cursor, its filters, and how an event is spelt. Pure.
 
-A cursor is `<log>.<claims>`, two whole numbers; the second arm is always 0: claims are not in the
-log. It is opaque to clients but not secret.
+A cursor is `<log>.<claims>`, two whole numbers: how far in the log, and how far in what became of
+claims; 0 there means from the time on at which the log was so far. A cursor without the second arm
+is that of a client which knows of no claims (older ones read it as a number), and gets none. It is
+opaque to clients but not secret.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.wire.deltas import delta_json, utc_time
+from ablo_pg.wire.participants import split_participant
 
 CURSOR: Final = re.compile(r"([0-9]{1,18})(\.[0-9]{1,18})?")
 # Delta actions by their name in the feed; those of groups are not made by this server.
@@ -39,6 +42,7 @@ class LogQuery:
     """What of the log is asked for. after None: the newest `limit` events."""
 
     after: int | None
+    claims_after: int | None  # None: nothing of claims is wanted
     limit: int
     model: str | None
     op: str | None
@@ -50,8 +54,10 @@ def read_log_query(query: Mapping[str, str], most: int) -> LogQuery:
     op = query.get("op") or None
     if op is not None and op not in OPS:
         raise _bad("op", f"op is {op[:20]!r}", f"use one of: {', '.join(OPS)}")
+    log, claims = _after(query.get("after"))
     return LogQuery(
-        _after(query.get("after")),
+        log,
+        claims if op is None else None,
         _limit(query.get("limit"), most),
         query.get("model") or None,
         None if op is None else OPS[op],
@@ -59,9 +65,34 @@ def read_log_query(query: Mapping[str, str], most: int) -> LogQuery:
     )
 
 
-def log_cursor(sync_id: int) -> str:
-    """Return the cursor after a sync id."""
-    return f"{sync_id}.0"
+def log_cursor(sync_id: int, claims: int = 0) -> str:
+    """Return the cursor after a sync id and a position among the claims' events."""
+    return f"{sync_id}.{claims}"
+
+
+def claim_event(event: Mapping[str, Any]) -> bytes:
+    """Return one event of a claim, made of `ablo.claim_events`' JSON."""
+    kind, actor = split_participant(event["participant"])
+    behalf_kind, behalf = split_participant(event.get("onBehalfOf"))
+    target = {"model": event.get("model"), "id": event["rowId"], "fields": event.get("fields")}
+    found = {
+        "object": "claim_event",
+        "seq": event["seq"],
+        "at": utc_time(event["at"]),
+        "claimId": event["claimId"],
+        "status": event["status"],
+        "actor": actor,
+        "participantKind": kind,
+        "onBehalfOfId": behalf,
+        "onBehalfOfKind": behalf_kind,
+        "capabilityId": event.get("capabilityId"),
+        "description": event["description"],
+        "expiresAt": event["expiresAt"],
+        "target": {key: value for key, value in target.items() if value is not None},
+    }
+    if "fenceToken" in event:
+        found["fenceToken"] = event["fenceToken"]
+    return orjson.dumps(found)
 
 
 def log_event(delta: Delta, model: str) -> bytes:
@@ -80,22 +111,23 @@ def log_event(delta: Delta, model: str) -> bytes:
     return head[:-1] + b',"delta":' + delta_json(delta) + b"}"
 
 
-def log_body(events: list[bytes], has_more: bool, cursor: int) -> bytes:
+def log_body(events: Sequence[bytes], has_more: bool, cursor: str) -> bytes:
     """Return a page of the feed."""
     return b'{"object":"list","data":[%b],"has_more":%b,"next_cursor":"%b"}' % (
         b",".join(events),
         b"true" if has_more else b"false",
-        log_cursor(cursor).encode(),
+        cursor.encode(),
     )
 
 
-def _after(text: str | None) -> int | None:
+def _after(text: str | None) -> tuple[int | None, int | None]:
+    """Return both arms of a cursor."""
     if not text:
-        return None
+        return None, None
     found = CURSOR.fullmatch(text)
     if found is None:
         raise _bad("after", "after is no cursor of this feed", "pass next_cursor of a page before")
-    return int(found[1])
+    return int(found[1]), None if found[2] is None else int(found[2][1:])
 
 
 def _limit(text: str | None, most: int) -> int:

@@ -6,7 +6,7 @@ A newer client takes a record only with exactly these keys, so nothing optional 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,10 +14,12 @@ import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.wire.authority import authority_body, wire_groups
+from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.participants import split_participant
 
 MOST: Final = 100
 DEFAULT: Final = 20
+PREMISE: Final = ("model", "id", "group", "fields", "readAt", "onStale")
 ACTIONS: Final = {
     "I": "create",
     "U": "update",
@@ -37,19 +39,12 @@ def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[st
     groups = wire_groups(organization, None)
     return {
         "id": receipt["clientTxId"],
-        "attempts": [
-            {
-                "id": receipt["serverTxId"],
-                "observedAt": receipt["createdAt"],
-                "transport": "internal",
-                "kind": "execution",
-            }
-        ],
+        "attempts": _attempts(receipt, record["attempts"]),
         "actor": {"kind": kind, "id": name},
         "authority": authority if mine else authority_body(organization, kind, name, groups, []),
         "claims": [_claim(one) for one in record["claims"]],
         "createdAt": receipt["createdAt"],
-        "readSet": [],
+        "readSet": [_premise(one) for one in record["reads"] if _is_premise(one)],
         "operations": [_operation(one) for one in record["operations"]],
         "receipt": {key: receipt[key] for key in ("clientTxId", "serverTxId", "ops")},
         "status": receipt["status"],
@@ -106,6 +101,30 @@ def _bad_cursor() -> AbloError:
         field="cursor",
         remedy="pass nextCursor of the page before",
     )
+
+
+def _attempts(receipt: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return what was done to a key: executed once, then given the receipt again."""
+    name = receipt["serverTxId"]
+    return [
+        {
+            "id": f"{name}.{number}" if number else name,
+            "observedAt": utc_time(one["at"]),
+            "transport": one["transport"] or "internal",
+            "kind": "replay" if number else "execution",
+        }
+        for number, one in enumerate(found)
+    ]
+
+
+def _is_premise(one: Mapping[str, Any]) -> bool:
+    """Whether a premise is of a kind that clients know: a row's, a group's. Others hold values."""
+    return "readAt" in one and ("group" in one or "id" in one)
+
+
+def _premise(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a commit had read, as it said so."""
+    return {key: one[key] for key in PREMISE if one.get(key) is not None}
 
 
 def _operation(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,26 @@ create table if not exists ablo.receipt (
   response json not null,
   sync_id bigint not null,
   created_at timestamptz not null,
+  transport text,                -- http, websocket; null: a library or plain SQL
+  reads jsonb,                   -- the premises it named, as they were sent
   primary key (organization_id, participant, key)
 );
 create index if not exists receipt_created_idx on ablo.receipt using brin (created_at);
 
+-- When a receipt was given out again, for its record: the first few times.
+create table if not exists ablo.receipt_replay (
+  organization_id text not null,
+  participant text not null,
+  key text not null,
+  replayed_at timestamptz not null,
+  transport text
+);
+create index if not exists receipt_replay_idx on ablo.receipt_replay (organization_id, participant, key);
+create index if not exists receipt_replay_at_idx on ablo.receipt_replay using brin (replayed_at);
+
 alter table ablo.receipt enable row level security;
+alter table ablo.receipt_replay enable row level security;
+
+comment on table ablo.receipt_replay is 'When, and over what, a stored receipt was given out again.';
 
 comment on table ablo.receipt is 'Idempotency records: one (organization, participant, key) applies at most once.';

@@ -1,5 +1,6 @@
 -- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
--- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run.
+-- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, by
+-- which door it came (http, websocket), is kept for the record.
 -- Locks, in order: the idempotency key, rows, the organization's order lock.
 -- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
 -- premise would be judged on an old snapshot.
@@ -13,7 +14,8 @@ create or replace function ablo.commit(
   p_key text,
   p_request jsonb,
   p_on_behalf_of text default null,
-  p_capability_id text default null
+  p_capability_id text default null,
+  p_transport text default null
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -42,7 +44,8 @@ begin
   if v_ordered then
     set constraints all immediate;  -- the caller may have deferred them again
   end if;
-  v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered);
+  v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
+                               p_transport);
   if set_config('app.current_org_id', v_found[1], true) is null
     or set_config('app.current_participant_id', v_found[2], true) is null
     or current_setting('ablo.on_behalf_of', true) <> v_found[3]

@@ -1,6 +1,6 @@
 -- Group commit: concurrent commits of one organization in one transaction and one flush, each in a
 -- subtransaction of its own: its premises exact, its failure its own.
--- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?}], at most 60 (more than 64
+-- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?, transport?}], at most 60 (more than 64
 -- subtransactions overflow a backend's cache of them). One answer each, in order: a receipt, or the
 -- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
 -- key: send it alone through ablo.commit.
@@ -47,7 +47,7 @@ begin
     error := null;
     begin
       receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
-                                 v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true);
+                                 v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true, v_commit ->> 'transport');
     exception when others then
       get stacked diagnostics v_state = returned_sqlstate, v_message = message_text,
         v_detail = pg_exception_detail, v_hint = pg_exception_hint, v_constraint = constraint_name,

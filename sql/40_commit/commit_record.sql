@@ -1,5 +1,6 @@
 -- A stored commit as its record: {participant, receipt, operations: [{action, model, id, transactionId?}],
--- claims: [{id, model, rowId, fields?, fenceToken?}]}. What was written is told by the log's deltas, not
+-- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: that which
+-- was executed, then those that were given its receipt. What was written is told by the log's deltas, not
 -- with which values. A batch puts several commits into one transaction: the deltas above those of the
 -- participant's commit before are this one's.
 -- Called by: ablo.commit_get, ablo.commit_list. Reads at most 1000 deltas.
@@ -15,6 +16,7 @@ declare
        and r.sync_id < p_receipt.sync_id), 0);
   v_operations json;
   v_claims json;
+  v_replays jsonb;
 begin
   if (p_receipt.response ->> 'ops')::int > 0 then
     with own as (
@@ -33,7 +35,15 @@ begin
       into v_operations, v_claims
       from own o join ablo.model m on m.typename = o.model;
   end if;
+  select jsonb_agg(jsonb_build_object('at', r.replayed_at, 'transport', r.transport) order by r.replayed_at)
+    into v_replays
+    from ablo.receipt_replay r
+   where r.organization_id = p_receipt.organization_id and r.participant = p_receipt.participant and r.key = p_receipt.key
+     and r.replayed_at >= p_receipt.created_at;
   return json_build_object('participant', p_receipt.participant, 'receipt', p_receipt.response,
-    'operations', coalesce(v_operations, '[]'), 'claims', coalesce(v_claims, '[]'));
+    'operations', coalesce(v_operations, '[]'), 'claims', coalesce(v_claims, '[]'),
+    'attempts', jsonb_build_array(jsonb_build_object('at', p_receipt.created_at, 'transport', p_receipt.transport))
+                || coalesce(v_replays, '[]'),
+    'reads', coalesce(p_receipt.reads, '[]'));
 end
 $$;

@@ -12,7 +12,8 @@ create or replace function ablo.commit_run(
   p_request jsonb,
   p_on_behalf_of text,
   p_capability_id text,
-  p_ordered boolean
+  p_ordered boolean,
+  p_transport text default null
 ) returns json
 language plpgsql volatile
 as $$
@@ -48,6 +49,7 @@ begin
     from (values (1)) one
     left join ablo.receipt r on r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
   if v_seen = v_hash then
+    perform ablo.commit_replayed(p_organization, p_participant, p_key, p_transport);
     return v_response;
   elsif v_seen is not null then
     perform ablo.raise_error('idempotency_conflict',
@@ -85,8 +87,9 @@ begin
   v_sync_id := case when v_result.applied > 0 then currval('ablo.sync_id')
                     else ablo.log_head(p_organization) end;
   v_response := ablo.receipt_json(p_key, v_result.applied, v_sync_id, v_at, v_result.notifications, v_result.missing);
-  insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at)
-  values (p_organization, p_participant, p_key, v_hash, v_response, v_sync_id, v_at);
+  insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at, transport, reads)
+  values (p_organization, p_participant, p_key, v_hash, v_response, v_sync_id, v_at, p_transport,
+          nullif(p_request -> 'reads', 'null'));
   return v_response;
 end
 $$;

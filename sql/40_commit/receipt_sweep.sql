@@ -1,4 +1,5 @@
--- Forget receipts older than p_keep, at most p_limit of them; returns how many.
+-- Forget receipts older than p_keep, at most p_limit of them, and when they were given out again; returns
+-- how many receipts.
 -- Called by: ablo.housekeep, administrators. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.receipt_sweep(p_keep interval default '24 hours', p_limit int default 10000)
 returns int
@@ -14,6 +15,10 @@ begin
                               where x.created_at < v_before
                               limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
+  delete from ablo.receipt_replay r
+   where r.ctid = any (array(select x.ctid from ablo.receipt_replay x
+                              where x.replayed_at < v_before
+                              limit p_limit for update skip locked));
   return v_count;
 end
 $$;

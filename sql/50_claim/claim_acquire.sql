@@ -61,6 +61,9 @@ begin
     end if;
     perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
     select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_id;
+    if v_claim.status = 'queued' then
+      perform ablo.claim_event_note(v_claim);
+    end if;
     if v_claim.ticket % 64 = 0 then
       perform ablo.claim_sweep(p_limit => 256);  -- who fills the table also empties it
     end if;

@@ -1,5 +1,6 @@
 -- End another participant's claim or wait; its holder is told, and its later writes are refused with
--- claim_lost. For users and system participants; who broke it is in the claim's meta, and in the server's log.
+-- claim_lost. For users and system participants; who broke it is in the claim's meta, in audit_act for good,
+-- and in the server's log.
 -- Called by: administrators. Locks: the target's claims, the row. Raises: permission_denied, claim_not_found.
 create or replace function ablo.claim_break(p_organization text, p_participant text, p_claim_id text) returns boolean
 language plpgsql volatile security definer
@@ -21,7 +22,9 @@ begin
   end if;
   update ablo.claim c set meta = coalesce(c.meta, '{}') || jsonb_build_object('brokenBy', p_participant)
    where c.organization_id = p_organization and c.id = p_claim_id;
-  -- The claim itself is forgotten some time after its end; the server's log is not.
+  -- The claim itself is forgotten some time after its end; this is not.
+  perform ablo.audit_note(p_organization, p_participant, 'claim_break', ablo.claim_summary(v_claim)
+    || jsonb_build_object('status', v_claim.status));
   raise log 'ablo: % broke claim % of % on % %', quote_literal(left(p_participant, 80)), quote_literal(v_claim.id),
     quote_literal(v_claim.participant), v_claim.model, quote_literal(left(v_claim.row_id, 80));
   perform ablo.claim_end(p_organization, p_claim_id, 'canceled', null);

@@ -1,6 +1,7 @@
 -- Claims of the organization, as they stand now: {"claims": [...], "queue": [...]}. With a model and an
 -- id the row's holders and its wait line in order, each waiter with what stands before it; otherwise
--- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}.
+-- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?,
+-- groups? (only rows of one of these sync groups, and one's own claims)}.
 -- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
 -- claim_participant_idx. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_list(
@@ -38,6 +39,9 @@ begin
              and (p_filter ->> 'capabilityId' is null or c.capability_id = p_filter ->> 'capabilityId')
              and (p_filter ->> 'field' is null or c.parts is null or lower(p_filter ->> 'field') = any (c.parts))
              and not (c.status = 'active' and ablo.claim_row_deleted(c))
+             and (p_filter -> 'groups' is null or c.participant = p_participant
+                  or p_filter -> 'groups' ?| (lower(c.model) || ':' || c.row_id
+                                              || coalesce(ablo.row_groups(p_organization, c.model, c.row_id), '{}')))
            order by c.status, c.ticket limit 500) x;
   return jsonb_build_object('claims', coalesce(v_claims, '[]'), 'queue', coalesce(v_queue, '[]'));
 end

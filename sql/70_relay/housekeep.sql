@@ -1,5 +1,5 @@
 -- Forget what has had its time: receipts after 24 hours, ended claims after 10 minutes, tracks of
--- participants gone for 7 days, marks of bootstraps after two minutes, at most p_limit of each; returns how many there were of the most
+-- participants gone for 7 days, marks of bootstraps after two minutes, events of claims after an hour, at most p_limit of each; returns how many there were of the most
 -- numerous, so that a caller knows to come again. How long things are kept is not the caller's choice.
 -- Called by: relays once a minute, and every connection of the library's pool when it is opened. One at a
 -- time: who finds another at it does nothing. Locks: the rows it deletes, skipping locked ones.
@@ -15,6 +15,7 @@ begin
     ablo.receipt_sweep('24 hours', least(p_limit, 10000)),
     ablo.claim_sweep('10 minutes', least(p_limit, 10000)),
     ablo.track_sweep(least(p_limit, 10000)),
+    ablo.claim_event_sweep(least(p_limit, 10000)),
     ablo.bootstrap_sweep(least(p_limit, 10000)));
 end
 $$;

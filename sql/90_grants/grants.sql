@@ -12,10 +12,11 @@ grant usage on schema ablo to ablo_replication;
 grant select on ablo.delta to ablo_runtime, ablo_replication;
 
 grant execute on function
-  ablo.commit(text, text, text, jsonb, text, text),
+  ablo.commit(text, text, text, jsonb, text, text, text),
   ablo.commit_batch(text, jsonb),
   ablo.claim_acquire(text, text, text, text, jsonb, text, text),
   ablo.claim_break(text, text, text),
+  ablo.claim_events(text, text, bigint, bigint, int, boolean),
   ablo.claim_get(text, text, text, boolean),
   ablo.claim_heartbeat(text, text, text, jsonb),
   ablo.claim_heartbeat_all(text, text, text[], jsonb),
@@ -54,6 +55,7 @@ grant execute on function
   ablo.commit_list(text, text, jsonb),
   ablo.delta_tail(text, bigint, int),
   ablo.schema_active(bigint, text),
+  ablo.schema_history(bigint, int),
   ablo.status(),
   ablo.identity_check(),
   ablo.delta_extend(),

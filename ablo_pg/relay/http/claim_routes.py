@@ -16,6 +16,7 @@ from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.model_routes import ROW
 from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.claim_requests import (
     AcquireBody,
@@ -161,12 +162,13 @@ async def list_claims(call: Call) -> Response:
         model = (await call.service.schemas.find(wanted.model)).model(wanted.model)
         if not call.credential.may(model.typename, "read"):
             raise denied(model, "read")
+    groups = SocketGroups(call.credential, call.service.settings.subscriptions, None)
     answer = await call.service.database.read(
         claims.claim_list_filtered,
         *call.who,
         None if model is None else model.typename,
         wanted.id,
-        orjson.dumps(wanted.kernel_filter()),
+        orjson.dumps(wanted.kernel_filter(None if groups.whole else groups.followed)),
     )
     return json_answer(claim_list_body(_visible(call, wanted, msgspec.json.decode(answer))))
 

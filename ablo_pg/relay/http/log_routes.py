@@ -1,4 +1,5 @@
-"""The log as a feed: its newest events, or those after a cursor.
+"""The log as a feed: its newest events, or those after a cursor, in the order of their times; and
+what became of claims meanwhile, for clients whose cursor says that they know of those.
 
 Filters are applied here to bounded pages of the log, so a page may be empty and still move the
 cursor on. A caller sees what it may: its organization's, its groups', its models'.
@@ -16,7 +17,9 @@ from ablo_pg.db.log import delta_read, delta_tail, log_heads
 from ablo_pg.delta import Delta
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
-from ablo_pg.wire.logs import LogQuery, log_body, log_event, read_log_query
+from ablo_pg.relay.http.claim_feed import claim_events
+from ablo_pg.wire.deltas import utc_time
+from ablo_pg.wire.logs import LogQuery, log_body, log_cursor, log_event, read_log_query
 
 PAGE: Final = 500
 # Deltas looked at for one answer: bounds what a filter that matches nothing costs.
@@ -29,15 +32,23 @@ async def logs(call: Call) -> Response:
     query = read_log_query(call.request.query_params, MOST)
     wanted = await wanted_by(call, query)
     if query.after is None:
-        found, more, cursor = await _newest(call, query, wanted)
+        found, more, log = await _newest(call, query, wanted)
     else:
-        found, more, cursor = await _after(call, query, query.after, wanted)
+        found, more, log = await _after(call, query, query.after, wanted)
     schema = call.schema
     events = []
     for delta in found:
         model = schema.find(delta.model)
-        events.append(log_event(delta, delta.model if model is None else model.key))
-    return JsonBytes(log_body(events, more, cursor))
+        name = delta.model if model is None else model.key
+        events.append((utc_time(delta.created_at), log_event(delta, name)))
+    claims = 0
+    if query.claims_after is not None and query.after is not None:
+        told = await claim_events(call, query, query.limit - len(events))
+        events = sorted([*events, *told.events], key=lambda each: each[0])
+        more = more or told.more
+        # An empty page gives its cursor back.
+        claims = told.after if events or told.more else query.claims_after
+    return JsonBytes(log_body([text for _, text in events], more, log_cursor(log, claims)))
 
 
 async def wanted_by(call: Call, query: LogQuery) -> Callable[[Delta], bool]:

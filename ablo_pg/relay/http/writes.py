@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import orjson
@@ -79,18 +79,25 @@ def check_premises(service: RelayService, *premises: Sequence[object] | None) ->
 
 async def send_commit(call: Call, key: str, request: bytes, status: int = 200) -> JsonBytes:
     """Commit and answer with the receipt."""
-    stored = await submit(call.service, call.credential, key, request)
+    stored = await submit(call.service, call.credential, key, request, "http")
     authority = orjson.dumps(authority_of(call.credential, call.schema))
     return JsonBytes(receipt_bytes(stored, authority), status)
 
 
-async def submit(service: RelayService, credential: Credential, key: str, request: bytes) -> bytes:
+async def submit(
+    service: RelayService,
+    credential: Credential,
+    key: str,
+    request: bytes,
+    transport: Literal["http", "websocket"],
+) -> bytes:
     """Commit as `credential`; return the receipt that the kernel stored. Also the socket's way."""
     item = BatchItem(
         credential.participant,
         key,
         msgspec.Raw(request),
         capability_id=capability_of(credential),
+        transport=transport,
     )
     try:
         stored = await service.lanes.submit(credential.organization, item)

@@ -72,7 +72,8 @@ class CommitFrames:
                 require(session.credential, model, verb)
             models.append(model.key)
         request = commit_request(commit, models, session.aliases)
-        return await submit(self.service, session.credential, commit.client_tx_id, request)
+        key = commit.client_tx_id
+        return await submit(self.service, session.credential, key, request, "websocket")
 
 
 def transaction_id(frame: Frame) -> str:

@@ -133,6 +133,18 @@ async def test_beats_by_row_and_for_all(api: Any, other: Any) -> None:
     assert (await api("POST", f"{CLAIM}/heartbeat", {})).json()["code"] == "claim_id_required"
 
 
+async def test_a_beat_on_a_row_names_its_claim(api: Any) -> None:
+    """Contract, claims: a heartbeat by row carries the claim's id; `details` is its progress."""
+    path = "/api/v1/models/tasks/t1/claim"
+    held = (await api("POST", path, {})).json()
+    answer = await api("POST", f"{path}/heartbeat", {"ttl": "30s"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "claim_id_required")
+    beat = {"claimId": held["id"], "ttl": "30s", "details": {"done": 3}}
+    assert (await api("POST", f"{path}/heartbeat", beat)).json()["status"] == "held"
+    (claim,) = (await api("GET", "/api/v1/claims?model=tasks&id=t1")).json()["data"]
+    assert claim["meta"] == {"progress": {"done": 3}}
+
+
 async def test_a_lost_claim_and_an_unknown_one(api: Any, other: Any) -> None:
     held = (await acquire(api)).json()
     await api("DELETE", f"/api/v1/claims/{held['id']}")

@@ -138,6 +138,41 @@ async def test_a_record_names_the_claim_that_was_written_under(api: Any) -> None
     }
 
 
+async def test_a_record_says_over_what_it_came_and_how_often(api: Any) -> None:
+    """Contract, commits: `attempts`, at least one; a replay is one more of its own kind."""
+    create = op("create", "t1", {"title": "a"})
+    receipts = [(await send(api, create)).json() for _ in range(3)]
+    assert receipts[0] == receipts[2]
+    attempts = (await api("GET", f"{COMMITS}/k")).json()["attempts"]
+    assert [one["kind"] for one in attempts] == ["execution", "replay", "replay"]
+    assert {one["transport"] for one in attempts} == {"http"}
+    assert len({one["id"] for one in attempts}) == 3
+    times = [one["observedAt"] for one in attempts]
+    assert times == sorted(times)
+    assert times[0] == receipts[0]["createdAt"]
+    for _ in range(30):
+        await send(api, create)
+    assert len((await api("GET", f"{COMMITS}/k")).json()["attempts"]) == 21  # bounded
+
+
+async def test_a_record_says_what_was_read(api: Any, as_: Any) -> None:
+    """Contract, commits: `readSet` holds the premises as they were sent, without values."""
+    stamp = (await api.create("tasks", "t1", title="a"))["lastSyncId"]
+    group = {"group": "org:acme", "readAt": stamp, "onStale": "notify"}
+    reads = [
+        {"model": "tasks", "id": "t1", "readAt": stamp, "fields": ["title"]},
+        group,
+        {"model": "tasks", "where": [["title", "=", "secret"]], "readAt": stamp},
+        {"model": "tasks", "id": "t9", "absent": True},
+    ]
+    assert (await send(api, op("create", "t2", {"title": "b"}), reads=reads)).status_code == 200
+    record = (await api("GET", f"{COMMITS}/k")).json()
+    assert record["readSet"] == [reads[0], group]
+    assert "secret" not in str(record)
+    await send(api, op("create", "t3", {"title": "c"}), key="none")
+    assert (await api("GET", f"{COMMITS}/none")).json()["readSet"] == []
+
+
 async def test_an_unknown_commit_is_null(api: Any, as_: Any) -> None:
     await send(api, op("create", "t1", {"title": "a"}), key="mine")
     for caller in (api, await as_("system:b"), await as_("system:a", "other")):

@@ -47,6 +47,24 @@ async def test_a_transaction_id_sent_again_gets_the_first_receipt(world: Any) ->
     assert len(world.log()) == 1
 
 
+async def test_a_record_says_that_it_came_over_a_socket(world: Any) -> None:
+    """Contract, commits: a record's attempts say over which transport; a replay over another."""
+    key = world.key()
+    client = await (await world.client(key=key)).start()
+    http = await world.http(key)
+    create = {"type": "CREATE", "model": "tasks", "id": "t1", "input": {"title": "a"}}
+    first = await client.commit(create, tx="k")
+    body = {"operations": [{"action": "create", "model": "tasks", "id": "t1"}]}
+    body["operations"][0]["data"] = {"title": "a"}  # type: ignore[assignment]
+    again = await http.post("/api/v1/commits", json=body, headers={"idempotency-key": "k"})
+    assert again.json()["serverTxId"] == first["serverTxId"]
+    record = (await http.get("/api/v1/commits/k")).json()
+    assert [(one["transport"], one["kind"]) for one in record["attempts"]] == [
+        ("websocket", "execution"),
+        ("http", "replay"),
+    ]
+
+
 async def test_another_payload_under_the_same_id_is_refused(world: Any) -> None:
     client = await (await world.client()).start()
     await client.commit(create("t1"), tx="commit_1")

@@ -1,0 +1,66 @@
+"""What became of claims, for the feed: a page of events that the caller may know of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from ablo_pg.db import claims
+from ablo_pg.relay.http.call import Call
+from ablo_pg.relay.ws.groups import SocketGroups
+from ablo_pg.wire.deltas import utc_time
+from ablo_pg.wire.logs import LogQuery, claim_event
+
+
+class _Page(msgspec.Struct, frozen=True):
+    events: list[dict[str, Any]]
+    after: int
+    more: bool
+
+
+_PAGE: Final = msgspec.json.Decoder(_Page)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFeed:
+    """Events with their times, the position after them, and whether there are more."""
+
+    events: list[tuple[str, bytes]]
+    after: int
+    more: bool
+
+
+async def claim_events(call: Call, query: LogQuery, room: int) -> ClaimFeed:
+    """Read what became of claims after a query's position, about `room` events at most.
+
+    Without room they wait for the next page; but where they begin is found now, since the log moves
+    on.
+    """
+    after = query.claims_after or 0
+    groups = SocketGroups(call.credential, call.service.settings.subscriptions, None)
+    found = _PAGE.decode(
+        await call.service.database.read(
+            claims.claim_events, *call.who, after, query.after or 0, room, not groups.whole
+        )
+    )
+    model = None if query.model is None else call.schema.model(query.model).key
+    shown = [
+        (utc_time(each["at"]), claim_event(each))
+        for each in found.events
+        if _may_know(call, groups, each)
+        and (model is None or each.get("model") == model)
+        and (query.since is None or each["at"] >= query.since)
+    ]
+    return ClaimFeed(shown, found.after, found.more)
+
+
+def _may_know(call: Call, groups: SocketGroups, event: dict[str, Any]) -> bool:
+    """Whether a claim's row is one that the caller may read, or the claim its own."""
+    model = call.schema.find(event.get("model") or "")
+    if model is None or not call.credential.may(model.typename, "read"):
+        return False
+    row = {"entityType": model.typename.lower(), "entityId": event["rowId"]}
+    seen = groups.sees_claim({**row, "groups": event.get("groups") or ()})
+    return seen or event["participant"] == call.participant

@@ -1,0 +1,51 @@
+-- What became of claims after a position: {"events": [{seq, at, claimId, model (key), rowId, fields?, participant,
+-- onBehalfOf?, capabilityId?, description, status, expiresAt (ms), fenceToken?, groups?}], "after", "more"}.
+-- p_after: a position, that is a transaction; 0: from the time on at which the log was at p_log. "after" is the
+-- position to go on from; all of a transaction comes at once. p_limit 0: only that position, before the first.
+-- p_groups: also each row's sync groups.
+-- Called by: relays, for the feed. Waits for nothing, changes nothing; reads the primary key.
+create or replace function ablo.claim_events(
+  p_organization text, p_participant text, p_after bigint, p_log bigint, p_limit int, p_groups boolean default false
+) returns json
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  v_after xid8 := p_after::text::xid8;
+  v_last xid8;
+  v_since timestamptz;
+  v_events json;
+begin
+  perform ablo.identity_set(p_organization, p_participant);
+  if p_after = 0 then
+    select d.created_at into v_since from ablo.delta d
+     where d.organization_id = p_organization and d.sync_id = p_log;
+  end if;
+  if p_limit = 0 then
+    select e.xid into v_last from ablo.claim_event e
+     where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
+       and (v_since is null or e.at >= v_since)
+     order by e.xid limit 1;
+    return json_build_object('events', json_build_array(), 'more', v_last is not null,
+      'after', coalesce(v_last, v_horizon)::text::bigint - 1);
+  end if;
+  select e.xid into v_last from ablo.claim_event e
+   where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
+     and (v_since is null or e.at >= v_since)
+   order by e.xid, e.seq offset p_limit - 1 limit 1;
+  select json_agg(json_strip_nulls(json_build_object(
+           'seq', e.seq, 'at', e.at, 'claimId', e.claim_id, 'model', m.key, 'rowId', e.row_id, 'fields', e.fields,
+           'participant', e.participant, 'onBehalfOf', e.on_behalf_of, 'capabilityId', e.capability_id,
+           'description', e.description, 'status', e.status, 'expiresAt', ablo.ms(e.expires_at),
+           'fenceToken', e.fence_token,
+           'groups', case when p_groups then to_jsonb(ablo.row_groups(p_organization, e.model, e.row_id)) end))
+           order by e.xid, e.seq)
+    into v_events
+    from ablo.claim_event e left join ablo.model m on m.typename = e.model
+   where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
+     and (v_since is null or e.at >= v_since) and (v_last is null or e.xid <= v_last);
+  return json_build_object('events', coalesce(v_events, '[]'), 'more', v_last is not null,
+    'after', coalesce(v_last::text::bigint, v_horizon::text::bigint - 1));
+end
+$$;
