@@ -20,9 +20,9 @@ from ablo_pg.audit import (
     verify_all,
     write_anchors,
 )
-from ablo_pg.cli.audit_report import Progress, Report, Rounds, show_heads
+from ablo_pg.cli.audit_report import Progress, Report, Rounds, show_acts, show_heads
 from ablo_pg.cli.options import admin_url_option, json_option
-from ablo_pg.db.audit import prepared
+from ablo_pg.db.audit import acts, prepared
 from ablo_pg.errors import error_for
 from ablo_pg.kernel import admin_connection
 
@@ -47,6 +47,12 @@ HEAD_EPILOG = """\b
 Examples:
   ablo-pg audit head
   ablo-pg audit head --anchor /var/lib/audit/anchor.json
+"""
+
+ACTS_EPILOG = """\b
+Examples:
+  ablo-pg audit acts
+  ablo-pg audit acts --organization acme -n 20 --json
 """
 
 organization_option = click.option(
@@ -160,7 +166,25 @@ def head_command(
     show_heads(ends, as_json)
 
 
-for _command in (seal_command, verify_command, head_command):
+@click.command("acts", epilog=ACTS_EPILOG)
+@admin_url_option
+@organization_option
+@click.option(
+    "-n", "--lines", default=100, show_default=True, metavar="COUNT",
+    type=click.IntRange(1, 10_000), help="How many of the last ones.",
+)  # fmt: skip
+@json_option
+def acts_command(admin_url: str, organization: str | None, lines: int, as_json: bool) -> None:
+    """Show who ended whose claim, and when: the last 10,000 of each organization are kept.
+
+    These are rows of the database, not sealed as the log is: its superuser could change them.
+    """
+    with admin_connection(admin_url) as conn, prepared(conn):
+        found = acts(conn, organization, lines)
+    show_acts(found, as_json)
+
+
+for _command in (seal_command, verify_command, head_command, acts_command):
     audit_command.add_command(_command)
 
 

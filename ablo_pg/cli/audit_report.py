@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from ablo_pg.audit import Anchor, Broken, Sealed, Verified
-from ablo_pg.cli.output import say, show_error, show_json
+from ablo_pg.cli.output import plain, say, show_error, show_json
+from ablo_pg.db.audit import Act
 from ablo_pg.schema.names import wire_name
 
 # Seconds between progress lines: a person reads no faster, and pipes get none.
@@ -112,6 +113,24 @@ def show_heads(ends: Mapping[str, Anchor], as_json: bool) -> None:
     for name, end in ends.items():
         click.echo(
             f"{name}  seal {end.number}  sync id {end.last_sync_id}  key {end.key_id}  {end.mac}"
+        )
+
+
+def show_acts(found: Sequence[Act], as_json: bool) -> None:
+    """Show who did what to what is another's."""
+    if as_json:
+        told = [_camel(asdict(act)) for act in found]
+        show_json({"acts": told})
+        return
+    if not found:
+        say("nobody has ended another's claim")
+    for act in found:
+        claim = act.subject
+        words = f' ("{plain(claim["description"])}")' if claim.get("description") else ""
+        click.echo(
+            f"{act.happened_at.astimezone():%Y-%m-%d %H:%M:%S}  {plain(act.organization)}  "
+            f"{plain(act.actor)} ended {claim['claimId']} of {plain(claim['heldBy'])} "
+            f"on {claim['entityType']} {plain(claim['entityId'])}{words}"
         )
 
 

@@ -30,9 +30,7 @@ Examples:
 """
 
 
-@click.group(
-    cls=Sections, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=Sections, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="ablo-pg")
 def cli() -> None:
     """People and AI agents change the same Postgres rows, live, without clobbering each other."""
@@ -58,9 +56,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
     try:
-        result: Any = cli.main(
-            arguments, prog_name="ablo-pg", standalone_mode=False, color=color
-        )
+        result: Any = cli.main(arguments, prog_name="ablo-pg", standalone_mode=False, color=color)
     except AbloError as error:
         show_error(error, as_json=as_json)
         return DOES_NOT_FIT if error.code == "incompatible_change" else 1

@@ -67,8 +67,9 @@ def push_command(
     if not watch:
         show(push_once(place, load_target(target), **how), as_json, how["dry_run"])
         return
+    saves = changes(target)  # from before it is read: none of them is missed
     push_or_say(place, target, as_json, how)
-    for _ in changes(target):
+    for _ in saves:
         push_or_say(place, target, as_json, how)
 
 

@@ -46,7 +46,7 @@ _PLACES: Final = {"check": "tables", "pull": "tables"}
 
 
 class Sections(click.Group):
-    """A group whose help lists its commands under headings; each is imported when it is asked for."""
+    """A group whose help has headings, and which imports a command when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""

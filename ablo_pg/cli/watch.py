@@ -43,8 +43,11 @@ class Watch:
 
 
 def changes(target: str) -> Iterator[None]:
-    """Yield after each save of the target's files, for good."""
-    watch = Watch(target)
+    """Yield after each save from this call on of the target's files, for good."""
+    return _settlings(Watch(target))
+
+
+def _settlings(watch: Watch) -> Iterator[None]:
     while True:
         time.sleep(LOOK_SECONDS)  # no notification: see above
         if watch.settled():

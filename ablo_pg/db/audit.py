@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
@@ -38,6 +39,8 @@ APPEND: Final[LiteralString] = "select ablo.audit_append(%s, %s, %s, %s, %s, %s,
 ORGANIZATIONS: Final[LiteralString] = "select ablo.audit_organizations(%s, %s)"
 DROPPED: Final[LiteralString] = "select ablo.audit_dropped()"
 UNSEALED: Final[LiteralString] = "select ablo.audit_unsealed(%s, %s)"
+ACTS: Final[LiteralString] = """
+    select organization_id, happened_at, actor, act, subject from ablo.audit_acts(%s, %s)"""
 NOW: Final[LiteralString] = "select clock_timestamp()"
 LOWEST: Final = -(2**63)
 HIGHEST: Final = 2**63 - 1
@@ -113,6 +116,22 @@ def dropped_through(conn: Connection[Any]) -> int:
 def unsealed(conn: Connection[Any], organization: str, after: int) -> int:
     """Count an organization's deltas after a sync id."""
     return int(_value(conn, UNSEALED, organization, after))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did to what is another's: `subject` is that, as it was."""
+
+    organization: str
+    happened_at: dt.datetime
+    actor: str
+    act: str
+    subject: dict[str, Any]
+
+
+def acts(conn: Connection[Any], organization: str | None, limit: int) -> list[Act]:
+    """Return the newest acts, oldest first; None: of all organizations."""
+    return [Act(*row) for row in conn.execute(ACTS, (organization, limit))]
 
 
 def now(conn: Connection[Any]) -> dt.datetime:

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
 
 CANARY_EMIT: Final[LiteralString] = "select ablo.canary_emit(%s)"
+SCHEMA_HISTORY: Final[LiteralString] = "select ablo.schema_history(%s, %s)"
 SCHEMA_ACTIVE: Final[LiteralString] = "select ablo.schema_active(%s, %s)"
 
 
@@ -19,6 +20,14 @@ async def schema_active(
         await cursor.execute(SCHEMA_ACTIVE, (known_version, known_hash))
         row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def schema_history(conn: AsyncConnection[Any], before: int | None, limit: int) -> bytes:
+    """Read versions, newest first: [{"version", "hash", "pushedAt", "active", "schema"}]."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(SCHEMA_HISTORY, (before, limit))
+        row = await cursor.fetchone()
+    return row[0] if row else b"[]"
 
 
 def active_schema(conn: Connection[Any]) -> dict[str, Any] | None:

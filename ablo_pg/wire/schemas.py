@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ablo_pg.schema import Change, ModelSpec, SchemaSpec, model_hash
+from ablo_pg.schema import Change, ModelSpec, SchemaSpec, diff, model_hash, parse_schema_json
 from ablo_pg.schema.pushing import Backfill, PushOptions, change_item
 from ablo_pg.schema.wire_json import dump_model
 
@@ -79,6 +79,22 @@ def schema_body(
         "hash": digest,
         "pushedAt": pushed_at,
     }
+
+
+def versions_body(found: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """Return the newest versions, each with what it changed in the one before it.
+
+    Args: found, newest first: {"version", "hash", "pushedAt", "active", "schema"}, one more than
+    limit where there is one.
+    """
+    specs = [parse_schema_json(one["schema"]) for one in found]
+    before = [*specs[1:], SchemaSpec(models=())] if len(found) <= limit else specs[1:]
+    told = [
+        {name: one[name] for name in ("version", "hash", "pushedAt", "active")}
+        | {"changes": [change_item(change) for change in diff(old, new)]}
+        for one, new, old in zip(found, specs, before, strict=False)
+    ]
+    return {"versions": told[:limit], "hasMore": len(found) > limit}
 
 
 def _model(model: ModelSpec) -> dict[str, Any]:

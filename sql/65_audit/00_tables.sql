@@ -19,3 +19,18 @@ alter table ablo.audit_seal alter column fingerprints set storage external;  -- 
 alter table ablo.audit_seal enable row level security;
 
 comment on table ablo.audit_seal is 'Chain of keyed hashes over each organization''s log; see ablo-pg audit.';
+
+-- What somebody did to what is another's, outside of the log of rows. Written by the routines that do it,
+-- in the same transaction; the newest 10,000 of an organization are kept.
+create table if not exists ablo.audit_act (
+  organization_id text not null,
+  number bigint generated always as identity,
+  happened_at timestamptz not null default clock_timestamp(),
+  actor text not null,                -- kind:id
+  act text not null,                  -- claim_break
+  subject jsonb not null,             -- what it was done to, as it was
+  primary key (organization_id, number)
+);
+alter table ablo.audit_act enable row level security;
+
+comment on table ablo.audit_act is 'Who ended whose claim; see ablo-pg audit acts.';

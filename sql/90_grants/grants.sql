@@ -14,6 +14,7 @@ grant select on ablo.delta to ablo_runtime, ablo_replication;
 grant execute on function
   ablo.commit(text, text, text, jsonb, text, text, text),
   ablo.commit_batch(text, jsonb),
+  ablo.commit_refusal(text, text, jsonb),
   ablo.claim_acquire(text, text, text, text, jsonb, text, text),
   ablo.claim_break(text, text, text),
   ablo.claim_events(text, text, bigint, bigint, int, boolean),

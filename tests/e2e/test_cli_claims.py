@@ -92,6 +92,46 @@ def test_a_broken_claim_tells_who_did_it(claims: Command, runtime: psycopg.Conne
     assert "had ended already" in claims("--break", held, "--as", "user:ann")[2]
 
 
+def test_who_broke_whose_claim_is_kept_for_good(
+    claims: Command,
+    runtime: psycopg.Connection[Any],
+    app_db: DatabaseHandle,
+    capsys: Captured,
+) -> None:
+    held = acquire(runtime, "agent:a", "r1", description="rewriting\x1b[2J")
+    assert claims("--break", held, "--as", "user:ann")[0] == 0
+    assert claims("--break", held, "--as", "user:bob")[0] == 0, "again: nothing is done, or noted"
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("delete from ablo.claim")  # as it is forgotten after some minutes
+    place = ["--admin-url", app_db.admin_url, "--organization"]
+    assert run(["audit", "acts", *place, "acme", "--json"]) == 0
+    (act,) = json.loads(capsys.readouterr().out)["acts"]
+    assert (act["organization"], act["actor"], act["act"]) == ("acme", "user:ann", "claim_break")
+    assert (act["subject"]["claimId"], act["subject"]["heldBy"]) == (held, "agent:a")
+    assert run(["audit", "acts", *place, "acme"]) == 0
+    assert f'user:ann ended {held} of agent:a on tasks r1 ("rewriting?[2J")' in (
+        capsys.readouterr().out
+    )
+    assert run(["audit", "acts", *place, "globex", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"acts": []}
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        runtime.execute("select * from ablo.audit_act")
+
+
+def test_the_trail_does_not_grow_without_end(app_db: DatabaseHandle) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into ablo.audit_act (organization_id, actor, act, subject)"
+            " select org, 'user:a', 'claim_break', '{}'"
+            " from generate_series(1, 10000), unnest(array['acme', 'globex']) org"
+        )
+        conn.execute("select ablo.audit_note('acme', 'user:b', 'claim_break', '{}')")
+        found = conn.execute(
+            "select organization_id, count(*), max(actor) from ablo.audit_act group by 1 order by 1"
+        ).fetchall()
+    assert found == [("acme", 10_000, "user:b"), ("globex", 10_000, "user:a")]
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from ablo_pg.cli.dev.database import database
-from ablo_pg.cli.dev.run import free_port
+from ablo_pg.cli.dev.port import free_port
 from ablo_pg.cli.env_file import parse_env
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Server
@@ -45,6 +45,11 @@ class Dev:
             if told["event"] == name:
                 return told
         raise AssertionError(f"dev ended without {name}: {self.errors()}")
+
+    def next_event(self) -> str:
+        """Wait for whatever is told next, and return its name."""
+        assert self.process.stdout is not None
+        return str(json.loads(self.process.stdout.readline())["event"])
 
     def errors(self) -> str:
         """What it has written to stderr."""
@@ -150,12 +155,22 @@ def test_from_an_empty_folder_to_rows_and_through_a_mistake(project: Path) -> No
 
 
 def test_postgres_dies_and_dev_is_killed_and_started_again(project: Path) -> None:
+    schema = project / "ablo" / "schema.py"
+    good = schema.read_text()
+    schema.write_text("from nowhere import nothing\n")
     with dev(project) as running:
-        running.event("ready")
+        # A mistake from the start: everything else runs, and the screen says what is missing.
+        assert running.event("error")["code"] == "schema_definition_invalid"
+        assert running.event("ready")["version"] is None
+        schema.write_text(good)
+        assert running.event("pushed")["version"] == 1
         key = parse_env(project / ".env")["ABLO_API_KEY"]
         first = server_pid(project)
         os.kill(first, signal.SIGKILL)
-        running.event("postgres_started")
+        assert running.next_event() == "postgres_ended"
+        assert running.next_event() == "postgres_started", "no alarm of what is being mended"
+        assert running.event("pushed")["unchanged"] is True  # what was saved meanwhile is pushed
+        assert running.errors() == ""
         assert server_pid(project) != first
         run_agent(project)
         running.process.kill()
@@ -174,14 +189,22 @@ def test_postgres_dies_and_dev_is_killed_and_started_again(project: Path) -> Non
 
 
 def test_two_in_one_folder_and_a_port_that_is_taken(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    capsys.readouterr()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(None, first=port) > port
-        assert free_port(port) == port
+        assert free_port(0) == 0
+        with pytest.raises(AbloError, match="is taken"):
+            free_port(port)
+        # Told before anything is started for it.
+        assert run(["dev", "--port", str(port), "--json"]) == 1
+        error = json.loads(capsys.readouterr().err)["error"]
+        assert "--port" in error["remedy"]
+        assert not (project / ".ablo").exists()
     twice = pytest.raises(AbloError, match="another `ablo-pg dev`")
     with database({}, ephemeral=True), twice, database({}, ephemeral=True):
         pass

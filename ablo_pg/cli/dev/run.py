@@ -1,12 +1,12 @@
-"""The life of `dev`: start everything in order, follow the schema and the server, stop in order."""
+"""The life of `dev`: start everything in order, follow the schema, stop in order."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -14,23 +14,21 @@ import anyio.to_thread
 
 from ablo_pg.cli.dev.database import Place, database
 from ablo_pg.cli.dev.key import DEFAULT_ORGANIZATION, ensure_key
+from ablo_pg.cli.dev.port import FIRST_PORT, free_port
 from ablo_pg.cli.dev.screen import Screen
+from ablo_pg.cli.dev.server import follow_server
 from ablo_pg.cli.env_file import ENV_FILE, parse_env, write_env
 from ablo_pg.cli.fresh import load_fresh
 from ablo_pg.cli.push import lines_of
 from ablo_pg.cli.push_place import DatabasePlace, Outcome
 from ablo_pg.cli.watch import LOOK_SECONDS, Watch
-from ablo_pg.cluster import Cluster
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel.push import push_schema
 from ablo_pg.relay.daemon import Relay, serving
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.schema.pushing import PushOptions
 
-FIRST_PORT: Final = 8787
-PORTS_TRIED: Final = 20
-# How soon a server that has died is started again: programs that lost it are trying meanwhile.
-SERVER_LOOK_SECONDS: Final = 0.5
+AGENT: Final = Path("ablo/agent.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class DevOptions:
 def run_dev(options: DevOptions) -> None:
     """Run until SIGINT or SIGTERM, or until something cannot be had; leave nothing running."""
     screen = Screen(options.as_json)
+    screen.take_warnings()
+    port = free_port(options.port)  # before anything is started for it
     environment = parse_env(ENV_FILE) | dict(os.environ)
     screen.step("starting Postgres and the kernel")
     with database(environment, ephemeral=options.ephemeral) as place:
@@ -57,16 +57,17 @@ def run_dev(options: DevOptions) -> None:
         )
         key = ensure_key(place.admin_url, organization, environment)
         screen.step(f"pushing {options.target}")
+        watch = Watch(options.target)  # before it is read: a save from now on is seen
         pushed = push_or_tell(place, options.target, screen)
         settings = RelaySettings(
-            port=free_port(options.port),
+            port=port,
             database_url=place.database_url,
             replication_url=place.replication_url,
             admin_url=place.admin_url,
             console=options.console,
         )
         written = place.settings | {"ABLO_API_KEY": key, "ABLO_ORGANIZATION": organization}
-        _run(_Dev(options, screen, place, settings, written, pushed))
+        _run(_Dev(options, screen, place, settings, written, pushed, watch))
     screen.event("stopped", "stopped; nothing is left running")
 
 
@@ -78,6 +79,7 @@ class _Dev:
     settings: RelaySettings
     written: dict[str, str]
     pushed: Outcome | None
+    watch: Watch
 
 
 def _run(dev: _Dev) -> None:
@@ -100,7 +102,8 @@ async def _serve(dev: _Dev) -> None:
             if dev.options.watch:
                 group.start_soon(_follow_schema, dev)
             if dev.place.cluster is not None:
-                group.start_soon(_follow_server, dev.place.cluster, dev.screen)
+                push = partial(push_or_tell, dev.place, dev.options.target, dev.screen)
+                group.start_soon(follow_server, dev.place.cluster, dev.screen, push)
             async for _ in signals:
                 break
             dev.screen.event("stopping", "stopping")
@@ -108,27 +111,11 @@ async def _serve(dev: _Dev) -> None:
 
 
 async def _follow_schema(dev: _Dev) -> None:
-    watch = Watch(dev.options.target)
     while True:
         await anyio.sleep(LOOK_SECONDS)
-        if watch.settled():
+        if dev.watch.settled():
             push = partial(push_or_tell, dev.place, dev.options.target, dev.screen)
             await anyio.to_thread.run_sync(push)
-
-
-async def _follow_server(cluster: Cluster, screen: Screen) -> None:
-    """Start an embedded server again when it has died: what it had committed, it has."""
-    while True:
-        await anyio.sleep(SERVER_LOOK_SECONDS)
-        if cluster.pid is not None:
-            continue
-        screen.event("postgres_ended", "Postgres has ended; starting it again")
-        try:
-            await anyio.to_thread.run_sync(cluster.restart)
-        except AbloError as error:
-            screen.problem(error)
-        else:
-            screen.event("postgres_started", "Postgres runs again")
 
 
 def push_or_tell(place: Place, target: str, screen: Screen) -> Outcome | None:
@@ -143,33 +130,25 @@ def push_or_tell(place: Place, target: str, screen: Screen) -> Outcome | None:
     return done
 
 
-def free_port(wanted: int | None, *, first: int = FIRST_PORT) -> int:
-    """Return the port asked for, or the first free one from 8787 on."""
-    if wanted is not None:
-        return wanted
-    for port in range(first, first + PORTS_TRIED):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    return 0
-
-
 def _overview(dev: _Dev, relay: Relay) -> None:
     target, schema = dev.options.target, dev.pushed
     following = "pushed again after each save" if dev.options.watch else "not watched"
     state = "not pushed yet: see above" if schema is None else f"version {schema.version}"
     kept = dev.place.cluster is None or dev.options.ephemeral
+    taken = dev.options.port is None and dev.settings.port != FIRST_PORT
+    ports = f"; port {FIRST_PORT} is taken" if taken else ""
+    agent = f"python {AGENT}   " if AGENT.exists() else ""
     rows = {
         "Postgres": dev.place.title,
         "Schema": f"{target}, {state}, {following}",
-        "Relay": f"{relay.url}  (API at {relay.url}/docs)",
-        **({"Console": f"{relay.url}/console/"} if dev.settings.console else {}),
+        "Relay": f"{relay.url}  (API at {relay.url}/docs{ports})",
+        **(
+            {"Console": f"{relay.url}/console/  (sign in with ABLO_API_KEY of .env)"}
+            if dev.settings.console
+            else {}
+        ),
         "Settings": f".env has {', '.join([*dev.written, 'ABLO_API_URL'])}",
-        "Try": "python ablo/agent.py   ablo-pg logs   ablo-pg claims",
+        "Try": f"in another terminal: {agent}ablo-pg logs   ablo-pg claims",
         "Stop": "Ctrl-C" + ("" if kept else "; the data stays in .ablo/"),
     }
     told = {

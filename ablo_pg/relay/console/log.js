@@ -4,7 +4,7 @@ import { MANY, find, flash, make, painter, write } from "./dom.js";
 import { actor, cut, exact } from "./format.js";
 
 const LINES = 300; // shown
-const OPS = { I: "insert", U: "update", D: "delete", A: "archive", V: "revive", C: "visible" };
+const OPS = { I: "create", U: "update", D: "delete", A: "archive", V: "unarchive", C: "visible" };
 const ID_CHARACTERS = 80;
 
 /** Shows a session's log. */
@@ -68,7 +68,7 @@ export class LogView {
   #line(line) {
     const op = OPS[line.op] ?? line.op;
     const who = actor(line.actor) + (line.onBehalfOf ? ` for ${actor(line.onBehalfOf)}` : "");
-    const kind = { insert: "new", delete: "gone", archive: "gone" }[op] ?? "changed";
+    const kind = { create: "new", delete: "gone", archive: "gone" }[op] ?? "changed";
     const fields = op === "update" ? line.changed.filter((name) => name !== "updatedAt").join(", ") : "";
     return make(
       "tr",

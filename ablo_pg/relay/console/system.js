@@ -1,5 +1,6 @@
 // The schema, and whether the relay does its work: /ready and /metrics, asked while somebody looks.
 
+import { Problem } from "./api.js";
 import { define, find, make, write } from "./dom.js";
 import { bytes, moment, seconds } from "./format.js";
 
@@ -22,7 +23,10 @@ export class SystemView {
   begin(session) {
     this.session = session;
     this.badge.hidden = !session;
-    if (session) this.#paintSchema(session.schema);
+    if (session) {
+      this.#paintSchema(session.schema);
+      this.#readVersions(session);
+    }
     this.look();
   }
 
@@ -38,6 +42,16 @@ export class SystemView {
     if (version !== undefined && version !== (session.schema.version ?? 0)) this.news(version);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), EVERY_MS);
+  }
+
+  /** Show what was pushed before, and what each push changed. A relay of before has no such list. */
+  async #readVersions(session) {
+    const list = find("#schema-versions");
+    list.replaceChildren();
+    const found = await versions(session.api);
+    if (session !== this.session) return;
+    list.replaceChildren(...found.versions.map(version));
+    find("#schema-more").hidden = !found.hasMore;
   }
 
   #paintHealth(ready, counts) {
@@ -89,7 +103,7 @@ function commits(counts) {
   const all = Object.entries(counts).filter(([name]) => name.startsWith("ablo_commits_total"));
   const sum = all.reduce((total, [, value]) => total + value, 0);
   const good = counts['ablo_commits_total{outcome="confirmed"}'] ?? 0;
-  return `${good} confirmed, ${sum - good} refused since the start`;
+  return `${good} confirmed, ${sum - good} refused by this relay`;
 }
 
 function model({ key, typename, hash, fields, relations, conflict }) {
@@ -102,6 +116,36 @@ function model({ key, typename, hash, fields, relations, conflict }) {
   define(list, items);
   const other = typename === key ? "" : ` (${typename})`;
   return make("details", {}, make("summary", {}, make("b", {}, key), other, " ", make("code", {}, hash)), list);
+}
+
+function version({ version: number, hash, pushedAt, active, changes }) {
+  const lines = changes.map((each) => make("li", { class: each.additive ? "" : "loses" }, change(each)));
+  const head = [
+    make("b", {}, `Version ${number}`), active ? " active" : "", " ", make("code", {}, hash), " ",
+    make("time", {}, moment(pushedAt)),
+  ];
+  const what = lines.length ? make("ul", {}, ...lines) : make("p", { class: "note" }, "Nothing that rows or clients see.");
+  return make("li", {}, make("p", {}, ...head), what);
+}
+
+/** field_added tasks.note -> "field added: tasks.note". */
+function change({ kind, model: key, field, old, new: now }) {
+  const values = old === undefined && now === undefined ? "" : ` (${shown(old)} → ${shown(now)})`;
+  return `${kind.replaceAll("_", " ")}: ${[key, field].filter(Boolean).join(".")}${values}`;
+}
+
+function shown(value) {
+  if (value === undefined || value === null) return "none";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+async function versions(api) {
+  try {
+    return await api.get("api/schema/versions");
+  } catch (problem) {
+    if (problem instanceof Problem) return { versions: [], hasMore: false };
+    throw problem;
+  }
 }
 
 function described(field) {

@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 import anyio.to_thread
+import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.db.registry import schema_history
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.requests import read_body, read_json
-from ablo_pg.wire.schemas import PushBody, push_options, pushed_body, schema_body
+from ablo_pg.wire.schemas import PushBody, push_options, pushed_body, schema_body, versions_body
 
 PUSH_SCOPE: Final = "schema:push"
+VERSIONS: Final = 20  # that are told
 
 
 async def push(call: Call) -> Response:
@@ -60,6 +63,12 @@ async def read(call: Call) -> Response:
     )
 
 
+async def versions(call: Call) -> Response:
+    """GET /api/schema/versions: the newest ones, each with what it changed."""
+    found = await call.service.database.read(schema_history, None, VERSIONS + 1)
+    return json_answer(versions_body(msgspec.json.decode(found), VERSIONS))
+
+
 ROUTES: Final[list[BaseRoute]] = [
     each
     for path in ("/api/schema", "/api/v1/schema")
@@ -67,5 +76,6 @@ ROUTES: Final[list[BaseRoute]] = [
         # Without a deadline: large tables take their time, and what is cut off is not undone.
         route(path, push, "POST", deadline=False),
         route(path, read),
+        route(f"{path}/versions", versions),
     )
 ]

@@ -47,7 +47,10 @@ class Row:
 def spelt(typed: Iterable[str], world: World) -> list[str]:
     """Put ids in the places of their names."""
     known = {"{key}": world.key_id, "{claim}": world.claim_id, "{url}": world.db.admin_url}
-    return [known.get(each, each) for each in typed]
+    found = list(typed)
+    for name, value in known.items():
+        found = [each.replace(name, value) for each in found]
+    return found
 
 
 def refused(*typed: str, code: str, exit_code: int = 1) -> Worst:
@@ -67,6 +70,11 @@ BROKEN: Final = refused("broken.py", code="schema_definition_invalid")
 NOT_JSON: Final = refused("broken.json", code="schema_definition_invalid")
 
 TABLE: Final[Mapping[str, Row]] = {
+    "audit acts": Row(
+        (), "user:ann ended {claim} of agent:a on tasks t1", ("acts",),
+        (NO_SERVER, misused("-n", "0")),
+        before=("claims", "--break", "{claim}", "--as", "user:ann"),
+    ),
     "audit head": Row(
         (), "acme  seal 1", ("organizations",),
         (NO_SERVER, refused("--anchor", "broken.json", code="invalid_options")),

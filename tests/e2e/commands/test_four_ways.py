@@ -101,7 +101,7 @@ def prepared(name: str, world: World) -> Row:
     """Return a command's row, after what has to go before it."""
     row = TABLE[name]
     if row.before:
-        assert world.here(list(row.before)) == 0
+        assert world.here(spelt(row.before, world)) == 0
     return row
 
 

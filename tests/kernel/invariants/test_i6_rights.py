@@ -13,7 +13,7 @@ from ablo_pg.db.errors import translate
 from ..board import Board
 
 ENTRY_POINTS = {
-    "commit", "commit_batch", "row_get", "row_list", "snapshot_read", "delta_read", "log_head",
+    "commit", "commit_batch", "commit_refusal", "row_get", "row_list", "snapshot_read", "delta_read", "log_head",
     "listen_key", "status", "identity_check", "delta_extend", "row_at", "row_history",
     "receipt_get", "track_list", "track_remove",
     "claim_acquire", "claim_break", "claim_events", "claim_get", "claim_heartbeat",
