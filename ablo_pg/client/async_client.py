@@ -129,8 +129,8 @@ class AsyncAblo:
             self._session.local.queue.close()
         await release_all(self._session)
         await leave_quietly(self._presence)
-        await self._session.transport.close()
         await self._session.background.close()
+        await self._session.transport.close()
 
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
