@@ -23,8 +23,9 @@ from ablo_pg.client.claims.sidecar import join
 from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
 
+from .sidecar_sessions import LISTENER, end_sessions, sessions
+
 pytestmark = pytest.mark.anyio
-LISTENER = "ablo_pg claim listener"
 
 
 @pytest.fixture
@@ -59,15 +60,6 @@ def notified_only(client: AsyncAblo, looks: list[str]) -> None:
 
     door.claim_acquire = patient(door.claim_acquire, note=False)
     door.claim_look = patient(door.claim_look, note=True)
-
-
-def listeners(db: DatabaseHandle, query: str = "count(*)") -> int:
-    with psycopg.connect(db.admin_url, autocommit=True) as conn:
-        found = conn.execute(
-            f"select {query} from pg_stat_activity where datname = %s and application_name = %s",
-            [db.name, LISTENER],
-        ).fetchone()
-    return int(found[0] or 0) if found else 0
 
 
 async def until_listening(db: DatabaseHandle) -> None:
@@ -159,7 +151,7 @@ async def test_one_listener_serves_all_clients_of_a_process(
             group.start_soon(wait, make_client(participant=f"agent:{number}"))
         await until_line(holder, "t", 4)
         await until_listening(db)
-        assert listeners(db) == 1
+        assert sessions(db, LISTENER) == 1
 
 
 @pytest.mark.direct("looks at the process's own LISTEN; test_remote_claims has the relay's")
@@ -177,7 +169,7 @@ async def test_a_lost_listener_costs_nothing_but_time(
         group.start_soon(wait)
         await until_line(holder, "t", 1)
         await until_listening(db)
-        listeners(db, "count(pg_terminate_backend(pid))")
+        end_sessions(db, LISTENER)
         await claim.release()
         with anyio.fail_after(10):
             await got.wait()
@@ -203,7 +195,7 @@ async def test_without_any_listener_re_checks_carry_on(
             await claim.release()
             with anyio.fail_after(10):
                 await got.wait()
-            assert listeners(db) == 0
+            assert sessions(db, LISTENER) == 0
     finally:
         await anyio.to_thread.run_sync(sidecar.leave)
 

@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args, overload
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, Unpack, get_args, overload
 
 import anyio
 
 from ablo_pg.claim import ClaimState
 from ablo_pg.client.claims.handle import Claim, Claiming, tell_loss
 from ablo_pg.client.claims.held import Hold
-from ablo_pg.client.claims.request import Order, claim_request, encode_order, wire_fields
+from ablo_pg.client.claims.request import (
+    ClaimOptions,
+    Order,
+    claim_request,
+    encode_order,
+    wire_fields,
+)
 from ablo_pg.client.claims.waiter import LEAVE_SECONDS, ClaimWait, OnStatus, logger
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.durations import Duration
@@ -42,14 +48,9 @@ class ModelClaims(Generic[RowT]):
         self,
         id: str,
         *,
-        action: str | None = None,
-        ttl: Duration | None = None,
         queue: Literal[True] = True,
-        fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
-        max_queue_depth: int | None = None,
         on_status: OnStatus | None = None,
-        timeout: float | None = None,
+        **options: Unpack[ClaimOptions],
     ) -> Claiming[Claim[RowT]]: ...
 
     @overload
@@ -57,14 +58,9 @@ class ModelClaims(Generic[RowT]):
         self,
         id: str,
         *,
-        action: str | None = None,
-        ttl: Duration | None = None,
         queue: bool,
-        fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
-        max_queue_depth: int | None = None,
         on_status: OnStatus | None = None,
-        timeout: float | None = None,
+        **options: Unpack[ClaimOptions],
     ) -> Claiming[Claim[RowT] | None]: ...
 
     def __call__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypedDict
 
 import orjson
 
@@ -15,6 +15,17 @@ from ablo_pg.errors import AbloError, error_for
 # Claims by id, or as `queue` returned them.
 Order: TypeAlias = Sequence[str | ClaimState]
 ACTION_DEFAULT: Final = "editing"
+
+
+class ClaimOptions(TypedDict, total=False):
+    """What both clients take beside `queue`, which decides what comes back, and `on_status`."""
+
+    action: str | None
+    ttl: Duration | None
+    fields: Iterable[str] | None
+    meta: Mapping[str, Any] | None
+    max_queue_depth: int | None
+    timeout: float | None
 
 
 def claim_request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, Unpack, overload
 
 import anyio.to_thread
 
@@ -13,7 +13,7 @@ from ablo_pg.claim import ClaimState, ClaimStatus
 from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.claims.claims import ModelClaims
 from ablo_pg.client.claims.handle import Claim, HandleStatus
-from ablo_pg.client.claims.request import Order
+from ablo_pg.client.claims.request import ClaimOptions, Order
 from ablo_pg.client.claims.waiter import OnStatus
 from ablo_pg.client.durations import Duration
 from ablo_pg.client.sync.portal import Portal
@@ -117,14 +117,9 @@ class SyncModelClaims(Generic[RowT]):
         self,
         id: str,
         *,
-        action: str | None = None,
-        ttl: Duration | None = None,
         queue: Literal[True] = True,
-        fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
-        max_queue_depth: int | None = None,
         on_status: SyncOnStatus | None = None,
-        timeout: float | None = None,
+        **options: Unpack[ClaimOptions],
     ) -> SyncClaim[RowT]: ...
 
     @overload
@@ -132,14 +127,9 @@ class SyncModelClaims(Generic[RowT]):
         self,
         id: str,
         *,
-        action: str | None = None,
-        ttl: Duration | None = None,
         queue: bool,
-        fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
-        max_queue_depth: int | None = None,
         on_status: SyncOnStatus | None = None,
-        timeout: float | None = None,
+        **options: Unpack[ClaimOptions],
     ) -> SyncClaim[RowT] | None: ...
 
     def __call__(
