@@ -40,6 +40,14 @@ RETRIES: Final = 6
 # Seconds before the second try after a deadlock, doubled each time; jitter keeps the two writers
 # that met from meeting again.
 DEADLOCK_PAUSE: Final = 0.01
+# What a commit's data, or the rows it meets, can be wrong about.
+OF_DATA: Final = frozenset(
+    {
+        *("unknown_field", "column_type_mismatch", "not_null_violation", "check_violation"),
+        *("unique_violation", "foreign_key_violation", "constraint_violation"),
+        *("entity_not_found", "validation_failed"),
+    }
+)
 _WOULD_WAIT: Final = "55P03"
 
 
@@ -71,6 +79,22 @@ class GroupCommit:
 
     async def submit(self, item: BatchItem) -> bytes:
         """Commit `item`; return its receipt as JSON, or raise its error.
+
+        A commit may fail for several reasons at once. Claims, fences and what was read come before
+        its data: who has to read again, or wait, is not told of a field.
+        """
+        try:
+            return await self._submit_again(item)
+        except AbloError as exc:
+            if exc.code in OF_DATA:
+                request = bytes(item.request)
+                await self.database.run(
+                    routines.commit_refusal, self.organization, item.participant, request
+                )
+            raise
+
+    async def _submit_again(self, item: BatchItem) -> bytes:
+        """Commit `item`.
 
         Sent again under its key, a bounded number of times: after a connection that broke, which
         leaves the outcome unknown, and after a deadlock with other writers of its rows, which

@@ -46,6 +46,7 @@ COMMIT_OVER: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %
 COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
+COMMIT_REFUSAL: Final[LiteralString] = "select ablo.commit_refusal(%s, %s, %s::jsonb)"
 RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s)"
 ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s, %s)"
 ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb, %s)"
@@ -114,6 +115,13 @@ async def commit(
         conn, COMMIT_OVER, *who, key, request.decode(), on_behalf_of, capability_id, transport
     )
     return found
+
+
+async def commit_refusal(
+    conn: AsyncConnection[Any], organization: str, participant: str, request: bytes
+) -> None:
+    """Raise what stood against a commit before its data did; nothing when nothing else does."""
+    await _value(conn, COMMIT_REFUSAL, organization, participant, request.decode())
 
 
 async def commit_join(
