@@ -64,7 +64,7 @@ end""",
 
 
 def _identity(model: ModelPlan, row: str) -> str:
-    return f'v_organization := {row}.{model.org.sql};\nv_id := {row}."id";'
+    return f"v_organization := {row}.{model.org.sql};\nv_id := {row}.{model.id.sql};"
 
 
 def _deleted(model: ModelPlan) -> str:

@@ -62,16 +62,17 @@ def check_definitions(model: ModelPlan) -> Iterator[tuple[str, str]]:
 def foreign_key_definition(model: ModelPlan, edge: Edge) -> tuple[str, str]:
     """Name and definition of an edge's FOREIGN KEY."""
     cascade = " on delete cascade" if edge.parent else ""
+    target = edge.target
     return check_names(model, edge.column)[2], (
         f"foreign key ({model.org.sql}, {edge.column.sql})\n"
-        f'    references {edge.target.table} ({edge.target.org.sql}, "id"){cascade}\n'
+        f"    references {target.table} ({target.org.sql}, {target.id.sql}){cascade}\n"
         f"    deferrable initially immediate"
     )
 
 
 def _unique(target: ModelPlan) -> Guarded:
     """A foreign key needs its target unique; an adopted table has another primary key than ours."""
-    columns = sorted(["id", target.org.name])
+    columns = sorted([target.id.name, target.org.name])
     name = f"{target.spec.table}_{target.org.name}_id_key"
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_index i\n"
@@ -79,7 +80,10 @@ def _unique(target: ModelPlan) -> Guarded:
         f"  and array(\n    select a.attname::text from pg_catalog.pg_attribute a\n"
         f"    where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by a.attname\n"
         f"  ) = {text_array(columns)}\n)",
-        [f'create unique index {ident(name)} on {target.table} ({target.org.sql}, "id");'],
+        [
+            f"create unique index {ident(name)} on {target.table} "
+            f"({target.org.sql}, {target.id.sql});"
+        ],
     )
 
 

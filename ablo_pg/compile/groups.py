@@ -36,7 +36,7 @@ def groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 #variable_conflict use_variable
 declare
   v_before text := coalesce(current_setting('app.current_org_id', true), '');
-  v_id {model.table}."id"%type := p_id;
+  v_id {model.table}.{model.id.sql}%type := p_id;
   v_organization {model.table}.{model.org.sql}%type := p_organization;
 {declared}
 begin
@@ -45,7 +45,7 @@ begin
   end if;
   select {columns} into {", ".join(names)}
   from {model.table} t
-  where t.{model.org.sql} = v_organization and t."id" = v_id;
+  where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id;
   if v_before <> p_organization then
     perform set_config('app.current_org_id', v_before, true);
   end if;
@@ -98,7 +98,7 @@ def near_groups(model: ModelPlan, row: str, *, moved_from: str = "") -> str:
 
     moved_from: the row before the change; owners and roles that it has left are added.
     """
-    fixed = [f"'org:' || {row}.{model.org.sql}", model.group(f'{row}."id"')]
+    fixed = [f"'org:' || {row}.{model.org.sql}", model.group(f"{row}.{model.id.sql}")]
     single = [role for role in model.roles if not role.multi]
     maybe = [_near(edge.target.group, edge.column.sql, row, moved_from) for edge in model.parents]
     maybe += [_near(_role_group(role), role.column.sql, row, moved_from) for role in single]

@@ -19,11 +19,11 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         return
     if model.parent_table:
         yield from _adopt(model, model.parent_table)
-    org = model.org.sql
+    org, id_ = model.org.sql, model.id.sql
     names = f"{literal(model.spec.table_schema)}, {literal(model.spec.table)}"
     declared = "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
     bind = f"\n{indent(_bind(model))}" if model.spec.claims_bind_sql else ""
-    changed = f'new."id" is distinct from old."id" or new.{org} is distinct from old.{org}'
+    changed = f"new.{id_} is distinct from old.{id_} or new.{org} is distinct from old.{org}"
     yield from Function(
         name=model.function("guard"),
         args=[],
@@ -72,12 +72,12 @@ def _bind(model: ModelPlan) -> str:
     )
     return f"""\
 if tg_op = 'INSERT' then
-  v_id := new."id";
+  v_id := new.{model.id.sql};
   perform pg_advisory_xact_lock_shared(
     ablo.creation_key(v_organization, {model.typename}, v_id)
   );
 else
-  v_id := old."id";
+  v_id := old.{model.id.sql};
 end if;
 if current_setting('transaction_isolation') <> 'read committed' or exists (
   select from ablo.claim c

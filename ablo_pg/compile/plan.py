@@ -125,6 +125,11 @@ class ModelPlan:
         return self.spec.tenancy.kind in ("column", "parent")
 
     @property
+    def id(self) -> Column:
+        """The column that a row is known by."""
+        return self.base[0]
+
+    @property
     def org(self) -> Column:
         """The column that holds the organization."""
         return self.base[3]
@@ -197,9 +202,9 @@ def plan_schema(spec: SchemaSpec) -> SchemaPlan:
 
 def _plan_model(spec: ModelSpec) -> ModelPlan:
     fields = tuple(_column(field) for field in spec.fields)
+    own = {"id": shorten(spec.id_column), "organizationId": spec.tenancy.column}
     base = tuple(
-        Column(wire, spec.tenancy.column if wire == "organizationId" else column, type_)
-        for _, wire, column, type_ in BASE_FIELDS
+        Column(wire, own.get(wire, column), type_) for _, wire, column, type_ in BASE_FIELDS
     )
     _, wire, column, type_ = ARCHIVED_FIELD
     declared = next((c for c in fields if c.wire == wire or c.name == column), None)
@@ -248,7 +253,7 @@ def _parent_table(model: ModelPlan, models: tuple[ModelPlan, ...]) -> ParentTabl
     return ParentTable(
         schema=parent.spec.table_schema if parent else model.spec.table_schema,
         table=tenancy.parent_table,
-        key=ident(tenancy.parent_key),
+        key=parent.id.sql if parent and tenancy.parent_key == "id" else ident(tenancy.parent_key),
         org=parent.org.sql if parent else ident(tenancy.parent_org_column),
         local_key=local.sql if local else ident(tenancy.local_key),
         compiled=parent is not None,

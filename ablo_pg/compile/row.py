@@ -54,12 +54,12 @@ def read(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         body=(
             f"#variable_conflict use_variable\n"
             f"declare\n{declared}"
-            f'  v_id {model.table}."id"%type := p_id;\n'
+            f"  v_id {model.table}.{model.id.sql}%type := p_id;\n"
             f"begin\n"
             f"  return (\n"
             f"    select {model.function('row')}(t)\n"
             f"    from {model.table} t\n"
-            f'    where {own}t."id" = v_id\n'
+            f"    where {own}t.{model.id.sql} = v_id\n"
             f"  );\n"
             f"end"
         ),

@@ -68,7 +68,7 @@ def _schema(model: ModelPlan) -> Guarded:
 
 def _create(model: ModelPlan) -> str:
     lines = [f"{column.sql} {_base_type(column)}" for column in _own_columns(model)]
-    key = [model.org.sql, '"id"'] if model.synced else ['"id"']
+    key = [model.org.sql, model.id.sql] if model.synced else [model.id.sql]
     constraint = ident(f"{model.spec.table}_pkey")
     lines.append(f"constraint {constraint} primary key ({', '.join(key)})")
     body = ",\n  ".join(lines)

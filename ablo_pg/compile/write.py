@@ -80,13 +80,13 @@ end"""
 
 
 def _actions(model: ModelPlan) -> str:
-    where = f'where t.{model.org.sql} = v_organization and t."id" = v_id;'
+    where = f"where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id;"
     archived = model.archived.sql
     return f"""\
 #variable_conflict use_variable
 declare
   v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
-  v_id {model.table}."id"%type := p_id;
+  v_id {model.table}.{model.id.sql}%type := p_id;
   v_now timestamptz := clock_timestamp();
 begin
 {indent(_one_spelling(model))}
@@ -177,7 +177,7 @@ def _assignment(column: Column) -> str:
 
 
 def _insert(model: ModelPlan) -> str:
-    columns = ['"id"', model.org.sql, '"created_at"', '"updated_at"', '"created_by"']
+    columns = [model.id.sql, model.org.sql, '"created_at"', '"updated_at"', '"created_by"']
     columns += [column.sql for column in model.fields]
     values = [
         "v_id",
@@ -214,11 +214,11 @@ def _lock(model: ModelPlan) -> tuple[str, ...]:
             f"#variable_conflict use_variable\n"
             f"declare\n"
             f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
-            f'  v_id {model.table}."id"%type := p_id;\n'
+            f"  v_id {model.table}.{model.id.sql}%type := p_id;\n"
             f"begin\n"
             f"{indent(_one_spelling(model))}\n"
             f"  perform from {model.table} t\n"
-            f'  where t.{model.org.sql} = v_organization and t."id" = v_id\n'
+            f"  where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id\n"
             f"  for no key update;\n"
             f"  return found;\n"
             f"end"

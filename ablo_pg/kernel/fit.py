@@ -71,7 +71,10 @@ def _fit(
     table = tables.get(place)
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
-    reasons = tuple(Finding("problem", message, "id", sql) for message, sql in table_reasons(table))
+    reasons = tuple(
+        Finding("problem", message, "id", sql)
+        for message, sql in table_reasons(table, model.id.name, model.org.name)
+    )
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
     return ModelFit(model.spec.key, name, (*reasons, *found))
 

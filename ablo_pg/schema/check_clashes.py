@@ -108,8 +108,9 @@ def _check_columns(model: ModelSpec) -> list[Problem]:
 def _base_columns(model: ModelSpec) -> Iterable[str]:
     """Name the columns we make ourselves; the archive mark may be declared."""
     for _, wire, column, _ in BASE_FIELDS:
-        if wire != "organizationId":
+        if wire not in ("id", "organizationId"):
             yield column
+    yield model.id_column
     if model.tenancy.kind == "column":
         yield model.tenancy.column
     if not any(_is_archive_mark(field) for field in model.fields):

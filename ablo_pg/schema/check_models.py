@@ -32,6 +32,7 @@ def check_model(model: ModelSpec) -> list[Problem]:
         ("its typename", model.typename),
         ("its table", model.table),
         ("its table's schema", model.table_schema),
+        ("its id's column", model.id_column),
     ):
         problems += check_name(model.key, None, label, name)
     problems += check_name(model.key, None, "its sync group kind", model.group_kind, group=True)

@@ -136,11 +136,12 @@ class ModelOptions(TypedDict, total=False):
         class Task(Model, table="Tasks", load="lazy"): ...
         model(ModelOptions(table="Tasks", load="lazy"), title=str)
 
-    A subclass inherits all but `table` and `typename`.
+    A subclass inherits all but `table`, `id_column` and `typename`.
     """
 
     table: str  # table name; default: the schema key
     table_schema: str  # Postgres schema of the table; default: public
+    id_column: str  # column that a row is known by, in a table that was there; default: id
     typename: str  # name in deltas; default: the schema key
     tenancy: Tenancy | Literal["none", "source"]  # default: column organization_id
     load: Literal["instant", "lazy"]  # whether replicas load the model at once

@@ -228,6 +228,7 @@ _OPTIONS: Final = (
     ("typename", "typename_changed", False, "subscribers know the model by its old typename"),
     ("table", "table_changed", False, "the rows are in the old table"),
     ("table_schema", "table_changed", False, "the rows are in the old Postgres schema"),
+    ("id_column", "id_column_changed", False, "subscribers know each row by its old id"),
     ("tenancy", "tenancy_changed", False, "it decides which organization sees which row"),
     ("group_kind", "scope_changed", False, "subscribers know its sync groups by the old kind"),
     ("is_scope_root", "scope_changed", False, "it decides which sync groups there are"),

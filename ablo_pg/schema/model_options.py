@@ -46,6 +46,7 @@ def _is_roles(value: object) -> bool:
 _RULES: Final[dict[str, tuple[str, Callable[[object], bool]]]] = {
     "table": ("a string", _is_text),
     "table_schema": ("a string", _is_text),
+    "id_column": ("a string", _is_text),
     "typename": ("a string", _is_text),
     "tenancy": (
         "a Tenancy, 'none' or 'source'",
@@ -65,6 +66,7 @@ _RULES: Final[dict[str, tuple[str, Callable[[object], bool]]]] = {
 _EXAMPLES: Final[dict[str, str]] = {
     "table": '"Tasks"',
     "table_schema": '"app"',
+    "id_column": '"film_id"',
     "typename": '"Task"',
     "tenancy": 'Tenancy(column="org_id")',
     "load": '"lazy"',

@@ -121,6 +121,7 @@ class ModelSpec:
     table: str
     fields: tuple[Field, ...]
     table_schema: str = "public"
+    id_column: str = "id"  # of a table that knows its rows by another name
     relations: tuple[Relation, ...] = ()
     tenancy: Tenancy = Tenancy()
     load: Literal["instant", "lazy"] = "instant"

@@ -133,6 +133,7 @@ def _parse_model(key: str, top: Reading) -> ModelSpec:
         typename=top.text("typename", key),
         table=top.text("tableName", key),
         table_schema=top.text("tableSchema", "public"),
+        id_column=top.text("idColumn", "id"),
         fields=fields,
         relations=tuple(
             _parse_relation(str(name), top.inside(str(name), value))

@@ -80,6 +80,7 @@ class Model(BaseModel, frozen=True):
         inherited: dict[str, Any] = {**cls.__ablo_options__}
         inherited.pop("table", None)
         inherited.pop("typename", None)
+        inherited.pop("id_column", None)
         cls.__ablo_options__ = ModelOptions(**{**inherited, **options})  # type: ignore[typeddict-item]
 
 

@@ -164,6 +164,7 @@ def _options(model: ModelSpec) -> Iterator[str]:
     values: dict[str, Any] = {
         "table": None if model.table == model.key else model.table,
         "table_schema": None if model.table_schema == "public" else model.table_schema,
+        "id_column": None if model.id_column == "id" else model.id_column,
         "typename": None if model.typename == model.key else model.typename,
         "load": None if model.load == "instant" else model.load,
         "plane": None if model.plane == "tenant" else model.plane,

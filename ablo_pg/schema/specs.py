@@ -45,6 +45,7 @@ def _with_options(
         typename=options.get("typename", key),
         table=options.get("table", key),
         table_schema=options.get("table_schema", "public"),
+        id_column=options.get("id_column", "id"),
         fields=lowered.fields,
         relations=relations,
         tenancy=_tenancy(options.get("tenancy", Tenancy()), lowered),

@@ -76,6 +76,8 @@ def dump_model(model: ModelSpec) -> dict[str, Any]:
     }
     if model.table_schema != "public":
         document["tableSchema"] = model.table_schema
+    if model.id_column != "id":
+        document["idColumn"] = model.id_column
     if model.is_scope_root:
         document["scope"] = model.scope if model.scope is not None else True
     if model.grants:

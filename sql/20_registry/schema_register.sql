@@ -25,7 +25,8 @@ begin
   select d ->> 'typename', d ->> 'key', d ->> 'tableSchema', d ->> 'table', d ->> 'orgColumn',
          d ->> 'tenancy', d ->> 'groupKind', coalesce(d -> 'conflict', '{}'),
          coalesce((d ->> 'mutable')::boolean, true), coalesce(d ->> 'load', 'instant'),
-         d ->> 'archivedColumn', d ->> 'rowFunction', coalesce(d ->> 'idType', 'text'), d
+         d ->> 'archivedColumn', d ->> 'rowFunction',
+         coalesce(ablo.id_type(d), d ->> 'idType', 'text'), d
     from jsonb_array_elements(p_models) d
       on conflict (typename) do nothing;
   insert into ablo.field (typename, wire, column_name, type, optional, position)

@@ -36,7 +36,8 @@ begin
     return;
   end if;
   select * into v_model from ablo.model m where m.typename = p_model;
-  execute format('select true from %I.%I t where t.id::text = $1', v_model.table_schema, v_model.table_name)
+  execute format('select true from %I.%I t where t.%I::text = $1', v_model.table_schema, v_model.table_name,
+      ablo.id_column(v_model))
     into v_old using p_row_id;
   if v_old then
     sync_id := ablo.log_head(p_organization);

@@ -9,7 +9,7 @@ declare
   v_field ablo.field := ablo.field_find(p_model, p_clause ->> 0);
   v_operator text := lower(case when jsonb_array_length(p_clause) = 2 then '=' else p_clause ->> 1 end);
   v_value jsonb := p_clause -> (jsonb_array_length(p_clause) - 1);
-  v_type text := ablo.field_type_sql(v_field.type);
+  v_type text := case when v_field.wire = 'id' then p_model.id_type else ablo.field_type_sql(v_field.type) end;
   v_column text := format('t.%I', v_field.column_name);
 begin
   if v_value = 'null' or v_value is null then
@@ -34,7 +34,7 @@ begin
         format('the pattern for %s.%s ends in an escape character', p_model.key, v_field.wire),
         'double the last backslash', jsonb_build_object('model', p_model.key, 'field', v_field.wire));
     end if;
-    return format('%s %s %L', v_column, replace(v_operator, '_', ' '), v_value #>> '{}');
+    return format('%s %s %L', v_column || case when v_field.wire = 'id' then '::text' else '' end, replace(v_operator, '_', ' '), v_value #>> '{}');
   elsif v_operator in ('=', '!=', '<>', '<', '<=', '>', '>=') then
     return format('%s %s %s', v_column, v_operator, ablo.filter_literal(p_model, v_field, v_type, v_value));
   end if;

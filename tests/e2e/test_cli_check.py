@@ -88,7 +88,9 @@ def test_every_reason_is_told_and_its_sql_mends_it(file: str, url: str, capsys: 
     ("ddl", "reason"),
     [
         ("create view tasks as select 'a' as id", "it is a view"),
-        ("create table tasks (task_id int primary key)", "column id"),
+        ("create table tasks (task_id int primary key)", 'id_column="task_id"'),
+        ("create table tasks (a int, b int, primary key (a, b))", "its key is (a, b)"),
+        ("create table tasks (a int)", "it has no primary key"),
         ("create table tasks (id json)", "its id is json"),
         ("create table tasks (id text)", "does not identify a row"),
     ],

@@ -126,6 +126,8 @@ create table orders (
   id uuid primary key, customer_id int not null references customers on delete cascade,
   note text check (length(note) < 10), unique (customer_id, note));
 create table film (film_id serial primary key, title text);
+create table film_actor (
+  film_id int references film, actor_id int, primary key (film_id, actor_id));
 create view busy as select 1 as id;
 create table days (id int, d date) partition by range (d);
 create table "import" (id text primary key, "from" text, _private text);
@@ -139,11 +141,12 @@ def test_tables_of_others(url: str, tmp_path: Path, capsys: Captured) -> None:
     written = tmp_path / "written.py"
     assert run(["pull", "--database-url", url, "--out", str(written), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["models"] == ["customers", "import_rows", "orders"]
-    assert told["leftOut"] == ["public.busy", "public.days", "public.film"]
+    assert told["models"] == ["customers", "film", "import_rows", "orders"]
+    assert told["leftOut"] == ["public.busy", "public.days", "public.film_actor"]
     text = written.read_text()
     assert "mood: left out" in text
-    assert 'rename column "film_id" to id' in text
+    assert 'class Film(Model, id_column="film_id")' in text
+    assert "public.film_actor is left out:\n#   its key is (film_id, actor_id), and a row" in text
     assert "the table also keeps unique: (customer_id, note)" in text
     spec = load_target(str(written))
     kind = next(f for f in spec.model("customers").fields if f.wire == "kind")

@@ -145,6 +145,7 @@ class ModelDraft:
         """Leave rows alone that somebody holds, where that binds plain SQL: we wait for them."""
         return (
             f"not exists (select from ablo.claim c where c.organization_id = t.{self.new.org.sql}"
-            f' and c.model = {literal(self.new.spec.typename)} and c.row_id = t."id"::text'
+            f" and c.model = {literal(self.new.spec.typename)}"
+            f" and c.row_id = t.{self.new.id.sql}::text"
             " and c.status = 'active' and c.expires_at > clock_timestamp())"
         )

@@ -227,7 +227,7 @@ def _orphans(m: ModelDraft, edge: Edge, target: ModelDraft | None) -> None:
     value = f"t.{ident(m.before(edge.column.name))}"
     nowhere = ""
     if target is not None:
-        same = f'p."id" = {value}'
+        same = f"p.{edge.target.id.sql} = {value}"
         ours, theirs = m.column(m.new.org.name), target.column(edge.target.org.name)
         if ours is not None and theirs is not None:
             names = ident(target.before(edge.target.org.name)), ident(m.before(m.new.org.name))
@@ -246,14 +246,15 @@ def _unique(edge: Edge, targets: dict[str, ModelDraft]) -> None:
     target = targets.get(edge.target.spec.key)
     if target is None:
         return
-    columns = frozenset({"id", edge.target.org.name})
+    columns = frozenset({edge.target.id.name, edge.target.org.name})
     facts = target.facts
     if frozenset(facts.key) == columns:
         return
     if any(index.unique and index.columns == columns for index in facts.indexes.values()):
         return
     name = shorten(f"{edge.target.spec.table}_{edge.target.org.name}_id_key")
-    _build(target, "make its ids unique", name, f'{edge.target.org.sql}, "id"', unique=True)
+    keys = f"{edge.target.org.sql}, {edge.target.id.sql}"
+    _build(target, "make its ids unique", name, keys, unique=True)
 
 
 def gone(model: ModelPlan) -> tuple[str, ...]:
