@@ -63,6 +63,10 @@ async def test_a_push_shows_its_version_and_models(site: Site, page: Page) -> No
     push_schema(site.db.admin_url, wider.spec, PushOptions())
     await page.wait_for(shows("#models", "extras"))
     assert await page.text("#schema dl") != before
+    await page.wait_for(shows("#schema-versions li", "model added: extras"))
+    versions = await page.text("#schema-versions")
+    assert versions.index("Version 2 active") < versions.index("Version 1")
+    assert "model added: tasks" in versions
     await page.wait_for(LIVE)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import psycopg
 import pytest
 
+from ablo_pg.relay.http.schema_routes import VERSIONS
 from ablo_pg.schema import dump_schema_json
 
 pytestmark = pytest.mark.anyio
@@ -73,6 +75,29 @@ async def test_the_active_schema_is_read_back(api: Any, path: str) -> None:
     model = next(one for one in body["models"] if one["key"] == "tasks")
     assert model.keys() >= {"key", "typename", "conflict", "hash", "fields", "relations"}
     assert model["fields"]["title"]["type"] == "string"
+
+
+async def test_versions_say_what_each_changed(world: Any, api: Any, pushed: dict[str, Any]) -> None:
+    note = {"type": "string", "isOptional": True, "isIndexed": False}
+    pushed["models"]["tasks"]["fields"]["note"] = note
+    await api("POST", "/api/schema", push_body(pushed))
+    body = (await api("GET", "/api/schema/versions")).json()
+    assert [(one["version"], one["active"]) for one in body["versions"]] == [(2, True), (1, False)]
+    newest, first = body["versions"]
+    assert [(one["kind"], one["model"], one["field"]) for one in newest["changes"]] == [
+        ("field_added", "tasks", "note")
+    ]
+    assert {one["kind"] for one in first["changes"]} == {"model_added"}
+    assert body["hasMore"] is False
+    with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into ablo.schema_version (hash, schema, active) select hash, schema, false"
+            " from ablo.schema_version, generate_series(1, %s::int) where active",
+            [VERSIONS],
+        )
+    body = (await api("GET", "/api/schema/versions")).json()
+    assert (len(body["versions"]), body["hasMore"]) == (VERSIONS, True)
+    assert [one["changes"] for one in body["versions"]] == [[]] * VERSIONS
 
 
 async def test_an_additive_change_is_seen_by_every_relay(
