@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 PAGE_FIRST: Final = 64  # deltas; before the size of this organization's rows is known
-PAGE_MOST: Final = 2000
+# Taking in a page is one step of the event loop, some 5 ms of this size: less than a gulp of the
+# stream. With larger ones, a few subscribers that catch up would hold up everybody who is live.
+PAGE_MOST: Final = 500
 PAGE_LEAST: Final = 8
 PAGE_BYTES: Final = 2 << 20
 # What was sent and is not visible becomes so in microseconds, or when a standby has answered.
