@@ -28,8 +28,8 @@ select 'big' || n, 'acme', 'one of many' from generate_series(1, %s) n"""
 # Deltas a second that a relay takes in at least. What another organization commits after a large
 # transaction comes after it in the WAL, and may be held up by so much; nobody waits before that,
 # and nobody for its subscribers.
-PACE = 10_000
-READ = 2_000  # that followers read, likewise: three of them in one process, on a busy machine
+PACE = 5_000
+READ = 1_000  # that followers read, likewise: three of them in one process, on a busy machine
 SLACK = 3.0  # seconds; a false alarm on a busy machine says nothing
 
 
@@ -95,7 +95,7 @@ async def test_a_large_transaction(db: DatabaseHandle, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 async def test_a_transaction_of_a_million_rows(db: DatabaseHandle, tmp_path: Path) -> None:
     trial = await run_trial(db, tmp_path, lambda trial: written_at_once(trial, 1_000_000))
     assert trial.wrong == []
