@@ -66,39 +66,6 @@ async def test_a_key_bound_to_groups_says_which(as_: Any) -> None:
     assert body["userMeta"] == {"team": "x"}
 
 
-async def test_identity_comes_from_the_key_alone(api: Any, as_: Any) -> None:
-    """What a body, a header or a query says about who somebody is changes nothing."""
-    claims = {
-        "organizationId": "other",
-        "participantId": "boss",
-        "participantKind": "user",
-        "actor": "user:boss",
-        "onBehalfOf": "user:boss",
-        "syncGroups": ["org:other"],
-    }
-    body = {"id": "t1", "data": {"title": "x"}} | claims
-    await api("POST", "/api/v1/models/tasks?organizationId=other", body, x_organization_id="other")
-    commit = {
-        "operations": [
-            {"action": "create", "model": "tasks", "id": "t2", "data": {"title": "y"}} | claims
-        ]
-    }
-    assert (await api("POST", "/api/v1/commits", commit | claims)).status_code == 200
-    for row_id in ("t1", "t2"):
-        data = (await api("GET", f"/api/v1/models/tasks/{row_id}")).json()["data"]
-        assert (data["organizationId"], data["createdBy"]) == ("acme", "system:a")
-    events = (await api("GET", "/api/v1/logs")).json()["data"]
-    assert {event["actor"] for event in events} == {"system:a"}
-    assert {tuple(event["delta"]["syncGroups"]) for event in events} == {
-        ("default", "org:acme", "tasks:t1"),
-        ("default", "org:acme", "tasks:t2"),
-    }
-    claim = await api("POST", "/api/v1/models/tasks/t1/claim", {"description": "x"} | claims)
-    assert (claim.json()["claim"]["actor"], claim.json()["claim"]["onBehalfOfId"]) == ("a", None)
-    stranger = await as_("system:a", "other")
-    assert (await stranger("GET", "/api/v1/models/tasks")).json()["data"] == []
-
-
 class LineItem(Model):
     label: str
 

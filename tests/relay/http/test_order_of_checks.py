@@ -1,4 +1,4 @@
-"""Contract, writes: what is wrong with a write is told in one order, so that clients can decide by it.
+"""Contract, writes: what is wrong with a write is told in one order, which clients decide by.
 
 Scope, then the model, then another's claim, then the fence, then what was read, then constraints.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -11,15 +12,33 @@ pytestmark = pytest.mark.anyio
 TASKS = "/api/v1/models/tasks"
 
 
-async def test_the_same_key_of_another_participant_is_another_commit(api: Any, as_: Any) -> None:
+async def replay(api: Any, as_: Any) -> None:
+    """Use a key after somebody else has: what they were answered stays theirs."""
     body = {"id": "t1", "data": {"title": "mine"}}
     mine = await api("POST", TASKS, body, idempotency_key="shared")
     for other in (await as_("agent:b"), await as_("user:a")):  # another, and a namesake
         answer = await other("POST", TASKS, body, idempotency_key="shared")
-        assert answer.json()["code"] == "unique_violation"  # it was run, not replayed
+        assert answer.json().get("code") == "unique_violation"  # it was run, not replayed
         patch = {"data": {"title": "theirs"}}
         answer = await other("PATCH", f"{TASKS}/t1", patch, idempotency_key="shared")
         assert answer.json()["serverTxId"] != mine.json()["serverTxId"]
+
+
+async def test_the_same_key_of_another_participant_is_another_commit(api: Any, as_: Any) -> None:
+    await replay(api, as_)
+
+
+async def test_the_check_catches_a_kernel_that_forgets_whose_key_it_is(
+    api: Any, as_: Any, world: Any
+) -> None:
+    sound = "r.participant = p_participant and r.key = p_key"
+    with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
+        row = conn.execute("select pg_get_functiondef('ablo.commit_run'::regproc)").fetchone()
+        assert row is not None
+        assert sound in row[0]
+        conn.execute(row[0].replace(sound, "r.key = p_key").encode())
+    with pytest.raises(AssertionError):
+        await replay(api, as_)
 
 
 async def test_the_same_key_in_another_organization_knows_nothing(api: Any, as_: Any) -> None:

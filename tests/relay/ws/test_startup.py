@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 pytestmark = pytest.mark.anyio
@@ -72,38 +70,6 @@ async def test_who_may_not_come_in_is_told_before_the_upgrade(
     assert json.loads(response.body)["code"] == code
     if status == 401:
         assert response.headers["x-auth-failure"] == code
-
-
-async def test_a_key_in_the_url_opens_nothing(world: Any) -> None:
-    key = world.key()
-    url = world.relay.url.replace("http", "ws") + f"/api/sync/ws?token={key}&apiKey={key}"
-    with pytest.raises(InvalidStatus) as refused:
-        async with connect(url, subprotocols=["ablo.sync.v1"]):
-            pass
-    assert refused.value.response.status_code == 401
-
-
-async def test_no_log_line_holds_a_key(world: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "ablo_pg")
-    caplog.set_level(logging.DEBUG, "uvicorn.error")
-    key = world.key()
-    client = await (await world.client(key=key)).start()
-    await client.create("t1")
-    await client.socket.close()
-    with pytest.raises(InvalidStatus):
-        await world.client(key=key[:-1] + ("0" if key[-1] != "0" else "1"))
-    assert key[3:-1] not in caplog.text
-
-
-async def test_a_page_of_another_origin_is_kept_out(world: Any) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        await world.client(origin="https://evil.example")
-    assert refused.value.response.status_code == 403
-    relay = await world.start(allowed_origins=("https://app.example",))
-    await (await world.client(relay=relay, origin="https://app.example")).start()
-    await (await world.client(relay=relay, origin=relay.url)).start()
-    with pytest.raises(InvalidStatus):
-        await world.client(relay=relay, origin="https://evil.example")
 
 
 async def test_an_unknown_protocol_version_closes_for_good(world: Any) -> None:
