@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ablo_pg.cli.sections import SECTIONS
 from .project import ROOT, relative
 
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CLI_PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 
@@ -33,9 +36,7 @@ def commands(
 
 EVERYTHING = dict(commands()) | {"ablo-pg": cli}
 COMMANDS = {
-    name: command
-    for name, command in EVERYTHING.items()
-    if not isinstance(command, click.Group)
+    name: command for name, command in EVERYTHING.items() if not isinstance(command, click.Group)
 }
 
 
@@ -83,10 +84,85 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert tests[0] in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=relative
-)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "llms.txt"], ids=relative)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("index", ["README.md", "docs/llms.txt"])
+def test_every_page_can_be_found(index: str) -> None:
+    text = (ROOT / index).read_text()
+    assert [page.name for page in PAGES[1:] if f"{page.name})" not in text] == []
+
+
+def typed(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of every `ablo-pg ...` that a shell would run in a text."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if "ablo-pg" not in line:
+            continue
+        words = shlex.shlex(line, posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        command: list[str] | None = None
+        for word in words:
+            if word == "ablo-pg":
+                command = []
+            elif command is not None and set(word) <= set("|&;<>()"):
+                yield command
+                command = None
+            elif command is not None:
+                command.append(word)
+        if command is not None:
+            yield command
+
+
+def misused(arguments: list[str]) -> str | None:
+    """Return what is wrong with a command line; nothing is run, and no file need be there."""
+    group: click.Command = cli
+    while isinstance(group, click.Group) and arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        found = group.get_command(click.Context(group), name)
+        if found is None:
+            return f"no command {name}"
+        group = found
+    group = copy.copy(group)
+    group.params = [copy.copy(option) for option in group.params]
+    for option in group.params:
+        # What the environment may give need not be typed; an argument must be.
+        option.required = option.required and not getattr(option, "envvar", None)
+    try:
+        group.make_context("x", arguments)
+    except click.exceptions.Exit:
+        return None  # --help, --version
+    except click.UsageError as error:
+        return error.format_message()
+    return None
+
+
+SHELL = [
+    *(
+        (name, (command.epilog or "").partition("Examples:")[2])
+        for name, command in EVERYTHING.items()
+    ),
+    *(
+        (relative(page), block)
+        for page in PAGES
+        for block in re.findall(r"```(?:sh|bash).*?\n(.*?)```", page.read_text(), re.DOTALL)
+    ),
+]
+
+
+def test_every_example_of_the_command_line_is_one() -> None:
+    """In each --help and on each page: the commands and options are there, and take such values."""
+    lines = [(where, words) for where, text in SHELL for words in typed(text)]
+    assert len(lines) > 60
+    assert [(where, words, why) for where, words in lines if (why := misused(words))] == []
+
+
+@pytest.mark.parametrize(
+    "line", ["ablo-pg mgrate", "ablo-pg logs --folow", "ablo-pg relay --port x"]
+)
+def test_an_example_that_is_none_is_found(line: str) -> None:
+    (words,) = typed(f"cd app && {line} | less  # so")
+    assert misused(words)
