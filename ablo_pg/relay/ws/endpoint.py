@@ -66,6 +66,7 @@ async def live_session(websocket: WebSocket, service: RelayService, session: Ses
         await websocket.accept(subprotocol=PROTOCOL)
         code = await serve(websocket, service, session)
     finally:
+        await session.feed.aclose()  # a socket can end before its feed begins to run
         service.live.remove(session)
         service.metrics.sockets_closed.labels(str(code)).inc()
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):

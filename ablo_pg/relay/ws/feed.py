@@ -108,7 +108,11 @@ class DeltaFeed:
                 await self._woken()
                 self._direct = False
         finally:
-            await self._subscription.aclose()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Take nothing more from the hub. Safe to repeat."""
+        await self._subscription.aclose()
 
     def flush(self) -> None:
         """Write what the hub has brought, as far as the socket takes it."""

@@ -7,7 +7,8 @@ from typing import Any
 import anyio
 import psycopg
 import pytest
-from websockets.exceptions import InvalidStatus
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from ablo_pg.db.keys import revoke_key
 
@@ -176,3 +177,18 @@ async def test_streams_count_as_sockets(world: Any) -> None:
     answer = await http.get("/api/v1/stream")
     assert answer.status_code == 429
     assert answer.json()["code"] == "connection_limit_exceeded"
+
+
+async def test_a_socket_that_ends_before_it_is_served_keeps_nothing(
+    world: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deltas were fixed already: nobody would ever take them from the hub."""
+
+    async def gone(websocket: WebSocket, **_: Any) -> None:
+        assert "acme" in world.relay.service.hub.channels
+        raise WebSocketDisconnect(1006)
+
+    monkeypatch.setattr(WebSocket, "accept", gone)
+    with pytest.raises(WebSocketException):
+        await world.client()
+    await wait_for(lambda: "acme" not in world.relay.service.hub.channels)
