@@ -72,6 +72,7 @@ LINES: Final = (
     ),
     Line("get", "/api/schema", "The active schema"),
     Line("post", "/api/schema", "Push a schema", PushBody),
+    Line("get", "/api/schema/versions", "Schemas that were active"),
     Line("post", "/api/v1/capabilities", "Mint a key of this one", mints.MintBody, status="201"),
     Line("get", _CAPABILITY, "Look at one's own key"),
     Line("delete", _CAPABILITY, "End a key, and those that were made of it"),
@@ -93,6 +94,7 @@ LINES: Final = (
     Line(
         "get", "/api/sync/bootstrap", "Rows to begin with", query=(*_FOLLOW, "limit", "lastSyncId")
     ),
+    Line("post", f"/api{_SOURCES}/resnapshot", "Nothing to be copied", ANY),
     Line("post", "/api/sync/query", "Several reads of one snapshot", QueryBody),
     Line("get", "/api/sync/entity/{typename}/{id}", "One row"),
     Line(
@@ -134,9 +136,11 @@ ALSO: Final = {
     "/api/auth/capability": "/api/v1/capabilities",
     "/api/auth/ephemeral-keys": "/api/v1/ephemeral_keys",
     "/api/v1/schema": "/api/schema",
+    "/api/v1/schema/versions": "/api/schema/versions",
     _SOURCES: f"/api{_SOURCES}",
     f"{_SOURCES}/validate": f"/api{_SOURCES}/validate",
     f"{_SOURCES}/locate": f"/api{_SOURCES}/locate",
+    f"{_SOURCES}/resnapshot": f"/api{_SOURCES}/resnapshot",
 }
 
 

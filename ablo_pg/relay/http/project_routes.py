@@ -160,6 +160,11 @@ async def validate_source(call: Call) -> Response:
     return json_answer(validation_body(call.service.health.reasons()))
 
 
+async def snapshot_source(call: Call) -> Response:
+    """POST: read all anew. There is nothing to be copied: the rows are read where they are."""
+    return json_answer(_source(call) | validation_body(call.service.health.reasons()))
+
+
 async def locate_source(call: Call) -> Response:
     """POST: is the database taken by another project."""
     return json_answer({"available": True, "held": None})
@@ -197,6 +202,7 @@ ROUTES: Final[list[BaseRoute]] = [
             route(f"{start}{SOURCES}", remove_source, "DELETE"),
             route(f"{start}{SOURCES}/validate", validate_source, "POST"),
             route(f"{start}{SOURCES}/locate", locate_source, "POST"),
+            route(f"{start}{SOURCES}/resnapshot", snapshot_source, "POST"),
         )
     ),
 ]

@@ -35,6 +35,8 @@ from ablo_pg.wire.problems import unexpected_error
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 PATH: Final = "/api/sync/ws"
+# A client puts its path behind the base URL it was given, also one that ends in /api already.
+PATHS: Final = (PATH, f"/api{PATH}")
 PROTOCOL: Final = "ablo.sync.v1"
 BEARER: Final = "ablo.bearer."
 CLOSED_NORMALLY: Final = 1000
@@ -227,4 +229,4 @@ async def refuse(websocket: WebSocket, error: AbloError) -> None:
     await websocket.send_denial_response(answer)
 
 
-ROUTES: Final = [WebSocketRoute(PATH, live_socket)]
+ROUTES: Final = [WebSocketRoute(path, live_socket) for path in PATHS]

@@ -86,6 +86,8 @@ async def test_sources_are_validated_located_and_not_removed(api: Any, ready: No
     assert (body["reachable"], body["ready"], body["failures"]) == (True, True, [])
     body = (await api("POST", "/api/v1/datasources/locate", {})).json()
     assert body == {"available": True, "held": None}
+    body = (await api("POST", "/api/v1/datasources/resnapshot", {})).json()
+    assert (body["object"], body["initial_snapshot"]) == ("datasource", {"status": "complete"})
     answer = await api("DELETE", "/api/v1/datasources")
     assert (answer.status_code, answer.json()["code"]) == (404, "entity_not_found")
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import psycopg
 import pytest
+
+from ablo_pg.credentials import new_key
+from ablo_pg.db.keys import create_key
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +150,24 @@ async def test_rotation_gives_a_new_token_and_the_old_one_a_grace(api: Any, worl
     assert body["scope"] == minted["scope"]
     for token in (minted["token"], body["token"]):
         assert (await (await world.with_key(token))("GET", "/api/auth/identity")).status_code == 200
+
+
+@pytest.mark.parametrize("spelling", ["sk", "rk", "pk", "sk_test"])
+async def test_a_rotated_key_is_of_the_same_kind(world: Any, spelling: Any) -> None:
+    """Contract, credentials: a rotation puts a key in the place of another, as it was spelt."""
+    key = new_key(spelling)
+    with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
+        made = create_key(conn, "acme", "system:a", key, {"prefix": spelling[:2]})
+    api = await world.with_key(key)
+    answer = await api("POST", f"{CAPABILITIES}/{made.id}/rotate", {})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["token"].startswith(f"{spelling}_")
+    assert body.keys() >= {"capabilityId", "token", "expiresAt", "organizationId", "scope"}
+    assert body["rotatedFrom"].keys() == {"capabilityId", "expiresAt"}
+    assert body["expiresAt"] is None  # as the old one, it does not end by itself
+    again = await world.with_key(body["token"])
+    assert (await again("GET", "/api/auth/identity")).json()["participantId"] == "a"
 
 
 async def test_a_key_looks_at_itself(api: Any, world: Any) -> None:

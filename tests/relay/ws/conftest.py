@@ -140,10 +140,8 @@ class Client:
 
     async def begin_claim(self, claim_id: str, row_id: str, **more: Any) -> None:
         """Ask for a claim on a task."""
-        given = {"description": "editing", "queue": True} | more
-        await self.send(
-            "claim_begin", claimId=claim_id, entityType="tasks", entityId=row_id, **given
-        )
+        given = {"description": "editing", "queue": True, "entityType": "tasks"} | more
+        await self.send("claim_begin", claimId=claim_id, entityId=row_id, **given)
 
     async def closed(self, seconds: float = 10) -> tuple[int, str]:
         """Wait for the server to close; return code and reason."""

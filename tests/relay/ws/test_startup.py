@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +83,50 @@ async def test_a_client_of_the_older_generation_names_no_version(world: Any) -> 
     client = await world.client()
     await client.send("sync_request", cursor=None, lastSyncId=0, capabilities=[])
     assert (await client.take("sync_response"))["newCursor"] == "0"
+
+
+@pytest.mark.parametrize("base", ["", "/api"])
+async def test_a_base_url_may_end_in_api(world: Any, base: str) -> None:
+    """Contract, addresses: the socket's path is put behind whatever the base URL is."""
+    url = world.relay.url.replace("http", "ws") + f"{base}/api/sync/ws?cursor="
+    async with connect(url, subprotocols=[f"ablo.bearer.{world.key()}", "ablo.sync.v1"]) as socket:
+        assert socket.subprotocol == "ablo.sync.v1"
+
+
+async def test_the_kind_of_a_client_is_its_token_s(world: Any) -> None:
+    """Contract, socket: `kind` in the URL says what a program calls itself; the token says who."""
+    watcher = await (await world.client("user:w")).start()
+    url = world.relay.url.replace("http", "ws") + "/api/sync/ws?cursor=&kind=agent"
+    async with connect(url, subprotocols=[f"ablo.bearer.{world.key()}", "ablo.sync.v1"]) as socket:
+        await socket.send('{"type":"presence_update","payload":{"status":"online","kind":"agent"}}')
+        shown = await watcher.take("presence_update", lambda payload: payload["userId"] == "a")
+    assert (shown["participantKind"], shown["isAgent"], shown["kind"]) == ("system", False, "enter")
+
+
+async def test_only_frames_that_clients_know_are_sent(world: Any) -> None:
+    """Contract, socket: a client throws at a type it does not know."""
+    one = await (await world.client("user:a")).start()
+    other = await (await world.client("agent:b")).start()
+    await one.create("t1")
+    await one.begin_claim("first", "t1")
+    await other.begin_claim("second", "t1")
+    await other.take("claim_queued")
+    await other.begin_claim("third", "nowhere", entityType="nothing")
+    await one.send("claim_heartbeat", claimId="first", entityType="tasks", entityId="t1")
+    await one.send("claim_reorder", entityType="tasks", entityId="t1", order=[])
+    await one.send("claim", claimId="participant:1", syncGroups=["tasks:t1"])
+    await one.send("release", claimId="participant:1")
+    await one.send("nonsense")
+    await one.send("claim_abandon", claimId="first", entityType="tasks", entityId="t1")
+    await other.take("claim_granted")
+    await one.sync()
+    seen = {frame["type"] for client in (one, other) for frame in await client.settle()}
+    assert seen
+    assert seen <= {
+        *("delta", "sync_response", "mutation_result", "subscription_ack", "claim_acquired"),
+        *("claim_granted", "claim_queued", "claim_rejected", "claim_lost", "claim_expired"),
+        *("claim_queue", "claim_heartbeat_ack", "claim_ack", "presence_update", "ping", "pong"),
+    }
 
 
 async def test_a_ping_is_answered(world: Any) -> None:
