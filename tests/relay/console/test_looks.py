@@ -24,6 +24,11 @@ CUT_OFF: Final = """[...document.querySelectorAll('button, input, h2, #connectio
     return at.left < -1 || at.right > innerWidth + 1; }).map(each => each.outerHTML).join()"""
 
 
+# Cards, on a phone: nothing of them lies beyond their panel's edge.
+BEYOND: Final = """Math.max(...[...document.querySelectorAll('.scroll')]
+  .map(each => each.scrollWidth - each.clientWidth))"""
+
+
 @pytest.mark.anyio
 async def test_nothing_is_cut_off_on_any_width(site: Site, page: Page, pictures: Path) -> None:
     agent = site.caller("agent:" + "long-name-" * 8)
@@ -39,6 +44,8 @@ async def test_nothing_is_cut_off_on_any_width(site: Site, page: Page, pictures:
             wide = await page.run("document.documentElement.scrollWidth")
             assert wide <= width, f"{view} is {wide} wide on {width}"
             assert await page.run(CUT_OFF) == "", f"{view} on {width}"
+            if width <= 640:
+                assert await page.run(BEYOND) <= 0, f"{view} on {width}"
             shown = await page.run("document.querySelectorAll('section').length") - await page.run(
                 "[...document.querySelectorAll('section')].filter(s => !s.offsetParent).length"
             )
