@@ -12,6 +12,8 @@ from typing import Any, Final
 from ablo_pg.db.urls import without_password
 from ablo_pg.errors import error_for
 
+# What the kernel takes at most, whatever a relay would let pass.
+MOST: Final = {"operations": 500, "premises": 500, "list_rows": 1000}
 SECRET: Final = ("database_url", "replication_url", "admin_url")
 
 
@@ -81,6 +83,13 @@ class RelaySettings:
                     f"{name} is {value}, and must be above 0",
                     field=name,
                     remedy="leave it out for its default",
+                )
+            if value > MOST.get(name, value):
+                raise error_for(
+                    "invalid_options",
+                    f"{name} is {value}; the kernel takes {MOST[name]} at most",
+                    field=name,
+                    remedy=f"set it to {MOST[name]} or less",
                 )
 
     @classmethod

@@ -10,6 +10,7 @@ import anyio
 import psycopg
 import pytest
 
+from ablo_pg.errors import AbloError
 from ablo_pg.relay.settings import RelaySettings
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,24 @@ async def test_operations_premises_and_rows(world: Any) -> None:
     assert (answer.json()["code"], answer.json()["limit"]) == ("invalid_request", 1)
     answer = await api("GET", f"{TASKS}?limit=4")
     assert (answer.status_code, answer.json()["param"]) == (400, "limit")
+
+
+async def test_how_deep_json_nests(world: Any) -> None:
+    api = await small(world, json_depth=3)
+    body = {"id": "t1", "data": {"title": "x"}, "reads": []}
+    assert (await api("POST", TASKS, body)).status_code == 201
+    answer = await api("POST", TASKS, body | {"reads": [{"a": {"b": 1}}]})
+    assert (answer.json()["code"], answer.json()["limit"]) == ("invalid_json", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("operations", 501), ("premises", 501), ("list_rows", 1001), ("pool_size", 0)],
+)
+async def test_a_setting_that_could_not_hold_is_refused(name: str, value: int) -> None:
+    with pytest.raises(AbloError) as refused:
+        RelaySettings(database_url="postgresql://localhost/app", **{name: value})
+    assert (refused.value.code, refused.value.field) == ("invalid_options", name)
 
 
 async def test_requests_of_one_key_are_counted(world: Any) -> None:

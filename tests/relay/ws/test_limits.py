@@ -26,6 +26,17 @@ async def test_two_hundred_groups_a_socket(world: Any) -> None:
     assert len(refused["syncGroups"]) == 200
 
 
+async def test_fewer_groups_and_smaller_frames_where_a_relay_says_so(world: Any) -> None:
+    relay = await world.start(subscriptions=2, frame_bytes=1000)
+    client = await (await world.client(relay=relay)).start()
+    await client.send("update_subscription", syncGroups=["default", "a:1", "a:2"])
+    assert (await client.take("subscription_ack"))["error"]["code"] == "malformed_subscription"
+    create = {"type": "CREATE", "model": "tasks", "id": "t1", "input": {"title": "x" * 1000}}
+    refused = await client.commit(create, tx="large")
+    assert (refused["success"], refused["error"]["code"]) == (False, "request_too_large")
+    assert (await client.create("t1"))["success"]
+
+
 @pytest.mark.parametrize("groups", ["x", None, [1], [""]])
 async def test_groups_that_are_none_are_refused(world: Any, groups: Any) -> None:
     client = await world.client()
