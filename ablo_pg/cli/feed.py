@@ -106,7 +106,7 @@ class Feed:
         async def begin(cursor: int | None) -> DeltaStream:
             return await source.subscribe(self.organization, models, None, cursor)
 
-        changes: Subscription[Any] = Subscription(begin, _as_it_is, after)
+        changes: Subscription[Any] = Subscription(begin, _as_they_are, after)
         try:
             async for change in changes:
                 delta = cast(Delta, change)  # handed through as it is
@@ -117,8 +117,8 @@ class Feed:
             await source.close()
 
 
-def _as_it_is(delta: Delta) -> Any:
-    return delta
+async def _as_they_are(deltas: list[Delta]) -> list[Any]:
+    return deltas
 
 
 def typename_of(models: dict[str, str], name: str) -> str:

@@ -2,16 +2,23 @@
 
 A client carries the schema that it was written with. Nobody asks whether it is the active one while
 calls succeed: additive changes disturb nothing. A call that fails as calls do on a schema that has
-moved asks once; where that is the reason, the error then names the field and what became of it.
+moved asks once; where that is the reason, the error then names the field and what became of it. A
+row that is read without a field, or with a value of another type, asks too: rows from before a
+field came have its default, but one that is gone, or is of another type now, is an error.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from ablo_pg.client.names import Entry
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema import Change, SchemaSpec, diff
+from ablo_pg.schema.neutral import MISSING
+from ablo_pg.schema.rows import Model, strange_fields
 
 # What a client on another schema is refused with.
 _SUSPECT: Final = frozenset(
@@ -21,6 +28,10 @@ _SUSPECT: Final = frozenset(
         *("query_invalid_identifier", "query_unsupported_operator"),
     }
 )
+
+
+# Seconds for which rows with the same strange fields do not ask again: a stream of old rows.
+_CALM: Final = 1.0
 
 
 class ActiveSchema(NamedTuple):
@@ -37,12 +48,53 @@ class HasSchema(Protocol):
     async def active_schema(self) -> ActiveSchema | None:
         """Return the active schema, or None where none was applied."""
 
+    async def past_schemas(self) -> frozenset[str]:
+        """Return the hashes of the newest versions that were pushed."""
+
 
 @dataclass(slots=True)
 class SchemaGate:
     """Compares a client's schema with the active one, when there is a reason to."""
 
     spec: SchemaSpec
+    _calm: dict[tuple[str, frozenset[str]], float] = field(default_factory=dict, repr=False)
+
+    async def admit(self, transport: HasSchema, entry: Entry, rows: Iterable[Model | None]) -> None:
+        """Look at rows that were read.
+
+        Raises unknown_field or column_type_mismatch, as `explain` has it, where one lacks a field
+        that is no longer declared, or holds a value of a type that the field now has.
+        """
+        for row in rows:
+            names = strange_fields(row) if row is not None else None
+            if not names or self._calm.get((entry.key, names), 0.0) > time.monotonic():
+                continue
+            await self._judge(transport, entry, names)
+            self._calm[entry.key, names] = time.monotonic() + _CALM
+
+    async def _judge(self, transport: HasSchema, entry: Entry, names: frozenset[str]) -> None:
+        active = await transport.active_schema()
+        if active is None or active.hash == self.spec.hash:
+            return
+        wires = {entry.fields[name].wire for name in names if name in entry.fields}
+        changes = [
+            one
+            for one in breaking(self.spec, active.spec)
+            if one.model == entry.key
+            and one.field in wires
+            and one.kind in ("field_dropped", "field_retyped")
+        ]
+        if not changes:
+            return
+        calm = all(_stands_in(entry, one) for one in changes)
+        if calm and self.spec.hash not in await transport.past_schemas():
+            return  # a program that is newer than the schema reads its defaults for the time being
+        code = "unknown_field" if changes[0].kind == "field_dropped" else "column_type_mismatch"
+        error = error_for(
+            code, f"a row of {entry.key} cannot be read whole", model=entry.key,
+            field=entry.fields[str(changes[0].field)].name,
+        )  # fmt: skip
+        raise _explained(error, self.spec, active, changes)
 
     async def explain(self, transport: HasSchema, error: AbloError) -> AbloError:
         """Return the error to raise: this one, or the same with what the schema has to do with it.
@@ -78,6 +130,13 @@ def _concerns(change: Change, error: AbloError) -> bool:
     if change.model != error.model:
         return False
     return error.field is None or change.field is None or _same(change.field, error.field)
+
+
+def _stands_in(entry: Entry, change: Change) -> bool:
+    """Whether a row that lacks the field has a value for it all the same."""
+    known = entry.fields[str(change.field)]
+    absent = change.kind == "field_dropped"
+    return absent and (known.optional or known.default is not MISSING)
 
 
 def _same(one: str, other: str) -> bool:

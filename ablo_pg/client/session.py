@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,12 +11,14 @@ from ablo_pg.client.claims.held import HeldClaims
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.gate import SchemaGate
 from ablo_pg.client.live.background import Background
+from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.premises import Reads
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema.rows import Model
 
 if TYPE_CHECKING:
     from ablo_pg.client.local.copy import LocalCopy
@@ -96,6 +98,10 @@ class Session:
             yield
         except AbloError as exc:
             raise await self.gate.explain(self.transport, exc) from (exc.__cause__ or exc)
+
+    async def admit(self, entry: Entry, rows: Iterable[Model | None]) -> None:
+        """Raise where rows that were read lack what the schema no longer has; see `gate`."""
+        await self.gate.admit(self.transport, entry, rows)
 
 
 def check_wait(wait: str) -> None:

@@ -80,6 +80,9 @@ class Transport(Protocol):
     async def active_schema(self) -> ActiveSchema | None:
         """Return the schema that the database has, or None where none was applied."""
 
+    async def past_schemas(self) -> frozenset[str]:
+        """Return the hashes of the newest versions that were pushed, the active one included."""
+
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, however often it has to be sent."""
 

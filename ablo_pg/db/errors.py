@@ -278,7 +278,7 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
     "22001": _type_mismatch,
     "22030": _type_mismatch,
     "22032": _type_mismatch,
-    "42804": _type_mismatch,
+    "42804": _missing_object,  # never of a value: columns that are not as a function knows them
     "22025": _fixed("query_invalid_like_pattern", "The pattern ends in an escape", "double it"),
     "40001": _write_conflict,
     "40P01": _write_conflict,

@@ -63,8 +63,8 @@ def diff(
 
     Args:
         renames: pairs (from, to) of model keys (`tasks`, `todos`), or of fields by model key and
-            JSON name (`tasks.title`, `tasks.name`; the new model key in both, or the old in the
-            first). What is not named here is a drop and an add.
+            name (`tasks.title`, `tasks.name`; the new model key in both, or the old in the first).
+            What is not named here is a drop and an add.
 
     Raises:
         AbloValidationError: a rename names something that is not there.
@@ -106,8 +106,8 @@ class _Renames:
                 raise _bad_rename(source, target, f"the new schema has no {target!r}")
             origin = self.models.get(new_key, new_key)
             names = [f"{key}." for key in (origin, new_key) if source.startswith(f"{key}.")]
-            old_wire = source[len(names[0]) :] if names else ""
-            if origin not in olds or not _has(olds[origin], old_wire):
+            old_wire = _wire(olds.get(origin), source[len(names[0]) :]) if names else None
+            if old_wire is None:
                 raise _bad_rename(source, target, f"the old schema has no {source!r}")
             self.fields.setdefault(new_key, {})[new_wire] = old_wire
 
@@ -115,13 +115,17 @@ class _Renames:
 def _split(models: Mapping[str, ModelSpec], path: str) -> tuple[str, str] | None:
     """Find the model and field that `model.field` names; either name may hold dots."""
     for key, model in models.items():
-        if path.startswith(f"{key}.") and _has(model, path[len(key) + 1 :]):
-            return key, path[len(key) + 1 :]
+        wire = _wire(model, path[len(key) + 1 :]) if path.startswith(f"{key}.") else None
+        if wire is not None:
+            return key, wire
     return None
 
 
-def _has(model: ModelSpec, wire: str) -> bool:
-    return any(field.wire == wire for field in model.fields)
+def _wire(model: ModelSpec | None, name: str) -> str | None:
+    """Find a field by its JSON name, else as its author or its column spells it: due_date."""
+    fields = model.fields if model is not None else ()
+    spelt = [field.wire for field in fields if name in (field.name, field.column)]
+    return name if any(field.wire == name for field in fields) else next(iter(spelt), None)
 
 
 def _bad_rename(source: str, target: str, reason: str) -> AbloValidationError:

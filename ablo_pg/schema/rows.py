@@ -130,13 +130,28 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
             remedy="pass the row of a delta or a read, with its wire keys",
         )
     values: dict[str, Any] = {}
+    fit: set[str] = set()
     for name, info in cls.model_fields.items():
         wire = info.alias or name
-        if wire in raw:
-            values[name] = _lenient_value(info.annotation, raw[wire])
-        else:
+        if wire not in raw:
             values[name] = _default_of(info)
-    return cls.model_construct(_fields_set=set(values), **values)
+            continue
+        try:
+            values[name] = _as_declared(info.annotation, raw[wire])
+            fit.add(name)
+        except (ValidationError, PydanticUserError):
+            values[name] = raw[wire]
+    return cls.model_construct(_fields_set=fit, **values)
+
+
+def _as_declared(annotation: Any, value: Any) -> Any:
+    return TypeAdapter(annotation).validate_python(value)
+
+
+def strange_fields(row: Model) -> frozenset[str]:
+    """Return the fields of a row that its JSON did not have, or not as their type."""
+    names = type(row).model_fields.keys()
+    return frozenset(names - row.model_fields_set)
 
 
 def _default_of(info: FieldInfo) -> Any:
@@ -145,10 +160,3 @@ def _default_of(info: FieldInfo) -> Any:
     except (TypeError, ValueError):  # a factory that asks for the other fields
         return None
     return None if value is PydanticUndefined else value
-
-
-def _lenient_value(annotation: Any, value: Any) -> Any:
-    try:
-        return TypeAdapter(annotation).validate_python(value)
-    except (ValidationError, PydanticUserError):
-        return value

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import psycopg
 import pytest
 
 from ablo_pg import AsyncAblo, define_schema, model
-from ablo_pg.compile.migration import MigrateOptions
+from ablo_pg.compile.migration import MigrateOptions, Step
 from ablo_pg.errors import AbloError
-from ablo_pg.kernel import admin_connection, migrate
+from ablo_pg.kernel import admin_connection, migrate, plan
 from ablo_pg.schema import Field, FieldType, SchemaSpec, schema_hash
 from ablo_pg.testing import DatabaseHandle
 
@@ -90,6 +93,83 @@ async def test_a_filter_is_told_too(ablo: AsyncAblo, db: DatabaseHandle) -> None
     apply(db, without("due_date"))
     with pytest.raises(AbloError, match=r"tasks\.dueDate is no longer declared"):
         await ablo.tasks.list({"due_date": None})
+
+
+def broken(error: AbloError, code: str, name: str, after: SchemaSpec) -> None:
+    assert (error.code, error.model, error.field) == (code, "tasks", name)
+    assert error.details["schema"]["active"] == after.hash
+
+
+@pytest.mark.parametrize(
+    ("after", "code", "name"),
+    [
+        (without("due_date"), "unknown_field", "due_date"),
+        (
+            changed("count", type=FieldType.JSON, default=None, optional=True),
+            "column_type_mismatch",
+            "count",
+        ),
+    ],
+    ids=["removed", "retyped"],
+)
+async def test_a_reader_is_told_which_field_has_gone(
+    ablo: AsyncAblo, db: DatabaseHandle, after: SchemaSpec, code: str, name: str
+) -> None:
+    task = await ablo.tasks.create({"title": "before"})
+    async with ablo.tasks.subscribe() as changes:
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            if name == "count":  # as a person would do it, who knows that the table is small
+                conn.execute("alter table tasks alter column count drop default")
+                conn.execute("alter table tasks alter column count type jsonb using '[1]'::jsonb")
+        apply(db, after)
+        with psycopg.connect(db.admin_url, autocommit=True) as conn:
+            conn.execute("update tasks set title = 'after'")
+        with pytest.raises(AbloError) as caught:
+            await changes.__anext__()
+        broken(caught.value, code, name, after)
+    with pytest.raises(AbloError) as caught:
+        await ablo.tasks.retrieve(task.id)
+    broken(caught.value, code, name, after)
+    with pytest.raises(AbloError) as caught:
+        await ablo.tasks.list()
+    broken(caught.value, code, name, after)
+    with pytest.raises(AbloError) as caught:
+        await ablo.snapshot(tasks=[task.id])
+    broken(caught.value, code, name, after)
+
+
+async def test_a_program_that_is_newer_than_the_schema_reads_its_defaults(
+    make_client: MakeClient, db: DatabaseHandle
+) -> None:
+    newer = make_client(schema=define_schema(tasks=model(title=str, colour=(str | None, None))))
+    older = make_client()
+    task = await older.tasks.create({"title": "x"})
+    assert (await newer.tasks.retrieve(task.id)).colour is None
+
+
+async def test_a_commit_that_meets_a_migration_is_sent_again(
+    ablo: AsyncAblo, db: DatabaseHandle
+) -> None:
+    """Its function is of before, the columns are of after: the second answer counts."""
+    task = await ablo.tasks.create({"title": "x"})
+    memo = Field("deadline", "deadline", "deadline", FieldType.DATE, optional=True)
+    fields = (memo if f.name == "due_date" else f for f in TASKS.fields)
+    options = MigrateOptions(renames=(("tasks.due_date", "tasks.deadline"),))
+    with admin_connection(db.admin_url) as conn, admin_connection(db.admin_url) as eye:
+        steps = plan(conn, with_tasks(*fields), options).steps
+        (switch,) = (step for step in steps if isinstance(step, Step) and step.phase == "switch")
+        async with anyio.create_task_group() as group:
+            with conn.transaction():
+                for statement in switch.statements:
+                    conn.execute(statement)
+                group.start_soon(ablo.tasks.update, task.id, {"title": "y"})
+                while eye.execute(BLOCKED, [conn.info.backend_pid]).fetchone() is None:
+                    await anyio.lowlevel.checkpoint()
+        row = eye.execute("select title, deadline from tasks").fetchone()
+    assert row == ("y", None)
+
+
+BLOCKED = "select from pg_stat_activity a where %s = any (pg_blocking_pids(a.pid))"
 
 
 async def test_a_model_that_is_gone(make_client: MakeClient, db: DatabaseHandle) -> None:

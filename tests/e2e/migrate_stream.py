@@ -21,8 +21,9 @@ from ablo_pg.relay import Hub, WalReader
 from ablo_pg.schema import MISSING, ModelSpec
 from ablo_pg.testing import DatabaseHandle
 
+from .migrate_site import TASKS
+
 ORGANIZATIONS: Final = ("o0", "o1", "o2")
-BASE: Final = ("id", "createdAt", "updatedAt", "organizationId", "createdBy")
 # Rows on the left as the log adds up to them, on the right as the table reads. A field that a row's
 # last delta is too old to have reads as its default.
 UNTOLD: Final = """
@@ -32,28 +33,24 @@ with last as (
 ), stored as (
   select organization_id, id as row_id, {function}(t)::text as now from {table} t
 ), unlike as (
-  select row_id, %(defaults)s || "row"::jsonb as told, now::jsonb as stored
+  select row_id, (%(defaults)s || "row"::jsonb) - %(gone)s::text[] as told, now::jsonb as stored
   from (select * from last where op <> 'D') l full join stored using (organization_id, row_id)
-  where "row"::text is distinct from now offset 0
+  where "row"::text is distinct from now
 )
-select * from (
-  select row_id, (select jsonb_object_agg(k, told -> k) from unnest(%(wires)s::text[]) k) as told,
-    (select jsonb_object_agg(k, stored -> k) from unnest(%(wires)s::text[]) k) as stored
-  from unlike) u
-where told is distinct from stored limit 5"""
+select row_id, told, stored from unlike where told is distinct from stored limit 5"""
 
 
 def untold(conn: psycopg.Connection[Any], model: ModelSpec) -> list[Any]:
     """Return rows that the log tells otherwise than the table has them: id, told, stored."""
     defaults = {f.wire: None if f.default is MISSING else f.default for f in model.fields}
-    wires = [*BASE, *(field.wire for field in model.fields)]
+    gone = [field.wire for field in TASKS.fields if field.wire not in defaults]
     query = sql.SQL(UNTOLD).format(
         function=sql.Identifier("ablo_model", f"{model.key}__row"),
         table=sql.Identifier(model.table),
     )
     with conn.transaction():
         conn.execute("set local timezone = 'UTC'; set local work_mem = '1GB'")
-        arguments = {"typename": model.typename, "defaults": Jsonb(defaults), "wires": wires}
+        arguments = {"typename": model.typename, "defaults": Jsonb(defaults), "gone": gone}
         return conn.execute(query, arguments).fetchall()
 
 

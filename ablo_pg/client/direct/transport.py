@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -44,6 +44,8 @@ from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
+
+_VERSIONS: Final = 20  # pushed schemas among which a client looks for its own
 
 
 class DirectTransport:
@@ -113,6 +115,11 @@ class DirectTransport:
             return None
         told = msgspec.json.decode(found)
         return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
+
+    async def past_schemas(self) -> frozenset[str]:
+        """Return the hashes of the newest versions that were pushed, the active one included."""
+        found = await self._database.read(registry.schema_history, None, _VERSIONS)
+        return frozenset(one["hash"] for one in msgspec.json.decode(found))
 
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, together with others that are on their way."""

@@ -74,17 +74,18 @@ class Subscription(Generic[RowT]):
 
     `cursor` stands after the last change handed out: save it, and pass it to resume. Broken
     connections are replaced without gap or repeat. Raises snapshot_required when the cursor is
-    older than the log, cursor_ahead when it lies in the future.
+    older than the log, cursor_ahead when it lies in the future; unknown_field when a row lacks a
+    field that is no longer declared.
     """
 
     def __init__(
         self,
         open_stream: Callable[[int | None], Awaitable[DeltaStream]],
-        change_of: Callable[[Delta], Change[RowT]],
+        changes_of: Callable[[list[Delta]], Awaitable[list[Change[RowT]]]],
         cursor: int | None,
     ) -> None:
         self._open_stream = open_stream
-        self._change_of = change_of
+        self._changes_of = changes_of
         self._cursor = cursor
         self._stream: DeltaStream | None = None
         self._begun = False
@@ -108,15 +109,15 @@ class Subscription(Generic[RowT]):
         return self
 
     async def __anext__(self) -> Change[RowT]:
-        return self._change_of(await self._take(lambda stream: stream.__anext__()))
+        (change,) = await self._changes_of([await self._take(lambda stream: stream.__anext__())])
+        return change
 
     async def batch(self, limit: int = 1000) -> list[Change[RowT]]:
         """Take what is there, at least one change and at most `limit`.
 
         `cursor` then stands after the last of them. Raises StopAsyncIteration when it is closed.
         """
-        deltas = await self._take(lambda stream: stream.batch(limit))
-        return [self._change_of(delta) for delta in deltas]
+        return await self._changes_of(await self._take(lambda stream: stream.batch(limit)))
 
     async def _take(self, ask: Callable[[DeltaStream], Awaitable[T]]) -> T:
         """Ask the stream, and a new one where this one broke."""
@@ -218,7 +219,13 @@ def subscribe(
         async with within(session.timeout, "Beginning a subscription"):
             return await session.transport.subscribe(typenames, narrowed, after)
 
-    return Subscription(open_stream, lambda delta: change_of(registry, delta), cursor)
+    async def changes_of(deltas: list[Delta]) -> list[Change[Model]]:
+        changes = [change_of(registry, delta) for delta in deltas]
+        for change in changes:
+            await session.admit(registry.entry(change.model), [change.row])
+        return changes
+
+    return Subscription(open_stream, changes_of, cursor)
 
 
 async def follow(

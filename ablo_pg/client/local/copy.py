@@ -116,6 +116,7 @@ class LocalCopy:
                 row = row_of(entry, data, stamp)
                 rows[entry.key][row.id] = row
                 stamps[entry.key, row.id] = stamp
+            await session.admit(entry, rows[entry.key].values())
         with self._lock:
             self._rows, self._stamps = rows, stamps
             for target in list(self._pending):

@@ -155,6 +155,11 @@ class RemoteTransport:
             told["version"], told["hash"], parse_schema_json({"v": 3, "models": models})
         )
 
+    async def past_schemas(self) -> frozenset[str]:
+        """Return the hashes of the newest versions that were pushed, the active one included."""
+        told = orjson.loads(await self._http.request("GET", "/api/schema/versions"))
+        return frozenset(one["hash"] for one in told["versions"])
+
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, however often it has to be sent."""
         await self.open()

@@ -105,8 +105,11 @@ class ModelClient(Generic[RowT]):
                 await check_free(self._session, self._entry, row_id)
             async with self._session.asking():
                 found = await self._session.transport.row_get(self._entry.typename, row_id)
-        data = found.data
-        return None if data is None else cast(RowT, row_of(self._entry, data, found.stamp))
+            if found.data is None:
+                return None
+            row = row_of(self._entry, found.data, found.stamp)
+            await self._session.admit(self._entry, [row])
+        return cast(RowT, row)
 
     async def history(
         self,
@@ -143,9 +146,12 @@ class ModelClient(Generic[RowT]):
         """
         query = list_query(self._entry, where, order_by, limit, after, archived)
         deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
-        async with deadline, self._session.asking():
-            page = await self._session.transport.row_list(self._entry.typename, query.body)
-        return page_of(self._entry, page, query)
+        async with deadline:
+            async with self._session.asking():
+                found = await self._session.transport.row_list(self._entry.typename, query.body)
+            page = page_of(self._entry, found, query)
+            await self._session.admit(self._entry, page)
+        return page
 
     @overload
     async def update(

@@ -64,9 +64,11 @@ async def take_snapshot(
     body = orjson.dumps([{"model": entries[key].typename, "id": id} for key, id in wanted])
     async with within(session.seconds(timeout), "The snapshot"):
         found = await session.transport.snapshot_read(body)
-    models: dict[str, dict[str, Model | None]] = {key: {} for key in targets}
-    for (key, row_id), one in zip(wanted, found.rows, strict=True):
-        data = one.data
-        models[key][row_id] = None if data is None else row_of(entries[key], data, one.stamp)
+        models: dict[str, dict[str, Model | None]] = {key: {} for key in targets}
+        for (key, row_id), one in zip(wanted, found.rows, strict=True):
+            data = one.data
+            models[key][row_id] = None if data is None else row_of(entries[key], data, one.stamp)
+        for key, rows in models.items():
+            await session.admit(entries[key], rows.values())
     frozen = {key: MappingProxyType(rows) for key, rows in models.items()}
     return Snapshot(found.stamp, MappingProxyType(frozen))

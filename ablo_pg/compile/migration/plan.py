@@ -65,9 +65,10 @@ def plan_migration(
     """
     draft = Draft(plan_schema(new), options)
     old = plan_schema(before.active) if before.active else None
-    renames = _spelled(before.active, new, options.renames)
     same = before.active is None or before.active.hash == draft.schema.hash
-    changes = diff(before.active, new, renames=renames) if before.active and not same else ()
+    changes: tuple[Change, ...] = ()
+    if before.active and not same:
+        changes = diff(before.active, new, renames=options.renames)
     models = _in_use(draft, old, tables, changes)
     for m in models.values():
         _refuse_changes(m)
@@ -90,21 +91,6 @@ def plan_migration(
         if (key, wire) not in draft.used:
             draft.refuse(key, wire, "the backfill found nothing to fill", "leave it out")
     return _finished(draft, models)
-
-
-def _spelled(
-    old: SchemaSpec | None, new: SchemaSpec, renames: Sequence[tuple[str, str]]
-) -> tuple[tuple[str, str], ...]:
-    """Return renames with fields by their JSON names: authors write `tasks.due_date`."""
-    return tuple((_wire_of(old, one), _wire_of(new, other)) for one, other in renames)
-
-
-def _wire_of(spec: SchemaSpec | None, path: str) -> str:
-    for model in spec.models if spec else ():
-        for field in model.fields:
-            if path == f"{model.key}.{field.name}":
-                return f"{model.key}.{field.wire}"
-    return path
 
 
 def _in_use(
