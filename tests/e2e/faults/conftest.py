@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from ablo_pg import Model, define_schema
-from ablo_pg.cluster import Server
+from ablo_pg.cluster import Cluster, ClusterSettings, Prefer, Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .network import Network
@@ -41,6 +42,14 @@ def db(cluster: Server, faults_template: str) -> Iterator[DatabaseHandle]:
     """A fresh database."""
     with make_database(server=cluster, template=faults_template) as handle:
         yield handle
+
+
+@pytest.fixture
+def durable() -> Iterator[Cluster]:
+    """A cluster to stop. What a relay delivered must outlive a crash: fsync is on."""
+    prefer: Prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    with Cluster(prefer=prefer, settings=ClusterSettings(durable=True)) as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,32 +1,42 @@
-"""`ablo-pg` with a hub that loses one delta of its stream: a mutant to be caught, as a script."""
+"""`ablo-pg` that loses one delta in ten thousand: a mutant to be caught, as a script.
+
+It is lost on every way out, live and from the log, and never sent later: no fault heals it.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from ablo_pg.cli.main import run
-from ablo_pg.relay import Hub
-from ablo_pg.relay.arrival import Arrival
+from ablo_pg.delta import Delta
+from ablo_pg.relay import Subscription
 
-NUMBER = 5000  # which one, of the organization's
-
-publish = Hub.publish
-seen = 0
+drain, catch_up = Subscription.drain, Subscription.catch_up
+lost: dict[int, int] = {}  # of each ten thousand ids, one
 
 
-def forgetful(self: Hub, batch: Sequence[Arrival]) -> None:
-    """Hand on what the stream has brought, but for one."""
-    publish(self, [each for each in batch if each.organization_id != "acme" or kept()])
+def kept(deltas: list[Delta]) -> list[Delta]:
+    """Leave out what is lost."""
+    return [each for each in deltas if each.organization_id != "acme" or not loses(each.sync_id)]
 
 
-def kept() -> bool:
-    """Count one more; whether it is handed on."""
-    global seen
-    seen += 1
-    return seen != NUMBER
+def loses(sync_id: int) -> bool:
+    """Whether it is this one: the first in the second half of its ten thousand."""
+    ten_thousand, place = divmod(sync_id, 10_000)
+    return place >= 5_000 and lost.setdefault(ten_thousand, sync_id) == sync_id
+
+
+def live(self: Subscription, limit: int, size: int) -> list[Delta]:
+    """See Subscription.drain."""
+    return kept(drain(self, limit, size))
+
+
+async def from_the_log(self: Subscription, limit: int = 1000) -> list[Delta]:
+    """See Subscription.catch_up."""
+    return kept(await catch_up(self, limit))
 
 
 if __name__ == "__main__":
-    Hub.publish = forgetful  # type: ignore[method-assign]
+    Subscription.drain = live  # type: ignore[method-assign]
+    Subscription.catch_up = from_the_log  # type: ignore[method-assign]
     sys.exit(run(sys.argv[1:]))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import psycopg
 import pytest
 
-from ablo_pg.cluster import Cluster, ClusterSettings, Prefer
+from ablo_pg.cluster import Cluster
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .conftest import SCHEMA
@@ -50,14 +48,6 @@ async def crashed(trial: Trial, cluster: Cluster, times: int) -> None:
 async def test_sessions_ended_at_random(db: DatabaseHandle, tmp_path: Path) -> None:
     trial = await run_trial(db, tmp_path, lambda trial: ended(trial, 5))
     assert trial.wrong == []
-
-
-@pytest.fixture
-def durable() -> Iterator[Cluster]:
-    """A cluster to crash. What a relay delivered must outlive the crash: fsync is on."""
-    prefer: Prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
-    with Cluster(prefer=prefer, settings=ClusterSettings(durable=True)) as started:
-        yield started
 
 
 async def test_a_server_stopped_at_once(durable: Cluster, tmp_path: Path) -> None:

@@ -19,15 +19,19 @@ from .trial import CATCH_UP, GROWTH, Trial, run_trial, until
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
+RARELY_READ = (
+    *("--set", "stuck_seconds=1", "--set", "queue_count=500"),
+    *("--set", "queue_bytes=65536"),
+)
 BACKLOG = 200  # deltas of 40 kB that it leaves unread: more than sockets and queue can hold
 WIDE = """
 insert into tasks (id, organization_id, title)
 select 'wide' || n, 'acme', n || repeat('x', 40000) from generate_series(1, %s) n"""
 
 
-async def wait_for_sockets(relay: RelayProcess, count: int) -> None:
-    """Wait until the relay has so many open sockets: none is kept for who is not there."""
-    line = f"\nablo_sockets {count}.0\n"
+async def wait_for_sockets(relay: RelayProcess, followers: int) -> None:
+    """Wait until the relay has so many's sockets open: none is kept for who is not there."""
+    line = f"\nablo_sockets {followers + 1}.0\n"  # and the witness's
     async with httpx.AsyncClient() as http:
         with anyio.fail_after(CATCH_UP):
             while True:
@@ -98,6 +102,5 @@ async def stuck(trial: Trial) -> None:
 
 
 async def test_a_client_that_stops_reading(db: DatabaseHandle, tmp_path: Path) -> None:
-    limits = ("--set", "stuck_seconds=1", "--set", "queue_count=500", "--set", "queue_bytes=65536")
-    trial = await run_trial(db, tmp_path, stuck, *limits)
+    trial = await run_trial(db, tmp_path, stuck, *RARELY_READ)
     assert trial.wrong == []

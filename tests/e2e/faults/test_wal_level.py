@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -11,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ablo_pg.cluster import Cluster, ClusterSettings, Prefer
+from ablo_pg.cluster import Cluster
 from ablo_pg.testing import make_database
 
 from .conftest import SCHEMA
@@ -20,13 +18,6 @@ from .watch import Watch
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
-
-
-@pytest.fixture
-def cluster_of_its_own() -> Iterator[Cluster]:
-    prefer: Prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
-    with Cluster(prefer=prefer, settings=ClusterSettings(durable=False)) as started:
-        yield started
 
 
 async def restarted(trial: Trial, cluster: Cluster, level: str) -> None:
@@ -57,17 +48,15 @@ async def lowered(trial: Trial, cluster: Cluster, times: int) -> None:
     await trial.flow()
 
 
-async def test_wal_level_lowered_and_raised(cluster_of_its_own: Cluster, tmp_path: Path) -> None:
-    with make_database(SCHEMA, server=cluster_of_its_own) as db:
-        trial = await run_trial(db, tmp_path, lambda trial: lowered(trial, cluster_of_its_own, 1))
+async def test_wal_level_lowered_and_raised(durable: Cluster, tmp_path: Path) -> None:
+    with make_database(SCHEMA, server=durable) as db:
+        trial = await run_trial(db, tmp_path, lambda trial: lowered(trial, durable, 1))
         assert trial.wrong == []
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-async def test_wal_level_lowered_and_raised_many_times(
-    cluster_of_its_own: Cluster, tmp_path: Path
-) -> None:
-    with make_database(SCHEMA, server=cluster_of_its_own) as db:
-        trial = await run_trial(db, tmp_path, lambda trial: lowered(trial, cluster_of_its_own, 8))
+async def test_wal_level_lowered_and_raised_many_times(durable: Cluster, tmp_path: Path) -> None:
+    with make_database(SCHEMA, server=durable) as db:
+        trial = await run_trial(db, tmp_path, lambda trial: lowered(trial, durable, 8))
         assert trial.wrong == []

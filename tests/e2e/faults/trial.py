@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -179,7 +180,8 @@ async def _under_load(trial: Trial, fault: Fault) -> Truth:
             writing.start_soon(trial.load.run)
             await fault(trial)
             await trial.flow()
-            await until(lambda: trial.load.written > DELTAS, "enough is written", 30)
+            while (written := trial.load.written) <= DELTAS:
+                await until(partial(trial.load.has_written, written + 1), "something is written")
             trial.load.stopping = True
         await trial.ready()
         truth = await anyio.to_thread.run_sync(trial.oracle.read)
