@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ablo_pg.cli.options import admin_url_option, json_option
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show_json, working
 from ablo_pg.kernel import Connected, connect
 
 EPILOG = """\b
@@ -26,6 +26,7 @@ def connect_command(admin_url: str, as_json: bool) -> int:
     passwords, so the URLs printed before stop working. Where the login may not create roles, the
     SQL for somebody who may goes to stderr instead, and the exit code is 1.
     """
+    working("installing the kernel and its logins")
     done = connect(admin_url)
     _show(done, as_json)
     return 1 if done.problems else 0

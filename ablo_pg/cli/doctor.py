@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ablo_pg.cli.options import json_option
-from ablo_pg.cli.output import plain, say, show_json
+from ablo_pg.cli.output import plain, say, show_json, working
 from ablo_pg.cli.target import load_target
 from ablo_pg.errors import error_for
 from ablo_pg.kernel.doctor import Finding, examine, repair
@@ -44,6 +44,7 @@ def doctor_command(
     _require(admin_url, fix, urls)
     wanted = load_target(target).hash if target else None
     where = (admin_url, urls["database_url"], urls["replication_url"], wanted)
+    working("looking through every login")
     found, fixed = examine(*where), list[Finding]()
     if fix and admin_url:
         fixed = repair(admin_url, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,12 @@ from ablo_pg.errors import AbloError, error_for
 def say(text: str = "") -> None:
     """Tell a person something, on stderr: stdout holds the result alone."""
     click.echo(text, err=True)
+
+
+def working(text: str) -> None:
+    """Say what takes a while now, to whoever watches; a pipe gets nothing."""
+    if sys.stderr.isatty():
+        say(f"... {text}")
 
 
 def show_json(value: Any) -> None:

@@ -16,6 +16,8 @@ from psycopg.types.json import Jsonb
 from ablo_pg.cli.main import run
 from ablo_pg.testing import DatabaseHandle
 
+from .test_relay_process import make_key, relay
+
 Captured = pytest.CaptureFixture[str]
 Command = Callable[..., tuple[int, str, str]]
 ACQUIRE = "select ablo.claim_acquire('acme', %s, 'tasks', %s, %s)"
@@ -185,6 +187,32 @@ def test_who_the_runtime_login_is(
     assert psycopg.conninfo.conninfo_to_dict(app_db.database_url)["password"] not in str(told)
     assert run(["whoami", "--database-url", app_db.admin_url]) == 0
     assert "refused for running" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(60)
+def test_what_a_key_stands_for_at_a_relay(
+    app_db: DatabaseHandle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("ABLO_API_KEY", make_key(app_db))
+    with relay(app_db) as process:
+        monkeypatch.setenv("ABLO_API_URL", process.url)
+        assert run(["whoami", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["url"], told["organization"]) == (process.url, "acme")
+        assert told["participant"] == "system:a"
+        assert "tasks.update" in told["operations"]
+        assert "org:acme" in told["syncGroups"]
+        assert run(["whoami", "--url", f"{process.url}/api/"]) == 0
+        assert "participant   system:a" in capsys.readouterr().out
+        monkeypatch.setenv("ABLO_API_KEY", "sk_" + "A" * 36)
+        assert run(["whoami", "--json"]) == 1
+        refused = capsys.readouterr()
+        assert json.loads(refused.err)["error"]["code"] == "apikey_invalid"
+        assert "A" * 36 not in refused.out + refused.err
+    assert run(["whoami", "--json"]) == 1
+    gone = json.loads(capsys.readouterr().err)["error"]
+    assert (gone["code"], bool(gone["remedy"])) == ("database_unreachable", True)
 
 
 def test_nobody_to_ask(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
