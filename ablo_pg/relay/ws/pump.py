@@ -16,7 +16,7 @@ from ablo_pg.delta import Delta
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire.deltas import delta_frame, delta_json
 
-KEPT_BYTES: Final = 8 << 20  # of encoded deltas, for sockets that catch up on the same ones
+KEPT_BYTES: Final = 2 << 20  # of encoded deltas, for sockets that catch up on the same ones
 
 
 class Flushed(Protocol):
