@@ -148,6 +148,18 @@ def set_lock_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
 
 
+def write_briefly(conn: psycopg.Connection, milliseconds: int | None) -> None:
+    """Bound how long the rows of the next statement are held: captured at once, and given up.
+
+    Captured within the statement, so that the bound is on all that a page does but its flush.
+    """
+    if milliseconds is not None:
+        conn.execute(
+            "select pg_catalog.set_config('statement_timeout', %s, true)", [f"{milliseconds}ms"]
+        )
+    conn.execute("set constraints all immediate")
+
+
 def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:
     """Bound how long statements outside a transaction wait for a lock."""
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])

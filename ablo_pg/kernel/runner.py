@@ -14,6 +14,8 @@ from ablo_pg.db import migrate as db
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 
 _BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: try again
+_TOO_LONG = "57014"  # a page that holds its rows for longer than their writers may wait
+_FEWEST = 2  # rows of a page: itself and where the next one begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Pace:
     lock_timeout_ms: int = 400
     patience: float = 60.0
     batch_seconds: float = 0.1
+
+    @property
+    def page_ms(self) -> int:
+        """After how long a page is given up, and made smaller: four times what it should take."""
+        return round(self.batch_seconds * 4000)
 
 
 DEFAULT_PACE = Pace()
@@ -136,13 +143,15 @@ class Runner:
                 with self._conn.transaction():
                     db.set_lock_timeout(self._conn, self._pace.lock_timeout_ms)
                     db.write_as_migration(self._conn)
+                    db.write_briefly(self._conn, self._pace.page_ms if limit > _FEWEST else None)
                     found = self._conn.execute(query).fetchone()
             except psycopg.Error as exc:
-                if exc.sqlstate not in _BUSY or started > until:
+                if exc.sqlstate not in (*_BUSY, _TOO_LONG) or started > until:
                     raise self._failed(exc, number, step, 0, query) from exc
-                limit = max(2, limit // 2)
+                limit = max(_FEWEST, limit // 2)
                 _pause()
                 continue
+            until = time.monotonic() + self._pace.patience  # of this page's tries, not the round's
             written, seen, after = found or (0, 0, None)
             done += written
             self._written += written
@@ -215,7 +224,7 @@ class Runner:
 def _next_limit(limit: int, took: float, wanted: float) -> int:
     """Twice or half the page, so that one takes about as long as it may."""
     if took > wanted:
-        return max(2, limit // 2)
+        return max(_FEWEST, limit // 2)
     return min(5000, limit * 2) if took < wanted / 2 else limit
 
 

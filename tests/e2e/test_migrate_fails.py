@@ -128,6 +128,28 @@ def test_a_backfill_that_was_interrupted_goes_on(site: DatabaseHandle, admin: Co
     assert untold(admin, after.model("tasks")) == []
 
 
+def test_a_page_that_takes_too_long_is_given_up_and_made_smaller(
+    site: DatabaseHandle, admin: Conn
+) -> None:
+    """Rows that are slow to write: their writers wait for no page longer than for a lock."""
+    admin.execute("""create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(0.01); return new; end $$""")
+    admin.execute("create trigger slow before update on tasks for each row execute function slow()")
+    options = MigrateOptions(backfills={("tasks", "ownerId"): "ann"})
+    sizes: list[int] = []
+    before = 0
+
+    def note(step: int, done: int, total: int) -> None:
+        nonlocal before
+        sizes.append(done - before)
+        before = done
+
+    pace = Pace(batch_seconds=0.05)
+    migrate(admin, tasks(*TASKS.fields, OWNER), options, pace=pace, report=note)
+    assert 0 < max(sizes) <= 20
+    assert untold(admin, tasks(*TASKS.fields, OWNER).model("tasks")) == []
+
+
 def test_two_at_once_are_told(site: DatabaseHandle, admin: Conn) -> None:
     with psycopg.connect(site.admin_url) as other:
         other.execute("select pg_advisory_xact_lock(hashtext('provision:public'))")
