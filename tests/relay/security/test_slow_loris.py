@@ -11,6 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
+from ablo_pg.relay.http.protocol import BoundedProtocol
+
 pytestmark = pytest.mark.anyio
 
 HEAD = b"POST /api/v1/models/tasks HTTP/1.1\r\nhost: x\r\n"
@@ -25,7 +27,9 @@ def address(relay: Any) -> tuple[str, int]:
     return "127.0.0.1", int(relay.url.rpartition(":")[2])
 
 
-async def drip(relay: Any, first: bytes, rest: bytes = b"") -> tuple[bytes, float]:
+async def drip(
+    relay: Any, first: bytes, rest: bytes = b"", pause: float = 0
+) -> tuple[bytes, float]:
     """Send `first`, then `rest` a byte at a time; return what was answered and when it ended."""
     began = time.monotonic()
     answer = b""
@@ -37,7 +41,7 @@ async def drip(relay: Any, first: bytes, rest: bytes = b"") -> tuple[bytes, floa
 
         async def send_on() -> None:
             for byte in rest:
-                await anyio.wait_all_tasks_blocked()
+                await (anyio.sleep(pause) if pause else anyio.wait_all_tasks_blocked())
                 try:
                     await stream.send(bytes([byte]))
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -69,6 +73,22 @@ async def test_dripping_does_not_extend_the_deadline(relay: Any) -> None:
     answer, seconds = await drip(relay, HEAD, b"x-slow: " + b"a" * 100_000)
     assert seconds < 5
     assert answer == b"" or code(answer) in ("request_timeout", "request_too_large")
+
+
+async def test_the_check_catches_a_deadline_that_each_byte_extends(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect = BoundedProtocol._expect_head
+
+    def extend(self: BoundedProtocol) -> None:
+        self._forget_deadline()
+        expect(self)
+
+    monkeypatch.setattr(BoundedProtocol, "_expect_head", extend)
+    patient = await world.start(header_seconds=1)
+    with anyio.move_on_after(1.5) as scope:
+        await drip(patient, HEAD, b"x-slow: " + b"a" * 1000, pause=0.01)
+    assert scope.cancelled_caught
 
 
 async def test_a_head_without_end_is_cut_off_by_size(relay: Any) -> None:
