@@ -13,15 +13,13 @@ from ablo_pg.db.errors import translate
 from ..board import Board
 
 ENTRY_POINTS = {
-    "commit", "commit_batch", "commit_refusal", "row_get", "row_list", "snapshot_read", "delta_read", "log_head",
-    "listen_key", "status", "identity_check", "delta_extend", "row_at", "row_history",
-    "receipt_get", "track_list", "track_remove",
-    "claim_acquire", "claim_break", "claim_events", "claim_get", "claim_heartbeat",
-    "claim_heartbeat_all", "claim_list", "claim_release", "claim_release_row", "claim_reorder",
-    "presence_beat", "presence_leave", "presence_list", "housekeep", "schema_active", "schema_history",
-    "canary_emit",
-    "live_key", "live_read", "commit_get", "commit_list", "delta_tail",
-    "bootstrap_note", "bootstrap_start",
+    "commit", "commit_batch", "commit_refusal", "row_get", "row_list", "snapshot_read",
+    "delta_read", "log_head", "listen_key", "status", "identity_check", "delta_extend", "row_at",
+    "row_history", "receipt_get", "track_list", "track_remove", "claim_acquire", "claim_break",
+    "claim_events", "claim_get", "claim_heartbeat", "claim_heartbeat_all", "claim_list",
+    "claim_release", "claim_release_row", "claim_reorder", "presence_beat", "presence_leave",
+    "presence_list", "housekeep", "schema_active", "schema_history", "canary_emit", "live_key",
+    "live_read", "commit_get", "commit_list", "delta_tail", "bootstrap_note", "bootstrap_start",
     "key_create", "key_find", "key_get", "key_list", "key_mint", "key_revoke", "key_rotate",
     "key_states",
 }  # fmt: skip
