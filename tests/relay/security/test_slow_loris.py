@@ -41,7 +41,7 @@ async def drip(
 
         async def send_on() -> None:
             for byte in rest:
-                await (anyio.sleep(pause) if pause else anyio.wait_all_tasks_blocked())
+                await wait_for_others(pause)
                 try:
                     await stream.send(bytes([byte]))
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -55,6 +55,14 @@ async def drip(
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 group.cancel_scope.cancel()
     return answer, time.monotonic() - began
+
+
+async def wait_for_others(pause: float) -> None:
+    """Let the relay go on: for so long, or until it has nothing to do."""
+    if pause:
+        await anyio.sleep(pause)
+    else:
+        await anyio.wait_all_tasks_blocked()
 
 
 def code(answer: bytes) -> str:
