@@ -14,10 +14,6 @@ from ablo_pg.client.environment import (
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.names import Tenant, error_names
-from ablo_pg.client.remote.http import RelayHttp, relay_address
-from ablo_pg.client.remote.log import RemoteLog
-from ablo_pg.client.remote.stream import RelayReader
-from ablo_pg.client.remote.transport import Expected, RemoteTransport
 from ablo_pg.client.rows.requests import organization_of, participant_of
 from ablo_pg.client.transport import Transport
 from ablo_pg.db.log import PostgresLog
@@ -69,7 +65,13 @@ class Place:
 
     def _remote(
         self, base_url: str, schema: Schema, tenant: Tenant, background: Background
-    ) -> RemoteTransport:
+    ) -> Transport:
+        # Half of what an import of ablo_pg would take: paid by those who go over a relay.
+        from ablo_pg.client.remote.http import RelayHttp, relay_address
+        from ablo_pg.client.remote.log import RemoteLog
+        from ablo_pg.client.remote.stream import RelayReader
+        from ablo_pg.client.remote.transport import Expected, RemoteTransport
+
         if self.replication_url is not None:
             raise _both("replication_url", "base_url")
         if self.on_behalf_of is not None:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
 import orjson
 from psycopg import AsyncConnection
 
-from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.db import routines
 from ablo_pg.db.pool import Database
 from ablo_pg.db.results import PAGE_READ
 from ablo_pg.db.snapshots import in_snapshot
 from ablo_pg.errors import AbloError, error_for
+
+if TYPE_CHECKING:
+    from ablo_pg.client.remote.http import RelayHttp
 
 # Rows that one local copy holds at most: bounds its memory, at some 2 KB a row of ten fields.
 ROWS_MOST: Final = 200_000
