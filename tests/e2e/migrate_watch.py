@@ -85,6 +85,7 @@ class Writers:
                 operation = {"action": "update", "model": "tasks", "id": f"r{3 * (number % 200)}"}
                 if number % 10 == 0:
                     operation = {"action": "create", "model": "tasks", "id": f"new{number}"}
+                    data["projectId"] = "p0"  # so that no change finds a row without a parent
                 request = Jsonb({"operations": [{**operation, "data": data}]})
                 arguments = ["o0", "user:ann", f"k{number}", request]
                 self._write(conn, "select ablo.commit(%s, %s, %s, %s)", arguments)
