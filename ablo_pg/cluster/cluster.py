@@ -110,7 +110,7 @@ class Cluster(Server):
         Raises AbloServerError (embedded_postgres_unavailable) with the end of the server's log.
         """
         if self._folder is None:
-            self._start_in(temporary_home(self.user))
+            self._start_in(temporary_home(self.user, in_memory=not self.settings.durable))
         else:
             home = lasting_home(self._folder, self.user)
             with _locked(home / "start.lock"):

@@ -16,6 +16,9 @@ from ablo_pg.cluster.user import ServerUser
 # A unix socket's path holds 107 bytes on Linux and 103 on macOS, and Postgres appends the name.
 SOCKET_PATH_MAX: Final = 103
 SOCKET_NAME_MAX: Final = len("/.s.PGSQL.65535.lock")
+MEMORY: Final = Path("/dev/shm")
+# Bytes that must be free there. Protects a small machine's memory; a false alarm costs time.
+MEMORY_FREE: Final = 8 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,26 @@ class ClusterPaths:
     log: Path
 
 
-def temporary_home(user: ServerUser) -> Path:
+def temporary_home(user: ServerUser, *, in_memory: bool = False) -> Path:
     """Make a folder for a throw-away cluster that only `user` (and root) can enter.
 
     TMPDIR counts when the user can enter it; otherwise the system's own temporary folder is used.
+    in_memory: where TMPDIR is not set, take a file system in memory that has plenty of room: a
+    database is made there in a third of the time.
     """
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):
+    parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    if in_memory and "TMPDIR" not in os.environ and _has_room(MEMORY):
+        parents.insert(0, MEMORY)
+    for parent in parents:
         if parent.is_dir() and user.can_enter(parent):
             home = Path(tempfile.mkdtemp(prefix="ablo-pg-", dir=parent))
             user.give(home)
             return home
     raise FileNotFoundError("no temporary folder that the server's user can enter")
+
+
+def _has_room(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free >= MEMORY_FREE
 
 
 def lasting_home(folder: Path, user: ServerUser) -> Path:

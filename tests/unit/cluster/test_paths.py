@@ -1,47 +1,53 @@
-"""Folders, socket length and pid files."""
+"""Where a throw-away cluster's files go."""
 
 from __future__ import annotations
 
-import os
-import stat
+import shutil
 from pathlib import Path
 
-from ablo_pg.cluster.paths import is_server_of, lay_out, read_pid_file, remove
+import pytest
+
+from ablo_pg.cluster import paths
+from ablo_pg.cluster.paths import temporary_home
 from ablo_pg.cluster.user import ServerUser
 
-ME = ServerUser("me")
+
+class Anybody(ServerUser):
+    """A user who may enter everywhere, and takes nothing."""
+
+    def can_enter(self, folder: Path) -> bool:
+        return True
+
+    def give(self, path: Path) -> None:
+        pass
 
 
-def test_a_long_home_gets_a_short_socket_folder_that_is_removed_with_it(tmp_path: Path) -> None:
-    home = tmp_path / ("x" * 120)
-    home.mkdir()
-    paths = lay_out(home, ME)
-    assert len(str(paths.socket)) < 60
-    assert stat.S_IMODE(paths.socket.stat().st_mode) == 0o700
-    remove(paths, keep_home=True)
-    assert home.exists()
-    assert not paths.socket.exists()
+USER = Anybody("anybody", 0, 0)
 
 
-def test_an_existing_socket_folder_is_closed_to_others(tmp_path: Path) -> None:
-    (tmp_path / "socket").mkdir(mode=0o777)
-    paths = lay_out(tmp_path, ME)
-    assert stat.S_IMODE(paths.socket.stat().st_mode) == 0o700
-    remove(paths, keep_home=True)
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setattr(paths, "MEMORY", folder)
+    monkeypatch.setattr(paths, "MEMORY_FREE", 1)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    return folder
 
 
-def test_a_half_written_pid_file_is_none(tmp_path: Path) -> None:
-    (tmp_path / "postmaster.pid").write_text("123\n/data\n")
-    assert read_pid_file(tmp_path) is None
+def test_in_memory_where_there_is_room(memory: Path) -> None:
+    assert temporary_home(USER, in_memory=True).parent == memory
 
 
-def test_a_pid_file_is_read(tmp_path: Path) -> None:
-    text = "123\n/data\n1700000000\n5433\n/tmp/socket\n\n  1234  56\nready\n"
-    (tmp_path / "postmaster.pid").write_text(text)
-    known = read_pid_file(tmp_path)
-    assert known is not None
-    assert (known.pid, known.port, known.socket) == (123, 5433, Path("/tmp/socket"))
-
-
-def test_a_reused_pid_is_not_taken_for_the_server(tmp_path: Path) -> None:
-    assert not is_server_of(os.getpid(), tmp_path)
+@pytest.mark.parametrize("why", ["not wanted", "no room", "not there", "TMPDIR is set"])
+def test_on_disk_otherwise(memory: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    if why == "no room":
+        free = shutil.disk_usage(memory).free
+        monkeypatch.setattr(paths, "MEMORY_FREE", 2 * free)
+    if why == "not there":
+        memory.rmdir()
+    if why == "TMPDIR is set":
+        monkeypatch.setenv("TMPDIR", "/tmp")
+    home = temporary_home(USER, in_memory=why != "not wanted")
+    home.rmdir()
+    assert home.parent != memory
