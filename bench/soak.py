@@ -247,13 +247,14 @@ def show(offices: list[Office], looks: list[dict[str, float]]) -> None:
 
 
 @contextmanager
-def relay(db: DatabaseHandle) -> Iterator[tuple[str, int]]:
+def relay(db: DatabaseHandle, *options: str) -> Iterator[tuple[str, int]]:
     """Run a relay process; yield its URL and process id."""
     environment = os.environ | {
         "DATABASE_URL": db.database_url,
         "ABLO_REPLICATION_URL": db.replication_url,
     }
     command = [sys.executable, "-m", "ablo_pg", "relay", "--port", "0", "--log-level", "warning"]
+    command += options
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
