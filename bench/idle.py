@@ -1,8 +1,8 @@
 """How much memory a relay keeps for one more idle WebSocket, and for one more organization.
 
 Resident memory of the server's process with many subscribed sockets less that with few, divided by
-their difference: all of one organization first, then each of its own, with a key, a hub's channel
-and a board. Yardstick: the same number of sockets on a bare WebSocket app of the same server, which
+their difference: all of one organization first, then each of an organization of its own, whose
+figure is that of a socket with a key, a hub's channel and a board. Yardstick: the same number of sockets on a bare WebSocket app of the same server, which
 accepts and waits.
 
     python -m bench.idle [--sockets 100 2000] [--organizations 10 500] [--rounds 2]
@@ -50,8 +50,8 @@ async def wait(websocket: WebSocket) -> None:
     """Greet, and keep a socket open."""
     await websocket.accept()
     await websocket.send_text("hello")
-    while True:
-        await websocket.receive()
+    async for _ in websocket.iter_text():
+        pass
 
 
 def serve_bare(pipe: Connection) -> None:
@@ -111,8 +111,9 @@ def measure_bare(counts: list[int]) -> float:
 
 def measure_relay(db: DatabaseHandle, keys: list[tuple[str, str]], counts: list[int]) -> float:
     """Return a relay's KB a socket, the sockets shared out among the organizations and keys."""
-    limit = ("--set", f"sockets_per_session={max(counts)}")
-    with relay(db, *limit) as (url, pid):
+    limits = ("sockets_per_session", "requests_per_second", "request_burst")
+    options = [word for name in limits for word in ("--set", f"{name}={max(counts)}")]
+    with relay(db, *options) as (url, pid):
 
         def greet(number: int) -> Greeting:
             organization, key = keys[number % len(keys)]
