@@ -2,8 +2,8 @@
 
 Resident memory of the server's process with many subscribed sockets less that with few, divided by
 their difference: all of one organization first, then each of an organization of its own, whose
-figure is that of a socket with a key, a hub's channel and a board. Yardstick: the same number of sockets on a bare WebSocket app of the same server, which
-accepts and waits.
+figure is that of a socket with a key, a hub's channel and a board. Yardstick: the same number of
+sockets on a bare WebSocket app of the same server, which accepts and waits.
 
     python -m bench.idle [--sockets 100 2000] [--organizations 10 500] [--rounds 2]
 """

