@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -145,7 +146,8 @@ async def test_lost_connections_are_replaced(ablo: AsyncAblo, db: DatabaseHandle
 
 
 async def test_a_spent_pool_says_so(db: DatabaseHandle) -> None:
-    database = Database(db.database_url, PoolOptions(min_size=1, max_size=1, acquire_timeout=0.2))
+    options = PoolOptions(min_size=1, max_size=1)
+    database = Database(db.database_url, options)
     held = asyncio.Event()
 
     async def hold(conn: Any) -> None:
@@ -158,6 +160,7 @@ async def test_a_spent_pool_says_so(db: DatabaseHandle) -> None:
     holder = asyncio.create_task(database.run(hold))
     try:
         await held.wait()
+        database.options = replace(options, acquire_timeout=0.2)  # from here on: connecting is slow
         with pytest.raises(AbloRateLimitError) as caught:
             await database.run(nothing)
         assert caught.value.code == "connection_limit_exceeded"
@@ -165,6 +168,7 @@ async def test_a_spent_pool_says_so(db: DatabaseHandle) -> None:
     finally:
         holder.cancel()
         await asyncio.gather(holder, return_exceptions=True)
+        database.options = options
         await database.run(nothing)
         await database.close()
 

@@ -93,7 +93,7 @@ async def test_the_log_is_searched_and_stopped(site: Site, page: Page) -> None:
     count = "document.querySelectorAll('#log tbody tr').length"
     await page.wait_for(f"{count} === 1")
     await page.run("document.querySelector('#log-filter').select()")
-    await page.type("#log-filter", "INSERT")
+    await page.type("#log-filter", "create")
     await page.wait_for(f"{count} === 2")
     await page.run("document.querySelector('#log-pause').click()")
     agent.create("t3", title="c")
