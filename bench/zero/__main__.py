@@ -3,10 +3,10 @@
 One Postgres with its flush on; each system has a database of its own with the same rows, of which
 its subscribers may see half, and runs alone. Ours writes through its triggers and policies, theirs
 into a plain table. Both authenticate each socket and filter by organization. Milliseconds are from
-just before the UPDATE is sent until the frame with the row is there; flat out counts from the
-first write until the last one has arrived, and no commit waits for the disk. Memory is of all
-processes of the system; `pss` counts a page that n of them share as 1/n in each. The rounds take
-turns.
+just before the UPDATE is sent until the frame with the row is there, and of the two parts of that;
+flat out counts from the first write until the last one has arrived, and no commit waits for the
+disk. Memory is of all processes of the system; `pss` counts a page that n of them share as 1/n in
+each. The rounds take turns.
 
     python -m bench.zero [--seconds 10] [--rounds 2] [--changes 8000] [--writers 2]
                          [--packages FOLDER]
@@ -74,9 +74,8 @@ async def measure(system: System, options: argparse.Namespace) -> Found:
     for count, rate in PACES:
         async with subscribers(system, count) as heard:
             writes = int(rate * options.seconds)
-            commits = await pace(system, heard, count, rate, writes)
-            found[f"{count} x {rate:g}/s, write to client"] = heard.latencies
-            found[f"{count} x {rate:g}/s, of which the commit"] = commits
+            for name, values in (await pace(system, heard, count, rate, writes)).items():
+                found[f"{count} x {rate:g}/s, {name}"] = values
             for kind, value in memory(system.pid).items():
                 found[f"memory, {count} subscribers, {kind}"] = [value]
             if count == 1:
@@ -84,13 +83,21 @@ async def measure(system: System, options: argparse.Namespace) -> Found:
     return found
 
 
-async def pace(system: System, heard: Heard, count: int, rate: float, writes: int) -> list[float]:
-    """Write at a pace and wait until all is heard; return the milliseconds of each commit."""
+async def pace(system: System, heard: Heard, count: int, rate: float, writes: int) -> Found:
+    """Write at a pace and wait until all is heard; return milliseconds.
+
+    From sending the write to the client, and the two parts of it: the commit, and from its return
+    to the client (negative where the client had it first).
+    """
     for number in (WARM_UP, writes):
         heard.forget()
-        commits = await write_at(system.admin_url, number, rate)
-        await until(lambda: len(heard.latencies), number * count)
-    return commits
+        returned = await write_at(system.admin_url, number, rate)
+        await until(lambda: len(heard.arrivals), number * count)
+    return {
+        "write to client": [(came - sent) / 1e6 for sent, came in heard.arrivals],
+        "commit": [(end - sent) / 1e6 for sent, end in returned.items()],
+        "committed to client": [(came - returned[sent]) / 1e6 for sent, came in heard.arrivals],
+    }
 
 
 async def flat_out(system: System, heard: Heard, options: argparse.Namespace) -> Found:

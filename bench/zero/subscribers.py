@@ -40,26 +40,24 @@ class Door(Protocol):
 
 @dataclass
 class Heard:
-    """What the subscribers were told since `forget`: milliseconds of stamped titles, and marks."""
+    """What the subscribers were told since `forget`: stamps with when they came (ns), and marks."""
 
-    latencies: list[float] = field(default_factory=list)
+    arrivals: list[tuple[int, int]] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
-    titles: int = 0
     since: int = 0
 
     def forget(self) -> None:
         """Begin anew; titles stamped before now no longer count."""
-        self.latencies, self.marks, self.titles = [], {}, 0
+        self.arrivals, self.marks = [], {}
         self.since = time.monotonic_ns()
 
     def take(self, frame: bytes) -> None:
         """Note the titles of a frame."""
         now = time.monotonic_ns()
         for title in TITLE.findall(frame):
-            self.titles += 1
             if title.isdigit():
                 if int(title) > self.since:
-                    self.latencies.append((now - int(title)) / 1e6)
+                    self.arrivals.append((int(title), now))
             elif title.startswith(b"end"):
                 name = title.decode()
                 self.marks[name] = self.marks.get(name, 0) + 1

@@ -51,14 +51,15 @@ def fill(url: str) -> None:
         conn.execute(LOOP)
 
 
-async def write_at(url: str, count: int, rate: float) -> list[float]:
-    """Write so many at that pace, from another process; return each commit's milliseconds."""
+async def write_at(url: str, count: int, rate: float) -> dict[int, int]:
+    """Write so many at that pace, from another process; return stamps and when commits returned."""
     command = (sys.executable, "-m", "bench.zero.writer", url, str(count), str(rate))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError("the writer failed")
-    return [float(line) for line in printed.split()]
+    pairs = (line.split() for line in printed.splitlines())
+    return {int(stamp): int(returned) for stamp, returned in pairs}
 
 
 async def write_flat_out(url: str, writers: int, count: int) -> None:
@@ -74,7 +75,7 @@ async def write_flat_out(url: str, writers: int, count: int) -> None:
 
 
 def main() -> None:
-    """Write at a pace; print how many milliseconds each commit took."""
+    """Write at a pace; print each stamp and when its commit had returned."""
     url, count, rate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     with psycopg.connect(url, autocommit=True) as conn:
         begin = time.monotonic()
@@ -82,7 +83,7 @@ def main() -> None:
             time.sleep(max(0.0, begin + number / rate - time.monotonic()))
             stamp = time.monotonic_ns()
             conn.execute(UPDATE, (str(stamp), ORGANIZATION, f"r{number % ROWS}"))
-            print((time.monotonic_ns() - stamp) / 1e6)
+            print(stamp, time.monotonic_ns())
 
 
 if __name__ == "__main__":
