@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 import uvicorn
 
 from ablo_pg.errors import error_for
@@ -58,6 +59,13 @@ class _Server(uvicorn.Server):
         """Begin to listen."""
         await super().startup(sockets)
         self.begun.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what runs end; cut off whoever is still connected when the time for that is over."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await anyio.lowlevel.checkpoint()  # in which they close
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -201,7 +201,8 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
         group.cancel_scope.cancel()
     if session.closing is not None:
         code, reason = session.closing
-        with anyio.move_on_after(CLOSE_SECONDS) as scope:
+        # Who has vanished meanwhile is not told.
+        with anyio.move_on_after(CLOSE_SECONDS) as scope, suppress(WebSocketDisconnect):
             await websocket.close(code, reason)
         if scope.cancelled_caught:
             session.wire.abort()
