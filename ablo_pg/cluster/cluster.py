@@ -158,7 +158,7 @@ class Cluster(Server):
             (data / "pg_hba.conf").write_text(access_rules())
         port = self.settings.tcp_port
         port = SOCKET_PORT if port is None else port or _free_port()
-        text = configuration(self.settings, str(self.paths.socket), port)
+        text = configuration(self.settings, str(self.paths.socket), port, self.binaries.major)
         (data / "ablo.conf").write_text(text)
         self._use(self.paths.socket, port)
 

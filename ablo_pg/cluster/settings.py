@@ -32,8 +32,8 @@ class ClusterSettings:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-def configuration(settings: ClusterSettings, socket_folder: str, port: int) -> str:
-    """Return the text of `ablo.conf`, which postgresql.conf includes last."""
+def configuration(settings: ClusterSettings, socket_folder: str, port: int, major: int) -> str:
+    """Return the text of `ablo.conf`, which postgresql.conf includes last. major: of the server."""
     values: dict[str, str] = {
         "listen_addresses": "127.0.0.1" if settings.tcp_port is not None else "",
         "port": str(port),
@@ -51,6 +51,8 @@ def configuration(settings: ClusterSettings, socket_folder: str, port: int) -> s
     }
     if not settings.durable:
         values |= NON_DURABLE
+        if major >= 16:  # its passwords are as short-lived: hashing them is not made to take time
+            values["scram_iterations"] = "1"
     values |= settings.extra
     lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
     return (
