@@ -96,7 +96,8 @@ class Place:
             found |= {f"see {row['id']}" for row in listed.json()["data"]}
         groups = self.ask(key, "GET", "/api/auth/identity").json()["syncGroups"]
         wide = {"default", "org:acme"} & set(groups)
-        return found | ({"follow everything"} if wide else {f"follow {one}" for one in groups})
+        all_of_them = {"follow everything", *(f"follow {one}" for one in GROUPS)}
+        return found | (all_of_them if wide else {f"follow {one}" for one in groups})
 
 
 @contextmanager

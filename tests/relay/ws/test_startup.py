@@ -109,6 +109,7 @@ async def test_only_frames_that_clients_know_are_sent(world: Any) -> None:
     other = await (await world.client("agent:b")).start()
     await one.create("t1")
     await one.begin_claim("first", "t1")
+    await one.take("claim_acquired")
     await other.begin_claim("second", "t1")
     await other.take("claim_queued")
     await other.begin_claim("third", "nowhere", entityType="nothing")
