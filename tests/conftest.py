@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
@@ -25,14 +25,9 @@ from ablo_pg.testing import DatabaseHandle, make_database, template_database, th
 TIMEZONE = "Asia/Kathmandu"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
-# How long an example may take says how busy the machine is; each test has its 20 s. Explaining a
-# failure traces every line of every example, of a relay in this process too: five times the CPU.
-settings.register_profile(
-    "ablo_pg",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    phases=[phase for phase in Phase if phase is not Phase.explain],
-)
+# Explaining a failure traces every line of every example, of a relay in this process too: five times
+# the CPU. What is checked stays as it is.
+settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
 settings.load_profile("ablo_pg")
 
 MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]

@@ -1,6 +1,7 @@
 -- Forget what has had its time: receipts after 24 hours, ended claims after 10 minutes, tracks of
--- participants gone for 7 days, marks of bootstraps after two minutes, events of claims after an hour, at most p_limit of each; returns how many there were of the most
--- numerous, so that a caller knows to come again. How long things are kept is not the caller's choice.
+-- participants gone for 7 days, marks of bootstraps after two minutes, events of claims after an hour, at
+-- most p_limit of each; returns how many there were of the most numerous, so that a caller knows to come
+-- again. How long things are kept is not the caller's choice.
 -- Called by: relays once a minute, and every connection of the library's pool when it is opened. One at a
 -- time: who finds another at it does nothing. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.housekeep(p_limit int default 1000) returns int

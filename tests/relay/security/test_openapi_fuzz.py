@@ -52,7 +52,6 @@ def place(cluster: Server, http_template: str) -> Iterator[Place]:
             yield relay.url, key
 
 
-@pytest.mark.timeout(60)  # the first to come makes the tables of characters
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_every_operation_answers_what_it_says(place: Place, path: str) -> None:
     url, key = place
