@@ -25,8 +25,8 @@ from ablo_pg.testing import DatabaseHandle, make_database, template_database, th
 TIMEZONE = "Asia/Kathmandu"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
-# Explaining a failure traces every line of every example, of a relay in this process too: five times
-# the CPU. What is checked stays as it is.
+# Explaining a failure traces every line of every example, of a relay in this process too: five
+# times the CPU. What is checked stays as it is.
 settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
 settings.load_profile("ablo_pg")
 
