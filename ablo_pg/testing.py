@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ablo_pg.cluster import Cluster, ClusterSettings, Prefer, Server
 from ablo_pg.compile import compile_schema
-from ablo_pg.db.admin import role_drop
+from ablo_pg.db.admin import database_drop, role_drop
 from ablo_pg.db.urls import make_url, with_login
 from ablo_pg.kernel import Installed, admin_connection, apply, install, login_name, make_logins
 from ablo_pg.schema import Schema, SchemaSpec
@@ -92,8 +92,8 @@ def make_database(
             apply_schema(admin_url, schema)
         yield _handle(admin_url, name)
     finally:
-        server.drop_database(name)
         with admin_connection(server.admin_url) as conn:
+            database_drop(conn, name)
             role_drop(conn, login_name("runtime", name))
             role_drop(conn, login_name("replication", name))
 

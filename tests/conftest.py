@@ -8,6 +8,7 @@ takes logical decoding away: the invariants hold without it (tests/kernel/invari
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,10 @@ from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
 from ablo_pg.schema import Schema, SchemaSpec
 from ablo_pg.testing import DatabaseHandle, make_database, template_database, throwaway_cluster
+
+# Hundreds of processes import the program: each compiles it anew where none may keep the result.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Nowhere near UTC, and not on a whole hour: code that mixes up time zones shows it.
 TIMEZONE = "Asia/Kathmandu"
@@ -91,3 +96,9 @@ def make_app_db(cluster: Server, kernel_template: str) -> Iterator[MakeAppDb]:
         yield lambda schema: made.enter_context(
             make_database(schema, server=cluster, template=kernel_template)
         )
+
+
+@pytest.fixture
+def kept_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that run mypy share what it has found out about the libraries, 10 s of work."""
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(Path(__file__).parent.parent / ".mypy_cache"))

@@ -13,10 +13,16 @@ from psycopg import sql
 
 
 def database_create(conn: psycopg.Connection, name: str, template: str | None = None) -> None:
-    """Create a database, as a copy of `template` if one is given; `conn` is autocommit."""
+    """Create a database, as a copy of `template` if one is given; `conn` is autocommit.
+
+    A copy is made file by file. Through the WAL, which is the default and spares a busy server two
+    checkpoints, it takes half as long again, and so does the first session in it.
+    """
     query = sql.SQL("create database {} {}").format(
         sql.Identifier(name),
-        sql.SQL("template {}").format(sql.Identifier(template)) if template else sql.SQL(""),
+        sql.SQL("template {} strategy file_copy").format(sql.Identifier(template))
+        if template
+        else sql.SQL(""),
     )
     conn.execute(query)
 

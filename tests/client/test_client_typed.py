@@ -25,6 +25,7 @@ WRONG = {
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("kept_types")
 def test_the_typed_program_checks(tmp_path: Path) -> None:
     source = PROGRAM.read_text()
     wrong = "".join(f"    {line}  # {code}\n" for line, code in WRONG.items())
