@@ -29,7 +29,13 @@ from ablo_pg.compile.triggers import triggers
 from ablo_pg.compile.write import write
 from ablo_pg.schema.neutral import SchemaSpec
 
-__all__ = ["CompiledSchema", "Switch", "compile_schema", "switch_statements"]
+__all__ = [
+    "CompiledSchema",
+    "Switch",
+    "calm_statements",
+    "compile_schema",
+    "locking_statements",
+]
 
 ModelPass = Callable[[SchemaPlan, ModelPlan], Iterator[str]]
 SchemaPass = Callable[[SchemaPlan], Iterator[str]]
@@ -90,11 +96,8 @@ def compile_schema(spec: SchemaSpec) -> CompiledSchema:
     The statements need the rights of ablo_owner; a superuser's, to adopt tables of other owners.
     """
     schema = plan_schema(spec)
-    return CompiledSchema(schema.hash, tuple(_statements(schema)))
-
-
-def _statements(schema: SchemaPlan) -> Iterator[str]:
-    yield from switch_statements(schema)
+    statements = (*calm_statements(schema), *locking_statements(schema))
+    return CompiledSchema(schema.hash, statements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,17 @@ class Switch:
 _IDLE: Final = Switch()
 
 
-def switch_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]:
-    """Write the whole script; with a switch, around the changes of tables in use."""
+def calm_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]:
+    """Write the first part of the script: no writer of a table in use waits for it."""
     yield from _SETTINGS
     for title, schema_pass in _BEFORE:
         yield from _titled(_heading(title), schema_pass(schema))
     calm = [model for model in schema.stored if model.spec.key not in switch.changed]
     yield from _models(schema, calm, switch.live)
+
+
+def locking_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]:
+    """Write the rest of the script: the changes of tables in use, and what comes after them."""
     yield from _titled(_heading("changes of tables in use"), switch.changes)
     others = [model for model in schema.stored if model.spec.key in switch.changed]
     yield from _models(schema, others, switch.live)

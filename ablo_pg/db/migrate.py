@@ -154,10 +154,15 @@ def write_briefly(conn: psycopg.Connection, milliseconds: int | None) -> None:
     Captured within the statement, so that the bound is on all that a page does but its flush.
     """
     if milliseconds is not None:
-        conn.execute(
-            "select pg_catalog.set_config('statement_timeout', %s, true)", [f"{milliseconds}ms"]
-        )
+        set_statement_timeout(conn, milliseconds)
     conn.execute("set constraints all immediate")
+
+
+def set_statement_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
+    """Bound, until the transaction ends, how long one statement takes; 0 is for ever."""
+    conn.execute(
+        "select pg_catalog.set_config('statement_timeout', %s, true)", [f"{milliseconds}ms"]
+    )
 
 
 def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ WORKERS: Final = 4  # tasks that connect and take connections back
 # Seconds a connection is kept. Each new one has the log grow a partition ahead: one holds 10
 # million ids and the next is made at half, so this is safe up to some 8,000 deltas a second.
 LIFETIME: Final = 600.0
+# Seconds from one connection's chores to those of the next. Many opened at once have better to do.
+CHORES_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class PoolOptions:
     statement_timeout: seconds for one statement, 0 for none; protects a service's pool from a
     statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
     how many claims one participant may hold, and wait for; None for the kernel's own numbers.
+    chores: a new connection begins with `routines.chores`, unless another has within a minute.
     """
 
     min_size: int = 1
@@ -63,6 +67,7 @@ class PoolOptions:
     statement_timeout: float = 0.0
     open_claims: int | None = None
     open_waits: int | None = None
+    chores: bool = True
     application_name: str = "ablo_pg"
 
 
@@ -128,6 +133,7 @@ class Database:
     names: Names = field(default=NO_NAMES, repr=False)
     _pool: AsyncConnectionPool[_Conn] | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
+    _chores_due: float = field(default=0.0, init=False, repr=False)  # on time.monotonic's clock
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     # Of the connections that are made now. Where one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
@@ -243,6 +249,9 @@ class Database:
         conn.generation = self._generation
         if self.options.statement_timeout > 0:
             conn.patience = self.options.statement_timeout + CANCEL_SECONDS
+        if self.options.chores and time.monotonic() >= self._chores_due:
+            self._chores_due = time.monotonic() + CHORES_SECONDS
+            await routines.chores(conn)
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 

@@ -85,18 +85,23 @@ async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float =
     process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
     the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
 
-    And its commits may notify listeners: no transaction of the pool is ever prepared. The log's
-    next partition is made here as well: a pool renews its connections more often than one fills;
-    and some of what has had its time is forgotten, for databases that no relay keeps.
+    And its commits may notify listeners: no transaction of the pool is ever prepared.
     """
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
-    await conn.execute(DELTA_EXTEND)
-    await conn.execute(HOUSEKEEP, (_SWEPT_AT_OPENING,))
     if statement_timeout > 0:
         await conn.execute(STATEMENT_TIMEOUT, [f"{round(statement_timeout * 1000)}ms"])
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
         await conn.execute(SESSION_PREPARE)
+
+
+async def chores(conn: AsyncConnection[Any]) -> None:
+    """Make the log's next partition, and forget some of what has had its time.
+
+    For databases that no relay keeps: a pool renews its connections more often than one fills.
+    """
+    await conn.execute(DELTA_EXTEND)
+    await conn.execute(HOUSEKEEP, (_SWEPT_AT_OPENING,))
 
 
 async def commit(

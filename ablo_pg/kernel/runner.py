@@ -14,7 +14,8 @@ from ablo_pg.db import migrate as db
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 
 _BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: try again
-_TOO_LONG = "57014"  # a page that holds its rows for longer than their writers may wait
+_TOO_LONG = "57014"  # what holds rows or tables for longer than their writers may wait
+_OVERRUNS = 3  # tries of a step that takes too long; each makes writers wait
 _FEWEST = 2  # rows of a page: itself and where the next one begins
 
 
@@ -23,13 +24,19 @@ class Pace:
     """How considerate a migration is.
 
     lock_timeout_ms: what a writer may have to wait behind a lock request of ours; a false alarm
-    costs another try. patience: seconds of such tries before a step is given up. batch_seconds:
-    about how long one page of rows is held.
+    costs another try. hold_ms: for how long the switch may have tables, its waits for their locks
+    included; a false alarm costs another try, three of them the migration. patience: seconds of
+    such tries before a step is given up. batch_seconds: about how long one page of rows is held.
     """
 
     lock_timeout_ms: int = 400
     patience: float = 60.0
     batch_seconds: float = 0.1
+
+    @property
+    def hold_ms(self) -> int:
+        """What a writer may have to wait in all: under a second by default."""
+        return self.lock_timeout_ms + 500
 
     @property
     def page_ms(self) -> int:
@@ -45,6 +52,25 @@ class Report(Protocol):
 
     def __call__(self, step: int, done: int, total: int) -> None:
         """Take note."""
+
+
+class _Hold:
+    """For how long a transaction has had tables; it begins when that is first asked."""
+
+    def __init__(self, limit_ms: int) -> None:
+        self._limit = limit_ms / 1000
+        self._since: float | None = None
+
+    def left_ms(self) -> int:
+        """Return what is left; at least 1, since 0 would be for ever."""
+        now = time.monotonic()
+        self._since = self._since or now
+        return max(1, round((self._since + self._limit - now) * 1000))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left."""
+        return self._since is not None and self.left_ms() == 1
 
 
 class Runner:
@@ -87,17 +113,24 @@ class Runner:
         """One transaction. What locks several tables waits less for each, so that the sum holds."""
         timeout = max(50, self._pace.lock_timeout_ms // max(1, step.tables))
         until = time.monotonic() + self._pace.patience
+        overruns = 0
         while True:
-            index, statement = -1, ""
+            index, statement, hold = -1, "", _Hold(self._pace.hold_ms)
             try:
                 with self._conn.transaction():
                     db.set_lock_timeout(self._conn, timeout)
-                    for index, statement in enumerate(step.statements):  # noqa: B007
+                    for index, statement in enumerate(step.statements):
+                        if step.short_from is not None and index >= step.short_from:
+                            db.set_statement_timeout(self._conn, hold.left_ms())
                         self._conn.execute(statement)
                     statement = "(commit)"
                 return
             except psycopg.Error as exc:
-                if exc.sqlstate not in _BUSY or time.monotonic() > until:
+                if exc.sqlstate == _TOO_LONG and hold.over:
+                    overruns += 1
+                    if overruns == _OVERRUNS:
+                        raise self._held_too_long(number, step, index, statement) from exc
+                elif exc.sqlstate not in _BUSY or time.monotonic() > until:
                     raise self._failed(exc, number, step, index, statement) from exc
             _pause()
 
@@ -209,6 +242,18 @@ class Runner:
             code="lock_timeout",
             remedy=self._remedy(step) + "; pg_terminate_backend(PID) ends a session that hangs",
             details={**details, "holders": [h.pid for h in holders]},
+        )
+
+    def _held_too_long(
+        self, number: int, step: AnyStep, index: int, statement: str
+    ) -> AbloTimeoutError:
+        return AbloTimeoutError(
+            f"{step.title}: in {_OVERRUNS} tries it was not done with its tables within "
+            f"{self._pace.hold_ms} ms, for which their writers wait",
+            code="lock_timeout",
+            remedy=self._remedy(step) + ": change fewer models at a time, come at a quieter hour, "
+            "or let writers wait longer with --lock-timeout",
+            details={"step": number, "phase": step.phase, "index": index, "statement": statement},
         )
 
     def _stuck(self, number: int, step: Batches) -> AbloTimeoutError:

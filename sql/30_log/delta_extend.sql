@@ -1,6 +1,6 @@
 -- Keep a partition ready ahead of the sequence; each holds 10 million ids. Rows that went into the
 -- default partition, because nobody called this in time, move into the one that is theirs.
--- Called by: install, migrate, every service's start and daily. Locks: an advisory lock keeps two
+-- Called by: install, migrate, every service as it opens connections. Locks: an advisory lock keeps two
 -- callers apart; ATTACH takes SHARE UPDATE EXCLUSIVE on the log, which stops no reader or writer, and
 -- ACCESS EXCLUSIVE on the default partition, which is empty or about to be.
 create or replace function ablo.delta_extend() returns int

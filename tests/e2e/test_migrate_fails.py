@@ -18,6 +18,7 @@ from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .migrate_site import FIRST, NOTE, STATUS, TASKS, fill, swapped, tasks
 from .migrate_stream import untold
+from .migrate_watch import Writers
 
 Conn = psycopg.Connection[Any]
 OWNER = Field("ownerId", "ownerId", "owner_id", FieldType.STRING)
@@ -87,6 +88,31 @@ def test_what_was_prepared_is_taken_back(admin: Conn) -> None:
     assert (shape(admin), active(admin)) == (before, FIRST.hash)
     admin.execute("drop event trigger stop")
     migrate(admin, after)
+
+
+def test_a_switch_that_would_hold_its_table_for_long_is_refused(
+    site: DatabaseHandle, admin: Conn
+) -> None:
+    """A trigger of the user's own makes every change of a table slow; writers hardly wait."""
+    admin.execute("""create function dawdle() returns event_trigger language plpgsql as $$
+        begin perform pg_sleep(2); end $$""")
+    admin.execute("create event trigger dawdle on ddl_command_end when tag in ('ALTER TABLE') "
+                  "execute function dawdle()")  # fmt: skip
+    before = shape(admin)
+    after = tasks(*swapped(NOTE, Field("memo", "memo", "memo", FieldType.STRING, optional=True)))
+    rename = MigrateOptions(renames=(("tasks.note", "tasks.memo"),))
+    pace = Pace(lock_timeout_ms=200)
+    with Writers(site).running() as seen, pytest.raises(AbloTimeoutError) as caught:
+        migrate(admin, after, rename, pace=pace)
+    error = caught.value
+    assert (error.code, error.details["phase"]) == ("lock_timeout", "switch")
+    assert "alter table" in error.details["statement"]
+    assert "--lock-timeout" in (error.remedy or "")
+    assert 0.5 < seen.longest_wait < 1.0
+    assert not seen.failures
+    assert (shape(admin), active(admin)) == (before, FIRST.hash)
+    migrate(admin, after, rename, pace=replace(pace, lock_timeout_ms=20_000))  # by consent
+    assert active(admin) == after.hash
 
 
 def test_an_index_that_cannot_be_built_is_not_left_behind(admin: Conn) -> None:

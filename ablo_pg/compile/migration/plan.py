@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ablo_pg.compile import Switch, switch_statements
+from ablo_pg.compile import Switch, calm_statements, locking_statements
 from ablo_pg.compile.migration.columns import (
     add_columns,
     let_go,
@@ -232,12 +232,19 @@ def _let_go_of(draft: Draft, model: ModelPlan, facts: TableFacts) -> None:
 
 def _finished(draft: Draft, models: Mapping[str, ModelDraft]) -> MigrationPlan:
     switch = Switch(frozenset(models), frozenset(draft.changed), tuple(draft.changes))
-    statements = (*switch_statements(draft.schema, switch), *draft.late)
+    calm = tuple(calm_statements(draft.schema, switch))
+    statements = (*calm, *locking_statements(draft.schema, switch), *draft.late)
     count = len(list(draft.schema.models))
     title = f"schema {draft.schema.hash} becomes the active one: {count} models"
     steps: list[AnyStep] = [
         *draft.expand,
-        Step("switch", title, statements, tables=max(1, len(draft.changed))),
+        Step(
+            "switch",
+            title,
+            statements,
+            tables=max(1, len(draft.changed)),
+            short_from=None if draft.options.rewrite else len(calm),
+        ),
         *draft.backfill,
         *draft.contract,
     ]

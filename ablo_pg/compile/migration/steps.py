@@ -38,6 +38,8 @@ class Step:
     """Statements that run together in one transaction, under a lock timeout, tried again.
 
     tables: how many tables they lock. undo: takes them back, while the switch has not happened.
+    short_from: from which statement on writers wait, so that the rest must not take long; None
+    where it may.
     """
 
     phase: Phase
@@ -45,6 +47,7 @@ class Step:
     statements: tuple[str, ...]
     tables: int = 1
     undo: tuple[str, ...] = ()
+    short_from: int | None = None
 
     @property
     def sql(self) -> str:
