@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import anyio.lowlevel
 import pytest
+from psycopg import AsyncConnection
 
-from ablo_pg.db.pool import Database
+from ablo_pg.db import pool, routines
+from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.housekeeping import keep_house
 
 from .board import Board, create, update
@@ -71,3 +75,52 @@ def test_a_relay_keeps_house(kept: Board) -> None:
             await database.close()
 
     anyio.run(until_forgotten)
+
+
+async def four_at_once(database: Database) -> None:
+    """Have four connections open."""
+
+    async def hold(conn: AsyncConnection[Any]) -> None:
+        await conn.execute("select pg_sleep(0.2)")
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(database.run, hold)
+
+
+@pytest.mark.parametrize(
+    ("chores", "seconds", "first", "then"),
+    [
+        (True, 60.0, ["new"], ["new"]),
+        (True, 0.0, ["new"], []),
+        (False, 60.0, ["new", "old"], ["new", "old"]),
+    ],
+)
+def test_new_connections_of_a_pool_keep_house_once_a_minute(
+    kept: Board,
+    monkeypatch: pytest.MonkeyPatch,
+    chores: bool,
+    seconds: float,
+    first: list[str],
+    then: list[str],
+) -> None:
+    """Receipts that are old: of two one, then both; the pool opens one connection, then more."""
+    monkeypatch.setattr(pool, "CHORES_SECONDS", seconds)
+
+    async def come_to(keys: list[str]) -> None:
+        with anyio.fail_after(10):
+            while left(kept)[0] != keys:
+                await anyio.lowlevel.checkpoint()
+
+    async def open_them() -> None:
+        database = Database(kept.handle.database_url, PoolOptions(chores=chores))
+        try:
+            await database.run(routines.identity_check)  # maybe while another connection is at it
+            await come_to(first)
+            kept.run(f"update ablo.receipt set created_at = created_at - {OLD}")
+            await four_at_once(database)
+            await come_to(then)
+        finally:
+            await database.close()
+
+    anyio.run(open_them)
