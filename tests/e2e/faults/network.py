@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -24,12 +25,18 @@ class Lossy(Proxy):
     def __init__(self, target_url: str) -> None:
         super().__init__(target_url)
         self._lost: set[socket.socket] = set()
+        self.refusing = False
 
     def lose(self) -> int:
         """Carry nothing of the present connections any more and tell nobody; new ones work."""
         with self._lock:
             self._lost |= self._open
             return len(self._lost) // 2
+
+    def _connect(self) -> socket.socket:
+        if self.refusing:
+            raise ConnectionRefusedError
+        return super()._connect()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -72,6 +79,17 @@ class Network:
     def cut(self) -> int:
         """End every connection; return how many there were."""
         return sum(proxy.cut() for proxy in self.proxies)
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """While the block runs, nobody comes through anew: a quick one would, between two cuts."""
+        for proxy in self.proxies:
+            proxy.refusing = True
+        try:
+            yield
+        finally:
+            for proxy in self.proxies:
+                proxy.refusing = False
 
     def lose(self) -> int:
         """See Lossy."""

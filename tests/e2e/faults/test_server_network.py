@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 # Seconds: no relay may be ready at the end of it. The witness says so, who allows for being late
 # itself at both ends.
 LONGER = AGE_LIMIT + 2 * SLACK + 1.0
-AGAIN = 0.05  # seconds between two cuts: nobody comes through
+AGAIN = 0.05  # seconds until what was connecting at the first cut is cut too
 # A statement that the network has swallowed is given up three seconds after the server would.
 HURRIED = ("--set", "statement_seconds=1")
 LIARS = tuple((str(Path(__file__).with_name("lying_relay.py")), way) for way in ("boasts", "sulks"))
@@ -36,7 +36,7 @@ async def cut(trial: Trial, network: Network, seconds: float = LONGER) -> None:
     """Connections are reset, new ones too."""
     await trial.flow()
     assert network.cut() > 0
-    with anyio.move_on_after(seconds):
+    with network.down(), anyio.move_on_after(seconds):
         while True:
             network.cut()
             await wait_a_while(AGAIN)
@@ -95,6 +95,7 @@ async def test_a_ready_that_lies_is_caught(
         programs=(*LIARS, PROGRAM),
         reached=network.to_server(db),
     )
+    assert len(trial.wrong) == 2, trial.wrong
     [boast, alarm] = trial.wrong
     assert boast.startswith("/ready of relay 0 said ready")
     assert alarm.startswith("/ready of relay 1 said not ready")
