@@ -211,6 +211,7 @@ _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("route_not_found", "AB103", 404, False, AbloNotFoundError),
     ("method_not_allowed", "AB104", 405, False, AbloValidationError),
     ("request_timeout", "AB105", 408, True, AbloTimeoutError),
+    ("datasource_connection_unsupported", "AB124", 400, False, AbloValidationError),
     ("schema_provisioning_forbidden", "AB106", 403, False, AbloPermissionError),
     ("instance_at_capacity", "AB107", 503, True, AbloConnectionError),
     ("malformed_subscription", "AB120", 400, False, AbloValidationError),

@@ -120,6 +120,11 @@ async def key_mint(
     return KEY.decode(await _value(conn, KEY_MINT, organization, parent_id, body))
 
 
+async def key_get(conn: AsyncConnection[Any], organization: str, key_id: str, by: str) -> KeyRecord:
+    """Return a key, whatever its status, to one that may end it: `by` is the id of that one."""
+    return KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
+
+
 async def key_revoke(
     conn: AsyncConnection[Any], organization: str, key_id: str, by: str | None
 ) -> Revoked:

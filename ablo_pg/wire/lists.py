@@ -1,7 +1,8 @@
 """Lists: a query string becomes the kernel's query, its page becomes an answer. Pure.
 
 Every parameter that is not reserved is an equality filter on a field. Values come as text and are
-read by the field's type; fields go by their wire name, or by their column's.
+read by the field's type; fields go by their wire name, or by their column's. `archived` is reserved
+where no field has that name.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> L
     said: dict[str, str] = {}
     where: list[tuple[str, str, Any]] = []
     for name, value in pairs:
-        if name in RESERVED:
+        if name in RESERVED and (name != "archived" or name not in fields):
             if name in said:
                 raise _bad(name, f"{name} is given twice", "give it once")
             said[name] = value
@@ -100,7 +101,7 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> L
         _order(said.get("order_by"), said.get("order"), fields),
         _limit(said.get("limit"), most),
         said.get("starting_after") or None,
-        said.get("archived") == "true",
+        _archived(said.get("archived")),
     )
 
 
@@ -158,6 +159,12 @@ def _limit(text: str | None, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise _bad("limit", f"limit is {text[:20]!r}", f"a whole number from 1 to {most}")
     return int(text)
+
+
+def _archived(text: str | None) -> bool:
+    if text not in (None, "true", "false"):
+        raise _bad("archived", f"archived is {text[:20]!r}", "true or false")
+    return text == "true"
 
 
 def _bad(field: str, message: str, remedy: str) -> AbloError:

@@ -140,7 +140,7 @@ def ephemeral_body(
 
 
 def _operations(body: EphemeralBody, every: Iterable[str]) -> list[str]:
-    if body.operations is not None:
+    if body.operations:
         return body.operations
     if body.control_plane_only:
         return []

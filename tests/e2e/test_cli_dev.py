@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -128,9 +129,13 @@ def alive(pid: int, folder: Path) -> bool:
 def test_from_an_empty_folder_to_rows_and_through_a_mistake(project: Path) -> None:
     schema = project / "ablo" / "schema.py"
     good = schema.read_text()
-    with dev(project, "--ephemeral") as running:
+    page = "http://localhost:3000"
+    with dev(project, "--ephemeral", "--allow-origin", page) as running:
         assert running.event("pushed")["version"] == 1
         url = running.event("ready")["url"]
+        asked = {"origin": page, "access-control-request-method": "GET"}
+        preflight = httpx.options(f"{url}/api/v1/models/tasks", headers=asked)
+        assert preflight.headers["access-control-allow-origin"] == page
         settings = parse_env(project / ".env")
         assert settings["ABLO_API_URL"] == url
         assert "! doing  Answer the customer" in run_agent(project).splitlines()[0]

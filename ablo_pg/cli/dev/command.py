@@ -17,6 +17,7 @@ an embedded server runs, and its data stays in .ablo/ until --ephemeral or you d
 Examples:
   ablo-pg dev
   ablo-pg dev --ephemeral --port 0
+  ablo-pg dev --allow-origin http://localhost:3000
   ABLO_ADMIN_URL=postgresql://postgres@localhost/app ablo-pg dev
 """
 
@@ -31,6 +32,13 @@ Examples:
 @click.option("--watch/--no-watch", default=True, help="Push the schema again after each save.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing of an embedded database.")
 @click.option("--organization", metavar="NAME", help="Whose key is made. [env: ABLO_ORGANIZATION]")
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin whose pages may call the relay from a browser; repeat it. `*`: any.",
+)
 @click.option("--console/--no-console", default=True, help="Serve the console too.")
 @json_option
 def dev_command(**options: Any) -> None:

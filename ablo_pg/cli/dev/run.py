@@ -40,6 +40,7 @@ class DevOptions:
     watch: bool
     ephemeral: bool
     organization: str | None
+    origins: tuple[str, ...]
     console: bool
     as_json: bool
 
@@ -64,6 +65,7 @@ def run_dev(options: DevOptions) -> None:
             database_url=place.database_url,
             replication_url=place.replication_url,
             admin_url=place.admin_url,
+            allowed_origins=options.origins,
             console=options.console,
         )
         written = place.settings | {"ABLO_API_KEY": key, "ABLO_ORGANIZATION": organization}

@@ -17,7 +17,6 @@ from ablo_pg.db.keys import KeyRecord, iso_time
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
-from ablo_pg.relay.http.writes import authority_of
 from ablo_pg.wire.authority import authority_body, expand_operations, wire_groups
 from ablo_pg.wire.mints import (
     EphemeralBody,
@@ -98,19 +97,17 @@ async def rotate(call: Call) -> Response:
 
 
 async def read(call: Call) -> Response:
-    """GET the caller's own capability, without its token."""
-    if call.path("capability") != call.credential.key_id:
+    """GET a live capability without its token: the caller's own, or one that the caller may end."""
+    key = await call.service.database.read(
+        keys.key_get, call.organization, call.path("capability"), call.credential.key_id
+    )
+    if key.status != "live":
         raise error_for(
-            "capability_not_found",
-            "A key can look at itself only",
-            remedy="ask with the capability's own token, or run `ablo-pg keys list`",
+            "capability_not_found", f"The capability is {key.status}", remedy="mint another"
         )
-    credential = call.credential
-    authority = authority_of(credential, call.schema)
-    expires = iso_time(credential.expires_at)
-    body = minted_body(credential.key_id, "", expires, authority, dict(credential.user_meta))
+    body = _minted(call, key, "")
     del body["token"]
-    return json_answer(body | {"id": credential.key_id})
+    return json_answer(body | {"id": key.id})
 
 
 def _minted(call: Call, key: KeyRecord, token: str) -> dict[str, Any]:

@@ -137,6 +137,13 @@ async def register_source(call: Call) -> Response:
     server that dials where a request tells it to could be made to reach inside a network.
     """
     body = await call.body(SourceBody)
+    if body.connection not in (None, "direct"):
+        raise error_for(
+            "datasource_connection_unsupported",
+            f"A data source of the kind {body.connection[:20]!r} cannot be registered",
+            field="connection",
+            remedy="rows are in the relay's own Postgres: leave it out, or say direct",
+        )
     if body.connection_string is not None:
         try:
             conninfo_to_dict(body.connection_string)

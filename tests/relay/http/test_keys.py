@@ -119,7 +119,7 @@ async def test_a_users_session(
     assert (identity["participantKind"], identity["participantId"]) == ("user", "u1")
 
 
-@pytest.mark.parametrize("may", [{}, {"activeSchemaOperations": ["fly"]}])
+@pytest.mark.parametrize("may", [{}, {"operations": []}, {"activeSchemaOperations": ["fly"]}])
 async def test_a_users_session_says_what_it_may(api: Any, may: dict[str, Any]) -> None:
     answer = await api("POST", "/api/v1/ephemeral_keys", {"user": {"id": "u1"}} | may)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
@@ -170,12 +170,24 @@ async def test_a_rotated_key_is_of_the_same_kind(world: Any, spelling: Any) -> N
     assert (await again("GET", "/api/auth/identity")).json()["participantId"] == "a"
 
 
-async def test_a_key_looks_at_itself(api: Any, world: Any) -> None:
+async def test_a_key_looks_at_itself_and_at_its_children(api: Any, world: Any) -> None:
     minted = (await api("POST", CAPABILITIES, SWAP)).json()
     agent = await world.with_key(minted["token"])
     body = (await agent("GET", f"{CAPABILITIES}/{minted['capabilityId']}")).json()
     assert body["scope"] == minted["scope"]
     assert "token" not in body
+    seen = await api("GET", f"{CAPABILITIES}/{minted['capabilityId']}")  # as by who may end it
+    assert seen.json() == body
+    sibling = await world.with_key((await api("POST", CAPABILITIES, SWAP)).json()["token"])
+    answer = await sibling("GET", f"{CAPABILITIES}/{minted['capabilityId']}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "capability_not_found")
+    await api("DELETE", f"{CAPABILITIES}/{minted['capabilityId']}")
+    answer = await api("GET", f"{CAPABILITIES}/{minted['capabilityId']}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "capability_not_found")
+
+
+async def test_a_key_does_not_look_at_others(api: Any, world: Any) -> None:
+    agent = await world.with_key((await api("POST", CAPABILITIES, SWAP)).json()["token"])
     answer = await agent("GET", f"{CAPABILITIES}/cap_other")
     assert (answer.status_code, answer.json()["code"]) == (404, "capability_not_found")
     answer = await agent("DELETE", f"{CAPABILITIES}/cap_other")

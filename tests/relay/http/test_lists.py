@@ -92,6 +92,8 @@ async def test_what_is_asked_for(
         ("limit=many", "invalid_request", "limit"),
         ("limit=1&limit=2", "invalid_request", "limit"),
         ("isOpen=yes", "column_type_mismatch", "isOpen"),
+        ("archived=yes", "invalid_request", "archived"),
+        ("archived=true&archived=true", "invalid_request", "archived"),
         ("amount=much", "column_type_mismatch", "amount"),
         ("starting_after=nobody", "cursor_invalid", "starting_after"),
         ("starting_after=WzFd", "cursor_invalid", "after"),

@@ -78,5 +78,8 @@ async def test_a_database_url_is_registered_at_every_start(old: Any, path: str) 
         assert "hush" not in answer.text
         assert "db.example" not in answer.text  # it is neither kept nor dialled
     assert [one["id"] for one in (await old("GET", path)).json()["data"]] == ["ds_main"]
+    answer = await old("POST", path, {"connection": "endpoint", "endpoint": "https://x.example"})
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "datasource_connection_unsupported"
     answer = await old("POST", path, {"connectionString": "not a url"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
