@@ -1,26 +1,37 @@
 """Frames that come in over a live socket: `{"type": .., "payload": {..}}`, strict and typed. Pure.
 
-`read_frame` gives the type and the payload's bytes; `read_payload` makes a value of them. Unknown
-keys are let pass: both generations of clients send some that the other does not know. What goes
-out is in `wire.deltas`, `wire.live` and `frame`.
+`read_frame` gives the type and the payload's bytes; `read_payload` makes a value of them; of what
+cannot be read, `bad_frame` gives as much as it takes to say so. Unknown keys are let pass: both
+generations of clients send some that the other does not know. What goes out is in `wire.deltas`,
+`wire.live` and `frame`.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
 
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.wire.commits import NOTHING, CommitBody, OperationBody, Position, many_operations
-from ablo_pg.wire.requests import read_body
+from ablo_pg.wire.requests import pass_on, read_body
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 PROTOCOL_VERSION: Final = 1
 LEASE_SECONDS: Final = 90  # of a claim whose holder says no other: three pings of a client
 LEASE_LEAST_MS: Final = 1000  # what a relay can keep alive between two pings
+LEASE_MOST_MS: Final = 86_400_000  # the kernel's own bound, which reads no more than 12 digits
+# Frames whose refusal a client waits for, and the members of theirs that the answer repeats.
+ANSWERED: Final = {
+    "commit": ("clientTxId",),
+    "claim_begin": ("claimId",),
+    "claim_heartbeat": ("claimId",),
+    "update_subscription": (),
+}
+NAME_LENGTH: Final = 255  # of a member that is repeated; a lane may hold many frames
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -28,6 +39,12 @@ class Frame(msgspec.Struct, frozen=True):
 
     type: str
     payload: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class BadFrame(Frame, frozen=True, kw_only=True):
+    """One that cannot be read: of the payload there is what its answer repeats, and no more."""
+
+    error: AbloError
 
 
 class UpdateSubscription(msgspec.Struct, frozen=True, rename="camel"):
@@ -164,8 +181,28 @@ def read_frame(text: bytes, depth: int) -> Frame:
     return read_body(text, Frame, depth)
 
 
+def bad_frame(text: bytes, error: AbloError) -> BadFrame | None:
+    """Return a frame that was refused with `error`, to be answered; None when it has no answer.
+
+    Read as loosely as may be: nothing of it is used but to tell its sender.
+    """
+    try:
+        found: Any = json.loads(text)
+        kind = found["type"]
+        named = {key: found["payload"][key] for key in ANSWERED[kind]}
+        payload = orjson.dumps(named)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    if not all(isinstance(each, str) and len(each) <= NAME_LENGTH for each in named.values()):
+        return None
+    error.__traceback__ = error.__context__ = None  # they hold on to the text
+    return BadFrame(kind, msgspec.Raw(payload), error=error)
+
+
 def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
-    """Return the payload as `kind`. Raises invalid_json, invalid_body."""
+    """Return the payload as `kind`. Raises invalid_json, invalid_body; a bad frame's error."""
+    if isinstance(frame, BadFrame):
+        raise frame.error
     return read_body(bytes(frame.payload), kind, depth)
 
 
@@ -208,7 +245,7 @@ def claim_request(begin: ClaimBegin) -> bytes:
         "ttl": lease_text(begin.estimated_ms),
         "queue": begin.queue,
     }
-    return orjson.dumps({key: value for key, value in given.items() if value is not None})
+    return pass_on({key: value for key, value in given.items() if value is not None})
 
 
 def beat_details(beat: ClaimHeartbeat) -> bytes:
@@ -218,11 +255,11 @@ def beat_details(beat: ClaimHeartbeat) -> bytes:
         request["ttl"] = lease_text(beat.ttl_ms)
     if beat.details is not None:
         request["details"] = beat.details
-    return orjson.dumps(request)
+    return pass_on(request)
 
 
 def lease_text(milliseconds: float | None) -> str:
     """Return a duration as the kernel takes it."""
     if milliseconds is None:
         return f"{LEASE_SECONDS}s"
-    return f"{max(LEASE_LEAST_MS, round(milliseconds))}ms"
+    return f"{min(max(LEASE_LEAST_MS, round(milliseconds)), LEASE_MOST_MS)}ms"

@@ -30,7 +30,9 @@ REASONS: Final = {
     "entity_not_found": "invalid_target",
     "invalid_id": "invalid_target",
     "invalid_body": "invalid_target",
+    "invalid_json": "invalid_target",
     "invalid_request": "invalid_target",
+    "request_too_large": "invalid_target",
     "claim_lost": "expired",
 }
 # What a participant that is only known by its claims is said to be.

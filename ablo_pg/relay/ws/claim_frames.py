@@ -8,7 +8,7 @@ and ask with the same id, and gets the same claim; otherwise the lease runs out 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import msgspec
@@ -37,6 +37,9 @@ from ablo_pg.wire.frames import (
 if TYPE_CHECKING:
     from ablo_pg.relay.service import RelayService
 
+# Codes that say of a beat that there is no such claim; the last, that no claim can have that id.
+GONE: Final = ("claim_lost", "claim_not_found", "validation_failed")
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimFrames:
@@ -50,9 +53,10 @@ class ClaimFrames:
         try:
             begin = read_payload(frame, ClaimBegin, self.service.settings.json_depth)
         except AbloError as exc:
-            await self._reject(session, frame, exc)
+            await session.outbox.say("claim_rejected", wire.rejected(_named(frame, exc), {}, exc))
             return
-        where = wire.target(begin.entity_type, begin.entity_id, begin.fields)
+        fields = begin.fields or ([begin.field] if begin.field else None)
+        where = wire.target(begin.entity_type, begin.entity_id, fields)
         try:
             model = await self._writable(session, begin.entity_type)
             answer = orjson.loads(
@@ -107,30 +111,42 @@ class ClaimFrames:
         _hint(session)
 
     async def heartbeat(self, session: Session, frame: Frame) -> None:
-        """claim_heartbeat: claim_heartbeat_ack."""
-        beat = read_payload(frame, ClaimHeartbeat, self.service.settings.json_depth)
-        own = session.claims.get(beat.claim_id)
-        kernel_id = own.kernel_id if own else beat.claim_id
+        """claim_heartbeat: claim_heartbeat_ack, with a `code` where the beat was refused.
+
+        Its client is there all the same: the lease goes on, as at a ping.
+        """
+        try:
+            beat = read_payload(frame, ClaimHeartbeat, self.service.settings.json_depth)
+            told = await self._beat(session, beat.claim_id, beat_details(beat))
+        except AbloError as exc:
+            if exc.retryable:
+                raise  # how the claim stands is not known now
+            told = {"code": exc.code, **await self._beat(session, _named(frame, exc), b"{}")}
+        await session.outbox.say("claim_heartbeat_ack", told)
+        if told["status"] != "held":
+            _hint(session)
+
+    async def _beat(self, session: Session, name: str, request: bytes) -> dict[str, Any]:
+        """Renew a claim; return how it stands. Raises what the kernel has against the request."""
+        own = session.claims.get(name)
         try:
             found: dict[str, Any] = orjson.loads(
                 await self.service.database.run(
                     claims.claim_heartbeat,
                     session.organization,
                     session.participant,
-                    kernel_id,
-                    beat_details(beat),
+                    own.kernel_id if own else name,
+                    request,
                 )
             )
         except AbloError as exc:
-            found = {"status": "lost", "code": exc.code}
-            if exc.code not in ("claim_lost", "claim_not_found"):
+            if exc.code not in GONE:
                 raise
+            found = {"status": "lost", "code": exc.code}
         if own is not None and "ttlMs" in found:
             own.ttl_ms, own.renewed = found["ttlMs"], anyio.current_time()
         found.pop("object", None)
-        await session.outbox.say("claim_heartbeat_ack", {**found, "claimId": beat.claim_id})
-        if found["status"] != "held":
-            _hint(session)
+        return {**found, "claimId": name}
 
     async def reorder(self, session: Session, frame: Frame) -> None:
         """claim_reorder: not answered; everybody is shown the line as it stands."""
@@ -157,16 +173,13 @@ class ClaimFrames:
             raise denied(model, "update")
         return model
 
-    async def _reject(self, session: Session, frame: Frame, error: AbloError) -> None:
-        """Answer a claim_begin that cannot be read, if it can be said which."""
-        try:
-            payload: Any = msgspec.json.decode(frame.payload)
-        except msgspec.DecodeError:
-            raise error from None
-        name = payload.get("claimId") if isinstance(payload, dict) else None
-        if not isinstance(name, str):
-            raise error
-        await session.outbox.say("claim_rejected", wire.rejected(name, {}, error))
+
+def _named(frame: Frame, error: AbloError) -> str:
+    """Return the claim that a frame names which is refused; raise the error when it names none."""
+    try:
+        return msgspec.json.decode(frame.payload, type=ClaimAbandon).claim_id  # no more of it
+    except msgspec.DecodeError:
+        raise error from None
 
 
 def _hint(session: Session, target: Target | None = None) -> None:

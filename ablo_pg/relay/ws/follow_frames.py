@@ -22,6 +22,7 @@ from ablo_pg.wire.frames import (
     UpdateSubscription,
     read_payload,
 )
+from ablo_pg.wire.requests import pass_on
 
 if TYPE_CHECKING:
     from ablo_pg.relay.service import RelayService
@@ -125,7 +126,7 @@ class FollowFrames:
             session.organization,
             session.participant,
             session.id,
-            orjson.dumps(request),
+            pass_on(request),
         )
         if session.board is not None:
             session.board.hint()

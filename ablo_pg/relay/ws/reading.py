@@ -1,8 +1,9 @@
 """Frames in: read, bounded, told apart, and put into the lane that handles them.
 
-There is no frame that says "that was no frame": a client would throw at one. What cannot be read is
-counted and passed over, and a client that goes on sending it is closed. A frame that is too large,
-but not so large that the server itself ends the connection, is answered where it has an answer.
+There is no frame that says "that was no frame": a client would throw at one. What cannot be read,
+or is too large (but not so large that the server itself ends the connection), is refused in its
+turn where it has an answer, since it would be sent again and again. Else it is counted and passed
+over, and a client that goes on sending it is closed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from typing import Final
 
 import anyio
-import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ablo_pg.errors import AbloError, AbloRateLimitError, error_for
@@ -23,7 +23,7 @@ from ablo_pg.relay.ws.commit_frames import CommitFrames
 from ablo_pg.relay.ws.follow_frames import FollowFrames
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.relay.ws.session import Lane, Session
-from ablo_pg.wire.frames import Frame, read_frame
+from ablo_pg.wire.frames import Frame, bad_frame, read_frame
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
@@ -40,12 +40,11 @@ class FrameReader:
         self._service = service
         self._rate_limit = rate_limit
         self._session = session
-        self._commits = CommitFrames(service)
         follows, claims = FollowFrames(service), ClaimFrames(service)
         self._writes = Lane(
             session,
             {
-                "commit": self._commits.commit,
+                "commit": CommitFrames(service).commit,
                 "claim_begin": claims.begin,
                 "claim_abandon": claims.abandon,
                 "claim_reorder": claims.reorder,
@@ -87,14 +86,14 @@ class FrameReader:
             await self._take(text.encode())
 
     async def _take(self, text: bytes) -> None:
-        if len(text) > self._service.settings.frame_bytes:
-            await self._too_large(text)
-            return
         try:
-            frame = read_frame(text, self._service.settings.json_depth)
+            frame = self._read(text)
         except AbloError as exc:
-            self._pass_over(exc.code)
-            return
+            bad = bad_frame(text, exc)
+            if bad is None:
+                self._pass_over(exc.code)
+                return
+            frame = bad
         lane = next(
             (each for each in (self._writes, self._rest) if frame.type in each.handlers), None
         )
@@ -107,6 +106,17 @@ class FrameReader:
         elif frame.type != "ack":
             await self._pace()
         await lane.put(frame)
+
+    def _read(self, text: bytes) -> Frame:
+        settings = self._service.settings
+        if len(text) > settings.frame_bytes:
+            raise error_for(
+                "request_too_large",
+                f"The frame is larger than {settings.frame_bytes} bytes",
+                remedy="send less in one; split a commit into several",
+                details={"limit": settings.frame_bytes},
+            )
+        return read_frame(text, settings.json_depth)
 
     async def _pace(self) -> None:
         """Count a frame; a key that has had its share of requests is read more slowly."""
@@ -122,22 +132,3 @@ class FrameReader:
         self._bad += 1
         if self._bad > BAD_FRAMES:
             self._session.close(*BAD_CLOSE)
-
-    async def _too_large(self, text: bytes) -> None:
-        """Refuse a frame; a commit by name, since it would be sent again and again."""
-        limit = self._service.settings.frame_bytes
-        try:
-            frame = msgspec.json.decode(text, type=Frame)
-        except msgspec.DecodeError:
-            self._pass_over("too large")
-            return
-        if frame.type != "commit":
-            self._pass_over("too large")
-            return
-        error = error_for(
-            "request_too_large",
-            f"The frame is larger than {limit} bytes",
-            remedy="split it into several commits",
-            details={"limit": limit},
-        )
-        await self._commits.refuse(self._session, frame, error)

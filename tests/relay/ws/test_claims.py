@@ -135,11 +135,17 @@ async def test_who_does_not_want_to_wait_is_rejected(pair: Any) -> None:
         ({"entityType": "tasks", "entityId": ""}, "invalid_target"),
         ({"entityType": "tasks", "entityId": 7}, "invalid_target"),
         ({"entityType": "tasks", "entityId": "t1", "fields": ["a,b"]}, "invalid_target"),
+        ({"entityType": "tasks", "entityId": "t1", "description": "\ud83d"}, "invalid_target"),
+        ({"entityType": "tasks", "entityId": "t1", "meta": {"n": 10**30}}, "invalid_target"),
+        (
+            {"entityType": "tasks", "entityId": "t1", "meta": {"a": "x" * (1 << 20)}},
+            "invalid_target",
+        ),
     ],
 )
 async def test_a_target_that_is_none_is_rejected(pair: Any, given: Any, reason: str) -> None:
     one, _ = pair
-    await one.send("claim_begin", claimId="c1", description="x", **given)
+    await one.send("claim_begin", **{"claimId": "c1", "description": "x", **given})
     rejected = await one.take("claim_rejected")
     assert rejected["claimId"] == "c1"
     assert rejected["reason"] == reason
@@ -276,6 +282,50 @@ async def test_a_heartbeat_is_acknowledged(pair: Any) -> None:
     assert (await one.take("claim_heartbeat_ack"))["status"] == "lost"
 
 
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"details": {"x": "x" * 50_000}}, "request_too_large"),
+        ({"details": {"x": "x" * (1 << 20)}}, "request_too_large"),
+        ({"details": {"x": 10**30}}, "invalid_body"),
+        ({"details": {"x": "\0"}}, "column_type_mismatch"),
+        ({"details": "cut \ud83d"}, "invalid_json"),
+        ({"ttlMs": "30s"}, "invalid_body"),
+    ],
+)
+async def test_a_heartbeat_that_is_refused_says_how_the_claim_stands(
+    pair: Any, given: Any, code: str
+) -> None:
+    one, other = pair
+    await one.begin_claim("c1", "t1")
+    await one.take("claim_acquired")
+    await other.begin_claim("c2", "t1")
+    await other.take("claim_queued")
+    await one.send("claim_heartbeat", claimId="c1", **TARGET, **given)
+    held = await one.take("claim_heartbeat_ack")
+    assert (held["claimId"], held["status"], held["code"]) == ("c1", "held", code)
+    assert isinstance(held["expiresAt"], int)
+    assert held["ttlMs"] == 90_000
+    await other.send("claim_heartbeat", claimId="c2", **TARGET, **given)
+    waits = await other.take("claim_heartbeat_ack")
+    assert (waits["status"], waits["position"], waits["code"]) == ("queued", 0, code)
+    for name in ("nope", "\0"):
+        await one.send("claim_heartbeat", claimId=name, **TARGET, **given)
+        lost = await one.take("claim_heartbeat_ack")
+        assert (lost["claimId"], lost["status"]) == (name, "lost")
+
+
+async def test_a_lease_beyond_a_day_is_a_day(pair: Any) -> None:
+    one, _ = pair
+    await one.begin_claim("c1", "t1", estimatedMs=1e15)
+    await one.take("claim_acquired")
+    for asked in (1e12, 1e300):
+        await one.send("claim_heartbeat", claimId="c1", **TARGET, ttlMs=asked)
+        held = await one.take("claim_heartbeat_ack")
+        assert (held["status"], held["ttlMs"]) == ("held", 86_400_000)
+        assert "code" not in held
+
+
 async def test_a_reordered_line_is_shown_to_all(world: Any, pair: Any) -> None:
     one, other = pair
     third = await (await world.client("user:c")).start()
@@ -300,6 +350,16 @@ async def test_parts_of_a_row_do_not_meet(pair: Any) -> None:
     assert (await one.take("claim_acquired"))["target"] == {**TARGET, "fields": ["title"]}
     await other.begin_claim("c2", "t1", field="status")
     assert (await other.take("claim_acquired"))["claimId"] == "c2"
+
+
+async def test_who_waits_for_a_part_is_told_which(pair: Any) -> None:
+    one, other = pair
+    await one.begin_claim("c1", "t1", field="title")
+    await one.take("claim_acquired")
+    await other.begin_claim("c2", "t1", field="title")
+    assert (await other.take("claim_queued"))["target"] == {**TARGET, "fields": ["title"]}
+    await other.begin_claim("c3", "t1", field="title", queue=False)
+    assert (await other.take("claim_rejected"))["target"] == {**TARGET, "fields": ["title"]}
 
 
 async def test_a_row_that_is_deleted_ends_its_claim(pair: Any) -> None:

@@ -190,6 +190,7 @@ async def test_what_a_key_may_not_do_is_refused(world: Any) -> None:
             "commit_too_many_operations",
         ),
         ({"operations": [create("t1")], "clientTxId": "c" * 256}, "idempotency_key_too_long"),
+        ({"operations": [create("t1")], "clientTxId": ""}, "invalid_request"),
         (
             {"operations": [{**create("t1"), "model": "nope"}], "clientTxId": "c"},
             "server_execute_unknown_model",
@@ -204,6 +205,7 @@ async def test_a_commit_that_cannot_be_is_refused_by_name(
     refused = await client.take("mutation_result")
     assert refused["clientTxId"] == payload["clientTxId"]
     assert refused["error"]["code"] == code
+    assert world.log() == []
 
 
 async def test_a_frame_that_is_too_large_is_refused_and_the_socket_stays(world: Any) -> None:
@@ -211,6 +213,23 @@ async def test_a_frame_that_is_too_large_is_refused_and_the_socket_stays(world: 
     refused = await client.commit(create("t1", "x" * (1 << 20)), tx="big")
     assert refused["error"]["code"] == "request_too_large"
     assert (await client.create("t2"))["success"]
+
+
+async def test_what_cannot_be_read_is_refused_in_its_turn(world: Any) -> None:
+    """JSON.stringify sends half a character as an escape; the client would send it for ever."""
+    client = await (await world.client()).start()
+    deep: Any = "x"
+    for _ in range(70):
+        deep = [deep]
+    for step, title in enumerate(["a", "cut \ud83d", deep, "x" * (1 << 20)]):
+        operation = {**create(f"t{step}"), "input": {"title": title}}
+        await client.send("commit", operations=[operation], clientTxId=f"c{step}")
+    found = [await client.take("mutation_result") for _ in range(4)]
+    assert [one["clientTxId"] for one in found] == ["c0", "c1", "c2", "c3"]
+    codes = [one.get("error", {}).get("code") for one in found]
+    assert codes == [None, "invalid_json", "invalid_json", "request_too_large"]
+    assert len(world.log()) == 1
+    assert (await client.create("t9"))["success"]
 
 
 async def test_a_frame_far_too_large_ends_the_connection(world: Any) -> None:

@@ -37,7 +37,7 @@ async def test_fewer_groups_and_smaller_frames_where_a_relay_says_so(world: Any)
     assert (await client.create("t1"))["success"]
 
 
-@pytest.mark.parametrize("groups", ["x", None, [1], [""]])
+@pytest.mark.parametrize("groups", ["x", None, [1], [""], ["tasks:\ud83d"]])
 async def test_groups_that_are_none_are_refused(world: Any, groups: Any) -> None:
     client = await world.client()
     await client.send("update_subscription", syncGroups=groups)
@@ -74,6 +74,14 @@ async def test_so_many_sockets_a_credential(world: Any, wait_for: Any) -> None:
         '{"type":"claim_reorder","payload":{}}',
         '{"type":"sync_request","payload":{"cursor":"x"}}',
         '{"type":"commit","payload":{"clientTxId":"\\ud800"}}',
+        '{"type":"commit","payload":{"clientTxId":7,"operations":"\\ud800"}}',
+        '{"type":"commit","payload":["\\ud800"]}',
+        '{"type":["\\ud800"],"payload":{}}',
+        pytest.param('{"type":"commit","payload":{"clientTxId":"x","a":' + "[" * 2_000_000, id="["),
+        pytest.param(
+            '{"type":"commit","payload":{"clientTxId":"' + "x" * 2_000_000 + '"}}', id="x"
+        ),
+        '{"type":"presence_update","payload":{"activity":{"n":1' + "0" * 30 + "}}}",
     ],
 )
 async def test_a_frame_that_is_none_is_passed_over(world: Any, text: str) -> None:
