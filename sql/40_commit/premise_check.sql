@@ -50,7 +50,8 @@ begin
   if v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',
       format('%s has moved since it was read at %s: sync id %s by %s',
-        coalesce(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), v_conflicts -> 0 ->> 'group'),
+        coalesce(nullif(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), ''),
+          v_conflicts -> 0 ->> 'group'),
         v_conflicts -> 0 ->> 'readAt', v_conflicts -> 0 ->> 'observedSyncId',
         concat_ws(':', v_conflicts -> 0 -> 'writtenBy' ->> 'kind', v_conflicts -> 0 -> 'writtenBy' ->> 'id')),
       case when v_conflicts -> 0 ? 'tracked' then 'read it again, then track it again or untrack it'
