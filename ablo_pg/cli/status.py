@@ -47,3 +47,5 @@ def _show(state: KernelState) -> None:
         click.echo(f"differs   {path}")
     for item in state.drift:
         click.echo(f"drift     {item}")
+    for lack in state.lacks:
+        click.echo(f"rights    {lack}")

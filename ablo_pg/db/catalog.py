@@ -39,6 +39,7 @@ class AdminRights:
     creates_roles: bool
     groups_exist: bool
     owner_member: bool
+    runs: bool  # programs run as it, or stream: a member of ablo_runtime or ablo_replication
 
     @property
     def may_install(self) -> bool:
@@ -51,7 +52,10 @@ select r.rolname, r.rolsuper, r.rolcreaterole,
   (select count(*) = 3 from pg_catalog.pg_roles g
    where g.rolname in ('ablo_owner', 'ablo_runtime', 'ablo_replication')),
   exists (select from pg_catalog.pg_roles o
-   where o.rolname = 'ablo_owner' and pg_catalog.pg_has_role(o.oid, 'member'))
+   where o.rolname = 'ablo_owner' and pg_catalog.pg_has_role(o.oid, 'member')),
+  exists (select from pg_catalog.pg_roles g
+   where g.rolname in ('ablo_runtime', 'ablo_replication')
+     and pg_catalog.pg_has_role(g.oid, 'member'))
 from pg_catalog.pg_roles r where r.rolname = current_user
 """
 

@@ -131,10 +131,8 @@ def end_session(pid: int) -> str:
 
 
 def plain_login(name: str) -> str:
-    """Return the SQL that makes row-level security hold for a login."""
-    return (
-        sql.SQL("alter role {} nosuperuser nobypassrls;").format(sql.Identifier(name)).as_string()
-    )
+    """Return the SQL that makes row-level security hold for a login that is no superuser."""
+    return sql.SQL("alter role {} nobypassrls;").format(sql.Identifier(name)).as_string()
 
 
 def allow_replication(name: str) -> str:

@@ -124,8 +124,12 @@ def _notes(conn: psycopg.Connection, installed: Installed, logins: Logins) -> It
         yield f"kernel {installed.version} installed"
     elif installed.changed_files:
         yield f"kernel {installed.before} brought up to {installed.version}"
-    else:
+    elif not installed.restored:
         yield f"kernel {installed.version} was installed already; nothing changed"
+    else:
+        yield f"kernel {installed.version} was installed already; rights on it were restored"
+    for lack in installed.restored:
+        yield f"restored: {lack.role} had lost {lack.lost}"
     for login in (logins.runtime, logins.replication):
         if login is not None and login.rotated:
             yield f"login {login.name} existed: its password was changed, the earlier one is void"

@@ -28,6 +28,13 @@ CLOCK_SECONDS: Final = 2.0
 PREPARED_SECONDS: Final = 60
 # Locks that a migration of everything takes per table and index, with room for others.
 LOCKS_EACH: Final = 2
+# What helps where a login may not even look.
+_DENIED: Final = {
+    "administrative login": "give --admin-url the login that `ablo-pg connect` was run with, "
+    "another member of ablo_owner, or a superuser",
+    "runtime login": "run `ablo-pg connect --admin-url URL`: it restores the rights of "
+    "ablo_runtime and makes new URLs; or `ablo-pg doctor --fix --admin-url URL`, which makes none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,9 @@ def _looked(
         found.append(Finding(name, "blocker", exc.message, exc.remedy))
     except psycopg.Error as exc:
         text = exc.diag.message_primary or str(exc)
-        found.append(Finding(name, "blocker", text, "see the server's log"))
+        denied = isinstance(exc, psycopg.errors.InsufficientPrivilege)
+        fix = _DENIED.get(name) if denied else None
+        found.append(Finding(name, "blocker", text, fix or "see the server's log"))
     return {}
 
 
@@ -226,7 +235,10 @@ def judge_login(login: dict[str, Any]) -> Iterator[Finding]:
     if rights["superuser"] or rights["bypassesRls"]:
         text = f"login {name} passes over row-level security and is refused for running"
         fix = "use the DATABASE_URL that `ablo-pg connect` printed"
-        yield Finding("runtime login", "blocker", text, fix, health.plain_login(name))
+        # A login that administers may be the server's only one: nothing is taken from it.
+        running = rights["runtime"] and not (rights["superuser"] or rights["owner"])
+        statement = health.plain_login(name) if running else None
+        yield Finding("runtime login", "blocker", text, fix, statement)
     elif not rights["runtime"]:
         text = f"login {name} is no member of ablo_runtime"
         fix = "use the DATABASE_URL that `ablo-pg connect` printed"
@@ -260,6 +272,8 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
     for item in state.drift:
         fix = "run `ablo-pg connect`, then `ablo-pg migrate`: both repair what they find"
         yield Finding("drift", "blocker", str(item), fix)
+    for lack in state.lacks:
+        yield Finding("rights", "blocker", str(lack), "run this", lack.sql, safe=True)
 
 
 def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:

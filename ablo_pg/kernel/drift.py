@@ -9,6 +9,8 @@ import psycopg
 
 from ablo_pg.db.catalog import installed_kernel, kernel_status
 from ablo_pg.kernel.files import kernel_files, kernel_version
+from ablo_pg.kernel.rights import Lack, kernel_rights, lacks, model_rights
+from ablo_pg.kernel.schema_push import read_active
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class KernelState:
 
     installed: None without a kernel. outdated: files that differ from ours (an upgrade or a
     downgrade is due). drift: what the database itself reports (triggers disabled, and so on).
+    lacks: rights of the group roles that somebody has revoked.
     """
 
     installed: int | None
@@ -24,11 +27,13 @@ class KernelState:
     outdated: tuple[str, ...]
     drift: tuple[Any, ...]
     status: dict[str, Any]
+    lacks: tuple[Lack, ...] = ()
 
     @property
     def sound(self) -> bool:
-        """Whether a kernel of ours is installed, unchanged, and reports no drift."""
-        return self.installed == self.own and not self.outdated and not self.drift
+        """Whether a kernel of ours is installed, unchanged, and reports no drift or lack."""
+        same = self.installed == self.own and not self.outdated
+        return same and not self.drift and not self.lacks
 
 
 def kernel_state(conn: psycopg.Connection) -> KernelState:
@@ -41,4 +46,10 @@ def kernel_state(conn: psycopg.Connection) -> KernelState:
     outdated = tuple(path for path in paths if own.get(path) != kernel.checksums.get(path))
     status = kernel_status(conn)
     drift = tuple(status.get("drift") or ())
-    return KernelState(kernel.version, kernel_version(), outdated, drift, status)
+    missing = _lacks(conn) if kernel.version == kernel_version() else ()
+    return KernelState(kernel.version, kernel_version(), outdated, drift, status, missing)
+
+
+def _lacks(conn: psycopg.Connection) -> tuple[Lack, ...]:
+    spec = read_active(conn).spec
+    return lacks(conn, (*kernel_rights(kernel_files()), *model_rights(spec)))

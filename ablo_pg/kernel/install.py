@@ -11,6 +11,7 @@ from ablo_pg.db.catalog import installed_kernel
 from ablo_pg.errors import AbloServerError
 from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
+from ablo_pg.kernel.rights import Lack, kernel_rights, lacks
 from ablo_pg.kernel.script import script_body
 
 OLDEST_SERVER: Final = 150_000
@@ -18,11 +19,15 @@ OLDEST_SERVER: Final = 150_000
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an install found and left. `before` is None when there was no kernel."""
+    """What an install found and left. `before` is None when there was no kernel.
+
+    restored: rights on the kernel that somebody had revoked.
+    """
 
     before: int | None
     version: int
     changed_files: tuple[str, ...]
+    restored: tuple[Lack, ...] = ()
 
 
 def require_supported(server_version: int) -> None:
@@ -59,10 +64,13 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
         )
     known = dict(before.checksums) if before else {}
     changed = tuple(file.path for file in files if known.get(file.path) != file.checksum)
+    restored: tuple[Lack, ...] = ()
     try:
         with conn.transaction():
+            if not changed:  # what a new release grants for the first time was not revoked
+                restored = lacks(conn, kernel_rights(files))
             # Our own files; no value from outside is in the text.
             conn.execute(script_body(files))
     except psycopg.Error as exc:
         raise install_failure(exc) from exc
-    return Installed(before.version if before else None, version, changed)
+    return Installed(before.version if before else None, version, changed, restored)

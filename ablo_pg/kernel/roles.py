@@ -21,6 +21,7 @@ from ablo_pg.db.admin import (
     run_statements,
 )
 from ablo_pg.db.catalog import admin_rights, role_exists, role_facts
+from ablo_pg.db.health import plain_login
 from ablo_pg.errors import AbloPermissionError
 from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import kernel_files
@@ -61,10 +62,21 @@ def require_role_rights(conn: psycopg.Connection) -> None:
     """Refuse, before anything is changed, a login that cannot get the roles of an install.
 
     Raises AbloPermissionError (admin_role_insufficient); details["sql"] is what to run instead, by
-    somebody who may, and details["passwords"] the passwords that it sets.
+    somebody who may, and details["passwords"] the passwords that it sets. None of it for a login
+    that programs run as: row-level security would no longer hold for it.
     """
-    if not admin_rights(conn).may_install:
-        raise insufficient_rights(conn, with_groups=True)
+    rights = admin_rights(conn)
+    if rights.may_install:
+        return
+    if rights.runs:
+        raise AbloPermissionError(
+            f"{rights.name} is the login that programs run as or stream with; nothing was changed",
+            code="admin_role_insufficient",
+            field="admin_url",
+            remedy="give --admin-url an administrative login: a superuser, or one with CREATEROLE "
+            "that owns the database",
+        )
+    raise insufficient_rights(conn, with_groups=True)
 
 
 def make_logins(conn: psycopg.Connection) -> Logins:
@@ -99,7 +111,9 @@ def _new_login(conn: psycopg.Connection, name: str) -> Login:
         raise AbloPermissionError(
             f"role {name} exists and is superuser or has BYPASSRLS",
             code="database_role_cannot_enforce_rls",
-            remedy=f"alter role {name} nosuperuser nobypassrls, or drop it",
+            remedy="give that role another name: this one is for the login that programs run as"
+            if facts.superuser
+            else f"run {plain_login(name)} or give that role another name",
         )
     return Login(name, secrets.token_urlsafe(24), rotated=facts is not None)
 

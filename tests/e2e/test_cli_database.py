@@ -103,6 +103,33 @@ def test_a_socket_that_takes_no_password_is_left_for_loopback(capsys: Captured) 
         psycopg.connect(urls["DATABASE_URL"]).close()
 
 
+def test_connect_says_which_rights_it_restored(empty: str, capsys: Captured) -> None:
+    connected(empty, capsys)
+    with psycopg.connect(empty, autocommit=True) as conn:
+        conn.execute("revoke execute on all functions in schema ablo from ablo_runtime")
+        conn.execute("revoke select on ablo.delta from ablo_replication")
+    assert run(["connect", "--admin-url", empty]) == 0
+    told = capsys.readouterr().err
+    assert "rights on it were restored" in told
+    assert "ablo_replication had lost select on table ablo.delta" in told
+    assert "ablo_runtime had lost execute on function ablo.commit(" in told
+    assert run(["connect", "--admin-url", empty]) == 0
+    assert "nothing changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "ABLO_REPLICATION_URL"])
+def test_a_login_that_programs_run_as_is_no_administrator(
+    empty: str, capsys: Captured, variable: str
+) -> None:
+    url = connected(empty, capsys)[variable]
+    assert run(["connect", "--admin-url", url]) == 1
+    told = capsys.readouterr().err
+    assert "admin_role_insufficient" in told
+    assert "is the login that programs run as" in told
+    assert "grant ablo_owner" not in told
+    psycopg.connect(url).close()  # and it goes on as it was
+
+
 def test_json_has_the_same_urls(empty: str, capsys: Captured) -> None:
     assert run(["connect", "--admin-url", empty, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

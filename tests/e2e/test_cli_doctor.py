@@ -55,6 +55,50 @@ def test_damage_is_named_and_mended(doctor: Doctor, app_db: DatabaseHandle) -> N
     assert len(told["fixed"]) == 2
 
 
+def test_rights_that_were_revoked_are_named_and_given_back(
+    doctor: Doctor, app_db: DatabaseHandle, capsys: Captured
+) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("revoke select, delete on tasks from ablo_runtime")
+        conn.execute("revoke execute on all functions in schema ablo, ablo_model from ablo_runtime")
+        conn.execute("revoke usage on schema ablo from ablo_replication")
+    code, told, _ = doctor()
+    rights = [one for one in told["findings"] if one["name"] == "rights"]
+    assert (code, {one["level"] for one in rights}) == (1, {"blocker"})
+    statements = [one["sql"] for one in rights]
+    assert 'grant select, delete on table "public"."tasks" to ablo_runtime;' in statements
+    assert "grant usage on schema ablo to ablo_replication;" in statements
+    assert any("ablo.commit(text," in one and "ablo.housekeep(int)" in one for one in statements)
+    (denied,) = [one for one in told["blockers"] if "permission denied" in one["problem"]]
+    assert "ablo-pg connect --admin-url" in denied["fix"]
+    capsys.readouterr()
+    assert run(["status", "--admin-url", app_db.admin_url]) == 1
+    shown = 'rights    ablo_runtime lacks select, delete on table "public"."tasks"'
+    assert shown in capsys.readouterr().out
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        for statement in statements:
+            conn.execute(statement)
+        conn.execute("revoke insert on tasks from ablo_runtime")
+    code, told, _ = doctor("--fix")
+    assert (code, told["ready"], len(told["fixed"])) == (0, True, 1)
+    assert run(["status", "--admin-url", app_db.admin_url]) == 0
+
+
+def test_an_administrative_login_that_is_an_outsider(
+    doctor: Doctor, app_db: DatabaseHandle, cluster: Server
+) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("create role doctor_outsider login password 'p'")
+    try:
+        outside = cluster.url(app_db.name, user="doctor_outsider", password="p")
+        code, told, _ = doctor("--admin-url", outside)
+        assert (code, told["blockers"][0]["problem"]) == (1, "permission denied for schema ablo")
+        assert "ablo-pg connect" in told["blockers"][0]["fix"]
+    finally:
+        with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+            conn.execute("drop role doctor_outsider")
+
+
 def test_a_person_sees_the_fix_under_the_trouble(app_db: DatabaseHandle, capsys: Captured) -> None:
     with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
         conn.execute("alter table tasks disable trigger zz_ablo_guard")
@@ -79,7 +123,8 @@ def test_logins_that_do_not_fit(doctor: Doctor, app_db: DatabaseHandle, cluster:
     code, told, _ = doctor("--database-url", app_db.admin_url)
     assert code == 1
     assert "passes over row-level security" in told["blockers"][0]["problem"]
-    assert told["blockers"][0]["fix"].startswith("alter role")
+    assert told["blockers"][0]["fix"] == "use the DATABASE_URL that `ablo-pg connect` printed"
+    assert all("alter role" not in (one["sql"] or "") for one in told["findings"])
     problems = [
         one["problem"] for one in doctor("--database-url", cluster.admin_url)[1]["blockers"]
     ]

@@ -132,6 +132,23 @@ def test_another_schema_than_the_one_given_is_a_note() -> None:
     ],
 )
 def test_logins_that_must_not_run(rights: dict[str, bool], words: str) -> None:
-    (finding,) = judge_login({"login": "me", "rights": rights})
+    (finding,) = judge_login({"login": "me", "rights": {"owner": False} | rights})
     assert finding.level == "blocker"
     assert words in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("rights", "statement"),
+    [
+        ({"superuser": True, "runtime": True, "owner": True}, None),
+        ({"superuser": False, "runtime": True, "owner": True}, None),
+        ({"superuser": False, "runtime": False, "owner": False}, None),
+        ({"superuser": False, "runtime": True, "owner": False}, 'alter role "me" nobypassrls;'),
+    ],
+)
+def test_rights_are_taken_from_no_login_that_administers(
+    rights: dict[str, bool], statement: str | None
+) -> None:
+    (finding,) = judge_login({"login": "me", "rights": rights | {"bypassesRls": True}})
+    assert finding.sql == statement
+    assert "ablo-pg connect" in str(finding.fix)
