@@ -1,6 +1,6 @@
 -- What was pushed: every version of the schema, and the models of the active one.
 create table if not exists ablo.schema_version (
-  version bigint generated always as identity primary key,
+  version bigint primary key,    -- one after the other: what is rolled back takes no number
   hash text not null,
   schema json not null,
   active boolean not null default true,

@@ -15,7 +15,8 @@ begin
   select version into v_version from ablo.schema_version where active and hash = p_hash;
   if v_version is null then
     update ablo.schema_version set active = false where active;
-    insert into ablo.schema_version (hash, schema) values (p_hash, p_schema)
+    insert into ablo.schema_version (version, hash, schema)
+    select coalesce(max(s.version), 0) + 1, p_hash, p_schema from ablo.schema_version s
     returning version into v_version;
   end if;
   delete from ablo.model m

@@ -13,6 +13,7 @@ import pytest
 
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, ClusterSettings, Server
+from ablo_pg.kernel import install
 
 Captured = pytest.CaptureFixture[str]
 HEAD = "from typing import Literal\nfrom ablo_pg import Model, define_schema, field\n"
@@ -108,6 +109,27 @@ def test_a_dry_run_runs_everything_and_keeps_nothing(project: Project) -> None:
     assert (code, told["applied"]) == (0, False)
     assert project.execute("select version from ablo.schema_version where active") == [(1,)]
     assert "due" not in [row[0] for row in project.execute(COLUMNS)]
+
+
+def test_dry_runs_and_failures_use_up_no_version(project: Project) -> None:
+    later = TASKS.replace("title: str", "title: str\n    due: int | None = None")
+    project.declare(later)
+    assert [project.push("--dry-run")[1]["version"] for _ in range(3)] == [2, 2, 2]
+    project.execute("update tasks set title = 'no number' where id = 'a'")
+    project.declare(TASKS.replace("title: str", "title: int"))
+    assert project.push("--force")[0] == 1
+    project.declare(later)
+    assert project.push()[1]["version"] == 2
+
+
+def test_a_kernel_of_before_gives_versions_in_turn_once_it_is_brought_up(project: Project) -> None:
+    """It drew them from a sequence."""
+    project.execute("alter table ablo.schema_version alter version add generated always as identity")
+    project.execute("delete from ablo.kernel_file where path like 'migrations/0003%'")
+    with psycopg.connect(project.url, autocommit=True) as conn:
+        install(conn)
+    project.declare(TASKS.replace("title: str", "title: str\n    due: int | None = None"))
+    assert [project.push("--dry-run")[1]["version"], project.push()[1]["version"]] == [2, 2]
 
 
 COLUMNS = "select column_name from information_schema.columns where table_name = 'tasks'"

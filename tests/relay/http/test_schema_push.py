@@ -91,8 +91,9 @@ async def test_versions_say_what_each_changed(world: Any, api: Any, pushed: dict
     assert body["hasMore"] is False
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
         conn.execute(
-            "insert into ablo.schema_version (hash, schema, active) select hash, schema, false"
-            " from ablo.schema_version, generate_series(1, %s::int) where active",
+            "insert into ablo.schema_version (version, hash, schema, active)"
+            " select version + n, hash, schema, false"
+            " from ablo.schema_version, generate_series(1, %s::int) n where active",
             [VERSIONS],
         )
     body = (await api("GET", "/api/schema/versions")).json()
