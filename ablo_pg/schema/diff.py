@@ -48,6 +48,9 @@ class Change:
         return f"{self.kind} {where}{values}: {self.reason}".replace("  ", " ")
 
 
+# Of what is no longer declared; only `migrate --drop` removes it.
+_TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
+_COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
 # Retypings under which every stored value keeps its JSON.
 _WIDENINGS: Final = {
     (FieldType.ENUM, FieldType.STRING): "the values stay; the list of allowed ones goes",
@@ -78,9 +81,7 @@ def diff(
             changes.append(Change("model_added", model.key, None, True, "nothing refers to it yet"))
         else:
             changes += _diff_model(origin, model, moved.fields.get(model.key, {}))
-    changes += [
-        Change("model_dropped", key, None, False, "its rows would be lost") for key in before
-    ]
+    changes += [Change("model_dropped", key, None, False, _TABLE_STAYS) for key in before]
     return (*changes, *_diff_settings(old, new))
 
 
@@ -160,9 +161,7 @@ def _diff_model(old: ModelSpec, new: ModelSpec, renamed: Mapping[str, str]) -> l
             changes.append(_added(new.key, field))
         else:
             changes += _diff_field(new.key, origin, field)
-    changes += [
-        Change("field_dropped", new.key, wire, False, "its values would be lost") for wire in before
-    ]
+    changes += [Change("field_dropped", new.key, wire, False, _COLUMN_STAYS) for wire in before]
     return [*changes, *_diff_relations(old, new)]
 
 

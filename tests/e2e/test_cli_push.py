@@ -124,12 +124,33 @@ def test_dry_runs_and_failures_use_up_no_version(project: Project) -> None:
 
 def test_a_kernel_of_before_gives_versions_in_turn_once_it_is_brought_up(project: Project) -> None:
     """It drew them from a sequence."""
-    project.execute("alter table ablo.schema_version alter version add generated always as identity")
+    sequence = "alter version add generated always as identity"
+    project.execute(f"alter table ablo.schema_version {sequence}")
     project.execute("delete from ablo.kernel_file where path like 'migrations/0003%'")
     with psycopg.connect(project.url, autocommit=True) as conn:
         install(conn)
     project.declare(TASKS.replace("title: str", "title: str\n    due: int | None = None"))
     assert [project.push("--dry-run")[1]["version"], project.push()[1]["version"]] == [2, 2]
+
+
+def test_what_is_dropped_is_told_as_it_is_and_stays_in_its_table(project: Project) -> None:
+    notes = "class Note(Model):\n    text: str\n" + TASKS
+    project.declare(notes.replace("(tasks=Task)", "(tasks=Task, notes=Note)"))
+    assert project.push()[0] == 0
+    project.execute(
+        "insert into notes (organization_id, id, text) values ('acme', 'n', 'kept too')"
+    )
+    project.declare(TASKS.replace("title: str", "name: str | None = None"))
+    code, told = project.push()
+    assert code == 3
+    details = {one["kind"]: one["detail"] for one in told["error"]["details"]["unexecutable"]}
+    assert details == {
+        "model_dropped": "clients no longer find it; its table stays, with its rows",
+        "field_dropped": "clients no longer find it; its column stays, with its values",
+    }
+    assert project.push("--force")[0] == 0
+    assert project.execute("select title from tasks order by id") == [("A",), ("B",)]
+    assert project.execute("select text from notes") == [("kept too",)]
 
 
 COLUMNS = "select column_name from information_schema.columns where table_name = 'tasks'"
