@@ -12,7 +12,7 @@ from ablo_pg.cli.remote import Remote
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.kernel import admin_connection
 from ablo_pg.kernel.schema_push import push
-from ablo_pg.schema import SchemaSpec, dump_schema_json, model_hash
+from ablo_pg.schema import SchemaSpec, dump_schema_json
 from ablo_pg.schema.neutral import FieldType
 from ablo_pg.schema.pushing import Backfill, PushOptions, change_item
 
@@ -21,7 +21,7 @@ _JSON_TYPES = (FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN, FieldType
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a push came to. changes: as JSON; a relay tells only those it warns of."""
+    """What a push came to. changes: as JSON; of a real push a relay tells only the warnings."""
 
     version: int
     hash: str
@@ -76,37 +76,39 @@ class RelayPlace:
     remote: Remote
 
     def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
-        """Send the schema; a dry run compares the models' hashes instead."""
-        if dry_run:
-            return self._compare(spec)
-        told = self.remote.post(
-            "/api/schema",
-            {
-                "schema": dump_schema_json(spec),
-                "force": options.force,
-                "renames": [{"from": one, "to": other} for one, other in options.renames],
-                "backfills": [
-                    {"model": one.model, "field": one.field, "value": one.value}
-                    for one in options.backfills
-                ],
-            },
-        )
+        """Send the schema; a dry run to a path of its own, which older relays do not have."""
+        body = {
+            "schema": dump_schema_json(spec),
+            "force": options.force,
+            "renames": [{"from": one, "to": other} for one, other in options.renames],
+            "backfills": [
+                {"model": one.model, "field": one.field, "value": one.value}
+                for one in options.backfills
+            ],
+        }
+        told = self._try_out(body) if dry_run else self.remote.post("/api/schema", body)
         unchanged = bool(told.get("unchanged"))
-        warnings = told.get("warnings") or ()
-        return Outcome(told["version"], told["hash"], unchanged, not unchanged, (), warnings)
+        return Outcome(
+            told["version"],
+            told["hash"],
+            unchanged,
+            not unchanged and not dry_run,
+            told.get("changes") or (),
+            told.get("warnings") or (),
+        )
 
-    def _compare(self, spec: SchemaSpec) -> Outcome:
-        active = self.remote.get("/api/schema")
-        known = {model["key"]: model["hash"] for model in active.get("models", ())}
-        ours = {model.key: model_hash(model) for model in spec.models}
-        kinds = {
-            key: "model_added" if key not in known else "model_changed"
-            for key in ours
-            if known.get(key) != ours[key]
-        } | dict.fromkeys(known.keys() - ours.keys(), "model_dropped")
-        found = [{"kind": kind, "model": key} for key, kind in sorted(kinds.items())]
-        same = active.get("hash") == spec.hash
-        return Outcome(active.get("version", 0), spec.hash, same, False, found)
+    def _try_out(self, body: dict[str, Any]) -> Any:
+        try:
+            return self.remote.post("/api/schema/dry-run", body)
+        except AbloError as exc:
+            if exc.code not in ("route_not_found", "method_not_allowed"):
+                raise
+            raise error_for(
+                "invalid_options",
+                f"the relay at {self.remote.origin} cannot try a push out; nothing was changed",
+                field="dry_run",
+                remedy="upgrade it, or pass --admin-url of its database",
+            ) from None
 
 
 def place_of(admin_url: str | None, url: str | None, environment: dict[str, str | None]) -> Place:

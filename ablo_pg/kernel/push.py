@@ -8,7 +8,9 @@ from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.pushing import PushOptions
 
 
-def push_schema(admin_url: str, spec: SchemaSpec, options: PushOptions) -> Pushed:
-    """Make a schema the active one; blocking. Raises what `schema_push.push` raises."""
+def push_schema(
+    admin_url: str, spec: SchemaSpec, options: PushOptions, *, dry_run: bool = False
+) -> Pushed:
+    """Make a schema the active one, or try it out; blocking. Raises as `schema_push.push`."""
     with admin_connection(admin_url) as conn:
-        return push(conn, spec, options)
+        return push(conn, spec, options, dry_run=dry_run)

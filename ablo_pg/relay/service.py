@@ -38,7 +38,11 @@ class PushResult(Protocol):
 
     @property
     def version(self) -> int:
-        """The version that is active now."""
+        """The version that is active now; of a dry run the one that would be."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Everything that differs."""
 
     @property
     def warnings(self) -> tuple[Change, ...]:
@@ -52,8 +56,10 @@ class PushResult(Protocol):
 class SchemaApplier(Protocol):
     """Applies a schema with rights that the relay's own login does not have. Blocking."""
 
-    def __call__(self, spec: SchemaSpec, options: PushOptions) -> PushResult:
-        """Compare, refuse or apply; raises AbloError."""
+    def __call__(
+        self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool = False
+    ) -> PushResult:
+        """Compare, refuse or apply, and keep nothing of a dry run; raises AbloError."""
 
 
 @dataclass(slots=True, kw_only=True)

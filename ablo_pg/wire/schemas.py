@@ -63,6 +63,18 @@ def pushed_body(
     }
 
 
+def tried_body(
+    version: int,
+    spec: SchemaSpec,
+    warnings: Sequence[Change] = (),
+    unchanged: bool = False,
+    changes: Sequence[Change] = (),
+) -> dict[str, Any]:
+    """Return the answer of a dry run: that of the push, with every change. Nothing was kept."""
+    told = pushed_body(version, spec, warnings, unchanged)
+    return told | {"status": "dry_run", "changes": [change_item(change) for change in changes]}
+
+
 def schema_body(
     version: int, digest: str, pushed_at: str | None, spec: SchemaSpec, project: str
 ) -> dict[str, Any]:

@@ -235,12 +235,20 @@ def test_push_over_the_relay(
         schema.write_text(good.replace("title: str", "title: str\n    note: str | None = None"))
         code, told = push("--dry-run")
         assert (code, told["applied"]) == (0, False)
-        assert told["changes"] == [{"kind": "model_changed", "model": "tasks"}]
+        added = [(one["kind"], one["model"], one["field"]) for one in told["changes"]]
+        assert (told["version"], added) == (2, [("field_added", "tasks", "note")])
+        assert push("--dry-run")[1] == told
         assert push()[1]["version"] == 2
         run_agent(project)
         schema.write_text(good.replace("title: str", "name: str"))
         code, told = push()
         assert (code, told["error"]["code"]) == (3, "incompatible_change")
+        code, tried = push("--dry-run")
+        for key in ("code", "message", "remedy"):
+            assert tried["error"][key] == told["error"][key]
+        for key in ("unexecutable", "warnings"):
+            assert tried["error"]["details"][key] == told["error"]["details"][key]
+        assert code == 3
         flags = [item["flag"] for item in told["error"]["details"]["unexecutable"]]
         assert any("--force" in flag for flag in flags)
         assert push("--rename", "tasks.title:name", "--force")[1]["version"] == 3

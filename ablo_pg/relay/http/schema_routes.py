@@ -6,6 +6,7 @@ one migration at a time; without one it says how else to do it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import anyio.to_thread
@@ -19,7 +20,14 @@ from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.requests import read_body, read_json
-from ablo_pg.wire.schemas import PushBody, push_options, pushed_body, schema_body, versions_body
+from ablo_pg.wire.schemas import (
+    PushBody,
+    push_options,
+    pushed_body,
+    schema_body,
+    tried_body,
+    versions_body,
+)
 
 PUSH_SCOPE: Final = "schema:push"
 VERSIONS: Final = 20  # that are told
@@ -27,6 +35,18 @@ VERSIONS: Final = 20  # that are told
 
 async def push(call: Call) -> Response:
     """POST /api/schema. The same schema again changes nothing."""
+    return await _push(call, dry_run=False)
+
+
+async def try_out(call: Call) -> Response:
+    """POST /api/schema/dry-run: what a push would answer, refusals included; nothing is kept.
+
+    A path of its own: a relay that knew no such word in the body would really push.
+    """
+    return await _push(call, dry_run=True)
+
+
+async def _push(call: Call, *, dry_run: bool) -> Response:
     if not call.credential.holds(PUSH_SCOPE):
         raise error_for(
             "forbidden",
@@ -39,7 +59,8 @@ async def push(call: Call) -> Response:
     spec = parse_schema_json(read_json(raw, depth)["schema"])
     current = await call.service.schemas.refresh()
     if current.version and spec.hash == current.hash:
-        return json_answer(pushed_body(current.version, spec, unchanged=True))
+        body_of = tried_body if dry_run else pushed_body
+        return json_answer(body_of(current.version, spec, unchanged=True))
     apply_schema = call.service.apply_schema
     if apply_schema is None:
         raise error_for(
@@ -48,7 +69,12 @@ async def push(call: Call) -> Response:
             remedy="run `ablo-pg migrate SCHEMA --admin-url URL`, or start the relay with "
             "--admin-url (or ABLO_ADMIN_URL)",
         )
-    done = await anyio.to_thread.run_sync(apply_schema, spec, push_options(body))
+    work = partial(apply_schema, spec, push_options(body), dry_run=dry_run)
+    done = await anyio.to_thread.run_sync(work)
+    if dry_run:
+        return json_answer(
+            tried_body(done.version, spec, done.warnings, done.unchanged, done.changes)
+        )
     await call.service.schemas.refresh()
     return json_answer(pushed_body(done.version, spec, done.warnings, done.unchanged))
 
@@ -75,6 +101,7 @@ ROUTES: Final[list[BaseRoute]] = [
     for each in (
         # Without a deadline: large tables take their time, and what is cut off is not undone.
         route(path, push, "POST", deadline=False),
+        route(f"{path}/dry-run", try_out, "POST", deadline=False),
         route(path, read),
         route(f"{path}/versions", versions),
     )

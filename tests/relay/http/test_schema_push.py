@@ -137,6 +137,28 @@ async def test_a_risky_change_is_refused_until_it_is_forced(
     assert gone.json()["code"] == "server_execute_unknown_model"
 
 
+@pytest.mark.parametrize("path", ["/api/schema/dry-run", "/api/v1/schema/dry-run"])
+async def test_a_dry_run_answers_as_the_push_and_keeps_nothing(
+    api: Any, pushed: dict[str, Any], path: str
+) -> None:
+    assert (await api("POST", path, push_body(pushed))).json()["unchanged"] is True
+    await api.create("tasks", "t1", title="x")
+    fields = pushed["models"]["tasks"]["fields"]
+    fields["owner"] = {"type": "string", "isOptional": False, "isIndexed": False}
+    refused = await api("POST", path, push_body(pushed))
+    assert (refused.status_code, refused.json()["code"]) == (409, "incompatible_change")
+    assert refused.json()["unexecutable"][0]["detail"] == "1 stored rows stand against it"
+    backfills = [{"model": "tasks", "field": "owner", "value": "nobody"}]
+    for _ in range(2):
+        told = (await api("POST", path, push_body(pushed, backfills=backfills))).json()
+        assert (told["version"], told["status"], told["unchanged"]) == (2, "dry_run", False)
+        assert [(one["kind"], one["field"]) for one in told["changes"]] == [
+            ("field_added", "owner")
+        ]
+    assert (await api("GET", "/api/schema")).json()["version"] == 1
+    assert "owner" not in (await api("GET", "/api/v1/models/tasks/t1")).json()["data"]
+
+
 async def test_a_rename_takes_the_rows_along(api: Any, pushed: dict[str, Any]) -> None:
     await api.create("tasks", "t1", title="kept")
     pushed["models"]["tasks"]["fields"]["name"] = pushed["models"]["tasks"]["fields"].pop("title")
@@ -186,8 +208,9 @@ async def test_who_may_push(as_: Any, api: Any, pushed: dict[str, Any]) -> None:
     ]
     for asked in narrow:
         other = await as_("system:x", **asked)
-        answer = await other("POST", "/api/schema", body)
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        for path in ("/api/schema", "/api/schema/dry-run"):
+            answer = await other("POST", path, body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
 async def test_without_an_administrative_url_a_push_says_what_to_do(
@@ -197,6 +220,7 @@ async def test_without_an_administrative_url_a_push_says_what_to_do(
     caller = await world.with_key(api.key, relay)
     assert (await caller("POST", "/api/schema", push_body(pushed))).json()["unchanged"] is True
     pushed["models"]["tasks"]["load"] = "lazy"
-    answer = await caller("POST", "/api/schema", push_body(pushed))
-    assert (answer.status_code, answer.json()["code"]) == (403, "schema_provisioning_forbidden")
+    for path in ("/api/schema", "/api/schema/dry-run"):
+        answer = await caller("POST", path, push_body(pushed))
+        assert (answer.status_code, answer.json()["code"]) == (403, "schema_provisioning_forbidden")
     assert "ablo-pg migrate" in answer.json()["remedy"]
