@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -11,13 +13,14 @@ from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.options import json_option, read_url_option, target_argument
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.target import load_target
-from ablo_pg.db.tables import read_tables
+from ablo_pg.db.tables import read_tables, schema_names
 from ablo_pg.errors import error_for
 from ablo_pg.kernel import admin_connection
 from ablo_pg.kernel.fit import ModelFit, fit, sound
 from ablo_pg.kernel.pull import Pulled, pull_schema
 from ablo_pg.schema.source import write_source
 
+_LISTED: Final = 50  # names that a remedy lists
 CHECK_EPILOG = """\b
 TARGET: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json  [default: ablo/schema.py]
 
@@ -94,10 +97,25 @@ def pull_command(
     said in comments, with the SQL that would change it. Reads only.
     """
     with admin_connection(database_url) as conn:
+        _known("schema", schemas, schema_names(conn))
         found = read_tables(conn, schemas or ("public",))
+    _known("table", tables, [table.name for table in found])
     chosen = [table for table in found if not tables or table.name in tables]
     pulled = pull_schema(chosen, organization_column=organization_column)
     _write(pulled, out, as_json)
+
+
+def _known(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
+    missing = [name for name in asked if name not in there]
+    if missing:
+        listed = ", ".join(there[:_LISTED]) or "none"
+        more = f", and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+        raise error_for(
+            "invalid_options",
+            f"there is no {what} {', '.join(missing)}",
+            field=what,
+            remedy=f"name one of those that are there: {listed}{more}",
+        )
 
 
 def _write(pulled: Pulled, out: Path | None, as_json: bool) -> None:

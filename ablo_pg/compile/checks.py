@@ -7,6 +7,7 @@ one scan of the table, once, and a run without changes costs none.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import array_text, digest, ident, literal, shorten, text_array
@@ -20,6 +21,8 @@ _FINITE = {
     FieldType.DATETIME: "isfinite({0})",
     FieldType.DATE: "isfinite({0})",
 }
+# Of rows that a `_finite` stands against: how many goes before it.
+NOT_FINITE: Final = "rows hold NaN or an infinity, which JSON has no spelling for"
 
 
 def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -55,8 +58,14 @@ def check_definitions(model: ModelPlan) -> Iterator[tuple[str, str]]:
         if column.type is FieldType.ENUM:
             values = literal(array_text(column.enum_values))
             yield enum, f"check ({column.sql} = any ({values}))"
-        elif column.type in _FINITE:
-            yield finite, f"check ({_FINITE[column.type].format(column.sql)})"
+        elif test := finite_test(column):
+            yield finite, f"check ({test})"
+
+
+def finite_test(column: Column) -> str | None:
+    """Return the test that JSON has a spelling for a column's value; None: it has for any."""
+    test = _FINITE.get(column.type)
+    return test and test.format(column.sql)
 
 
 def foreign_key_definition(model: ModelPlan, edge: Edge) -> tuple[str, str]:

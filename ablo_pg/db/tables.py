@@ -52,7 +52,10 @@ class IndexFacts(msgspec.Struct, frozen=True):
 
 
 class TableFacts(msgspec.Struct, frozen=True):
-    """One relation: kind r (table), p (partitioned), v, m (views), f (foreign table)."""
+    """One relation: kind r (table), p (partitioned), v, m (views), f (foreign table).
+
+    children: quoted names of the tables that inherit from it; its partitions are none.
+    """
 
     schema: str
     name: str
@@ -63,6 +66,7 @@ class TableFacts(msgspec.Struct, frozen=True):
     constraints: tuple[ConstraintFacts, ...]
     indexes: tuple[IndexFacts, ...]
     comment: str | None
+    children: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,6 +93,13 @@ with relations as (
 select coalesce(json_agg(json_build_object(
   'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'is_partition', r.relispartition,
   'rows', r.reltuples, 'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
+  'children', (
+    select coalesce(json_agg(pg_catalog.format('%%I.%%I', n.nspname, c.relname)
+                             order by n.nspname, c.relname), '[]')
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where i.inhparent = r.oid and r.relkind = 'r'),
   'columns', (
     select coalesce(json_agg(json_build_object(
       'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -153,6 +164,15 @@ def read_tables(
     parameters = {"schemas": None if schemas is None else list(schemas)}
     row = conn.execute(_TABLES, parameters).fetchone()
     return _DECODER.decode(row[0]) if row else ()
+
+
+def schema_names(conn: psycopg.Connection) -> tuple[str, ...]:
+    """Return the schemas that may have tables of the user's."""
+    query = """
+    select nspname from pg_catalog.pg_namespace
+    where nspname not in ('ablo', 'ablo_model', 'information_schema') and nspname !~ '^pg_'
+    order by 1"""
+    return tuple(name for (name,) in conn.execute(query))
 
 
 @contextmanager

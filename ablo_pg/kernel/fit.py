@@ -13,18 +13,22 @@ from typing import Final, Literal, TypeAlias
 
 import psycopg
 
+from ablo_pg.compile.checks import NOT_FINITE, finite_test
 from ablo_pg.compile.moves import unfit
 from ablo_pg.compile.names import ident, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
 from ablo_pg.db.tables import ColumnFacts, TableFacts, count_each, read_tables, snapshot
-from ablo_pg.kernel.pull import KEY_TYPES, table_reasons
+from ablo_pg.kernel.pull import KEY_TYPES, base_reason, table_reasons
+from ablo_pg.kernel.table_values import default_as
 from ablo_pg.schema import FieldType, SchemaSpec
+from ablo_pg.schema.problems import Problem
 
 Level: TypeAlias = Literal["problem", "warning", "addition"]
 # Counts rows under several conditions at once; a condition that cannot be counted is left out.
 Counts: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, int]]
 _ORGANIZATION: Final = "organization"
+_NO_SQL: Final = "name another table or column, or leave the model out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +62,52 @@ def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
     """Compare every model of a schema with its table. Reads only, in one snapshot."""
     models = tuple(plan_schema(spec).stored)
     with snapshot(conn):
-        schemas = sorted({shorten(model.spec.table_schema) for model in models})
-        tables = {(t.schema, t.name): t for t in read_tables(conn, schemas)}
+        tables = _tables(conn, models)
         return tuple(_fit(conn, model, tables) for model in models)
+
+
+def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]:
+    """Return the problems that no migration or push mends: of tables, and of base columns.
+
+    What the fields say against the rows, they ask themselves.
+    """
+    models = tuple(plan_schema(spec).stored)
+    tables = _tables(conn, models)
+    return tuple(
+        Problem("incompatible_change", model.spec.key, one.field, one.message, one.sql or _NO_SQL)
+        for model in models
+        if (table := tables.get(_place(model))) is not None
+        for one in (*_reasons(model, table), *_base(model, table))
+        if one.level == "problem"
+    )
+
+
+def _tables(
+    conn: psycopg.Connection, models: Sequence[ModelPlan]
+) -> dict[tuple[str, str], TableFacts]:
+    schemas = sorted({_place(model)[0] for model in models})
+    return {(t.schema, t.name): t for t in read_tables(conn, schemas)}
+
+
+def _place(model: ModelPlan) -> tuple[str, str]:
+    return shorten(model.spec.table_schema), shorten(model.spec.table)
 
 
 def _fit(
     conn: psycopg.Connection, model: ModelPlan, tables: Mapping[tuple[str, str], TableFacts]
 ) -> ModelFit:
-    place = shorten(model.spec.table_schema), shorten(model.spec.table)
+    place = _place(model)
     name = ".".join(place)
     table = tables.get(place)
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
-    reasons = tuple(
-        Finding("problem", message, "id", sql)
-        for message, sql in table_reasons(table, model.id.name, model.org.name)
-    )
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
-    return ModelFit(model.spec.key, name, (*reasons, *found))
+    return ModelFit(model.spec.key, name, (*_reasons(model, table), *found))
+
+
+def _reasons(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
+    for message, sql in table_reasons(table, model.id.name, model.org.name):
+        yield Finding("problem", message, "id", sql)
 
 
 def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Finding, ...]:
@@ -93,6 +124,7 @@ def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Findi
         else:
             found += _typed(model, column, facts)
             found += _values(model, column, rows)
+            found += _infinite(model, column, rows)
     found += _base(model, table)
     found += _organization(model, table, rows)
     found += _others(model, table)
@@ -110,6 +142,8 @@ def _conditions(model: ModelPlan, table: TableFacts) -> dict[str, str]:
             conditions[f"null {column.wire}"] = unfit(column, "field_made_required")
         if column.type is FieldType.ENUM:
             conditions[f"enum {column.wire}"] = unfit(column, "enum_value_removed")
+        if test := finite_test(column):
+            conditions[f"finite {column.wire}"] = f"not ({test})"
     organization = table.column(model.org.name)
     if model.synced and organization is not None and not organization.not_null:
         conditions[_ORGANIZATION] = f"{model.org.sql} is null"
@@ -139,12 +173,16 @@ def _typed(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[Fin
         return
     wanted = SQL_TYPE[column.type]
     drop = f"\n  alter column {column.sql} drop default," if facts.default else ""
+    again = ""
+    if facts.default:
+        default = default_as(facts.default, wanted)
+        again = f",\n  alter column {column.sql} set default {default}"
     yield Finding(
         "problem",
         f"column {column.name} is {facts.type}, which cannot hold {column.type.value}",
         column.wire,
         f"alter table {model.table}{drop}\n"
-        f"  alter column {column.sql} type {wanted} using {column.sql}::text::{wanted};",
+        f"  alter column {column.sql} type {wanted} using {column.sql}::text::{wanted}{again};",
     )
 
 
@@ -167,23 +205,25 @@ def _values(model: ModelPlan, column: Column, rows: Mapping[str, int]) -> Iterat
         )
 
 
+def _infinite(model: ModelPlan, column: Column, rows: Mapping[str, int]) -> Iterator[Finding]:
+    if count := rows.get(f"finite {column.wire}", 0):
+        yield Finding(
+            "problem",
+            f"{count:,} {NOT_FINITE}",
+            column.wire,
+            f"update {model.table} set {column.sql} = VALUE\n  where not ({finite_test(column)});",
+        )
+
+
 def _base(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
     for column in (*model.stored_base, model.archived):
-        facts = table.column(column.name)
         if column.wire in ("id", "organizationId"):
             continue
-        if facts is None:
+        if table.column(column.name) is None:
             message = f"column {column.name} is missing: `migrate` adds it"
             yield Finding("addition", message, column.wire)
-        elif facts.base not in STORED_AS[column.type]:
-            yield Finding(
-                "problem",
-                f"column {column.name} is {facts.type}; every row has one of "
-                f"{SQL_TYPE[column.type]} for its own use",
-                column.wire,
-                f"alter table {model.table} rename column {column.sql} "
-                f"to {ident(column.name + '_old')};",
-            )
+        elif reason := base_reason(table, column.name, column.type):
+            yield Finding("problem", reason[0], column.wire, reason[1])
 
 
 def _organization(

@@ -29,6 +29,7 @@ from ablo_pg.db import migrate as db
 from ablo_pg.db.errors import translate
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
 from ablo_pg.kernel.apply import require_kernel
+from ablo_pg.kernel.fit import obstacles
 from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
 from ablo_pg.schema import SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem
@@ -104,6 +105,9 @@ def _checked(
     before, active = _before(conn)
     tables = _tables(conn, [spec, *before.past])
     made = plan_migration(spec, before, tables, options)
+    against = obstacles(conn, spec)
+    if against:  # nor can the rows be asked, where a table is none of a model's
+        raise _refused([*against, *made.refusals])
     if made.checks or any(isinstance(step, Batches) for step in made.steps):
         stack.enter_context(db.sight(conn, made.tables))
     problems = [*made.refusals, *_asked(conn, made)]

@@ -6,7 +6,7 @@ second compares with what the first has made. `apply` runs the statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,12 +20,15 @@ from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
 from ablo_pg.db.registry import active_schema
 from ablo_pg.db.tables import count_rows
-from ablo_pg.errors import AbloTimeoutError
+from ablo_pg.errors import AbloError, AbloTimeoutError, error_for
 from ablo_pg.kernel.apply import apply, require_kernel
+from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
+from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
 
 NO_SCHEMA: Final = SchemaSpec(())
+_SHOWN: Final = 20  # problems in the message; details have all
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,39 @@ def push(
         plan = plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
         if plan.refusals:
             raise incompatible(plan)
+        against = obstacles(conn, spec)
+        if against:
+            raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan))
         version = read_active(conn).version
         warnings = plan.warnings
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
+
+
+def _unfit_tables(against: Sequence[Problem]) -> AbloError:
+    lines = [f"  - {problem}" for problem in against[:_SHOWN]]
+    more = len(against) - _SHOWN
+    lines += [f"  - and {more} more"] if more > 0 else []
+    return error_for(
+        "incompatible_change",
+        "\n".join(["tables that exist do not fit:", *lines]),
+        model=against[0].model,
+        field=against[0].field,
+        remedy="nothing was changed; `ablo-pg check` says all that stands against it",
+        details={
+            "unexecutable": [
+                {
+                    "kind": "table_unfit",
+                    "model": one.model,
+                    "field": one.field,
+                    "additive": False,
+                    "detail": f"{one.message} ({one.remedy})",
+                    "flag": None,
+                }
+                for one in against
+            ]
+        },
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _MARK, _COLUMN = "\x01", "\x02"  # stand for a constant, and for the column
 _LISTED: Final = re.compile(rf"CHECK {_COLUMN} = ANY ARRAY\[{_MARK}(?:, {_MARK})*\]")
 _ARRAY: Final = re.compile(rf"CHECK {_COLUMN} = ANY {_MARK}")
 _ONE: Final = re.compile(rf"CHECK {_COLUMN} = {_MARK}(?: OR {_COLUMN} = {_MARK})*")
+_OR_NULL: Final = re.compile(rf" OR {_COLUMN} IS NULL|(?<=^CHECK ){_COLUMN} IS NULL OR ")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",{}]+)')
 
@@ -45,6 +46,7 @@ def listed_values(definition: str, column: str) -> tuple[str, ...] | None:
     quoted = re.escape('"' + column.replace('"', '""') + '"')
     skeleton = re.sub(rf"{quoted}|(?<![\w\"]){re.escape(column)}(?![\w\"])", _COLUMN, skeleton)
     skeleton = re.sub(r"[()]", "", skeleton).strip()
+    skeleton = _OR_NULL.sub("", skeleton)  # what a CHECK lets through anyway
     if _ARRAY.fullmatch(skeleton) and len(literals) == 1:
         return array_elements(literals[0])
     if _LISTED.fullmatch(skeleton) or _ONE.fullmatch(skeleton):
@@ -89,6 +91,14 @@ def constant(expression: str | None, field: Field) -> Any:
         return to_json_value(field, _typed(found, field))
     except (BadValueError, ValueError):
         return MISSING
+
+
+def default_as(expression: str, sql_type: str) -> str:
+    """Return a default, as the catalogue prints it, for a column that is given another type."""
+    literal = _without_cast(expression)
+    if sql_type == "text" and _LITERAL.fullmatch(literal):
+        return literal
+    return f"({expression})::text::{sql_type}"
 
 
 def _without_cast(expression: str) -> str:

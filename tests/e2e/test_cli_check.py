@@ -103,6 +103,94 @@ def test_what_can_be_no_model(file: str, url: str, capsys: Captured, ddl: str, r
     assert any(reason in one["message"] for one in told["models"][0]["findings"])
 
 
+NUMBERS = """
+import datetime as dt
+import decimal
+from ablo_pg import Model, define_schema
+
+class Sample(Model):
+    n: decimal.Decimal | None = None
+    f: float | None = None
+    at: dt.datetime | None = None
+    day: dt.date | None = None
+
+schema = define_schema(samples=Sample)
+"""
+
+
+def test_values_that_json_cannot_spell_are_counted_as_migrate_does(
+    url: str, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "numbers.py"
+    path.write_text(NUMBERS)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "create table samples (id text primary key, n numeric, f real, at timestamp, day date)"
+        )
+        conn.execute(
+            "insert into samples values ('a', 'NaN', '-Infinity', 'infinity', 'infinity'),"
+            " ('b', 'NaN', 1, now(), null), ('c', 1, null, null, now())"
+        )
+        code, told = checked(str(path), url, capsys)
+        found = {f["field"]: f for f in told["models"][0]["findings"] if f["level"] == "problem"}
+        assert (code, set(found)) == (3, {"n", "f", "at", "day"})
+        assert found["n"]["message"].startswith("2 rows hold NaN or an infinity")
+        for one in found.values():
+            conn.execute(one["sql"].replace("VALUE", "null"))
+    assert checked(str(path), url, capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ddl", "reason"),
+    [
+        ("create table notes (id text); create unique index on notes (id)", "may be null"),
+        ("create table notes (id text)", "may be null"),
+        (
+            'create table notes (id text primary key); create schema "S";'
+            'create table "S"."Kid" () inherits (notes); create table kid () inherits (notes)',
+            '"S"."Kid", public.kid inherit from it',
+        ),
+        ("create table notes (id text primary key, created_at date)", "created_at is date"),
+        (
+            "create table notes (id text primary key, a text,"
+            " created_by text generated always as (a) stored)",
+            "created_by is generated",
+        ),
+    ],
+)
+def test_the_sql_makes_a_table_fit(
+    url: str, tmp_path: Path, capsys: Captured, ddl: str, reason: str
+) -> None:
+    path = tmp_path / "notes.py"
+    path.write_text(
+        "from ablo_pg import Model, define_schema\n\nclass Note(Model):\n"
+        "    text: str | None = None\n\nschema = define_schema(notes=Note)\n"
+    )
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(ddl)  # type: ignore[call-overload]
+        code, told = checked(str(path), url, capsys)
+        problems = [f for f in told["models"][0]["findings"] if f["level"] == "problem"]
+        assert (code, reason in str(problems)) == (3, True)
+        for one in problems:
+            conn.execute(one["sql"])
+    assert checked(str(path), url, capsys)[0] == 0
+
+
+def test_the_sql_keeps_a_default(file: str, url: str, capsys: Captured) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("""create type stage as enum ('todo', 'done');
+            create table tasks (id text primary key, title text, status stage default 'todo',
+              points text default '7')""")
+        code, told = checked(file, url, capsys)
+        assert code == 3
+        for one in told["models"][0]["findings"]:
+            conn.execute(one["sql"] or "")
+        conn.execute("drop type stage")
+        conn.execute("insert into tasks (id) values ('a')")
+        row = conn.execute("select status, points from tasks").fetchone()
+        assert row == ("todo", 7)
+
+
 def test_it_changes_nothing_and_works_without_a_terminal(
     file: str, url: str, capsys: Captured
 ) -> None:

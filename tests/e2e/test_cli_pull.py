@@ -159,6 +159,75 @@ def test_tables_of_others(url: str, tmp_path: Path, capsys: Captured) -> None:
     assert run(["check", str(written), "--database-url", url]) == 0
 
 
+UNFIT = """
+create type mood as enum ('sad', 'ok', 'it''s');
+create table b1 (id text primary key, created_at text not null default 'x', name text);
+create table b2 (id text primary key, archived_at boolean);
+create table b3 (id text primary key, created_by uuid);
+create table b4 (id text, name text); create unique index on b4 (id);
+create table child0 (id text primary key); create table kid (primary key (id)) inherits (child0);
+create table fits (id int primary key, mood mood default 'it''s',
+  status text check (status in ('a', 'b') or status is null));
+insert into b1 values ('1'); insert into fits (id) values (1);
+"""
+LEFT = ("b1", "b2", "b3", "b4", "child0")
+
+
+def test_tables_that_cannot_be_used_are_left_out_until_their_sql_has_run(
+    url: str, tmp_path: Path, capsys: Captured
+) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(UNFIT)
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    assert run(["pull", "--database-url", url, "--out", str(first), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["leftOut"] == [f"public.{table}" for table in LEFT]
+    text = first.read_text()
+    assert "column created_at is text; every row has one of timestamptz" in text
+    assert "whole number as text: id gets none by itself" in text
+    (status,) = load_target(str(first)).model("fits").fields
+    assert (status.enum_values, status.optional) == (("a", "b"), True)
+    assert run(["check", str(first), "--database-url", url]) == 0
+    lines = [line.strip("# ") for line in text.splitlines()]
+    statements = [line[line.find("alter table") :] for line in lines if "alter table" in line]
+    assert len(statements) == len(LEFT) + 1
+    with psycopg.connect(url, autocommit=True) as conn:
+        for statement in statements:
+            conn.execute(statement)  # type: ignore[call-overload]
+        conn.execute("drop type mood")
+        row = conn.execute("insert into fits (id) values (2) returning mood").fetchone()
+        assert row == ("it's",)
+    capsys.readouterr()
+    assert run(["pull", "--database-url", url, "--out", str(second), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["leftOut"], len(told["models"])) == ([], 7)
+    assert {f.column for f in load_target(str(second)).model("fits").fields} == {"mood", "status"}
+    assert run(["check", str(second), "--database-url", url]) == 0
+    assert run(["migrate", str(second), "--admin-url", url]) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--table", "nope"], ("no table nope", "pets")),
+        (["--table", "pets", "--table", "nope"], ("no table nope", "pets")),
+        (["--schema", "nope"], ("no schema nope", "public")),
+    ],
+)
+def test_what_is_not_there_is_named_beside_what_is(
+    flags: list[str], said: tuple[str, str], url: str, tmp_path: Path, capsys: Captured
+) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table pets (id text primary key)")
+    out = tmp_path / "s.py"
+    assert run(["pull", "--database-url", url, "--out", str(out), "--json", *flags]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["code"] == "invalid_options"
+    assert said[0] in error["message"]
+    assert said[1] in error["remedy"]
+    assert not out.exists()
+
+
 def test_to_stdout_without_a_terminal(url: str, capsys: Captured) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("create table t (id text primary key)")

@@ -13,6 +13,9 @@ from ablo_pg.cluster import Server
 from ablo_pg.compile.migration import MigrateOptions
 from ablo_pg.errors import AbloConflictError
 from ablo_pg.kernel import admin_connection, migrate
+from ablo_pg.kernel.fit import fit
+from ablo_pg.kernel.migrate import plan
+from ablo_pg.kernel.schema_push import push
 from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy
 from ablo_pg.testing import DatabaseHandle, make_database
 
@@ -93,6 +96,53 @@ def test_what_stands_against_it_is_said_of_every_table(site: DatabaseHandle) -> 
         )
         tables = columns + " and attrelid in ('people'::regclass, 'pets'::regclass)"
         assert conn.execute(tables).fetchone() == (0,)
+
+
+LOOSE = schema(ModelSpec("b1", "B1", "b1", ()))
+BY_INHERITANCE = "create table b1 (id text primary key); create table kid () inherits (b1)"
+
+
+@pytest.mark.parametrize(
+    ("ddl", "field", "remedy"),
+    [
+        (
+            "create table b1 (id text primary key, created_at text not null default 'x')",
+            "createdAt",
+            'alter table "public"."b1" rename column "created_at" to "created_at_old";',
+        ),
+        ("create table b1 (id text primary key, created_by uuid)", "createdBy", "created_by_old"),
+        ("create table b1 (id text primary key, archived_at boolean)", "archivedAt", "rename"),
+        ("create table b1 (id text); create unique index on b1 (id)", "id", "set not null;"),
+        (BY_INHERITANCE, "id", "alter table public.kid no inherit"),
+        ("create view b1 as select 'a' as id", "id", "leave the model out"),
+        ("create table b1 (id text primary key) partition by list (id)", "id", "leave"),
+    ],
+)
+def test_what_check_calls_a_problem_is_refused_before_anything_is_done(
+    site: DatabaseHandle, ddl: str, field: str, remedy: str
+) -> None:
+    with admin_connection(site.admin_url) as conn:
+        conn.execute(ddl)  # type: ignore[call-overload]
+        (found,) = (
+            each for one in fit(conn, LOOSE) for each in one.findings if each.level == "problem"
+        )
+        for attempt in (plan, migrate):
+            with pytest.raises(AbloConflictError) as caught:
+                attempt(conn, LOOSE)
+            (problem,) = caught.value.details["problems"]
+            assert (problem["model"], problem["field"]) == ("b1", field)
+            assert problem["message"] == found.message
+            assert remedy in problem["remedy"]
+            assert found.sql in (None, problem["remedy"])
+        with pytest.raises(AbloConflictError) as caught:
+            push(conn, LOOSE)
+        (problem,) = caught.value.details["unexecutable"]
+        assert (problem["model"], problem["field"]) == ("b1", field)
+        assert found.message in problem["detail"]
+        assert remedy in str(caught.value)
+        if found.sql is not None:
+            conn.execute(found.sql)  # type: ignore[call-overload]
+            migrate(conn, LOOSE)
 
 
 def test_rows_that_nobody_claims_stay_hidden_and_are_noted(site: DatabaseHandle) -> None:

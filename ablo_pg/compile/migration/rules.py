@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from ablo_pg.compile.checks import check_definitions, foreign_key_definition, mark_of
+from ablo_pg.compile.checks import (
+    NOT_FINITE,
+    check_definitions,
+    foreign_key_definition,
+    mark_of,
+)
 from ablo_pg.compile.indexes import index_keys, indexed_columns
 from ablo_pg.compile.migration.draft import ModelDraft
 from ablo_pg.compile.migration.steps import Alone, Step
@@ -121,7 +126,7 @@ def _finite(m: ModelDraft, column: Column, name: str, definition: str) -> None:
     m.check(
         column,
         f"not {now}",
-        "{count} rows hold NaN or an infinity, which JSON has no spelling for",
+        f"{{count}} {NOT_FINITE}",
         "correct these rows first",
     )
     _add(m, name, definition)

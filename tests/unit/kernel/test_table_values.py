@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ablo_pg.kernel.table_values import array_elements, constant, listed_values
+from ablo_pg.kernel.table_values import array_elements, constant, default_as, listed_values
 from ablo_pg.schema import MISSING, Field, FieldType
 
 
@@ -31,6 +31,12 @@ from ablo_pg.schema import MISSING, Field, FieldType
         ("CHECK ((c = 'x'::text))", ("x",)),
         ("CHECK (((c = 'x'::text) OR (c = 'y'::text)))", ("x", "y")),
         ("CHECK ((c = ANY (ARRAY[E'a\\\\b'::text, 'c'::text])))", ("a\\b", "c")),
+        ("CHECK (((c = ANY (ARRAY['a'::text, 'b'::text])) OR (c IS NULL)))", ("a", "b")),
+        ("CHECK (((c IS NULL) OR (c = 'a'::text) OR (c = 'b'::text)))", ("a", "b")),
+        ("CHECK (((c = 'a'::text) OR (c IS NOT NULL)))", None),
+        ("CHECK (((c = 'a'::text) OR (d IS NULL)))", None),
+        ("CHECK (((c IS NULL) OR (length(c) < 10)))", None),
+        ("CHECK ((c IS NULL))", None),
         ("CHECK ((c <> ALL (ARRAY['a'::text, 'b'::text])))", None),
         ("CHECK (((c = 'x'::text) OR (d = 'y'::text)))", None),
         ("CHECK ((length(c) < 10))", None),
@@ -93,3 +99,16 @@ def test_defaults(expression: str | None, kind: FieldType, value: Any) -> None:
     else:
         assert found == value
         assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "sql_type", "default"),
+    [
+        ("'it''s'::mood", "text", "'it''s'"),
+        ("'ok'::app.mood", "text", "'ok'"),
+        ("pick()", "text", "(pick())::text::text"),
+        ("'1'::text", "bigint", "('1'::text)::text::bigint"),
+    ],
+)
+def test_a_default_for_another_type(expression: str, sql_type: str, default: str) -> None:
+    assert default_as(expression, sql_type) == default
