@@ -86,7 +86,7 @@ def _actions(model: ModelPlan) -> str:
 #variable_conflict use_variable
 declare
   v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};
-  v_id {model.table}.{model.id.sql}%type := p_id;
+  v_id {model.table}.{model.id.sql}%type;
   v_now timestamptz := clock_timestamp();
 begin
 {indent(_one_spelling(model))}
@@ -121,14 +121,29 @@ end"""
 
 
 def _one_spelling(model: ModelPlan) -> str:
-    """Refuse an id that the column spells otherwise (a uuid in capitals).
+    """Take the id. Refuse one that the column cannot hold, or spells otherwise (a capital uuid).
 
     The log, premises and claims know a row by its column's text: under another spelling a write
-    would pass them by.
+    would pass them by. Only an adopted table has ids of another type than text.
     """
     title = literal(model.title)
     shown = "quote_literal(left(p_id, 80))"
     return f"""\
+if pg_typeof(v_id) = 'text'::regtype then
+  v_id := p_id;
+else
+  begin
+    v_id := p_id;
+  exception when invalid_text_representation or numeric_value_out_of_range
+    or string_data_right_truncation
+  then
+    perform ablo.raise_error('invalid_id',
+      {title} || ': the id ' || {shown} || ' does not fit its column, which is '
+      || pg_typeof(v_id),
+      'pass id=, as text: a value of type ' || pg_typeof(v_id),
+      jsonb_build_object('model', {title}, 'field', 'id'));
+  end;
+end if;
 if v_id::text <> p_id then
   perform ablo.raise_error('invalid_id',
     {title} || ': the id is ' || quote_literal(v_id::text) || ', not ' || {shown},
@@ -214,7 +229,7 @@ def _lock(model: ModelPlan) -> tuple[str, ...]:
             f"#variable_conflict use_variable\n"
             f"declare\n"
             f"  v_organization {model.table}.{model.org.sql}%type := {CURRENT_ORG};\n"
-            f"  v_id {model.table}.{model.id.sql}%type := p_id;\n"
+            f"  v_id {model.table}.{model.id.sql}%type;\n"
             f"begin\n"
             f"{indent(_one_spelling(model))}\n"
             f"  perform from {model.table} t\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ablo_pg import Ablo, AbloValidationError
 from ablo_pg.cli.main import run
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
@@ -104,6 +106,31 @@ def test_rows_known_by_another_column_are_read_written_and_told(
                 (op, row_id, ["org:acme", f"film:{row_id}"])
                 for op, row_id in (("U", "7"), ("I", "99"), ("A", "3"), ("D", "4"))
             ]
+
+
+def test_a_row_whose_id_is_a_number_is_made_with_it(
+    cluster: Server, kernel_template: str, tmp_path: Path
+) -> None:
+    written = str(tmp_path / "schema.py")
+    with make_database(server=cluster, template=kernel_template) as handle:
+        with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+            conn.execute('create table "User" ("userId" serial primary key, "firstName" text)')
+        assert run(["pull", "--database-url", handle.admin_url, "--out", written]) == 0
+        assert "A create passes id=, a whole number as text" in Path(written).read_text()
+        assert run(["migrate", written, "--admin-url", handle.admin_url]) == 0
+        schema = runpy.run_path(written)["schema"]
+        with Ablo(
+            schema=schema,
+            database_url=handle.database_url,
+            organization="acme",
+            participant="user:ann",
+        ) as ablo:
+            with pytest.raises(AbloValidationError) as caught:
+                ablo.model("User").create({"firstName": "Zed"})
+            error = caught.value
+            assert (error.code, error.model, error.field) == ("invalid_id", "User", "id")
+            assert "pass id=" in str(error)
+            assert ablo.model("User").create({"firstName": "Zed"}, id="7").id == "7"
 
 
 def listed(conn: Any, model: str, query: dict[str, Any], organization: str = "acme") -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 
@@ -57,6 +58,29 @@ def test_adopting_tables_of_another_make(database) -> None:
         "select distinct tableowner from pg_tables where schemaname = 'legacy'"
     ).fetchall()
     assert owners == [("ablo_owner",)]
+
+
+@pytest.mark.parametrize(
+    ("column", "row_id", "kind"),
+    [
+        ("serial", str(ADA), "integer"),
+        ("serial", "99999999999", "integer"),
+        ("bigint", "x", "bigint"),
+        ("uuid", "7", "uuid"),
+        ("varchar(4)", str(ADA), "character varying"),
+    ],
+)
+def test_an_id_that_its_column_cannot_hold_is_refused_with_what_to_pass(
+    database, refused, column, row_id, kind
+) -> None:
+    database.conn.execute(f'create table "User" ("userId" {column} primary key, name text)')
+    model = ModelSpec("users", "User", "User", (replace(NAME, column="name"),), id_column="userId")
+    database.apply(SchemaSpec((model,)))
+    for action in ("create", "update", "delete"):
+        error = refused("users", action, row_id, {"name": "Zed"})
+        detail = json.loads(error.diag.message_detail)
+        assert (detail["code"], detail["model"], detail["field"]) == ("invalid_id", "users", "id")
+        assert f"pass id=, as text: a value of type {kind}" == error.diag.message_hint
 
 
 def test_a_foreign_key_to_an_adopted_table_gets_its_unique_index(database) -> None:
