@@ -996,9 +996,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."comments"."id"%type := p_id;
+  v_id "public"."comments"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'comments' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'comments', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'comments' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -1084,8 +1099,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."comments"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."comments"."id"%type := p_id;
+  v_id "public"."comments"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'comments' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'comments', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'comments' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -1539,8 +1569,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "crm"."Event Log"."tenant"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "crm"."Event Log"."id"%type := p_id;
+  v_id "crm"."Event Log"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'events' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'events', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'events' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -1891,9 +1936,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."folders"."id"%type := p_id;
+  v_id "public"."folders"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'folders' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'folders', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'folders' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -1979,8 +2039,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."folders"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."folders"."id"%type := p_id;
+  v_id "public"."folders"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'folders' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'folders', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'folders' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -2326,9 +2401,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."notes"."id"%type := p_id;
+  v_id "public"."notes"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'notes' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'notes', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'notes' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -2414,8 +2504,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."notes"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."notes"."id"%type := p_id;
+  v_id "public"."notes"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'notes' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'notes', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'notes' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -2824,9 +2929,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."projects"."id"%type := p_id;
+  v_id "public"."projects"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'projects' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'projects', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'projects' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -2912,8 +3032,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."projects"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."projects"."id"%type := p_id;
+  v_id "public"."projects"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'projects' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'projects', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'projects' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -3575,9 +3710,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."tasks"."id"%type := p_id;
+  v_id "public"."tasks"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -3723,8 +3873,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."tasks"."id"%type := p_id;
+  v_id "public"."tasks"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -4051,9 +4216,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."teams"."id"%type := p_id;
+  v_id "public"."teams"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'teams' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'teams', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'teams' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -4134,8 +4314,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."teams"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."teams"."id"%type := p_id;
+  v_id "public"."teams"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'teams' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'teams', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'teams' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),

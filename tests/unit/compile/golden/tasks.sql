@@ -640,9 +640,24 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."tasks"."id"%type := p_id;
+  v_id "public"."tasks"."id"%type;
   v_now timestamptz := clock_timestamp();
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
@@ -728,8 +743,23 @@ as $ablo$
 #variable_conflict use_variable
 declare
   v_organization "public"."tasks"."organization_id"%type := nullif(current_setting('app.current_org_id', true), '');
-  v_id "public"."tasks"."id"%type := p_id;
+  v_id "public"."tasks"."id"%type;
 begin
+  if pg_typeof(v_id) = 'text'::regtype then
+    v_id := p_id;
+  else
+    begin
+      v_id := p_id;
+    exception when invalid_text_representation or numeric_value_out_of_range
+      or string_data_right_truncation
+    then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
+        || pg_typeof(v_id),
+        'pass id=, as text: a value of type ' || pg_typeof(v_id),
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end;
+  end if;
   if v_id::text <> p_id then
     perform ablo.raise_error('invalid_id',
       'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
