@@ -96,9 +96,8 @@ def find_id(table: TableFacts, organization_column: str) -> str:
     """
     own = [column for column in table.key if column != organization_column]
     by_id = table.column("id")
-    if len(own) != 1 or (by_id is not None and by_id.not_null and _identifies(table, "id")):
-        return "id"
-    return own[0]
+    named = by_id is not None and by_id.not_null and _identifies(table, "id", organization_column)
+    return "id" if named or len(own) != 1 else own[0]
 
 
 def table_reasons(
@@ -124,7 +123,7 @@ def table_reasons(
         yield _no_id(table, id_column, organization_column)
     elif column.base not in KEY_TYPES or column.labels:
         yield f"its {id_column} is {column.type}, which text does not turn into", None
-    elif not _identifies(table, id_column):
+    elif not _identifies(table, id_column, organization_column):
         reason = f"its {id_column} does not identify a row: no key or unique index is on it alone"
         yield reason, f"alter table {name} add unique ({ident(id_column)});"
         yield from _nullable_id(name, column)
@@ -173,10 +172,11 @@ def _no_id(table: TableFacts, id_column: str, organization_column: str) -> tuple
     return f"{has}, and a row is known by one column", add
 
 
-def _identifies(table: TableFacts, column: str) -> bool:
+def _identifies(table: TableFacts, column: str, organization_column: str) -> bool:
     keys = [set(one.columns) for one in table.constraints if one.kind in ("p", "u")]
     keys += [set(index.columns) for index in table.indexes if index.unique]
-    return any(column in key and len(key) <= 2 for key in keys)
+    own = organization_column if table.column(organization_column) else Tenancy().column
+    return any(column in key and key <= {column, own} for key in keys)
 
 
 def _key(table: str, taken: set[str]) -> str:

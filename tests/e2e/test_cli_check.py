@@ -93,6 +93,7 @@ def test_every_reason_is_told_and_its_sql_mends_it(file: str, url: str, capsys: 
         ("create table tasks (a int)", "it has no primary key"),
         ("create table tasks (id json)", "its id is json"),
         ("create table tasks (id text)", "does not identify a row"),
+        ("create table tasks (id text, v int, primary key (id, v))", "does not identify a row"),
     ],
 )
 def test_what_can_be_no_model(file: str, url: str, capsys: Captured, ddl: str, reason: str) -> None:
