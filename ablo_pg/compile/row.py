@@ -57,7 +57,7 @@ def read(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
             f"  v_id {model.table}.{model.id.sql}%type := p_id;\n"
             f"begin\n"
             f"  return (\n"
-            f"    select {model.function('row')}(t)\n"
+            f"    select {model.function('row')}(t.*)\n"
             f"    from {model.table} t\n"
             f"    where {own}t.{model.id.sql} = v_id\n"
             f"  );\n"

@@ -13,7 +13,7 @@ begin
   if v_model.definition ->> 'groupsFunction' is null then
     return null;
   end if;
-  execute format('select ablo_model.%I(t) from %I.%I t where t.%I = $1::%s and t.%I = $2',
+  execute format('select ablo_model.%I(t.*) from %I.%I t where t.%I = $1::%s and t.%I = $2',
       v_model.definition ->> 'groupsFunction', v_model.table_schema, v_model.table_name,
       ablo.id_column(v_model), v_model.id_type, v_model.org_column)
     into v_groups using p_id, p_organization;

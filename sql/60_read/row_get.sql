@@ -22,7 +22,7 @@ begin
     v_row := ablo_model.read(v_model.typename, p_id);
     return json_build_object('row', v_row, 'stamp', ablo.row_stamp(p_organization, v_model.typename, p_id));
   end if;
-  execute format('select ablo_model.%I(t) from %I.%I t where t.%I = $1::%s%s',
+  execute format('select ablo_model.%I(t.*) from %I.%I t where t.%I = $1::%s%s',
       v_model.row_function, v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_model.id_type,
       case when v_model.org_column is not null then format(' and t.%I = $2', v_model.org_column) else ' and $2 <> ''''' end
         || ablo.groups_sql(v_model, v_groups))

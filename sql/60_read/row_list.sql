@@ -50,7 +50,7 @@ begin
     'select json_agg(x.j) filter (where x.n <= %1$s),
             json_agg(json_build_object(''id'', x.id, ''stamp'', ablo.row_stamp(%2$L, %3$L, x.id)) order by x.n) filter (where x.n <= %1$s),
             count(*), (array_agg(x.k order by x.n) filter (where x.n = %1$s))[1]
-       from (select ablo_model.%4$I(t) as j, t.%10$I::text as id, %5$s as k, row_number() over (order by %6$s) as n
+       from (select ablo_model.%4$I(t.*) as j, t.%10$I::text as id, %5$s as k, row_number() over (order by %6$s) as n
                from %7$I.%8$I t where %9$s order by %6$s limit %1$s + 1) x',
     v_limit, p_organization, v_model.typename, v_model.row_function,
     (select 'jsonb_build_array(' || string_agg(o ->> 'column', ', ') || ')' from jsonb_array_elements(v_order) o),

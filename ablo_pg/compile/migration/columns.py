@@ -7,7 +7,7 @@ from typing import Final
 from ablo_pg.compile.migration.draft import ModelDraft
 from ablo_pg.compile.migration.steps import Step
 from ablo_pg.compile.migration.value import backfill_sql
-from ablo_pg.compile.names import ident, literal, qualified, shorten
+from ablo_pg.compile.names import dollar, ident, literal, qualified, shorten
 from ablo_pg.compile.plan import Column
 from ablo_pg.compile.tables import column_clauses
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
@@ -236,7 +236,8 @@ def _if_full(m: ModelDraft, column: Column) -> str:
     """NOT NULL if no row stands against it; a table that is adopted may keep hidden rows."""
     empty = f"select from {m.table} t where t.{column.sql} is null"
     alter = f"alter table {m.table} alter column {column.sql} set not null"
-    return f"do $$ begin\n  if not exists ({empty}) then\n    {alter};\n  end if;\nend $$;"
+    body = f"\nbegin\n  if not exists ({empty}) then\n    {alter};\n  end if;\nend\n"
+    return f"do {dollar(body)};"
 
 
 def let_go(m: ModelDraft, dropped: tuple[Column, ...]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from ablo_pg.compile.names import array_text, indent, literal, text_array
+from ablo_pg.compile.names import array_text, dollar, indent, literal, text_array
 from ablo_pg.schema.problems import Problem
 
 Phase: TypeAlias = Literal["expand", "switch", "backfill", "contract"]
@@ -102,12 +102,12 @@ class Batches:
     def sql(self) -> str:
         """The step for psql: a loop that commits each page."""
         page = indent(self.page("v_at", 500, into="v_done, v_page, v_at"), 4)
-        return (
-            f"do $$\ndeclare\n  v_at text[] := ({self.first});\n"
+        body = (
+            f"\n#variable_conflict use_variable\ndeclare\n  v_at text[] := ({self.first});\n"
             "  v_done bigint;\n  v_page bigint;\nbegin\n  while v_at is not null loop\n"
-            f"{page}\n    commit;\n"
-            f"    exit when v_page < 2;\n  end loop;\nend $$;" + ("\n" + self.paid).rstrip()
+            f"{page}\n    commit;\n    exit when v_page < 2;\n  end loop;\nend\n"
         )
+        return f"do {dollar(body)};" + ("\n" + self.paid).rstrip()
 
     @property
     def first(self) -> str:
@@ -140,14 +140,14 @@ class Batches:
         keys = ", ".join(self.key)
         own = ", ".join(f"t.{column}" for column in self.key)
         bounds = ", ".join(f"({at})[{n}]::{type_}" for n, type_ in enumerate(self.types, 1))
-        last = ", ".join(f"{column}::text" for column in self.key)
-        backwards = ", ".join(f"{column} desc" for column in self.key)
+        last = ", ".join(f"f.{column}::text" for column in self.key)
+        backwards = ", ".join(f"f.{column} desc" for column in self.key)
         same = " and ".join(f"t.{column} = c.{column}" for column in self.key)
-        few = f"select {keys} from page"
+        few = "select p.* from page p"
         if self.grouped:
-            rank = f"dense_rank() over (order by {self.key[0]}) as place"
-            few = f"select {keys} from (select {keys}, {rank} from page) p"
-            few += f" where place <= {ORGANIZATIONS}"
+            one = f"q.{self.key[0]}"
+            first = f"select distinct {one} from page q order by {one} limit {ORGANIZATIONS}"
+            few += f" where p.{self.key[0]} in ({first})"
         target = f" into {into}" if into else ""
         return f"""\
 with page as (
@@ -162,7 +162,7 @@ with page as (
   update {self.table} t set {self.sets} from chosen c where {same} returning 1
 )
 select (select count(*) from done), (select count(*) from few),
-  (select array[{last}] from few order by {backwards} limit 1){target};"""
+  (select array[{last}] from few f order by {backwards} limit 1){target};"""
 
 
 AnyStep: TypeAlias = Step | Alone | Batches
@@ -204,8 +204,7 @@ def debt(typename: str) -> str:
 
 def drop_functions(names: tuple[str, ...]) -> str:
     """Write the removal of functions of models that are gone, whatever their arguments."""
-    return f"""\
-do $$
+    body = f"""
 declare
   v_function regprocedure;
 begin
@@ -215,4 +214,6 @@ begin
   loop
     execute format('drop function %s', v_function);
   end loop;
-end $$;"""
+end
+"""
+    return f"do {dollar(body)};"
