@@ -766,7 +766,7 @@ declare
   v_id "public"."comments"."id"%type := p_id;
 begin
   return (
-    select ablo_model."comments__row"(t)
+    select ablo_model."comments__row"(t.*)
     from "public"."comments" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
@@ -1252,7 +1252,7 @@ declare
   v_id "public"."countries"."id"%type := p_id;
 begin
   return (
-    select ablo_model."countries__row"(t)
+    select ablo_model."countries__row"(t.*)
     from "public"."countries" t
     where t."id" = v_id
   );
@@ -1391,7 +1391,7 @@ declare
   v_id "crm"."Event Log"."id"%type := p_id;
 begin
   return (
-    select ablo_model."events__row"(t)
+    select ablo_model."events__row"(t.*)
     from "crm"."Event Log" t
     where t."tenant" = v_organization and t."id" = v_id
   );
@@ -1775,7 +1775,7 @@ declare
   v_id "public"."folders"."id"%type := p_id;
 begin
   return (
-    select ablo_model."folders__row"(t)
+    select ablo_model."folders__row"(t.*)
     from "public"."folders" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
@@ -2242,7 +2242,7 @@ declare
   v_id "public"."notes"."id"%type := p_id;
 begin
   return (
-    select ablo_model."notes__row"(t)
+    select ablo_model."notes__row"(t.*)
     from "public"."notes" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
@@ -2717,7 +2717,7 @@ declare
   v_id "public"."projects"."id"%type := p_id;
 begin
   return (
-    select ablo_model."projects__row"(t)
+    select ablo_model."projects__row"(t.*)
     from "public"."projects" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
@@ -3439,7 +3439,7 @@ declare
   v_id "public"."tasks"."id"%type := p_id;
 begin
   return (
-    select ablo_model."tasks__row"(t)
+    select ablo_model."tasks__row"(t.*)
     from "public"."tasks" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
@@ -4057,7 +4057,7 @@ declare
   v_id "public"."teams"."id"%type := p_id;
 begin
   return (
-    select ablo_model."teams__row"(t)
+    select ablo_model."teams__row"(t.*)
     from "public"."teams" t
     where t."organization_id" = v_organization and t."id" = v_id
   );

@@ -479,7 +479,7 @@ declare
   v_id "public"."tasks"."id"%type := p_id;
 begin
   return (
-    select ablo_model."tasks__row"(t)
+    select ablo_model."tasks__row"(t.*)
     from "public"."tasks" t
     where t."organization_id" = v_organization and t."id" = v_id
   );
