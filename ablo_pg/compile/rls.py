@@ -32,8 +32,18 @@ def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     yield do_block(enabled, _policy(model))
 
 
+def policy_name(model: ModelPlan) -> str:
+    """Return what the policy on a model's table is called, before it is cut to length."""
+    return f"{model.spec.table}_tenant_isolation"
+
+
+def drop_policy(model: ModelPlan, name: str) -> str:
+    """Return what removes a policy of somebody else's from a model's table."""
+    return f"drop policy {ident(name)} on {model.table};"
+
+
 def _policy(model: ModelPlan) -> Guarded:
-    name = f"{model.spec.table}_tenant_isolation"
+    name = policy_name(model)
     test = f"{model.org.sql}::text = (select {CURRENT_ORG})"
     definition = f"for all\n  using ({test})\n  with check ({test})"
     mark = literal(f"ablo_pg {digest(definition)}")

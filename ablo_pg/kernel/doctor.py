@@ -15,6 +15,7 @@ import psycopg
 
 from ablo_pg.db import health
 from ablo_pg.db.identity import login_facts
+from ablo_pg.db.policies import with_mending
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel.connect import admin_connection
 from ablo_pg.kernel.drift import KernelState, kernel_state
@@ -270,8 +271,9 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
     else:
         yield Finding("schema", "ok", f"{active} is active")
     for item in state.drift:
+        text, mends = with_mending(str(item))  # not ours, so nothing for --fix
         fix = "run `ablo-pg connect`, then `ablo-pg migrate`: both repair what they find"
-        yield Finding("drift", "blocker", str(item), fix)
+        yield Finding("drift", "blocker", text, "run this" if mends else fix, mends)
     for lack in state.lacks:
         yield Finding("rights", "blocker", str(lack), "run this", lack.sql, safe=True)
 

@@ -19,6 +19,7 @@ from ablo_pg.compile.names import ident, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
 from ablo_pg.db.tables import ColumnFacts, TableFacts, count_each, read_tables, snapshot
+from ablo_pg.kernel.policies import OpenPolicy, policies
 from ablo_pg.kernel.pull import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_values import default_as
 from ablo_pg.schema import FieldType, SchemaSpec
@@ -62,22 +63,26 @@ def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
     """Compare every model of a schema with its table. Reads only, in one snapshot."""
     models = tuple(plan_schema(spec).stored)
     with snapshot(conn):
-        tables = _tables(conn, models)
-        return tuple(_fit(conn, model, tables) for model in models)
+        tables, opened = _tables(conn, models), policies(conn, spec)
+        return tuple(_fit(conn, model, tables, opened.get(model.spec.key, ())) for model in models)
 
 
 def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]:
-    """Return the problems that no migration or push mends: of tables, and of base columns.
+    """Return the problems that no migration or push mends: of tables, base columns and policies.
 
     What the fields say against the rows, they ask themselves.
     """
     models = tuple(plan_schema(spec).stored)
-    tables = _tables(conn, models)
+    tables, opened = _tables(conn, models), policies(conn, spec)
     return tuple(
         Problem("incompatible_change", model.spec.key, one.field, one.message, one.sql or _NO_SQL)
         for model in models
         if (table := tables.get(_place(model))) is not None
-        for one in (*_reasons(model, table), *_base(model, table))
+        for one in (
+            *_reasons(model, table),
+            *_base(model, table),
+            *_policed(opened.get(model.spec.key, ())),
+        )
         if one.level == "problem"
     )
 
@@ -94,7 +99,10 @@ def _place(model: ModelPlan) -> tuple[str, str]:
 
 
 def _fit(
-    conn: psycopg.Connection, model: ModelPlan, tables: Mapping[tuple[str, str], TableFacts]
+    conn: psycopg.Connection,
+    model: ModelPlan,
+    tables: Mapping[tuple[str, str], TableFacts],
+    opened: Sequence[OpenPolicy],
 ) -> ModelFit:
     place = _place(model)
     name = ".".join(place)
@@ -102,7 +110,12 @@ def _fit(
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
-    return ModelFit(model.spec.key, name, (*_reasons(model, table), *found))
+    return ModelFit(model.spec.key, name, (*_reasons(model, table), *found, *_policed(opened)))
+
+
+def _policed(opened: Sequence[OpenPolicy]) -> Iterator[Finding]:
+    for one in opened:
+        yield Finding("problem", one.message, None, one.sql)
 
 
 def _reasons(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 -- Everything that no longer is as it was installed, one sentence each: tables without forced
--- row-level security or policy, triggers missing or not ENABLE ALWAYS, the publication changed.
+-- row-level security or policy, with a policy that opens them, triggers missing or not ENABLE ALWAYS,
+-- the publication changed. SQL that mends it stands on a line of its own.
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
@@ -19,6 +20,17 @@ as $$
   select format('table %s has no tenant isolation policy', name) from synced
    where relation is not null
      and not exists (select from pg_catalog.pg_policy p where p.polrelid = relation and p.polname like '%tenant_isolation%')
+  union all
+  -- Postgres ORs permissive policies; see ablo.identity_check for who a runtime login is not.
+  select format(e'policy %s of table %s is permissive and applies to the runtime logins: by it they reach rows of '
+      'every organization; drop it, or bind it to the roles that need it:\ndrop policy %I on %s;', p.polname, name, p.polname, name)
+    from synced join pg_catalog.pg_policy p on p.polrelid = relation
+   where p.polpermissive and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
+     and (p.polroles @> array[0::oid] or exists (
+       select from pg_catalog.pg_roles m, unnest(p.polroles) r (id)
+        where pg_has_role(m.oid, r.id, 'member') and not (m.rolsuper or m.rolbypassrls)
+          and (m.rolname = 'ablo_owner'
+            or pg_has_role(m.oid, 'ablo_runtime', 'member') and not pg_has_role(m.oid, 'ablo_owner', 'member'))))
   union all
   select format('trigger %s of table %s is missing', wanted, name) from synced, unnest(array['zz_ablo_guard', 'zz_ablo_capture', 'zz_ablo_truncate']) wanted
    where relation is not null

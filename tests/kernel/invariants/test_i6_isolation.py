@@ -182,6 +182,7 @@ MUTANTS = {
         "alter table ablo.api_key disable row level security"
     ),
     "a policy that lets all through": "alter policy tasks_tenant_isolation on tasks using (true)",
+    "a policy beside ours": "create policy everyone on tasks using (true)",
     "row security off": "alter table notes disable row level security",
     "a log that all can read": "alter policy delta_tenant_isolation on ablo.delta using (true)",
     "receipts that all can read": (

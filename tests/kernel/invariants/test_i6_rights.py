@@ -100,6 +100,21 @@ def test_the_scan_catches_mutants(own_board: Board, mutant: str) -> None:
     assert forbidden(own_board) != []
 
 
+@pytest.mark.parametrize("command", ["all", "select", "insert", "update", "delete"])
+def test_a_policy_beside_ours_is_drift(own_board: Board, command: str) -> None:
+    test = "with check (true)" if command == "insert" else "using (true)"
+    for to in ("public", "ablo_runtime", "ablo_owner"):
+        own_board.run(f"create policy other on tasks for {command} to {to} {test}")
+        (told,) = own_board.value("select ablo.status()")["drift"]
+        assert "policy other of table public.tasks" in told
+        own_board.run(told.splitlines()[-1])
+        assert own_board.value("select ablo.status()")["drift"] == []
+    own_board.run(f"create policy other on tasks as restrictive for {command} {test}")
+    own_board.run("create policy theirs on tasks to ablo_replication using (true)")
+    own_board.run("create policy shared on countries using (true)")
+    assert own_board.value("select ablo.status()")["drift"] == []
+
+
 def test_no_role_of_ours_can_pass_the_policies(board: Board) -> None:
     names = "select rolname from pg_roles where rolname ~ '^ablo_'"
     over = " and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)"

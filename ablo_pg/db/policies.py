@@ -1,0 +1,48 @@
+"""Row-level security policies of others that would let a runtime login past its organization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, LiteralString
+
+import psycopg
+
+# Postgres ORs permissive policies: one more of them opens what ours keeps shut, for whoever it
+# applies to. A runtime login is a member of ablo_runtime whom `ablo.identity_check` lets in.
+# `ablo.drift_check` asks the same; here the roles need not exist yet.
+_OPEN: Final[LiteralString] = """
+select n.nspname, c.relname, p.polname
+from pg_catalog.pg_policy p
+join pg_catalog.pg_class c on c.oid = p.polrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
+  and p.polpermissive
+  and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\\_pg %%'
+  and (p.polroles @> array[0::oid] or exists (
+    select from pg_catalog.pg_roles m, unnest(p.polroles) r (id)
+    where pg_catalog.pg_has_role(m.oid, r.id, 'member') and not (m.rolsuper or m.rolbypassrls)
+      and (m.rolname = 'ablo_owner' or exists (
+        select from pg_catalog.pg_roles g where g.rolname = 'ablo_runtime'
+          and pg_catalog.pg_has_role(m.oid, g.oid, 'member'))
+        and not exists (
+          select from pg_catalog.pg_roles o where o.rolname = 'ablo_owner'
+            and pg_catalog.pg_has_role(m.oid, o.oid, 'member')))))
+order by 1, 2, 3"""
+
+
+_DROP: Final = "drop policy "
+
+
+def with_mending(drift: str) -> tuple[str, str | None]:
+    """Split what `ablo.drift_check` says of a policy into the sentence and the SQL after it."""
+    text, found, rest = drift.rpartition(f"\n{_DROP}")
+    return (text, _DROP + rest) if found else (drift, None)
+
+
+def open_policies(
+    conn: psycopg.Connection, tables: Iterable[tuple[str, str]]
+) -> list[tuple[str, str, str]]:
+    """Return (schema, table, policy) of every permissive policy, not ours, that holds for us."""
+    pairs = list(tables)
+    places = [schema for schema, _ in pairs], [table for _, table in pairs]
+    return conn.execute(_OPEN, places).fetchall()
