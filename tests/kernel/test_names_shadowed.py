@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Final
 
 import psycopg
@@ -40,6 +41,7 @@ _WORDS: Final = re.compile(
 )
 _ALWAYS: Final = ("new", "old", "found", "tg_op", "sqlerrm", "excluded", "row", "place", "page")
 PARENT, MANY, ROLE = "t", "n", "r"
+PLAIN: Final = Field("plain", "plain", "plain", FieldType.STRING, optional=True)
 
 
 def words(*texts: str) -> set[str]:
@@ -232,6 +234,35 @@ def test_a_table_that_knows_its_rows_by_such_a_name(
     claimer(shadowed, "ada").release_row(own, "theirs")
     caller.commit(op("delete", "theirs", own))
     assert caller.get("theirs", own)["row"] is None
+
+
+@pytest.mark.parametrize("kind", [FieldType.STRING, FieldType.INTEGER, FieldType.JSON])
+def test_a_premise_finds_a_key_that_is_longer_than_an_identifier(
+    cluster: Server, kernel_template: str, kind: FieldType
+) -> None:
+    value = {FieldType.STRING: "x", FieldType.INTEGER: 7, FieldType.JSON: {"a": [1]}}[kind]
+    keys = ["w" * 70 + end for end in ("1", "2")]
+    fields = (Field(key, key, key, kind, optional=True) for key in keys)
+    spec = SchemaSpec((ModelSpec("long", "Long", "long", (*fields, PLAIN)),))
+    made = SchemaSpec(spec.models, hash=schema_hash(spec))
+    with (
+        make_database(made, server=cluster, template=kernel_template) as handle,
+        Board(handle) as board,
+    ):
+        caller = board.caller()
+        caller.commit(op("create", "long", "a", {keys[0]: value}))
+        for where, stale in (
+            ([[keys[0], "=", value]], True),
+            ([[keys[1], "=", value]], False),
+            ([[keys[1], "=", None], ["plain", "=", None], [keys[0], "!=", None]], True),
+        ):
+            stamp = caller.get("long", "a")["stamp"]
+            found = caller.list("long", {"where": where})["data"]
+            assert bool(found) is stale
+            caller.commit(op("update", "long", "a", {"plain": None}))
+            premise = {"model": "long", "where": where, "readAt": stamp}
+            with pytest.raises(AbloStaleContextError) if stale else nullcontext():
+                caller.commit(op("update", "long", "a", {"plain": None}), reads=[premise])
 
 
 @pytest.mark.parametrize("psql", [True, False])
