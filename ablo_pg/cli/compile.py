@@ -12,6 +12,7 @@ from ablo_pg.cli.options import json_option, target_argument
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.target import load_target
 from ablo_pg.compile import compile_schema
+from ablo_pg.errors import error_for
 from ablo_pg.kernel import kernel_script
 from ablo_pg.schema import SchemaSpec
 
@@ -71,7 +72,12 @@ def _print(spec: SchemaSpec, output: Path | None, kernel: bool, as_json: bool) -
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as exc:
-            raise click.FileError(str(output), exc.strerror) from exc
+            raise error_for(
+                "invalid_options",
+                f"{output} cannot be written: {exc.strerror}",
+                field="output",
+                remedy="name a file in a folder that is there",
+            ) from None
         say(f"{output}: {len(text.splitlines())} lines")
     if as_json:
         written = None if output is None else str(output)

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.push import line_of
 from ablo_pg.cli.target import load_target
 from ablo_pg.errors import error_for
-from ablo_pg.kernel import admin_connection
 from ablo_pg.kernel.fit import ModelFit, fit, sound
 from ablo_pg.kernel.schema_push import preview
 from ablo_pg.schema import SchemaSpec
@@ -44,7 +44,7 @@ def differences(spec: SchemaSpec, against: str, database_url: str | None) -> Dif
             field="database_url",
             remedy="pass --database-url, or set ABLO_ADMIN_URL or DATABASE_URL",
         )
-    with admin_connection(database_url) as conn:
+    with administrator(database_url) as conn:
         if against == "tables":
             return _of_tables(spec, fit(conn, spec))
         active, plan = preview(conn, spec)

@@ -8,12 +8,14 @@ import sys
 from typing import Any, NoReturn
 
 import click
+import psycopg
 
 from ablo_pg._version import __version__
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.output import show_error, show_usage
 from ablo_pg.cli.sections import Sections
+from ablo_pg.db.errors import translate_admin
 from ablo_pg.errors import AbloError
 
 EPILOG = """\b
@@ -60,6 +62,9 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
     except AbloError as error:
         show_error(error, as_json=as_json)
         return DOES_NOT_FIT if error.code == "incompatible_change" else 1
+    except psycopg.Error as exc:  # of an administrative connection: the others translate their own
+        show_error(translate_admin(exc), as_json=as_json)
+        return 1
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import admin_url_option, json_option, target_argument
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.push_place import read_options
 from ablo_pg.cli.target import load_target
 from ablo_pg.compile.migration import MigrateOptions, MigrationPlan
 from ablo_pg.errors import AbloValidationError
-from ablo_pg.kernel import Migrated, Pace, admin_connection, migrate, plan
+from ablo_pg.kernel import Migrated, Pace, migrate, plan
 from ablo_pg.schema import SchemaSpec
 
 EPILOG = """\b
@@ -63,7 +64,7 @@ def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> N
     """
     spec = load_target(target)
     options = _options(spec, how["renames"], how["backfills"], how["drop"], how["rewrite"])
-    with admin_connection(admin_url) as conn:
+    with administrator(admin_url) as conn:
         if how["dry_run"] or how["output"] is not None:
             _show_plan(plan(conn, spec, options), how["output"], as_json)
             return

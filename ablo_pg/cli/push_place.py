@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import orjson
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.remote import Remote
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.kernel import admin_connection
 from ablo_pg.kernel.schema_push import push
 from ablo_pg.schema import SchemaSpec, dump_schema_json
 from ablo_pg.schema.neutral import FieldType
@@ -57,7 +57,7 @@ class DatabasePlace:
 
     def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
         """Compare and apply in one transaction."""
-        with admin_connection(self.admin_url) as conn:
+        with administrator(self.admin_url) as conn:
             done = push(conn, spec, options, dry_run=dry_run)
         return Outcome(
             done.version,

@@ -6,9 +6,10 @@ from dataclasses import asdict
 
 import click
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import admin_url_option, json_option
 from ablo_pg.cli.output import say, show_json
-from ablo_pg.kernel import KernelState, admin_connection, kernel_state
+from ablo_pg.kernel import KernelState, kernel_state
 
 EPILOG = """\b
 Examples:
@@ -25,7 +26,7 @@ def status_command(admin_url: str, as_json: bool) -> int:
 
     Exit code 0 when all is as it should be, 1 otherwise.
     """
-    with admin_connection(admin_url) as conn:
+    with administrator(admin_url) as conn:
         state = kernel_state(conn)
     if as_json:
         show_json(asdict(state))

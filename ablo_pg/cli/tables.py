@@ -9,13 +9,13 @@ from typing import Final
 
 import click
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.options import json_option, read_url_option, target_argument
 from ablo_pg.cli.output import say, show_json
 from ablo_pg.cli.target import load_target
 from ablo_pg.db.tables import read_tables, schema_names
 from ablo_pg.errors import error_for
-from ablo_pg.kernel import admin_connection
 from ablo_pg.kernel.fit import ModelFit, fit, sound
 from ablo_pg.kernel.pull import Pulled, pull_schema
 from ablo_pg.schema.source import write_source
@@ -48,7 +48,7 @@ def check_command(target: str, database_url: str, as_json: bool) -> int:
     Reads only. Exit code 3 when a model does not fit.
     """
     spec = load_target(target)
-    with admin_connection(database_url) as conn:
+    with administrator(database_url) as conn:
         fits = fit(conn, spec)
     _show_fits(fits, as_json)
     return 0 if sound(fits) else DOES_NOT_FIT
@@ -96,7 +96,7 @@ def pull_command(
     Keys, enums from CHECKs, relations from foreign keys, defaults. What could not be recovered is
     said in comments, with the SQL that would change it. Reads only.
     """
-    with admin_connection(database_url) as conn:
+    with administrator(database_url) as conn:
         _known("schema", schemas, schema_names(conn))
         found = read_tables(conn, schemas or ("public",))
     _known("table", tables, [table.name for table in found])

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from contextlib import redirect_stdout
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -50,10 +51,11 @@ def _from_json(path: Path) -> SchemaSpec:
 
 def _load_module(place: str) -> ModuleType:
     try:
-        if place.endswith(".py") or "/" in place:
-            return _import_file(Path(place))
-        _see(Path.cwd())
-        return importlib.import_module(place)
+        with redirect_stdout(sys.stderr):  # what the file prints is no result of ours
+            if place.endswith(".py") or "/" in place:
+                return _import_file(Path(place))
+            _see(Path.cwd())
+            return importlib.import_module(place)
     except AbloError:
         raise
     except ModuleNotFoundError as exc:

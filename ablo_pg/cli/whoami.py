@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import click
 
+from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import json_option
 from ablo_pg.cli.output import plain, show_json
 from ablo_pg.cli.remote import Remote
 from ablo_pg.db.identity import login_facts
 from ablo_pg.db.urls import without_password
 from ablo_pg.errors import error_for
-from ablo_pg.kernel import admin_connection
 
 RIGHTS: Final = (
     ("superuser", "a superuser: fine for administration, refused for running"),
@@ -51,7 +51,7 @@ def whoami_command(database_url: str | None, url: str | None, as_json: bool) -> 
 
 
 def _of_database(url: str) -> dict[str, Any]:
-    with admin_connection(url) as conn:
+    with administrator(url) as conn:
         facts = login_facts(conn)
     return {
         "url": without_password(url),

@@ -21,7 +21,7 @@ from psycopg.adapt import Loader
 from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
-from ablo_pg.db.errors import translate
+from ablo_pg.db.errors import translate_admin
 
 Column: TypeAlias = bytes | None
 
@@ -62,11 +62,12 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 @contextmanager
 def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
     """Make a connection ready for the functions below; translate what goes wrong meanwhile."""
+    login = conn.info.user
     try:
         conn.execute(PREPARE)
         yield conn
     except psycopg.Error as exc:
-        raise translate(exc) from exc
+        raise translate_admin(exc, login) from exc
 
 
 def deltas(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from psycopg import sql
 
 from ablo_pg.errors import CODES, AbloError, error_for
 
@@ -79,6 +80,35 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
     )
 
 
+def translate_admin(exc: psycopg.Error, login: str | None = None) -> AbloError:
+    """As `translate`, of an administrative connection: who may do it, and what has cut it short.
+
+    login: the connection's. Postgres's message is shown: an administrator may see what it names.
+    """
+    said = exc.diag.message_primary or str(exc).strip()
+    if exc.sqlstate == "42501":
+        details = {"sqlstate": exc.sqlstate}
+        if login is not None:
+            grant = sql.SQL("grant ablo_owner to {};").format(sql.Identifier(login))
+            details["sql"] = grant.as_string(None)
+        return error_for(
+            "admin_role_insufficient",
+            f"the login {login or 'in use'} may not do this: {said}",
+            remedy="use the login that `ablo-pg connect` was run with, or another member of "
+            "ablo_owner" + ("; the SQL makes this one such a member" if login else ""),
+            details=details,
+        )
+    if exc.sqlstate == "57014":
+        return error_for(
+            "wait_for_timeout",
+            f"the server has cut a statement short: {said}",
+            remedy="if statement_timeout is too short for administration, set PGOPTIONS="
+            "'-c statement_timeout=0' for this command; else run it again",
+            details={"sqlstate": exc.sqlstate},
+        )
+    return translate(exc)
+
+
 def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
     """Return the error that this report stands for."""
     state = report.sqlstate or ""
@@ -117,12 +147,18 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _unreachable(
-    message: str, remedy: str = "check database_url, and that the server runs"
-) -> AbloError:
+def _unreachable(message: str) -> AbloError:
     first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
+    if _REFUSED.search(message):
+        return error_for(
+            "database_unreachable",
+            f"The login or its password is refused: {first_line}",
+            remedy="check user and password in the URL, and that pg_hba.conf lets them in",
+        )
     return error_for(
-        "database_unreachable", f"The database cannot be reached: {first_line}", remedy=remedy
+        "database_unreachable",
+        f"The database cannot be reached: {first_line}",
+        remedy="check database_url, and that the server runs",
     )
 
 
@@ -255,6 +291,12 @@ def _internal(report: ErrorReport, names: Names) -> AbloError:
     )
 
 
+# How Postgres words 28P01 and 28000, and libpq a password that is missing: of a connection that is
+# not made no SQLSTATE reaches us. A server that speaks no English is told of as out of reach.
+_REFUSED: Final = re.compile(
+    r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
+    r"|is not permitted to log in"
+)
 _RETRY: Final = "retry; nothing was written"
 _write_conflict = _fixed(
     "write_conflict", "Concurrent transactions stood in each other's way", _RETRY

@@ -16,6 +16,8 @@ from psycopg import sql
 _FACTS: Final[LiteralString] = """
 select json_build_object(
   'size', pg_catalog.pg_relation_size(c.oid),
+  'owner', pg_catalog.pg_get_userbyid(c.relowner), 'login', current_user,
+  'ours', pg_catalog.pg_has_role(c.relowner, 'usage'),
   'rows', c.reltuples::bigint,
   'columns', (
     select coalesce(json_object_agg(a.attname, json_build_object(
@@ -49,6 +51,9 @@ select schema, active from ablo.schema_version order by active desc, version des
 _DEBTS: Final[LiteralString] = "select typename from ablo.migration_debt"
 _SEES_ALL: Final[LiteralString] = """
 select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user"""
+_OURS: Final[LiteralString] = """
+select t from unnest(%s::text[]) t join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass(t)
+where pg_catalog.pg_has_role(c.relowner, 'usage')"""
 # Who stands in the way of a lock: other sessions with locks on these tables, oldest first.
 _HOLDERS: Final[LiteralString] = """
 select distinct a.pid, coalesce(a.application_name, ''), a.state,
@@ -74,6 +79,9 @@ class Holder:
     program: str
     state: str
     seconds: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.program or 'unnamed'}, {self.state}, {self.seconds} s)"
 
 
 def table_facts(conn: psycopg.Connection, schema: str, table: str) -> dict[str, Any] | None:
@@ -118,10 +126,12 @@ def provisioning(conn: psycopg.Connection) -> Iterator[None]:
 def sight(conn: psycopg.Connection, tables: Iterable[str]) -> Iterator[None]:
     """Let a login that row-level security binds see every row of these tables, and no other login.
 
-    A policy for this login alone; the kernel's functions run as another role. Superusers need none.
+    A policy for this login alone; the kernel's functions run as another role. Superusers need none,
+    and tables of other owners get none: the plan has refused what would alter them.
     """
     row = conn.execute(_SEES_ALL).fetchone()
-    names = [] if row is None or row[0] else list(tables)
+    seen = row is None or row[0]
+    names = [] if seen else [name for (name,) in conn.execute(_OURS, [list(tables)])]
     make = sql.SQL(
         "create policy ablo_migrate on {} to current_user using (true) with check (true)"
     )

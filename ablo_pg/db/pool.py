@@ -28,6 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
+from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloConnectionError, error_for
 
 P = ParamSpec("P")
@@ -219,6 +220,7 @@ class Database:
             await pool.putconn(conn)  # never suspends, see _nothing_to_reset
 
     async def _check_login(self) -> None:
+        url_parameters(self.url)  # a URL that is none is told apart from a server that is not there
         try:
             conn = await AsyncConnection.connect(self.url, autocommit=True, **self._parameters())
             try:

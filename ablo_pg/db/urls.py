@@ -9,6 +9,20 @@ from urllib.parse import quote, urlencode
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from ablo_pg.errors import error_for
+
+
+def url_parameters(url: str) -> dict[str, Any]:
+    """Return a URL's libpq parameters. Raises invalid_options for one that libpq cannot read."""
+    try:
+        return conninfo_to_dict(url)
+    except ProgrammingError as exc:
+        raise error_for(
+            "invalid_options",
+            f"the URL cannot be read: {exc}".strip(),
+            remedy="write it as postgresql://user:password@host:5432/database",
+        ) from None
+
 
 def make_url(parameters: Mapping[str, Any]) -> str:
     """Return a postgresql:// URL of libpq parameters (as `conninfo_to_dict` gives them).

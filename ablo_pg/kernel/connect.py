@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ablo_pg.db.catalog import admin_rights, server_setting
 from ablo_pg.db.errors import translate
-from ablo_pg.db.urls import make_url, with_login
-from ablo_pg.errors import AbloPermissionError, AbloValidationError
+from ablo_pg.db.urls import make_url, url_parameters, with_login
+from ablo_pg.errors import AbloPermissionError
 from ablo_pg.kernel.install import Installed, install
 from ablo_pg.kernel.roles import (
     Login,
@@ -94,14 +94,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
 
     Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
     """
-    try:
-        parameters = conninfo_to_dict(admin_url)
-    except psycopg.ProgrammingError as exc:
-        raise AbloValidationError(
-            f"the URL cannot be read: {exc}".strip(),
-            code="invalid_options",
-            remedy="write it as postgresql://user:password@host:5432/database",
-        ) from None
+    parameters = url_parameters(admin_url)
     # 10 s: a person waits at a terminal; a host that drops packets would hold the command minutes.
     timeout = parameters.get("connect_timeout") or 10
     conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")

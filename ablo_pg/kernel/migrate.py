@@ -26,9 +26,10 @@ from ablo_pg.compile.migration import (
 )
 from ablo_pg.compile.plan import plan_schema
 from ablo_pg.db import migrate as db
-from ablo_pg.db.errors import translate
+from ablo_pg.db.errors import translate_admin
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
 from ablo_pg.kernel.apply import require_kernel
+from ablo_pg.kernel.failure import INSUFFICIENT_PRIVILEGE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
 from ablo_pg.schema import SchemaSpec, parse_schema_json
@@ -149,8 +150,10 @@ def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
         try:
             count = db.count(conn, check.sql)
         except psycopg.Error as exc:
+            if exc.sqlstate == INSUFFICIENT_PRIVILEGE and made.refusals:
+                continue  # they say whose the table is
             if not (exc.sqlstate or "").startswith(_CAST_FAILED):
-                raise translate(exc) from exc
+                raise translate_admin(exc, conn.info.user) from exc
             count = -1
         if count:
             shown = "some" if count < 0 else f"{count} or more" if count >= 1000 else str(count)

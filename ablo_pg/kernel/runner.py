@@ -233,9 +233,7 @@ class Runner:
 
     def _waited(self, step: AnyStep, details: dict[str, object]) -> AbloTimeoutError:
         holders = [] if self._conn.closed else db.lock_holders(self._conn, self._plan.tables)
-        who = "; ".join(
-            f"process {h.pid} ({h.program or 'unnamed'}, {h.state}, {h.seconds} s)" for h in holders
-        )
+        who = "; ".join(map(str, holders))
         return AbloTimeoutError(
             f"{step.title}: others held what it needs for {self._pace.patience:g} s"
             + (f": {who}" if who else ""),

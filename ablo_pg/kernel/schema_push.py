@@ -18,10 +18,12 @@ from ablo_pg.compile.moves import fills, moves, unfit
 from ablo_pg.compile.plan import ModelPlan, find_column, plan_schema
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
+from ablo_pg.db.migrate import lock_holders
 from ablo_pg.db.registry import active_schema
 from ablo_pg.db.tables import count_rows
-from ablo_pg.errors import AbloError, AbloTimeoutError, error_for
+from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError, error_for
 from ablo_pg.kernel.apply import apply, require_kernel
+from ablo_pg.kernel.failure import LOCK_NOT_AVAILABLE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem
@@ -93,8 +95,9 @@ def push(
     what `apply` raises. Nothing is changed then.
     """
     require_kernel(conn)
-    with _deadline(), conn.transaction(force_rollback=dry_run):
-        lock_provisioning(conn, "public")
+    with _tables(conn, spec), conn.transaction(force_rollback=dry_run):
+        with _deadline():
+            lock_provisioning(conn, "public")
         active = read_active(conn)
         if active.version and active.hash == spec.hash:
             return Pushed(active.version, active.hash, unchanged=True, kept=not dry_run)
@@ -145,6 +148,26 @@ def _deadline() -> Iterator[None]:
             "another push or migration is under way",
             code="lock_timeout",
             remedy="run it again; pg_stat_activity shows who holds the lock",
+        ) from exc
+
+
+@contextmanager
+def _tables(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[None]:
+    """Say who held the tables for longer than a push waits for them."""
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, AbloServerError) as exc:
+        details = exc.details if isinstance(exc, AbloServerError) else {"sqlstate": exc.sqlstate}
+        if details.get("sqlstate") != LOCK_NOT_AVAILABLE:
+            raise
+        holders = lock_holders(conn, [model.table for model in plan_schema(spec).stored])
+        who = "; ".join(map(str, holders)) or "pg_stat_activity shows who"
+        raise AbloTimeoutError(
+            f"others held the tables that it needs: {who}",
+            code="lock_timeout",
+            remedy="nothing was changed: run it again, or use `ablo-pg migrate`, which tries "
+            "for a minute; pg_terminate_backend(PID) ends a session that hangs",
+            details={**details, "holders": [holder.pid for holder in holders]},
         ) from exc
 
 

@@ -94,13 +94,10 @@ def incompatible(plan: PushPlan) -> AbloError:
     if len(plan.refusals) > _SHOWN:
         shown.append(f"  - and {len(plan.refusals) - _SHOWN} more")
     count = len(plan.refusals)
-    flags = dict.fromkeys(refusal.flag for refusal in plan.refusals if refusal.flag)
     return error_for(
         "incompatible_change",
         "\n".join([f"{count} change{'s do' if count > 1 else ' does'} not fit:", *shown]),
-        remedy=f"nothing was changed; if it is meant, add: {' '.join(flags)}"
-        if flags
-        else "nothing was changed; add what is new beside what is old, and move the rows in SQL",
+        remedy=_remedy(plan.refusals),
         details={
             "unexecutable": [
                 change_item(refusal.change) | {"detail": refusal.reason, "flag": refusal.flag}
@@ -109,6 +106,17 @@ def incompatible(plan: PushPlan) -> AbloError:
             "warnings": [change_item(change) for change in plan.warnings],
         },
     )
+
+
+def _remedy(refusals: Sequence[Refusal]) -> str:
+    """Say once, ready to be typed, which flags allow all of it; a new name goes before a drop."""
+    flags = dict.fromkeys((one.flag or "").partition(" (or ")[0] for one in refusals)
+    renames = dict.fromkeys(name for one in refusals if (name := _rename(one.change)))
+    given = " ".join(flag for flag in flags if flag)
+    if not given:
+        return "nothing was changed; add what is new beside what is old, and move the rows in SQL"
+    instead = f"; for what has a new name: {' '.join([*renames][:_SHOWN])}" if renames else ""
+    return f"nothing was changed; if it is meant, add: {given}{instead}"
 
 
 def change_item(change: Change) -> dict[str, Any]:
@@ -167,12 +175,16 @@ class _Judge:
 
 
 def _flag(change: Change) -> str:
+    rename = _rename(change)
+    return f"--force (or {rename})" if rename else "--force"
+
+
+def _rename(change: Change) -> str | None:
+    """Return the flag that says of what seems to be dropped that it has a new name."""
     if change.kind == "field_dropped":
         where = f"{change.model}.{change.field}"
-        return f"--force (or --rename {where}:{change.model}.NEW)"
-    if change.kind == "model_dropped":
-        return f"--force (or --rename {change.model}:NEW)"
-    return "--force"
+        return f"--rename {where}:{change.model}.NEW"
+    return f"--rename {change.model}:NEW" if change.kind == "model_dropped" else None
 
 
 def _title(change: Change) -> str:

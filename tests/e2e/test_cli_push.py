@@ -329,6 +329,18 @@ def test_a_push_that_cannot_have_the_lock_says_so(project: Project) -> None:
     assert (code, told["error"]["code"]) == (1, "lock_timeout")
 
 
+@pytest.mark.parametrize("mode", ["row exclusive", "access exclusive"])
+def test_a_table_that_others_hold_is_told_with_who_holds_it(project: Project, mode: str) -> None:
+    project.declare(TASKS.replace("title: str", "title: str\n    due: int | None = None"))
+    with psycopg.connect(project.url) as holder:
+        holder.execute(f"lock table tasks in {mode} mode")  # type: ignore[call-overload]
+        code, told = project.push()
+        assert (code, told["error"]["code"]) == (1, "lock_timeout")
+        assert told["error"]["details"]["holders"] == [holder.info.backend_pid]
+        assert f"process {holder.info.backend_pid}" in told["error"]["message"]
+    assert project.push()[0] == 0
+
+
 def test_nowhere_to_push_to(file: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ABLO_ADMIN_URL", "ABLO_API_URL", "ABLO_API_KEY"):
         monkeypatch.delenv(name, raising=False)

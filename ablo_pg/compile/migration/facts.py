@@ -35,7 +35,10 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table that exists. size: bytes of its rows; rows: about how many; key: its primary key."""
+    """A table that exists. size: bytes of its rows; rows: about how many; key: its primary key.
+
+    ours: whether `login`, which migrates, may alter it: has the rights of its owner.
+    """
 
     size: int
     rows: int
@@ -44,6 +47,9 @@ class TableFacts:
     indexes: Mapping[str, IndexFacts]
     key: tuple[str, ...]
     triggers: frozenset[str]
+    owner: str = ""
+    login: str = ""
+    ours: bool = True
 
     @property
     def live(self) -> bool:
@@ -72,4 +78,7 @@ class TableFacts:
             },
             key=tuple(found["key"]),
             triggers=frozenset(found["triggers"]),
+            owner=found["owner"],
+            login=found["login"],
+            ours=found["ours"],
         )

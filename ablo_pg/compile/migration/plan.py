@@ -30,7 +30,7 @@ from ablo_pg.compile.migration.steps import (
     drop_functions,
 )
 from ablo_pg.compile.migration.tenancy import change_tenancy
-from ablo_pg.compile.names import literal, shorten
+from ablo_pg.compile.names import ident, literal, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
 from ablo_pg.schema.diff import Change, diff
 from ablo_pg.schema.neutral import SchemaSpec
@@ -72,6 +72,7 @@ def plan_migration(
     models = _in_use(draft, old, tables, changes)
     for m in models.values():
         _refuse_changes(m)
+        _refuse_owner(m)
     for m in models.values():
         if m.old is None:  # its triggers and policies come now, under locks
             draft.changed.add(m.key)
@@ -148,6 +149,18 @@ def _refuse_changes(m: ModelDraft) -> None:
             )
         elif change.kind == "column_changed" and m.new.fields and not m.moved:
             m.draft.notes.append(f"{m.key}.{change.field} is now kept in column {change.new}")
+
+
+def _refuse_owner(m: ModelDraft) -> None:
+    """Every switch makes sure of what only a table's owner may alter."""
+    if m.facts.ours:
+        return
+    owner, login = ident(m.facts.owner), ident(m.facts.login)
+    m.refuse(
+        None,
+        f"its table belongs to {m.facts.owner}, so {m.facts.login}, who migrates, may not alter it",
+        f"as a superuser: alter table {m.table} owner to {login}; or: grant {owner} to {login};",
+    )
 
 
 def _dropped(m: ModelDraft, before: Before) -> tuple[Column, ...]:

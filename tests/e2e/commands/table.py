@@ -65,6 +65,8 @@ def misused(*typed: str) -> Worst:
 
 NO_SERVER: Final = refused("--admin-url", NOWHERE, code="database_unreachable")
 NO_DATABASE: Final = refused("--database-url", NOWHERE, code="database_unreachable")
+NO_URL: Final = refused("--database-url", "mysql://x/y", code="invalid_options")
+NO_ADMIN_URL: Final = refused("--admin-url", "garbage", code="invalid_options")
 NO_FILE: Final = refused("missing.py", code="schema_definition_invalid")
 BROKEN: Final = refused("broken.py", code="schema_definition_invalid")
 NOT_JSON: Final = refused("broken.json", code="schema_definition_invalid")
@@ -72,7 +74,7 @@ NOT_JSON: Final = refused("broken.json", code="schema_definition_invalid")
 TABLE: Final[Mapping[str, Row]] = {
     "audit acts": Row(
         (), "user:ann ended {claim} of agent:a on tasks t1", ("acts",),
-        (NO_SERVER, misused("-n", "0")),
+        (NO_SERVER, NO_ADMIN_URL, misused("-n", "0")),
         before=("claims", "--break", "{claim}", "--as", "user:ann"),
     ),
     "audit head": Row(
@@ -95,11 +97,12 @@ TABLE: Final[Mapping[str, Row]] = {
             refused(*KEYS, "--anchor", "missing", code="invalid_options"),
         ),
     ),
-    "check": Row((), "tasks: fits", ("fits", "models"), (NO_FILE, BROKEN, NO_DATABASE)),
+    "check": Row((), "tasks: fits", ("fits", "models"), (NO_FILE, BROKEN, NO_DATABASE, NO_URL)),
     "claims": Row(
         (), "held", ("claims",),
         (
             NO_DATABASE,
+            NO_URL,
             refused("--break", LONG, code="claim_not_found"),
             refused("--break", "{claim}", "--as", "agent:b", code="permission_denied"),
             refused("--model", "\x1b[2J", code="server_execute_unknown_model"),
@@ -107,7 +110,13 @@ TABLE: Final[Mapping[str, Row]] = {
     ),
     "compile": Row(
         (), "create table", ("schema", "file", "sql"),
-        (NO_FILE, BROKEN, NOT_JSON, refused("--diff", "gone.py", code="schema_definition_invalid")),
+        (
+            NO_FILE,
+            BROKEN,
+            NOT_JSON,
+            refused("--diff", "gone.py", code="schema_definition_invalid"),
+            refused("-o", "gone/x.sql", code="invalid_options"),
+        ),
     ),
     "connect": Row((), "DATABASE_URL=", ("databaseUrl", "replicationUrl", "kernel"), (NO_SERVER,)),
     "demo": Row((), "", (), (misused("--seconds", "0"), misused("--postgres", "sqlite"))),
@@ -135,22 +144,29 @@ TABLE: Final[Mapping[str, Row]] = {
             refused("--participant", "robot:b", code="invalid_participant_kind"),
             refused("--participant", "user:b", "--can", "no.read",
                     code="server_execute_unknown_model"),
+            refused("--participant", "agent", code="invalid_participant_kind"),
+            refused("--participant", "user:b", "--can", "tasks.fly", code="invalid_request"),
             misused("--participant", "user:b", "--ttl", "soon"),
         ),
     ),
-    "keys list": Row((), "first", ("keys",), (NO_DATABASE, misused("--limit", "5"))),
+    "keys list": Row((), "first", ("keys",), (NO_DATABASE, NO_URL, misused("--limit", "5"))),
     "keys revoke": Row(
         ("{key}",), "{key}", ("id", "revoked"),
         (refused(LONG, code="capability_not_found"), misused()),
     ),
     "keys rotate": Row(
         ("{key}",), "shown only now", ("key", "rotatedFrom"),
-        (refused("key_none", code="capability_not_found"), misused("{key}", "--grace", "-1h")),
+        (
+            refused("key_none", code="capability_not_found"),
+            refused("{key}", "--grace", "99d", code="duration_invalid"),
+            misused("{key}", "--grace", "-1h"),
+        ),
     ),
     "logs": Row(
         ("--no-follow",), "create", ("time", "op", "model", "id", "actor", "syncId"),
         (
             NO_DATABASE,
+            NO_URL,
             refused("--database-url", "{url}", code="database_role_cannot_enforce_rls"),
             refused("--since", "yesterday", code="duration_invalid"),
             misused("--op", "truncate"),
@@ -158,20 +174,36 @@ TABLE: Final[Mapping[str, Row]] = {
     ),
     "migrate": Row(
         (), "schema", ("applied", "unchanged", "models", "steps"),
-        (NO_FILE, BROKEN, NO_SERVER, refused("--rename", "nothing", code="invalid_request")),
+        (
+            NO_FILE,
+            BROKEN,
+            NO_SERVER,
+            NO_ADMIN_URL,
+            refused("--rename", "nothing", code="invalid_request"),
+        ),
     ),
     "pull": Row(
         (), "define_schema", ("models", "leftOut", "source"),
-        (NO_DATABASE, refused("--out", "broken.py", code="invalid_options")),
+        (NO_DATABASE, NO_URL, refused("--out", "broken.py", code="invalid_options")),
     ),
     "push": Row(
         (), "unchanged", ("version", "hash", "unchanged"),
-        (NO_FILE, BROKEN, NO_SERVER, refused("--backfill", "x", code="invalid_request")),
+        (
+            NO_FILE,
+            BROKEN,
+            NO_SERVER,
+            NO_ADMIN_URL,
+            refused("--backfill", "x", code="invalid_request"),
+            refused("--backfill", "tasks.nothing=1", code="invalid_request"),
+            refused("--rename", "::", code="invalid_request"),
+            refused("--url", "foo", code="invalid_options"),
+        ),
     ),
     "relay": Row(
         ("--port", "0"), "relay: http", ("url",),
         (
             refused("--port", "0", "--database-url", NOWHERE, code="database_unreachable"),
+            refused("--port", "0", "--database-url", "garbage", code="invalid_options"),
             refused(
                 "--port", "0", "--database-url", "{url}", code="database_role_cannot_enforce_rls"
             ),
@@ -179,9 +211,9 @@ TABLE: Final[Mapping[str, Row]] = {
         ),
         runs_on=True,
     ),
-    "status": Row((), "kernel", ("installed", "drift"), (NO_SERVER,)),
+    "status": Row((), "kernel", ("installed", "drift"), (NO_SERVER, NO_ADMIN_URL)),
     "whoami": Row(
         (), "ablo_runtime", ("login", "database", "rights"),
-        (NO_DATABASE, refused("--url", "ftp://x", code="invalid_options")),
+        (NO_DATABASE, NO_URL, refused("--url", "ftp://x", code="invalid_options")),
     ),
 }  # fmt: skip

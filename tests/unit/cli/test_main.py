@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import psycopg
 import pytest
 
 from ablo_pg._version import __version__
@@ -96,3 +97,26 @@ def test_output_goes_to_a_file(tmp_path: Path, capsys: Captured) -> None:
     assert run(["compile", target, "-o", str(tmp_path / "x.sql")]) == 0
     assert (tmp_path / "x.sql").read_text() == printed
     assert run(["compile", target, "-o", str(tmp_path / "no" / "x.sql")]) == 1
+
+
+def test_output_that_cannot_be_written_is_a_typed_error(tmp_path: Path, capsys: Captured) -> None:
+    target = str(Path(__file__).parents[3] / "examples" / "tasks.py")
+    path = tmp_path / "no" / "x.sql"
+    assert run(["compile", target, "-o", str(path), "--json"]) == 1
+    output = capsys.readouterr()
+    error = json.loads(output.err)["error"]
+    assert (output.out, error["code"], error["field"]) == ("", "invalid_options", "output")
+    assert str(path) in error["message"]
+
+
+def test_an_error_of_postgres_that_nobody_translated(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def failing(target: str) -> None:
+        raise psycopg.errors.InsufficientPrivilege("permission denied for schema ablo")
+
+    monkeypatch.setattr("ablo_pg.cli.compile.load_target", failing)
+    assert run(["compile", "x.py", "--json"]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["code"] == "admin_role_insufficient"
+    assert "permission denied for schema ablo" in error["message"]

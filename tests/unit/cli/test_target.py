@@ -101,3 +101,11 @@ def test_a_faulty_file_says_where(app: Path, name: str, text: str, told: str) ->
 @pytest.mark.parametrize("target", ["missing.py", "missing_module", "missing.json", "no/dir/a.py"])
 def test_what_is_not_there_is_named(app: Path, target: str) -> None:
     assert target in refused(target).message
+
+
+def test_what_a_file_prints_is_no_result(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (app / "noisy.py").write_text(f"print('hello')\n{SOURCE}")
+    load_target("noisy.py")
+    load_target("noisy")
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "hello\nhello\n")

@@ -179,3 +179,20 @@ def test_the_kernel_and_the_tree_agree_on_states() -> None:
     ours = {known.code: known.sqlstate for known in CODES.values()}
     assert states
     assert {code: ours.get(code) for code in states} == states
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'connection failed: FATAL:  password authentication failed for user "a"',
+        'connection failed: FATAL:  role "a" does not exist',
+        "connection failed: fe_sendauth: no password supplied",
+        'connection failed: FATAL:  no pg_hba.conf entry for host "::1", user "a"',
+    ],
+)
+def test_a_refused_login_is_told_apart_from_a_server_that_is_gone(said: str) -> None:
+    error = translate(psycopg.OperationalError(said))
+    assert error.code == "database_unreachable"
+    assert "user and password" in str(error.remedy)
+    gone = translate(psycopg.OperationalError("connection failed: Connection refused"))
+    assert "that the server runs" in str(gone.remedy)

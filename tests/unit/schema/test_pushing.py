@@ -96,3 +96,19 @@ def test_the_error_lists_every_reason_and_every_flag_once() -> None:
     assert error.code == "incompatible_change"
     assert len(error.details["unexecutable"]) == len(plan.refusals) == 3
     assert str(error.remedy).count("--backfill tasks.owner=VALUE") == 1
+
+
+def test_the_remedy_can_be_typed_and_says_force_once() -> None:
+    """Two models and a field go, one field is required: what was dropped may have a new name."""
+    old = define_schema(
+        tasks=model(title=str, due=(str | None, None)), notes=model(a=str), logs=model(a=str)
+    )
+    new = define_schema(tasks=model(title=str, owner=str))
+    remedy = incompatible(plan_push(old.spec, new.spec, PushOptions())).remedy
+    assert remedy is not None
+    flags, instead = remedy.removeprefix("nothing was changed; if it is meant, add: ").split("; ")
+    assert sorted(flags.split(" --")) == ["--force", "backfill tasks.owner=VALUE"]
+    renames = instead.removeprefix("for what has a new name: ").split("--rename ")
+    assert sorted(each.strip() for each in renames if each) == [
+        "logs:NEW", "notes:NEW", "tasks.due:tasks.NEW",
+    ]  # fmt: skip

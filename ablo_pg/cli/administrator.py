@@ -1,0 +1,22 @@
+"""The administrative connection of a command; what it is refused is told with its login."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from ablo_pg.db.errors import translate_admin
+from ablo_pg.kernel import admin_connection
+
+
+@contextmanager
+def administrator(admin_url: str) -> Iterator[psycopg.Connection]:
+    """Connect, and translate what the database refuses. Raises as `admin_connection`."""
+    with admin_connection(admin_url) as conn:
+        login = conn.info.user
+        try:
+            yield conn
+        except psycopg.Error as exc:
+            raise translate_admin(exc, login) from exc
