@@ -45,7 +45,7 @@ def target(tmp_path: Path) -> str:
 
 @pytest.fixture
 def visitor(cluster: Server, app_db: DatabaseHandle) -> Iterator[str]:
-    """A login of the database that is no member of any role. Another, keeper_..., owns what a test gives it."""
+    """A login that is no member of any role; another, keeper_..., owns what a test gives it."""
     name = str(psycopg.conninfo.conninfo_to_dict(app_db.admin_url)["dbname"])
     logins = [f"visitor_{name}", f"keeper_{name}"]
     with psycopg.connect(app_db.admin_url, autocommit=True) as conn:

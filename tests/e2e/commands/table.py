@@ -194,7 +194,6 @@ TABLE: Final[Mapping[str, Row]] = {
             NO_SERVER,
             NO_ADMIN_URL,
             refused("--backfill", "x", code="invalid_request"),
-            refused("--backfill", "tasks.nothing=1", code="invalid_request"),
             refused("--rename", "::", code="invalid_request"),
             refused("--url", "foo", code="invalid_options"),
         ),
