@@ -123,7 +123,7 @@ def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:
         say(f"note: {note}")
     outcome = "unchanged:" if done.unchanged else "applied"
     written = f", {done.written} rows written" if done.written else ""
-    steps = len(done.plan.steps)
+    steps = done.effective + 1  # and the switch
     say(f"{outcome} schema {spec.hash}: {len(spec.models)} models, {steps} steps{written}")
     if as_json:
         show_json(

@@ -107,7 +107,8 @@ def lines_of(done: Outcome, dry_run: bool = False) -> list[str]:
     """Return what a push did, line by line."""
     if done.unchanged:
         return [f"unchanged: version {done.version}, schema {done.hash}"]
-    lines = [f"  {line_of(change)}" for change in done.changes or done.warnings]
+    more = [warning for warning in done.warnings if warning not in done.changes]
+    lines = [f"  {line_of(change)}" for change in (*done.changes, *more)]
     verb = "would push" if dry_run else "pushed"
     version = "" if dry_run and not done.version else f"version {done.version}, "
     return [*lines, f"{verb} {version}schema {done.hash}"]

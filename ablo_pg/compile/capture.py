@@ -2,7 +2,9 @@
 
 It is the trigger function of a deferred constraint trigger, so it runs once a changed row in every
 writer's transaction: assignments, the order lock (as an expression, which runs no query), then one
-static INSERT. The lock comes before the id is drawn: that makes id order the commit order.
+static INSERT. The lock comes before the id is drawn: that makes id order the commit order. A row
+of an adopted table may belong to no organization: there is no log to tell its changes to, and it is
+created for its organization by the update that gives it one.
 """
 
 from __future__ import annotations
@@ -51,6 +53,9 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         body=f"""\
 {_DECLARED}
 begin
+  if coalesce(new.{model.org.sql}, old.{model.org.sql}) is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
 {indent(_deleted(model), 4)}
   else
@@ -95,7 +100,7 @@ def _kept(model: ModelPlan) -> str:
     else:
         lines += _groups(model)
     branches = [
-        "if tg_op = 'UPDATE' then",
+        f"if old.{model.org.sql} is not null then",  # no old row, or nobody's: a create
         indent("\n".join(update)),
         "else",
         indent("\n".join(insert)),

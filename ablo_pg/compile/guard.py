@@ -1,5 +1,8 @@
 """Pass: the guard function, before every row change: identity, updated_at, the organization.
 
+A row that belongs to nobody may be given an organization, once: only who row-level security does
+not bind sees it.
+
 One function and no WHEN clause: Postgres parses a WHEN anew for every statement, which costs more
 than the call does. It runs as the owner, since a writer of plain SQL may not call the kernel.
 """
@@ -22,8 +25,13 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     org, id_ = model.org.sql, model.id.sql
     names = f"{literal(model.spec.table_schema)}, {literal(model.spec.table)}"
     declared = "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
-    bind = f"\n{indent(_bind(model))}" if model.spec.claims_bind_sql else ""
-    changed = f"new.{id_} is distinct from old.{id_} or new.{org} is distinct from old.{org}"
+    bind = ""
+    if model.spec.claims_bind_sql:  # nobody's row is nobody's to claim
+        bind = f"\n  if v_organization is not null then\n{indent(_bind(model), 4)}\n  end if;"
+    changed = (
+        f"new.{id_} is distinct from old.{id_}\n"
+        f"      or new.{org} is distinct from old.{org} and old.{org} is not null"
+    )
     yield from Function(
         name=model.function("guard"),
         args=[],
@@ -39,7 +47,8 @@ begin
     v_organization := new.{org};
   end if;
   if tg_op = 'UPDATE' then
-    if {changed} then
+    if {changed}
+    then
       perform ablo.row_identity_refuse({names});
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -71,7 +80,7 @@ def _bind(model: ModelPlan) -> str:
         if column.wire not in ("id", "updatedAt", "organizationId")
     )
     return f"""\
-if tg_op = 'INSERT' then
+if old.{model.org.sql} is null then
   v_id := new.{model.id.sql};
   perform pg_advisory_xact_lock_shared(
     ablo.creation_key(v_organization, {model.typename}, v_id)
@@ -84,7 +93,7 @@ if current_setting('transaction_isolation') <> 'read committed' or exists (
   where c.organization_id = v_organization and c.model = {model.typename} and c.row_id = v_id
     and c.status = 'active'
 ) then
-  if tg_op = 'UPDATE' then
+  if tg_op = 'UPDATE' and old.{model.org.sql} is not null then
     v_parts := array_remove(array[
     {changed}
     ], null);
@@ -94,7 +103,10 @@ end if;"""
 
 
 def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
-    """The row takes its parent's organization. Runs with the writer's own view of the parents."""
+    """The row takes its parent's organization. Runs with the writer's own view of the parents.
+
+    Under a row of nobody's, that only who sees all rows finds, it is nobody's too.
+    """
     org, key = model.org.sql, f"new.{parent.local_key}"
     table = qualified(parent.schema, parent.table)
     shown = f"quote_nullable(left({key}::text, 80))"
@@ -113,6 +125,11 @@ def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
 begin
   if new.{org} is null then
     new.{org} := (select p.{parent.org} from {table} p where p.{parent.key} = {key});
+    if new.{org} is null and exists (
+      select from {table} p where p.{parent.key} = {key} and p.{parent.org} is null
+    ) then
+      return new;
+    end if;
   elsif not exists (
     select from {table} p where p.{parent.org} = new.{org} and p.{parent.key} = {key}
   ) then

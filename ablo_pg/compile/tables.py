@@ -120,15 +120,24 @@ def _columns(model: ModelPlan) -> Guarded:
     )
 
 
-def _assign(model: ModelPlan) -> Iterator[str]:
-    """Rows of an adopted table take their parent's organization."""
+def assign_organizations(model: ModelPlan) -> Iterator[str]:
+    """Emit that rows of an adopted table take their parent's organization, where it has one."""
     parent = model.parent_table
     if parent:
         yield (
             f"update {model.table} t set {model.org.sql} = p.{parent.org}\n"
             f"  from {qualified(parent.schema, parent.table)} p\n"
-            f"  where t.{model.org.sql} is null and p.{parent.key} = t.{parent.local_key};"
+            f"  where t.{model.org.sql} is null and p.{parent.org} is not null\n"
+            f"    and p.{parent.key} = t.{parent.local_key};"
         )
+
+
+def _assign(model: ModelPlan) -> Iterator[str]:
+    for statement in assign_organizations(model):
+        yield statement
+        # Captured now: a table with pending events cannot be altered.
+        yield "set constraints all immediate;"
+        yield "set constraints all deferred;"
 
 
 def _owner(model: ModelPlan) -> Guarded:

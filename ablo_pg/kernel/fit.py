@@ -17,6 +17,7 @@ from ablo_pg.compile.checks import NOT_FINITE, finite_test
 from ablo_pg.compile.moves import unfit
 from ablo_pg.compile.names import ident, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
+from ablo_pg.compile.tables import assign_organizations
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
 from ablo_pg.db.tables import ColumnFacts, TableFacts, count_each, read_tables, snapshot
 from ablo_pg.kernel.policies import OpenPolicy, policies
@@ -245,15 +246,17 @@ def _organization(
     if not model.synced:
         return
     facts = table.column(model.org.name)
-    assign = (
-        f"update {model.table} set {model.org.sql} = 'ORGANIZATION' where {model.org.sql} is null;"
+    assign = next(
+        assign_organizations(model),
+        f"update {model.table} set {model.org.sql} = 'ORGANIZATION' where {model.org.sql} is null;",
     )
     wire = "organizationId"
     if facts is None:
         yield Finding("addition", f"column {model.org.name} is missing: `migrate` adds it", wire)
         if rows.get("all", 1) and model.parent_table is None:
             message = "until its rows have an organization, nobody sees them"
-            yield Finding("warning", message, wire, assign)
+            add = f"alter table {model.table} add column if not exists {model.org.sql} text;"
+            yield Finding("warning", message, wire, f"{add}\n{assign}")
     elif facts.base not in KEY_TYPES or facts.labels:
         yield Finding("problem", f"column {model.org.name} is {facts.type}, not text", wire)
     elif rows.get(_ORGANIZATION):

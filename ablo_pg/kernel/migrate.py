@@ -16,10 +16,12 @@ import psycopg
 
 from ablo_pg.compile.migration import (
     NO_OPTIONS,
+    AnyStep,
     Batches,
     Before,
     MigrateOptions,
     MigrationPlan,
+    Step,
     TableFacts,
     place,
     plan_migration,
@@ -41,16 +43,21 @@ LISTED = 20  # refusals shown in the message; details have all
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What was done. before: hash of the schema that was active; written: rows by backfills."""
+    """What was done.
+
+    before: hash of the schema that was active; written: rows by backfills; effective: steps
+    besides the switch that had something to do.
+    """
 
     plan: MigrationPlan
     before: str | None
     written: int
+    effective: int
 
     @property
     def unchanged(self) -> bool:
         """Whether that schema was active already, and there was nothing else to do."""
-        return self.before == self.plan.hash and len(self.plan.steps) == 1
+        return self.before == self.plan.hash and not self.effective
 
 
 def plan(
@@ -92,8 +99,9 @@ def migrate(
                 remedy="wait for its end, then run this again",
             ) from exc
         made, before = _checked(conn, spec, options, stack)
-        written = Runner(conn, made, pace, report or _silent).run()
-    return Migrated(made, before, written)
+        runner = Runner(conn, made, pace, report or _silent)
+        written = runner.run()
+    return Migrated(made, before, written, runner.effective)
 
 
 def _silent(step: int, done: int, total: int) -> None:
@@ -109,12 +117,16 @@ def _checked(
     against = obstacles(conn, spec)
     if against:  # nor can the rows be asked, where a table is none of a model's
         raise _refused([*against, *made.refusals])
-    if made.checks or any(isinstance(step, Batches) for step in made.steps):
+    if made.checks or any(_looks(step) for step in made.steps):
         stack.enter_context(db.sight(conn, made.tables))
     problems = [*made.refusals, *_asked(conn, made)]
     if problems:
         raise _refused(problems)
     return made, active
+
+
+def _looks(step: AnyStep) -> bool:
+    return isinstance(step, Batches) or (isinstance(step, Step) and bool(step.unless))
 
 
 def _before(conn: psycopg.Connection) -> tuple[Before, str | None]:

@@ -204,9 +204,11 @@ def _draft(table: TableFacts, key: str, id_column: str, organization_column: str
     draft.inside += _id_to_pass(table, id_column)
     if organization is None and table.column(tenancy.column) is None:
         draft.inside += [
-            f"It has no {tenancy.column}: `migrate` adds one. Then say whose the rows are:",
+            f"It has no {tenancy.column}: `migrate` adds one, and says whose the rows are with",
+            f"  --backfill {key}.organizationId=ORGANIZATION",
+            "or do so afterwards:",
             f"  update {qualified(table.schema, table.name)} "
-            f"set {ident(tenancy.column)} = 'ORGANIZATION';",
+            f"set {ident(tenancy.column)} = 'ORGANIZATION' where {ident(tenancy.column)} is null;",
         ]
     fields: list[Field] = []
     names: set[str] = set()

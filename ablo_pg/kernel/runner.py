@@ -85,6 +85,7 @@ class Runner:
         self._report = report
         self._undo: list[str] = []
         self._written = 0
+        self.effective = 0  # steps besides the switch that had something to do
 
     def run(self) -> int:
         """Run all steps; return how many rows were written. Raises: see `kernel.migrate`."""
@@ -102,12 +103,18 @@ class Runner:
         return self._written
 
     def _run(self, number: int, step: AnyStep) -> None:
-        if isinstance(step, Step):
-            self._transaction(number, step)
-        elif isinstance(step, Alone):
-            self._alone(number, step)
-        else:
+        written = self._written
+        if isinstance(step, Batches):
             self._pages(number, step)
+            self.effective += self._written > written
+            return
+        if isinstance(step, Alone):
+            self._alone(number, step)
+        elif step.unless and db.count(self._conn, step.unless):
+            return
+        else:
+            self._transaction(number, step)
+        self.effective += step.phase != "switch"
 
     def _transaction(self, number: int, step: Step) -> None:
         """One transaction. What locks several tables waits less for each, so that the sum holds."""

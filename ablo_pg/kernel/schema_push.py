@@ -14,11 +14,12 @@ from typing import Final
 import psycopg
 
 from ablo_pg.compile import compile_schema
+from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import fills, moves, unfit
 from ablo_pg.compile.plan import ModelPlan, find_column, plan_schema
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
-from ablo_pg.db.migrate import lock_holders
+from ablo_pg.db.migrate import lock_holders, table_facts
 from ablo_pg.db.registry import active_schema
 from ablo_pg.db.tables import count_rows
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError, error_for
@@ -109,7 +110,7 @@ def push(
             raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan))
         version = read_active(conn).version
-        warnings = plan.warnings
+        warnings = (*plan.warnings, *_unowned(conn, spec))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
 
 
@@ -177,6 +178,23 @@ def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan) -> _Statements
     after = fills(new, plan.backfills)
     again = compiled if after else ()
     return _Statements((*before, *compiled, *after, *again))
+
+
+def _unowned(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Change]:
+    """Tell of rows of adopted tables that belong to no organization."""
+    for model in plan_schema(spec).stored:
+        facts = table_facts(conn, *place(model)) if model.synced else None
+        if facts is None or facts["columns"][model.org.name]["notNull"]:
+            continue
+        rows = count_rows(conn, model.table, f"{model.org.sql} is null")
+        if rows == 0:
+            continue
+        key, shown = model.spec.key, "some" if rows is None else f"{rows:,}"
+        gives = f"`migrate --backfill {key}.organizationId=NAME` gives them one"
+        if model.parent_table:
+            gives = f"`migrate` gives them that of their rows in {model.parent_table.table}"
+        reason = f"{shown} rows belong to no organization, so nobody sees them; {gives}"
+        yield Change("rows_unowned", key, "organizationId", False, reason)
 
 
 def _counter(

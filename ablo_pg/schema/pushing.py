@@ -197,6 +197,9 @@ def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, 
     for one in backfills:
         model = models.get(one.model)
         field = None if model is None else _field(model, one.field)
+        if model is not None and field is None and one.field == "organizationId":
+            flag = f"--backfill {model.key}.organizationId={one.value}"
+            raise _bad(one, "a push gives rows no organization", f"use `ablo-pg migrate {flag}`")
         if model is None or field is None:
             raise _bad(one, "the new schema has no such field", "name one as model.field=value")
         try:

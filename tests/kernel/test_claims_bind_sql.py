@@ -136,6 +136,26 @@ def test_plain_sql_does_not_stop_the_holders_heartbeat(
     conn.commit()
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_row_of_nobodys_is_free_until_it_would_be_a_claimed_one(
+    bound: Board, holder: Claimer, level: str
+) -> None:
+    """As the rows of a table that was adopted: the constraints go for this transaction alone."""
+    holder.acquire("d7", "deeds")
+    conn = plain(bound, level)
+    write(bound, conn, "alter table deeds drop constraint deeds_pkey")
+    write(bound, conn, "alter table deeds alter column organization_id drop not null")
+    write(bound, conn, "insert into deeds (id, title) values ('d7', 'x'), ('d8', 'x'), ('d9', 'x')")
+    write(bound, conn, "update deeds set title = 'y' where organization_id is null")
+    write(bound, conn, "delete from deeds where organization_id is null and id = 'd9'")
+    give = "update deeds set organization_id = '{org}' where organization_id is null and id = "
+    write(bound, conn, give + "'d8'")
+    conn.execute("set constraints all immediate")
+    with pytest.raises(errors.LockNotAvailable):
+        write(bound, conn, give + "'d7'")
+    conn.rollback()
+
+
 def test_copy_is_refused_too(bound: Board, holder: Claimer) -> None:
     holder.acquire("d2", "deeds")
     conn = bound.connect_admin()

@@ -198,13 +198,12 @@ def _require_organization(m: ModelDraft) -> None:
             f"--backfill {m.key}.organizationId=NAME gives them one"
         )
         if facts is not None:
-            m.draft.contract.append(
-                Step("contract", f"{m.key}: require organizationId", (_if_full(m, column),))
-            )
+            m.draft.contract.append(_if_full(m, column))
         return
-    if "zz_ablo_guard" in m.facts.triggers:
-        message = "rows without an organization were adopted as hidden, and keep that for good"
-        m.refuse(column.wire, message, "insert them again with an organization, and delete these")
+    adopted = "zz_ablo_guard" in m.facts.triggers
+    if adopted and parent is not None and given is not None:
+        message = f"the organization of its rows is that of their rows in {parent.table}"
+        m.refuse(column.wire, message, "leave it out: they take it once those rows have one")
         return
     value = literal(str(given)) if given is not None else _of_parent(m)
     step = m.batches(
@@ -215,14 +214,14 @@ def _require_organization(m: ModelDraft) -> None:
     )
     if step is None:
         return
-    # Before the triggers come: afterwards a row keeps its organization for good.
-    m.draft.expand.append(step)
+    if adopted:  # after the switch: its functions take nobody's rows
+        m.draft.backfill.append(step)
+    else:  # before the triggers come: nobody knows these rows, so no log tells of them
+        m.draft.expand.append(step)
     if given is not None:
-        not_null(m, column, None)
+        not_null(m, column, value)
         return
-    m.draft.contract.append(
-        Step("contract", f"{m.key}: require organizationId", (_if_full(m, column),))
-    )
+    m.draft.contract.append(_if_full(m, column))
 
 
 def _of_parent(m: ModelDraft) -> str:
@@ -232,12 +231,14 @@ def _of_parent(m: ModelDraft) -> str:
     return f"(select p.{parent.org} from {table} p where p.{parent.key} = t.{parent.local_key})"
 
 
-def _if_full(m: ModelDraft, column: Column) -> str:
+def _if_full(m: ModelDraft, column: Column) -> Step:
     """NOT NULL if no row stands against it; a table that is adopted may keep hidden rows."""
     empty = f"select from {m.table} t where t.{column.sql} is null"
     alter = f"alter table {m.table} alter column {column.sql} set not null"
     body = f"\nbegin\n  if not exists ({empty}) then\n    {alter};\n  end if;\nend\n"
-    return f"do {dollar(body)};"
+    sql = f"do {dollar(body)};"
+    unless = f"select count(*) from ({empty} limit 1) x"
+    return Step("contract", f"{m.key}: require organizationId", (sql,), unless=unless)
 
 
 def let_go(m: ModelDraft, dropped: tuple[Column, ...]) -> None:

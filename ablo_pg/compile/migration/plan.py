@@ -73,7 +73,8 @@ def plan_migration(
     for m in models.values():
         _refuse_changes(m)
         _refuse_owner(m)
-    for m in models.values():
+    by_table = {m.new.spec.table: m for m in models.values()}
+    for m in sorted(models.values(), key=lambda m: _depth(m, by_table)):
         if m.old is None:  # its triggers and policies come now, under locks
             draft.changed.add(m.key)
         change_tenancy(m)
@@ -92,6 +93,15 @@ def plan_migration(
         if (key, wire) not in draft.used:
             draft.refuse(key, wire, "the backfill found nothing to fill", "leave it out")
     return _finished(draft, models)
+
+
+def _depth(m: ModelDraft | None, by_table: Mapping[str, ModelDraft]) -> int:
+    """Return how many tables up the organization of its rows is: those come first."""
+    depth = 0
+    while m is not None and m.new.parent_table and depth < len(by_table):
+        m = by_table.get(m.new.parent_table.table)
+        depth += 1
+    return depth
 
 
 def _in_use(

@@ -39,7 +39,7 @@ class Step:
 
     tables: how many tables they lock. undo: takes them back, while the switch has not happened.
     short_from: from which statement on writers wait, so that the rest must not take long; None
-    where it may.
+    where it may. unless: the query for how many rows stand against it: then it is passed over.
     """
 
     phase: Phase
@@ -48,6 +48,7 @@ class Step:
     tables: int = 1
     undo: tuple[str, ...] = ()
     short_from: int | None = None
+    unless: str = ""
 
     @property
     def sql(self) -> str:

@@ -102,8 +102,15 @@ def test_rows_without_an_organization_are_reported_and_hidden(database) -> None:
     assert notices == [
         '"public"."people".organization_id still holds nulls: backfill it, then run this again'
     ]
+    database.conn.execute("update people set name = 'b'")
+    assert database.deltas("a") == []
+    database.conn.execute("update people set organization_id = 'acme'")
+    assert len(database.deltas("a")) == 1
+    notices.clear()
+    database.apply(SchemaSpec((model,)))
+    assert notices == []
     with pytest.raises(psycopg.errors.NotNullViolation):
-        database.conn.execute("update people set name = 'b'")
+        database.conn.execute("insert into people (id) values ('b')")
 
 
 def test_the_parent_may_be_no_model(database) -> None:

@@ -342,6 +342,27 @@ ALL: Final[dict[str, tuple[Scenario, dict[str, int]]]] = {
         ),
         {"I": 1, "U": 4, "D": 1},
     ),
+    "rows of nobody, and those that are given to somebody": (
+        script(
+            "alter table notes drop constraint notes_pkey",
+            "alter table notes alter column organization_id drop not null",
+            "insert into notes (id, body) select 'n' || n, 'Body' from generate_series(1, 5) n",
+            "update notes set score = 1",
+            "delete from notes where id = 'n1'",
+            "!update notes set organization_id = 'acme', id = 'n9' where id = 'n2'",
+            """update notes set organization_id = 'acme', task_id = 't1', archived_at = now()
+               where id in ('n2', 'n3')""",
+            "begin",
+            "insert into notes (id, body) values ('n6', 'Body')",
+            "update notes set organization_id = 'globex' where id = 'n6'",
+            "update notes set score = 2 where id = 'n6'",
+            "commit",
+            "!update notes set organization_id = null where id = 'n2'",
+            "!update notes set organization_id = 'globex' where id = 'n2'",
+            "delete from notes where id = 'n3'",
+        ),
+        {"I": 3, "U": 1, "D": 1},
+    ),
     "through a view and a cursor": (
         script(
             "create view urgent as select * from tasks where id < 't3'",

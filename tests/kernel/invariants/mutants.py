@@ -17,6 +17,16 @@ alter table tasks enable always trigger zz_ablo_capture"""
 
 DEFERRED: Final = "deferrable initially deferred"
 
+# The capture function of notes with other words in place of some.
+REWORDED: Final = """
+do $mutant$ declare
+  v_is text := pg_get_functiondef('ablo_model.notes__capture'::regproc);
+  v_will text := replace(v_is, {words}, {others});
+begin
+  assert v_is <> v_will;
+  execute v_will;
+end $mutant$"""
+
 # name -> the mutant, and the scenario of `capture_scenarios` that shows it
 CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
     "skipped under session_replication_role = replica": (
@@ -44,6 +54,21 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
              on tasks deferrable initially deferred for each row
              execute function ablo_model.tasks__capture()""",
         "merge",
+    ),
+    "a row of nobody's that is given away is told as an update": (
+        REWORDED.format(
+            words="""'if old."organization_id" is not null then'""",
+            others="$$if tg_op = 'UPDATE' then$$",
+        ),
+        "rows of nobody, and those that are given to somebody",
+    ),
+    "a row of nobody's that is given away is not told": (
+        REWORDED.format(
+            words="""'old."organization_id") is null then'""",
+            others="""$$old."organization_id") is null
+              or tg_op = 'UPDATE' and old."organization_id" is null then$$""",
+        ),
+        "rows of nobody, and those that are given to somebody",
     ),
     "one delta a statement": (
         """create function one_a_statement() returns trigger language plpgsql as $$
