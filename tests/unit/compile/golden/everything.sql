@@ -656,7 +656,10 @@ begin
   ) then
     update "public"."comments" t set "organization_id" = p."organization_id"
       from "public"."tasks" p
-      where t."organization_id" is null and p."id" = t."task_id";
+      where t."organization_id" is null and p."organization_id" is not null
+        and p."id" = t."task_id";
+    set constraints all immediate;
+    set constraints all deferred;
     begin
       alter table "public"."comments" alter column "organization_id" set not null;
     exception when not_null_violation then
@@ -816,6 +819,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -844,7 +850,7 @@ begin
       'body', new."body",
       'taskId', new."task_id"
     );
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -916,6 +922,11 @@ as $ablo$
 begin
   if new."organization_id" is null then
     new."organization_id" := (select p."organization_id" from "public"."tasks" p where p."id" = new."task_id");
+    if new."organization_id" is null and exists (
+      select from "public"."tasks" p where p."id" = new."task_id" and p."organization_id" is null
+    ) then
+      return new;
+    end if;
   elsif not exists (
     select from "public"."tasks" p where p."organization_id" = new."organization_id" and p."id" = new."task_id"
   ) then
@@ -950,7 +961,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'comments');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -1429,6 +1442,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."tenant", old."tenant") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."tenant";
     v_id := old."id";
@@ -1448,7 +1464,7 @@ begin
       'payload', new."payload"
     );
     v_groups := array['org:' || new."tenant", 'event:' || new."id"];
-    if tg_op = 'UPDATE' then
+    if old."tenant" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -1506,7 +1522,9 @@ begin
     v_organization := new."tenant";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."tenant" is distinct from old."tenant" then
+    if new."id" is distinct from old."id"
+      or new."tenant" is distinct from old."tenant" and old."tenant" is not null
+    then
       perform ablo.row_identity_refuse('crm', 'Event Log');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -1813,6 +1831,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -1832,7 +1853,7 @@ begin
       'parentId', new."parent_id"
     );
     v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -1890,7 +1911,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'folders');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -2280,6 +2303,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -2298,7 +2324,7 @@ begin
       'archivedAt', new."archived_at"::timestamptz
     );
     v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -2355,7 +2381,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'notes');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -2792,6 +2820,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -2814,7 +2845,7 @@ begin
       'name', new."name",
       'teamId', new."team_id"
     );
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -2883,7 +2914,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'projects');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -3526,6 +3559,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -3568,7 +3604,7 @@ begin
       'ref', new."ref",
       'meta', new."meta"
     );
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -3664,7 +3700,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
@@ -4095,6 +4133,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -4113,7 +4154,7 @@ begin
       'name', new."name"
     );
     v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -4170,7 +4211,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'teams');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then

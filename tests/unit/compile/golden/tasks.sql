@@ -517,6 +517,9 @@ declare
   v_row json;
   v_changed text[];
 begin
+  if coalesce(new."organization_id", old."organization_id") is null then
+    return null;
+  end if;
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
     v_id := old."id";
@@ -536,7 +539,7 @@ begin
       'status', new."status"
     );
     v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
-    if tg_op = 'UPDATE' then
+    if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
         when old."archived_at" is null then 'A'
@@ -594,7 +597,9 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id" then
+    if new."id" is distinct from old."id"
+      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
+    then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
     if new."updated_at" is not distinct from old."updated_at" then
