@@ -11,6 +11,7 @@ from typing import Final, LiteralString
 
 import psycopg
 
+from .mutants import NOBODYS
 from .site import ORGS, Connection, Site
 
 Scenario = Callable[[Site], None]
@@ -342,7 +343,7 @@ ALL: Final[dict[str, tuple[Scenario, dict[str, int]]]] = {
         ),
         {"I": 1, "U": 4, "D": 1},
     ),
-    "rows of nobody, and those that are given to somebody": (
+    NOBODYS: (
         script(
             "alter table notes drop constraint notes_pkey",
             "alter table notes alter column organization_id drop not null",

@@ -9,6 +9,7 @@ from typing import Final, LiteralString
 
 from .site import TABLES
 
+NOBODYS: Final = "rows of nobody, and those that are given to somebody"
 RECREATE: Final = """
 drop trigger zz_ablo_capture on tasks;
 create constraint trigger zz_ablo_capture after {events} on tasks {when}
@@ -17,10 +18,10 @@ alter table tasks enable always trigger zz_ablo_capture"""
 
 DEFERRED: Final = "deferrable initially deferred"
 
-# The capture function of notes with other words in place of some.
+# A function of notes with other words in place of some.
 REWORDED: Final = """
 do $mutant$ declare
-  v_is text := pg_get_functiondef('ablo_model.notes__capture'::regproc);
+  v_is text := pg_get_functiondef('ablo_model.notes__{function}'::regproc);
   v_will text := replace(v_is, {words}, {others});
 begin
   assert v_is <> v_will;
@@ -57,18 +58,20 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
     ),
     "a row of nobody's that is given away is told as an update": (
         REWORDED.format(
+            function="capture",
             words="""'if old."organization_id" is not null then'""",
             others="$$if tg_op = 'UPDATE' then$$",
         ),
-        "rows of nobody, and those that are given to somebody",
+        NOBODYS,
     ),
     "a row of nobody's that is given away is not told": (
         REWORDED.format(
+            function="capture",
             words="""'old."organization_id") is null then'""",
             others="""$$old."organization_id") is null
               or tg_op = 'UPDATE' and old."organization_id" is null then$$""",
         ),
-        "rows of nobody, and those that are given to somebody",
+        NOBODYS,
     ),
     "one delta a statement": (
         """create function one_a_statement() returns trigger language plpgsql as $$
@@ -87,6 +90,11 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
         "update without where",
     ),
 }
+
+# The guard of notes lets a row go from one organization to another.
+MOVABLE: Final[LiteralString] = REWORDED.format(
+    function="guard", words="""'and old."organization_id" is not null'""", others="'and false'"
+)
 
 NO_LOCK: Final[LiteralString] = """
 create or replace function ablo.order_lock(p_organization text) returns void

@@ -66,3 +66,11 @@ def test_a_broken_capture_is_caught(site: Site, name: str) -> None:
     run, _ = scenarios.ALL[scenario]
     run(site)
     assert capture_problems(site.admin) != []
+
+
+def test_a_guard_that_lets_rows_change_hands_is_caught(site: Site) -> None:
+    site.seed(per_org=10)
+    site.admin.execute(mutants.MOVABLE)
+    run, _ = scenarios.ALL[mutants.NOBODYS]
+    with pytest.raises(AssertionError, match="did not fail: !update notes set org"):
+        run(site)
