@@ -175,6 +175,14 @@ def set_statement_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
     )
 
 
+def is_waited_for(conn: psycopg.Connection) -> bool:
+    """Tell whether another session waits for a lock of this one's."""
+    query = """
+    select exists (select from pg_catalog.pg_locks l where not l.granted
+      and pg_catalog.pg_backend_pid() = any (pg_catalog.pg_blocking_pids(l.pid)))"""
+    return bool((conn.execute(query).fetchone() or (False,))[0])
+
+
 def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:
     """Bound how long statements outside a transaction wait for a lock."""
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])

@@ -24,9 +24,10 @@ class Pace:
     """How considerate a migration is.
 
     lock_timeout_ms: what a writer may have to wait behind a lock request of ours; a false alarm
-    costs another try. hold_ms: for how long the switch may have tables, its waits for their locks
-    included; a false alarm costs another try, three of them the migration. patience: seconds of
-    such tries before a step is given up. batch_seconds: about how long one page of rows is held.
+    costs another try. hold_ms: for how long the switch may have tables that others wait for, its
+    waits for their locks included; a false alarm costs another try, three of them the migration.
+    patience: seconds of such tries before a step is given up. batch_seconds: about how long one
+    page of rows is held.
     """
 
     lock_timeout_ms: int = 400
@@ -55,7 +56,7 @@ class Report(Protocol):
 
 
 class _Hold:
-    """For how long a transaction has had tables; it begins when that is first asked."""
+    """For how long others may have waited for a transaction; it begins when that is first asked."""
 
     def __init__(self, limit_ms: int) -> None:
         self._limit = limit_ms / 1000
@@ -66,6 +67,15 @@ class _Hold:
         now = time.monotonic()
         self._since = self._since or now
         return max(1, round((self._since + self._limit - now) * 1000))
+
+    @property
+    def half_over(self) -> bool:
+        """Whether it is time to look if anybody waits at all."""
+        return self._since is not None and self.left_ms() < self._limit * 500
+
+    def nobody_waited(self) -> None:
+        """Begin anew: whoever comes now has not waited yet."""
+        self._since = None
 
     @property
     def over(self) -> bool:
@@ -128,6 +138,8 @@ class Runner:
                     db.set_lock_timeout(self._conn, timeout)
                     for index, statement in enumerate(step.statements):
                         if step.short_from is not None and index >= step.short_from:
+                            if hold.half_over and not db.is_waited_for(self._conn):
+                                hold.nobody_waited()
                             db.set_statement_timeout(self._conn, hold.left_ms())
                         self._conn.execute(statement)
                     statement = "(commit)"

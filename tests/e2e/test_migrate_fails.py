@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -112,6 +113,20 @@ def test_a_switch_that_would_hold_its_table_for_long_is_refused(
     assert not seen.failures
     assert (shape(admin), active(admin)) == (before, FIRST.hash)
     migrate(admin, after, rename, pace=replace(pace, lock_timeout_ms=20_000))  # by consent
+    assert active(admin) == after.hash
+
+
+def test_a_switch_that_nobody_waits_for_takes_its_time(admin: Conn) -> None:
+    """Its statements together take longer than writers may wait, none of them alone."""
+    admin.execute("""create function dawdle() returns event_trigger language plpgsql as $$
+        begin perform pg_sleep(0.1); end $$""")
+    admin.execute("create event trigger dawdle on ddl_command_end when tag in "
+                  "('ALTER TABLE', 'CREATE FUNCTION') execute function dawdle()")  # fmt: skip
+    after = tasks(*swapped(NOTE, Field("memo", "memo", "memo", FieldType.STRING, optional=True)))
+    rename = MigrateOptions(renames=(("tasks.note", "tasks.memo"),))
+    began = time.monotonic()
+    migrate(admin, after, rename, pace=Pace(lock_timeout_ms=200))
+    assert time.monotonic() - began > 2 * 0.7
     assert active(admin) == after.hash
 
 
