@@ -14,8 +14,9 @@ from typing import Final, Literal, TypeAlias
 import psycopg
 
 from ablo_pg.compile.checks import NOT_FINITE, finite_test
+from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import unfit
-from ablo_pg.compile.names import ident, shorten
+from ablo_pg.compile.names import ident
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.tables import assign_organizations
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
@@ -78,7 +79,7 @@ def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]
     return tuple(
         Problem("incompatible_change", model.spec.key, one.field, one.message, one.sql or _NO_SQL)
         for model in models
-        if (table := tables.get(_place(model))) is not None
+        if (table := tables.get(place(model))) is not None
         for one in (
             *_reasons(model, table),
             *_base(model, table),
@@ -91,12 +92,8 @@ def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]
 def _tables(
     conn: psycopg.Connection, models: Sequence[ModelPlan]
 ) -> dict[tuple[str, str], TableFacts]:
-    schemas = sorted({_place(model)[0] for model in models})
+    schemas = sorted({place(model)[0] for model in models})
     return {(t.schema, t.name): t for t in read_tables(conn, schemas)}
-
-
-def _place(model: ModelPlan) -> tuple[str, str]:
-    return shorten(model.spec.table_schema), shorten(model.spec.table)
 
 
 def _fit(
@@ -105,9 +102,9 @@ def _fit(
     tables: Mapping[tuple[str, str], TableFacts],
     opened: Sequence[OpenPolicy],
 ) -> ModelFit:
-    place = _place(model)
-    name = ".".join(place)
-    table = tables.get(place)
+    where = place(model)
+    name = ".".join(where)
+    table = tables.get(where)
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))

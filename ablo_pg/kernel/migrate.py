@@ -35,10 +35,9 @@ from ablo_pg.kernel.failure import INSUFFICIENT_PRIVILEGE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
 from ablo_pg.schema import SchemaSpec, parse_schema_json
-from ablo_pg.schema.problems import Problem
+from ablo_pg.schema.problems import Problem, bullets
 
 _CAST_FAILED = "22"  # class "data exception": a value does not convert
-LISTED = 20  # refusals shown in the message; details have all
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +174,10 @@ def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
 
 
 def _refused(problems: list[Problem]) -> AbloConflictError:
-    lines = [f"  - {problem}" for problem in problems[:LISTED]]
-    more = len(problems) - LISTED
-    lines += [f"  - and {more} more"] if more > 0 else []
     first = problems[0]
     reasons = "reason" if len(problems) == 1 else "reasons"
     return AbloConflictError(
-        "\n".join([f"nothing was changed, for {len(problems)} {reasons}:", *lines]),
+        "\n".join([f"nothing was changed, for {len(problems)} {reasons}:", *bullets(problems)]),
         code="incompatible_change",
         model=first.model,
         field=first.field,

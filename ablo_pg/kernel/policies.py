@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from ablo_pg.compile.migration import place
 from ablo_pg.compile.names import shorten
 from ablo_pg.compile.plan import plan_schema
 from ablo_pg.compile.rls import drop_policy, policy_name
@@ -29,10 +30,7 @@ class OpenPolicy:
 
 def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[OpenPolicy, ...]]:
     """Return what stands on the tables of a schema's models, by model key. Reads only."""
-    models = {
-        (shorten(model.spec.table_schema), shorten(model.spec.table)): model
-        for model in plan_schema(spec).synced
-    }
+    models = {place(model): model for model in plan_schema(spec).synced}
     found: dict[str, tuple[OpenPolicy, ...]] = defaultdict(tuple)
     for schema, table, name in open_policies(conn, models):
         model = models[schema, table]

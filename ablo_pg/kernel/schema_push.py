@@ -27,11 +27,10 @@ from ablo_pg.kernel.apply import apply, require_kernel
 from ablo_pg.kernel.failure import LOCK_NOT_AVAILABLE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
-from ablo_pg.schema.problems import Problem
+from ablo_pg.schema.problems import Problem, bullets
 from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
 
 NO_SCHEMA: Final = SchemaSpec(())
-_SHOWN: Final = 20  # problems in the message; details have all
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +114,9 @@ def push(
 
 
 def _unfit_tables(against: Sequence[Problem]) -> AbloError:
-    lines = [f"  - {problem}" for problem in against[:_SHOWN]]
-    more = len(against) - _SHOWN
-    lines += [f"  - and {more} more"] if more > 0 else []
     return error_for(
         "incompatible_change",
-        "\n".join(["tables that exist do not fit:", *lines]),
+        "\n".join(["tables that exist do not fit:", *bullets(against)]),
         model=against[0].model,
         field=against[0].field,
         remedy="nothing was changed; `ablo-pg check` says all that stands against it",

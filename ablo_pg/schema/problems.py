@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from ablo_pg.errors import AbloValidationError
+
+_SHOWN: Final = 20  # reasons in a message; its error's details have all
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message} ({self.remedy})"
+
+
+def bullets(reasons: Sequence[object]) -> list[str]:
+    """Return reasons as the lines of a message, the first of many."""
+    more = len(reasons) - _SHOWN
+    return [
+        *(f"  - {reason}" for reason in reasons[:_SHOWN]),
+        *([f"  - and {more} more"] if more > 0 else []),
+    ]
 
 
 def schema_error(problems: Sequence[Problem], *, code: str) -> AbloValidationError:

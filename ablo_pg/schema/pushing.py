@@ -13,6 +13,7 @@ from typing import Any, Final
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.diff import Change, diff
 from ablo_pg.schema.neutral import MISSING, Field, ModelSpec, SchemaSpec
+from ablo_pg.schema.problems import bullets
 from ablo_pg.schema.values import BadValueError, to_json_value
 
 # Changes that fit as soon as no stored row stands against them.
@@ -24,7 +25,7 @@ _WITH_MODEL: Final = frozenset(
     {"model_renamed", "typename_changed", "table_changed", "scope_changed"}
 )
 _WITH_FIELD: Final = frozenset({"field_renamed", "column_changed"})
-_SHOWN: Final = 20
+_SHOWN: Final = 20  # renames that a remedy suggests
 
 # Counts the rows that do not fit: (change) -> rows; None where they cannot be looked at.
 Count = Callable[[Change], int | None]
@@ -90,13 +91,11 @@ def plan_push(
 
 def incompatible(plan: PushPlan) -> AbloError:
     """Build the error that lists every refusal; `details` has them as data."""
-    shown = [f"  - {refusal}" for refusal in plan.refusals[:_SHOWN]]
-    if len(plan.refusals) > _SHOWN:
-        shown.append(f"  - and {len(plan.refusals) - _SHOWN} more")
     count = len(plan.refusals)
+    title = f"{count} change{'s do' if count > 1 else ' does'} not fit:"
     return error_for(
         "incompatible_change",
-        "\n".join([f"{count} change{'s do' if count > 1 else ' does'} not fit:", *shown]),
+        "\n".join([title, *bullets(plan.refusals)]),
         remedy=_remedy(plan.refusals),
         details={
             "unexecutable": [

@@ -31,6 +31,17 @@ async def pair(world: Any) -> tuple[Any, Any]:
     return one, other
 
 
+@pytest.fixture
+async def line(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The first holds t1 as c1, and the other waits for it as c2."""
+    one, other = pair
+    await one.begin_claim("c1", "t1")
+    await one.take("claim_acquired")
+    await other.begin_claim("c2", "t1")
+    await other.take("claim_queued")
+    return one, other
+
+
 async def test_a_claim_is_acquired_with_token_stamp_and_target(world: Any, pair: Any) -> None:
     one, _ = pair
     await one.begin_claim("c1", "t1", estimatedMs=30000)
@@ -238,36 +249,24 @@ async def test_a_holder_is_told_that_it_lost_its_claim(world: Any, pair: Any) ->
     await other.take("presence_update", active())
 
 
-async def test_a_claim_that_is_broken_is_preempted(world: Any, pair: Any) -> None:
-    one, other = pair
-    await one.begin_claim("c1", "t1")
-    await one.take("claim_acquired")
-    await other.begin_claim("c2", "t1")
-    await other.take("claim_queued")
+async def test_a_claim_that_is_broken_is_preempted(world: Any, line: Any) -> None:
+    one, other = line
     world.sql("select ablo.claim_break('acme', 'user:root', 'c1')")
     assert (await one.take("claim_lost"))["reason"] == "preempted"
     assert (await other.take("claim_granted"))["claimId"] == "c2"
 
 
 async def test_a_waiter_that_stays_away_is_told_that_its_place_is_gone(
-    world: Any, pair: Any
+    world: Any, line: Any
 ) -> None:
-    one, other = pair
-    await one.begin_claim("c1", "t1")
-    await one.take("claim_acquired")
-    await other.begin_claim("c2", "t1")
-    await other.take("claim_queued")
+    _, other = line
     world.sql("update ablo.claim set expires_at = clock_timestamp() where id = 'c2'")
     world.relay.service.live.hint("acme")
     assert await other.take("claim_expired") == {"claimId": "c2"}
 
 
-async def test_a_heartbeat_is_acknowledged(pair: Any) -> None:
-    one, other = pair
-    await one.begin_claim("c1", "t1")
-    await one.take("claim_acquired")
-    await other.begin_claim("c2", "t1")
-    await other.take("claim_queued")
+async def test_a_heartbeat_is_acknowledged(line: Any) -> None:
+    one, other = line
     await one.send("claim_heartbeat", claimId="c1", **TARGET, ttlMs=30000, details={"done": 3})
     held = await one.take("claim_heartbeat_ack")
     assert held["claimId"] == "c1"
@@ -294,13 +293,9 @@ async def test_a_heartbeat_is_acknowledged(pair: Any) -> None:
     ],
 )
 async def test_a_heartbeat_that_is_refused_says_how_the_claim_stands(
-    pair: Any, given: Any, code: str
+    line: Any, given: Any, code: str
 ) -> None:
-    one, other = pair
-    await one.begin_claim("c1", "t1")
-    await one.take("claim_acquired")
-    await other.begin_claim("c2", "t1")
-    await other.take("claim_queued")
+    one, other = line
     await one.send("claim_heartbeat", claimId="c1", **TARGET, **given)
     held = await one.take("claim_heartbeat_ack")
     assert (held["claimId"], held["status"], held["code"]) == ("c1", "held", code)
