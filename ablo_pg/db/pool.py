@@ -37,6 +37,10 @@ R = TypeVar("R")
 # Seconds for the server to end a statement that its caller, or the statement's time-out, gave up.
 # Protects callers from a server that is gone without a word; a false alarm costs the connection.
 CANCEL_SECONDS: Final = 3.0
+# Seconds between two looks at a statement that the server is still running. The socket wakes the
+# wait; the look is only a fallback. `wait_async`'s own default of 0 polls the event loop without
+# a pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
+LOOK_SECONDS: Final = 1.0
 # Reconnecting protects a reader from a restarted server. Three tries span about a second; the
 # caller's own deadline ends them sooner.
 RECONNECT_TRIES: Final = 3
@@ -88,13 +92,15 @@ class PooledConnection(AsyncConnection[Row]):
     generation = 0
     hung_up = False
 
-    async def wait(self, gen: PQGen[R], *args: Any, **kwargs: Any) -> R:
+    async def wait(
+        self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
+    ) -> R:
         """Wait as psycopg does; ends the statement before it lets a cancellation through."""
         overdue: asyncio.TimerHandle | None = None
         if self.patience is not None:
             overdue = asyncio.get_running_loop().call_later(self.patience, self._hang_up)
         try:
-            return await wait_async(gen, self.pgconn.socket, *args, **kwargs)
+            return await wait_async(gen, self.pgconn.socket, interval, timeout)
         except asyncio.CancelledError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._end_statement(gen)
@@ -112,7 +118,7 @@ class PooledConnection(AsyncConnection[Row]):
     async def _end_statement(self, gen: PQGen[Any]) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
             await self.cancel_safe(timeout=CANCEL_SECONDS)
-            await wait_async(gen, self.pgconn.socket)
+            await wait_async(gen, self.pgconn.socket, LOOK_SECONDS)
             return
         if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
             self.pgconn.finish()

@@ -224,3 +224,28 @@ async def test_server_settings_of_the_session(db: DatabaseHandle) -> None:
 
     assert await database.run(look) == "5s"
     await database.close()
+
+
+@pytest.mark.direct("is about a database's connections")
+async def test_the_event_loop_rests_while_a_statement_runs(db: DatabaseHandle) -> None:
+    """The pool waits on the socket: with psycopg's default of 0 s it polled the loop instead."""
+    database = Database(db.database_url)
+    loop, registered = asyncio.get_running_loop(), 0
+
+    def count(*args: Any) -> None:
+        nonlocal registered
+        registered += 1
+        add_reader(*args)
+
+    try:
+        await database.run(sleep, 0.0)  # the pool has opened
+        add_reader, loop.add_reader = loop.add_reader, count  # type: ignore[method-assign]
+        await database.run(sleep, 0.3)
+    finally:
+        loop.__dict__.pop("add_reader", None)
+        await database.close()
+    assert 1 <= registered <= 20  # was some thousands
+
+
+async def sleep(conn: psycopg.AsyncConnection[Any], seconds: float) -> None:
+    await conn.execute("select pg_sleep(%s)", [seconds])
