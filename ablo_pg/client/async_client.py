@@ -124,13 +124,18 @@ class AsyncAblo:
         await self.close()
 
     async def close(self) -> None:
-        """Give claims back, end subscriptions and connections, for good."""
+        """Give claims back, end subscriptions and connections, for good.
+
+        After a fork, or in another event loop, it leaves those to where they belong.
+        """
+        if not self._session.home.here:
+            return
         if self._session.local.queue is not None:
             self._session.local.queue.close()
         await release_all(self._session)
         await leave_quietly(self._presence)
         await self._session.background.close()
-        await self._session.transport.close()
+        await self._session.link.close()
 
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
@@ -193,7 +198,7 @@ class AsyncAblo:
     @property
     def reader_status(self) -> ReaderStatus:
         """How changes reach this client: over the WAL, by LISTEN and why, or not yet."""
-        return self._session.transport.reader_status
+        return self._session.link.reader_status
 
     @overload
     def model(self, model: type[RowT]) -> ModelClient[RowT]: ...

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ablo_pg.client.claims.held import HeldClaims
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.gate import SchemaGate
+from ablo_pg.client.home import Home
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
@@ -48,12 +49,19 @@ class Session:
     """Shared by a client and everything it hands out."""
 
     registry: Registry
-    transport: Transport
+    link: Transport  # without a look at where the caller is; see `transport`
     timeout: float
     background: Background
     gate: SchemaGate
+    home: Home = field(default_factory=Home)
     claims: HeldClaims = field(default_factory=HeldClaims)
     local: Local = field(default_factory=Local)
+
+    @property
+    def transport(self) -> Transport:
+        """The way to the data. Raises invalid_options after a fork, and in another event loop."""
+        self.home.check()
+        return self.link
 
     def seconds(self, timeout: float | None) -> float:
         """Return the deadline to use."""

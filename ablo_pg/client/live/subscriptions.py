@@ -17,6 +17,7 @@ from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 import anyio
 
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.home import Home
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import row_of
@@ -90,6 +91,7 @@ class Subscription(Generic[RowT]):
         self._stream: DeltaStream | None = None
         self._begun = False
         self._closed = False
+        self._home = Home()
 
     @property
     def cursor(self) -> int | None:
@@ -138,9 +140,11 @@ class Subscription(Generic[RowT]):
     async def aclose(self) -> None:
         """End the subscription; `cursor` stays readable."""
         self._closed = True
-        await self._drop()
+        if self._home.here:
+            await self._drop()
 
     async def _ensure(self) -> DeltaStream:
+        self._home.check()
         if self._stream is None:
             self._stream = await self._open_stream(self._cursor)
             self._begun = True

@@ -51,7 +51,7 @@ class Commits:
         if connection is None:
             return await self._session.commit(request, timeout, wait)
         async with within(self._session.seconds(timeout), "The joined commit", request.key):
-            return await self._session.transport.join(request, connection)
+            return await self._session.link.join(request, connection)
 
     def join_blocking(
         self,
@@ -68,7 +68,7 @@ class Commits:
         """
         check_wait(wait)
         request = self._request(operations, reads, track, idempotency_key)
-        return self._session.transport.join_blocking(request, connection)
+        return self._session.link.join_blocking(request, connection)
 
     def _request(
         self,

@@ -166,7 +166,7 @@ class Ablo:
     def pending(self, written: Model | Receipt) -> SyncPending | None:
         """Return the handle of what a `wait="queued"` call returned; None for anything else."""
         found = self._inner.pending(written)
-        return None if found is None else SyncPending(found)
+        return None if found is None else SyncPending(self._portal, found)
 
     def receipt(self, row: Model) -> Receipt | None:
         """Return the receipt of the write that gave this row back; None for a row that was read."""

@@ -6,6 +6,7 @@ thread cancels what it waits for.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.from_thread import BlockingPortal
 
+from ablo_pg.client.home import check_process
 from ablo_pg.errors import error_for
 
 R = TypeVar("R")
@@ -26,9 +28,11 @@ class Portal:
         self._portal: BlockingPortal | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._pid: int | None = None  # of the process whose thread it is
 
     def call(self, work: Callable[..., Awaitable[R]], *args: Any) -> R:
-        """Run `work(*args)` in the loop and wait for its result."""
+        """Run `work(*args)` in the loop and wait for its result. See `check`."""
+        self.check()
         future = self._open().start_task_soon(work, *args)
         try:
             return future.result()
@@ -36,13 +40,20 @@ class Portal:
             future.cancel()
             raise
 
+    def check(self) -> None:
+        """Raise invalid_options where the thread cannot be: in a forked child."""
+        if self._pid is not None:
+            check_process(self._pid)
+
     @property
     def running(self) -> bool:
-        """Whether a call has started it, and `close` has not ended it."""
-        return self._portal is not None
+        """Whether a call has started it in this process, and `close` has not ended it."""
+        return self._portal is not None and self._pid == os.getpid()
 
     def close(self) -> None:
-        """End the loop and its thread, for good. Idempotent."""
+        """End the loop and its thread, for good. Idempotent. In a forked child there is none."""
+        if self._pid not in (None, os.getpid()):
+            return
         with self._lock:
             self._closed = True
             portal, thread = self._portal, self._thread
@@ -56,6 +67,7 @@ class Portal:
             if self._closed:
                 raise error_for("invalid_options", "The client is closed", remedy="make a new one")
             if self._portal is None:
+                self._pid = os.getpid()
                 self._portal = self._start()
             return self._portal
 

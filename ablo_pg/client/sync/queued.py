@@ -7,13 +7,15 @@ from typing import Any
 
 from ablo_pg.client.local.queued import Pending, State
 from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.sync.portal import Portal
 from ablo_pg.errors import AbloError
 
 
 class SyncPending:
     """A queued write; see `Pending`."""
 
-    def __init__(self, inner: Pending) -> None:
+    def __init__(self, portal: Portal, inner: Pending) -> None:
+        self._portal = portal
         self._inner = inner
 
     @property
@@ -32,4 +34,5 @@ class SyncPending:
 
     def confirmed(self, *, timeout: float | None = None) -> Receipt:
         """Wait for the answer; return the receipt, or raise what the write was refused with."""
+        self._portal.check()
         return self._inner._confirmed_blocking(timeout)

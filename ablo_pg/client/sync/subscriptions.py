@@ -63,7 +63,8 @@ class SyncSubscription(Generic[RowT]):
     def close(self) -> None:
         """End the subscription; `cursor` stays readable."""
         self._closed = True
-        self._portal.call(self._inner.aclose)
+        if self._portal.running:
+            self._portal.call(self._inner.aclose)
 
     def _take(self, limit: int) -> list[Change[RowT]]:
         """Wait for changes; everything before them has been handed out."""
