@@ -6,6 +6,7 @@ stay as they are when it is written.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloError, error_for
 
 ENV_FILE: Final = Path(".env")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
@@ -30,10 +31,10 @@ def read_env_file(path: Path = ENV_FILE) -> None:
 def parse_env(path: Path) -> dict[str, str]:
     """Return the names and values of a .env file; {} when there is none that can be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = _text(path)
+    except OSError:
         return {}
-    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    found = (_LINE.fullmatch(line) for line in text.split("\n"))
     return {match[1]: _unquoted(match[2].strip()) for match in found if match}
 
 
@@ -55,7 +56,11 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
     changed = [name for name, value in values.items() if known.get(name) != value]
     if not changed:
         return []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    try:
+        text = _text(path)
+    except OSError as exc:
+        raise _unwritable(path, exc) from None
+    lines = text.removesuffix("\n").split("\n") if text else []
     seen = set()
     for number, line in enumerate(lines):
         match = _LINE.fullmatch(line)
@@ -66,13 +71,31 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
     try:
         _replace(path.resolve(), "\n".join(lines) + "\n")
     except OSError as exc:
-        raise error_for(
-            "invalid_options",
-            f"{path} cannot be written: {exc.strerror}",
-            field="env",
-            remedy="run it in a folder that you may write to",
-        ) from None
+        raise _unwritable(path, exc) from None
     return changed
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds: UTF-8, with the byte order mark of some editors or without.
+
+    UTF-16 is what `>` of an older PowerShell writes. Bytes of another encoding stay as they are.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return ""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace")
+    return raw.decode("utf-8-sig", "surrogateescape")
+
+
+def _unwritable(path: Path, exc: OSError) -> AbloError:
+    return error_for(
+        "invalid_options",
+        f"{path} cannot be written: {exc.strerror}",
+        field="env",
+        remedy="run it in a folder that you may write to",
+    )
 
 
 def _replace(path: Path, text: str) -> None:
@@ -80,7 +103,7 @@ def _replace(path: Path, text: str) -> None:
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     draft.replace(path)
 

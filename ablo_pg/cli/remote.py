@@ -6,11 +6,11 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.wire.relay_url import relay_origin
 
 # A person waits; a push that alters large tables may take minutes, a look does not.
 LOOK_SECONDS: Final = 30.0
@@ -27,8 +27,8 @@ class Remote:
 
     @property
     def origin(self) -> str:
-        """The URL without /api and slashes at its end."""
-        return self.url.rstrip("/").removesuffix("/api").rstrip("/")
+        """The URL without /api and slashes at its end. Raises invalid_options."""
+        return "".join(relay_origin(self.url, "url"))
 
     def get(self, path: str) -> Any:
         """Read a path such as /api/schema. Raises what the relay answered, or unreachable."""
@@ -39,13 +39,6 @@ class Remote:
         return self._call("POST", path, orjson.dumps(body), seconds)
 
     def _call(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
-        if urlsplit(self.url).scheme not in ("http", "https"):
-            raise error_for(
-                "invalid_options",
-                f"{self.url!r} is not the URL of a relay",
-                field="url",
-                remedy="write it as https://host, without a path",
-            )
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.origin + path, body, headers, method=method)
         try:

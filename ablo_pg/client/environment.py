@@ -1,14 +1,21 @@
 """The only place of the library that reads environment variables, where a URL is not given.
 
 DATABASE_URL: the runtime login. ABLO_REPLICATION_URL: the login that may read the stream.
-ABLO_API_URL and ABLO_API_KEY: a relay, and a key for it.
+ABLO_API_URL and ABLO_API_KEY: a relay, and a key for it. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
+NO_PROXY (or their lower-case forms): the way to it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloError, error_for
 
 
 def base_url_of(given: str | None, api_key: str | None, database_url: str | None) -> str | None:
@@ -62,3 +69,53 @@ def database_url_of(given: str | None) -> str:
 def replication_url_of(given: str | None) -> str | None:
     """Return the URL given, or ABLO_REPLICATION_URL, or None (changes come by LISTEN/NOTIFY)."""
     return given or os.environ.get("ABLO_REPLICATION_URL") or None
+
+
+_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, and the environment variable that names it. Its URL may hold a password."""
+
+    url: str = field(repr=False)
+    variable: str
+
+
+def proxy_of(url: str) -> Proxy | None:
+    """Return the proxy that the environment names for a relay's URL; for a loopback address none.
+
+    Raises invalid_options for one that cannot be used: a request would fail later, without a word
+    of the variable that caused it.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxies = getproxies()
+    scheme = next((one for one in (parts.scheme, "all") if proxies.get(one)), None)
+    if scheme is None or _is_loopback(host) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    found, variable = proxies[scheme], f"{scheme.upper()}_PROXY"
+    kind, mark, _ = found.partition("://")
+    if not mark:
+        kind, found = "http", f"http://{found}"
+    if kind not in _SCHEMES:
+        raise _unusable(variable, f"a {kind}:// proxy", "name one of http:// or socks5://")
+    if kind.startswith("socks") and not (find_spec("socksio") and find_spec("python_socks")):
+        raise _unusable(variable, "a SOCKS proxy", "`pip install 'ablo-pg[socks]'`")
+    return Proxy(found, variable)
+
+
+def _unusable(variable: str, what: str, remedy: str) -> AbloError:
+    return error_for(
+        "invalid_options",
+        f"{variable} names {what}, which cannot be used",
+        field="base_url",
+        remedy=f"{remedy}, or put the relay's host into NO_PROXY",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -18,6 +18,7 @@ from ablo_pg.client.rows.requests import organization_of, participant_of
 from ablo_pg.client.transport import Transport
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auto import AutoReader
 from ablo_pg.schema.author import Schema
@@ -47,13 +48,18 @@ class Place:
         return self._remote(base_url, schema, tenant, background)
 
     def _direct(self, schema: Schema, tenant: Tenant, background: Background) -> DirectTransport:
+        database_url = database_url_of(self.database_url)
+        replication_url = replication_url_of(self.replication_url)
+        url_parameters(database_url, "database_url")
+        if replication_url is not None:
+            url_parameters(replication_url, "replication_url")
         database = Database(
-            database_url_of(self.database_url),
+            database_url,
             PoolOptions(min_size=self.pool_min_size, max_size=self.pool_max_size),
             error_names(schema.spec),
         )
         tenant.organization = organization_of(self.organization)
-        reader = AutoReader(database.url, replication_url_of(self.replication_url))
+        reader = AutoReader(database_url, replication_url)
         return DirectTransport(
             database,
             tenant.organization,

@@ -1,27 +1,103 @@
-"""Connection URLs from libpq parameters, so that they fit in a .env file and in other drivers."""
+"""Connection URLs: read, with a reason when one cannot be, and made of libpq's parameters.
+
+A reason never quotes the URL, and never libpq, which quotes it: a password that is not
+percent-encoded ends up where a host or a port is expected.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg.errors import error_for
 
+_SHAPE: Final = "write it as postgresql://user:password@host:5432/database"
+_ENCODE: Final = "percent-encode what is special in user and password: @ as %40, / as %2F, : as %3A"
+# What other programs put into a URL, and libpq does not know.
+_OF_OTHERS: Final = frozenset(
+    {
+        *("schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"),
+        *(
+            "statement_cache_size",
+            "prepared_statement_cache_size",
+            "prepareThreshold",
+            "sslidentity",
+        ),
+        *(
+            "currentSchema",
+            "ssl",
+            "pool_size",
+            "max_overflow",
+            "supa",
+            "uselibpqcompat",
+            "workaround",
+        ),
+    }
+)
 
-def url_parameters(url: str) -> dict[str, Any]:
-    """Return a URL's libpq parameters. Raises invalid_options for one that libpq cannot read."""
-    try:
-        return conninfo_to_dict(url)
-    except ProgrammingError as exc:
-        raise error_for(
-            "invalid_options",
-            f"the URL cannot be read: {exc}".strip(),
-            remedy="write it as postgresql://user:password@host:5432/database",
-        ) from None
+# libpq reads these only when it connects, and quotes one that is not a number.
+_NUMBERS: Final = (
+    *("port", "connect_timeout", "tcp_user_timeout", "keepalives"),
+    *("keepalives_idle", "keepalives_interval", "keepalives_count"),
+)
+
+
+def url_parameters(url: str, name: str = "the URL") -> dict[str, Any]:
+    """Return a URL's libpq parameters; `name` is what its owner calls it, for the error.
+
+    Raises invalid_options for one that libpq cannot read, or reads otherwise than it was meant.
+    The error holds nothing of the URL but its scheme.
+    """
+    reason, remedy = _misread(url)
+    if not reason:
+        try:
+            found = conninfo_to_dict(url)
+        except ProgrammingError:
+            reason, remedy = "cannot be read by libpq", f"{_SHAPE}; {_ENCODE}"
+        else:
+            wrong = [
+                key for key in _NUMBERS if not re.fullmatch(r"[\d,]*", str(found.get(key, "")))
+            ]
+            if not wrong:
+                return found
+            reason, remedy = f"has a {wrong[0]} that is not a number", f"{_SHAPE}; {_ENCODE}"
+    field = name if name.isidentifier() else None
+    raise error_for("invalid_options", f"{name} {reason}", field=field, remedy=remedy) from None
+
+
+def _misread(url: str) -> tuple[str, str]:
+    """Return why a URL is not what libpq would take it for, with the remedy; or two empty texts."""
+    scheme, mark, rest = url.partition("://")
+    if not url.isprintable():
+        return "holds a line break or another control character", "remove it"
+    if not mark:
+        return ("", "") if "=" in url else ("is not a database URL", _SHAPE)
+    if not re.fullmatch(r"postgres(ql)?", scheme):
+        return _of_another(scheme)
+    login, at, place = rest.partition("@")
+    if "@" in place.partition("?")[0] or (at and re.search(r"[/?#]", login)):
+        return "has a special character in its user or password", _ENCODE
+    query = place.partition("?")[2] if at else rest.partition("?")[2]
+    foreign = sorted({key for key, _ in parse_qsl(query, keep_blank_values=True)} & _OF_OTHERS)
+    if foreign:
+        return f"has parameters of another driver: {', '.join(foreign)}", "remove them from it"
+    return "", ""
+
+
+def _of_another(scheme: str) -> tuple[str, str]:
+    if re.fullmatch(r"(jdbc:)?postgres(ql)?(\+[a-z0-9_]+)?", scheme):
+        return (
+            f"is for another driver: it begins with {scheme}://",
+            "begin it with postgresql://",
+        )
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,30}", scheme):
+        return f"is not a database URL: it begins with {scheme}://", _SHAPE
+    return "is not a database URL", _SHAPE
 
 
 def make_url(parameters: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
-from ablo_pg.db.urls import without_password
+from ablo_pg.db.urls import url_parameters, without_password
 from ablo_pg.errors import error_for
 
 # What the kernel takes at most, whatever a relay would let pass.
@@ -75,6 +75,9 @@ class RelaySettings:
     canary_age: float = 10.0
 
     def __post_init__(self) -> None:
+        for name in SECRET:
+            if getattr(self, name) is not None:
+                url_parameters(getattr(self, name), name)
         for name in self.limits():
             value = getattr(self, name)
             if value <= 0:

@@ -28,11 +28,11 @@ from typing import Any, Final
 import anyio
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import Snapshot
+from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloConnectionError, error_for
 from ablo_pg.relay.arrival import Arrival, Assembler
 from ablo_pg.relay.connecting import connect
@@ -193,7 +193,7 @@ async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
 
 
 def _parameters(url: str) -> dict[str, Any]:
-    given = conninfo_to_dict(url).get("options") or ""
+    given = url_parameters(url).get("options") or ""
     return {
         "replication": "database",
         "options": f"{given} {OPTIONS}".strip(),

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
 
+from ablo_pg.client.environment import Proxy, proxy_of
 from ablo_pg.client.remote.errors import error_of, unreachable
 from ablo_pg.client.remote.slots import Slots
 from ablo_pg.db.errors import NO_NAMES, Names
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
+from ablo_pg.wire.relay_url import relay_origin
 
 # Three tries span about a second; the caller's own deadline ends them sooner.
 TRIES: Final = 3
@@ -39,6 +40,13 @@ class RelayAddress:
 
     base_url: str
     api_key: str = field(repr=False)
+    proxy: Proxy | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, and through what, for an error."""
+        by = f" (through the proxy that {self.proxy.variable} names)" if self.proxy else ""
+        return self.base_url + by
 
     @property
     def headers(self) -> dict[str, str]:
@@ -52,15 +60,11 @@ class RelayAddress:
 
 
 def relay_address(base_url: str, api_key: str) -> RelayAddress:
-    """Return where a relay is. Raises invalid_options; the key is never in the message."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise error_for(
-            "invalid_options",
-            f"{base_url!r} is not the URL of a relay",
-            field="base_url",
-            remedy="pass for example base_url='https://ablo.example.com'",
-        )
+    """Return where a relay is, and the way there. Raises invalid_options.
+
+    Neither the key is in the message nor the URL: it may be a database's, with a password.
+    """
+    origin, path = relay_origin(base_url, "base_url")
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise error_for(
             "apikey_invalid",
@@ -68,8 +72,7 @@ def relay_address(base_url: str, api_key: str) -> RelayAddress:
             field="api_key",
             remedy="pass it as it was shown, without spaces or line breaks",
         )
-    path = parts.path.rstrip("/").removesuffix("/api")
-    return RelayAddress(f"{parts.scheme}://{parts.netloc}{path}", api_key)
+    return RelayAddress(origin + path, api_key, proxy_of(origin))
 
 
 class RelayHttp:
@@ -98,14 +101,21 @@ class RelayHttp:
                 base_url=self.address.base_url,
                 headers={**self.address.headers, "content-type": "application/json"},
                 timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
-                limits=httpx.Limits(
-                    max_connections=self._connections + LONG_CONNECTIONS,
-                    max_keepalive_connections=self._connections,
-                    keepalive_expiry=KEPT_SECONDS,
-                ),
-                verify=self.address.base_url.startswith("https:"),
+                transport=self._transport(),
             )
         return self._client
+
+    def _transport(self) -> httpx.AsyncHTTPTransport:
+        """Make the connections. Given to the client, so that `proxy_of` alone reads proxies."""
+        return httpx.AsyncHTTPTransport(
+            verify=self.address.base_url.startswith("https:"),
+            proxy=self.address.proxy.url if self.address.proxy else None,
+            limits=httpx.Limits(
+                max_connections=self._connections + LONG_CONNECTIONS,
+                max_keepalive_connections=self._connections,
+                keepalive_expiry=KEPT_SECONDS,
+            ),
+        )
 
     async def aclose(self) -> None:
         """Close every connection, for good."""
@@ -146,11 +156,11 @@ class RelayHttp:
             async with self._slots.taken():
                 answer = await self.client.request(method, path, content=content)
         except httpx.TimeoutException as exc:
-            raise unreachable(self.address.base_url, "no answer in time") from exc
+            raise unreachable(self.address.place, "no answer in time") from exc
         except httpx.HTTPError as exc:
             if self._closed:
                 raise _closed() from exc
-            raise unreachable(self.address.base_url, str(exc) or type(exc).__name__) from exc
+            raise unreachable(self.address.place, str(exc) or type(exc).__name__) from exc
         if answer.is_success:
             return answer.content
         raise error_of(answer.status_code, answer.content, self.names)

@@ -96,10 +96,10 @@ class RelayReader:
                     raise refusal from exc
                 await self._take_events(hub, organization, cursor, backoff, str(refusal.message))
         except (OSError, WebSocketException, httpx.HTTPError, TimeoutError) as exc:
-            raise unreachable(self._http.address.base_url, str(exc) or type(exc).__name__) from exc
+            raise unreachable(self._http.address.place, str(exc) or type(exc).__name__) from exc
         except msgspec.DecodeError as exc:
             raise unreachable(
-                self._http.address.base_url, f"it sends what is no delta: {exc}"
+                self._http.address.place, f"it sends what is no delta: {exc}"
             ) from exc
 
     @asynccontextmanager
@@ -110,6 +110,7 @@ class RelayReader:
             additional_headers=address.headers,
             subprotocols=[Subprotocol(PROTOCOL)],
             compression=None,
+            proxy=address.proxy.url if address.proxy else None,
             max_size=FRAME_MOST,
             user_agent_header="ablo_pg",
         )
@@ -166,7 +167,7 @@ class RelayReader:
                     kind = ""
                 if quiet.too_long():
                     return
-        raise unreachable(self._http.address.base_url, "the event stream has ended")
+        raise unreachable(self._http.address.place, "the event stream has ended")
 
     @asynccontextmanager
     async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[str]]:
@@ -187,7 +188,7 @@ class RelayReader:
         if isinstance(exc, InvalidStatus):
             answer = exc.response
             return error_of(answer.status_code, bytes(answer.body or b""), self._http.names)
-        return unreachable(self._http.address.base_url, exc)
+        return unreachable(self._http.address.place, exc)
 
     def _connected(self, kind: ReaderKind, reason: str | None, backoff: Backoff) -> None:
         self._log.set(kind, reason)

@@ -6,14 +6,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.credentials import new_key
 from ablo_pg.db import keys
 from ablo_pg.db.keys import iso_time
+from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
@@ -145,15 +144,7 @@ async def register_source(call: Call) -> Response:
             remedy="rows are in the relay's own Postgres: leave it out, or say direct",
         )
     if body.connection_string is not None:
-        try:
-            conninfo_to_dict(body.connection_string)
-        except ProgrammingError:
-            raise error_for(
-                "invalid_request",
-                "connectionString is no database URL",
-                field="connectionString",
-                remedy="pass postgresql://...",
-            ) from None
+        url_parameters(body.connection_string, "connectionString")
     return json_answer(_source(call), 201)
 
 
@@ -187,7 +178,7 @@ async def remove_source(call: Call) -> Response:
 
 
 def _source(call: Call) -> dict[str, Any]:
-    database = conninfo_to_dict(call.service.settings.database_url).get("dbname") or ""
+    database = url_parameters(call.service.settings.database_url).get("dbname") or ""
     return source_body(str(database), call.service.health.ready)
 
 

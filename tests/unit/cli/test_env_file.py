@@ -39,6 +39,29 @@ def test_what_is_no_env_file_says_nothing(tmp_path: Path, raw: bytes) -> None:
     assert parse_env(tmp_path / "missing") == {}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_of_any_editor_is_read_and_goes_on_being_read(
+    tmp_path: Path, encoding: str, end: str
+) -> None:
+    path = tmp_path / ".env"
+    text = f"ABLO_API_KEY=a\u2028b{end}OTHER=1{end}"
+    if encoding == "utf-16-be-sig":
+        path.write_bytes(b"\xfe\xff" + text.encode("utf-16-be"))
+    else:
+        path.write_bytes(text.encode(encoding))
+    assert parse_env(path) == {"ABLO_API_KEY": "a\u2028b", "OTHER": "1"}
+    write_env({"ABLO_API_KEY": "b"}, path)
+    assert parse_env(path) == {"ABLO_API_KEY": "b", "OTHER": "1"}
+
+
+def test_bytes_of_another_encoding_survive(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"# caf\xe9\nABLO_API_KEY=a\n")
+    write_env({"ABLO_API_KEY": "b"}, path)
+    assert path.read_bytes() == b"# caf\xe9\nABLO_API_KEY=b\n"
+
+
 def test_writing_keeps_everything_else(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# mine\nOTHER=1\nexport ABLO_API_KEY=old\nABLO_API_KEY=older\nLAST=2\n")

@@ -1,0 +1,36 @@
+"""The URL of a relay, as a person passes it: with or without `/api` and slashes at its end."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ablo_pg.errors import error_for
+
+
+def relay_origin(url: str, name: str) -> tuple[str, str]:
+    """Return its origin (`https://host:port`) and the path before `/api`; `name`, for the error.
+
+    Raises invalid_options. The message shows nothing of the URL but its scheme: it may be a
+    database's, passed by mistake, or hold a login.
+    """
+    try:
+        parts = urlsplit(url)
+        readable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        readable = False
+    scheme = url.partition("://")[0]
+    if scheme in ("postgres", "postgresql"):
+        raise _refused(name, "is the URL of a database", "pass it as database_url=")
+    if not readable or parts.scheme not in ("http", "https") or not url.isprintable():
+        raise _refused(
+            name, "is not the URL of a relay", "pass for example https://ablo.example.com"
+        )
+    if "@" in parts.netloc:
+        raise _refused(name, "holds a login", "leave it out; a key says who calls: api_key=")
+    if parts.query or parts.fragment:
+        raise _refused(name, "has a query or a fragment", "end it after the host or the path")
+    return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/").removesuffix("/api")
+
+
+def _refused(name: str, why: str, remedy: str) -> Exception:
+    return error_for("invalid_options", f"{name} {why}", field=name, remedy=remedy)
