@@ -66,9 +66,7 @@ class WalReader:
         while True:
             try:
                 self._log.set("none", WAITING)
-                self._stream = await open_stream(
-                    self._url, hub.log, partial(self._log.set, "none")
-                )
+                self._stream = await open_stream(self._url, hub.log, partial(self._log.set, "none"))
                 self._log.set("wal", None)
                 backoff.reset()
                 await follow(self._stream, hub)

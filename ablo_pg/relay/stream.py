@@ -1,9 +1,9 @@
 """The replication connection: a temporary slot, streamed through libpq's COPY BOTH mode.
 
 psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` makes the
-slot and waits until it may be relied on (`barrier` says when that is), `ReplicationStream.run` hands
-what arrives to a sink. Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams
-again when they break.
+slot and waits until it may be relied on (`barrier` says when), `ReplicationStream.run` hands what
+arrives to a sink. Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams again
+when they break.
 
 Why a temporary slot: it dies with the connection, so a killed process leaves nothing in the
 database and holds back no WAL.
