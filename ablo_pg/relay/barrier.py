@@ -33,7 +33,7 @@ from typing import Final
 import anyio
 
 from ablo_pg.db.log import LogSource
-from ablo_pg.errors import AbloError
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.lsn import LSN
 
 logger: Final = logging.getLogger("ablo_pg.relay")
@@ -51,11 +51,15 @@ async def wait_until_visible(log: LogSource, consistent_point: LSN) -> None:
 
     May take as long as the longest transaction that is running. Raises what the log raises.
     """
-    horizon = await log.horizon(consistent_point)
     pause = PAUSE_FIRST
-    while not await log.reached(horizon):
-        await anyio.sleep(pause)
-        pause = min(pause * 2, PAUSE_LAST)
+    try:
+        horizon = await log.horizon(consistent_point)
+        while not await log.reached(horizon):
+            await anyio.sleep(pause)
+            pause = min(pause * 2, PAUSE_LAST)
+    except AbloError as exc:  # not to be taken for an answer of the replication connection
+        told = f"The log cannot be asked what it shows: {exc.message}"
+        raise error_for(exc.code, told, remedy=exc.remedy) from exc
 
 
 async def tell_waiting(log: LogSource, say: Callable[[str], None]) -> None:

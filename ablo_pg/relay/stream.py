@@ -26,7 +26,7 @@ from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import LogSource
-from ablo_pg.errors import AbloConnectionError, AbloError, error_for
+from ablo_pg.errors import AbloConnectionError, AbloError
 from ablo_pg.lsn import LSN
 from ablo_pg.relay.arrival import Arrival, Assembler
 from ablo_pg.relay.barrier import tell_waiting, wait_until_visible
@@ -155,15 +155,12 @@ class ReplicationStream:
         self._pgconn.flush()
         self._next_status = time.monotonic() + self._every
 
-    def _end(self) -> Exception:
+    def _end(self) -> psycopg.Error:
         """Say why the server ended the stream."""
         result = self._pgconn.get_result()
-        told = result.get_error_message() if result is not None else ""
-        return error_for(
-            "database_unreachable",
-            f"The server ended the replication stream: {told.strip() or 'no reason given'}",
-            remedy="the reader connects again by itself",
-        )
+        if result is None or result.status == ExecStatus.COMMAND_OK:
+            return psycopg.OperationalError("the server ended the stream and gave no reason")
+        return psycopg.errors.error_from_result(result)
 
 
 async def open_stream(
