@@ -27,11 +27,11 @@ import anyio
 import anyio.lowlevel
 import psycopg
 
-from ablo_pg.db.log import LogSource, Snapshot
+from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.hub import Hub
-from ablo_pg.relay.stream import open_stream
+from ablo_pg.relay.stream import open_slot
 
 from .figures import figure, rates
 from .wal import Source, wal_source
@@ -68,9 +68,6 @@ class NoLog(LogSource):
     async def heads(self, organizations: Any) -> dict[str, int]:
         return dict.fromkeys(organizations, 0)
 
-    async def snapshot(self) -> Snapshot:
-        return Snapshot(1, 1, frozenset())
-
 
 async def consume(url: str, slot: str, count: int, followed: int) -> dict[str, float]:
     """Read `count` deltas into a hub with a subscriber in each of `followed` organizations."""
@@ -92,7 +89,7 @@ async def consume(url: str, slot: str, count: int, followed: int) -> dict[str, f
             assert delta.row
 
     done = anyio.Event()
-    stream = await open_stream(url, slot)
+    stream = await open_slot(url, slot)
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         for number in range(followed):
             subscription = hub.subscribe(f"org-{number}")

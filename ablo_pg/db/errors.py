@@ -63,7 +63,7 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
     diag = exc.diag
     sqlstate = exc.sqlstate
     if sqlstate is None and isinstance(exc, psycopg.OperationalError):
-        return _unreachable(str(exc))
+        return _unreachable(said_by(exc))
     if sqlstate is None and isinstance(exc, psycopg.DataError):  # refused before it was sent
         return error_for("validation_failed", f"A value cannot be sent: {exc}", remedy="correct it")
     return error_of(
@@ -80,12 +80,18 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
     )
 
 
+def said_by(exc: psycopg.Error) -> str:
+    """Return what the server says, or libpq of a connection that is not made, on one line."""
+    text = exc.diag.message_primary or str(exc).strip()
+    return text.splitlines()[0] if text else "no reason given"
+
+
 def translate_admin(exc: psycopg.Error, login: str | None = None) -> AbloError:
     """As `translate`, of an administrative connection: who may do it, and what has cut it short.
 
     login: the connection's. Postgres's message is shown: an administrator may see what it names.
     """
-    said = exc.diag.message_primary or str(exc).strip()
+    said = said_by(exc)
     if exc.sqlstate == "42501":
         details = {"sqlstate": exc.sqlstate}
         if login is not None:
@@ -147,19 +153,15 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _unreachable(message: str) -> AbloError:
-    first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
-    if _REFUSED.search(message):
-        return error_for(
-            "database_unreachable",
-            f"The login or its password is refused: {first_line}",
-            remedy="check user and password in the URL, and that pg_hba.conf lets them in",
-        )
-    return error_for(
-        "database_unreachable",
-        f"The database cannot be reached: {first_line}",
-        remedy="check database_url, and that the server runs",
-    )
+def _unreachable(said: str) -> AbloError:
+    what, remedy = "The database cannot be reached", "check database_url, and that the server runs"
+    if _REFUSED.search(said):
+        what = "The login or its password is refused"
+        remedy = "check user and password in the URL, and that pg_hba.conf lets them in"
+    elif "startup parameter" in said:
+        remedy = "a pooler answers, which takes no such parameter: leave it out of the URL, or "
+        remedy += "lead the URL straight to the server"
+    return error_for("database_unreachable", f"{what}: {said}", remedy=remedy)
 
 
 def _named_column(report: ErrorReport, *suffixes: str) -> str | None:
@@ -273,6 +275,15 @@ def _connection(report: ErrorReport, names: Names) -> AbloError:
     return _unreachable(report.message)
 
 
+def _read_only(report: ErrorReport, names: Names) -> AbloError:
+    return error_for(
+        "database_unreachable",
+        f"The database takes no writes here: {report.message}",
+        remedy="connect to the primary server; on the primary, see default_transaction_read_only",
+        details={"sqlstate": report.sqlstate},
+    )
+
+
 def _user_raised(report: ErrorReport, names: Names) -> AbloError:
     return error_for(
         "constraint_violation",
@@ -339,9 +350,7 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
         "The login may not do this",
         "let it be a member of ablo_runtime (`ablo-pg connect` makes such a login)",
     ),
-    "25006": _fixed(
-        "database_unreachable", "The server is read only", "connect to the primary server"
-    ),
+    "25006": _read_only,
     "25P02": _fixed(
         "invalid_options", "The joined transaction has already failed", "roll it back first"
     ),

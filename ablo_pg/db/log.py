@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 from ablo_pg.db.pool import Database
 from ablo_pg.db.routines import RawJsonLoader
 from ablo_pg.delta import Delta, Op
+from ablo_pg.lsn import LSN
 
 _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
@@ -25,7 +26,20 @@ _COLUMNS: Final[LiteralString] = """
 READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s)"
 TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
-SNAPSHOT: Final[LiteralString] = "select pg_current_snapshot()::text"
+# pg_current_xact_id assigns an xid, also in a read-only transaction; never on a standby.
+HORIZON: Final[LiteralString] = """
+    select case when not pg_is_in_recovery() then pg_current_xact_id()::text end"""
+PROGRESS: Final[LiteralString] = """
+    select pg_snapshot_xmin(pg_current_snapshot())::text,
+           case when pg_is_in_recovery() then pg_last_wal_replay_lsn()::text end"""
+# The wait event of another login's session shows to members of pg_read_all_stats only.
+OLDEST: Final[LiteralString] = """
+    select s.xmin::text, l.pid, p.gid, a.wait_event
+      from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin) s
+      left join pg_locks l on l.locktype = 'transactionid' and l.mode = 'ExclusiveLock'
+                          and l.granted and l.transactionid = s.xmin::xid
+      left join pg_prepared_xacts p on p.transaction = s.xmin::xid
+      left join pg_stat_activity a on a.pid = l.pid"""
 LISTEN: Final[LiteralString] = "listen ablo_delta"
 LISTEN_KEY: Final[LiteralString] = "select ablo.listen_key()"
 LISTEN_LOCK_TRY: Final[LiteralString] = """
@@ -44,31 +58,15 @@ HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe e
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Which transactions had ended when it was taken: `xmin:xmax:xip,...` as Postgres prints it.
+class Horizon:
+    """A moment, to be compared with what queries show later; `relay.barrier` has the proof.
 
-    Below xmin all have ended, from xmax on none had begun, of those between `running_xids` had not
-    ended. A transaction that has ended and committed is visible (Postgres manual, "Transaction ID
-    and Snapshot Information Functions").
+    lsn: every commit record in question lies before it. xid: above every xid that had been handed
+    out; None on a standby.
     """
 
-    xmin: int
-    xmax: int
-    running_xids: frozenset[int]
-
-    @classmethod
-    def parse(cls, text: str) -> Snapshot:
-        """Read what pg_current_snapshot() prints.
-
-        >>> Snapshot.parse("745:750:745,748").running(748)
-        True
-        """
-        xmin, xmax, running = text.split(":")
-        return cls(int(xmin), int(xmax), frozenset(map(int, filter(None, running.split(",")))))
-
-    def running(self, xid: int) -> bool:
-        """Whether that transaction had not ended."""
-        return xid >= self.xmax or xid in self.running_xids
+    lsn: LSN
+    xid: int | None
 
 
 class LogSource(Protocol):
@@ -89,8 +87,14 @@ class LogSource(Protocol):
     async def heads(self, organizations: Sequence[str]) -> dict[str, int]:
         """Return the head of each organization."""
 
-    async def snapshot(self) -> Snapshot:
-        """Return which transactions have ended."""
+    async def horizon(self, lsn: LSN) -> Horizon:
+        """Return the present moment; lsn: a position that the WAL had reached before the call."""
+
+    async def reached(self, horizon: Horizon) -> bool:
+        """Whether queries show every commit whose record lies before horizon.lsn."""
+
+    async def oldest(self) -> str:
+        """Name the oldest transaction that has not ended, for a status."""
 
 
 class PostgresLog:
@@ -117,15 +121,54 @@ class PostgresLog:
             found.update(await self._database.read(log_heads, list(some)))
         return found
 
-    async def snapshot(self) -> Snapshot:
+    async def horizon(self, lsn: LSN) -> Horizon:
         """See LogSource."""
-        return await self._database.read(current_snapshot)
+        return Horizon(lsn, await self._database.read(xid_assign))
+
+    async def reached(self, horizon: Horizon) -> bool:
+        """See LogSource."""
+        xmin, replayed = await self._database.read(progress)
+        if horizon.xid is not None:
+            return xmin > horizon.xid
+        # A standby that was promoted has replayed all that there was.
+        return replayed is None or replayed >= horizon.lsn
+
+    async def oldest(self) -> str:
+        """See LogSource."""
+        return await self._database.read(oldest_transaction)
 
 
-async def current_snapshot(conn: AsyncConnection[Any]) -> Snapshot:
-    """Take a snapshot."""
-    row = await (await conn.execute(SNAPSHOT)).fetchone()
-    return Snapshot.parse(row[0] if row else "")
+async def xid_assign(conn: AsyncConnection[Any]) -> int | None:
+    """Take an xid and give it back; None on a standby, where there are none to be had.
+
+    Rolled back: a commit might wait for a synchronous standby.
+    """
+    async with conn.transaction(force_rollback=True):
+        row = await (await conn.execute(HORIZON)).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+async def progress(conn: AsyncConnection[Any]) -> tuple[int, LSN | None]:
+    """Return the xid below which all have ended, and how far a standby has replayed."""
+    row = await (await conn.execute(PROGRESS)).fetchone()
+    assert row is not None
+    return int(row[0]), LSN.parse(row[1]) if row[1] else None
+
+
+async def oldest_transaction(conn: AsyncConnection[Any]) -> str:
+    """Name the oldest transaction that has not ended, and what it waits for if that is shown."""
+    row = await (await conn.execute(OLDEST)).fetchone()
+    assert row is not None
+    xid, pid, gid, waits_for = row
+    if gid is not None:
+        return f"transaction {xid}, prepared as {gid!r}, has not ended"
+    if pid is None:  # it has ended meanwhile, or runs on the primary
+        return f"transaction {xid} has not ended"
+    if waits_for == "SyncRep":
+        waits_for = "SyncRep, an answer of a synchronous standby"
+    return f"transaction {xid} of process {pid} has not ended" + (
+        f" (it waits for {waits_for})" if waits_for else ""
+    )
 
 
 async def delta_read(

@@ -18,6 +18,7 @@ import anyio
 
 from ablo_pg.errors import AbloError, AbloTimeoutError
 from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.barrier import WAITING
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.listen import ListenReader
 from ablo_pg.relay.reader import follow, stream_status
@@ -26,7 +27,6 @@ from ablo_pg.relay.status import ReaderStatus, StatusLog
 from ablo_pg.relay.stream import ReplicationStream, open_stream
 
 NO_URL: Final = "no replication_url is given"
-WAITING: Final = "waiting for a replication slot"
 # How long a slot may take before LISTEN steps in. It spares a healthy start the switch; a false
 # alarm costs a connection and a few index reads.
 SLOT_SECONDS: Final = 0.3
@@ -97,7 +97,7 @@ class AutoReader:
                         await self._pause_after(failure, hopeless)
                     try:
                         with anyio.fail_after(SLOT_DEADLINE):
-                            opened.append(await open_stream(url))
+                            opened.append(await open_stream(url, hub.log, self._waits_for))
                     except AbloError as exc:
                         failure = exc
                     except TimeoutError:

@@ -16,7 +16,9 @@ GRACE_SECONDS: Final = 0.5
 
 
 async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
-    """Connect, autocommit. Raises psycopg.Error.
+    """Connect, autocommit, and never prepare a statement. Raises psycopg.Error.
+
+    A walsender knows no prepared statements, and behind a pooler they may be another session's.
 
     psycopg leaves a connection whose making was cancelled to the garbage collector, and its session
     stays on the server until that comes by. So an attempt that is cancelled is let finish, then
@@ -24,7 +26,12 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     """
     conn: AsyncConnection[Any] | None = None
     attempt = anyio.CancelScope(shield=True)
-    options = {"connect_timeout": CONNECT_TIMEOUT, **parameters}
+    options = {
+        "autocommit": True,
+        "prepare_threshold": None,
+        "connect_timeout": CONNECT_TIMEOUT,
+        **parameters,
+    }
 
     async def hurry_when_cancelled() -> None:
         try:
@@ -38,7 +45,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
             group.start_soon(hurry_when_cancelled)
             with attempt:
                 try:
-                    conn = await AsyncConnection.connect(url, autocommit=True, **options)
+                    conn = await AsyncConnection.connect(url, **options)
                 except psycopg.Error as exc:  # out of the task group it would come wrapped
                     failure = exc
             await anyio.lowlevel.checkpoint_if_cancelled()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Final, Protocol
 
 import anyio
 
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.barrier import WAITING
 from ablo_pg.relay.catchup import join
 from ablo_pg.relay.channel import Channel
 from ablo_pg.relay.hub import Hub
@@ -63,8 +65,8 @@ class WalReader:
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             try:
-                self._log.set("none", "waiting for a replication slot")
-                self._stream = await open_stream(self._url)
+                self._log.set("none", WAITING)
+                self._stream = await open_stream(self._url, hub.log, partial(self._log.set, "none"))
                 self._log.set("wal", None)
                 backoff.reset()
                 await follow(self._stream, hub)

@@ -1,4 +1,9 @@
-"""Why the WAL cannot be streamed, in words for an administrator, and whether waiting can help."""
+"""Why the WAL cannot be streamed, in words for an administrator, and whether waiting can help.
+
+What the server has said is always shown. A cause is named only where the answer proves it, so a
+match is of a name that no language translates, or of a SQLSTATE that has one meaning here; what
+matches nothing is shown as it is.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import Final
 
 import psycopg
 
+from ablo_pg.db.errors import said_by
 from ablo_pg.errors import AbloError
 
 
@@ -18,39 +24,38 @@ class Refusal:
     lasting: bool
 
 
-# SQLSTATEs: Postgres manual, appendix A.
-_BY_STATE: Final[dict[str, str]] = {
-    "55000": "wal_level is not logical; set wal_level = logical and restart the server",
-    "42501": "the login of replication_url has no REPLICATION attribute",
-    "28000": "the server refuses replication for this login; see pg_hba.conf",
-    "28P01": "the password of replication_url is wrong",
-    "53400": "all replication slots are in use; raise max_replication_slots",
-    "53300": "all WAL senders are in use; raise max_wal_senders",
-    "42601": "replication_url leads to a pooler; it must lead straight to the server",
-    "08P01": "replication_url leads to a pooler; it must lead straight to the server",
-    "42704": "the publication ablo_delta is missing; run `ablo-pg connect` again",
-}
-# libpq gives no SQLSTATE for a login that fails, only the server's words.
-_BY_WORDS: Final[tuple[tuple[str, str], ...]] = (
-    ("replication role", "42501"),
-    ("REPLICATION attribute", "42501"),
-    ("pg_hba.conf", "28000"),
-    ("password authentication failed", "28P01"),
-    ("max_wal_senders", "53300"),
-    ("startup parameter", "08P01"),
-    ("replication connections are not", "08P01"),
-    ("publication", "42704"),
+_STRAIGHT: Final = (
+    "what answers at replication_url is no WAL sender: it must lead straight to the server, "
+    "not through a pooler"
+)
+_RIGHT: Final = "give the login of replication_url the REPLICATION attribute"
+# SQLSTATE (Postgres manual, appendix A), a part of the message, what to do. libpq gives no SQLSTATE
+# for a connection that is not made, only the server's words.
+_KNOWN: Final[tuple[tuple[str | None, str, str], ...]] = (
+    (None, "wal_level", "set wal_level = logical and restart the server"),
+    (None, "WAL sender", _RIGHT),
+    (None, "replication role", _RIGHT),
+    ("42501", "replication slots", _RIGHT),
+    (None, "no pg_hba.conf entry", "let pg_hba.conf admit the login of replication_url"),
+    (None, "password authentication failed", "correct the password in replication_url"),
+    (None, "max_wal_senders", "all WAL senders are in use: raise max_wal_senders"),
+    ("53400", "", "all replication slots are in use: raise max_replication_slots"),
+    # Asked for replication, what answers takes no command of it, or not even the request.
+    ("42601", "CREATE_REPLICATION_SLOT", _STRAIGHT),
+    (None, "unsupported startup parameter", _STRAIGHT),
+    (None, "replication connections are not", _STRAIGHT),
+    ("42704", '"ablo_delta"', "run `ablo-pg connect` again: it makes the publication"),
 )
 
 
 def explain(error: AbloError) -> Refusal:
     """Say why a stream could not be opened, or broke."""
     cause = error.__cause__
-    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
-    if state is None:
-        words = f"{error.message} {cause or ''}"
-        state = next((state for part, state in _BY_WORDS if part in words), None)
-    known = _BY_STATE.get(state or "")
-    if known is None and error.code == "internal_error" and cause is not None:
-        return Refusal(str(cause).strip(), lasting=False)
-    return Refusal(known or error.message, known is not None)
+    if not isinstance(cause, psycopg.Error):
+        return Refusal(error.message, lasting=False)
+    state, said = cause.sqlstate, said_by(cause)
+    shown = f"{said} (SQLSTATE {state})" if state else said
+    for wanted, part, remedy in _KNOWN:
+        if wanted in (None, state) and part in said:
+            return Refusal(f"{remedy}; the server says: {shown}", lasting=True)
+    return Refusal(shown, lasting=False)

@@ -1,16 +1,9 @@
 """The replication connection: a temporary slot, streamed through libpq's COPY BOTH mode.
 
 psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` makes the
-slot and waits until it may be relied on, `ReplicationStream.run` hands what arrives to a sink.
-Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams again when they break.
-
-When a slot may be relied on. It streams every transaction whose commit record lies after its
-consistent point. A transaction whose commit record lies BEFORE that point is the log's to deliver,
-but it may not be visible to a query yet (it is waiting for a synchronous standby, or just between
-its WAL flush and the end of its commit). So `open_stream` takes a snapshot after the slot is made
-and waits until every transaction that ran then has ended. From there on: not streamed implies
-visible. The slot's own creation waits for running transactions in the same way, so this adds
-nothing that a busy database does not already ask for.
+slot and waits until it may be relied on (`barrier` says when), `ReplicationStream.run` hands what
+arrives to a sink. Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams again
+when they break.
 
 Why a temporary slot: it dies with the connection, so a killed process leaves nothing in the
 database and holds back no WAL.
@@ -22,7 +15,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import anyio
@@ -31,10 +24,12 @@ from psycopg import AsyncConnection
 from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
-from ablo_pg.db.log import Snapshot
+from ablo_pg.db.log import LogSource
 from ablo_pg.db.urls import url_parameters
-from ablo_pg.errors import AbloConnectionError, error_for
+from ablo_pg.errors import AbloConnectionError, AbloError
+from ablo_pg.lsn import LSN
 from ablo_pg.relay.arrival import Arrival, Assembler
+from ablo_pg.relay.barrier import tell_waiting, wait_until_visible
 from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.copydata import CLOCK_EPOCH, encode_status
 
@@ -51,7 +46,6 @@ STATUS_SECONDS: Final = 5.0
 # tell nobody. Or wal_sender_timeout, where that is less: it gives us up after the same time. A
 # false alarm costs a new slot.
 SILENCE_SECONDS: Final = 60.0
-BARRIER_PAUSE: Final = 0.02
 
 
 class ReplicationStream:
@@ -161,28 +155,67 @@ class ReplicationStream:
         self._pgconn.flush()
         self._next_status = time.monotonic() + self._every
 
-    def _end(self) -> Exception:
+    def _end(self) -> psycopg.Error:
         """Say why the server ended the stream."""
         result = self._pgconn.get_result()
-        told = result.get_error_message() if result is not None else ""
-        return error_for(
-            "database_unreachable",
-            f"The server ended the replication stream: {told.strip() or 'no reason given'}",
-            remedy="the reader connects again by itself",
-        )
+        if result is None or result.status == ExecStatus.COMMAND_OK:
+            return psycopg.OperationalError("the server ended the stream and gave no reason")
+        return psycopg.errors.error_from_result(result)
 
 
-async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
+async def open_stream(
+    url: str, log: LogSource, say: Callable[[str], None] = lambda reason: None
+) -> ReplicationStream:
     """Connect, make a temporary slot, wait until it may be relied on, and start it.
 
-    Args: slot, one that exists already, for measurements; its maker answers for it. May wait as
-    long as the longest transaction that is running: run it under a deadline. Raises what
-    `db.errors` makes of the failure, with Postgres's error as `__cause__`.
+    Args: log, what the stream is joined with; say is told what is waited for. May wait as long as
+    the longest transaction that is running: run it under a deadline. Raises what `db.errors` makes
+    of the failure, with Postgres's error as `__cause__`.
     """
+
+    async def make_slot(conn: AsyncConnection[Any]) -> str:
+        slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
+        command = f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT"
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(tell_waiting, log, say)
+            try:
+                consistent_point = (await _row(conn, command))[1]
+                await wait_until_visible(log, LSN.parse(consistent_point))
+            except (psycopg.Error, AbloError) as exc:  # out of the task group it would come wrapped
+                failure = exc
+            group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return slot
+
+    return await _open(url, make_slot)
+
+
+async def open_slot(url: str, slot: str) -> ReplicationStream:
+    """Start a slot that exists already, for measurements; its maker answers for it."""
+
+    async def made(conn: AsyncConnection[Any]) -> str:
+        return slot
+
+    return await _open(url, made)
+
+
+async def _open(
+    url: str, make_slot: Callable[[AsyncConnection[Any]], Awaitable[str]]
+) -> ReplicationStream:
     conn: AsyncConnection[Any] | None = None
     try:
         conn = await connect(url, **_parameters(url))
-        return await _start(conn, slot)
+        query = "select setting from pg_settings where name = 'wal_sender_timeout'"
+        timeout = int((await _row(conn, query))[0]) / 1000
+        slot = await make_slot(conn)
+        await _copy_both(
+            conn,
+            f"START_REPLICATION SLOT {slot} LOGICAL 0/0"
+            f" (proto_version '1', publication_names '{PUBLICATION}')",
+        )
+        return ReplicationStream(conn, slot, timeout)
     except BaseException as exc:
         if conn is not None:
             with anyio.CancelScope(shield=True):
@@ -202,38 +235,12 @@ def _parameters(url: str) -> dict[str, Any]:
     }
 
 
-async def _start(conn: AsyncConnection[Any], slot: str | None) -> ReplicationStream:
-    sender_timeout = int(
-        await _value(conn, "select setting from pg_settings where name = 'wal_sender_timeout'")
-    )
-    if slot is None:
-        slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
-        command = f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT"
-        await conn.execute(command.encode())
-        await _wait_for_running(conn)
-    await _copy_both(
-        conn,
-        f"START_REPLICATION SLOT {slot} LOGICAL 0/0"
-        f" (proto_version '1', publication_names '{PUBLICATION}')",
-    )
-    return ReplicationStream(conn, slot, sender_timeout / 1000)
-
-
-async def _wait_for_running(conn: AsyncConnection[Any]) -> None:
-    """Wait until every transaction that runs now has ended."""
-    first = Snapshot.parse(await _value(conn, "select pg_current_snapshot()::text"))
-    while True:
-        now = Snapshot.parse(await _value(conn, "select pg_current_snapshot()::text"))
-        if not any(now.running(xid) for xid in first.running_xids):
-            return
-        await anyio.sleep(BARRIER_PAUSE)
-
-
-async def _value(conn: AsyncConnection[Any], query: str) -> str:
-    # Without parameters psycopg uses the simple protocol, the only one a walsender knows.
+async def _row(conn: AsyncConnection[Any], query: str) -> tuple[Any, ...]:
+    # Without parameters psycopg uses the simple protocol, the only one a walsender knows; `connect`
+    # sees to it that it prepares nothing.
     row = await (await conn.execute(query.encode())).fetchone()
     assert row is not None
-    return str(row[0])
+    return tuple(row)
 
 
 async def _copy_both(conn: AsyncConnection[Any], command: str) -> None:

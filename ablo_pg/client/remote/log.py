@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.client.remote.http import RelayHttp
-from ablo_pg.db.log import Snapshot
+from ablo_pg.db.log import Horizon
 from ablo_pg.delta import Delta, Op
+from ablo_pg.lsn import LSN
 
 _DEFAULT: Final = "default"
 
@@ -107,6 +108,14 @@ class RemoteLog:
         """See LogSource."""
         return {organization: await self.head(organization) for organization in organizations}
 
-    async def snapshot(self) -> Snapshot:
-        """See LogSource; a client's hub has one organization, and forgets none."""
-        return Snapshot(0, 0, frozenset())
+    async def horizon(self, lsn: LSN) -> Horizon:
+        """See LogSource; the relay has no WAL for its clients."""
+        return Horizon(lsn, None)
+
+    async def reached(self, horizon: Horizon) -> bool:
+        """See LogSource."""
+        return True
+
+    async def oldest(self) -> str:
+        """See LogSource."""
+        return ""

@@ -115,7 +115,8 @@ class StreamReader(OrderReader):
         anyio.run(self._read)
 
     async def _read(self) -> None:
-        stream = await open_stream(self.site.handle.replication_url)
+        database = Database(self.site.handle.database_url)
+        stream = await open_stream(self.site.handle.replication_url, PostgresLog(database))
         try:
             self.ready.set()
             async with anyio.create_task_group() as group:
@@ -124,6 +125,7 @@ class StreamReader(OrderReader):
                 group.cancel_scope.cancel()
         finally:
             await stream.aclose()
+            await database.close()
 
     def _note(self, batch: list[Arrival]) -> None:
         for delta in batch:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import anyio
 import anyio.lowlevel
 
-from ablo_pg.db.log import Snapshot
+from ablo_pg.db.log import Horizon
 from ablo_pg.delta import Delta
 from ablo_pg.errors import error_for
+from ablo_pg.lsn import LSN
 from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.hub import Hub
 
@@ -57,7 +58,6 @@ class Simulation:
         self.yields = 0
         self.kept_after = 0
         self.reads = 0
-        self.running: frozenset[int] = frozenset()
 
     def commit(self, found: Delta) -> None:
         self.committed.append(found)
@@ -96,6 +96,13 @@ class Simulation:
             for organization in organizations
         }
 
-    async def snapshot(self) -> Snapshot:
+    async def horizon(self, lsn: LSN) -> Horizon:
         await anyio.lowlevel.checkpoint()
-        return Snapshot(1, 10**9, self.running)
+        return Horizon(lsn, len(self.committed) + 1)
+
+    async def reached(self, horizon: Horizon) -> bool:
+        await anyio.lowlevel.checkpoint()
+        return self.visible + 1 >= (horizon.xid or 0)
+
+    async def oldest(self) -> str:
+        return f"transaction {self.visible + 1} has not ended"

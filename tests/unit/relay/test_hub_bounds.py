@@ -20,16 +20,18 @@ pytestmark = pytest.mark.anyio
 
 async def test_sent_forgets_only_what_every_query_shows() -> None:
     log, sent = Simulation(), Sent(generation=2)
+    for number, name in enumerate("abc", 1):
+        log.commit(delta(number, name))
     sent.latest = {"a": 1}
     await sent.tend(log)
     assert sent.last("a") == 1
     sent.latest["b"] = 2
-    log.running = frozenset({7})
-    await sent.tend(log)  # takes the snapshot: 7 may have written a's or b's last delta
+    log.visible = 1
+    await sent.tend(log)  # a's is visible, b's is not
     sent.latest["c"] = 3
     await sent.tend(log)
-    assert [sent.last(name) for name in "abc"] == [1, 2, 3]
-    log.running = frozenset({9})
+    assert [sent.last(name) for name in "abc"] == [0, 2, 3]
+    log.visible = 3
     await sent.tend(log)
     assert [sent.last(name) for name in "abcd"] == [0, 0, 3, 0]
     assert len(sent) == 1
