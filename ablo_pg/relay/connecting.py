@@ -9,6 +9,8 @@ import anyio.lowlevel
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.db.session import connect_async
+
 CONNECT_TIMEOUT: Final = 10
 # How long a cancelled attempt may still take. Protects the server from a session that nobody
 # closes; it costs whoever shuts down that long, and only where the server does not answer.
@@ -16,7 +18,7 @@ GRACE_SECONDS: Final = 0.5
 
 
 async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
-    """Connect, autocommit. Raises psycopg.Error.
+    """Connect, autocommit, with the session's settings pinned. Raises psycopg.Error.
 
     psycopg leaves a connection whose making was cancelled to the garbage collector, and its session
     stays on the server until that comes by. So an attempt that is cancelled is let finish, then
@@ -38,7 +40,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
             group.start_soon(hurry_when_cancelled)
             with attempt:
                 try:
-                    conn = await AsyncConnection.connect(url, autocommit=True, **options)
+                    conn = await connect_async(url, **options)
                 except psycopg.Error as exc:  # out of the task group it would come wrapped
                     failure = exc
             await anyio.lowlevel.checkpoint_if_cancelled()

@@ -28,7 +28,6 @@ from typing import Any, Final
 import anyio
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
@@ -42,8 +41,6 @@ PUBLICATION: Final = "ablo_delta"
 # What one wake-up may take in before other tasks get their turn: some 10 ms of decoding.
 GULP_MESSAGES: Final = 3000
 GULP_BYTES: Final = 1 << 20
-# Output must not depend on the server's settings: `arrival` reads timestamps as these give them.
-OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
 # so that a status that is late three times over still saves the connection.
 STATUS_SECONDS: Final = 5.0
@@ -181,7 +178,7 @@ async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
     """
     conn: AsyncConnection[Any] | None = None
     try:
-        conn = await connect(url, **_parameters(url))
+        conn = await connect(url, replication="database", application_name="ablo_pg reader")
         return await _start(conn, slot)
     except BaseException as exc:
         if conn is not None:
@@ -190,16 +187,6 @@ async def open_stream(url: str, slot: str | None = None) -> ReplicationStream:
         if isinstance(exc, psycopg.Error):
             raise translate(exc) from exc
         raise
-
-
-def _parameters(url: str) -> dict[str, Any]:
-    given = conninfo_to_dict(url).get("options") or ""
-    return {
-        "replication": "database",
-        "options": f"{given} {OPTIONS}".strip(),
-        "client_encoding": "UTF8",
-        "application_name": "ablo_pg reader",
-    }
 
 
 async def _start(conn: AsyncConnection[Any], slot: str | None) -> ReplicationStream:
