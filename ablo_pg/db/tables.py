@@ -112,7 +112,8 @@ select coalesce(json_agg(json_build_object(
         select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]')
         from pg_catalog.pg_enum e where e.enumtypid in (t.oid, t.typbasetype)),
       'exact', coalesce(b.typname, t.typname) <> 'citext' and not exists (
-        select from pg_catalog.pg_collation o where o.oid = a.attcollation and not o.collisdeterministic),
+        select from pg_catalog.pg_collation o
+        where o.oid = a.attcollation and not o.collisdeterministic),
       'comment', pg_catalog.col_description(r.oid, a.attnum)
     ) order by a.attnum), '[]')
     from pg_catalog.pg_attribute a
