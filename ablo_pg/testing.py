@@ -101,7 +101,7 @@ def make_database(
 def _handle(admin_url: str, name: str) -> DatabaseHandle:
     with admin_connection(admin_url) as conn:
         logins = make_logins(conn)
-        place = conn.info.get_parameters()
+        place = {k: v for k, v in conn.info.get_parameters().items() if k != "client_encoding"}
     replication = logins.replication or logins.runtime
     return DatabaseHandle(
         name,

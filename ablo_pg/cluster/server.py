@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg.db.admin import database_create, database_drop
+from ablo_pg.db.session import connect
 from ablo_pg.db.urls import make_url
 
 
@@ -41,11 +41,11 @@ class Server:
         A template must have no sessions; copying one takes some 30 ms.
         """
         name = name or f"ablo_{secrets.token_hex(6)}"
-        with psycopg.connect(self.admin_url, autocommit=True) as conn:
+        with connect(self.admin_url) as conn:
             database_create(conn, name, template)
         return name
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it is there, ending the sessions in it."""
-        with psycopg.connect(self.admin_url, autocommit=True) as conn:
+        with connect(self.admin_url) as conn:
             database_drop(conn, name)

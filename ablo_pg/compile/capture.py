@@ -17,7 +17,7 @@ from ablo_pg.compile.groups import far_groups, is_deep, near_groups
 from ablo_pg.compile.names import indent
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.row import row_json
-from ablo_pg.schema.neutral import FieldType
+from ablo_pg.compile.values import differs
 
 _DECLARED: Final = """\
 declare
@@ -39,17 +39,11 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
     if not model.synced:
         return
-    settings = ["timezone = 'UTC'"]
-    if any(column.type is FieldType.NUMBER for column in model.fields):
-        settings.append(
-            "extra_float_digits = 1"
-        )  # exact digits, whatever the writer's session says
     yield from Function(
         name=model.function("capture"),
         args=[],
         returns="trigger",
         security="definer",
-        settings=settings,
         body=f"""\
 {_DECLARED}
 begin
@@ -144,5 +138,4 @@ def _can_change(column: Column) -> bool:
 
 
 def _change(column: Column) -> str:
-    differs = f"old.{column.sql} is distinct from new.{column.sql}"
-    return f"case when {differs} then {column.key} end"
+    return f"case when {differs(column, 'old', 'new')} then {column.key} end"

@@ -17,6 +17,17 @@ from ablo_pg.compile.names import dollar, indent
 # temporary type called "text" would run code as the owner of a security definer function.
 # https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
 _PINNED: Final = "search_path = pg_catalog, pg_temp"
+# What a security definer function renders and reads must not hang on its caller's session: it is an
+# entry point of its own, for writers of plain SQL. As `sql/90_grants/settings.sql` has it.
+_SETTINGS: Final = (
+    "timezone = 'UTC'",
+    "datestyle = 'ISO, MDY'",
+    "intervalstyle = postgres",
+    "extra_float_digits = 1",
+    "bytea_output = hex",
+    "row_security = on",
+    "standard_conforming_strings = on",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,6 @@ class Function:
     language: Literal["sql", "plpgsql"] = "plpgsql"
     volatility: Literal["immutable", "stable", "volatile"] = "volatile"
     security: Literal["invoker", "definer"] = "invoker"
-    settings: Sequence[str] = ()
     pinned: bool = True
     grant: bool = False
     signature: str = field(default="", kw_only=True)
@@ -43,7 +53,10 @@ class Function:
     def sql(self) -> tuple[str, ...]:
         """Return create, owner, revoke (and grant) as statements of their own."""
         types = self.signature or f"({', '.join(arg.split(' ', 1)[1] for arg in self.args)})"
-        settings = (*([_PINNED] if self.pinned else []), *self.settings)
+        settings = (
+            *([_PINNED] if self.pinned else []),
+            *(_SETTINGS if self.security == "definer" else []),
+        )
         head = [
             f"create or replace function {self.name}({', '.join(self.args)})",
             f"  returns {self.returns}",

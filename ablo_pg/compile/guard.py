@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal, qualified
 from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
+from ablo_pg.compile.values import differs
 
 
 def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -74,8 +75,7 @@ def _bind(model: ModelPlan) -> str:
     At levels above READ COMMITTED the probe may look at the past: there `claim_bind` decides.
     """
     changed = ",\n    ".join(
-        f"case when old.{column.sql} is distinct from new.{column.sql} "
-        f"then {literal(column.wire.lower())} end"
+        f"case when {differs(column, 'old', 'new')} then {literal(column.wire.lower())} end"
         for column in model.row_columns
         if column.wire not in ("id", "updatedAt", "organizationId")
     )

@@ -60,13 +60,28 @@ def from_json(column: Column, data: str = "p_data") -> str:
 
 
 def to_json(column: Column, row: str) -> str:
-    """Return the expression that JSON gets: a decimal as text, so that no reader rounds it."""
+    """Return the expression that JSON gets: a decimal as text, so that no reader rounds it.
+
+    The blanks that fill up a char(n) are none of its value, and the cast to text leaves them out.
+    """
     value = f"{row}.{column.sql}"
-    if column.wire in ("id", "organizationId") or column.type is FieldType.DECIMAL:
+    if column.type in (FieldType.STRING, FieldType.ENUM, FieldType.DECIMAL):
         return f"{value}::text"
     if column.type is FieldType.DATETIME:
         return f"{value}::timestamptz"  # nothing to do but for an adopted `timestamp` column
     return value
+
+
+def differs(column: Column, one: str, other: str) -> str:
+    """Return whether a change of a row shows in a column.
+
+    A column's own equality may call texts equal that readers tell apart (a nondeterministic
+    collation).
+    """
+    values = [f"{row}.{column.sql}" for row in (one, other)]
+    if column.type in (FieldType.STRING, FieldType.ENUM):
+        values = [f'{value}::text collate "C"' for value in values]
+    return " is distinct from ".join(values)
 
 
 def valid(column: Column) -> str:

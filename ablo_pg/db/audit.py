@@ -25,7 +25,6 @@ from ablo_pg.db.errors import translate_admin
 
 Column: TypeAlias = bytes | None
 
-PREPARE: Final[LiteralString] = "set client_encoding to 'UTF8'"
 DELTAS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, "row", changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid, created_at
@@ -61,10 +60,9 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 
 @contextmanager
 def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
-    """Make a connection ready for the functions below; translate what goes wrong meanwhile."""
+    """Translate what goes wrong while the functions below use a connection."""
     login = conn.info.user
     try:
-        conn.execute(PREPARE)
         yield conn
     except psycopg.Error as exc:
         raise translate_admin(exc, login) from exc

@@ -25,7 +25,7 @@ from psycopg.rows import Row, TupleRow
 from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from ablo_pg.db import routines
+from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
 from ablo_pg.db.urls import url_parameters
@@ -228,7 +228,7 @@ class Database:
     async def _check_login(self) -> None:
         url_parameters(self.url)  # a URL that is none is told apart from a server that is not there
         try:
-            conn = await AsyncConnection.connect(self.url, autocommit=True, **self._parameters())
+            conn = await session.connect_async(self.url, **self._parameters())
             try:
                 await routines.identity_check(conn)
             finally:
@@ -242,7 +242,7 @@ class Database:
             connection_class=PooledConnection,
             min_size=min(self.options.min_size, self.options.max_size),
             max_size=self.options.max_size,
-            kwargs={"autocommit": True, **self._parameters()},
+            kwargs={"autocommit": True, **session.ENCODING, **self._parameters()},
             configure=self._prepare,
             reset=_nothing_to_reset,
             num_workers=WORKERS,
@@ -255,6 +255,7 @@ class Database:
 
     async def _prepare(self, conn: _Conn) -> None:
         conn.generation = self._generation
+        await session.pin(conn)
         if self.options.statement_timeout > 0:
             conn.patience = self.options.statement_timeout + CANCEL_SECONDS
         if self.options.chores and time.monotonic() >= self._chores_due:

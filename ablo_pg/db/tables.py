@@ -17,7 +17,7 @@ class ColumnFacts(msgspec.Struct, frozen=True):
     """One column. `type` as people write it, `base` the pg_type name under any domain.
 
     default: its expression. generated: the value is not the writer's to choose. labels: of an enum
-    type, else empty.
+    type, else empty. exact: equal values are the same text, whatever the collation.
     """
 
     name: str
@@ -28,6 +28,7 @@ class ColumnFacts(msgspec.Struct, frozen=True):
     generated: bool
     labels: tuple[str, ...]
     comment: str | None
+    exact: bool = True
 
 
 class ConstraintFacts(msgspec.Struct, frozen=True):
@@ -110,6 +111,9 @@ select coalesce(json_agg(json_build_object(
       'labels', (
         select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]')
         from pg_catalog.pg_enum e where e.enumtypid in (t.oid, t.typbasetype)),
+      'exact', coalesce(b.typname, t.typname) <> 'citext' and not exists (
+        select from pg_catalog.pg_collation o
+        where o.oid = a.attcollation and not o.collisdeterministic),
       'comment', pg_catalog.col_description(r.oid, a.attnum)
     ) order by a.attnum), '[]')
     from pg_catalog.pg_attribute a

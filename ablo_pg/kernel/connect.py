@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ablo_pg.db import session
 from ablo_pg.db.catalog import admin_rights, server_setting
 from ablo_pg.db.errors import translate
 from ablo_pg.db.urls import make_url, url_parameters, with_login
@@ -99,7 +100,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
     timeout = parameters.get("connect_timeout") or 10
     conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
     try:
-        return psycopg.connect(conninfo, autocommit=True)
+        return session.connect(conninfo)
     except psycopg.OperationalError as exc:
         raise translate(exc) from exc
 
@@ -157,7 +158,7 @@ def _working_url(
     failure = ""
     for url in urls:
         try:
-            psycopg.connect(url, connect_timeout=PROBE_TIMEOUT).close()
+            session.connect(url, connect_timeout=PROBE_TIMEOUT).close()
         except psycopg.OperationalError as exc:
             failure = failure or str(exc).strip().splitlines()[-1]
         else:

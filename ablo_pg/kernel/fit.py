@@ -83,6 +83,7 @@ def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]
         for one in (
             *_reasons(model, table),
             *_base(model, table),
+            *_inexact(model, table),
             *_policed(opened.get(model.spec.key, ())),
         )
         if one.level == "problem"
@@ -134,9 +135,11 @@ def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Findi
             found += _missing(model, column, rows.get("all"))
         else:
             found += _typed(model, column, facts)
+            found += _rounded(model, column, facts)
             found += _values(model, column, rows)
             found += _infinite(model, column, rows)
     found += _base(model, table)
+    found += _inexact(model, table)
     found += _organization(model, table, rows)
     found += _others(model, table)
     return tuple(found)
@@ -195,6 +198,28 @@ def _typed(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[Fin
         f"alter table {model.table}{drop}\n"
         f"  alter column {column.sql} type {wanted} using {column.sql}::text::{wanted}{again};",
     )
+
+
+def _rounded(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[Finding]:
+    if column.type is FieldType.NUMBER and facts.base == "float4":
+        message = f"column {column.name} is real: of a number that is written, it keeps 6 digits"
+        sql = f"alter table {model.table} alter column {column.sql} type double precision;"
+        yield Finding("warning", message, column.wire, sql)
+
+
+def _inexact(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
+    """An enum's values are told apart by their text, here and in every client."""
+    for column in model.fields:
+        facts = table.column(column.name)
+        if column.type is FieldType.ENUM and facts is not None and not facts.exact:
+            yield Finding(
+                "problem",
+                f"column {column.name} is {facts.type}, which compares other texts as equal to the "
+                "listed ones; rows could hold values that no client takes",
+                column.wire,
+                f"alter table {model.table} alter column {column.sql} type text "
+                f'collate "default" using {column.sql}::text;',
+            )
 
 
 def _values(model: ModelPlan, column: Column, rows: Mapping[str, int]) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ import anyio.lowlevel
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.db.session import connect_async
+
 CONNECT_TIMEOUT: Final = 10
 # How long a cancelled attempt may still take. Protects the server from a session that nobody
 # closes; it costs whoever shuts down that long, and only where the server does not answer.
@@ -16,7 +18,7 @@ GRACE_SECONDS: Final = 0.5
 
 
 async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
-    """Connect, autocommit, and never prepare a statement. Raises psycopg.Error.
+    """Connect, autocommit, pinned, and never prepare a statement. Raises psycopg.Error.
 
     A walsender knows no prepared statements, and behind a pooler they may be another session's.
 
@@ -27,7 +29,6 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     conn: AsyncConnection[Any] | None = None
     attempt = anyio.CancelScope(shield=True)
     options = {
-        "autocommit": True,
         "prepare_threshold": None,
         "connect_timeout": CONNECT_TIMEOUT,
         **parameters,
@@ -45,7 +46,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
             group.start_soon(hurry_when_cancelled)
             with attempt:
                 try:
-                    conn = await AsyncConnection.connect(url, **options)
+                    conn = await connect_async(url, **options)
                 except psycopg.Error as exc:  # out of the task group it would come wrapped
                     failure = exc
             await anyio.lowlevel.checkpoint_if_cancelled()

@@ -37,8 +37,6 @@ PUBLICATION: Final = "ablo_delta"
 # What one wake-up may take in before other tasks get their turn: some 10 ms of decoding.
 GULP_MESSAGES: Final = 3000
 GULP_BYTES: Final = 1 << 20
-# Output must not depend on the server's settings: `arrival` reads timestamps as these give them.
-OPTIONS: Final = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
 # so that a status that is late three times over still saves the connection.
 STATUS_SECONDS: Final = 5.0
@@ -206,7 +204,8 @@ async def _open(
 ) -> ReplicationStream:
     conn: AsyncConnection[Any] | None = None
     try:
-        conn = await connect(url, **_parameters(url))
+        url_parameters(url)
+        conn = await connect(url, replication="database", application_name="ablo_pg reader")
         query = "select setting from pg_settings where name = 'wal_sender_timeout'"
         timeout = int((await _row(conn, query))[0]) / 1000
         slot = await make_slot(conn)
@@ -223,16 +222,6 @@ async def _open(
         if isinstance(exc, psycopg.Error):
             raise translate(exc) from exc
         raise
-
-
-def _parameters(url: str) -> dict[str, Any]:
-    given = url_parameters(url).get("options") or ""
-    return {
-        "replication": "database",
-        "options": f"{given} {OPTIONS}".strip(),
-        "client_encoding": "UTF8",
-        "application_name": "ablo_pg reader",
-    }
 
 
 async def _row(conn: AsyncConnection[Any], query: str) -> tuple[Any, ...]:

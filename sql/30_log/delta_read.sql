@@ -11,7 +11,6 @@ create or replace function ablo.delta_read(
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);

@@ -5,7 +5,6 @@ create or replace function ablo.delta_tail(p_organization text, p_before bigint,
 returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 begin
   if p_before < 0 then

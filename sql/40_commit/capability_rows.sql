@@ -14,6 +14,7 @@ declare
   v_item jsonb;
   v_model text;
   v_action text;
+  v_id text;
   v_now text[];
   v_created text[] := '{}';
 begin
@@ -43,9 +44,9 @@ begin
     v_model := ablo_model.resolve(v_item ->> 'model');
     continue when v_item ->> 'group' = any (v_groups);
     -- A row that is gone is judged by the groups that its last delta went to; one that never was tells nothing.
+    v_id := ablo.row_id((select m.id_type from ablo.model m where m.typename = v_model), v_item ->> 'id');
     v_now := case when v_item ->> 'group' is null and not v_item ? 'where' then coalesce(
-      ablo.row_groups_now(p_organization, v_model, v_item ->> 'id'),
-      ablo.row_groups(p_organization, v_model, v_item ->> 'id'), v_groups) end;
+      ablo.row_groups_now(p_organization, v_model, v_id), ablo.row_groups(p_organization, v_model, v_id), v_groups) end;
     continue when v_now && v_groups;
     perform ablo.capability_outside(p_capability_id, coalesce(v_item ->> 'group', v_item ->> 'model'), v_item ->> 'id');
   end loop;

@@ -8,7 +8,6 @@ create or replace function ablo.commit_get(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_receipt ablo.receipt;

@@ -7,7 +7,6 @@
 create or replace function ablo.commit_list(p_organization text, p_participant text, p_query jsonb) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_limit int := least(greatest(coalesce((p_query ->> 'limit')::int, 20), 1), 100);

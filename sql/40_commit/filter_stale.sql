@@ -20,7 +20,6 @@ create or replace function ablo.filter_stale(
   out changed jsonb
 )
 language plpgsql volatile
-set timezone = 'UTC'
 as $$
 declare
   v_model ablo.model;

@@ -33,7 +33,7 @@ begin
       from ablo.filter_stale(p_organization, v_model, p_read, p_before, p_changes) f;
     return;
   end if;
-  row_id := p_read ->> 'id';
+  row_id := ablo.row_id((select m.id_type from ablo.model m where m.typename = v_model), p_read ->> 'id');
   if row_id is null then
     perform ablo.raise_error('invalid_request', format('a premise on %s names no id', p_read ->> 'model'),
       'pass {"model", "id", "readAt"}, {"model", "where", "readAt"}, or {"group", "readAt"}', '{"field": "reads"}');

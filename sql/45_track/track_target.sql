@@ -12,6 +12,9 @@ begin
   elsif jsonb_typeof(p_track) = 'object' and p_track ->> 'model' is not null and model is null then
     perform ablo.model_unknown(p_track ->> 'model');
   end if;
+  if model <> '' then
+    target := ablo.row_id((select m.id_type from ablo.model m where m.typename = model), target);
+  end if;
   if model is null or target is null or octet_length(target) not between 1 and 512
     or model = '' and p_track ->> 'id' is not null
   then

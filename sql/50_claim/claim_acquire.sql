@@ -27,6 +27,7 @@ declare
   v_claim ablo.claim;
   v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
 begin
+  p_id := ablo.row_id(v_model.id_type, p_id);
   if p_capability_id is not null then
     perform ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;

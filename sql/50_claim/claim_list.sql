@@ -14,14 +14,15 @@ set enable_seqscan = off
 set jit = off
 as $$
 declare
-  v_typename text;
+  v_model ablo.model;
   v_line boolean := p_model is not null and p_id is not null;
   v_claims jsonb;
   v_queue jsonb;
 begin
   perform ablo.identity_set(p_organization, p_participant);
   if p_model is not null then
-    v_typename := (ablo.read_model(p_organization, p_participant, p_model)).typename;
+    v_model := ablo.read_model(p_organization, p_participant, p_model);
+    p_id := ablo.row_id(v_model.id_type, p_id);
   end if;
   select jsonb_agg(ablo.claim_json(x) order by x.ticket) filter (where x.status = 'active'),
          jsonb_agg(ablo.claim_json(x) || jsonb_build_object('blockedBy', coalesce(ablo.claim_blockers(x), '[]'))
@@ -31,7 +32,7 @@ begin
            where c.organization_id = p_organization
              and (c.status = 'active' or v_line and c.status = 'queued') and c.status in ('active', 'queued')
              and c.expires_at > clock_timestamp()
-             and (v_typename is null or c.model = v_typename)
+             and (v_model.typename is null or c.model = v_model.typename)
              and (p_id is null or c.row_id = p_id)
              and (p_filter ->> 'participant' is null or c.participant = p_filter ->> 'participant')
              and (p_filter ->> 'kind' is null or split_part(c.participant, ':', 1) = p_filter ->> 'kind')

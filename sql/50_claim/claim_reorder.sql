@@ -16,6 +16,7 @@ declare
   v_line text[];
   v_unknown text;
 begin
+  p_id := ablo.row_id(v_model.id_type, p_id);
   if jsonb_typeof(p_order) is distinct from 'array' or jsonb_array_length(p_order) > 1000 then
     perform ablo.raise_error('invalid_request', 'order is not a list of at most 1000 claim ids',
       'pass the ids of waiting claims, the next one first', '{"field": "order"}');

@@ -1,22 +1,29 @@
--- A filter's JSON value as a typed SQL literal. Called by: ablo.filter_sql, ablo.order_sql.
--- Raises: column_type_mismatch when the value cannot be one of the field's type.
+-- A filter's JSON value as a typed SQL literal. A number that no real can stand for compares as double
+-- precision: then nothing equals it, and what is less or more is still so.
+-- Called by: ablo.compare_sql. p_type: see ablo.field_compared.
+-- Raises: column_type_mismatch when the value cannot be one of the column's type.
 create or replace function ablo.filter_literal(p_model ablo.model, p_field ablo.field, p_type text, p_value jsonb)
 returns text
 language plpgsql stable
 as $$
 declare
   v_json_type text := jsonb_typeof(p_value);
+  v_type text := p_type;
 begin
   if p_type = 'jsonb' then
     return format('%L::jsonb', p_value);
   end if;
+  if p_type = 'real' and not ablo.text_is(p_value #>> '{}', 'real') then
+    v_type := 'double precision';
+  end if;
   if v_json_type in ('object', 'array', 'null')
     or (v_json_type = 'boolean') <> (p_type = 'boolean') and p_value not in ('"true"', '"false"')
-    or p_type = 'text' and v_json_type <> 'string'
-    or not ablo.text_is(p_value #>> '{}', p_type)
+    or p_field.type in ('string', 'enum') and p_type not in ('bigint', 'uuid') and v_json_type <> 'string'
+    or not ablo.text_is(p_value #>> '{}', v_type)
   then
-    perform ablo.filter_refuse(p_model, p_field, '=', p_value, format('the field is of type %s', p_field.type));
+    perform ablo.filter_refuse(p_model, p_field, '=', p_value,
+      case when p_field.wire <> 'id' then format('the field is of type %s', p_field.type) else format('ids are of type %s', p_type) end);
   end if;
-  return format('%L::%s', p_value #>> '{}', p_type);
+  return format('%L::%s', p_value #>> '{}', v_type);
 end
 $$;

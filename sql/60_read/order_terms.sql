@@ -1,4 +1,4 @@
--- The order of a list as terms [{"column", "order", "descending", "type"}], the row id last, so that
+-- The order of a list as terms [{"column", "order", "descending", "field"}], the row id last, so that
 -- the order is total and a page can be continued. Without orderBy: by id.
 -- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
 create or replace function ablo.order_terms(p_model ablo.model, p_query jsonb) returns jsonb
@@ -24,7 +24,6 @@ begin
     v_column := format('t.%I', v_field.column_name);
     v_terms := v_terms || jsonb_build_object(
       'column', v_column, 'field', v_field.wire, 'descending', v_descending,
-      'type', case when v_field.wire = 'id' then p_model.id_type else ablo.field_type_sql(v_field.type) end,
       -- Nulls last either way, as ablo.keyset_sql has it; said only where there may be some, since an
       -- index read backwards has them first. A required column of an adopted table may hold nulls.
       'order', v_column || case

@@ -10,7 +10,6 @@ create or replace function ablo.row_at(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
@@ -21,6 +20,7 @@ declare
   v_captured boolean;
   v_delta record;
 begin
+  p_id := ablo.row_id(v_model.id_type, p_id);
   if p_at is null or p_at < 0 then
     perform ablo.raise_error('invalid_request', format('%s is not a position of the log', coalesce(p_at::text, 'NULL')),
       'pass a sync id', '{"field": "at"}');

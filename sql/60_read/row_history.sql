@@ -10,7 +10,6 @@ create or replace function ablo.row_history(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
@@ -20,6 +19,7 @@ declare
   v_entries json;
   v_count int;
 begin
+  p_id := ablo.row_id(v_model.id_type, p_id);
   if p_before < 0 then
     perform ablo.raise_error('invalid_request', format('%s is not a position of the log', p_before),
       'pass the sync id of the last entry that you have', '{"field": "before"}');

@@ -11,7 +11,6 @@ create or replace function ablo.row_list(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
@@ -53,7 +52,7 @@ begin
        from (select ablo_model.%4$I(t.*) as j, t.%10$I::text as id, %5$s as k, row_number() over (order by %6$s) as n
                from %7$I.%8$I t where %9$s order by %6$s limit %1$s + 1) x',
     v_limit, p_organization, v_model.typename, v_model.row_function,
-    (select 'jsonb_build_array(' || string_agg(o ->> 'column', ', ') || ')' from jsonb_array_elements(v_order) o),
+    (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
     (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
     v_model.table_schema, v_model.table_name, v_where, ablo.id_column(v_model))
     into v_data, v_evidence, v_count, v_last;

@@ -6,7 +6,6 @@ create or replace function ablo.snapshot_read(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
 declare
   v_target jsonb;

@@ -745,10 +745,10 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'body', r."body",
-    'taskId', r."task_id"
+    'body', r."body"::text,
+    'taskId', r."task_id"::text
   )
 $ablo$;
 
@@ -810,6 +810,12 @@ create or replace function ablo_model."comments__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -845,10 +851,10 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'body', new."body",
-      'taskId', new."task_id"
+      'body', new."body"::text,
+      'taskId', new."task_id"::text
     );
     if old."organization_id" is not null then
       v_op := case
@@ -859,10 +865,10 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."body" is distinct from new."body" then 'body' end,
-        case when old."task_id" is distinct from new."task_id" then 'taskId' end
+        case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
+        case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
       ], null);
       v_groups := array_remove(array[
         'org:' || new."organization_id",
@@ -951,6 +957,13 @@ create or replace function ablo_model."comments__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1243,9 +1256,9 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', null::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'name', r."name"
+    'name', r."name"::text
   )
 $ablo$;
 
@@ -1380,9 +1393,9 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."tenant"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'kind', r."Kind of ""event""",
+    'kind', r."Kind of ""event"""::text,
     'payload', r."payload"
   )
 $ablo$;
@@ -1433,6 +1446,12 @@ create or replace function ablo_model."events__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1458,9 +1477,9 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."tenant"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'kind', new."Kind of ""event""",
+      'kind', new."Kind of ""event"""::text,
       'payload', new."payload"
     );
     v_groups := array['org:' || new."tenant", 'event:' || new."id"];
@@ -1473,9 +1492,9 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."Kind of ""event""" is distinct from new."Kind of ""event""" then 'kind' end,
+        case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
         case when old."payload" is distinct from new."payload" then 'payload' end
       ], null);
     else
@@ -1512,6 +1531,13 @@ create or replace function ablo_model."events__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1769,10 +1795,10 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'name', r."name",
-    'parentId', r."parent_id"
+    'name', r."name"::text,
+    'parentId', r."parent_id"::text
   )
 $ablo$;
 
@@ -1822,6 +1848,12 @@ create or replace function ablo_model."folders__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1847,10 +1879,10 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name",
-      'parentId', new."parent_id"
+      'name', new."name"::text,
+      'parentId', new."parent_id"::text
     );
     v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
     if old."organization_id" is not null then
@@ -1862,10 +1894,10 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name" is distinct from new."name" then 'name' end,
-        case when old."parent_id" is distinct from new."parent_id" then 'parentId' end
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+        case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
       ], null);
     else
       v_op := 'I';
@@ -1901,6 +1933,13 @@ create or replace function ablo_model."folders__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2242,8 +2281,8 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
-    'text', r."text",
+    'createdBy', r."created_by"::text,
+    'text', r."text"::text,
     'archivedAt', r."archived_at"::timestamptz
   )
 $ablo$;
@@ -2294,6 +2333,12 @@ create or replace function ablo_model."notes__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2319,8 +2364,8 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
-      'text', new."text",
+      'createdBy', new."created_by"::text,
+      'text', new."text"::text,
       'archivedAt', new."archived_at"::timestamptz
     );
     v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
@@ -2333,8 +2378,8 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
-        case when old."text" is distinct from new."text" then 'text' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
       ], null);
     else
@@ -2371,6 +2416,13 @@ create or replace function ablo_model."notes__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2721,10 +2773,10 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'name', r."name",
-    'teamId', r."team_id"
+    'name', r."name"::text,
+    'teamId', r."team_id"::text
   )
 $ablo$;
 
@@ -2761,6 +2813,13 @@ create or replace function ablo_model."projects__above"(p_organization text, p_i
   returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -2811,6 +2870,12 @@ create or replace function ablo_model."projects__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2840,10 +2905,10 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name",
-      'teamId', new."team_id"
+      'name', new."name"::text,
+      'teamId', new."team_id"::text
     );
     if old."organization_id" is not null then
       v_op := case
@@ -2854,10 +2919,10 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name" is distinct from new."name" then 'name' end,
-        case when old."team_id" is distinct from new."team_id" then 'teamId' end
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+        case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
       ], null);
       v_groups := array_remove(array[
         'org:' || new."organization_id",
@@ -2904,6 +2969,13 @@ create or replace function ablo_model."projects__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -3436,13 +3508,13 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'title', r."title",
-    'status', r."status",
-    'priority', r."priority",
-    'projectId', r."project_id",
-    'assignee', r."assignee",
+    'title', r."title"::text,
+    'status', r."status"::text,
+    'priority', r."priority"::text,
+    'projectId', r."project_id"::text,
+    'assignee', r."assignee"::text,
     'watchers', r."watchers",
     'count', r."count",
     'ratio', r."ratio",
@@ -3488,6 +3560,13 @@ create or replace function ablo_model."tasks__above"(p_organization text, p_id t
   returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -3549,7 +3628,12 @@ create or replace function ablo_model."tasks__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
   set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -3587,13 +3671,13 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'title', new."title",
-      'status', new."status",
-      'priority', new."priority",
-      'projectId', new."project_id",
-      'assignee', new."assignee",
+      'title', new."title"::text,
+      'status', new."status"::text,
+      'priority', new."priority"::text,
+      'projectId', new."project_id"::text,
+      'assignee', new."assignee"::text,
       'watchers', new."watchers",
       'count', new."count",
       'ratio', new."ratio",
@@ -3613,13 +3697,13 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title" is distinct from new."title" then 'title' end,
-        case when old."status" is distinct from new."status" then 'status' end,
-        case when old."priority" is distinct from new."priority" then 'priority' end,
-        case when old."project_id" is distinct from new."project_id" then 'projectId' end,
-        case when old."assignee" is distinct from new."assignee" then 'assignee' end,
+        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
+        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end,
+        case when old."priority"::text collate "C" is distinct from new."priority"::text collate "C" then 'priority' end,
+        case when old."project_id"::text collate "C" is distinct from new."project_id"::text collate "C" then 'projectId' end,
+        case when old."assignee"::text collate "C" is distinct from new."assignee"::text collate "C" then 'assignee' end,
         case when old."watchers" is distinct from new."watchers" then 'watchers' end,
         case when old."count" is distinct from new."count" then 'count' end,
         case when old."ratio" is distinct from new."ratio" then 'ratio' end,
@@ -3690,6 +3774,13 @@ create or replace function ablo_model."tasks__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -4072,9 +4163,9 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'name', r."name"
+    'name', r."name"::text
   )
 $ablo$;
 
@@ -4124,6 +4215,12 @@ create or replace function ablo_model."teams__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -4149,9 +4246,9 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"
+      'name', new."name"::text
     );
     v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
     if old."organization_id" is not null then
@@ -4163,9 +4260,9 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name" is distinct from new."name" then 'name' end
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
       ], null);
     else
       v_op := 'I';
@@ -4201,6 +4298,13 @@ create or replace function ablo_model."teams__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;

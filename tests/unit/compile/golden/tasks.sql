@@ -455,10 +455,10 @@ as $ablo$
     'createdAt', r."created_at"::timestamptz,
     'updatedAt', r."updated_at"::timestamptz,
     'organizationId', r."organization_id"::text,
-    'createdBy', r."created_by",
+    'createdBy', r."created_by"::text,
     'archivedAt', r."archived_at"::timestamptz,
-    'title', r."title",
-    'status', r."status"
+    'title', r."title"::text,
+    'status', r."status"::text
   )
 $ablo$;
 
@@ -508,6 +508,12 @@ create or replace function ablo_model."tasks__capture"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -533,10 +539,10 @@ begin
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
       'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by",
+      'createdBy', new."created_by"::text,
       'archivedAt', new."archived_at"::timestamptz,
-      'title', new."title",
-      'status', new."status"
+      'title', new."title"::text,
+      'status', new."status"::text
     );
     v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
     if old."organization_id" is not null then
@@ -548,10 +554,10 @@ begin
       v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by" is distinct from new."created_by" then 'createdBy' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title" is distinct from new."title" then 'title' end,
-        case when old."status" is distinct from new."status" then 'status' end
+        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
+        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
       ], null);
     else
       v_op := 'I';
@@ -587,6 +593,13 @@ create or replace function ablo_model."tasks__guard"()
   returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set intervalstyle = postgres
+  set extra_float_digits = 1
+  set bytea_output = hex
+  set row_security = on
+  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
