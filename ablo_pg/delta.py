@@ -25,8 +25,9 @@ class Delta(NamedTuple):
 
     sync_id: position in the organization's order. row: the whole row after the change as JSON
     bytes (camelCase keys), None for a delete. changed: wire names of the fields an update changed.
-    groups: the sync groups it is delivered to. actor: `kind:id`. created_at: ISO 8601, UTC, spelled
-    as Postgres spells it in JSON. xid: the writing transaction.
+    groups: the sync groups that the row is in after it; of a delete, was in. left_groups: those
+    that it has left by it. actor: `kind:id`. created_at: ISO 8601, UTC, spelled as Postgres spells
+    it in JSON. xid: the writing transaction.
 
     A named tuple because it is the cheapest frozen value to make, and one is made per row change.
     """
@@ -46,6 +47,7 @@ class Delta(NamedTuple):
     transaction_id: str | None
     xid: int
     created_at: str
+    left_groups: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

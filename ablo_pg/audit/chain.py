@@ -6,7 +6,8 @@ HMAC-SHA256 (RFC 2104) under a key that the database never sees:
     frame(v1, v2, ...) = for each value: its length in bytes as a signed 32-bit big-endian integer,
                          then its bytes; NULL is the length -1 (ff ff ff ff) and no bytes
     fingerprint        = HMAC(key, "ablo_pg audit delta 1" 00 frame(columns))[:16]
-                         over a delta's 14 columns after sync_id, in the log's order
+                         over a delta's 15 columns after sync_id, in the log's order; the last,
+                         left_groups, only where it is not NULL: older logs have none
     entry              = sync_id as a signed 64-bit big-endian integer, then the fingerprint
     mac                = HMAC(key, "ablo_pg audit seal 1" 00 frame(organization_id, number,
                          first_sync_id, last_sync_id, delta_count, key_id, previous_mac,
@@ -93,8 +94,9 @@ def frame(values: Iterable[bytes | None]) -> bytes:
 
 
 def entry_of(key: AuditKey, delta: Sequence[bytes | None]) -> Entry:
-    """Return the entry of a delta, given its 15 columns in the log's order."""
-    mac = hmac.new(key.secret, _DELTA + frame(delta[1:]), hashlib.sha256)
+    """Return the entry of a delta, given its 16 columns in the log's order."""
+    columns = delta[1:-1] if delta[-1] is None else delta[1:]
+    mac = hmac.new(key.secret, _DELTA + frame(columns), hashlib.sha256)
     return Entry(integer(delta[0]), mac.digest()[:FINGERPRINT_SIZE])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ablo_pg.compile.forms import Function
-from ablo_pg.compile.groups import far_groups, is_deep, near_groups
+from ablo_pg.compile.groups import far_groups, is_deep, left_groups, near_groups
 from ablo_pg.compile.names import indent
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.row import row_json
@@ -25,6 +25,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];"""
 
@@ -76,7 +77,7 @@ def _deleted(model: ModelPlan) -> str:
 
 
 def _kept(model: ModelPlan) -> str:
-    """An inserted or updated row. One that leaves a group is sent to that group once more."""
+    """An inserted or updated row. Groups that an update takes it out of hear that it is gone."""
     archived = model.archived.sql
     update = [
         f"v_op := case\n"
@@ -87,12 +88,10 @@ def _kept(model: ModelPlan) -> str:
         f"v_changed := {_changed(model)};",
     ]
     insert = ["v_op := 'I';"]
-    lines = [_identity(model, "new"), f"v_row := {row_json(model, 'new')};"]
+    groups = [f"v_groups := {near_groups(model, 'new')};", far_groups(model, "new")]
+    lines = [_identity(model, "new"), f"v_row := {row_json(model, 'new')};", *filter(None, groups)]
     if model.parents or model.roles:
-        update += _groups(model, moved_from="old")
-        insert += _groups(model)
-    else:
-        lines += _groups(model)
+        update.append(left_groups(model))
     branches = [
         f"if old.{model.org.sql} is not null then",  # no old row, or nobody's: a create
         indent("\n".join(update)),
@@ -103,18 +102,11 @@ def _kept(model: ModelPlan) -> str:
     return "\n".join([*lines, *branches])
 
 
-def _groups(model: ModelPlan, *, moved_from: str = "") -> list[str]:
-    lines = [f"v_groups := {near_groups(model, 'new', moved_from=moved_from)};"]
-    if is_deep(model):
-        lines.append(far_groups(model, "new", moved_from=moved_from))
-    return lines
-
-
 def _insert(model: ModelPlan) -> str:
     return f"""\
 insert into ablo.delta (
   sync_id, organization_id, model, row_id, op, groups, "row", changed,
-  actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+  actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
 )
 values (
   nextval('ablo.sync_id'), v_organization, {model.typename}, v_id, v_op, v_groups, v_row, v_changed,
@@ -123,7 +115,7 @@ values (
   nullif(current_setting('ablo.capability_id', true), ''),
   ablo.claim_of({model.typename}, v_id),
   ablo.transaction_of({model.typename}, v_id),
-  pg_current_xact_id(), clock_timestamp()
+  pg_current_xact_id(), clock_timestamp(), v_left
 );"""
 
 

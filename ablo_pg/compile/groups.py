@@ -8,11 +8,11 @@ stands, for keys that are bound to some.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal
-from ablo_pg.compile.plan import Edge, ModelPlan, Role, SchemaPlan
+from ablo_pg.compile.plan import Edge, ModelPlan, SchemaPlan
 
 
 def groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -93,47 +93,42 @@ def is_deep(model: ModelPlan) -> bool:
     return any(edge.target.parents for edge in model.parents)
 
 
-def near_groups(model: ModelPlan, row: str, *, moved_from: str = "") -> str:
-    """Return the groups that the row itself tells: organization, own, direct owners, roles.
-
-    moved_from: the row before the change; owners and roles that it has left are added.
-    """
+def near_groups(model: ModelPlan, row: str) -> str:
+    """Return the groups that the row itself tells: organization, own, direct owners, roles."""
     fixed = [f"'org:' || {row}.{model.org.sql}", model.group(f"{row}.{model.id.sql}")]
     single = [role for role in model.roles if not role.multi]
-    maybe = [_near(edge.target.group, edge.column.sql, row, moved_from) for edge in model.parents]
-    maybe += [_near(_role_group(role), role.column.sql, row, moved_from) for role in single]
-    flat = [text for texts in maybe for text in texts]
+    flat = [edge.target.group(f"{row}.{edge.column.sql}") for edge in model.parents]
+    flat += [f"{literal(role.kind + ':')} || {row}.{role.column.sql}" for role in single]
     array = "array[" + ", ".join(fixed) + "]"
     if flat:
         array = "array_remove(array[\n  " + ",\n  ".join(fixed + flat) + "\n], null)"
     for role in model.roles:
         if role.multi:
-            for source in (row, moved_from) if moved_from else (row,):
-                ids = f"{source}.{role.column.sql}"
-                listed = f"ablo_model.role_groups({literal(role.kind)}, to_jsonb({ids}))"
-                array += f"\n|| case when {ids} is not null then {listed} end"
+            ids = f"{row}.{role.column.sql}"
+            listed = f"ablo_model.role_groups({literal(role.kind)}, to_jsonb({ids}))"
+            array += f"\n|| case when {ids} is not null then {listed} end"
     return array
 
 
-def far_groups(model: ModelPlan, row: str, *, moved_from: str = "") -> str:
-    """Return statements that add to v_groups what is above the direct owners."""
+def far_groups(model: ModelPlan, row: str, *, into: str = "v_groups") -> str:
+    """Return statements that add to `into` what is above the direct owners."""
     lines = []
     for edge in model.parents:
-        if not edge.target.parents:
-            continue
-        above = edge.target.function("above")
-        column = edge.column.sql
-        org = f"{row}.{model.org.sql}::text"
-        call = f"v_groups := {above}({org}, {{0}}.{column}::text, v_groups);"
-        lines += [f"if {row}.{column} is not null then", f"  {call.format(row)}", "end if;"]
-        if moved_from:
-            changed = f"{moved_from}.{column} is distinct from {row}.{column}"
-            lines += [
-                f"if {moved_from}.{column} is not null and {changed} then",
-                f"  {call.format(moved_from)}",
-                "end if;",
-            ]
+        if edge.target.parents:
+            above, column = edge.target.function("above"), f"{row}.{edge.column.sql}"
+            call = f"{above}({row}.{model.org.sql}::text, {column}::text, {into})"
+            lines += [f"if {column} is not null then", f"  {into} := {call};", "end if;"]
     return "\n".join(lines)
+
+
+def left_groups(model: ModelPlan) -> str:
+    """Return statements that set v_left to the groups that an update takes the row out of."""
+    columns = [edge.column for edge in model.parents] + [role.column for role in model.roles]
+    moved = "\n  or ".join(f"old.{c.sql} is distinct from new.{c.sql}" for c in columns)
+    lines = [f"v_left := {near_groups(model, 'old')};", far_groups(model, "old", into="v_left")]
+    only = "select g from unnest(v_left) g where g <> all (v_groups)"
+    lines.append(f"v_left := nullif(array({only}), '{{}}');")
+    return f"if {moved} then\n{indent(chr(10).join(filter(None, lines)))}\nend if;"
 
 
 def role_support(schema: SchemaPlan) -> Iterator[str]:
@@ -155,15 +150,3 @@ begin
   );
 end""",
     ).sql()
-
-
-def _near(group: Callable[[str], str], column: str, row: str, moved_from: str) -> list[str]:
-    texts = [group(f"{row}.{column}")]
-    if moved_from:
-        left = f"{moved_from}.{column} is distinct from {row}.{column}"
-        texts.append(f"case when {left} then {group(f'{moved_from}.{column}')} end")
-    return texts
-
-
-def _role_group(role: Role) -> Callable[[str], str]:
-    return lambda value: f"{literal(role.kind + ':')} || {value}"

@@ -27,7 +27,7 @@ Column: TypeAlias = bytes | None
 
 DELTAS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, "row", changed, actor, on_behalf_of,
-           capability_id, claim_id, transaction_id, xid, created_at
+           capability_id, claim_id, transaction_id, xid, created_at, left_groups
       from ablo.audit_deltas(%s, %s, %s, %s)"""
 _SEAL: Final[LiteralString] = """
     select organization_id, number, first_sync_id, last_sync_id, delta_count, key_id, previous_mac,

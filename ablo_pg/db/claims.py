@@ -1,7 +1,8 @@
 """One function per routine of claims and presence, a single `select ablo.x(...)` each.
 
 As `db.routines`: every function takes a connection whose JSON is raw, gives JSON back as bytes
-(`db.claim_results` reads it), and raises psycopg's errors. Callers: the direct transport, the lease
+(`db.claim_results` reads it), and raises psycopg's errors. capability: the id of the key that asks;
+None for one that may do everything. Callers: the direct transport, the lease
 keeper.
 """
 
@@ -15,24 +16,24 @@ from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 CLAIM_ACQUIRE: Final[LiteralString] = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s, %s)"
-CLAIM_GET: Final[LiteralString] = "select ablo.claim_get(%s, %s, %s, %s)"
-CLAIM_HEARTBEAT: Final[LiteralString] = "select ablo.claim_heartbeat(%s, %s, %s, %s::jsonb)"
+CLAIM_GET: Final[LiteralString] = "select ablo.claim_get(%s, %s, %s, %s, %s)"
+CLAIM_HEARTBEAT: Final[LiteralString] = "select ablo.claim_heartbeat(%s, %s, %s, %s::jsonb, %s)"
 CLAIM_HEARTBEAT_EVERY: Final[LiteralString] = (
-    "select ablo.claim_heartbeat_all(%s, %s, null, %s::jsonb)"
+    "select ablo.claim_heartbeat_all(%s, %s, null, %s::jsonb, %s)"
 )
 CLAIM_HEARTBEAT_ALL: Final[LiteralString] = (
-    "select ablo.claim_heartbeat_all(%s, %s, %s::text[], null)"
+    "select ablo.claim_heartbeat_all(%s, %s, %s::text[], null, %s)"
 )
-CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s)"
-CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s)"
-CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s)"
-CLAIM_LIST_FILTERED: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, %s::jsonb)"
+CLAIM_RELEASE: Final[LiteralString] = "select ablo.claim_release(%s, %s, %s, %s)"
+CLAIM_RELEASE_ROW: Final[LiteralString] = "select ablo.claim_release_row(%s, %s, %s, %s, %s)"
+CLAIM_LIST: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, '{}', %s)"
+CLAIM_LIST_FILTERED: Final[LiteralString] = "select ablo.claim_list(%s, %s, %s, %s, %s::jsonb, %s)"
 CLAIM_EVENTS: Final[LiteralString] = "select ablo.claim_events(%s, %s, %s, %s, %s, %s)"
 CLAIM_BREAK: Final[LiteralString] = "select ablo.claim_break(%s, %s, %s)"
-CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb)"
+CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s, %s::jsonb, %s)"
 PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
 PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
-PRESENCE_LIST: Final[LiteralString] = "select ablo.presence_list(%s, %s)"
+PRESENCE_LIST: Final[LiteralString] = "select ablo.presence_list(%s, %s, '{}', %s)"
 LISTEN: Final[LiteralString] = "listen ablo_claim"
 CLAIM_LIMITS: Final[LiteralString] = (
     "select set_config('ablo.open_claims', %s, false), set_config('ablo.open_waits', %s, false)"
@@ -79,54 +80,87 @@ async def claim_acquire(
 
 
 async def claim_get(
-    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str, renew: bool
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    claim_id: str,
+    renew: bool,
+    capability: str | None = None,
 ) -> bytes:
     """Look at a claim; one whose turn has come is granted here. renew: as a heartbeat too."""
-    found: bytes = await _value(conn, CLAIM_GET, organization, participant, claim_id, renew)
+    found: bytes = await _value(
+        conn, CLAIM_GET, organization, participant, claim_id, renew, capability
+    )
     return found
 
 
 async def claim_heartbeat(
-    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str, request: bytes
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    claim_id: str,
+    request: bytes,
+    capability: str | None = None,
 ) -> bytes:
     """Renew one claim: held, or queued; raises for one that is lost."""
     found: bytes = await _value(
-        conn, CLAIM_HEARTBEAT, organization, participant, claim_id, request.decode()
+        conn, CLAIM_HEARTBEAT, organization, participant, claim_id, request.decode(), capability
     )
     return found
 
 
 async def claim_heartbeat_every(
-    conn: AsyncConnection[Any], organization: str, participant: str, ttl: bytes | None
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    ttl: bytes | None,
+    capability: str | None = None,
 ) -> bytes:
     """Renew whatever a participant holds or waits for; ttl: JSON, null keeps each one's own."""
     given = None if ttl is None else ttl.decode()
-    found: bytes = await _value(conn, CLAIM_HEARTBEAT_EVERY, organization, participant, given)
+    found: bytes = await _value(
+        conn, CLAIM_HEARTBEAT_EVERY, organization, participant, given, capability
+    )
     return found
 
 
 async def claim_heartbeat_all(
-    conn: AsyncConnection[Any], organization: str, participant: str, claim_ids: Sequence[str]
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    claim_ids: Sequence[str],
+    capability: str | None = None,
 ) -> bytes:
     """Renew these claims of a participant, in one call; each answers held, queued or lost."""
     found: bytes = await _value(
-        conn, CLAIM_HEARTBEAT_ALL, organization, participant, list(claim_ids)
+        conn, CLAIM_HEARTBEAT_ALL, organization, participant, list(claim_ids), capability
     )
     return found
 
 
 async def claim_release(
-    conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    claim_id: str,
+    capability: str | None = None,
 ) -> bool:
     """Give a claim back, or leave the line; whether there was something to give back."""
-    return bool(await _value(conn, CLAIM_RELEASE, organization, participant, claim_id))
+    target = (organization, participant, claim_id, capability)
+    return bool(await _value(conn, CLAIM_RELEASE, *target))
 
 
 async def claim_release_row(
-    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    capability: str | None = None,
 ) -> bool:
     """Give back whatever the participant holds, or waits for, on a row."""
-    return bool(await _value(conn, CLAIM_RELEASE_ROW, organization, participant, model, row_id))
+    target = (organization, participant, model, row_id, capability)
+    return bool(await _value(conn, CLAIM_RELEASE_ROW, *target))
 
 
 async def claim_break(
@@ -137,10 +171,16 @@ async def claim_break(
 
 
 async def claim_list(
-    conn: AsyncConnection[Any], organization: str, participant: str, model: str, row_id: str
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    model: str,
+    row_id: str,
+    capability: str | None = None,
 ) -> bytes:
     """Read a row's holders and its wait line. Never waits, changes nothing."""
-    found: bytes = await _value(conn, CLAIM_LIST, organization, participant, model, row_id)
+    target = (organization, participant, model, row_id, capability)
+    found: bytes = await _value(conn, CLAIM_LIST, *target)
     return found
 
 
@@ -151,10 +191,18 @@ async def claim_list_filtered(
     model: str | None,
     row_id: str | None,
     wanted: bytes,
+    capability: str | None = None,
 ) -> bytes:
     """Read holders of an organization that a filter admits, and with a row its wait line."""
     found: bytes = await _value(
-        conn, CLAIM_LIST_FILTERED, organization, participant, model, row_id, wanted.decode()
+        conn,
+        CLAIM_LIST_FILTERED,
+        organization,
+        participant,
+        model,
+        row_id,
+        wanted.decode(),
+        capability,
     )
     return found
 
@@ -166,11 +214,11 @@ async def claim_events(
     after: int,
     log: int,
     limit: int,
-    groups: bool,
+    capability: str | None = None,
 ) -> bytes:
-    """Read what became of claims after a position; groups: also the sync groups of their rows."""
+    """Read what became of claims after a position, as far as a key may know of them."""
     found: bytes = await _value(
-        conn, CLAIM_EVENTS, organization, participant, after, log, limit, groups
+        conn, CLAIM_EVENTS, organization, participant, after, log, limit, capability
     )
     return found
 
@@ -182,6 +230,7 @@ async def claim_reorder(
     model: str,
     row_id: str,
     order: Sequence[str],
+    capability: str | None = None,
 ) -> None:
     """Move these waiters to the head of the line, in this order."""
     await _value(
@@ -192,6 +241,7 @@ async def claim_reorder(
         model,
         row_id,
         orjson.dumps(list(order)).decode(),
+        capability,
     )
 
 
@@ -212,7 +262,9 @@ async def presence_leave(
     return bool(await _value(conn, PRESENCE_LEAVE, organization, participant, session))
 
 
-async def presence_list(conn: AsyncConnection[Any], organization: str, participant: str) -> bytes:
+async def presence_list(
+    conn: AsyncConnection[Any], organization: str, participant: str, capability: str | None = None
+) -> bytes:
     """Read who is here."""
-    found: bytes = await _value(conn, PRESENCE_LIST, organization, participant)
+    found: bytes = await _value(conn, PRESENCE_LIST, organization, participant, capability)
     return found

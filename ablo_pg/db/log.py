@@ -22,7 +22,7 @@ from ablo_pg.lsn import LSN
 _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid::text,
-           to_json(created_at at time zone 'UTC')"""
+           to_json(created_at at time zone 'UTC'), left_groups"""
 READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s)"
 TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
@@ -216,6 +216,7 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         int(row[13]),
         # '"2026-11-23T05:13:01.65672"', as Postgres writes a timestamp in JSON
         row[14][1:-1].decode() + "+00:00",
+        tuple(row[15] or ()),
     )
 
 

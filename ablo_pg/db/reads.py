@@ -12,10 +12,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 ROW_AND_CLAIMS: Final[LiteralString] = (
-    "select ablo.row_get(%s, %s, %s, %s, %s), ablo.claim_list(%s, %s, %s, %s)"
+    "select ablo.row_get(%s, %s, %s, %s, %s), ablo.claim_list(%s, %s, %s, %s, '{}', %s)"
 )
-COMMIT: Final[LiteralString] = "select ablo.commit_get(%s, %s, %s, %s)"
-COMMITS: Final[LiteralString] = "select ablo.commit_list(%s, %s, %s::jsonb)"
+COMMIT: Final[LiteralString] = "select ablo.commit_get(%s, %s, %s, %s, %s)"
+COMMITS: Final[LiteralString] = "select ablo.commit_list(%s, %s, %s::jsonb, %s)"
 
 
 async def _row(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> tuple[Any, ...]:
@@ -35,21 +35,32 @@ async def row_and_claims(
 ) -> tuple[bytes, bytes]:
     """Read one row, and its claims: {"claims": [..], "queue": [..]}."""
     target = (organization, participant, model, row_id)
-    row, line = await _row(conn, ROW_AND_CLAIMS, *target, capability, *target)
+    row, line = await _row(conn, ROW_AND_CLAIMS, *target, capability, *target, capability)
     return row, line
 
 
 async def commit_get(
-    conn: AsyncConnection[Any], organization: str, participant: str, commit_id: str, own: bool
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    commit_id: str,
+    own: bool,
+    capability: str | None,
 ) -> bytes | None:
     """Read one commit by its key or serverTxId; own: only the participant's."""
-    found: bytes | None = (await _row(conn, COMMIT, organization, participant, commit_id, own))[0]
+    target = (organization, participant, commit_id, own, capability)
+    found: bytes | None = (await _row(conn, COMMIT, *target))[0]
     return found
 
 
 async def commit_list(
-    conn: AsyncConnection[Any], organization: str, participant: str, query: bytes
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    query: bytes,
+    capability: str | None,
 ) -> bytes:
     """Read a page of commits: {"data": [..], "next": {..} | null}."""
-    found: bytes = (await _row(conn, COMMITS, organization, participant, query.decode()))[0]
+    asked = (organization, participant, query.decode(), capability)
+    found: bytes = (await _row(conn, COMMITS, *asked))[0]
     return found

@@ -47,7 +47,7 @@ COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
 COMMIT_REFUSAL: Final[LiteralString] = "select ablo.commit_refusal(%s, %s, %s::jsonb)"
-RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s)"
+RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s, %s)"
 ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s, %s)"
 ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb, %s)"
 ROW_AT: Final[LiteralString] = "select ablo.row_at(%s, %s, %s, %s, %s, %s)"
@@ -178,10 +178,16 @@ async def commit_batch(
 
 
 async def receipt_get(
-    conn: AsyncConnection[Any], organization: str, participant: str, key: str
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    key: str,
+    capability: str | None = None,
 ) -> bytes | None:
     """Read the receipt stored under a participant's idempotency key, or None."""
-    found: bytes | None = await _value(conn, RECEIPT_GET, organization, participant, key)
+    found: bytes | None = await _value(
+        conn, RECEIPT_GET, organization, participant, key, capability
+    )
     return found
 
 

@@ -8,8 +8,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
-TRACK_LIST: Final[LiteralString] = "select ablo.track_list(%s, %s)"
-TRACK_REMOVE: Final[LiteralString] = "select ablo.track_remove(%s, %s, %s::jsonb)"
+TRACK_LIST: Final[LiteralString] = "select ablo.track_list(%s, %s, %s)"
+TRACK_REMOVE: Final[LiteralString] = "select ablo.track_remove(%s, %s, %s::jsonb, %s)"
 
 
 class TrackData(msgspec.Struct, frozen=True, rename="camel"):
@@ -26,17 +26,23 @@ class TrackData(msgspec.Struct, frozen=True, rename="camel"):
 TRACKS: Final = msgspec.json.Decoder(list[TrackData])
 
 
-async def track_list(conn: AsyncConnection[Any], organization: str, participant: str) -> bytes:
+async def track_list(
+    conn: AsyncConnection[Any], organization: str, participant: str, capability: str | None = None
+) -> bytes:
     """Read what a participant tracks, as JSON."""
-    return bytes(await _value(conn, TRACK_LIST, organization, participant))
+    return bytes(await _value(conn, TRACK_LIST, organization, participant, capability))
 
 
 async def track_remove(
-    conn: AsyncConnection[Any], organization: str, participant: str, targets: bytes | None
+    conn: AsyncConnection[Any],
+    organization: str,
+    participant: str,
+    targets: bytes | None,
+    capability: str | None = None,
 ) -> int:
     """Stop tracking the targets, or all where there are none; return how many were tracked."""
     text = None if targets is None else targets.decode()
-    return int(await _value(conn, TRACK_REMOVE, organization, participant, text))
+    return int(await _value(conn, TRACK_REMOVE, organization, participant, text, capability))
 
 
 async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:

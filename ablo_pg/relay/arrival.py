@@ -62,7 +62,7 @@ def decode_insert(message: bytes) -> Delta:
             add(message[start:at])
     # In the order of COLUMNS. Spelled out: this runs once a delta, and a loop takes twice as long.
     sync_id, organization, model, row_id, op, groups, row, changed = values[:8]
-    actor, behalf, capability, claim, transaction, xid, created_at = values[8:]
+    actor, behalf, capability, claim, transaction, xid, created_at, left = values[8:]
     return _new(
         Delta,
         (
@@ -81,6 +81,7 @@ def decode_insert(message: bytes) -> Delta:
             None if transaction is None else transaction.decode(),
             int(xid),
             created_at.decode().replace(" ", "T") + ":00",
+            () if left is None else array(left.decode()),
         ),
     )
 

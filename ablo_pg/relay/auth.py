@@ -35,6 +35,7 @@ from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.connecting import connect
+from ablo_pg.relay.view import Models, View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -90,8 +91,30 @@ class Credential:
         """Whether it may see every sync group of its organization."""
         return self.sync_groups is None
 
+    @property
+    def capability(self) -> str | None:
+        """Its id where the database has to look at it as well: unless it may do all.
+
+        What a minted key does is checked in its own transaction, and attributed to it.
+        """
+        may_all = self.operations is None and self.sync_groups is None
+        return None if self.prefix == "sk" and may_all else self.key_id
+
+    @property
+    def readable(self) -> Models | None:
+        """The models that it may read; None is every one."""
+        if self.operations is None or "*.read" in self.operations:
+            return None
+        return Models(lambda typename: self.may(typename, "read"))
+
+    @property
+    def view(self) -> View:
+        """What it may see."""
+        own = frozenset((f"org:{self.organization}",))
+        return View(own if self.sync_groups is None else self.sync_groups, self.readable)
+
     def may(self, typename: str, verb: Verb) -> bool:
-        """Whether it may do this to rows of a model."""
+        """Whether it may do this to rows of a model: the mirror of `ablo.key_may`."""
         if self.operations is None:
             return True
         return f"{typename.lower()}.{verb}" in self.operations or f"*.{verb}" in self.operations

@@ -39,6 +39,8 @@ class Receiver(Protocol):
 class Channel:
     """Deltas in, to each receiver whose groups meet the delta's, once each and in order.
 
+    What it may see of one is the receiver's to say.
+
     position: every delta up to this id has been dispatched, or lies before every receiver.
     sent: asks the hub for the last id that the stream has brought for this organization.
     """
@@ -99,7 +101,7 @@ class Channel:
         by_group = self._by_group
         size = delta.size
         full: list[Receiver] = []
-        for group in delta.groups:
+        for group in (*delta.groups, *delta.left_groups):
             for receiver in by_group.get(group, ()):
                 if receiver.offered != sync_id:
                     receiver.offered = sync_id

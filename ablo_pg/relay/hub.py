@@ -21,6 +21,7 @@ from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.channel import Channel, Receiver
 from ablo_pg.relay.sent import Sent
 from ablo_pg.relay.subscription import Subscription
+from ablo_pg.relay.view import View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -63,7 +64,7 @@ class Hub:
         models: Container[str] | None = None,
         cursor: int | None = None,
     ) -> Subscription:
-        """Follow an organization's deltas after `cursor`; None means from now.
+        """Follow an organization's deltas after `cursor`, in some groups; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
         stands for the organization's own. models: of which typenames; None means all. cursor: a
@@ -72,6 +73,15 @@ class Hub:
         `cursor` is where to resume. Raises cursor_invalid, and when it begins cursor_ahead and
         snapshot_required.
         """
+        own = f"org:{organization}"
+        named = ["default"] if groups is None else groups
+        wanted = frozenset(own if group == "default" else group for group in named)
+        return self.follow(organization, (View(wanted, models),), cursor)
+
+    def follow(
+        self, organization: str, views: Sequence[View], cursor: int | None = None
+    ) -> Subscription:
+        """Follow what these views show of an organization's deltas; see `subscribe`."""
         if cursor is not None and (isinstance(cursor, bool) or cursor < 0):
             raise error_for(
                 "cursor_invalid",
@@ -79,10 +89,7 @@ class Hub:
                 field="cursor",
                 remedy="pass the cursor of a subscription or the sync_id of a delta",
             )
-        own = f"org:{organization}"
-        named = ["default"] if groups is None else groups
-        wanted = frozenset(own if group == "default" else group for group in named)
-        return Subscription(self, organization, wanted, models, cursor)
+        return Subscription(self, organization, views, cursor)
 
     def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
         """Register a receiver that has everything up to `position`.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
@@ -21,6 +21,7 @@ import anyio
 from ablo_pg.delta import Delta
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
+from ablo_pg.relay.view import View, seen
 
 if TYPE_CHECKING:
     from ablo_pg.relay.channel import Channel
@@ -50,13 +51,12 @@ class Subscription:
         self,
         hub: Hub,
         organization: str,
-        groups: frozenset[str],
-        models: Container[str] | None,
+        views: Sequence[View],
         cursor: int | None,
     ) -> None:
         self.organization = organization
-        self.groups = groups
-        self.models = models
+        self.views = views
+        self.groups = _groups(views)
         self.offered = 0
         self.state = State.NEW
         self.times_cut = 0
@@ -172,15 +172,16 @@ class Subscription:
             found.append(delta)
         return found
 
-    def regroup(self, groups: Iterable[str]) -> None:
+    def regroup(self, views: Sequence[View]) -> None:
         """Follow other groups from here on; what was brought for the old ones only is dropped."""
         if self._channel is not None:
             self._channel.remove(self)
-        self.groups = frozenset(groups)
+        self.views = views
+        self.groups = _groups(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._page = deque(filter(self._wanted, self._page))
-        self._queue = deque(filter(self._wanted, self._queue))
+        self._page = deque(self._seen(self._page))
+        self._queue = deque(self._seen(self._queue))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
@@ -195,7 +196,8 @@ class Subscription:
 
     def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
-        if self.models is not None and delta.model not in self.models:
+        shown = seen(self.views, delta)
+        if shown is None:
             return True
         queue = self._queue
         if queue:
@@ -205,7 +207,7 @@ class Subscription:
             self._wake.set()
         elif self.on_news is not None:
             self.on_news()
-        queue.append(delta)
+        queue.append(shown)
         self._queued_bytes += size
         return True
 
@@ -261,7 +263,7 @@ class Subscription:
         )
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
-            self._page.extend(filter(self._wanted, page))
+            self._page.extend(self._seen(page))
         if not whole or self.state is not reading:  # or cut loose while it was read
             return
         if self.state is State.READING:
@@ -271,10 +273,9 @@ class Subscription:
         else:
             await anyio.sleep(self._unseen.pause())
 
-    def _wanted(self, delta: Delta) -> bool:
-        return (self.models is None or delta.model in self.models) and not (
-            self.groups.isdisjoint(delta.groups)
-        )
+    def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
+        shown = (seen(self.views, delta) for delta in deltas)
+        return [delta for delta in shown if delta is not None]
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)
@@ -302,3 +303,7 @@ class Subscription:
         self._cursor = cursor
         if not self._page:
             self._read = cursor
+
+
+def _groups(views: Sequence[View]) -> frozenset[str]:
+    return frozenset[str]().union(*(view.groups for view in views))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,11 +107,13 @@ class ClaimFilter:
     on_behalf_of: str | None
     capability_id: str | None
 
-    def kernel_filter(self, groups: Iterable[str] | None) -> dict[str, Any]:
-        """Return what the kernel can filter by; `admits` does the rest. groups: of which rows the
-        caller may know; None for all."""
-        asked: dict[str, Any] = {"groups": None if groups is None else sorted(groups)}
-        asked |= {"kind": self.actor_kind, "capabilityId": self.capability_id, "field": self.field}
+    def kernel_filter(self) -> dict[str, Any]:
+        """Return what the kernel can filter by; `admits` does the rest."""
+        asked: dict[str, Any] = {
+            "kind": self.actor_kind,
+            "capabilityId": self.capability_id,
+            "field": self.field,
+        }
         if self.actor_id and self.actor_kind:
             asked["participant"] = f"{self.actor_kind}:{self.actor_id}"
         return {key: value for key, value in asked.items() if value is not None}

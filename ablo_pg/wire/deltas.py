@@ -19,7 +19,8 @@ from ablo_pg.wire.participants import participant_json
 def delta_json(delta: Delta) -> bytes:
     """Return one delta. Its groups begin with `default`, which means the organization's own.
 
-    `changed` and `claimId` are ours, for our own client; others ignore what they do not know.
+    `changed`, `claimId` and `leftGroups` are ours, for our own client; others ignore what they do
+    not know.
     """
     actor = orjson.dumps(participant_json(delta.actor))
     return b"".join(
@@ -51,6 +52,7 @@ def delta_json(delta: Delta) -> bytes:
             b',"confirmationState":"auto"',
             b',"changed":' + orjson.dumps(delta.changed) if delta.changed else b"",
             b',"claimId":' + orjson.dumps(delta.claim_id) if delta.claim_id else b"",
+            b',"leftGroups":' + orjson.dumps(delta.left_groups) if delta.left_groups else b"",
             b"}",
         )
     )

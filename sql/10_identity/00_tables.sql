@@ -25,3 +25,14 @@ create index if not exists api_key_expiry_idx on ablo.api_key (expires_at) where
 comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from which it was minted.';
 
 alter table ablo.api_key enable row level security;
+
+-- What a key may, as the routines hand it on; a null one: without limits. Its own type, so that a caller
+-- without a key never touches the table.
+do $type$
+begin
+  if to_regtype('ablo.key_rights') is null then
+    create type ablo.key_rights as (
+      id text, organization_id text, participant text, operations text[], sync_groups text[]);
+  end if;
+end
+$type$;

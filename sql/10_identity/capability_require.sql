@@ -1,13 +1,11 @@
 -- Refuse what is not among a key's operations.
 -- Called by: ablo.capability_commit, ablo.capability_read, ablo.capability_claim.
 -- Raises: capability_scope_denied.
-create or replace function ablo.capability_require(p_key ablo.api_key, p_typename text, p_verb text) returns void
+create or replace function ablo.capability_require(p_key ablo.key_rights, p_typename text, p_verb text) returns void
 language plpgsql volatile
 as $$
 begin
-  if p_key.operations is null or lower(p_typename) || '.' || p_verb = any (p_key.operations)
-    or '*.' || p_verb = any (p_key.operations)
-  then
+  if ablo.key_may(p_key, p_typename, p_verb) then
     return;
   end if;
   perform ablo.raise_error('capability_scope_denied',

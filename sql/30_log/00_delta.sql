@@ -11,7 +11,7 @@ create table if not exists ablo.delta (
   model text not null,           -- typename
   row_id text not null,
   op text not null,              -- I insert, U update, D delete, A archive, V unarchive
-  groups text[] not null,        -- sync groups; for a row that leaves a group, the old ones too
+  groups text[] not null,        -- sync groups after the change; on D as they were
   "row" json,                    -- the whole row after the change; null on D
   changed text[],                -- wire names of the fields that an update changed
   actor text,                    -- kind:id
@@ -21,6 +21,7 @@ create table if not exists ablo.delta (
   transaction_id text,           -- the operation's own, as its client named it
   xid xid8 not null,
   created_at timestamptz not null,
+  left_groups text[],            -- groups that the row was in before an update, and is no longer
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 

@@ -1,19 +1,22 @@
--- Deltas of an organization after a cursor, in order, at most p_limit: catching up.
+-- Deltas of an organization after a cursor, in order, at most p_limit: catching up. p_capability_id: only
+-- what that key may see (ablo.delta_seen).
 -- Called by: subscribers that join, the LISTEN reader. Locks: none.
 -- Raises: cursor_ahead (no such id was ever drawn; compared with the sequence, not with what is
 -- visible, since a delta can arrive over WAL before a query sees it), snapshot_required (older than
--- the log is kept), cursor_invalid.
+-- the log is kept), cursor_invalid, and what ablo.capability_live raises.
 create or replace function ablo.delta_read(
   p_organization text,
   p_after bigint,
   p_limit int default 1000,
-  p_through bigint default null
+  p_through bigint default null,
+  p_capability_id text default null
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
+  v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
 begin
   if p_after is null or p_after < 0 then
     perform ablo.raise_error('cursor_invalid', format('cursor %s is not a sync id', coalesce(p_after::text, 'NULL')),
@@ -28,6 +31,17 @@ begin
       format('cursor %s is ahead of the log', p_after),
       'the cursor comes from another database, or from before a restore: take a new snapshot',
       jsonb_build_object('cursor', p_after));
+  end if;
+  if p_capability_id is not null then
+    return query
+      select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
+       where d.organization_id = p_organization
+         and d.sync_id > p_after
+         and d.sync_id <= coalesce(p_through, 9223372036854775807)
+         and s.sync_id is not null
+       order by d.sync_id
+       limit least(greatest(p_limit, 1), 10000);
+    return;
   end if;
   return query
     select d.* from ablo.delta d

@@ -1,15 +1,29 @@
 -- Deltas of an organization before a position, newest first, at most p_limit: the end of the log.
--- p_before null: from the newest on. Called by: feeds that begin with what happened last. Locks: none.
+-- p_before null: from the newest on. p_capability_id: only what that key may see.
+-- Called by: feeds that begin with what happened last. Locks: none.
 -- Raises: cursor_invalid.
-create or replace function ablo.delta_tail(p_organization text, p_before bigint, p_limit int)
-returns setof ablo.delta
+create or replace function ablo.delta_tail(
+  p_organization text, p_before bigint, p_limit int, p_capability_id text default null
+) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
 begin
   if p_before < 0 then
     perform ablo.raise_error('cursor_invalid', format('position %s is not a sync id', p_before),
       'pass a sync id, or none to begin with the newest');
+  end if;
+  if p_capability_id is not null then
+    return query
+      select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
+       where d.organization_id = p_organization
+         and d.sync_id < coalesce(p_before, 9223372036854775807)
+         and s.sync_id is not null
+       order by d.sync_id desc
+       limit least(greatest(p_limit, 1), 10000);
+    return;
   end if;
   return query
     select d.* from ablo.delta d

@@ -1,23 +1,23 @@
 -- Check that a key may do everything that a commit asks for, before anything is looked at or written.
 -- Archiving counts as update. Who is told what a row holds now (a premise, onStale = notify) must be
--- allowed to read it. Returns whether the key is bound to sync groups: then ablo.capability_rows looks at
--- the rows too. Called by: ablo.commit_run, where a capability is given.
+-- allowed to read it. Returns the key: where it is bound to sync groups, each operation's row is looked at
+-- too (ablo.capability_operation). Called by: ablo.commit_run, where a capability is given.
 -- Raises: capability_scope_denied and what ablo.capability_live raises. A model or action that does not
 -- exist is left to ablo.commit_apply.
 create or replace function ablo.capability_commit(
   p_organization text, p_participant text, p_capability_id text, p_request jsonb
-) returns boolean
+) returns ablo.key_rights
 language plpgsql volatile
 as $$
 declare
-  v_key ablo.api_key := ablo.capability_live(p_organization, p_participant, p_capability_id);
+  v_key ablo.key_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   v_kind text := split_part(p_participant, ':', 1);
   v_item jsonb;
   v_model text;
   v_action text;
 begin
   if v_key.operations is null then
-    return v_key.sync_groups is not null;
+    return v_key;
   end if;
   for v_item in select e from jsonb_array_elements(coalesce(nullif(p_request -> 'operations', 'null'), '[]')) e loop
     v_model := ablo_model.resolve(v_item ->> 'model');
@@ -39,6 +39,6 @@ begin
       perform ablo.capability_require(v_key, v_model, 'read');
     end if;
   end loop;
-  return v_key.sync_groups is not null;
+  return v_key;
 end
 $$;

@@ -1,5 +1,5 @@
 -- Refuse what is in none of a key's sync groups; it says the same of what does not exist.
--- Called by: ablo.capability_rows, ablo.capability_claim. Raises: capability_scope_denied.
+-- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises: capability_scope_denied.
 create or replace function ablo.capability_outside(p_capability_id text, p_subject text, p_id text) returns void
 language plpgsql volatile
 as $$

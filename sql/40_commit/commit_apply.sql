@@ -3,15 +3,16 @@
 -- first, so what is found is still so at the commit point. Claims are looked at after the write, under
 -- the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
 -- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
--- whether any operation says when its row was read.
+-- whether any operation says when its row was read. p_key: the key that it is made with, or a null record.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
--- Raises: server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
+-- Raises: capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
 -- fence_token_stale, and what the model's write function raises.
 create or replace function ablo.commit_apply(
   p_organization text,
   p_participant text,
   p_request jsonb,
   p_before bigint,
+  p_key ablo.key_rights,
   out applied int,
   out notifications jsonb,
   out missing text[],
@@ -48,6 +49,11 @@ begin
       perform set_config('ablo.transaction_ids', v_transactions::text, true);
     end if;
     guarded := guarded or v_operation ->> 'readAt' is not null;
+    if p_key.sync_groups is not null
+      and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, false) is null
+    then
+      null;
+    end if;
     if v_operation ->> 'claimId' is not null then
       perform ablo.claim_named(p_organization, p_participant, v_model, v_id, v_operation ->> 'claimId');
     end if;
@@ -69,6 +75,11 @@ begin
     end if;
     if ablo_model.write(v_model, v_action, v_id, coalesce(nullif(v_operation -> 'data', 'null'), '{}')) then
       applied := applied + 1;
+      if p_key.sync_groups is not null and v_action <> 'delete'
+        and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, true) is null
+      then
+        null;
+      end if;
       select true into v_claimed from ablo.claim c
        where c.organization_id = p_organization and c.model = v_model and c.row_id = v_id and c.status = 'active'
        limit 1;

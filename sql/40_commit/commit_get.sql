@@ -1,19 +1,22 @@
 -- One commit of the organization, by its key (the caller's own) or its serverTxId: ablo.commit_record, or
 -- null. Receipts are kept for a day.
 -- Called by: clients that ask what became of a commit. Locks: none. p_own: look at the participant's own
--- only, for callers that may not read all of the organization.
+-- only, for callers that may not read all of the organization; p_capability_id: only what was made with a
+-- key that may no more than this one.
 -- Raises: identity_missing_organization, invalid_participant_kind.
 create or replace function ablo.commit_get(
-  p_organization text, p_participant text, p_id text, p_own boolean default false
+  p_organization text, p_participant text, p_id text, p_own boolean default false, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_receipt ablo.receipt;
+  v_key ablo.key_rights;
   v_sync_id text := substring(p_id from '^stx_\d{1,18}_(\d{1,18})$');
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_receipt from ablo.receipt r
    where r.organization_id = p_organization and r.participant = p_participant and r.key = p_id;
   if not found and v_sync_id is not null then
@@ -26,6 +29,6 @@ begin
        and r.response ->> 'serverTxId' = p_id
        and (not p_own or r.participant = p_participant);
   end if;
-  return case when v_receipt.key is not null then ablo.commit_record(v_receipt) end;
+  return case when v_receipt.key is not null and ablo.key_covers(v_key, v_receipt.capability_id) then ablo.commit_record(v_receipt) end;
 end
 $$;

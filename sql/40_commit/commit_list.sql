@@ -1,10 +1,13 @@
 -- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} | null}.
 -- p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}. Only what is stored
 -- is listed: confirmed commits, of the last day.
+-- p_capability_id: those made with a key that may no more than this one.
 -- Called by: clients that audit. Locks: none. Receipts are found by time (a BRIN index), in windows that
 -- widen until the page is full, so a page never reads more than it must by a factor of ten.
 -- Raises: identity_missing_organization, invalid_participant_kind.
-create or replace function ablo.commit_list(p_organization text, p_participant text, p_query jsonb) returns json
+create or replace function ablo.commit_list(
+  p_organization text, p_participant text, p_query jsonb, p_capability_id text default null
+) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -15,14 +18,17 @@ declare
   v_whose text := coalesce(p_query -> 'before' ->> 'participant', '');
   v_found ablo.receipt[];
   v_window interval;
+  v_rights ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   foreach v_window in array array['10 s', '2 min', '20 min', '3 h', '26 h']::interval[] loop
     v_found := array(
       select r from ablo.receipt r
        where r.organization_id = p_organization
          and r.created_at >= v_until - v_window and r.created_at <= v_until
          and (p_query -> 'before' is null or (r.created_at, r.participant, r.key) < (v_until, v_whose, v_key))
+         and ablo.key_covers(v_rights, r.capability_id)
          and (p_query ->> 'participant' is null
               or p_query ->> 'participant' in (r.participant, substr(r.participant, strpos(r.participant, ':') + 1)))
        order by r.created_at desc, r.participant desc, r.key desc

@@ -20,13 +20,14 @@ as $$
 declare
   v_hash bigint := jsonb_hash_extended(p_request, 7004);
   v_seen bigint;
+  v_made_with text;
   v_response json;
   v_result record;
   v_told jsonb;
   v_tracks boolean;
   v_sync_id bigint;
   v_at timestamptz;
-  v_grouped boolean;  -- the capability is bound to sync groups
+  v_key ablo.key_rights;
   -- What is newer in the log is this commit's own.
   v_before bigint := 9223372036854775807;
 begin
@@ -38,17 +39,19 @@ begin
     null;
   end if;
 
-  v_grouped := p_capability_id is not null
-    and ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
+  if p_capability_id is not null then
+    v_key := ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
+  end if;
 
   -- One statement for both: each that is run costs more than its probe. A track that is registered
   -- from here on is registered by a commit that runs beside this one.
   select r.response, r.request_hash,
-         exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant)
-    into v_response, v_seen, v_tracks
+         exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant),
+         r.capability_id
+    into v_response, v_seen, v_tracks, v_made_with
     from (values (1)) one
     left join ablo.receipt r on r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
-  if v_seen = v_hash then
+  if v_seen = v_hash and ablo.key_covers(v_key, v_made_with) then
     perform ablo.commit_replayed(p_organization, p_participant, p_key, p_transport);
     return v_response;
   elsif v_seen is not null then
@@ -60,15 +63,12 @@ begin
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
-  if v_grouped and ablo.capability_rows(p_organization, p_capability_id, p_request, false) is null then
+  if v_key.sync_groups is not null and ablo.capability_reads(v_key, p_request) is null then
     null;
   end if;
-  v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before);
-  if v_grouped and ablo.capability_rows(p_organization, p_capability_id, p_request, true) is null then
-    null;
-  end if;
+  v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key);
   if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'
-    and ablo.track_put(p_organization, p_participant, p_request -> 'track') is null
+    and ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id) is null
     -- The commit point.
     or not p_ordered and ablo.order_lock(p_organization) is null
   then
@@ -87,9 +87,10 @@ begin
   v_sync_id := case when v_result.applied > 0 then currval('ablo.sync_id')
                     else ablo.log_head(p_organization) end;
   v_response := ablo.receipt_json(p_key, v_result.applied, v_sync_id, v_at, v_result.notifications, v_result.missing);
-  insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at, transport, reads)
+  insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at, transport, reads,
+                            capability_id)
   values (p_organization, p_participant, p_key, v_hash, v_response, v_sync_id, v_at, p_transport,
-          nullif(p_request -> 'reads', 'null'));
+          nullif(p_request -> 'reads', 'null'), p_capability_id);
   return v_response;
 end
 $$;

@@ -30,8 +30,8 @@ begin
       -> 0 ->> 'heldBy';
   end if;
   if v_holder is not null then
-    select v_holder as actor, r.stamp as sync_id, r."row" into v_stale
-      from json_to_record(ablo.row_get(p_organization, p_participant, p_model, p_id)) r ("row" json, stamp bigint);
+    select v_holder as actor, ablo.row_stamp(p_organization, p_model, p_id) as sync_id,
+           ablo_model.read(p_model, p_id) as "row" into v_stale;
   elsif p_operation ->> 'readAt' is not null and ablo.stale_word(coalesce(p_operation ->> 'onStale', p_policy)) = 'notify' then
     select c.read_at into v_since from ablo.claim c
      where c.organization_id = p_organization and c.model = p_model and c.row_id = p_id

@@ -3,6 +3,7 @@
 -- p_holder, p_since: what that participant wrote after that position does not count (it holds a claim).
 -- One probe: of delta_row_idx, or, where the planner thinks that shorter, of the organization's deltas
 -- since the read, back from the newest by primary key.
+-- A key that the commit acts with is judged by what it may see (ablo.delta_seen).
 -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the
 -- row's own lock. Raises: invalid_request for a read position that was never handed out,
 -- unknown_field.
@@ -25,15 +26,18 @@ declare
   v_read_at bigint := ablo.read_position(p_read_at, p_model);
   v_fields text[] := case when p_fields is not null then ablo.premise_fields(p_model, p_fields) end;
   v_dropped bigint;
+  v_key ablo.key_rights := ablo.key_acting();
 begin
   select s.dropped_through, d.sync_id, d.actor, d."row" into v_dropped, sync_id, actor, "row"
     from ablo.log_state s
     left join lateral (
-      select x.sync_id, x.actor, x."row" from ablo.delta x
+      select x.sync_id, x.actor, case when v_key.id is null then x."row" else (ablo.delta_seen(v_key, x))."row" end as "row"
+        from ablo.delta x
        where x.organization_id = p_organization and x.model = p_model and x.row_id = p_row_id
          and x.sync_id > v_read_at and x.sync_id <= p_before
          and (v_fields is null or x.changed is null or x.changed && v_fields)
          and (p_holder is null or x.actor <> p_holder or x.sync_id <= p_since)
+         and (v_key.id is null or (ablo.delta_seen(v_key, x)).sync_id is not null)
        order by x.sync_id desc
        limit 1) d on true
    where s.singleton;

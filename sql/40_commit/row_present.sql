@@ -1,6 +1,7 @@
 -- Whether a row exists, for a premise that it does not: the last delta of the row says so, unless it
 -- is a delete. A row that never made a delta (it was there before the model was) is looked up, unless
 -- the commit creates it: had it been there, its key would have clashed.
+-- A key that the commit acts with has the row that it may see: one outside its sync groups is not there.
 -- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 create or replace function ablo.row_present(
   p_organization text,
@@ -17,7 +18,11 @@ declare
   v_op text;
   v_model ablo.model;
   v_old boolean;
+  v_key ablo.key_rights := ablo.key_acting();
 begin
+  if v_key.sync_groups is not null and not ablo.row_seen(p_organization, v_key, p_model, p_row_id) then
+    return;
+  end if;
   select d.sync_id, d.actor, d.op into sync_id, actor, v_op
     from ablo.delta d
    where d.organization_id = p_organization and d.model = p_model

@@ -9,6 +9,7 @@ create table if not exists ablo.track (
   on_stale text not null check (on_stale in ('notify', 'reject')),
   created_at timestamptz not null,
   used_at timestamptz not null,  -- of a commit of the participant, to the day
+  capability_id text,            -- the key it was registered with; null: one without limits, or none
   primary key (organization_id, participant, model, target)
 );
 -- For the sweep, which asks for every organization's.

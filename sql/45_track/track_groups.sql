@@ -1,14 +1,16 @@
 -- The tracked groups that others have moved since their baselines, each with its newest delta.
 -- Called by: ablo.track_judge, under the order lock. One walk over the organization's deltas since the
 -- oldest of those baselines, by primary key, at most ablo.walk_limit() of them: a group whose baseline
--- is older still passes for moved.
-create or replace function ablo.track_groups(p_organization text, p_participant text, p_head bigint)
-returns table (target text, read_at bigint, on_stale text, sync_id bigint, actor text, changed jsonb)
+-- is older still passes for moved. p_key: as in ablo.track_judge.
+create or replace function ablo.track_groups(
+  p_organization text, p_participant text, p_head bigint, p_key ablo.key_rights
+) returns table (target text, read_at bigint, on_stale text, sync_id bigint, actor text, changed jsonb)
 language plpgsql volatile
 as $$
 declare
   v_oldest bigint := (select min(t.read_at) from ablo.track t
-                       where t.organization_id = p_organization and t.participant = p_participant and t.model = '');
+                       where t.organization_id = p_organization and t.participant = p_participant and t.model = ''
+                         and ablo.key_covers(p_key, t.capability_id));
   v_start bigint := ablo.walk_start(p_organization, v_oldest, p_head);
 begin
   if v_oldest is null then
@@ -18,15 +20,16 @@ begin
     with walk as materialized (  -- once, and not for each track
       select d.sync_id, d.actor, d.model, d.row_id, u.name
         from ablo.delta d
-       cross join lateral unnest(d.groups) u (name)
+       cross join lateral unnest(d.groups || d.left_groups) u (name)
        where d.organization_id = p_organization and d.sync_id > v_start and d.sync_id <= p_head
-         and d.actor is distinct from p_participant
+         and d.actor is distinct from p_participant and ablo.key_may(p_key, d.model, 'read')
     ), moved as (
       select w.name, max(w.sync_id) as sync_id, (array_agg(w.actor order by w.sync_id desc))[1] as actor,
              ablo.changed_json(array_agg(distinct array[w.model, w.row_id])) as changed
         from walk w
         join ablo.track t
           on t.organization_id = p_organization and t.participant = p_participant and t.model = '' and t.target = w.name
+         and ablo.key_covers(p_key, t.capability_id)
          and w.sync_id > t.read_at
        group by w.name
     )
@@ -37,6 +40,6 @@ begin
       from ablo.track t
       left join moved m on m.name = t.target
      where t.organization_id = p_organization and t.participant = p_participant and t.model = ''
-       and (m.sync_id is not null or t.read_at < v_start);
+       and ablo.key_covers(p_key, t.capability_id) and (m.sync_id is not null or t.read_at < v_start);
 end
 $$;

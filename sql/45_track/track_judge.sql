@@ -1,6 +1,7 @@
 -- Judge a participant's tracks at its commit: what others have moved since the baselines, as conflicts
 -- (onStale = reject, until it is registered again) or as notifications (notify, once). The
--- participant's own writes never count.
+-- participant's own writes never count. With a key: those that were registered with a key that may no more
+-- than it, by the deltas that it may see.
 -- p_before: what is newer in the log is this commit's own. p_report: the commit has operations; one
 -- that only registers is neither told nor refused, and so can always register again.
 -- Called by: ablo.premise_check, under the order lock. All was seen up to here, so every baseline may
@@ -20,6 +21,7 @@ declare
   v_head bigint := least(p_before, coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0));
   v_moved record;
   v_about jsonb;
+  v_key ablo.key_rights := ablo.key_acting();
 begin
   conflicts := '[]';
   for v_moved in
@@ -27,15 +29,17 @@ begin
       from ablo.track t
       left join ablo.model m on m.typename = t.model
      cross join lateral (
-       select x.sync_id, x.actor, x."row" from ablo.delta x
+       select s.sync_id, s.actor, s."row" from ablo.delta x cross join lateral ablo.delta_seen(v_key, x) s
         where x.organization_id = p_organization and x.model = t.model and x.row_id = t.target
           and x.sync_id > t.read_at and x.sync_id <= v_head and x.actor is distinct from p_participant
+          and s.sync_id is not null
         order by x.sync_id desc
         limit 1) d
      where p_report and t.organization_id = p_organization and t.participant = p_participant and t.model <> ''
+       and ablo.key_covers(v_key, t.capability_id)
     union all
     select '', g.target, g.read_at, g.on_stale, g.sync_id, g.actor, null, g.changed
-      from ablo.track_groups(p_organization, p_participant, v_head) g
+      from ablo.track_groups(p_organization, p_participant, v_head, v_key) g
      where p_report
   loop
     v_about := case when v_moved.model = '' then jsonb_build_object('group', v_moved.target)
@@ -56,6 +60,7 @@ begin
      where t.ctid = any (array(
        select x.ctid from ablo.track x
         where x.organization_id = p_organization and x.participant = p_participant
+          and ablo.key_covers(v_key, x.capability_id)
           and (x.read_at > v_head
                or p_report and (notifications is not null or x.read_at < v_head - 500
                                 or x.used_at < clock_timestamp() - interval '1 day'))

@@ -1,12 +1,17 @@
 -- What a participant tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale",
--- "createdAt"], by when it was registered.
--- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind.
-create or replace function ablo.track_list(p_organization text, p_participant text) returns json
+-- "createdAt"], by when it was registered. p_capability_id: those of a key that may no more than this one.
+-- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
+-- and what ablo.capability_live raises.
+create or replace function ablo.track_list(p_organization text, p_participant text, p_capability_id text default null)
+returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   return (
     select coalesce(json_agg(
         case when t.model = '' then jsonb_build_object('group', t.target)
@@ -16,6 +21,7 @@ begin
         order by t.created_at, t.model, t.target), '[]')
       from ablo.track t
       left join ablo.model m on m.typename = t.model
-     where t.organization_id = p_organization and t.participant = p_participant);
+     where t.organization_id = p_organization and t.participant = p_participant
+       and ablo.key_covers(v_key, t.capability_id));
 end
 $$;

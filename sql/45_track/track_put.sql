@@ -2,7 +2,8 @@
 -- that is the commit's own place in the log, which ablo.track_judge fills in.
 -- Called by: ablo.commit_run, before the order lock, so that nobody waits behind it for these rows.
 -- Raises: invalid_request, server_execute_unknown_model, quota_exceeded (500 a participant).
-create or replace function ablo.track_put(p_organization text, p_participant text, p_tracks jsonb) returns void
+create or replace function ablo.track_put(p_organization text, p_participant text, p_tracks jsonb, p_capability_id text)
+returns void
 language plpgsql volatile
 as $$
 declare
@@ -18,14 +19,14 @@ begin
       perform ablo.raise_error('invalid_request', format('a track cannot be onStale %L', left(v_word, 40)),
         'pass notify or reject', '{"field": "onStale"}');
     end if;
-    insert into ablo.track as t (organization_id, participant, model, target, read_at, on_stale, created_at, used_at)
+    insert into ablo.track as t (organization_id, participant, model, target, read_at, on_stale, created_at, used_at, capability_id)
     values (p_organization, p_participant, v_target.model, v_target.target,
             case when coalesce(v_track -> 'readAt', 'null') = 'null' then 9223372036854775807
                  else ablo.read_position(v_track -> 'readAt', v_target.target) end,
-            v_word, clock_timestamp(), clock_timestamp())
+            v_word, clock_timestamp(), clock_timestamp(), p_capability_id)
         on conflict (organization_id, participant, model, target)
         do update set read_at = excluded.read_at, on_stale = excluded.on_stale, created_at = excluded.created_at,
-                      used_at = excluded.used_at;
+                      used_at = excluded.used_at, capability_id = excluded.capability_id;
   end loop;
   if (select count(*) from ablo.track t where t.organization_id = p_organization and t.participant = p_participant) > 500 then
     perform ablo.raise_error('quota_exceeded', format('%s would track more than 500 rows and groups', p_participant),

@@ -25,11 +25,12 @@ declare
   v_fields text[] := ablo.claim_fields(v_request);
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
   v_claim ablo.claim;
+  v_key ablo.key_rights;
   v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
   if p_capability_id is not null then
-    perform ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
+    v_key := ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
   perform ablo.claim_target_lock(p_organization, v_model.typename, p_id);
   if exists (select from ablo.claim c
@@ -58,7 +59,7 @@ begin
             'queued', nextval('ablo.claim_ticket'), v_ttl, clock_timestamp() + v_ttl, clock_timestamp())
     on conflict do nothing;
     if not found then
-      perform ablo.claim_lost(p_organization, p_participant, v_id);
+      perform ablo.claim_lost(p_organization, p_participant, v_id, v_key);
     end if;
     perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
     select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_id;
@@ -73,6 +74,6 @@ begin
   if v_claim.status = 'queued' then
     perform ablo.claim_line_check(v_claim, v_request);
   end if;
-  return ablo.claim_answer(v_claim);
+  return ablo.claim_answer(v_claim, v_key);
 end
 $$;

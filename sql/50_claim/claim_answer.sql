@@ -1,14 +1,17 @@
 -- What a client gets for its claim: {"claim"}; with an active one the row and its stamp, with a queued
 -- one what stands before it and when to look again at the latest.
+-- p_key: the caller's; where it may not see the row any more, its claim alone.
 -- Called by: acquire, get. The row goes out as its own text, never through jsonb.
-create or replace function ablo.claim_answer(p_claim ablo.claim) returns json
+create or replace function ablo.claim_answer(p_claim ablo.claim, p_key ablo.key_rights) returns json
 language plpgsql stable
 as $$
 declare
   v_read json;
   v_blockers jsonb;
 begin
-  if p_claim.status = 'active' then
+  if p_key.id is not null and not ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id) then
+    return json_build_object('claim', ablo.claim_json(p_claim));
+  elsif p_claim.status = 'active' then
     v_read := ablo.row_get(p_claim.organization_id, p_claim.participant, p_claim.model, p_claim.row_id);
     return json_build_object('claim', ablo.claim_json(p_claim), 'data', v_read -> 'row', 'stamp', v_read -> 'stamp');
   elsif p_claim.status = 'queued' then

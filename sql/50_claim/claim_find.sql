@@ -1,13 +1,15 @@
 -- A claim of the caller's organization by id, its target locked and brought up to now while it lives.
+-- One that the key may not know of is not there.
 -- Called by: heartbeat, get, release, break. Locks: the target's claims. Raises: claim_not_found.
-create or replace function ablo.claim_find(p_organization text, p_claim_id text) returns ablo.claim
+create or replace function ablo.claim_find(p_organization text, p_claim_id text, p_key ablo.key_rights default null)
+returns ablo.claim
 language plpgsql volatile
 as $$
 declare
   v_claim ablo.claim;
 begin
   select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
-  if v_claim.id is null then
+  if v_claim.id is null or not ablo.claim_seen(p_key, v_claim) then
     perform ablo.raise_error('claim_not_found', format('there is no claim %s', quote_nullable(left(p_claim_id, 80))),
       'claim the row anew; an ended claim is forgotten after some minutes',
       jsonb_build_object('claimId', left(p_claim_id, 80)));

@@ -1,10 +1,11 @@
 -- One claim as it stands now; if its turn has come, it is granted here. p_renew: a caller that waits or
 -- holds begins its own slot or lease anew, unless it has just begun. Ended claims are readable for some
--- minutes.
+-- minutes. p_capability_id: a claim that this key may not know of is not found.
 -- Called by: clients that wait, on a notification and on every look of their own.
 -- Locks: none where nothing is to be done; else the target's claims, the row. Raises: claim_not_found.
 create or replace function ablo.claim_get(
-  p_organization text, p_participant text, p_claim_id text, p_renew boolean default false
+  p_organization text, p_participant text, p_claim_id text, p_renew boolean default false,
+  p_capability_id text default null
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -14,25 +15,27 @@ as $$
 declare
   v_claim ablo.claim;
   v_renewed ablo.claim;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant;
-  if ablo.claim_settled(v_claim, p_renew) then
-    return ablo.claim_answer(v_claim);
+  if ablo.claim_settled(v_claim, p_renew) and ablo.claim_seen(v_key, v_claim) then
+    return ablo.claim_answer(v_claim, v_key);
   end if;
-  v_claim := ablo.claim_find(p_organization, p_claim_id);
+  v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then
     v_renewed := ablo.claim_renew(p_organization, p_participant, p_claim_id, '{}');
     if v_renewed.id is null then  -- it ran out just now
       perform ablo.claim_end(p_organization, p_claim_id, 'expired', p_claim_id);
-      v_renewed := ablo.claim_find(p_organization, p_claim_id);
+      v_renewed := ablo.claim_find(p_organization, p_claim_id, v_key);
     end if;
     v_claim := v_renewed;
   end if;
   if v_claim.participant <> p_participant then  -- another's claim, without its row
     return json_build_object('claim', ablo.claim_json(v_claim));
   end if;
-  return ablo.claim_answer(v_claim);
+  return ablo.claim_answer(v_claim, v_key);
 end
 $$;

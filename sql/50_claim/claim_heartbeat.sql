@@ -4,7 +4,8 @@
 -- Called by: clients, at a third of the ttl. Locks: the target's claims.
 -- Raises: claim_lost (ended, or another participant's), claim_not_found, duration_invalid.
 create or replace function ablo.claim_heartbeat(
-  p_organization text, p_participant text, p_claim_id text, p_request jsonb default '{}'
+  p_organization text, p_participant text, p_claim_id text, p_request jsonb default '{}',
+  p_capability_id text default null
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -13,12 +14,14 @@ set jit = off
 as $$
 declare
   v_claim ablo.claim;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
-  v_claim := ablo.claim_find(p_organization, p_claim_id);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
+  v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   v_claim := ablo.claim_renew(p_organization, p_participant, p_claim_id, p_request);
   if v_claim.id is null then
-    perform ablo.claim_lost(p_organization, p_participant, p_claim_id);
+    perform ablo.claim_lost(p_organization, p_participant, p_claim_id, v_key);
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'object', 'claim_heartbeat',

@@ -4,7 +4,8 @@
 -- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in line order.
 -- Raises: duration_invalid.
 create or replace function ablo.claim_heartbeat_all(
-  p_organization text, p_participant text, p_claim_ids text[] default null, p_ttl jsonb default null
+  p_organization text, p_participant text, p_claim_ids text[] default null, p_ttl jsonb default null,
+  p_capability_id text default null
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -14,8 +15,10 @@ as $$
 declare
   v_ttl interval := case when nullif(p_ttl, 'null') is not null then ablo.ttl_interval(p_ttl) end;
   v_results jsonb;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   perform from ablo.claim c
     where c.organization_id = p_organization and c.participant = p_participant and c.status in ('active', 'queued')
       and (p_claim_ids is null or c.id = any (p_claim_ids))
@@ -26,7 +29,7 @@ begin
      where c.organization_id = p_organization and c.participant = p_participant and c.status in ('active', 'queued')
        and (p_claim_ids is null or c.id = any (p_claim_ids))
        and c.expires_at > clock_timestamp()
-       and not (c.status = 'active' and ablo.claim_row_deleted(c))
+       and not (c.status = 'active' and ablo.claim_row_deleted(c)) and ablo.claim_seen(v_key, c)
     returning c.id, c.status, c.expires_at, c.ttl)
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
            'claimId', coalesce(b.id, w.id),

@@ -1,12 +1,11 @@
 -- Claims of the organization, as they stand now: {"claims": [...], "queue": [...]}. With a model and an
 -- id the row's holders and its wait line in order, each waiter with what stands before it; otherwise
--- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?,
--- groups? (only rows of one of these sync groups, and one's own claims)}.
+-- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}. p_capability_id: only those that this key may know of.
 -- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
 -- claim_participant_idx. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_list(
   p_organization text, p_participant text, p_model text default null, p_id text default null,
-  p_filter jsonb default '{}'
+  p_filter jsonb default '{}', p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -18,8 +17,10 @@ declare
   v_line boolean := p_model is not null and p_id is not null;
   v_claims jsonb;
   v_queue jsonb;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   if p_model is not null then
     v_model := ablo.read_model(p_organization, p_participant, p_model);
     p_id := ablo.row_id(v_model.id_type, p_id);
@@ -40,9 +41,7 @@ begin
              and (p_filter ->> 'capabilityId' is null or c.capability_id = p_filter ->> 'capabilityId')
              and (p_filter ->> 'field' is null or c.parts is null or lower(p_filter ->> 'field') = any (c.parts))
              and not (c.status = 'active' and ablo.claim_row_deleted(c))
-             and (p_filter -> 'groups' is null or c.participant = p_participant
-                  or p_filter -> 'groups' ?| (lower(c.model) || ':' || c.row_id
-                                              || coalesce(ablo.row_groups(p_organization, c.model, c.row_id), '{}')))
+             and ablo.claim_seen(v_key, c)
            order by c.status, c.ticket limit 500) x;
   return jsonb_build_object('claims', coalesce(v_claims, '[]'), 'queue', coalesce(v_queue, '[]'));
 end

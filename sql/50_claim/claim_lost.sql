@@ -1,12 +1,18 @@
--- Say that a claim is not, or no longer, the caller's. Called by: acquire, heartbeat, the guard.
+-- Say that a claim is not, or no longer, the caller's. One that the key (p_key, else the commit's) may not
+-- know of is not there. Called by: acquire, heartbeat, the guard.
 -- Raises: claim_lost.
-create or replace function ablo.claim_lost(p_organization text, p_participant text, p_claim_id text) returns void
+create or replace function ablo.claim_lost(
+  p_organization text, p_participant text, p_claim_id text, p_key ablo.key_rights default null
+) returns void
 language plpgsql stable
 as $$
 declare
   v_claim ablo.claim;
 begin
   select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
+  if not ablo.claim_seen(case when p_key.id is null then ablo.key_acting() else p_key end, v_claim) then
+    v_claim := null;
+  end if;
   perform ablo.raise_error('claim_lost',
     case
       when v_claim.id is null then format('there is no claim %s', quote_nullable(left(p_claim_id, 80)))

@@ -1,6 +1,8 @@
 -- Give a claim up, or leave the line; the next in line is granted in the same transaction.
 -- True when there was something to release. Called by: clients. Locks: the target's claims, the row.
-create or replace function ablo.claim_release(p_organization text, p_participant text, p_claim_id text) returns boolean
+create or replace function ablo.claim_release(
+  p_organization text, p_participant text, p_claim_id text, p_capability_id text default null
+) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -8,12 +10,14 @@ set jit = off
 as $$
 declare
   v_claim ablo.claim;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant
      and c.status in ('active', 'queued');
-  if v_claim.id is null then
+  if v_claim.id is null or not ablo.claim_seen(v_key, v_claim) then
     return false;
   end if;
   perform ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);

@@ -1,7 +1,8 @@
 -- Release whatever the caller holds or waits for on a row. True when there was something.
 -- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
-create or replace function ablo.claim_release_row(p_organization text, p_participant text, p_model text, p_id text)
-returns boolean
+create or replace function ablo.claim_release_row(
+  p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
+) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -19,7 +20,7 @@ begin
        and c.participant = p_participant and c.status in ('active', 'queued')
      order by c.status desc, c.ticket  -- leave the line first, lest it be granted by the release
   loop
-    v_released := ablo.claim_release(p_organization, p_participant, v_id) or v_released;
+    v_released := ablo.claim_release(p_organization, p_participant, v_id, p_capability_id) or v_released;
   end loop;
   return v_released;
 end

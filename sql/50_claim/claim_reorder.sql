@@ -1,9 +1,10 @@
 -- Move waiters to the head of a row's line, in the order given; the rest keep theirs. Privileged: users
 -- and system participants may, and whoever holds the row; an agent that waits may not jump its line.
 -- p_order: [claim id] or [{claimId}]. Called by: clients. Locks: the target's claims.
--- Raises: permission_denied, claim_not_found, invalid_request.
+-- p_capability_id: a key that may claim the row. Raises: capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 create or replace function ablo.claim_reorder(
-  p_organization text, p_participant text, p_model text, p_id text, p_order jsonb
+  p_organization text, p_participant text, p_model text, p_id text, p_order jsonb,
+  p_capability_id text default null
 ) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -17,6 +18,9 @@ declare
   v_unknown text;
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
+  if p_capability_id is not null then
+    perform ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
+  end if;
   if jsonb_typeof(p_order) is distinct from 'array' or jsonb_array_length(p_order) > 1000 then
     perform ablo.raise_error('invalid_request', 'order is not a list of at most 1000 claim ids',
       'pass the ids of waiting claims, the next one first', '{"field": "order"}');

@@ -2,9 +2,11 @@
 -- with or without a session. At most 500, by name; p_filter: {participant?, kind?, after?}.
 -- [{participant, participantKind, sessions, status?, activity?, meta?, since?, seenAt?, expiresAt,
 --   claims: [summary], waiting: [summary with position]}]; of several sessions the last seen speaks.
+-- p_capability_id: with claims and activities that this key may know of; where it is bound to sync groups,
+-- itself, and those who hold or wait for a row of them or say that they follow one (meta.syncGroups).
 -- Called by: clients. Waits for nothing; reads the key of presence and claim_participant_idx.
 create or replace function ablo.presence_list(
-  p_organization text, p_participant text, p_filter jsonb default '{}'
+  p_organization text, p_participant text, p_filter jsonb default '{}', p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -13,8 +15,10 @@ set jit = off
 as $$
 declare
   v_found json;
+  v_key ablo.key_rights;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   with here as (
     select distinct on (p.participant) p.*, count(*) over (partition by p.participant) as sessions
       from ablo.presence p
@@ -26,7 +30,7 @@ begin
              partition by c.model, c.row_id order by c.ticket rows between unbounded preceding and 1 preceding) as position
       from ablo.claim c
      where c.organization_id = p_organization and c.status in ('active', 'queued') and c.expires_at > clock_timestamp()
-       and not (c.status = 'active' and ablo.claim_row_deleted(c))),
+       and not (c.status = 'active' and ablo.claim_row_deleted(c)) and ablo.claim_seen(v_key, c)),
   claims as (
     select l.participant, max(l.expires_at) as expires_at,
            jsonb_agg(ablo.claim_summary(l.claim) order by l.ticket) filter (where l.status = 'active') as held,
@@ -45,8 +49,11 @@ begin
              'expiresAt', ablo.ms(greatest(h.expires_at, c.expires_at)),
              'claims', coalesce(c.held, '[]'),
              'waiting', coalesce(c.waiting, '[]')))
-           || jsonb_build_object('activity', h.activity, 'meta', h.meta) as entry
-      from here h full join claims c on c.participant = h.participant)
+           || jsonb_build_object('activity', ablo.activity_seen(p_organization, v_key, h.activity),
+                'meta', ablo.presence_meta(p_organization, v_key, h.meta)) as entry
+      from here h full join claims c on c.participant = h.participant
+     where v_key.sync_groups is null or c.participant is not null or h.participant = p_participant
+        or ablo.presence_meta(p_organization, v_key, h.meta) -> 'syncGroups' <> '[]')
   select coalesce(json_agg(x.entry order by x.participant), '[]') into v_found
     from (select l.participant, l.entry from listed l
            where (p_filter ->> 'participant' is null or l.participant = p_filter ->> 'participant')

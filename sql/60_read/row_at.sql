@@ -3,6 +3,7 @@
 -- Where no delta up to there is kept, what follows decides: created later means that it was not there;
 -- no change at all since, that it was as it is now. Neither holds from before the model's changes were
 -- captured, nor for a row whose earlier deltas are dropped: then the answer is an error, not a guess.
+-- What a key may not see reads like a row that never was, and one that has left its groups as deleted.
 -- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx.
 -- Raises: invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 create or replace function ablo.row_at(
@@ -15,10 +16,10 @@ declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_head bigint := ablo.log_head(p_organization);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
-  v_groups text[] := case when p_capability_id is not null
+  v_key ablo.key_rights := case when p_capability_id is not null
     then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_captured boolean;
-  v_delta record;
+  v_delta record;  -- as the key may see it; seen: it is for the key at all
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
   if p_at is null or p_at < 0 then
@@ -33,23 +34,28 @@ begin
       jsonb_build_object('field', 'at', 'at', p_at, 'head', v_head));
   end if;
 
-  select d.sync_id, case when v_groups is null or d.groups && v_groups then d."row" end as "row" into v_delta from ablo.delta d
+  select d.sync_id, d.op, s."row", s.sync_id is not null as seen into v_delta
+    from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
    where d.organization_id = p_organization and d.model = v_model.typename
      and (d.row_id, d.sync_id) > (p_id, 0) and (d.row_id, d.sync_id) <= (p_id, p_at)
    order by d.row_id desc, d.sync_id desc
    limit 1;
-  if found then
+  if v_delta.seen then
     return json_build_object('row', v_delta."row", 'stamp', v_delta.sync_id);
   end if;
 
   v_captured := p_at >= (select a.sync_id from ablo.model_adopted a where a.typename = v_model.typename);
-  select d.sync_id, d.op into v_delta from ablo.delta d
-   where d.organization_id = p_organization and d.model = v_model.typename
-     and (d.row_id, d.sync_id) > (p_id, p_at) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
-   order by d.row_id, d.sync_id
-   limit 1;
-  if not found and (v_captured or p_at = v_head) then
-    return ablo.row_get(p_organization, p_participant, p_model, p_id, p_capability_id);
+  if v_delta.seen is null then
+    select d.sync_id, d.op, s.sync_id is not null as seen into v_delta
+      from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
+     where d.organization_id = p_organization and d.model = v_model.typename
+       and (d.row_id, d.sync_id) > (p_id, p_at) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
+     order by d.row_id, d.sync_id
+     limit 1;
+  end if;
+  if v_delta.seen is not true and (v_captured or p_at = v_head) then
+    return case when v_delta.sync_id is null then ablo.row_get(p_organization, p_participant, p_model, p_id, p_capability_id)
+      else json_build_object('row', null, 'stamp', v_head) end;
   elsif v_captured and v_delta.op = 'I' then
     return json_build_object('row', null, 'stamp', p_at);
   end if;
@@ -57,6 +63,6 @@ begin
     format('the log does not say what %s %s was at %s: it keeps no change of it up to there', v_model.key, p_id, p_at),
     'ask for a position from which on it is known: details.knownFrom',
     jsonb_build_object('field', 'at', 'model', v_model.key, 'id', p_id, 'at', p_at,
-      'knownFrom', coalesce(v_delta.sync_id, v_head), 'keptAfter', v_dropped));
+      'knownFrom', case when v_delta.seen then v_delta.sync_id else v_head end, 'keptAfter', v_dropped));
 end
 $$;

@@ -15,7 +15,7 @@ declare
   v_row json;
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_groups text[] := case when p_capability_id is not null
-    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+    then (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups end;
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
   if v_groups is null then

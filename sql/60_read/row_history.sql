@@ -1,7 +1,7 @@
 -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
 -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
 -- deleted. p_before: only older than that sync id. p_capability_id: the key that the caller acts with;
--- changes outside its sync groups are left out. Nothing at or below keptAfter is kept any more.
+-- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or below keptAfter is kept any more.
 -- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
 -- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 create or replace function ablo.row_history(
@@ -14,7 +14,7 @@ as $$
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
-  v_groups text[] := case when p_capability_id is not null
+  v_key ablo.key_rights := case when p_capability_id is not null
     then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_entries json;
   v_count int;
@@ -29,9 +29,10 @@ begin
            'transactionId', x.transaction_id, 'createdAt', x.created_at) order by x.sync_id desc)
            filter (where x.place <= v_limit)
     into v_count, v_entries
-    from (select d.*, row_number() over (order by d.row_id desc, d.sync_id desc) as place from ablo.delta d
+    from (select s.*, row_number() over (order by d.row_id desc, d.sync_id desc) as place
+            from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
            where d.organization_id = p_organization and d.model = v_model.typename
-             and (v_groups is null or d.groups && v_groups)
+             and s.sync_id is not null
              and (d.row_id, d.sync_id) > (p_id, 0)
              and (d.row_id, d.sync_id) < (p_id, coalesce(p_before, 9223372036854775807))
            order by d.row_id desc, d.sync_id desc

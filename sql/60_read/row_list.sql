@@ -31,7 +31,7 @@ begin
   end if;
   if p_capability_id is not null then
     v_where := v_where || ablo.groups_sql(v_model,
-      ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename));
+      (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
   end if;
   if p_query ? 'groups' then
     v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));

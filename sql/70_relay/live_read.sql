@@ -1,7 +1,8 @@
 -- Who is here and who holds or waits for what, in one snapshot, for a relay that shows it to its clients:
 -- {"claims": [summary + {status, ticket, ttlMs, fenceToken?, readAt?, groups?}],
 --  "present": [{participant, status, activity, meta, since, seenAt}], "now", "nextMs"}.
--- Claims row by row: holders, then waiters in line order. p_groups: also each claimed row's sync groups.
+-- Claims row by row: holders, then waiters in line order. p_groups: also the sync groups of each claimed row
+-- and of each row that an activity names.
 -- nextMs: in how many milliseconds, at the earliest, something here runs out. At most 5000 of each.
 -- Called by: relays, on a hint of ablo.live_tell and by the clock. Waits for nothing, changes nothing;
 -- reads claim_target_idx and the key of presence.
@@ -21,7 +22,7 @@ begin
            'status', x.status, 'ticket', x.ticket,
            'ttlMs', floor(extract(epoch from x.ttl) * 1000)::bigint,
            'fenceToken', x.fence_token, 'readAt', x.read_at,
-           'groups', case when p_groups then to_jsonb(ablo.row_groups(p_organization, x.model, x.row_id)) end))
+           'groups', case when p_groups then to_jsonb(ablo.row_place(p_organization, x.model, x.row_id)) end))
            order by x.model, x.row_id, x.status, x.ticket),
          min(x.expires_at)
     into v_claims, v_next
@@ -31,7 +32,9 @@ begin
              and not (c.status = 'active' and ablo.claim_row_deleted(c))
            order by c.model, c.row_id, c.status, c.ticket limit 5000) x;
   select json_agg(jsonb_build_object('participant', x.participant, 'status', x.status, 'activity', x.activity,
-           'meta', x.meta, 'since', ablo.ms(x.since), 'seenAt', ablo.ms(x.seen_at)) order by x.participant),
+           'meta', x.meta, 
+           'activityRow', case when p_groups then ablo.activity_row(p_organization, x.activity) end,
+           'since', ablo.ms(x.since), 'seenAt', ablo.ms(x.seen_at)) order by x.participant),
          min(x.expires_at)
     into v_present, v_next_here
     from (select distinct on (p.participant) p.* from ablo.presence p

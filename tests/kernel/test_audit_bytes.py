@@ -47,6 +47,7 @@ CHANGES: dict[str, tuple[str, Callable[[Any, int], Any]]] = {
     "row": ("json", _letters_of_json),
     "groups": ("text[]", lambda old, number: [_letter(old[0], number), *old[1:]]),
     "changed": ("text[]", lambda old, number: [*old[:-1], _letter(old[-1], number)]),
+    "left_groups": ("text[]", lambda old, number: [*(old or ()), f"left:{number}"]),
     "xid": ("xid8", lambda old, number: str(int(old) ^ (1 << number % 63))),
     "created_at": ("bigint", lambda old, number: old ^ (1 << number % 50)),
 }

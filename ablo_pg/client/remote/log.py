@@ -42,6 +42,7 @@ class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
     transaction_id: str | None = None
     claim_id: str | None = None
     changed: tuple[str, ...] = ()
+    left_groups: tuple[str, ...] = ()
 
     def delta(self, organization: str) -> Delta:
         """Return it as the log has it; its transaction's number is not told."""
@@ -62,6 +63,7 @@ class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
             self.transaction_id,
             0,
             self.created_at,
+            self.left_groups,
         )
 
 

@@ -14,7 +14,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.sync_reads import BYTES, ROWS, Conn, read_rows, snapshot_of
-from ablo_pg.relay.ws.endpoint import ReadableModels
+from ablo_pg.relay.view import seen
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.deltas import delta_json
@@ -114,14 +114,10 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
         return None
     if len(page) > PARTIAL_DELTAS or head < position:
         return None
-    groups = groups_of(call).followed
+    views = groups_of(call).views
     wanted = {spec.typename for spec in models}
-    readable = ReadableModels(call.credential)
-    deltas = [
-        delta_json(delta)
-        for delta in page
-        if delta.model in wanted and delta.model in readable and not groups.isdisjoint(delta.groups)
-    ]
+    shown = (seen(views, delta) for delta in page if delta.model in wanted)
+    deltas = [delta_json(delta) for delta in shown if delta is not None]
     last = page[-1].sync_id if page else position
     await note(call, last)
     return JsonBytes(partial_body(deltas, last, now_ms(), call.schema.hash))

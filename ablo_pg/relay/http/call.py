@@ -53,8 +53,8 @@ class Call:
 
     @property
     def capability(self) -> str | None:
-        """See `capability_of`."""
-        return capability_of(self.credential)
+        """See `Credential.capability`."""
+        return self.credential.capability
 
     @property
     def narrow(self) -> bool:
@@ -85,15 +85,6 @@ class Call:
         """Read the body's bytes, within the limits."""
         settings = self.service.settings
         return await read_limited(self.request, limit or settings.body_bytes, settings.body_seconds)
-
-
-def capability_of(credential: Credential) -> str | None:
-    """Return the key's id where the database has to look at it as well: unless it may do all.
-
-    What a minted key does is checked in its own transaction, and attributed to it.
-    """
-    may_all = credential.operations is None and credential.sync_groups is None
-    return None if credential.prefix == "sk" and may_all else credential.key_id
 
 
 Handler = Callable[[Call], Awaitable[Response]]

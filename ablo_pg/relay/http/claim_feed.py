@@ -9,7 +9,6 @@ import msgspec
 
 from ablo_pg.db import claims
 from ablo_pg.relay.http.call import Call
-from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.logs import LogQuery, claim_event
 
@@ -39,28 +38,16 @@ async def claim_events(call: Call, query: LogQuery, room: int) -> ClaimFeed:
     on.
     """
     after = query.claims_after or 0
-    groups = SocketGroups(call.credential, call.service.settings.subscriptions, None)
     found = _PAGE.decode(
         await call.service.database.read(
-            claims.claim_events, *call.who, after, query.after or 0, room, not groups.whole
+            claims.claim_events, *call.who, after, query.after or 0, room, call.capability
         )
     )
     model = None if query.model is None else call.schema.model(query.model).key
     shown = [
         (utc_time(each["at"]), claim_event(each))
         for each in found.events
-        if _may_know(call, groups, each)
-        and (model is None or each.get("model") == model)
+        if (model is None or each.get("model") == model)
         and (query.since is None or each["at"] >= query.since)
     ]
     return ClaimFeed(shown, found.after, found.more)
-
-
-def _may_know(call: Call, groups: SocketGroups, event: dict[str, Any]) -> bool:
-    """Whether a claim's row is one that the caller may read, or the claim its own."""
-    model = call.schema.find(event.get("model") or "")
-    if model is None or not call.credential.may(model.typename, "read"):
-        return False
-    row = {"entityType": model.typename.lower(), "entityId": event["rowId"]}
-    seen = groups.sees_claim({**row, "groups": event.get("groups") or ()})
-    return seen or event["participant"] == call.participant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
@@ -16,13 +16,11 @@ from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.model_routes import ROW
 from ablo_pg.relay.http.writes import denied
-from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.claim_requests import (
     AcquireBody,
     BeatAllBody,
     BeatBody,
-    ClaimFilter,
     ReorderBody,
     acquire_request,
     beat_request,
@@ -117,7 +115,7 @@ async def heartbeat(call: Call) -> Response:
 
 async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
     answer = await call.service.database.run(
-        claims.claim_heartbeat, *call.who, claim_id, beat_request(body)
+        claims.claim_heartbeat, *call.who, claim_id, beat_request(body), call.capability
     )
     if _BEAT.decode(answer).status == "held":
         call.service.waits.granted(claim_id)
@@ -128,13 +126,16 @@ async def heartbeat_all(call: Call) -> Response:
     """POST: renew everything the caller holds or waits for."""
     body = await call.body(BeatAllBody)
     ttl = None if body.ttl is None else pass_on(body.ttl)
-    answer = await call.service.database.run(claims.claim_heartbeat_every, *call.who, ttl)
+    answer = await call.service.database.run(
+        claims.claim_heartbeat_every, *call.who, ttl, call.capability
+    )
     return json_answer(beats_body(msgspec.json.decode(answer)))
 
 
 async def get_claim(call: Call) -> Response:
     """GET one claim. Ended ones stay readable for some minutes."""
-    answer = await call.service.database.run(claims.claim_get, *call.who, call.path("claim"), False)
+    target = (*call.who, call.path("claim"), False, call.capability)
+    answer = await call.service.database.run(claims.claim_get, *target)
     return json_answer(claim_state_body(msgspec.json.decode(answer)))
 
 
@@ -143,14 +144,15 @@ async def release_row(call: Call) -> Response:
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     released = await call.service.database.run(
-        claims.claim_release_row, *call.who, model.typename, call.path("id")
+        claims.claim_release_row, *call.who, model.typename, call.path("id"), call.capability
     )
     return json_answer({"object": "claim_release", "released": released})
 
 
 async def release(call: Call) -> Response:
     """DELETE: give a claim back by its id."""
-    released = await call.service.database.run(claims.claim_release, *call.who, call.path("claim"))
+    target = (*call.who, call.path("claim"), call.capability)
+    released = await call.service.database.run(claims.claim_release, *target)
     return json_answer({"object": "claim_release", "released": released})
 
 
@@ -162,27 +164,17 @@ async def list_claims(call: Call) -> Response:
         model = (await call.service.schemas.find(wanted.model)).model(wanted.model)
         if not call.credential.may(model.typename, "read"):
             raise denied(model, "read")
-    groups = SocketGroups(call.credential, call.service.settings.subscriptions, None)
     answer = await call.service.database.read(
         claims.claim_list_filtered,
         *call.who,
         None if model is None else model.typename,
         wanted.id,
-        orjson.dumps(wanted.kernel_filter(None if groups.whole else groups.followed)),
+        orjson.dumps(wanted.kernel_filter()),
+        call.capability,
     )
-    return json_answer(claim_list_body(_visible(call, wanted, msgspec.json.decode(answer))))
-
-
-def _visible(call: Call, wanted: ClaimFilter, line: dict[str, Any]) -> dict[str, Any]:
-    """Leave out claims on models that the caller may not read, and those not asked for."""
-    schema = call.schema
-
-    def shown(claim: dict[str, Any]) -> bool:
-        model = schema.find(claim["target"]["model"] or "")
-        may = model is not None and call.credential.may(model.typename, "read")
-        return may and wanted.admits(claim)
-
-    return {key: [one for one in line.get(key) or () if shown(one)] for key in ("claims", "queue")}
+    line = msgspec.json.decode(answer)
+    shown = {key: list(filter(wanted.admits, line.get(key) or ())) for key in ("claims", "queue")}
+    return json_answer(claim_list_body(shown))
 
 
 async def reorder(call: Call) -> Response:
@@ -195,6 +187,7 @@ async def reorder(call: Call) -> Response:
         model.typename,
         call.path("id"),
         reorder_request(body),
+        call.capability,
     )
     return json_answer({"object": "claim_reorder", "reordered": True})
 

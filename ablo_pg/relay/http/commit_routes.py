@@ -55,7 +55,7 @@ async def commit(call: Call) -> Response:
 async def get_commit(call: Call) -> Response:
     """GET one commit of the caller's organization by its key or serverTxId; null where none is."""
     found = await call.service.database.read(
-        reads.commit_get, *call.who, call.path("id"), call.narrow
+        reads.commit_get, *call.who, call.path("id"), call.narrow, call.capability
     )
     if found is None:
         return JsonBytes(b"null")
@@ -71,7 +71,8 @@ async def list_commits(call: Call) -> Response:
     if call.request.query_params.get("status", STORED) != STORED:
         return JsonBytes(b'{"data":[],"nextCursor":null}')
     query = read_record_query(call.request.query_params, call.participant if call.narrow else None)
-    found = await call.service.database.read(reads.commit_list, *call.who, orjson.dumps(query))
+    target = (*call.who, orjson.dumps(query), call.capability)
+    found = await call.service.database.read(reads.commit_list, *target)
     authority = authority_of(call.credential, call.schema)
     return json_answer(records_body(found, authority))
 

@@ -20,8 +20,7 @@ from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
 from ablo_pg.relay.http.writes import require
-from ablo_pg.relay.ws.endpoint import ReadableModels
-from ablo_pg.relay.ws.groups import SocketGroups
+from ablo_pg.relay.view import seen
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.deltas import delta_json
 from ablo_pg.wire.kernel_calls import (
@@ -112,20 +111,26 @@ async def snapshot_read(call: Call) -> Response:
 async def receipt_get(call: Call) -> Response:
     """The receipt that is stored under a key of the caller's; null where there is none."""
     body = await call.body(ReceiptBody)
-    found = await call.service.database.read(routines.receipt_get, *call.who, body.key)
+    target = (*call.who, body.key, call.capability)
+    found = await call.service.database.read(routines.receipt_get, *target)
     return JsonBytes(b"null" if found is None else found)
 
 
 async def track_list(call: Call) -> Response:
     """What the caller tracks."""
-    return JsonBytes(await call.service.database.read(tracks.track_list, *call.who))
+    return JsonBytes(
+        await call.service.database.read(tracks.track_list, *call.who, call.capability)
+    )
 
 
 async def track_remove(call: Call) -> Response:
     """Track these no longer, or anything."""
     targets = bytes((await call.body(UntrackBody)).targets)
     removed = await call.service.database.run(
-        tracks.track_remove, *call.who, None if targets == b"null" else targets
+        tracks.track_remove,
+        *call.who,
+        None if targets == b"null" else targets,
+        call.capability,
     )
     return json_answer({"removed": removed})
 
@@ -143,13 +148,8 @@ async def log_read(call: Call) -> Response:
     page = await call.service.database.read(
         log.delta_read, call.organization, body.after, limit, body.through
     )
-    followed = SocketGroups(call.credential, call.service.settings.subscriptions, None).followed
-    readable = ReadableModels(call.credential)
-    deltas = [
-        delta_json(one)
-        for one in page
-        if one.model in readable and not followed.isdisjoint(one.groups)
-    ]
+    shown = (seen((call.credential.view,), one) for one in page)
+    deltas = [delta_json(one) for one in shown if one is not None]
     reached = page[-1].sync_id if page else body.after
     whole = b"true" if len(page) < limit else b"false"
     return JsonBytes(

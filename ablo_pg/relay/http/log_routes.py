@@ -8,7 +8,7 @@ cursor on. A caller sees what it may: its organization's, its groups', its model
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -18,6 +18,7 @@ from ablo_pg.delta import Delta
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.claim_feed import claim_events
+from ablo_pg.relay.view import seen
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.logs import LogQuery, log_body, log_cursor, log_event, read_log_query
 
@@ -25,6 +26,7 @@ PAGE: Final = 500
 # Deltas looked at for one answer: bounds what a filter that matches nothing costs.
 LOOKED_AT: Final = 5000
 MOST: Final = 1000
+Wanted: TypeAlias = Callable[[Delta], Delta | None]
 
 
 async def logs(call: Call) -> Response:
@@ -51,32 +53,26 @@ async def logs(call: Call) -> Response:
     return JsonBytes(log_body([text for _, text in events], more, log_cursor(log, claims)))
 
 
-async def wanted_by(call: Call, query: LogQuery) -> Callable[[Delta], bool]:
-    """Return the test of what is asked for and may be seen. Raises for an unknown model."""
-    credential = call.credential
+async def wanted_by(call: Call, query: LogQuery) -> Wanted:
+    """Return what shows a delta, if it is asked for and may be seen. Raises unknown_model."""
     typename = None
     if query.model is not None:
         typename = (await call.service.schemas.find(query.model)).model(query.model).typename
-    own = f"org:{credential.organization}"
-    groups = credential.sync_groups
-    if groups is not None and "default" in groups:
-        groups = groups | {own}
+    views = (call.credential.view,)
 
-    def wanted(delta: Delta) -> bool:
-        return (
-            (typename is None or delta.model == typename)
-            and (query.op is None or delta.op == query.op)
-            and (query.since is None or delta.created_at >= query.since)
-            and (groups is None or not groups.isdisjoint(delta.groups))
-            and credential.may(delta.model, "read")
+    def wanted(delta: Delta) -> Delta | None:
+        shown = seen(views, delta)
+        asked = shown is not None and (
+            (typename is None or shown.model == typename)
+            and (query.op is None or shown.op == query.op)
+            and (query.since is None or shown.created_at >= query.since)
         )
+        return shown if asked else None
 
     return wanted
 
 
-async def _newest(
-    call: Call, query: LogQuery, wanted: Callable[[Delta], bool]
-) -> tuple[list[Delta], bool, int]:
+async def _newest(call: Call, query: LogQuery, wanted: Wanted) -> tuple[list[Delta], bool, int]:
     """Return the newest events, oldest first, and the place after them."""
     found: list[Delta] = []
     before: int | None = None
@@ -87,7 +83,7 @@ async def _newest(
         if end is None:
             # With an empty log, from where it stands: nothing is to be missed afterwards.
             end = page[0].sync_id if page else await _head(call)
-        found.extend(filter(wanted, page))
+        found.extend(one for one in map(wanted, page) if one is not None)
         looked_at += len(page)
         if len(page) < PAGE or (query.since is not None and page[-1].created_at < query.since):
             break
@@ -96,7 +92,7 @@ async def _newest(
 
 
 async def _after(
-    call: Call, query: LogQuery, after: int, wanted: Callable[[Delta], bool]
+    call: Call, query: LogQuery, after: int, wanted: Wanted
 ) -> tuple[list[Delta], bool, int]:
     """Return the events after a cursor, whether there may be more, and the next cursor."""
     found: list[Delta] = []
@@ -108,8 +104,8 @@ async def _after(
             if len(found) == query.limit:
                 return found, True, cursor
             cursor = delta.sync_id
-            if wanted(delta):
-                found.append(delta)
+            if (shown := wanted(delta)) is not None:
+                found.append(shown)
         looked_at += len(page)
         if len(page) < PAGE:
             return found, False, cursor

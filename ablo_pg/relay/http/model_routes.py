@@ -84,8 +84,7 @@ async def read(call: Call) -> Response:
         reads.row_and_claims, *call.who, model.typename, row_id, call.capability
     )
     row = ROW_READ.decode(found)
-    shown = row.data is not None or not call.narrow  # a row that may not be seen has no holders
-    claims = [http_claim(one) for one in _CLAIMS.decode(line).claims] if shown else []
+    claims = [http_claim(one) for one in _CLAIMS.decode(line).claims]
     head = orjson.dumps({"object": "model", "model": model.key, "id": row_id})[:-1]
     tail = orjson.dumps({"stamp": row.stamp, "claims": claims})[1:]
     return JsonBytes(b'%b,"data":%b,%b' % (head, row.row, tail))

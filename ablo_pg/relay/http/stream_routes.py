@@ -22,7 +22,7 @@ from ablo_pg.errors import AbloError
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.subscription import Subscription
-from ablo_pg.relay.ws.endpoint import ReadableModels
+from ablo_pg.relay.view import View
 from ablo_pg.wire.deltas import stream_event
 from ablo_pg.wire.frames import cursor_of
 from ablo_pg.wire.problems import problem_body
@@ -39,14 +39,12 @@ async def stream(call: Call) -> Response:
     """GET: every delta after the cursor, without end."""
     query = call.request.query_params
     resume = call.request.headers.get("last-event-id") or query.get("cursor")
-    readable = ReadableModels(call.credential)
-    models = {spec.typename for spec in await models_of(call)} if query.get("models") else None
-    subscription = call.service.hub.subscribe(
-        call.organization,
-        groups_of(call).followed,
-        readable if models is None else {name for name in models if name in readable},
-        cursor_of(resume),
-    )
+    views = groups_of(call).views
+    if query.get("models"):
+        wanted = {spec.typename for spec in await models_of(call)}
+        models = {name for name in wanted if call.credential.may(name, "read")}
+        views = tuple(View(view.groups, models) for view in views)
+    subscription = call.service.hub.follow(call.organization, views, cursor_of(resume))
     await subscription.begin()
     return EventStream(call, subscription)
 

@@ -13,7 +13,7 @@ from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential, Verb
 from ablo_pg.relay.http.answers import JsonBytes
-from ablo_pg.relay.http.call import Call, capability_of
+from ablo_pg.relay.http.call import Call
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.relay.service import RelayService
 from ablo_pg.schema import ModelSpec
@@ -96,7 +96,7 @@ async def submit(
         credential.participant,
         key,
         msgspec.Raw(request),
-        capability_id=capability_of(credential),
+        capability_id=credential.capability,
         transport=transport,
     )
     try:

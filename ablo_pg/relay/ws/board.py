@@ -92,7 +92,7 @@ class Board:
 
     async def _look(self) -> float:
         """Read, tell, see to our own; return when to look again at the latest."""
-        narrow = any(not each.groups.whole for each in self.sessions | self._newcomers)
+        narrow = any(not each.groups.unlimited for each in self.sessions | self._newcomers)
         data = await self._database.read(live.live_read, self.organization, SELF, narrow)
         new = LiveState.parse(data)
         told = changes(self.state, new)
@@ -106,10 +106,11 @@ class Board:
         return min(LOOK_SECONDS, max(LEAST_SECONDS, new.next_ms * 0.75 / 1000))
 
     def _tell(self, told: Changes, new: LiveState) -> None:
-        whole = [each for each in self.sessions if each.groups.whole]
-        narrow = [each for each in self.sessions if not each.groups.whole]
+        whole = [each for each in self.sessions if each.groups.unlimited]
+        narrow = [each for each in self.sessions if not each.groups.unlimited]
         for participant, kind in told.participants.items():
-            payload = self._presence(new, participant, kind, new.holdings.get(participant, ()))
+            held = new.holdings.get(participant, ())
+            payload = self._presence(new, participant, kind, held, new.present.get(participant))
             post_all(whole, "presence_update", payload)
             for session in narrow:
                 self._tell_presence(session, new, participant, kind)
@@ -129,20 +130,26 @@ class Board:
         held = [
             each for each in state.holdings.get(participant, ()) if session.groups.sees_claim(each)
         ]
-        here = state.present.get(participant) or {}
-        groups = (here.get("meta") or {}).get("syncGroups") or ()
-        visible = kind != "leave" and (bool(held) or session.groups.meets(groups))
+        here = shown_to(session, state.present.get(participant))
+        groups = ((here or {}).get("meta") or {}).get("syncGroups") or ()
+        followed = session.groups.whole or session.groups.meets(groups)
+        visible = kind != "leave" and (bool(held) or followed)
         known = participant in session.shown
         if not visible and not known:
             return
         said = "leave" if not visible else "update" if known else "enter"
         (session.shown.add if visible else session.shown.discard)(participant)
-        session.outbox.tell("presence_update", self._presence(state, participant, said, held))
+        session.outbox.tell("presence_update", self._presence(state, participant, said, held, here))
 
     def _presence(
-        self, state: LiveState, participant: str, kind: str, held: Iterable[Json]
+        self,
+        state: LiveState,
+        participant: str,
+        kind: str,
+        held: Iterable[Json],
+        here: Json | None,
     ) -> dict[str, Any]:
-        return wire.presence(kind, participant, state.present.get(participant), held, state.now)
+        return wire.presence(kind, participant, here, held, state.now)
 
     def _welcome(self) -> None:
         """Show newcomers how everything stands: holders first, if not everybody fits."""
@@ -150,9 +157,10 @@ class Board:
         everybody = sorted(state.participants, key=lambda one: one not in state.holdings)
         for session in self._newcomers:
             for participant in everybody[:NEWCOMER_PARTICIPANTS]:
-                if session.groups.whole:
+                if session.groups.unlimited:
                     held = state.holdings.get(participant, ())
-                    payload = self._presence(state, participant, "enter", held)
+                    here = state.present.get(participant)
+                    payload = self._presence(state, participant, "enter", held, here)
                     session.outbox.tell("presence_update", payload)
                 else:
                     self._tell_presence(session, state, participant, "enter")
@@ -182,6 +190,7 @@ class Board:
                         session.participant,
                         own.kernel_id,
                         False,
+                        session.credential.capability,
                     )
                     self.hint()
         return due
@@ -190,7 +199,12 @@ class Board:
         """A claim of ours is not among the live ones any more: say why."""
         try:
             answer = await self._database.run(
-                claims.claim_get, self.organization, session.participant, kernel_id, False
+                claims.claim_get,
+                self.organization,
+                session.participant,
+                kernel_id,
+                False,
+                session.credential.capability,
             )
             status = orjson.loads(answer)["claim"]["status"]
         except AbloError as exc:
@@ -199,6 +213,26 @@ class Board:
             status = "expired"
         if status not in ("active", "queued"):  # else the reading was older than the claim
             session.lost(kernel_id, status)
+
+
+def shown_to(session: Session, here: Json | None) -> Json | None:
+    """Return what a participant says of itself, as a socket that does not see all may see it.
+
+    The mirror of `ablo.activity_seen` and `ablo.presence_meta`.
+    """
+    if here is None:
+        return None
+    found, row = dict(here), here.get("activityRow")
+    if row is not None and not session.groups.sees(row["model"], row.get("groups") or ()):
+        found["activity"] = None
+    meta = here.get("meta")
+    if not session.groups.whole and meta is not None and "syncGroups" in meta:
+        named = meta["syncGroups"] if isinstance(meta["syncGroups"], list) else ()
+        found["meta"] = {
+            **meta,
+            "syncGroups": [one for one in named if session.groups.meets([one])],
+        }
+    return found
 
 
 def post_all(sessions: Iterable[Session], kind: str, payload: dict[str, Any]) -> None:

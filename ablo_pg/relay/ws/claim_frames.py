@@ -16,7 +16,6 @@ import orjson
 
 from ablo_pg.db import claims
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.http.call import capability_of
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
 from ablo_pg.relay.ws.live_state import Target
@@ -68,7 +67,7 @@ class ClaimFrames:
                     begin.entity_id,
                     claim_request(begin),
                     None,
-                    capability_of(session.credential),
+                    session.credential.capability,
                 )
             )
         except AbloError as exc:
@@ -106,7 +105,11 @@ class ClaimFrames:
         if any(each.kernel_id == kernel_id for each in session.claims.values()):
             return  # still held under another of the client's ids
         await self.service.database.run(
-            claims.claim_release, session.organization, session.participant, kernel_id
+            claims.claim_release,
+            session.organization,
+            session.participant,
+            kernel_id,
+            session.credential.capability,
         )
         _hint(session)
 
@@ -137,6 +140,7 @@ class ClaimFrames:
                     session.participant,
                     own.kernel_id if own else name,
                     request,
+                    session.credential.capability,
                 )
             )
         except AbloError as exc:
@@ -162,6 +166,7 @@ class ClaimFrames:
                 model.typename,
                 reorder.entity_id,
                 order,
+                session.credential.capability,
             )
         finally:
             _hint(session, Target(model.typename.lower(), reorder.entity_id))

@@ -140,8 +140,7 @@ async def open_session(
             service.live.pump,
             outbox,
             credential.organization,
-            groups.followed,
-            ReadableModels(credential),
+            groups.views,
             cursor,
             partition,
         ),
@@ -149,21 +148,6 @@ async def open_session(
     await session.feed.begin()
     wire.on_drained = session.drained
     return session
-
-
-class ReadableModels:
-    """The models that a credential may read, whichever there will be."""
-
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
-        self._known: dict[str, bool] = {}
-
-    def __contains__(self, typename: object) -> bool:
-        found = self._known.get(str(typename))
-        if found is None:
-            found = self._credential.may(str(typename), "read")
-            self._known[str(typename)] = found
-        return found
 
 
 async def serve(websocket: WebSocket, service: RelayService, session: Session) -> int:

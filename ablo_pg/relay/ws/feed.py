@@ -9,7 +9,7 @@ has not got it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import anyio
@@ -18,6 +18,7 @@ from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.subscription import State, Subscription
+from ablo_pg.relay.view import View
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.wire.deltas import sync_response
@@ -43,8 +44,7 @@ class DeltaFeed:
         pump: Pump,
         outbox: Outbox,
         organization: str,
-        groups: Iterable[str],
-        models: Container[str] | None,
+        views: Sequence[View],
         cursor: int | None,
         partition: Partition | None = None,
     ) -> None:
@@ -53,8 +53,7 @@ class DeltaFeed:
         self._pump = pump
         self._outbox = outbox
         self._organization = organization
-        self._models = models
-        self._groups = frozenset(groups)
+        self._views = views
         self._subscription = self._subscribe(cursor)
         self._asked: tuple[int | None] | None = None
         self._lost: AbloError | None = None  # why the client's cursor is of no use
@@ -84,10 +83,10 @@ class DeltaFeed:
         self._asked = (position,)
         self._wake.set()
 
-    def regroup(self, groups: Iterable[str]) -> None:
+    def regroup(self, views: Sequence[View]) -> None:
         """Follow other groups from here on."""
-        self._groups = frozenset(groups)
-        self._subscription.regroup(self._groups)
+        self._views = views
+        self._subscription.regroup(views)
 
     async def run(self) -> None:
         """Send until cancelled. Raises snapshot_required when the log no longer reaches back."""
@@ -179,7 +178,7 @@ class DeltaFeed:
         return await again.catch_up(FRAME_DELTAS)
 
     def _subscribe(self, cursor: int | None) -> Subscription:
-        made = self._hub.subscribe(self._organization, self._groups, self._models, cursor)
+        made = self._hub.follow(self._organization, self._views, cursor)
         made.on_news = self._news
         return made
 

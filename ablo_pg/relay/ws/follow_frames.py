@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,8 @@ import orjson
 
 from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.relay.ws.session import Session
+from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.ws.session import Scope, Session
 from ablo_pg.wire.frames import (
     LEASE_SECONDS,
     PROTOCOL_VERSION,
@@ -74,16 +76,26 @@ class FollowFrames:
         seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
         payload: dict[str, Any] = {"claimId": join.claim_id}
         try:
-            granted = await self._granted(session, join.capability_token)
-            told = session.groups.join(join.claim_id, join.sync_groups, granted)
+            other = await self._other(session, join.capability_token)
+            told = session.groups.join(join.claim_id, join.sync_groups, other)
         except AbloError as exc:
             payload.update(success=False, syncGroups=[])
             payload["error"] = {"code": exc.code, "message": exc.message}
         else:
-            session.scopes[join.claim_id] = (anyio.current_time() + seconds, seconds)
+            self._keep(session, join.claim_id, seconds, other)
             session.regroup()
             payload.update(success=True, syncGroups=told, ttlSeconds=round(seconds))
         await session.outbox.say("claim_ack", payload)
+
+    def _keep(self, session: Session, name: str, seconds: float, other: Credential | None) -> None:
+        """Note how long the groups are followed: until then, and as long as their key is good."""
+        if (before := session.scopes.pop(name, None)) is not None:
+            before.held.close()
+        held = ExitStack()
+        watch = None
+        if other is not None:
+            watch = held.enter_context(self.service.authenticator.watch(other))
+        session.scopes[name] = Scope(anyio.current_time() + seconds, seconds, watch, held)
 
     async def leave(self, session: Session, frame: Frame) -> None:
         """release: follow them no longer."""
@@ -107,7 +119,8 @@ class FollowFrames:
     async def ping(self, session: Session, frame: Frame) -> None:
         """ping: it was answered already; renew what lives on it."""
         now = anyio.current_time()
-        session.scopes = {name: (now + lasts, lasts) for name, (_, lasts) in session.scopes.items()}
+        for scope in session.scopes.values():
+            scope.ends = now + scope.lasts
         await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
@@ -131,8 +144,8 @@ class FollowFrames:
         if session.board is not None:
             session.board.hint()
 
-    async def _granted(self, session: Session, token: str | None) -> frozenset[str] | None:
-        """Return the groups that a further credential allows."""
+    async def _other(self, session: Session, token: str | None) -> Credential | None:
+        """Return the further credential that a token stands for."""
         if token is None:
             return None
         other = await self.service.authenticator.authenticate(token)
@@ -142,9 +155,7 @@ class FollowFrames:
                 "The capability is another organization's",
                 remedy="use one that was minted for this organization",
             )
-        if other.sync_groups is None:
-            return frozenset((f"org:{other.organization}",))
-        return other.sync_groups
+        return other
 
     @property
     def _depth(self) -> int:
@@ -156,7 +167,11 @@ async def renew(service: RelayService, session: Session, kernel_ids: list[str]) 
     if not kernel_ids:
         return
     answer = await service.database.run(
-        claims.claim_heartbeat_all, session.organization, session.participant, kernel_ids
+        claims.claim_heartbeat_all,
+        session.organization,
+        session.participant,
+        kernel_ids,
+        session.credential.capability,
     )
     now = anyio.current_time()
     for own in session.claims.values():

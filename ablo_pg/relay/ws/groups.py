@@ -1,4 +1,4 @@
-"""Which sync groups one socket follows: what it asked for, within what its credential allows.
+"""Which sync groups one socket follows: what it asked for, within what its credentials allow.
 
 Asking only ever narrows. A credential without groups of its own may follow anything of its
 organization, and any spelling: a group that no row has is simply silent. `default` stands for the
@@ -12,27 +12,29 @@ from typing import Any, Final
 
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.view import View
 
 DEFAULT: Final = "default"
 GROUP_BYTES: Final = 512  # of one name
 
 
 class SocketGroups:
-    """The groups of one socket.
+    """The groups of one socket, and what it may see in them.
+
+    Groups joined with a further credential are a view of their own: what the one credential may
+    read is not seen in the groups of the other.
 
     Args: credential, whose groups bound what may be asked for. most, how many a socket may follow.
     """
 
     def __init__(self, credential: Credential, most: int, asked: Iterable[str] | None) -> None:
         self._own = f"org:{credential.organization}"
-        granted = credential.sync_groups
-        if granted is not None and {DEFAULT, self._own} & granted:
-            granted = None
-        self._granted: frozenset[str] | None = granted
+        self._credential = credential
+        self._granted = self._granted_by(credential)
         self._most = most
-        self._base: frozenset[str] = granted or frozenset((self._own,))
-        self._joined: dict[str, frozenset[str]] = {}
-        self.followed = self._base
+        self._base = View(self._granted or frozenset((self._own,)), credential.readable)
+        self._joined: dict[str, list[View]] = {}
+        self._follow()
         if asked is not None:
             self.replace(asked)
 
@@ -41,24 +43,27 @@ class SocketGroups:
         """Whether everything of the organization is followed."""
         return self._own in self.followed
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether all of it may be seen."""
+        return any(self._own in view.groups and view.models is None for view in self.views)
+
     def replace(self, asked: Iterable[str]) -> list[str]:
         """Follow these groups; return what came of it. Raises malformed_subscription,
         capability_scope_denied when none of them may be followed."""
-        self._base = self._allowed(asked)
+        (self._base,) = self._allowed(asked, self._credential)
         self._follow()
-        return self.told(self._base)
+        return self.told(self._base.groups)
 
-    def join(self, name: str, asked: Iterable[str], granted: frozenset[str] | None) -> list[str]:
-        """Follow these groups too, under a name. granted: by a further credential, None for none.
-
-        Raises as `replace`.
-        """
-        found = self._allowed(asked, granted or frozenset())
-        joined = {**self._joined, name: found}
-        self._check_number(self._base.union(*joined.values()))
+    def join(self, name: str, asked: Iterable[str], other: Credential | None) -> list[str]:
+        """Follow these groups too, under a name; other, a further credential. Raises as replace."""
+        credentials = (self._credential,) if other is None else (self._credential, other)
+        joined = {**self._joined, name: self._allowed(asked, *credentials)}
+        views = [view for each in joined.values() for view in each]
+        self._check_number(self._base.groups.union(*(view.groups for view in views)))
         self._joined = joined
         self._follow()
-        return self.told(found)
+        return self.told(frozenset[str]().union(*(view.groups for view in joined[name])))
 
     def leave(self, name: str) -> bool:
         """Follow what was joined under this name no longer; whether there was such."""
@@ -77,17 +82,25 @@ class SocketGroups:
             self._own if group == DEFAULT else group for group in groups
         )
 
+    def sees(self, model: str, groups: Iterable[str]) -> bool:
+        """Whether what belongs to these groups of a model may be seen; in any case of its name."""
+        named = frozenset((self._own, *groups))
+        return any(view.sees(model, named) for view in self.views)
+
     def sees_claim(self, claim: Mapping[str, Any]) -> bool:
-        """Whether the row of a claim is in one of the groups that are followed."""
-        if self.whole:
-            return True
-        row = f"{claim['entityType']}:{claim['entityId']}"
-        return row in self.followed or self.meets(claim.get("groups") or ())
+        """Whether the row of a claim may be seen."""
+        return self.sees(claim["entityType"], claim.get("groups") or ())
 
     def _follow(self) -> None:
-        self.followed = self._base.union(*self._joined.values())
+        self.views = (self._base, *(view for each in self._joined.values() for view in each))
+        self.followed = frozenset[str]().union(*(view.groups for view in self.views))
 
-    def _allowed(self, asked: Iterable[str], more: frozenset[str] = frozenset()) -> frozenset[str]:
+    def _granted_by(self, credential: Credential) -> frozenset[str] | None:
+        granted = credential.sync_groups
+        return None if granted is None or {DEFAULT, self._own} & granted else granted
+
+    def _allowed(self, asked: Iterable[str], *credentials: Credential) -> list[View]:
+        """Return what of these groups each credential allows."""
         wanted = frozenset(self._own if group == DEFAULT else group for group in asked)
         self._check_number(wanted)
         for group in wanted:
@@ -98,10 +111,12 @@ class SocketGroups:
                     field="syncGroups",
                     remedy="name groups as kind:id",
                 )
-        if self._granted is None:
-            return wanted
-        found = wanted & (self._granted | more)
-        if wanted and not found:
+        found = []
+        for credential in credentials:
+            granted = self._granted_by(credential)
+            groups = wanted if granted is None else wanted & granted
+            found.append(View(groups, credential.readable))
+        if wanted and not any(view.groups for view in found):
             raise error_for(
                 "capability_scope_denied",
                 "None of these sync groups is within this credential",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from ablo_pg.delta import Delta
 from ablo_pg.relay.ws.protocol import frame_of
@@ -26,18 +26,28 @@ class Flushed(Protocol):
         """Write what is here."""
 
 
+# Which delta, and which of its appearances: as a removal, with or without the groups it has left.
+Shown: TypeAlias = tuple[str, int, str, tuple[str, ...] | None]
+
+
+def shown(delta: Delta) -> Shown:
+    """Return what tells a delta, as somebody may see it, from all others."""
+    said = None if delta.row is not None and not delta.left_groups else delta.groups
+    return delta.organization_id, delta.sync_id, delta.op, said
+
+
 class DeltaEncoder:
     """Encodes each delta once, as long as it is asked for soon again."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[tuple[str, int], bytes] = {}
+        self._kept: dict[Shown, bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
-        self._frames: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._frames: dict[tuple[Shown, ...], bytes] = {}
 
     def encoded(self, delta: Delta) -> bytes:
         """Return a delta as JSON."""
-        key = (delta.organization_id, delta.sync_id)
+        key = shown(delta)
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = delta_json(delta)
@@ -48,7 +58,7 @@ class DeltaEncoder:
 
     def frame(self, deltas: Sequence[Delta]) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
-        key = (deltas[0].organization_id, tuple([delta.sync_id for delta in deltas]))
+        key = tuple([shown(delta) for delta in deltas])
         found = self._frames.get(key)
         if found is None:
             found = frame_of(delta_frame([self.encoded(delta) for delta in deltas]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.auth import Credential, Watch
 from ablo_pg.relay.ws.feed import DeltaFeed
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.relay.ws.live_state import Json
@@ -34,6 +35,20 @@ logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 LANE_FRAMES: Final = 64
 Handler = Callable[["Session", Frame], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Scope:
+    """Groups that were joined for a while; watch: of the further credential that allows it."""
+
+    ends: float  # on the loop's clock
+    lasts: float
+    watch: Watch | None
+    held: ExitStack
+
+    def over(self, now: float) -> bool:
+        """Whether it ends: its time is up, or its credential is."""
+        return self.ends <= now or (self.watch is not None and self.watch.error is not None)
 
 
 @dataclass(slots=True)
@@ -71,8 +86,8 @@ class Session:
         self.feed = make_feed(self.outbox)
         self.board: Board | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
-        self.scopes: dict[str, tuple[float, float]] = {}  # joined groups: (ends, lasts)
-        self.sees_all = groups.whole
+        self.scopes: dict[str, Scope] = {}  # joined groups
+        self.sees_all = groups.unlimited
         self.shown: set[str] = set()  # participants it was told of, while it follows few groups
         self.presence: dict[str, Any] | None = None  # what it said of itself last
         self.heard = anyio.current_time()
@@ -103,14 +118,15 @@ class Session:
 
     def regroup(self) -> None:
         """The groups have changed: deltas and news follow them from here on."""
-        self.feed.regroup(self.groups.followed)
-        if self.board is not None and not (self.groups.whole and self.sees_all):
-            self.sees_all = self.groups.whole
+        self.feed.regroup(self.groups.views)
+        if self.board is not None and not (self.groups.unlimited and self.sees_all):
+            self.sees_all = self.groups.unlimited
             self.board.join(self)
 
     def leave_scope(self, name: str) -> None:
         """Follow what was joined under this name no longer."""
-        self.scopes.pop(name, None)
+        if (scope := self.scopes.pop(name, None)) is not None:
+            scope.held.close()
         if self.groups.leave(name):
             self.regroup()
 

@@ -98,6 +98,8 @@ class Sockets:
         """A socket has ended."""
         self.sessions.discard(session)
         self.service.metrics.sockets = len(self.sessions)
+        for scope in session.scopes.values():
+            scope.held.close()
         board, session.board = session.board, None
         if board is not None:
             board.leave(session)
@@ -174,7 +176,7 @@ class Sockets:
             logger.warning("leases could not be renewed: %s", exc.code)
 
     def _end_overdue(self, session: Session, now: float) -> None:
-        for name in [name for name, (ends, _) in session.scopes.items() if ends <= now]:
+        for name in [name for name, scope in session.scopes.items() if scope.over(now)]:
             session.leave_scope(name)
         if session.wire.writable:
             session.stuck_since = None

@@ -59,11 +59,14 @@ def test_changed_then_cascaded_in_one_transaction(site: Site) -> None:
     assert groups_of(site, "notes", "D") == {"org:acme", "notes:n", "tasks:t", "projects:p"}
 
 
-def test_a_row_that_moves_is_sent_to_the_groups_it_leaves(site: Site) -> None:
+def test_a_row_that_moves_names_the_groups_it_leaves_apart(site: Site) -> None:
     for statement in CHAIN:
         site.admin.execute(statement.encode())
     site.admin.execute("update tasks set project_id = 'q'")
-    assert groups_of(site, "tasks", "U") == {"org:acme", "tasks:t", "projects:p", "projects:q"}
+    assert groups_of(site, "tasks", "U") == {"org:acme", "tasks:t", "projects:q"}
+    assert site.admin.execute("select left_groups from ablo.delta where op = 'U'").fetchall() == [
+        (["projects:p"],)
+    ]
     site.admin.execute("delete from tasks")
     assert groups_of(site, "tasks", "D") == {"org:acme", "tasks:t", "projects:q"}
     # The note was last sent under p, and is under q by now: both hear of its end.

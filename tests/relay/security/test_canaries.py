@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from ablo_pg.relay import subscription
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.logs import JsonFormatter
-from ablo_pg.relay.subscription import Subscription
 
 from .live import socket
 
@@ -112,12 +112,12 @@ async def test_no_canary_crosses(world: Any, caplog: pytest.LogCaptureFixture, r
 async def test_the_check_catches_a_hub_that_mixes_organizations(
     world: Any, monkeypatch: pytest.MonkeyPatch, ready: None
 ) -> None:
-    subscribe = Hub.subscribe
+    follow = Hub.follow
 
     def mixed(self: Hub, organization: str, *args: Any, **options: Any) -> Any:
-        return subscribe(self, "org0" if organization == "org1" else organization, *args, **options)
+        return follow(self, "org0" if organization == "org1" else organization, *args, **options)
 
-    monkeypatch.setattr(Hub, "subscribe", mixed)
-    monkeypatch.setattr(Subscription, "_wanted", lambda self, delta: True)
+    monkeypatch.setattr(Hub, "follow", mixed)
+    monkeypatch.setattr(subscription, "seen", lambda views, delta: delta)
     with pytest.raises(AssertionError):
         await tours(world)

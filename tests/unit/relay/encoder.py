@@ -114,7 +114,7 @@ def insert(delta: Delta) -> bytes:
 
     def spell(name: str) -> bytes | None:
         found = getattr(delta, name)
-        if name in ("groups", "changed"):
+        if name in ("groups", "changed", "left_groups"):
             return array_text(found) if found or name == "groups" else None
         if name == "created_at":
             return found.replace("T", " ").removesuffix(":00").encode()

@@ -822,6 +822,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -856,6 +857,14 @@ begin
       'body', new."body"::text,
       'taskId', new."task_id"::text
     );
+    v_groups := array_remove(array[
+      'org:' || new."organization_id",
+      'comment:' || new."id",
+      'work:' || new."task_id"
+    ], null);
+    if new."task_id" is not null then
+      v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
+    end if;
     if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
@@ -870,34 +879,25 @@ begin
         case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
         case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
       ], null);
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'comment:' || new."id",
-        'work:' || new."task_id",
-        case when old."task_id" is distinct from new."task_id" then 'work:' || old."task_id" end
-      ], null);
-      if new."task_id" is not null then
-        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
-      end if;
-      if old."task_id" is not null and old."task_id" is distinct from new."task_id" then
-        v_groups := ablo_model."tasks__above"(new."organization_id"::text, old."task_id"::text, v_groups);
+      if old."task_id" is distinct from new."task_id" then
+        v_left := array_remove(array[
+          'org:' || old."organization_id",
+          'comment:' || old."id",
+          'work:' || old."task_id"
+        ], null);
+        if old."task_id" is not null then
+          v_left := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_left);
+        end if;
+        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
       end if;
     else
       v_op := 'I';
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'comment:' || new."id",
-        'work:' || new."task_id"
-      ], null);
-      if new."task_id" is not null then
-        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
-      end if;
     end if;
   end if;
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
@@ -909,7 +909,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Comment', v_id),
     ablo.transaction_of('Comment', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -1458,6 +1458,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -1504,7 +1505,7 @@ begin
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
@@ -1516,7 +1517,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Event', v_id),
     ablo.transaction_of('Event', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -1860,6 +1861,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -1906,7 +1908,7 @@ begin
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
@@ -1918,7 +1920,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('folders', v_id),
     ablo.transaction_of('folders', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -2345,6 +2347,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -2389,7 +2392,7 @@ begin
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
@@ -2401,7 +2404,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('notes', v_id),
     ablo.transaction_of('notes', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -2882,6 +2885,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -2910,6 +2914,11 @@ begin
       'name', new."name"::text,
       'teamId', new."team_id"::text
     );
+    v_groups := array_remove(array[
+      'org:' || new."organization_id",
+      'project:' || new."id",
+      'team:' || new."team_id"
+    ], null);
     if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
@@ -2924,25 +2933,22 @@ begin
         case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
         case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
       ], null);
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'project:' || new."id",
-        'team:' || new."team_id",
-        case when old."team_id" is distinct from new."team_id" then 'team:' || old."team_id" end
-      ], null);
+      if old."team_id" is distinct from new."team_id" then
+        v_left := array_remove(array[
+          'org:' || old."organization_id",
+          'project:' || old."id",
+          'team:' || old."team_id"
+        ], null);
+        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+      end if;
     else
       v_op := 'I';
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'project:' || new."id",
-        'team:' || new."team_id"
-      ], null);
     end if;
   end if;
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
@@ -2954,7 +2960,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Project', v_id),
     ablo.transaction_of('Project', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -3640,6 +3646,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -3688,6 +3695,16 @@ begin
       'ref', new."ref",
       'meta', new."meta"
     );
+    v_groups := array_remove(array[
+      'org:' || new."organization_id",
+      'work:' || new."id",
+      'project:' || new."project_id",
+      'user:' || new."assignee"
+    ], null)
+    || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
+    if new."project_id" is not null then
+      v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
+    end if;
     if old."organization_id" is not null then
       v_op := case
         when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
@@ -3714,40 +3731,29 @@ begin
         case when old."ref" is distinct from new."ref" then 'ref' end,
         case when old."meta" is distinct from new."meta" then 'meta' end
       ], null);
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'work:' || new."id",
-        'project:' || new."project_id",
-        case when old."project_id" is distinct from new."project_id" then 'project:' || old."project_id" end,
-        'user:' || new."assignee",
-        case when old."assignee" is distinct from new."assignee" then 'user:' || old."assignee" end
-      ], null)
-      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end
-      || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
-      if new."project_id" is not null then
-        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
-      end if;
-      if old."project_id" is not null and old."project_id" is distinct from new."project_id" then
-        v_groups := ablo_model."projects__above"(new."organization_id"::text, old."project_id"::text, v_groups);
+      if old."project_id" is distinct from new."project_id"
+        or old."assignee" is distinct from new."assignee"
+        or old."watchers" is distinct from new."watchers" then
+        v_left := array_remove(array[
+          'org:' || old."organization_id",
+          'work:' || old."id",
+          'project:' || old."project_id",
+          'user:' || old."assignee"
+        ], null)
+        || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
+        if old."project_id" is not null then
+          v_left := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_left);
+        end if;
+        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
       end if;
     else
       v_op := 'I';
-      v_groups := array_remove(array[
-        'org:' || new."organization_id",
-        'work:' || new."id",
-        'project:' || new."project_id",
-        'user:' || new."assignee"
-      ], null)
-      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
-      if new."project_id" is not null then
-        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
-      end if;
     end if;
   end if;
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
@@ -3759,7 +3765,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Task', v_id),
     ablo.transaction_of('Task', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end
@@ -4227,6 +4233,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -4271,7 +4278,7 @@ begin
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
@@ -4283,7 +4290,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Team', v_id),
     ablo.transaction_of('Team', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end

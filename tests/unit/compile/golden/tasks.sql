@@ -520,6 +520,7 @@ declare
   v_id text;
   v_op text;
   v_groups text[];
+  v_left text[];
   v_row json;
   v_changed text[];
 begin
@@ -566,7 +567,7 @@ begin
   if ablo.order_lock(v_organization) is null then null; end if;
   insert into ablo.delta (
     sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at
+    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
@@ -578,7 +579,7 @@ begin
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('tasks', v_id),
     ablo.transaction_of('tasks', v_id),
-    pg_current_xact_id(), clock_timestamp()
+    pg_current_xact_id(), clock_timestamp(), v_left
   );
   return null;
 end

@@ -1,0 +1,65 @@
+"""What a key may see of the log where the kernel is not asked: the stream, pages of the log.
+
+`seen` mirrors `ablo.delta_seen` and `View.sees` mirrors `ablo.key_sees`; nothing else here decides
+it, and a test compares both sides. Every row is in the group of its organization, so a key without
+sync groups has that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+
+from ablo_pg.delta import Delta
+
+
+class Models:
+    """The models that pass a test, whichever there will be; each is asked about once."""
+
+    def __init__(self, test: Callable[[str], bool]) -> None:
+        self._test = test
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, typename: object) -> bool:
+        found = self._known.get(str(typename))
+        if found is None:
+            found = self._known[str(typename)] = self._test(str(typename))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some groups, and the models that may be seen in them; None is every model."""
+
+    groups: frozenset[str]
+    models: Container[str] | None = None
+
+    def sees(self, model: str, groups: Iterable[str]) -> bool:
+        """Whether what belongs to these groups of a model is in it."""
+        return not self.groups.isdisjoint(groups) and (self.models is None or model in self.models)
+
+
+def seen(views: Sequence[View], delta: Delta) -> Delta | None:
+    """Return a delta as the holder of these views may see it, or None.
+
+    Each view stands by itself: models of one are not seen in the groups of another. A row that has
+    left the groups is a removal, with nothing of what it became.
+    """
+    shown = [view for view in views if view.sees(delta.model, delta.groups)]
+    left = delta.left_groups
+    if shown:
+        own = f"org:{delta.organization_id}"
+        whole = not left or any(own in view.groups for view in shown)
+        return delta if whole else delta._replace(left_groups=())
+    if not left or not (had := [view for view in views if view.sees(delta.model, left)]):
+        return None
+    return delta._replace(
+        op="D",
+        groups=tuple(group for group in left if any(group in view.groups for view in had)),
+        row=None,
+        changed=(),
+        capability_id=None,
+        claim_id=None,
+        transaction_id=None,
+        left_groups=(),
+    )

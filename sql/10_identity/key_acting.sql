@@ -1,0 +1,16 @@
+-- The key that this transaction's commit acts with, as ablo.commit_run has set it; a null record: without
+-- one. Called by: what judges premises and tracks. One probe by id, and none without a key.
+create or replace function ablo.key_acting() returns ablo.key_rights
+language plpgsql stable
+as $$
+declare
+  v_key ablo.key_rights;
+begin
+  if current_setting('ablo.capability_id', true) <> '' then
+    select k.id, k.organization_id, k.participant, k.operations, k.sync_groups into v_key from ablo.api_key k
+     where k.id = current_setting('ablo.capability_id', true)
+       and k.organization_id = current_setting('app.current_org_id', true);
+  end if;
+  return v_key;
+end
+$$;

@@ -1,0 +1,17 @@
+-- Whether a key may all that another one of its organization may: then it sees what that one has left
+-- behind (receipts, tracks). Null stands for a caller without limits, as a key and as the other's id.
+-- Called by: the routines on receipts and tracks. One probe by id, and none for a key without limits.
+create or replace function ablo.key_covers(p_key ablo.key_rights, p_capability_id text) returns boolean
+language plpgsql stable
+as $$
+begin
+  if p_key.operations is null and p_key.sync_groups is null or p_key.id = p_capability_id then
+    return true;
+  end if;
+  return exists (
+      select from ablo.api_key k
+       where k.id = p_capability_id and k.organization_id = p_key.organization_id
+         and ablo.operations_within(k.operations, p_key.operations)
+         and (p_key.sync_groups is null or k.sync_groups <@ p_key.sync_groups));
+end
+$$;

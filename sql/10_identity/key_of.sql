@@ -1,0 +1,15 @@
+-- The live key that a caller names, or a null record where it names none.
+-- Called by: routines that take a capability. Raises: what ablo.capability_live raises.
+create or replace function ablo.key_of(p_organization text, p_participant text, p_capability_id text) returns ablo.key_rights
+language plpgsql volatile
+as $$
+declare
+  v_key ablo.api_key;
+begin
+  if p_capability_id is null then
+    return null;
+  end if;
+  v_key := ablo.capability_live(p_organization, p_participant, p_capability_id);
+  return row(v_key.id, v_key.organization_id, v_key.participant, v_key.operations, v_key.sync_groups)::ablo.key_rights;
+end
+$$;

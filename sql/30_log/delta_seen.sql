@@ -1,0 +1,26 @@
+-- A delta as a key may see it: as it is; as a removal, without the row and what is said of it, where the
+-- row has left the key's groups by it; null where it is not for the key at all.
+-- Called by: ablo.delta_read, ablo.delta_tail, ablo.row_at, ablo.row_history, what judges premises and tracks.
+create or replace function ablo.delta_seen(p_key ablo.key_rights, p_delta ablo.delta) returns ablo.delta
+language plpgsql immutable
+as $$
+begin
+  if ablo.key_sees(p_key, p_delta.model, p_delta.groups) then
+    if p_key.sync_groups is not null then
+      p_delta.left_groups := null;  -- where it came from is for those to know who could see it there
+    end if;
+    return p_delta;
+  elsif ablo.key_sees(p_key, p_delta.model, p_delta.left_groups) then
+    p_delta.op := 'D';
+    p_delta.groups := array(select g from unnest(p_delta.left_groups) g where g = any (p_key.sync_groups));
+    p_delta.left_groups := null;
+    p_delta."row" := null;
+    p_delta.changed := null;
+    p_delta.capability_id := null;
+    p_delta.claim_id := null;
+    p_delta.transaction_id := null;
+    return p_delta;
+  end if;
+  return null;
+end
+$$;

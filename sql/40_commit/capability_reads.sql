@@ -1,0 +1,20 @@
+-- Check that what a commit reads and tracks keeps to the sync groups of its key. A group must be one of them; a
+-- filter would judge rows that the key cannot see. Rows are not refused: one outside is judged like one
+-- that never was, by the deltas that the key may see (ablo.delta_seen).
+-- Called by: ablo.commit_run, where the key is bound. Locks: none. Raises: capability_scope_denied.
+create or replace function ablo.capability_reads(p_key ablo.key_rights, p_request jsonb) returns void
+language plpgsql volatile
+as $$
+declare
+  v_item jsonb;
+begin
+  for v_item in
+    select e from (values (p_request -> 'reads'), (p_request -> 'track')) l (list),
+      jsonb_array_elements(case when jsonb_typeof(l.list) = 'array' then l.list else '[]' end) e
+     where e ->> 'group' is not null or e ? 'where'
+  loop
+    continue when v_item ->> 'group' = any (p_key.sync_groups);
+    perform ablo.capability_outside(p_key.id, coalesce(v_item ->> 'group', v_item ->> 'model'), null);
+  end loop;
+end
+$$;

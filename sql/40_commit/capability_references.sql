@@ -1,0 +1,33 @@
+-- Check that an operation refers to no row outside the sync groups of its key: a foreign key would tell one that is
+-- there from one that is not. Every foreign key of the table counts, declared or not, that refers to a
+-- model by id. What the row refers to already may stay.
+-- Called by: ablo.capability_operation. Locks: none. Raises: capability_scope_denied.
+create or replace function ablo.capability_references(
+  p_organization text, p_key ablo.key_rights, p_model text, p_id text, p_data jsonb
+) returns void
+language plpgsql volatile
+as $$
+declare
+  v_reference record;
+begin
+  for v_reference in
+    select m.typename, m.key, f.wire, p_data ->> f.wire as id
+      from ablo.model own
+      join pg_catalog.pg_constraint c
+        on c.contype = 'f' and c.conrelid = to_regclass(format('%I.%I', own.table_schema, own.table_name))
+     cross join lateral unnest(c.conkey, c.confkey) k (own, theirs)
+      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.own
+      join ablo.field f on f.typename = own.typename and f.column_name = a.attname
+      join pg_catalog.pg_class t on t.oid = c.confrelid
+      join ablo.model m on m.table_name = t.relname and m.table_schema = t.relnamespace::regnamespace::text
+      join pg_catalog.pg_attribute b
+        on b.attrelid = c.confrelid and b.attnum = k.theirs and b.attname = ablo.id_column(m)
+     where own.typename = p_model and m.org_column is not null
+       and p_data ->> f.wire is not null and not (m.typename = p_model and p_data ->> f.wire = p_id)
+  loop
+    continue when ablo.row_groups_now(p_organization, v_reference.typename, v_reference.id) && p_key.sync_groups
+      or ablo_model.read(p_model, p_id) ->> v_reference.wire = v_reference.id;
+    perform ablo.capability_outside(p_key.id, v_reference.key, v_reference.id);
+  end loop;
+end
+$$;

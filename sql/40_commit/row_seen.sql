@@ -1,0 +1,15 @@
+-- Whether a key may see a row, as it stands now: the row's claims, and activities on it, are seen by whom
+-- the row is. One that does not exist is in its own group only; rows without organizations are everybody's.
+-- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only where a key is bound to sync groups.
+create or replace function ablo.row_seen(p_organization text, p_key ablo.key_rights, p_typename text, p_id text)
+returns boolean
+language plpgsql stable
+as $$
+begin
+  if p_key.sync_groups is null or not ablo.key_may(p_key, p_typename, 'read') then
+    return ablo.key_may(p_key, p_typename, 'read');
+  end if;
+  return ablo.key_sees(p_key, p_typename, ablo.row_place(p_organization, p_typename, p_id))
+    or exists (select from ablo.model m where m.typename = p_typename and m.org_column is null);
+end
+$$;

@@ -1,0 +1,11 @@
+-- Whether a key may know of a claim: as it may see the claimed row, and those made with it. A null key
+-- sees every claim. Called by: the claim routines, ablo.presence_list. See ablo.row_seen.
+create or replace function ablo.claim_seen(p_key ablo.key_rights, p_claim ablo.claim) returns boolean
+language plpgsql stable
+as $$
+begin
+  return p_key.id is null
+    or p_claim.capability_id = p_key.id and p_claim.participant = p_key.participant
+    or ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id);
+end
+$$;

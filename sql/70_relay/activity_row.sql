@@ -1,0 +1,16 @@
+-- The row that an activity names, as {"model": typename, "groups": [..]}, or null. See ablo.activity_seen.
+-- Called by: ablo.live_read.
+create or replace function ablo.activity_row(p_organization text, p_activity jsonb) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_name text := coalesce(p_activity ->> 'entityType', p_activity ->> 'model');
+  v_typename text := coalesce(ablo_model.resolve(v_name), v_name);
+begin
+  if v_name is null then
+    return null;
+  end if;
+  return jsonb_build_object('model', v_typename,
+    'groups', ablo.row_place(p_organization, v_typename, coalesce(p_activity ->> 'entityId', p_activity ->> 'id', '')));
+end
+$$;
