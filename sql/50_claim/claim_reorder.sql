@@ -1,7 +1,8 @@
 -- Move waiters to the head of a row's line, in the order given; the rest keep theirs. Privileged: users
 -- and system participants may, and whoever holds the row; an agent that waits may not jump its line.
 -- p_order: [claim id] or [{claimId}]. Called by: clients. Locks: the target's claims.
--- p_capability_id: a key that may claim the row. Raises: capability_scope_denied, permission_denied, claim_not_found, invalid_request.
+-- p_capability_id: a key that may claim the row.
+-- Raises: capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 create or replace function ablo.claim_reorder(
   p_organization text, p_participant text, p_model text, p_id text, p_order jsonb,
   p_capability_id text default null

@@ -1,7 +1,8 @@
 -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
 -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
 -- deleted. p_before: only older than that sync id. p_capability_id: the key that the caller acts with;
--- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or below keptAfter is kept any more.
+-- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or
+-- below keptAfter is kept any more.
 -- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
 -- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 create or replace function ablo.row_history(
