@@ -14,6 +14,7 @@ declare
   v_id text;
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
+  perform ablo.key_of(p_organization, p_participant, p_capability_id);
   for v_id in
     select c.id from ablo.claim c
      where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id

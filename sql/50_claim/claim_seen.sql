@@ -5,7 +5,7 @@ language plpgsql stable
 as $$
 begin
   return p_key.id is null
-    or p_claim.capability_id = p_key.id and p_claim.participant = p_key.participant
+    or coalesce(p_claim.capability_id = p_key.id and p_claim.participant = p_key.participant, false)
     or ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id);
 end
 $$;
