@@ -122,8 +122,8 @@ def made_key(world: Any) -> str:
 
 
 VOLATILE = re.compile(
-    r'"(request_id|event_id|createdAt|statusAt|serverTxId|clientTxId|timestamp|after|next_cursor|seenAt|since'
-    r'|expiresAt|id|token|capabilityId|fenceToken|readAt|declaredAt|grantedAt|endedAt)" ?: ?'
+    r'"(request_id|event_id|createdAt|statusAt|serverTxId|clientTxId|timestamp|after|next_cursor|seenAt'
+    r'|since|expiresAt|id|token|capabilityId|fenceToken|readAt|declaredAt|grantedAt|endedAt)" ?: ?'
     r'("[^"]*"|\d+|null)'
 )
 
