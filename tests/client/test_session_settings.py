@@ -1,7 +1,8 @@
-"""The same value, whatever a database, a role, a URL or the environment says of sessions.
+"""The same value, whatever a database, a role, a URL or the environment says.
 
-Each setting stands at an odd value, in each of the four places; what is written, read, listed, paged,
-logged, streamed and claimed, by the API and by a writer of plain SQL, is what a neutral session has.
+Each setting stands at an odd value, in each of the four places; what is written, read, listed,
+paged, logged, streamed and claimed, by the API and by a writer of plain SQL, is what a neutral
+session has.
 """
 
 from __future__ import annotations
