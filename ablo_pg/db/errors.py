@@ -244,7 +244,8 @@ def _type_mismatch(report: ErrorReport, names: Names) -> AbloError:
         f"{where} does not fit the type of its column",
         model=model,
         field=name,
-        remedy="pass a value of the declared type, in range, without NUL characters",
+        remedy="pass a value of the declared type, in range, without NUL and without characters "
+        "that the encoding of the database lacks",
     )
 
 

@@ -28,7 +28,6 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
-from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloConnectionError, error_for
 
 P = ParamSpec("P")
@@ -226,7 +225,6 @@ class Database:
             await pool.putconn(conn)  # never suspends, see _nothing_to_reset
 
     async def _check_login(self) -> None:
-        url_parameters(self.url)  # a URL that is none is told apart from a server that is not there
         try:
             conn = await session.connect_async(self.url, **self._parameters())
             try:

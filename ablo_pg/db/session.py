@@ -7,12 +7,12 @@ they render and parse as well (`sql/90_grants/settings.sql`), for callers that c
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString, TypeVar
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-C = TypeVar("C", bound=AsyncConnection[Any])
+from ablo_pg.db.urls import url_parameters
 
 # Given at the start, where it outranks every default: the first message is to be readable already.
 ENCODING: Final[dict[str, Any]] = {"client_encoding": "UTF8"}
@@ -42,7 +42,11 @@ PIN: Final[LiteralString] = "; ".join(f"set {k} = '{v}'" for k, v in SETTINGS.it
 
 
 def connect(url: str, **parameters: Any) -> Connection:
-    """Connect, autocommit, pinned. Raises psycopg.Error."""
+    """Connect, autocommit, pinned.
+
+    Raises psycopg.Error, and invalid_options for a URL that libpq cannot read.
+    """
+    url_parameters(url)
     conn = psycopg.connect(url, autocommit=True, **parameters, **ENCODING)
     try:
         conn.execute(PIN, prepare=False)
@@ -54,6 +58,7 @@ def connect(url: str, **parameters: Any) -> Connection:
 
 async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
     """As `connect`. Also for replication: SET goes by the simple protocol, all that one knows."""
+    url_parameters(url)
     conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
     try:
         await pin(conn)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import psycopg
@@ -168,6 +168,21 @@ def read_tables(
     parameters = {"schemas": None if schemas is None else list(schemas)}
     row = conn.execute(_TABLES, parameters).fetchone()
     return _DECODER.decode(row[0]) if row else ()
+
+
+class TextFacts(NamedTuple):
+    """The database's encoding, and the time zone of sessions that pin none."""
+
+    encoding: str
+    zone: str
+
+
+def text_facts(conn: psycopg.Connection) -> TextFacts:
+    """Return what text means in a database beyond the types of its columns."""
+    row: Any = conn.execute("""
+        select pg_catalog.current_setting('server_encoding'), s.reset_val
+          from pg_catalog.pg_settings s where s.name = 'TimeZone'""").fetchone()
+    return TextFacts(*row)
 
 
 def schema_names(conn: psycopg.Connection) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ablo_pg.db.catalog import admin_rights, server_setting
 from ablo_pg.db.errors import translate
 from ablo_pg.db.urls import make_url, url_parameters, with_login
 from ablo_pg.errors import AbloPermissionError
+from ablo_pg.kernel.fit import SQL_ASCII
 from ablo_pg.kernel.install import Installed, install
 from ablo_pg.kernel.roles import (
     Login,
@@ -122,6 +123,8 @@ def _notes(conn: psycopg.Connection, installed: Installed, logins: Logins) -> It
         yield f"kernel {installed.version} was installed already; nothing changed"
     else:
         yield f"kernel {installed.version} was installed already; rights on it were restored"
+    if server_setting(conn, "server_encoding") == "SQL_ASCII":
+        yield SQL_ASCII
     for lack in installed.restored:
         yield f"restored: {lack.role} had lost {lack.lost}"
     for login in (logins.runtime, logins.replication):

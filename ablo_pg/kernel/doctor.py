@@ -19,6 +19,7 @@ from ablo_pg.db.policies import with_mending
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel.connect import admin_connection
 from ablo_pg.kernel.drift import KernelState, kernel_state
+from ablo_pg.kernel.fit import SQL_ASCII
 
 Level: TypeAlias = Literal["ok", "note", "blocker"]
 OLDEST: Final = 150_000
@@ -169,9 +170,12 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
         yield Finding("server version", "ok", f"PostgreSQL {version // 10_000}")
     if facts["recovery"]:
         yield Finding("primary", "blocker", "the server is a standby", "connect to the primary")
-    if facts["encoding"] != "UTF8":
-        text = f"the database is in {facts['encoding']}, which cannot hold every text"
-        yield Finding("encoding", "blocker", text, "make it anew with encoding 'UTF8'")
+    if facts["encoding"] == "SQL_ASCII":
+        yield Finding("encoding", "blocker", SQL_ASCII, "make it anew with encoding 'UTF8'")
+    elif facts["encoding"] != "UTF8":
+        text = f"the database is in {facts['encoding']}: text that it cannot hold is refused"
+        fix = "for text of every language, make it anew with encoding 'UTF8'"
+        yield Finding("encoding", "note", text, fix)
     if facts["walLevel"] != "logical":
         text = f"wal_level is {facts['walLevel']}: changes arrive by LISTEN/NOTIFY, some ms later"
         fix = "run this as a superuser, then restart the server"

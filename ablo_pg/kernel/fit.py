@@ -16,11 +16,19 @@ import psycopg
 from ablo_pg.compile.checks import NOT_FINITE, finite_test
 from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import unfit
-from ablo_pg.compile.names import ident
+from ablo_pg.compile.names import ident, literal
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.tables import assign_organizations
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
-from ablo_pg.db.tables import ColumnFacts, TableFacts, count_each, read_tables, snapshot
+from ablo_pg.db.tables import (
+    ColumnFacts,
+    TableFacts,
+    TextFacts,
+    count_each,
+    read_tables,
+    snapshot,
+    text_facts,
+)
 from ablo_pg.kernel.policies import OpenPolicy, policies
 from ablo_pg.kernel.pull import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_values import default_as
@@ -31,6 +39,13 @@ Level: TypeAlias = Literal["problem", "warning", "addition"]
 # Counts rows under several conditions at once; a condition that cannot be counted is left out.
 Counts: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, int]]
 _ORGANIZATION: Final = "organization"
+_UTC: Final = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu")
+# A database that converts nothing takes any bytes; what is not UTF-8 no reader can decode.
+SQL_ASCII: Final = (
+    "the database is in SQL_ASCII, which converts and checks nothing: text that this package "
+    "writes is UTF-8 and comes back as written; a row in which another program has left other "
+    "bytes cannot be read; lengths and letter case are those of bytes"
+)
 _NO_SQL: Final = "name another table or column, or leave the model out"
 
 
@@ -66,7 +81,10 @@ def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
     models = tuple(plan_schema(spec).stored)
     with snapshot(conn):
         tables, opened = _tables(conn, models), policies(conn, spec)
-        return tuple(_fit(conn, model, tables, opened.get(model.spec.key, ())) for model in models)
+        text = text_facts(conn)
+        return tuple(
+            _fit(conn, model, tables, opened.get(model.spec.key, ()), text) for model in models
+        )
 
 
 def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]:
@@ -102,6 +120,7 @@ def _fit(
     model: ModelPlan,
     tables: Mapping[tuple[str, str], TableFacts],
     opened: Sequence[OpenPolicy],
+    text: TextFacts,
 ) -> ModelFit:
     where = place(model)
     name = ".".join(where)
@@ -109,7 +128,28 @@ def _fit(
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
-    return ModelFit(model.spec.key, name, (*_reasons(model, table), *found, *_policed(opened)))
+    told = (*_reasons(model, table), *found, *_policed(opened), *_text(model, table, text))
+    return ModelFit(model.spec.key, name, told)
+
+
+def _text(model: ModelPlan, table: TableFacts, text: TextFacts) -> Iterator[Finding]:
+    if text.encoding == "SQL_ASCII":
+        yield Finding("warning", SQL_ASCII)
+    facts = (table.column(column.name) for column in model.row_columns)
+    names = [each.name for each in facts if each is not None and each.base == "timestamp"]
+    if names and text.zone not in _UTC:
+        alter = ",\n".join(
+            f"  alter column {ident(name)} type timestamptz "
+            f"using {ident(name)} at time zone {literal(text.zone)}"
+            for name in names
+        )
+        yield Finding(
+            "warning",
+            f"without a time zone, and read and written as UTC: {', '.join(names)}; where the app "
+            f"keeps the time of {text.zone} in them, convert them",
+            None,
+            f"alter table {model.table}\n{alter};",
+        )
 
 
 def _policed(opened: Sequence[OpenPolicy]) -> Iterator[Finding]:

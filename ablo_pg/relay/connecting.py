@@ -28,11 +28,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     """
     conn: AsyncConnection[Any] | None = None
     attempt = anyio.CancelScope(shield=True)
-    options = {
-        "prepare_threshold": None,
-        "connect_timeout": CONNECT_TIMEOUT,
-        **parameters,
-    }
+    options = {"prepare_threshold": None, "connect_timeout": CONNECT_TIMEOUT, **parameters}
 
     async def hurry_when_cancelled() -> None:
         try:

@@ -25,7 +25,6 @@ from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import LogSource
-from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloConnectionError, AbloError
 from ablo_pg.lsn import LSN
 from ablo_pg.relay.arrival import Arrival, Assembler
@@ -204,7 +203,6 @@ async def _open(
 ) -> ReplicationStream:
     conn: AsyncConnection[Any] | None = None
     try:
-        url_parameters(url)
         conn = await connect(url, replication="database", application_name="ablo_pg reader")
         query = "select setting from pg_settings where name = 'wal_sender_timeout'"
         timeout = int((await _row(conn, query))[0]) / 1000

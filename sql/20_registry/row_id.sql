@@ -10,9 +10,11 @@ begin
   if p_type = 'text' then
     return p_id;
   end if;
-  return case p_type when 'uuid' then p_id::uuid::text when 'bigint' then p_id::bigint::text when 'bpchar' then p_id::bpchar::text
-                     else p_id end;
-exception when data_exception then
-  return p_id;
+  begin
+    return case p_type when 'uuid' then p_id::uuid::text when 'bigint' then p_id::bigint::text when 'bpchar' then p_id::bpchar::text
+                       else p_id end;
+  exception when data_exception then
+    return p_id;
+  end;
 end
 $$;

@@ -1,4 +1,4 @@
-"""A table that was there before the model, with a column of every kind, and what is done with it."""
+"""A table that was there before the model, with a column of every kind, and its use."""
 
 from __future__ import annotations
 
@@ -49,15 +49,18 @@ WRITTEN: Final[dict[str, Any]] = {
 }  # fmt: skip
 # Between the first row and the third in every column, by a writer of plain SQL.
 INSERT: Final = """
-insert into public.things (id, organization_id, name, code, kind, "real", double, price, small, ok, at, due,
-                    day, ref, meta)
-values (%(id)s, %(organization)s, 'n' || chr(234), 'b1', 'near', 0.30000001, 1 / 3.0::float8, 99.99, 8,
-        true, timestamp '2024-06-01 12:00:01', timestamptz '2024-07-04 03:00:00+00', '2024-05-03',
-        '00000000-0000-0000-0000-000000000008', '{"a": 1}')"""
+insert into public.things (
+  id, organization_id, name, code, kind, "real", double, price, small, ok, at, due, day, ref, meta)
+values (
+  %(id)s, %(organization)s, 'n' || chr(234), 'b1', 'near', 0.30000001, 1 / 3.0::float8, 99.99, 8,
+  true, timestamp '2024-06-01 12:00:01', timestamptz '2024-07-04 03:00:00+00', '2024-05-03',
+  '00000000-0000-0000-0000-000000000008', '{"a": 1}')"""
 ORDERS: Final = tuple(name for name in WRITTEN if name != "meta")
 
 
-async def transcript(ablo: AsyncAblo, writer: psycopg.AsyncConnection, organization: str) -> Any:
+async def transcript(
+    ablo: AsyncAblo, writer: psycopg.AsyncConnection[Any], organization: str
+) -> Any:
     """Write by the API and by plain SQL; read each way; return all that was seen."""
     one, two, three = (f"{organization}{n}" for n in (1, 2, 3))
     seen: dict[str, Any] = {}

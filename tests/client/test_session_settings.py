@@ -1,7 +1,8 @@
-"""The same value, whatever a database, a role, a URL or the environment says of sessions.
+"""The same value, whatever a database, a role, a URL or the environment says.
 
-Each setting stands at an odd value, in each of the four places; what is written, read, listed, paged,
-logged, streamed and claimed, by the API and by a writer of plain SQL, is what a neutral session has.
+Each setting stands at an odd value, in each of the four places; what is written, read, listed,
+paged, logged, streamed and claimed, by the API and by a writer of plain SQL, is what a neutral
+session has.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from ablo_pg import AsyncAblo
+from ablo_pg import AbloError, AsyncAblo
 from ablo_pg.cluster import Server
+from ablo_pg.db import session
 from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
 
 from .kinds import DDL, SCHEMA, transcript
@@ -150,3 +152,19 @@ async def test_nothing_that_a_session_may_set_changes_a_value(
         if name in ENVIRONMENT:
             monkeypatch.setenv(ENVIRONMENT[name], value)
         assert await run(adopted) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["default_transaction_isolation", "default_transaction_read_only", "client_encoding"]
+)
+async def test_a_build_that_pins_nothing_is_caught(
+    adopted: DatabaseHandle, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    expected = await neutral(adopted)
+    monkeypatch.setattr(session, "PIN", "select")
+    monkeypatch.setattr(session, "ENCODING", {})
+    try:
+        seen = await run(adopted, (name, ODD[name][0]))
+    except (AbloError, psycopg.Error, UnicodeError):
+        return
+    assert seen != expected

@@ -52,6 +52,7 @@ def test_a_sound_server_has_nothing_but_ok() -> None:
         ({"version": 140010}, "blocker", "PostgreSQL 14, which is too old"),
         ({"recovery": True}, "blocker", "standby"),
         ({"encoding": "SQL_ASCII"}, "blocker", "SQL_ASCII"),
+        ({"encoding": "LATIN1"}, "note", "text that it cannot hold is refused"),
         ({"walLevel": "replica"}, "note", "wal_level is replica"),
         ({"senders": 0}, "note", "leaves no room"),
         ({"slotsAllowed": 1}, "note", "leaves no room"),
