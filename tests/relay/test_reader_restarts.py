@@ -21,6 +21,7 @@ from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
 from ablo_pg.relay import AutoReader, Hub
+from ablo_pg.relay.connecting import connect
 from ablo_pg.testing import DatabaseHandle, make_database
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,17 @@ async def becomes(condition: Callable[[], bool], seconds: float) -> bool:
     return condition()
 
 
+@asynccontextmanager
+async def session(url: str, **options: Any) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A connection that is closed also when its user is cancelled."""
+    conn = await connect(url, **options)
+    try:
+        yield conn
+    finally:
+        with anyio.CancelScope(shield=True):
+            await conn.close()
+
+
 @dataclass
 class Load:
     """Writers, transactions that slots wait for, and what lets commits go."""
@@ -71,8 +83,7 @@ class Load:
                 await self._write()
 
     async def _write(self) -> None:
-        connect = psycopg.AsyncConnection.connect
-        async with await connect(self.url, autocommit=True) as conn:
+        async with session(self.url) as conn:
             conn.add_notice_handler(lambda notice: None)
             await conn.execute("set synchronous_commit = on")
             while True:
@@ -81,15 +92,14 @@ class Load:
 
     async def let_go(self) -> None:
         """Release some of the commits that wait, again and again."""
-        connect = psycopg.AsyncConnection.connect
-        async with await connect(self.url, autocommit=True) as conn:
+        async with session(self.url) as conn:
             while True:
                 await conn.execute(LET_GO)
                 await anyio.sleep(self.luck.uniform(0, 0.03))
 
     async def hold_up(self) -> None:
         """Hold transactions open for a moment each."""
-        async with await psycopg.AsyncConnection.connect(self.url) as conn:
+        async with session(self.url, autocommit=False) as conn:
             while True:
                 await conn.execute("select pg_current_xact_id()")
                 await anyio.sleep(self.luck.uniform(0, 0.05))
