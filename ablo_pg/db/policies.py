@@ -30,13 +30,16 @@ where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
 order by 1, 2, 3"""
 
 
-_DROP: Final = "drop policy "
+_MENDS: Final = ("drop policy ", "alter table ")
 
 
 def with_mending(drift: str) -> tuple[str, str | None]:
-    """Split what `ablo.drift_check` says of a policy into the sentence and the SQL after it."""
-    text, found, rest = drift.rpartition(f"\n{_DROP}")
-    return (text, _DROP + rest) if found else (drift, None)
+    """Split what `ablo.drift_check` says into the sentence and the SQL that mends it, if any."""
+    for start in _MENDS:
+        text, found, rest = drift.rpartition(f"\n{start}")
+        if found:
+            return text, start + rest
+    return drift, None
 
 
 def open_policies(

@@ -28,7 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
-from ablo_pg.errors import AbloConnectionError, error_for
+from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,6 +143,9 @@ class Database:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     # Of the connections that are made now. Where one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
+    # Of the callers who wait for a connection, and why none can be had once they are cancelled.
+    _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
+    _outage: AbloError | None = field(default=None, init=False, repr=False)
 
     async def open(self) -> None:
         """Check the login and start the pool; does nothing when it is open."""
@@ -215,14 +218,42 @@ class Database:
         pool = self._pool
         if pool is None:
             raise error_for("invalid_options", "The client is closed", remedy="make a new one")
-        try:
-            conn = await pool.getconn(self.options.acquire_timeout)
-        except PoolTimeout as exc:
-            raise _no_connection(pool, self.options) from exc
+        conn = await self._take(pool)
         try:
             yield conn
         finally:
             await pool.putconn(conn)  # never suspends, see _nothing_to_reset
+
+    async def _take(self, pool: AsyncConnectionPool[_Conn]) -> _Conn:
+        deadline = time.monotonic() + self.options.acquire_timeout
+        while True:
+            try:
+                with anyio.CancelScope() as scope:
+                    self._waits.add(scope)
+                    try:
+                        return await pool.getconn(deadline - time.monotonic())
+                    finally:
+                        self._waits.discard(scope)
+            except PoolTimeout as exc:
+                raise _no_connection(pool, self.options) from exc
+            if (outage := self._outage) is not None:
+                raise error_for(outage.code, outage.message, remedy=outage.remedy) from outage
+
+    async def _not_connected(self, pool: AsyncConnectionPool[_Conn]) -> None:
+        """Tell those who wait when the pool has no connection left and cannot make one.
+
+        While it has others, one of them may yet be handed back. Who finds the server back by now
+        asks the pool again.
+        """
+        if pool.get_stats()["pool_size"] > 0:
+            return
+        try:
+            await self._check_login()
+            self._outage = None
+        except AbloError as exc:
+            self._outage = exc
+        for scope in self._waits:
+            scope.cancel()
 
     async def _check_login(self) -> None:
         try:
@@ -245,6 +276,9 @@ class Database:
             reset=_nothing_to_reset,
             num_workers=WORKERS,
             max_lifetime=LIFETIME,
+            # Not tried again by the pool, whose pauses grow to minutes: the next caller does.
+            reconnect_timeout=0,
+            reconnect_failed=self._not_connected,
             open=False,
             name=self.options.application_name,
         )

@@ -62,6 +62,7 @@ class TableFacts(msgspec.Struct, frozen=True):
     name: str
     kind: Literal["r", "p", "v", "m", "f"]
     is_partition: bool
+    is_logged: bool
     rows: float  # as last estimated; below 0 is unknown
     columns: tuple[ColumnFacts, ...]
     constraints: tuple[ConstraintFacts, ...]
@@ -81,7 +82,7 @@ class TableFacts(msgspec.Struct, frozen=True):
 
 _TABLES: Final = """
 with relations as (
-  select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.reltuples
+  select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relpersistence, c.reltuples
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'v', 'm', 'f')
     and (%(schemas)s::text[] is null or n.nspname = any (%(schemas)s))
@@ -93,6 +94,7 @@ with relations as (
 )
 select coalesce(json_agg(json_build_object(
   'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'is_partition', r.relispartition,
+  'is_logged', r.relpersistence = 'p',
   'rows', r.reltuples, 'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
   'children', (
     select coalesce(json_agg(pg_catalog.format('%%I.%%I', n.nspname, c.relname)

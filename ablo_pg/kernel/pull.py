@@ -113,6 +113,9 @@ def table_reasons(
     if table.is_partition:
         yield "it is a partition of another table", None
         return
+    if not table.is_logged:
+        reason = "it is unlogged: a crash of the server empties it, and the log keeps its rows"
+        yield reason, f"alter table {name} set logged;"
     if table.children:
         own = "".join(f"alter table {child} no inherit {name};\n" for child in table.children)
         kin = ", ".join(table.children)

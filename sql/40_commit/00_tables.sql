@@ -28,6 +28,8 @@ create index if not exists receipt_replay_at_idx on ablo.receipt_replay using br
 
 alter table ablo.receipt enable row level security;
 alter table ablo.receipt_replay enable row level security;
+-- It has no key: under a publication of all tables the sweep could not delete without one.
+alter table ablo.receipt_replay replica identity full;
 
 comment on table ablo.receipt_replay is 'When, and over what, a stored receipt was given out again.';
 

@@ -1,6 +1,6 @@
 -- Everything that no longer is as it was installed, one sentence each: tables without forced
--- row-level security or policy, with a policy that opens them, triggers missing or not ENABLE ALWAYS,
--- the publication changed. SQL that mends it stands on a line of its own.
+-- row-level security or policy, with a policy that opens them, unlogged ones, triggers missing or not
+-- ENABLE ALWAYS, the publication changed. SQL that mends it stands on a line of its own.
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
@@ -16,6 +16,9 @@ as $$
   select format('table %s does not force row-level security', name)
     from synced join pg_catalog.pg_class c on c.oid = relation
    where not (c.relrowsecurity and c.relforcerowsecurity)
+  union all
+  select format(e'table %s is unlogged: a crash of the server empties it, and the log keeps its rows:\nalter table %s set logged;', name, name)
+    from synced join pg_catalog.pg_class c on c.oid = relation where c.relpersistence <> 'p'
   union all
   select format('table %s has no tenant isolation policy', name) from synced
    where relation is not null
