@@ -159,6 +159,7 @@ _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("migration_failed", "AB504", 500, False, AbloServerError),
     ("embedded_postgres_unavailable", "AB505", 500, False, AbloServerError),
     ("audit_broken", "AB506", 500, False, AbloServerError),
+    ("transaction_pooler", "AB507", 503, False, AbloServerError),
     ("apikey_invalid", "AB401", 401, False, AbloAuthenticationError),
     ("identity_missing_organization", "AB402", 401, False, AbloAuthenticationError),
     ("api_key_required", "AB407", 401, False, AbloAuthenticationError),

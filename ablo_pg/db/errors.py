@@ -285,6 +285,16 @@ def _read_only(report: ErrorReport, names: Names) -> AbloError:
     )
 
 
+def _unprepared(report: ErrorReport, names: Names) -> AbloError:
+    return error_for(
+        "transaction_pooler",
+        f"The server does not have this session's prepared statements: {report.message}",
+        remedy="so it is behind a pooler that shares sessions (use it in session mode, or a URL "
+        "straight to the server), and after DISCARD ALL",
+        details={"sqlstate": report.sqlstate},
+    )
+
+
 def _user_raised(report: ErrorReport, names: Names) -> AbloError:
     return error_for(
         "constraint_violation",
@@ -352,6 +362,8 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
         "let it be a member of ablo_runtime (`ablo-pg connect` makes such a login)",
     ),
     "25006": _read_only,
+    "26000": _unprepared,
+    "42P05": _unprepared,
     "25P02": _fixed(
         "invalid_options", "The joined transaction has already failed", "roll it back first"
     ),

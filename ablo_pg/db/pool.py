@@ -28,6 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
+from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
 P = ParamSpec("P")
@@ -260,6 +261,7 @@ class Database:
             conn = await session.connect_async(self.url, **self._parameters())
             try:
                 await routines.identity_check(conn)
+                await refuse_shared_sessions(conn, self.url, **self._parameters())
             finally:
                 await conn.close()
         except psycopg.Error as exc:

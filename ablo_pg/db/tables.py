@@ -12,6 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 import psycopg
 
+UNLOGGED: Final = "it is unlogged: a crash of the server empties it, and the log keeps its rows"
+
 
 class ColumnFacts(msgspec.Struct, frozen=True):
     """One column. `type` as people write it, `base` the pg_type name under any domain.

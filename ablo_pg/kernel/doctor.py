@@ -6,6 +6,7 @@ so that each can be tested without the trouble it tells of.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import psycopg
 from ablo_pg.db import health
 from ablo_pg.db.identity import login_facts
 from ablo_pg.db.policies import with_mending
+from ablo_pg.db.pooler import refuse_shared_sessions
+from ablo_pg.db.session import connect_async
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel.connect import admin_connection
 from ablo_pg.kernel.drift import KernelState, kernel_state
@@ -107,7 +110,9 @@ def _looked(
         with admin_connection(url) as conn:
             facts, findings = look(conn, schema_hash)
             found += findings
-            return facts
+        if look is not _replication and any(one.name == "pooler" for one in findings):
+            asyncio.run(_own_sessions(url))
+        return facts
     except AbloError as exc:
         found.append(Finding(name, "blocker", exc.message, exc.remedy))
     except psycopg.Error as exc:
@@ -116,6 +121,14 @@ def _looked(
         fix = _DENIED.get(name) if denied else None
         found.append(Finding(name, "blocker", text, fix or "see the server's log"))
     return {}
+
+
+async def _own_sessions(url: str) -> None:
+    conn = await connect_async(url)
+    try:
+        await refuse_shared_sessions(conn, url)
+    finally:
+        await conn.close()
 
 
 def _admin(

@@ -12,7 +12,7 @@ from typing import Final
 
 from ablo_pg.compile.names import ident, qualified
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS
-from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
+from ablo_pg.db.tables import UNLOGGED, ColumnFacts, ConstraintFacts, TableFacts
 from ablo_pg.kernel.table_values import constant, default_as, listed_values
 from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy, check
 from ablo_pg.schema.names import lookup_key, wire_name
@@ -114,13 +114,11 @@ def table_reasons(
         yield "it is a partition of another table", None
         return
     if not table.is_logged:
-        reason = "it is unlogged: a crash of the server empties it, and the log keeps its rows"
-        yield reason, f"alter table {name} set logged;"
+        yield UNLOGGED, f"alter table {name} set logged;"
     if table.children:
-        own = "".join(f"alter table {child} no inherit {name};\n" for child in table.children)
         kin = ", ".join(table.children)
         reason = f"{kin} inherit from it: their rows would be read here, and writes of them missed"
-        yield reason, own.rstrip()
+        yield reason, "\n".join(f"alter table {one} no inherit {name};" for one in table.children)
     column = table.column(id_column)
     if column is None:
         yield _no_id(table, id_column, organization_column)
@@ -387,18 +385,9 @@ def _without_cycles(spec: SchemaSpec) -> SchemaSpec:
         ring = next((one for one in check(spec) if one.code == "ownership_cycle"), None)
         if ring is None:
             return spec
-        spec = replace(
-            spec,
-            models=tuple(
-                replace(
-                    model,
-                    relations=tuple(
-                        replace(r, parent=r.parent and r.name != ring.field)
-                        for r in model.relations
-                    ),
-                )
-                if model.key == ring.model
-                else model
-                for model in spec.models
-            ),
-        )
+        models = []
+        for model in spec.models:
+            freed = [replace(r, parent=r.parent and r.name != ring.field) for r in model.relations]
+            own = model.key == ring.model
+            models.append(replace(model, relations=tuple(freed)) if own else model)
+        spec = replace(spec, models=tuple(models))

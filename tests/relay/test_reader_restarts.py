@@ -49,7 +49,7 @@ def db(standby_cluster: Cluster, tasks_schema: Any) -> Iterator[DatabaseHandle]:
         yield handle
 
 
-async def becomes(condition: Callable[[], bool], seconds: float) -> bool:
+async def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     """Look every 10 ms; a loop that never rests would starve the load."""
     for _ in range(int(seconds * 100)):
         if condition():
@@ -58,10 +58,15 @@ async def becomes(condition: Callable[[], bool], seconds: float) -> bool:
     return condition()
 
 
+async def wait_between(least: float, most: float) -> None:
+    """Pace the load: nothing is waited for."""
+    await anyio.sleep(random.uniform(least, most))
+
+
 @asynccontextmanager
-async def session(url: str, **options: Any) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def session(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """A connection that is closed also when its user is cancelled."""
-    conn = await connect(url, **options)
+    conn = await connect(url)
     try:
         yield conn
     finally:
@@ -88,22 +93,22 @@ class Load:
             await conn.execute("set synchronous_commit = on")
             while True:
                 await conn.execute(INSERT, [self.luck.choice(ORGANIZATIONS)])
-                await anyio.sleep(self.luck.choice([0, 0.01, 0.05]))
+                await wait_between(0, 0.05)
 
     async def let_go(self) -> None:
         """Release some of the commits that wait, again and again."""
         async with session(self.url) as conn:
             while True:
                 await conn.execute(LET_GO)
-                await anyio.sleep(self.luck.uniform(0, 0.03))
+                await wait_between(0, 0.03)
 
     async def hold_up(self) -> None:
         """Hold transactions open for a moment each."""
-        async with session(self.url, autocommit=False) as conn:
+        async with session(self.url) as conn:
             while True:
-                await conn.execute("select pg_current_xact_id()")
-                await anyio.sleep(self.luck.uniform(0, 0.05))
-                await conn.rollback()
+                async with conn.transaction(force_rollback=True):
+                    await conn.execute("select pg_current_xact_id()")
+                    await wait_between(0, 0.05)
 
 
 @dataclass
@@ -118,13 +123,13 @@ class Follower:
         """Run so many readers, each until a moment after it streams."""
         for _ in range(times):
             async with self._reading() as reader:
-                assert await becomes(lambda reader=reader: reader.status.kind == "wal", 60)
-                await anyio.sleep(self.luck.uniform(0, 0.1))
+                assert await wait_until(lambda reader=reader: reader.status.kind == "wal", 60)
+                await wait_between(0, 0.1)
 
     async def catch_up(self, heads: dict[str, int]) -> None:
         """Run a last reader until it has reached the heads, or as long as it could take."""
         async with self._reading():
-            await becomes(lambda: all(self.came[o][-1:] == [heads[o]] for o in heads), 5)
+            await wait_until(lambda: all(self.came[o][-1:] == [heads[o]] for o in heads), 5)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AutoReader]:

@@ -1,0 +1,63 @@
+"""Whether a pooler hands one server process to several sessions: found out, not guessed.
+
+This package keeps settings, prepared statements, LISTEN and advisory locks in its sessions. A
+pooler in session mode keeps them; one in transaction or statement mode gives them to strangers and
+takes theirs: a statement then fails, or answers under somebody else's settings, now and then. So
+such a way is refused when it is opened. Proof is that two open sessions are answered by one server
+process, or one session by two; each has settings of its own then, for a proxy that pins a session
+which has some. A server that greets by the process that answers needs no proof: nothing is between.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any, Final, LiteralString
+
+import anyio
+from psycopg import AsyncConnection
+
+from ablo_pg.db import session
+from ablo_pg.errors import error_for
+
+OTHERS: Final = 2  # sessions that are opened to take the first one's server process away from it
+# Seconds for each of them. A pooler may have no server process left for it; then nothing is proved,
+# and a start is late by so much.
+PATIENCE: Final = 3.0
+PROCESS: Final[LiteralString] = "select pg_catalog.pg_backend_pid()"
+
+
+async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **parameters: Any) -> None:
+    """Raise transaction_pooler when the sessions of this URL are not their own.
+
+    Args: conn, open, on the URL; parameters, of further connections to it. Raises psycopg.Error.
+    """
+    first = await _process(conn)
+    if first == conn.info.backend_pid:
+        return
+    async with AsyncExitStack() as stack:
+        for _ in range(OTHERS):
+            with anyio.move_on_after(PATIENCE):
+                other = await session.connect_async(url, **parameters)
+                stack.push_async_callback(other.close)
+                if await _process(other) == first:
+                    raise _shared(f"two sessions were answered by one server process, {first}")
+                await other.execute("begin")
+                again = await _process(conn)
+                if again != first:
+                    told = f"one session was answered by two server processes, {first} and {again}"
+                    raise _shared(told)
+
+
+async def _process(conn: AsyncConnection[Any]) -> int:
+    row = await (await conn.execute(PROCESS, prepare=False)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _shared(proof: str) -> Exception:
+    return error_for(
+        "transaction_pooler",
+        f"The URL leads through a pooler that shares sessions: {proof}",
+        field="database_url",
+        remedy="use the pooler in session mode (PgBouncer: pool_mode = session), or a URL straight "
+        "to the server",
+    )
