@@ -32,6 +32,9 @@ select json_build_object(
   'prepared', (select coalesce(json_agg(json_build_object('gid', p.gid, 'seconds',
       extract(epoch from clock_timestamp() - p.prepared)::int)), '[]')
     from pg_catalog.pg_prepared_xacts p where p.database = current_database()),
+  'unanswered', (select max(extract(epoch from clock_timestamp() - a.state_change))::int
+    from pg_catalog.pg_stat_activity a where a.wait_event = 'SyncRep'),
+  'standbys', current_setting('synchronous_standby_names'),
   'idle', (select coalesce(json_agg(json_build_object('pid', a.pid, 'program', a.application_name,
       'seconds', extract(epoch from clock_timestamp() - a.xact_start)::int)), '[]')
     from pg_catalog.pg_stat_activity a
@@ -61,6 +64,58 @@ select json_build_object(
     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = m.table_name
     where m.tenancy in ('column', 'parent') and not (c.relrowsecurity and c.relforcerowsecurity))
 )"""
+
+
+# Who holds an advisory lock of the kernel while it is idle, is prepared, or has others wait. A
+# transaction at its commit point holds the gate and the order locks of its organizations.
+_HELD: Final[LiteralString] = """
+with lock as (
+  select l.virtualtransaction as who, l.pid, l.granted, l.waitstart,
+         l.classid::bigint << 32 | l.objid::bigint as key
+    from pg_catalog.pg_locks l
+   where l.locktype = 'advisory' and l.objsubid = 1
+     and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+), wait as (
+  select key, count(*) as waiters, min(waitstart) as since from lock where not granted group by key
+), holder as (
+  select h.who, h.pid, array_agg(h.key) as keys, coalesce(sum(w.waiters), 0)::int as waiters,
+         min(w.since) as since
+    from lock h left join wait w using (key) where h.granted group by h.who, h.pid
+  having bool_or(h.key in (ablo.order_gate_key(), 7001000000000003, hashtext('ablo:kernel'),
+                           hashtext('provision:public')))
+)
+select coalesce(json_agg(x), '[]') from (
+  select h.pid, p.gid, a.application_name as program, a.state, a.wait_event as event, h.waiters,
+         h.keys, extract(epoch from clock_timestamp() - least(h.since, p.prepared,
+           case when a.state like 'idle in transaction%' then a.state_change end))::int as seconds
+    from holder h
+    left join pg_catalog.pg_stat_activity a on a.pid = h.pid
+    left join pg_catalog.pg_locks t on t.virtualtransaction = h.who and t.granted
+         and t.locktype = 'transactionid' and t.mode = 'ExclusiveLock'
+    left join pg_catalog.pg_prepared_xacts p on h.pid is null and p.transaction = t.transactionid
+) x where x.seconds is not null"""
+# The log's organizations, one probe of an index each, that these order locks are of.
+_OF_KEYS: Final[LiteralString] = """
+with recursive o (id) as (
+  (select d.organization_id from ablo.delta d order by 1 limit 1)
+  union all
+  select (select d.organization_id from ablo.delta d where d.organization_id > o.id
+           order by 1 limit 1)
+    from o where o.id is not null
+)
+select id from o where ablo.order_key(id) = any (%s) limit 5"""
+
+
+def held_locks(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Return who holds the kernel's locks for some time, and whose commits wait for it.
+
+    Each with pid or gid, program, state, event, waiters, seconds, and organizations: at most five.
+    """
+    row = conn.execute(_HELD).fetchone()
+    found: list[dict[str, Any]] = row[0] if row else []
+    for each in found:
+        each["organizations"] = [one for (one,) in conn.execute(_OF_KEYS, [each["keys"]])]
+    return found
 
 
 def server_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:

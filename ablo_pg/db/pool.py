@@ -147,6 +147,7 @@ class Database:
     # Of the callers who wait for a connection, and why none can be had once they are cancelled.
     _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
     _outage: AbloError | None = field(default=None, init=False, repr=False)
+    _unready: AbloError | None = field(default=None, init=False, repr=False)  # of a login's start
 
     async def open(self) -> None:
         """Check the login and start the pool; does nothing when it is open."""
@@ -250,7 +251,7 @@ class Database:
             return
         try:
             await self._check_login()
-            self._outage = None
+            self._outage = self._unready
         except AbloError as exc:
             self._outage = exc
         for scope in self._waits:
@@ -288,6 +289,14 @@ class Database:
         return pool
 
     async def _prepare(self, conn: _Conn) -> None:
+        try:
+            await self._make_ready(conn)
+        except psycopg.Error as exc:
+            self._unready = translate(exc, self.names)
+            raise
+        self._unready = None
+
+    async def _make_ready(self, conn: _Conn) -> None:
         conn.generation = self._generation
         await session.pin(conn)
         if self.options.statement_timeout > 0:

@@ -31,6 +31,8 @@ SLOT_BYTES: Final = 1 << 30
 LOG_BYTES: Final = 50 << 30
 CLOCK_SECONDS: Final = 2.0
 PREPARED_SECONDS: Final = 60
+# A commit holds its organization's lock for a flush, some milliseconds.
+HELD_SECONDS: Final = 5
 # Locks that a migration of everything takes per table and index, with room for others.
 LOCKS_EACH: Final = 2
 # What helps where a login may not even look.
@@ -142,6 +144,7 @@ def _admin(
     findings += judge_kernel(state, schema_hash)
     if state.installed == state.own:
         findings += judge_tables(health.kernel_facts(conn))
+        findings += judge_held(health.held_locks(conn))
     return facts, findings
 
 
@@ -227,15 +230,40 @@ def _judge_standing(facts: dict[str, Any]) -> Iterator[Finding]:
             yield Finding("slots", "note", text, fix, health.drop_slot(slot["name"]))
     for each in facts["prepared"]:
         if each["seconds"] > PREPARED_SECONDS:
-            text = f"prepared transaction {each['gid']!r} lies since {each['seconds']} s: its "
-            text += "organizations cannot write"
+            text = f"prepared transaction {each['gid']!r} lies since {each['seconds']} s: it holds "
+            text += "up new slots and vacuum"
             fix = "commit it, or run this"
-            yield Finding("prepared", "blocker", text, fix, health.end_prepared(each["gid"]))
+            yield Finding("prepared", "note", text, fix, health.end_prepared(each["gid"]))
+    if (facts["unanswered"] or 0) > HELD_SECONDS:
+        text = f"a commit waits for a synchronous standby since {facts['unanswered']} s "
+        text += (
+            f"(synchronous_standby_names = {facts['standbys']!r}): its organization cannot write"
+        )
+        fix = "bring the standby back, or take it from synchronous_standby_names and reload"
+        yield Finding("synchronous standby", "blocker", text, fix)
     for each in facts["idle"]:
         text = f"process {each['pid']} ({each['program'] or 'unnamed'}) is idle in a transaction "
         text += f"since {each['seconds']} s: it holds up migrations and new slots"
         fix = "end its transaction, or run this"
         yield Finding("idle transactions", "note", text, fix, health.end_session(each["pid"]))
+
+
+def judge_held(held: Iterable[dict[str, Any]]) -> Iterator[Finding]:
+    """Who holds up the commits of an organization, the log's growth, an install or a migration."""
+    for each in held:
+        if each["seconds"] < HELD_SECONDS:
+            continue
+        whose = ", ".join(map(repr, each["organizations"]))
+        text = f"process {each['pid']} ({each['program'] or 'unnamed'}, {each['state']}"
+        text += f", waits for {each['event']})" if each["event"] else ")"
+        fix, statement = "end its transaction, or run this", health.end_session(each["pid"])
+        if each["gid"] is not None:
+            text = f"prepared transaction {each['gid']!r}"
+            fix, statement = "commit it, or run this", health.end_prepared(each["gid"])
+        text += f" has held locks of the kernel for {each['seconds']} s"
+        text += f", and commits of {whose} cannot go on" if whose else ""
+        text += f"; {each['waiters']} waiting for it" if each["waiters"] else ""
+        yield Finding("locks", "blocker", text, fix, statement)
 
 
 def judge_way(greeted: int, conn: psycopg.Connection) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ SOUND: dict[str, Any] = {
     "slots": [],
     "prepared": [],
     "idle": [],
+    "unanswered": None,
+    "standbys": "",
 }
 CLEAN: dict[str, Any] = {
     "logBytes": 1,
@@ -61,7 +63,8 @@ def test_a_sound_server_has_nothing_but_ok() -> None:
         ({"now": 1060.0}, "note", "60 s apart"),
         ({"relations": 30_000}, "note", "30000 tables and indexes"),
         ({"slots": [IDLE_SLOT]}, "note", "keeps 5120 MB of WAL"),
-        ({"prepared": [{"gid": "g", "seconds": 90}]}, "blocker", "cannot write"),
+        ({"prepared": [{"gid": "g", "seconds": 90}]}, "note", "holds up new slots"),
+        ({"unanswered": 90, "standbys": "far"}, "blocker", "standby since 90 s (synchronous_st"),
         ({"idle": [{"pid": 7, "program": "", "seconds": 400}]}, "note", "process 7 (unnamed)"),
     ],
 )
