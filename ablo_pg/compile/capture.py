@@ -45,6 +45,7 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         args=[],
         returns="trigger",
         security="definer",
+        settings=("timezone", "datestyle", "extra_float_digits"),
         body=f"""\
 {_DECLARED}
 begin

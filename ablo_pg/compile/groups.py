@@ -32,6 +32,7 @@ def groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         args=["p_organization text", "p_id text", "p_groups text[]"],
         returns="text[]",
         security="definer",
+        settings=("row_security",),  # a restore turns it off, and reading the owners would fail
         body=f"""\
 #variable_conflict use_variable
 declare

@@ -38,6 +38,7 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         args=[],
         returns="trigger",
         security="definer",
+        settings=("timezone",),  # updated_at of an adopted table may have no zone
         body=f"""\
 declare
   v_organization text;{declared}

@@ -140,12 +140,11 @@ def _inexact(table: TableFacts, names: Sequence[str]) -> Iterator[tuple[str, str
     """Say which columns call texts equal that guards, claims and the log tell apart."""
     for column in map(table.column, names):
         if column is not None and not column.exact:
-            name = ident(column.name)
             yield (
                 f"its {column.name} ({column.type}) compares different texts as equal, such as 'a' "
                 "and 'A': under a second name a write would pass claims and guards",
-                f"alter table {qualified(table.schema, table.name)}\n"
-                f'  alter column {name} type text collate "default" using {name}::text;',
+                f"alter table {qualified(table.schema, table.name)} alter column "
+                f'{ident(column.name)} type text collate "default";',
             )
 
 

@@ -29,7 +29,8 @@ begin
          d ->> 'archivedColumn', d ->> 'rowFunction',
          coalesce(ablo.id_type(d), d ->> 'idType', 'text'), d
     from jsonb_array_elements(p_models) d
-      on conflict (typename) do nothing;
+      on conflict (typename) do update set id_type = excluded.id_type
+         where ablo.model.id_type <> excluded.id_type;
   insert into ablo.field (typename, wire, column_name, type, optional, position)
   select d ->> 'typename', f ->> 'wire', f ->> 'column', f ->> 'type',
          coalesce((f ->> 'optional')::boolean, false), n

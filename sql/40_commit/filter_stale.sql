@@ -37,6 +37,9 @@ begin
     perform ablo.raise_error('model_not_tenant_scoped', format('changes of %s are not in the log', v_model.key),
       'leave it out of the reads', jsonb_build_object('model', v_model.key));
   end if;
+  if v_model.id_type <> 'text' then
+    v_ids := array(select ablo.row_id(v_model.id_type, i) from unnest(v_ids) i);
+  end if;
   v_match := ablo.filter_match(v_model, p_read);
   perform ablo.walk_check(p_organization, v_read_at, p_before, p_model);
   begin

@@ -246,9 +246,13 @@ async def test_a_row_has_one_name(own: DatabaseHandle, model: str) -> None:
         stamp = (await b.snapshot(**{model: other})).stamp
         await ours.update(name, {"name": "by a"})
         assert [entry.row.name for entry in await theirs.history(id=other)] == ["by a"]
-        for premise in ({"readAt": stamp}, {"absent": True}):
+        for premise in (
+            {"id": other, "readAt": stamp},
+            {"id": other, "absent": True},
+            {"where": [["name", "=", "n"]], "ids": [other], "readAt": stamp},
+        ):
             with pytest.raises(psycopg.Error) as refused:
-                judged(own, {"model": model, "id": other} | premise)
+                judged(own, {"model": model} | premise)
             assert "stale_context" in str(refused.value.diag.message_detail)
         with pytest.raises(AbloError) as caught:
             await theirs.update(other, {"name": "by b"}, read_at=stamp, on_stale="reject")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from ablo_pg.db import session
 from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
 
 from .kinds import DDL, SCHEMA, transcript
+from .relay_thread import RelayThread, make_key
 
 pytestmark = [pytest.mark.anyio, pytest.mark.direct("of the client's own connections")]
 
@@ -168,3 +169,19 @@ async def test_a_build_that_pins_nothing_is_caught(
     except (AbloError, psycopg.Error, UnicodeError):
         return
     assert seen != expected
+
+
+async def test_a_relay_serves_the_same_under_all_of_them_at_once(adopted: DatabaseHandle) -> None:
+    expected = await neutral(adopted)
+    organization = f"org{next(_ORGANIZATIONS)}-"
+    key = make_key(adopted, organization, "user:a")
+    with ExitStack() as stack:
+        for name, values in ODD.items():
+            if name != "default_transaction_read_only":  # those that are set after it need to write
+                stack.enter_context(defaults(adopted, "database", name, values[0]))
+        relay = stack.enter_context(RelayThread(adopted))
+        async with (
+            AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=10) as ablo,
+            await psycopg.AsyncConnection.connect(adopted.admin_url, autocommit=True) as writer,
+        ):
+            assert await transcript(ablo, writer, organization) == expected

@@ -811,11 +811,7 @@ create or replace function ablo_model."comments__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -958,12 +954,6 @@ create or replace function ablo_model."comments__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1447,11 +1437,7 @@ create or replace function ablo_model."events__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1533,12 +1519,6 @@ create or replace function ablo_model."events__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1850,11 +1830,7 @@ create or replace function ablo_model."folders__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -1936,12 +1912,6 @@ create or replace function ablo_model."folders__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2336,11 +2306,7 @@ create or replace function ablo_model."notes__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2420,12 +2386,6 @@ create or replace function ablo_model."notes__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2816,13 +2776,7 @@ create or replace function ablo_model."projects__above"(p_organization text, p_i
   returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
   set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -2874,11 +2828,7 @@ create or replace function ablo_model."projects__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -2976,12 +2926,6 @@ create or replace function ablo_model."projects__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -3566,13 +3510,7 @@ create or replace function ablo_model."tasks__above"(p_organization text, p_id t
   returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
   set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 #variable_conflict use_variable
 declare
@@ -3635,11 +3573,7 @@ create or replace function ablo_model."tasks__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -3781,12 +3715,6 @@ create or replace function ablo_model."tasks__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -4222,11 +4150,7 @@ create or replace function ablo_model."teams__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -4306,12 +4230,6 @@ create or replace function ablo_model."teams__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;

@@ -509,11 +509,7 @@ create or replace function ablo_model."tasks__capture"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
   set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
@@ -595,12 +591,6 @@ create or replace function ablo_model."tasks__guard"()
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set intervalstyle = postgres
-  set extra_float_digits = 1
-  set bytea_output = hex
-  set row_security = on
-  set standard_conforming_strings = on
 as $ablo$
 declare
   v_organization text;
