@@ -21,6 +21,7 @@ from ablo_pg.db.live import live_read
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.registry import schema_active
 from ablo_pg.errors import AbloConnectionError
+from ablo_pg.json_text import loads
 
 READER: Final = "system:ablo-pg"
 LOOK_SECONDS: Final = 0.5  # between two looks of --watch; an index read each
@@ -76,7 +77,7 @@ class Board:
         wanted = None if self.model is None else typename_of(models, self.model).lower()
         keys = {typename.lower(): key for typename, key in models.items()}
         found = await self.database.read(live_read, self.organization, READER, False)
-        told = orjson.loads(found)
+        told = loads(found)
         return [
             {
                 "claimId": claim["claimId"],
