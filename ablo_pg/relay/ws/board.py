@@ -197,9 +197,14 @@ class Board:
                 session.held(own, now)
             elif not self.state.blocked(now):
                 due.add(session)
-                who = (self.organization, session.participant)
-                look = (own.kernel_id, False, session.credential.capability)
-                await self._database.run(claims.claim_get, *who, *look)
+                await self._database.run(
+                    claims.claim_get,
+                    self.organization,
+                    session.participant,
+                    own.kernel_id,
+                    False,
+                    session.credential.capability,
+                )
                 self.hint()
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
