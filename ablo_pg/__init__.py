@@ -46,6 +46,7 @@ from ablo_pg.errors import (
     AbloTimeoutError,
     AbloValidationError,
 )
+from ablo_pg.json_text import RawJson
 from ablo_pg.schema import (
     EntityRole,
     IdentityRole,
@@ -60,6 +61,7 @@ from ablo_pg.schema import (
     has_one,
     indexed,
     model,
+    unread_fields,
 )
 
 __all__ = [
@@ -105,6 +107,7 @@ __all__ = [
     "Pending",
     "Presence",
     "PresenceClient",
+    "RawJson",
     "Receipt",
     "Schema",
     "SessionKey",
@@ -134,4 +137,5 @@ __all__ = [
     "has_one",
     "indexed",
     "model",
+    "unread_fields",
 ]

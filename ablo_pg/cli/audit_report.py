@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-import click
 import msgspec
 
 from ablo_pg.audit import Anchor, Broken, Sealed, Verified
-from ablo_pg.cli.output import plain, say, show_error, show_json
+from ablo_pg.cli.output import plain, say, show, show_error, show_json
 from ablo_pg.db.audit import Act
 from ablo_pg.schema.names import wire_name
 
@@ -58,11 +57,11 @@ class Report:
         if self._as_json:
             self._json.append(_verified(one))
             return
-        click.echo(_line(one))
+        show(_line(one))
         for broken in one.broken:
-            click.echo(f"  BROKEN {_place(broken)}: {broken.kind} ({broken.detail})")
+            show(f"  BROKEN {_place(broken)}: {broken.kind} ({broken.detail})")
         if one.broken_count > len(one.broken):
-            click.echo(f"  and {one.broken_count - len(one.broken):,} more")
+            show(f"  and {one.broken_count - len(one.broken):,} more")
 
     def close(self) -> None:
         """Tell the verdict."""
@@ -111,9 +110,7 @@ def show_heads(ends: Mapping[str, Anchor], as_json: bool) -> None:
         show_json({"organizations": msgspec.to_builtins(ends)})
         return
     for name, end in ends.items():
-        click.echo(
-            f"{name}  seal {end.number}  sync id {end.last_sync_id}  key {end.key_id}  {end.mac}"
-        )
+        show(f"{name}  seal {end.number}  sync id {end.last_sync_id}  key {end.key_id}  {end.mac}")
 
 
 def show_acts(found: Sequence[Act], as_json: bool) -> None:
@@ -127,7 +124,7 @@ def show_acts(found: Sequence[Act], as_json: bool) -> None:
     for act in found:
         claim = act.subject
         words = f' ("{plain(claim["description"])}")' if claim.get("description") else ""
-        click.echo(
+        show(
             f"{act.happened_at.astimezone():%Y-%m-%d %H:%M:%S}  {plain(act.organization)}  "
             f"{plain(act.actor)} ended {claim['claimId']} of {plain(claim['heldBy'])} "
             f"on {claim['entityType']} {plain(claim['entityId'])}{words}"

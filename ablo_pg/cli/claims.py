@@ -15,12 +15,13 @@ import orjson
 
 from ablo_pg.cli.feed import typename_of
 from ablo_pg.cli.options import database_url_option, json_option, organization_option
-from ablo_pg.cli.output import plain, say, show_json
+from ablo_pg.cli.output import plain, say, show, show_json, styled
 from ablo_pg.db.claims import claim_break
 from ablo_pg.db.live import live_read
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.registry import schema_active
 from ablo_pg.errors import AbloConnectionError
+from ablo_pg.json_text import loads
 
 READER: Final = "system:ablo-pg"
 LOOK_SECONDS: Final = 0.5  # between two looks of --watch; an index read each
@@ -76,7 +77,7 @@ class Board:
         wanted = None if self.model is None else typename_of(models, self.model).lower()
         keys = {typename.lower(): key for typename, key in models.items()}
         found = await self.database.read(live_read, self.organization, READER, False)
-        told = orjson.loads(found)
+        told = loads(found)
         return [
             {
                 "claimId": claim["claimId"],
@@ -140,12 +141,12 @@ def _print(claims: list[dict[str, Any]], as_json: bool, *, clear: bool) -> None:
     if not claims:
         say("nobody holds or waits for anything")
     for claim in claims:
-        click.echo(_line(claim))
+        show(_line(claim))
 
 
 def _line(claim: dict[str, Any]) -> str:
     held = claim["status"] == "held"
-    colour: Callable[[str], str] = partial(click.style, fg="green" if held else "yellow")
+    colour: Callable[[str], str] = partial(styled, fg="green" if held else "yellow")
     fields = f" ({', '.join(claim['fields'])})" if claim["fields"] else ""
     words = [
         colour("held  " if held else "  waits"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ablo_pg.cli.options import admin_url_option, json_option
-from ablo_pg.cli.output import say, show_json, working
+from ablo_pg.cli.output import say, show, show_json, working
 from ablo_pg.kernel import Connected, connect
 
 EPILOG = """\b
@@ -48,6 +48,6 @@ def _show(done: Connected, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"DATABASE_URL={done.database_url}")
+    show(f"DATABASE_URL={done.database_url}")
     if done.replication_url is not None:
-        click.echo(f"ABLO_REPLICATION_URL={done.replication_url}")
+        show(f"ABLO_REPLICATION_URL={done.replication_url}")

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import click
-
 from ablo_pg.cli.administrator import administrator
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.cli.push import line_of
 from ablo_pg.cli.target import load_target
 from ablo_pg.errors import error_for
@@ -82,10 +80,10 @@ def show_differences(found: Differences, as_json: bool) -> None:
         show_json(told | {"changes": list(found.items)})
         return
     for item in found.items:
-        click.echo(line_of(item))
+        show(line_of(item))
         if item.get("flag"):
-            click.echo(f"    allow it with {item['flag']}")
+            show(f"    allow it with {item['flag']}")
         for line in str(item.get("sql", "")).splitlines():
-            click.echo(f"    {line}")
+            show(f"    {line}")
     count = len(found.items)
     say(f"{count} change{'' if count == 1 else 's'} from {found.before} to schema {found.after}")

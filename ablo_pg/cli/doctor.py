@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ablo_pg.cli.options import json_option
-from ablo_pg.cli.output import plain, say, show_json, working
+from ablo_pg.cli.output import plain, say, show, show_json, styled, working
 from ablo_pg.cli.target import load_target
 from ablo_pg.errors import error_for
 from ablo_pg.kernel.doctor import Finding, examine, repair
@@ -71,11 +71,11 @@ def _show(found: list[Finding], fixed: list[Finding], as_json: bool) -> None:
         say(f"fixed: {finding.problem}")
     for finding in found:
         mark, colour = MARKS[finding.level]
-        click.echo(f"{click.style(mark, fg=colour)}  {finding.name}: {plain(finding.problem)}")
+        show(f"{styled(mark, fg=colour)}  {finding.name}: {plain(finding.problem)}")
         if finding.level != "ok" and finding.fix:
-            click.echo(f"      {finding.fix}" + (":" if finding.sql else ""))
+            show(f"      {finding.fix}" + (":" if finding.sql else ""))
         for line in (finding.sql or "").splitlines():
-            click.echo(f"        {line}")
+            show(f"        {line}")
 
 
 def _json(found: list[Finding], fixed: list[Finding]) -> dict[str, Any]:

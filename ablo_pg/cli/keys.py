@@ -11,7 +11,7 @@ import click
 import psycopg
 
 from ablo_pg.cli.options import json_option
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.credentials import SPELLINGS, Spelling, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.errors import translate
@@ -220,7 +220,7 @@ def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, Any]) ->
     if as_json:
         show_json({"key": key, **_facts(made), **more})
         return
-    click.echo(key)
+    show(key)
     say(f"{made.id} acts as {made.participant} in {made.organization_id}; it is shown only now")
 
 
@@ -253,4 +253,4 @@ def _show_table(found: list[KeyRecord]) -> None:
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())

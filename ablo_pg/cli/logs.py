@@ -14,7 +14,7 @@ import click
 
 from ablo_pg.cli.feed import Feed, Wanted, typename_of
 from ablo_pg.cli.options import database_url_option, json_option, organization_option
-from ablo_pg.cli.output import plain, say, show_json
+from ablo_pg.cli.output import plain, say, show, show_json, styled
 from ablo_pg.client.durations import seconds_of
 from ablo_pg.delta import OP_NAMES, Delta
 
@@ -88,16 +88,16 @@ def _print(delta: Delta, models: dict[str, str], as_json: bool) -> None:
         return
     moment = dt.datetime.fromisoformat(delta.created_at).astimezone()
     parts = [
-        click.style(moment.strftime("%Y-%m-%d %H:%M:%S"), dim=True),
-        click.style(f"{op:9}", fg=COLOURS.get(op, "yellow")),
+        styled(moment.strftime("%Y-%m-%d %H:%M:%S"), dim=True),
+        styled(f"{op:9}", fg=COLOURS.get(op, "yellow")),
         f"{model} {plain(delta.row_id)}",
-        click.style(plain(delta.actor or "nobody"), fg="cyan"),
+        styled(plain(delta.actor or "nobody"), fg="cyan"),
     ]
     if delta.on_behalf_of:
         parts.append(f"for {plain(delta.on_behalf_of)}")
     if fields := [name for name in delta.changed if name != "updatedAt"]:
         parts.append(f"({', '.join(fields)})")
-    click.echo("  ".join(parts))
+    show("  ".join(parts))
 
 
 def _item(delta: Delta, model: str, op: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import admin_url_option, json_option, target_argument
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.cli.push_place import read_options
 from ablo_pg.cli.target import load_target
 from ablo_pg.compile.migration import MigrateOptions, MigrationPlan
@@ -115,7 +115,7 @@ def _show_plan(made: MigrationPlan, output: Path | None, as_json: bool) -> None:
         say(f"note: {note}")
     if output is None:
         for number, step in enumerate(made.steps, 1):
-            click.echo(f"{number:3}. {step.phase:9} {step.title}")
+            show(f"{number:3}. {step.phase:9} {step.title}")
 
 
 def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import re
+import secrets
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
 
+# What moves a terminal's cursor, sets its title, or turns text around (Unicode, UAX 9).
+_CONTROLS: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# Begins a colour of ours. Nobody outside can know it, so no text brings a colour along.
+_OWN: Final = f"\x1b{secrets.token_hex(8)}["
+
+
+def show(text: str, *, err: bool = False) -> None:
+    """Write lines for a person. Whatever text from outside is in them, a terminal only shows it."""
+    shown = "\x1b[".join(plain(part, lines=True) for part in text.split(_OWN))
+    click.echo(shown, err=err)
+
 
 def say(text: str = "") -> None:
     """Tell a person something, on stderr: stdout holds the result alone."""
-    click.echo(text, err=True)
+    show(text, err=True)
+
+
+def styled(text: str, **how: Any) -> str:
+    """Return a text in a colour, for `show` and `say`."""
+    return click.style(plain(text, lines=True), **how).replace("\x1b[", _OWN)
 
 
 def working(text: str) -> None:
@@ -29,9 +50,15 @@ def show_json(value: Any) -> None:
     click.echo(orjson.dumps(value, default=_plain).decode())
 
 
-def plain(text: str) -> str:
-    """Show an id on one line: it may hold line breaks, and codes that move a terminal's cursor."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+def plain(text: str, *, lines: bool = False) -> str:
+    r"""Return text with what a terminal would obey, rather than show, as its escape.
+
+    lines: leave line ends and tabs; without, an id stays on its line.
+
+    >>> plain("a\x1b[2Jb\n")
+    'a\\x1b[2Jb\\n'
+    """
+    return _CONTROLS.sub(lambda it: it[0] if lines and it[0] in "\n\t" else repr(it[0])[1:-1], text)
 
 
 def show_error(error: AbloError, *, as_json: bool) -> None:
@@ -47,7 +74,7 @@ def show_error(error: AbloError, *, as_json: bool) -> None:
         }
         say(orjson.dumps({"error": fields}, default=_plain).decode())
         return
-    say(click.style("error: ", fg="red", bold=True) + f"{error.message} [{error.code}]")
+    say(styled("error: ", fg="red", bold=True) + f"{error.message} [{error.code}]")
     if error.remedy:
         say(f"  fix: {error.remedy}")
     for line in _detail_lines(error):
@@ -57,7 +84,9 @@ def show_error(error: AbloError, *, as_json: bool) -> None:
 def show_usage(error: click.ClickException, *, as_json: bool) -> None:
     """Write wrong usage to stderr, as click does; for a program in the shape of every error."""
     if not as_json:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        say(told.getvalue().rstrip())
         return
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     remedy = f"`{command or 'ablo-pg'} --help` shows what it takes"

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import click
 
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import plain, say, show_json
 from ablo_pg.kernel.push import push_schema
 from ablo_pg.relay.daemon import Relay, run
 from ablo_pg.relay.logs import LogFormat, configure_logs
@@ -124,7 +124,8 @@ def relay_command(
     if print_config:
         show_json(settings.printable())
         return
-    configure_logs("json" if as_json else log_format, log_level)
+    clean = partial(plain, lines=True)
+    configure_logs("json" if as_json else log_format, log_level, clean)
     admin_url = settings.admin_url
     apply_schema = None if admin_url is None else partial(push_schema, admin_url)
     anyio.run(run, settings, apply_schema, partial(announce, as_json=as_json))

@@ -8,7 +8,7 @@ import click
 
 from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import admin_url_option, json_option
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.kernel import KernelState, kernel_state
 
 EPILOG = """\b
@@ -40,13 +40,13 @@ def _show(state: KernelState) -> None:
         say("no kernel; install it with `ablo-pg connect --admin-url URL`")
         return
     schema = state.status.get("schema") or {}
-    click.echo(f"kernel    {state.installed} (this package: {state.own})")
+    show(f"kernel    {state.installed} (this package: {state.own})")
     major, minor = divmod(int(state.status.get("serverVersion", 0)), 10_000)
-    click.echo(f"server    {major}.{minor}, wal_level {state.status.get('walLevel')}")
-    click.echo(f"schema    {schema.get('hash', 'none pushed')}")
+    show(f"server    {major}.{minor}, wal_level {state.status.get('walLevel')}")
+    show(f"schema    {schema.get('hash', 'none pushed')}")
     for path in state.outdated:
-        click.echo(f"differs   {path}")
+        show(f"differs   {path}")
     for item in state.drift:
-        click.echo(f"drift     {item}")
+        show(f"drift     {item}")
     for lack in state.lacks:
-        click.echo(f"rights    {lack}")
+        show(f"rights    {lack}")

@@ -12,7 +12,7 @@ import click
 from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT
 from ablo_pg.cli.options import json_option, read_url_option, target_argument
-from ablo_pg.cli.output import say, show_json
+from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.cli.target import load_target
 from ablo_pg.db.tables import read_tables, schema_names
 from ablo_pg.errors import error_for
@@ -60,12 +60,12 @@ def _show_fits(fits: tuple[ModelFit, ...], as_json: bool) -> None:
         show_json({"fits": sound(fits), "models": models})
         return
     for one in fits:
-        click.echo(f"{one.model}: {one.state} ({one.table})")
+        show(f"{one.model}: {one.state} ({one.table})")
         for finding in one.findings:
             field = "" if finding.field is None else f"{finding.field}: "
-            click.echo(f"  {finding.level}  {field}{finding.message}")
+            show(f"  {finding.level}  {field}{finding.message}")
             for line in (finding.sql or "").splitlines():
-                click.echo(f"      {line}")
+                show(f"      {line}")
 
 
 @click.command("pull", epilog=PULL_EPILOG)

@@ -9,7 +9,7 @@ import click
 
 from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.options import json_option
-from ablo_pg.cli.output import plain, show_json
+from ablo_pg.cli.output import plain, show, show_json
 from ablo_pg.cli.remote import Remote
 from ablo_pg.db.identity import login_facts
 from ablo_pg.db.urls import without_password
@@ -47,7 +47,7 @@ def whoami_command(database_url: str | None, url: str | None, as_json: bool) -> 
         return
     for name, value in told.items():
         for line in _lines(name, value):
-            click.echo(line)
+            show(line)
 
 
 def _of_database(url: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def _string_like(pattern: str) -> str:
 _TESTS: Final[dict[str, str]] = {
     "string": "jsonb_typeof(v) = 'string'",
     "boolean": "jsonb_typeof(v) = 'boolean'",
-    "json": "jsonb_typeof(v) <> 'null'",
+    "json": "jsonb_typeof(v) <> 'null' and ablo.json_fits(v)",
     "integer": _number(
         "v::numeric between -9223372036854775808 and 9223372036854775807", "v::numeric % 1 = 0"
     ),
@@ -68,7 +68,10 @@ _TESTS: Final[dict[str, str]] = {
 _TAKES: Final = {
     "string": ("a string", "send a JSON string"),
     "boolean": ("a boolean", "send true or false, not a string or a number"),
-    "json": ("a JSON value", "send any JSON value but null"),
+    "json": (
+        "a JSON value of at most 128 levels, its numbers within double precision",
+        "send any such value but null; carry larger numbers in strings",
+    ),
     "integer": ("an integer", "send a JSON number without a fraction, within 64 bits"),
     "number": (
         "a number",

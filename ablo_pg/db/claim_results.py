@@ -21,6 +21,7 @@ from ablo_pg.claim import (
     Presence,
 )
 from ablo_pg.db.errors import Names
+from ablo_pg.json_text import Decoder
 
 
 class _Target(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class _Claim(msgspec.Struct, frozen=True, rename="camel"):
     on_behalf_of_id: str | None = None
     on_behalf_of_kind: str | None = None
     capability_id: str | None = None
-    meta: dict[str, Any] | None = None
+    meta: Any = None  # an object; what is written by hand may be anything
     granted_at: int | None = None
     ended_at: int | None = None
     fence_token: int | None = None
@@ -86,7 +87,7 @@ class _Presence(msgspec.Struct, frozen=True, rename="camel"):
     sessions: int = 0
     status: str | None = None
     activity: Any = None
-    meta: dict[str, Any] | None = None
+    meta: Any = None  # an object; what is written by hand may be anything
     since: int | None = None
     seen_at: int | None = None
     expires_at: int | None = None
@@ -98,11 +99,11 @@ class _PresenceBeat(msgspec.Struct, frozen=True, rename="camel"):
     ttl_ms: int
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
-_LIST: Final = msgspec.json.Decoder(_List)
-_BEATS: Final = msgspec.json.Decoder(list[_Beat])
-_PRESENT: Final = msgspec.json.Decoder(list[_Presence])
-_PRESENCE_BEAT: Final = msgspec.json.Decoder(_PresenceBeat)
+_ANSWER: Final = Decoder(_Answer)
+_LIST: Final = Decoder(_List)
+_BEATS: Final = Decoder(list[_Beat])
+_PRESENT: Final = Decoder(list[_Presence])
+_PRESENCE_BEAT: Final = Decoder(_PresenceBeat)
 
 
 def claim_answer_of(data: bytes, names: Names) -> ClaimAnswer:

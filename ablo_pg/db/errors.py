@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg import sql
 
 from ablo_pg.errors import CODES, AbloError, error_for
+from ablo_pg.json_text import loads
 
 KERNEL_REMEDY: Final = "install the kernel with `ablo-pg connect --admin-url URL`"
 MIGRATE_REMEDY: Final = "apply the schema with `ablo-pg migrate SCHEMA --admin-url URL`"
@@ -143,8 +143,8 @@ def _json_object(text: str | None) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        found = loads(text)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -28,7 +28,12 @@ from ablo_pg.db.errors import error_of
 from ablo_pg.db.pool import RECONNECT_TRIES, Database
 from ablo_pg.db.results import report_of
 from ablo_pg.db.routines import BatchItem
-from ablo_pg.errors import AbloConflictError, AbloConnectionError, AbloError
+from ablo_pg.errors import (
+    AbloConflictError,
+    AbloConnectionError,
+    AbloError,
+    AbloValidationError,
+)
 
 BATCH_LIMIT: Final = 50
 # Bytes of requests in one batch: bounds what one statement holds in memory on both sides.
@@ -169,8 +174,10 @@ class GroupCommit:
         try:
             await self._fly_batch(batch)
         except AbloError as exc:
+            # What one holds may spoil the statement of all: then each goes on its own.
+            spoilt = len(batch) > 1 and isinstance(exc, AbloValidationError)
             for one in batch:
-                one.error = exc
+                one.error, one.would_wait = exc, spoilt
         finally:
             # First the next flight, then the answers: what callers do with those overlaps with it.
             self._hand_over()

@@ -8,6 +8,7 @@ import msgspec
 
 from ablo_pg.db.errors import ErrorReport
 from ablo_pg.delta import Op
+from ablo_pg.json_text import Decoder
 
 
 class RowRead(msgspec.Struct, frozen=True):
@@ -126,13 +127,13 @@ class _ReportData(msgspec.Struct, frozen=True):
     column: str | None = None
 
 
-ROW_READ: Final = msgspec.json.Decoder(RowRead)
-PAGE_READ: Final = msgspec.json.Decoder(PageRead)
-HISTORY_READ: Final = msgspec.json.Decoder(HistoryRead)
-SNAPSHOT_READ: Final = msgspec.json.Decoder(SnapshotRead)
-RECEIPT: Final = msgspec.json.Decoder(ReceiptData)
+ROW_READ: Final = Decoder(RowRead)
+PAGE_READ: Final = Decoder(PageRead)
+HISTORY_READ: Final = Decoder(HistoryRead)
+SNAPSHOT_READ: Final = Decoder(SnapshotRead)
+RECEIPT: Final = Decoder(ReceiptData)
 KERNEL_STATUS: Final = msgspec.json.Decoder(KernelStatus, strict=False)
-_REPORT: Final = msgspec.json.Decoder(_ReportData)
+_REPORT: Final = Decoder(_ReportData)
 
 
 def report_of(error: bytes) -> ErrorReport:

@@ -83,9 +83,8 @@ class Health:
     async def run(self) -> None:
         """Send and look until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._look)
-            group.start_soon(self._watch_drift)
-            await self._send()
+            for work in (self._look, self._watch_drift, self._send):
+                group.start_soon(self.hub.tasks.keep, "health", work)
 
     async def _send(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from ablo_pg.relay.arrival import Arrival
 from ablo_pg.relay.channel import Channel, Receiver
 from ablo_pg.relay.sent import Sent
 from ablo_pg.relay.subscription import Subscription
+from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.view import View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
@@ -38,7 +39,7 @@ class Hub:
             async for delta in changes: ...
 
     Args: log, what subscribers catch up from. queue_count, queue_bytes: how much one subscriber may
-    leave lying before it is cut loose.
+    leave lying before it is cut loose. tasks: what the readers run theirs with.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Hub:
         *,
         queue_count: int = QUEUE_COUNT,
         queue_bytes: int = QUEUE_BYTES,
+        tasks: Tasks | None = None,
     ) -> None:
         self.log = log
+        self.tasks = tasks or Tasks()
         self.queue_count = queue_count
         self.queue_bytes = queue_bytes
         self.channels: dict[str, Channel] = {}
@@ -122,7 +125,11 @@ class Hub:
             sent[organization] = sync_id
             channel = channels.get(organization)
             if channel is not None:
-                channel.receive(arrival)
+                try:
+                    channel.receive(arrival)
+                except Exception:  # its subscribers read it in the log, and are told what is wrong
+                    self.tasks.failed("dispatch")
+                    channel.cut_all()
 
     def begin_stream(self) -> list[Channel]:
         """A stream begins: whatever it does not bring is visible in the log.

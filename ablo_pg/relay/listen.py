@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -66,9 +67,8 @@ class ListenReader:
         """See Reader."""
         self._log.set("listen", self.reason)
         async with anyio.create_task_group() as group:
-            group.start_soon(self._listen, hub)
-            group.start_soon(self._poll, hub)
-            group.start_soon(self._follow_hints, hub)
+            for work in (self._listen, self._poll, self._follow_hints):
+                group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
     async def _listen(self, hub: Hub) -> None:
         """Hold a connection that listens while somebody subscribes; again when it breaks."""
@@ -152,5 +152,7 @@ class ListenReader:
 
     async def _advance_one(self, hub: Hub, organization: str) -> None:
         channel = hub.channels.get(organization)
-        if channel is not None:
-            await advance(channel, hub.log)
+        if channel is not None and not await hub.tasks.attempt(
+            "catch-up", partial(advance, channel, hub.log)
+        ):
+            channel.cut_all()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
-import orjson
+from ablo_pg.json_text import dumps
 
 FIELDS: Final = ("request_id", "method", "route", "status", "ms", "code", "key_id")
 LogFormat = Literal["json", "text"]
@@ -33,25 +34,34 @@ class JsonFormatter(logging.Formatter):
         line.update(_fields(record))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return dumps(line).decode()
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: the message, then name=value."""
+    """A line for people: the message, then name=value.
+
+    clean: takes from a text what a terminal would obey.
+    """
+
+    def __init__(self, shape: str, clean: Callable[[str], str]) -> None:
+        super().__init__(shape)
+        self._clean = clean
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        return f"{super().format(record)} {fields}".rstrip()
+        return self._clean(f"{super().format(record)} {fields}".rstrip())
 
 
-def configure_logs(shape: LogFormat, level: str) -> None:
-    """Send the process's log to stderr in this shape."""
+def configure_logs(
+    shape: LogFormat, level: str, clean: Callable[[str], str] = lambda text: text
+) -> None:
+    """Send the process's log to stderr in this shape. clean: see TextFormatter."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter()
         if shape == "json"
-        else TextFormatter("%(asctime)s %(levelname)-7s %(message)s")
+        else TextFormatter("%(asctime)s %(levelname)-7s %(message)s", clean)
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its lines name addresses and paths; ours say the same without them.

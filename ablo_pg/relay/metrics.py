@@ -47,6 +47,11 @@ class RelayMetrics:
             "ablo_claim_wait_seconds", "From the place in line to the grant", SECONDS
         )
         self.rate_limited = self._count("ablo_rate_limited", "Requests refused by a key's rate")
+        self.task_failures = self._count(
+            "ablo_task_failures",
+            "Failures of what runs beside requests; each is tried again",
+            "task",
+        )
         self.sockets_closed = self._count("ablo_sockets_closed", "Sockets that ended", "code")
         self.deliveries = self._count("ablo_deliveries", "Deltas written to subscribers")
 

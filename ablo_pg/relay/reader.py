@@ -88,7 +88,7 @@ async def follow(stream: ReplicationStream, hub: Hub) -> None:
         async with anyio.create_task_group() as group:
             for _ in range(min(JOINS_AT_ONCE, len(waiting))):
                 group.start_soon(_bring_up, waiting, hub)
-            group.start_soon(_tend, hub)
+            group.start_soon(hub.tasks.keep, "reader upkeep", partial(_tend, hub))
             try:
                 await stream.run(hub.publish)
             except AbloError as exc:
@@ -103,7 +103,9 @@ async def follow(stream: ReplicationStream, hub: Hub) -> None:
 
 async def _bring_up(waiting: list[Channel], hub: Hub) -> None:
     while waiting:
-        await join(waiting.pop(), hub.log)
+        channel = waiting.pop()
+        if not await hub.tasks.attempt("catch-up", partial(join, channel, hub.log)):
+            channel.cut_all()
 
 
 async def _tend(hub: Hub) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -27,6 +28,7 @@ from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.relay.tasks import Tasks, Work
 from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
@@ -102,13 +104,8 @@ class RelayService:
             await self.database.open()
             await self.schemas.refresh()
             async with anyio.create_task_group() as group:
-                group.start_soon(self.reader.run, self.hub)
-                group.start_soon(self.schemas.run)
-                group.start_soon(self.authenticator.run)
-                group.start_soon(self.health.run)
-                group.start_soon(self.live.run)
-                group.start_soon(self.claim_news.run)
-                group.start_soon(keep_house, self.database)
+                for name, work in self._tasks().items():
+                    group.start_soon(self.hub.tasks.keep, name, work)
                 try:
                     yield
                 finally:
@@ -117,6 +114,18 @@ class RelayService:
             with anyio.CancelScope(shield=True):
                 await self.database.close()
                 await self.health.database.close()
+
+    def _tasks(self) -> dict[str, Work]:
+        """Return what runs beside requests, by the name that its failures are counted under."""
+        return {
+            "reader": partial(self.reader.run, self.hub),
+            "schema": self.schemas.run,
+            "keys": self.authenticator.run,
+            "health": self.health.run,
+            "sockets": self.live.run,
+            "claim news": self.claim_news.run,
+            "housekeeping": partial(keep_house, self.database),
+        }
 
     def stop(self) -> None:
         """Say that the end is near: not ready any more, long answers end by themselves."""
@@ -137,10 +146,12 @@ def make_service(
         application_name="ablo_pg relay",
     )
     database = Database(settings.database_url, options)
+    metrics = RelayMetrics()
     hub = Hub(
         PostgresLog(database),
         queue_count=settings.queue_count,
         queue_bytes=settings.queue_bytes,
+        tasks=Tasks(lambda name: metrics.task_failures.labels(name).inc()),
     )
     # Two connections of its own: a spent pool must not look like a broken path.
     probe = Database(
@@ -153,7 +164,6 @@ def make_service(
             application_name="ablo_pg relay health",
         ),
     )
-    metrics = RelayMetrics()
     service = RelayService(
         settings=settings,
         database=database,

@@ -25,7 +25,14 @@ from ablo_pg.schema.neutral import (
 )
 from ablo_pg.schema.parse import parse_schema_json
 from ablo_pg.schema.problems import Problem
-from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json, set_evidence
+from ablo_pg.schema.rows import (
+    Evidence,
+    Model,
+    evidence_of,
+    row_from_json,
+    set_evidence,
+    unread_fields,
+)
 from ablo_pg.schema.wire_json import dump_schema_json, model_hash, schema_hash
 
 __all__ = [
@@ -62,6 +69,7 @@ __all__ = [
     "row_from_json",
     "schema_hash",
     "set_evidence",
+    "unread_fields",
     "validate_create",
     "validate_update",
 ]

@@ -7,10 +7,11 @@ reading and writing. `migrate` applies additive changes; the others need the use
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, Final
 
 from ablo_pg.errors import AbloValidationError
+from ablo_pg.json_text import same
 from ablo_pg.schema.neutral import (
     MISSING,
     EntityRole,
@@ -200,7 +201,7 @@ def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
     if new.indexed != old.indexed:
         kind = "index_added" if new.indexed else "index_dropped"
         yield Change(kind, model, wire, True, "rows stay as they are")
-    if old.default != new.default:
+    if not same(old.default, new.default):
         yield Change(
             "default_changed",
             model,
@@ -251,7 +252,7 @@ def _diff_options(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         before, after = getattr(old, name), getattr(new, name)
         if name == "conflict":
             before, after = dict(before), dict(after)
-        if before != after:
+        if not same(before, after):
             # A model that becomes writable breaks nobody.
             fine = additive or (name == "mutable" and after)
             yield Change(kind, new.key, None, fine, reason, _plain(before), _plain(after))
@@ -268,7 +269,7 @@ def _diff_relations(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         elif _edge(origin) != _edge(relation):
             reason = "it may decide sync groups and foreign keys"
             yield Change("relation_changed", new.key, relation.name, False, reason)
-        elif replace(origin, extra=()) != replace(relation, extra=()):
+        elif not same(astuple(replace(origin, extra=())), astuple(replace(relation, extra=()))):
             yield Change("relation_changed", new.key, relation.name, True, "rows stay as they are")
     for name, relation in before.items():
         calm = not relation.parent

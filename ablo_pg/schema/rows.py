@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, Unpack, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic import Field as PydanticField
-from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined, from_json
+from pydantic_core import PydanticUndefined
 
 from ablo_pg.errors import AbloValidationError
+from ablo_pg.json_text import RawJson, dumps, loads, members
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.names import wire_name
 
@@ -46,7 +47,7 @@ class Model(BaseModel, frozen=True):
     Rows are read-only; `model_copy` gives a copy that carries no evidence of a read.
     """
 
-    __slots__ = ("_ablo_evidence",)
+    __slots__ = ("_ablo_evidence", "_ablo_unread")
 
     model_config = ConfigDict(
         alias_generator=wire_name,
@@ -104,7 +105,8 @@ def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> Row
 
     Reading never fails for what a row holds, for the database is the record: where a value breaks a
     rule that only the class knows (a plain SQL writer, a row older than the rule), it comes through
-    all the same, as its type if it converts and as JSON gave it if not; a missing one is None.
+    all the same, as its type if it converts and as JSON gave it if not, as `RawJson` where it has
+    no form in Python; a missing one is None. `unread_fields` lists those that are not as declared.
 
     Raises:
         AbloValidationError: it is no row at all: not a JSON object, or without an id.
@@ -113,16 +115,14 @@ def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> Row
         if isinstance(data, Mapping):
             return cls.model_validate(data)
         return cls.model_validate_json(data)
-    except ValidationError:
+    except Exception:  # a validator of the author's may raise anything
         return _lenient_row(cls, data)
 
 
 def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
-    try:
-        raw = data if isinstance(data, Mapping) else from_json(data)
-    except ValueError:
-        raw = None
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("id"), str):
+    raw = _members(data)
+    row_id = loads(raw["id"]) if "id" in raw else None
+    if not isinstance(row_id, str):
         raise AbloValidationError(
             f"this is no row of {cls.__name__}: it must be a JSON object with an id",
             code="validation_failed",
@@ -130,28 +130,85 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
             remedy="pass the row of a delta or a read, with its wire keys",
         )
     values: dict[str, Any] = {}
-    fit: set[str] = set()
+    unread: dict[str, AbloValidationError] = {}
     for name, info in cls.model_fields.items():
-        wire = info.alias or name
-        if wire not in raw:
+        text = raw.get(info.alias or name)
+        if text is None:
             values[name] = _default_of(info)
             continue
-        try:
-            values[name] = _as_declared(info.annotation, raw[wire])
-            fit.add(name)
-        except (ValidationError, PydanticUserError):
-            values[name] = raw[wire]
-    return cls.model_construct(_fields_set=fit, **values)
+        values[name], fits = _as_declared(info.annotation, loads(text, whole=True))
+        if not fits:
+            unread[name] = _unread(cls, name, row_id, text)
+    fit = {name for name, info in cls.model_fields.items() if (info.alias or name) in raw}
+    row = cls.model_construct(_fields_set=fit - unread.keys(), **values)
+    object.__setattr__(row, "_ablo_unread", MappingProxyType(unread))
+    return row
 
 
-def _as_declared(annotation: Any, value: Any) -> Any:
-    return TypeAdapter(annotation).validate_python(value)
+def _members(data: bytes | str | Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the members of a row, each as JSON; none where it is no row."""
+    if isinstance(data, Mapping):
+        return {name: dumps(value) for name, value in data.items()}
+    try:
+        return members(data.encode() if isinstance(data, str) else data)
+    except ValueError:
+        return {}
+
+
+def _as_declared(annotation: Any, value: Any) -> tuple[Any, bool]:
+    """Return a value as its type, and whether it is that; else the value as it was."""
+    if isinstance(value, RawJson):
+        return value, False
+    try:
+        return TypeAdapter(annotation).validate_python(value), True
+    except Exception:  # as above
+        return value, False
+
+
+def _unread(cls: type[Model], name: str, row_id: str, text: bytes) -> AbloValidationError:
+    shown = text.decode(errors="replace")
+    return AbloValidationError(
+        f"{cls.__name__} {row_id[:80]!r}: {name} is not as its class declares it: "
+        f"{shown[:40]}{'…' if len(shown) > 40 else ''}",
+        code="column_type_mismatch",
+        model=cls.__name__,
+        field=name,
+        row_id=row_id,
+        remedy="read details['raw'], the value's JSON, or correct the row in the database",
+        details={"raw": shown},
+    )
+
+
+def unread_fields(row: Model) -> Mapping[str, AbloValidationError]:
+    """Return the fields of a row whose value is not of the declared type, each with the reason.
+
+    The error's `details["raw"]` is the value's JSON as the database has it. The row holds the value
+    as JSON gave it (a date of the year -44 as a str), or a `RawJson` where it has no form in Python
+    (a number of 5,000 digits, nesting beyond 150 levels). Empty for a row that is as its class
+    says, and for a copy.
+    """
+    found: Mapping[str, AbloValidationError] | None = getattr(row, "_ablo_unread", None)
+    return found or MappingProxyType({})
 
 
 def strange_fields(row: Model) -> frozenset[str]:
     """Return the fields of a row that its JSON did not have, or not as their type."""
     names = type(row).model_fields.keys()
     return frozenset(names - row.model_fields_set)
+
+
+def changed_row(row: RowT, data: Mapping[str, Any]) -> RowT:
+    """Return a row with some values (wire keys) in the place of its own, and its evidence."""
+    names = {info.alias or name: name for name, info in type(row).model_fields.items()}
+    given = {names[wire]: value for wire, value in data.items() if wire in names}
+    fields = type(row).model_fields
+    made = row.model_copy(
+        update={name: _as_declared(fields[name].annotation, given[name])[0] for name in given}
+    )
+    for slot in ("_ablo_evidence", "_ablo_unread"):
+        if hasattr(row, slot):
+            object.__setattr__(made, slot, getattr(row, slot))
+    return made
 
 
 def _default_of(info: FieldInfo) -> Any:

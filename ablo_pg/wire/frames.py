@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import dumps
 from ablo_pg.wire.commits import NOTHING, CommitBody, OperationBody, Position, many_operations
 from ablo_pg.wire.requests import pass_on, read_body
 
@@ -208,7 +209,7 @@ def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
 
 def frame(kind: str, payload: Any) -> bytes:
     """Return a frame that goes out."""
-    return orjson.dumps({"type": kind, "payload": payload}, default=str)
+    return dumps({"type": kind, "payload": payload})
 
 
 def commit_request(commit: Commit, models: list[str], aliases: dict[str, str]) -> bytes:

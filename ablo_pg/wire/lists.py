@@ -17,6 +17,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Decoder
 from ablo_pg.schema import FieldType
 
 RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived"})
@@ -36,7 +37,7 @@ class Page(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None = None
 
 
-PAGE: Final = msgspec.json.Decoder(Page)
+PAGE: Final = Decoder(Page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,13 @@ class ListQuery:
             query["after"] = cursor
         return orjson.dumps(query)
 
-    def cursor_of(self, row: Mapping[str, Any]) -> str:
-        """Return the cursor after a row of this list."""
+    def cursor_of(self, row: Mapping[str, bytes]) -> str:
+        """Return the cursor after a row of this list, given as its members."""
         terms = [field for field, _ in self.order_by]
         if "id" not in terms:
             terms.append("id")
-        values = [row.get(field) for field in terms[: terms.index("id") + 1]]
-        return base64.b64encode(orjson.dumps(values)).decode()
+        values = [row.get(field, b"null") for field in terms[: terms.index("id") + 1]]
+        return base64.b64encode(b"[%b]" % b",".join(values)).decode()
 
 
 def is_cursor(text: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import loads
 from ablo_pg.wire.authority import authority_body, wire_groups
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.participants import split_participant
@@ -55,7 +56,7 @@ def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[st
 
 def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, Any]:
     """Return a page of records."""
-    page = msgspec.json.decode(found)
+    page = loads(found)
     after = page["next"]
     cursor = None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).decode()
     return {"data": [record_body(one, authority) for one in page["data"]], "nextCursor": cursor}

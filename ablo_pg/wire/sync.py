@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Decoder, joined, loads, members
 from ablo_pg.schema import FieldType, ModelSpec
 from ablo_pg.schema.neutral import Relation
 
@@ -33,7 +34,7 @@ class Page(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None = None
 
 
-PAGE: Final = msgspec.json.Decoder(Page)
+PAGE: Final = Decoder(Page)
 
 
 class Query(msgspec.Struct, frozen=True, rename="camel"):
@@ -117,7 +118,7 @@ def read_cursor(cursor: str) -> tuple[str, str, int]:
     except ValueError:
         found = None
     match found:
-        case [str(typename), str(after), int(taken)] if taken >= 0:
+        case [str(typename), str(after), int(taken)] if taken >= 0 and taken is not True:
             return typename, after, taken
     raise error_for(
         "cursor_invalid",
@@ -210,16 +211,16 @@ def relation_of(model: ModelSpec, name: str) -> Relation:
 
 def nest(rows: Sequence[bytes], relation: Relation, related: Sequence[bytes]) -> list[bytes]:
     """Return rows with their related rows under the relation's name."""
-    others = [orjson.loads(each) for each in related]
-    found: dict[Any, list[Any]] = {}
+    found: dict[Any, list[bytes]] = {}
     mine, theirs = keys_of(relation)
-    for other in others:
-        found.setdefault(other.get(theirs), []).append(other)
+    for other in related:
+        found.setdefault(_value(other, theirs), []).append(other)
     nested = []
-    for row in map(orjson.loads, rows):
-        here = found.get(row.get(mine), []) if row.get(mine) is not None else []
-        row[relation.name] = here if relation.kind == "hasMany" else (here or [None])[0]
-        nested.append(orjson.dumps(row))
+    for row in rows:
+        key = _value(row, mine)
+        here = [] if key is None else found.get(key, [])
+        told = b"[%b]" % b",".join(here) if relation.kind == "hasMany" else (here or [b"null"])[0]
+        nested.append(joined({**members(row), relation.name: told}))
     return nested
 
 
@@ -232,8 +233,13 @@ def keys_of(relation: Relation) -> tuple[str, str]:
 
 def values_of(rows: Iterable[bytes], name: str) -> list[Any]:
     """Return the values of one field, each once."""
-    found = dict.fromkeys(orjson.loads(row).get(name) for row in rows)
+    found = dict.fromkeys(_value(row, name) for row in rows)
     return [value for value in found if value is not None]
+
+
+def _value(row: bytes, name: str) -> Any:
+    """Return the value of a field that relations go by; None where a row has none."""
+    return loads(members(row).get(name, b"null"))
 
 
 def _nested(lists: Sequence[Sequence[bytes]]) -> bytes:

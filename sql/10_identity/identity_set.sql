@@ -22,6 +22,10 @@ begin
       format('participant %s is not kind:id with kind user, agent or system',
         coalesce(quote_literal(left(p_participant, 40)), 'NULL')),
       'pass for example agent:triage', jsonb_build_object('field', 'participant'));
+  elsif not ablo.text_fits(p_participant) or not ablo.text_fits(p_on_behalf_of) then
+    perform ablo.raise_error('invalid_participant_kind', 'the id of a participant holds control characters',
+      'pass for example agent:triage',
+      jsonb_build_object('field', case when ablo.text_fits(p_participant) then 'onBehalfOf' else 'participant' end));
   end if;
   -- One expression, not several statements, and no more settings than needed: this runs once a commit.
   if set_config('app.current_org_id', p_organization, true) is null

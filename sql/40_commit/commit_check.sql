@@ -10,7 +10,7 @@ declare
   v_reads jsonb := nullif(p_request -> 'reads', 'null');
   v_tracks jsonb := nullif(p_request -> 'track', 'null');
 begin
-  if length(p_key) between 1 and 255
+  if length(p_key) between 1 and 255 and ablo.text_fits(p_key)
     and jsonb_typeof(v_operations) = 'array'
     and jsonb_array_length(v_operations) between 1 and 500
     and v_reads is null and v_tracks is null
@@ -24,6 +24,13 @@ begin
     perform ablo.raise_error('idempotency_key_too_long',
       format('the idempotency key has %s characters; at most 255 are kept', length(p_key)),
       'shorten or hash it', '{"field": "idempotencyKey"}');
+  elsif not ablo.text_fits(p_key) then
+    perform ablo.raise_error('invalid_request', 'an idempotency key holds no control characters',
+      'pass printable text; a uuid will do', '{"field": "idempotencyKey"}');
+  elsif not ablo.json_fits(v_reads) or not ablo.json_fits(v_tracks) then
+    perform ablo.raise_error('invalid_request', 'a premise nests too deep, or holds a number that clients cannot read',
+      'keep it within 128 levels, and numbers within double precision',
+      jsonb_build_object('field', case when ablo.json_fits(v_reads) is false then 'reads' else 'track' end));
   elsif v_tracks is not null and jsonb_typeof(v_tracks) <> 'array' then
     perform ablo.raise_error('invalid_request', format('track is a %s, not an array of targets', jsonb_typeof(v_tracks)),
       'pass track=[{"model": ..., "id": ...}]', '{"field": "track"}');

@@ -10,7 +10,7 @@ declare
 begin
   v_wrong := case
     when jsonb_typeof(v_request) <> 'object' then 'request'
-    when octet_length(v_request ->> 'claimId') not between 1 and 255 then 'claimId'
+    when octet_length(v_request ->> 'claimId') not between 1 and 255 or not ablo.text_fits(v_request ->> 'claimId') then 'claimId'
     when jsonb_typeof(v_request -> 'queue') not in ('boolean', 'null') then 'queue'
     when v_request ->> 'maxDepth' !~ '^\d{1,9}$' then 'maxDepth'
     when jsonb_typeof(v_request -> 'meta') not in ('object', 'null') then 'meta'
@@ -20,6 +20,9 @@ begin
       format('%s of a claim cannot be %s', v_wrong, left(coalesce(v_request -> v_wrong, v_request)::text, 80)),
       'pass {"claimId": text, "queue": true or false, "maxDepth": integer, "meta": object}; each may be left out',
       jsonb_build_object('field', v_wrong));
+  elsif not ablo.json_fits(v_request) then
+    perform ablo.raise_error('invalid_request', 'meta of a claim nests too deep, or holds a number that clients cannot read',
+      'keep it within 128 levels, and numbers within double precision; carry larger ones in strings', '{"field": "meta"}');
   elsif pg_column_size(v_request) > 20000 then
     perform ablo.raise_error('request_too_large', format('a claim of %s bytes is too large', pg_column_size(v_request)),
       'keep meta below 16 KiB: it goes out with every answer about the claim', '{"field": "meta"}');

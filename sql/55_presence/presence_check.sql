@@ -5,7 +5,7 @@ language plpgsql immutable
 as $$
 declare
   v_wrong text := case
-    when coalesce(octet_length(p_session), 0) not between 1 and 255 then 'session'
+    when coalesce(octet_length(p_session), 0) not between 1 and 255 or not ablo.text_fits(p_session) then 'session'
     when jsonb_typeof(p_request) <> 'object' then 'request'
     when jsonb_typeof(p_request -> 'status') <> 'string' or length(p_request ->> 'status') not between 1 and 100 then 'status'
     when jsonb_typeof(p_request -> 'activity') not in ('object', 'null') then 'activity'
@@ -16,6 +16,10 @@ begin
     perform ablo.raise_error('invalid_request', format('%s of a presence is not one', v_wrong),
       'pass a session name, and {"status": text, "activity": object, "meta": object}; each of them may be left out',
       jsonb_build_object('field', v_wrong));
+  elsif not ablo.json_fits(p_request) then
+    perform ablo.raise_error('invalid_request', 'a presence nests too deep, or holds a number that clients cannot read',
+      'keep activity and meta within 128 levels, and numbers within double precision; carry larger ones in strings',
+      jsonb_build_object('field', case when ablo.json_fits(p_request -> 'activity') is false then 'activity' else 'meta' end));
   elsif pg_column_size(p_request) > 20000 then
     perform ablo.raise_error('request_too_large', format('a presence of %s bytes is too large', pg_column_size(p_request)),
       'keep activity and meta below 16 KiB: they go out to everybody who asks who is here', '{"field": "activity"}');

@@ -9,7 +9,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_target jsonb;
-  v_rows jsonb := '[]';
+  v_read json;
+  v_rows json[] := '{}';
 begin
   perform ablo.identity_set(p_organization, p_participant);
   if jsonb_typeof(p_targets) <> 'array' or jsonb_array_length(p_targets) > 500 then
@@ -17,9 +18,10 @@ begin
       'take several snapshots, or list the model', '{"field": "targets"}');
   end if;
   for v_target in select e from jsonb_array_elements(p_targets) e loop
-    v_rows := v_rows || (jsonb_build_object('model', v_target ->> 'model', 'id', v_target ->> 'id')
-      || ablo.row_get(p_organization, p_participant, v_target ->> 'model', v_target ->> 'id', p_capability_id)::jsonb);
+    v_read := ablo.row_get(p_organization, p_participant, v_target ->> 'model', v_target ->> 'id', p_capability_id);
+    v_rows := v_rows || json_build_object('model', v_target ->> 'model', 'id', v_target ->> 'id',
+      'row', v_read -> 'row', 'stamp', v_read -> 'stamp');  -- the row as its own text, never through jsonb
   end loop;
-  return json_build_object('stamp', ablo.log_head(p_organization), 'rows', v_rows);
+  return json_build_object('stamp', ablo.log_head(p_organization), 'rows', array_to_json(v_rows));
 end
 $$;

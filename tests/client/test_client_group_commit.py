@@ -11,6 +11,8 @@ import pytest
 
 from ablo_pg import AbloError, AsyncAblo
 from ablo_pg.db import group_commit, routines
+from ablo_pg.db.pool import Database
+from ablo_pg.db.routines import BatchItem
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import until_blocked
@@ -227,3 +229,30 @@ async def test_a_commit_that_ends_in_a_deadlock_is_sent_again(
     assert flights == [1, 1]
     rows = await ablo.tasks.list()
     assert {(row.title, row.count) for row in rows} == {("sql", 1)}
+
+
+@pytest.mark.parametrize("number", ["1e200000", '"\\u0000"', '"\\ud800"'])
+async def test_one_that_spoils_the_statement_fails_alone(db: DatabaseHandle, number: str) -> None:
+    """Postgres refuses the whole batch as JSON; each of its commits then goes on its own."""
+    request = '{"operations": [{"action": "create", "model": "tasks", "id": "t%s", "data": %s}]}'
+    bodies = [
+        request % (n, f'{{"title": "t", "tags": [], "meta": {{"a": {number if n == 3 else n}}}}}')
+        for n in range(8)
+    ]
+    database = Database(db.database_url)
+    await database.open()
+    try:
+        commits = group_commit.GroupCommit(database, "acme")
+        found = await asyncio.gather(
+            *(
+                commits.submit(BatchItem("agent:a", f"k{n}", msgspec.Raw(body.encode())))
+                for n, body in enumerate(bodies)
+            ),
+            return_exceptions=True,
+        )
+    finally:
+        await database.close()
+    failed = [n for n, one in enumerate(found) if isinstance(one, BaseException)]
+    assert failed == [3]
+    assert isinstance(found[3], AbloError)
+    assert found[3].http_status == 400

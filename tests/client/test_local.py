@@ -165,6 +165,64 @@ async def test_queued_writes_land_in_their_order(ablo: AsyncAblo, until: Any) ->
     assert titles == [str(n) for n in reversed(range(30))]
 
 
+@pytest.mark.direct("fails inside the client, whichever way it goes")
+async def test_a_copy_that_has_ended_says_so(
+    ablo: AsyncAblo, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would grow old unseen: whoever reads is told."""
+    await ablo.ready()
+    copy = ablo._session.local.copy
+    assert copy is not None
+    monkeypatch.setattr(copy, "_apply", lambda change: 1 / 0)
+    await ablo.tasks.create({"title": "a"})
+    await until(lambda: copy._failure is not None)
+    with pytest.raises(AbloError, match="ZeroDivisionError") as caught:
+        ablo.tasks.local.list()
+    assert caught.value.code == "internal_error"
+
+
+@pytest.mark.direct("fails inside the client, whichever way it goes")
+async def test_a_queued_write_that_fails_holds_up_no_other(
+    ablo: AsyncAblo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ablo.ready()
+    session, real = ablo._session, type(ablo._session).commit
+
+    async def commit(request: Any, *rest: Any) -> Any:
+        if b"bad" in request.body:
+            raise RuntimeError("something that nobody thought of")
+        return await real(session, request, *rest)
+
+    monkeypatch.setattr(type(session), "commit", lambda _, *args: commit(*args))
+    bad = await ablo.tasks.create({"title": "bad"}, id="t1", wait="queued")
+    good = await ablo.tasks.create({"title": "good"}, id="t2", wait="queued")
+    await ablo.pending(good).confirmed(timeout=10)
+    with pytest.raises(AbloError, match="RuntimeError"):
+        await ablo.pending(bad).confirmed(timeout=10)
+    assert ablo.tasks.local.get("t1") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "equal"),
+    [
+        ({"a": True}, {"a": 1}, False),
+        ({"a": [1, {"b": 0}]}, {"a": [1.0, {"b": 0}]}, True),
+        ({"a": [0]}, {"a": [False]}, False),
+        ({"a": "1"}, {"a": 1}, False),
+        ({"a": None}, {"a": False}, False),
+    ],
+)
+async def test_json_is_equal_as_in_sql(
+    ablo: AsyncAblo, stored: Any, asked: Any, equal: bool
+) -> None:
+    await ablo.tasks.create({"title": "a", "meta": stored}, id="t")
+    await ablo.ready()
+    for where in ({"meta": {"eq": asked}}, {"meta": {"ne": asked}}):
+        here = [row.id for row in ablo.tasks.local.list(where)]
+        assert here == [row.id for row in await ablo.tasks.list(where)]
+        assert bool(here) == (equal == ("eq" in where["meta"]))
+
+
 async def test_what_cannot_be_queued_is_refused(
     ablo: AsyncAblo, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

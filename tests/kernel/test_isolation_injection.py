@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +93,11 @@ def refused(call: Any, *arguments: Any) -> str | None:
     return None
 
 
+def printable(text: str) -> str:
+    """Return a text as keys and participants can have it."""
+    return re.sub("[\x00-\x1f]", "_", text)
+
+
 def unharmed(board: Board) -> bool:
     rows = "select count(*), min(title), bool_and(organization_id = 'injected') from tasks"
     mine = board.rows(f"{rows} where organization_id = 'injected' and id in ('t0','t1','t2','t3')")
@@ -170,14 +176,14 @@ def test_page_cursors_are_values(victim: Victim, text: str, wrap: bool) -> None:
 @given(text=hostile)
 def test_ids_keys_and_data_are_stored_as_they_are(victim: Victim, text: str) -> None:
     board, caller = victim
-    row_id = f"i{text}"
+    row_id, name = f"i{text}", printable(text)
     receipt = caller.commit(
         create(row_id, title=text, meta={text: [text]}) | {"transactionId": text},
-        key=f"k{text}{len(text)}",
+        key=f"k{name}{len(text)}",
         reads=[{"model": "tasks", "id": f"absent{text}", "absent": True}],
-        on_behalf_of=text,
+        on_behalf_of=name,
     )
-    assert receipt["clientTxId"] == f"k{text}{len(text)}"
+    assert receipt["clientTxId"] == f"k{name}{len(text)}"
     row = caller.get("tasks", row_id)["row"]
     assert (row["id"], row["title"], row["meta"]) == (row_id, text, {text: [text]})
     (found,) = board.admin.execute(
@@ -185,7 +191,7 @@ def test_ids_keys_and_data_are_stored_as_they_are(victim: Victim, text: str) -> 
         " from ablo.delta where organization_id = 'injected' and sync_id = %s",
         (receipt["lastSyncId"],),
     ).fetchall()
-    assert found == (row_id, "agent:triage", text or None, text, text)
+    assert found == (row_id, "agent:triage", name or None, text, text)
     with pytest.raises(AbloError, match="there is no capability") as denied:
         caller.commit(create("never"), capability_id=text)
     assert denied.value.code == "capability_invalid"
@@ -220,10 +226,11 @@ def test_the_rest_of_a_commit_is_data_too(victim: Victim, text: str) -> None:
 @given(text=hostile.filter(bool))
 def test_organizations_and_participants_are_data(victim: Victim, text: str) -> None:
     board, caller = victim
-    other = Caller(caller.conn, f"o{text}", f"agent:{text}")
+    name = f"agent:{printable(text)}"
+    other = Caller(caller.conn, f"o{text}", name)
     other.commit(create("x", title="only here"))
     assert [row["id"] for row in other.list("tasks", {})["data"]] == ["x"]
-    assert other.get("tasks", "x")["row"]["createdBy"] == f"agent:{text}"
+    assert other.get("tasks", "x")["row"]["createdBy"] == name
     assert other.get("tasks", "t0")["row"] is None
     other.commit(op("delete", "tasks", "x"))
     bad = Caller(caller.conn, "injected", text)

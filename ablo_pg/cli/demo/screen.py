@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import click
-
 from ablo_pg.cli.demo.messages import Saw
+from ablo_pg.cli.output import show, styled
 
 # Seconds between two lines of changes: what comes faster is counted, not shown, so that a person
 # can read and a terminal keeps up.
@@ -29,7 +28,7 @@ class Screen:
         """Show a step that has just been done, with the seconds since the start."""
         self._step += 1
         elapsed = time.monotonic() - self._started
-        line = click.style(f"{self._step:2}  {text}", bold=True)
+        line = styled(f"{self._step:2}  {text}", bold=True)
         padding = " " * max(1, 62 - len(text))
         self.line(f"{line}{padding}{elapsed:5.1f} s")
         if detail:
@@ -37,12 +36,12 @@ class Screen:
 
     def line(self, text: str = "") -> None:
         """Show a line."""
-        click.echo(text, err=self._err)
+        show(text, err=self._err)
 
     def heading(self) -> None:
         """Show the heading of the changes."""
         head = f"    {'sync id':>7}  {'op':<7} {'row':<14} {'by':<13} {'status':<7} title"
-        self.line(click.style(head, dim=True))
+        self.line(styled(head, dim=True))
 
     def change(self, saw: Saw) -> None:
         """Show a change that arrived, or count it when the last line was just now."""
@@ -52,8 +51,8 @@ class Screen:
             self._skipped += 1
             return
         row = saw.row or {}
-        op = click.style(f"{saw.op:<7}", fg=COLOURS.get(saw.op))
-        more = click.style(f"  (+{self._skipped} more)", dim=True) if self._skipped else ""
+        op = styled(f"{saw.op:<7}", fg=COLOURS.get(saw.op))
+        more = styled(f"  (+{self._skipped} more)", dim=True) if self._skipped else ""
         text = f"{row.get('title', '')} ({row.get('edits', '-')})" if row else ""
         status = row.get("status", "")
         self.line(
@@ -64,10 +63,8 @@ class Screen:
     def verdict(self, problems: list[str]) -> None:
         """Show the outcome."""
         if not problems:
-            self.line(
-                click.style("\nEvery write arrived once and in order.", fg="green", bold=True)
-            )
+            self.line(styled("\nEvery write arrived once and in order.", fg="green", bold=True))
             return
-        self.line(click.style("\nSomething is wrong:", fg="red", bold=True))
+        self.line(styled("\nSomething is wrong:", fg="red", bold=True))
         for problem in problems[:20]:
             self.line(f"  - {problem}")

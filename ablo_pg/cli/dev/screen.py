@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import click
-
-from ablo_pg.cli.output import say, show_error, show_json
+from ablo_pg.cli.output import say, show_error, show_json, styled
 from ablo_pg.errors import AbloError
 
 # The same warning is told once in this time: a database that is away is met on every try.
@@ -62,7 +60,7 @@ class Screen:
             return
         say()
         for name, text in rows.items():
-            say(f"  {click.style(f'{name:<10}', bold=True)} {text}")
+            say(f"  {styled(f'{name:<10}', bold=True)} {text}")
         say()
 
     def event(self, name: str, text: str, **fields: Any) -> None:

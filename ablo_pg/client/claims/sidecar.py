@@ -22,6 +22,7 @@ from ablo_pg.client.claims.lease import Renewal
 from ablo_pg.client.claims.lease_keeper import LeaseKeeper
 from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.station import Station
+from ablo_pg.relay.tasks import Tasks
 
 # Seconds that a close may wait for the thread: it only has connections to close.
 JOIN_SECONDS: Final = 5.0
@@ -65,10 +66,11 @@ class Sidecar:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        tasks = Tasks()
         with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as group:
-                group.start_soon(self.listener.run)
-                group.start_soon(self.keeper.run)
+                group.start_soon(tasks.keep, "claim listener", self.listener.run)
+                group.start_soon(tasks.keep, "lease keeper", self.keeper.run)
                 group.start_soon(self._say_started)
 
     async def _say_started(self) -> None:

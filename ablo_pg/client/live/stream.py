@@ -6,11 +6,8 @@ live socket. All subscriptions of the client share it.
 
 from __future__ import annotations
 
-import logging
 import weakref
-from typing import Final
-
-import anyio
+from functools import partial
 
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.transport import DeltaStream
@@ -19,9 +16,6 @@ from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.relay.subscription import Subscription
-
-logger: Final = logging.getLogger("ablo_pg.client")
-_RESTART_PAUSE: Final = 1.0  # seconds; readers reconnect by themselves, so this is for bugs only
 
 
 class StreamSource:
@@ -61,9 +55,4 @@ class StreamSource:
         return subscription
 
     async def _read(self) -> None:
-        while True:
-            try:
-                await self._reader.run(self._hub)
-            except Exception:
-                logger.exception("the reader failed and is started again")
-                await anyio.sleep(_RESTART_PAUSE)
+        await self._hub.tasks.keep("reader", partial(self._reader.run, self._hub))

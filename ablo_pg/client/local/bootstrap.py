@@ -20,6 +20,7 @@ from ablo_pg.db.pool import Database
 from ablo_pg.db.results import PAGE_READ
 from ablo_pg.db.snapshots import in_snapshot
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Decoder
 
 if TYPE_CHECKING:
     from ablo_pg.client.remote.http import RelayHttp
@@ -52,7 +53,7 @@ class _Answer(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None = None
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_ANSWER: Final = Decoder(_Answer)
 
 
 def too_many_rows() -> AbloError:

@@ -125,6 +125,18 @@ class LocalCopy:
         return changes
 
     async def _follow(self, changes: Subscription[Model]) -> None:
+        """Keep it current. What ends that is raised by whoever reads: it would grow old unseen."""
+        try:
+            await self._keep_current(changes)
+        except AbloError as exc:
+            self._end(exc)
+        except Exception as exc:
+            what = f"The local copy has ended: {type(exc).__name__}: {exc}"
+            self._end(error_for("internal_error", what[:300], remedy="make a new client"))
+        if self._failure is not None:
+            logger.error("the local copy has ended", exc_info=self._failure)
+
+    async def _keep_current(self, changes: Subscription[Model]) -> None:
         while True:
             try:
                 while True:
@@ -136,9 +148,7 @@ class LocalCopy:
             except AbloError as exc:
                 await changes.aclose()
                 if exc.code not in ("snapshot_required", "cursor_ahead"):
-                    logger.error("the local copy has ended: %s", exc)
-                    self._end(exc)
-                    return
+                    raise
                 logger.info("the local copy begins anew: %s", exc)
                 changes = await self._begin_again()
 
@@ -148,7 +158,6 @@ class LocalCopy:
                 return await self._begin()
             except AbloError as exc:
                 if not exc.retryable or exc.code == "quota_exceeded":
-                    self._end(exc)
                     raise
                 await anyio.sleep(_RETRY_SECONDS)
 

@@ -181,15 +181,22 @@ class WriteQueue:
             except (AbloConnectionError, AbloTimeoutError) as exc:
                 logger.info("a queued write of %s %r waits: %s", *write.target, exc)
                 await anyio.sleep(backoff.pause())
-            except AbloError as exc:
+            except Exception as exc:  # the next ones are not to wait for it
+                failure = exc if isinstance(exc, AbloError) else _failed(write, exc)
                 self._copy.uncover(write)
-                pending._settle(None, exc)
+                pending._settle(None, failure)
                 return
             else:
                 refusal = _refusal(write, receipt)
                 self._copy.uncover(write, None if refusal else receipt.last_sync_id)
                 pending._settle(receipt, refusal)
                 return
+
+
+def _failed(write: QueuedWrite, exc: Exception) -> AbloError:
+    logger.error("a queued write of %s %r failed", *write.target, exc_info=exc)
+    what = f"failed: {type(exc).__name__}"
+    return write.refused("internal_error", what, "read the row again: it may have landed")
 
 
 def _refusal(write: QueuedWrite, receipt: Receipt) -> AbloError | None:

@@ -14,7 +14,7 @@ from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json
+from ablo_pg.schema.rows import Evidence, Model, changed_row, evidence_of, row_from_json
 
 Over = Callable[[Model | None], Model | None]
 ACTIONS = ("create", "update", "delete")
@@ -92,10 +92,7 @@ def _over(entry: Entry, wire: Mapping[str, Any], participant: str) -> Over:
     def over(row: Model | None) -> Model | None:
         if row is None:
             return None
-        before = row.model_dump(by_alias=True, mode="json")
-        changed = row_from_json(entry.row, {**before, **data, "updatedAt": now})
-        evidence = evidence_of(row)
-        return changed if evidence is None else with_evidence(changed, evidence)
+        return changed_row(row, {**data, "updatedAt": now})
 
     return over
 

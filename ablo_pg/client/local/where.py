@@ -16,8 +16,9 @@ from pydantic_core import to_jsonable_python
 
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.where import Clause, OrderBy, Where, clauses, ordering
+from ablo_pg.json_text import RawJson, same
 from ablo_pg.schema.neutral import FieldType
-from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rows import Model, unread_fields
 
 Test = Callable[[Model], bool]
 
@@ -44,7 +45,7 @@ def ordered(entry: Entry, rows: Iterable[Model], order_by: OrderBy | None) -> li
         name, descending = entry.python(wire), direction == "desc"
         some = [row for row in found if getattr(row, name) is not None]
         none = [row for row in found if getattr(row, name) is None]
-        some.sort(key=lambda row: _sortable(getattr(row, name)), reverse=descending)
+        some.sort(key=lambda row: _place(row, name), reverse=descending)
         found = [*some, *none]
     return found
 
@@ -58,7 +59,7 @@ def _test(entry: Entry, clause: Clause) -> Test:
         pattern = like(given, ignore_case="ilike" in word)
         return _known(name, lambda value: bool(pattern.fullmatch(value)) != word.startswith("not"))
     if entry.fields[wire].type is FieldType.JSON:
-        return _known(name, lambda value: (to_jsonable_python(value) == given) == (word == "="))
+        return _known(name, lambda value: same(_json(value), given) == (word == "="))
     kind: Any = entry.row.model_fields[name].annotation
     read = TypeAdapter(kind).validate_python
     if word in ("in", "not_in"):
@@ -94,5 +95,13 @@ def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
-def _sortable(value: Any) -> Any:
-    return value if not isinstance(value, dict | list) else str(value)
+def _place(row: Model, name: str) -> tuple[bool, Any]:
+    """Return where a row belongs by one field: what has no typed value stands above those."""
+    value = getattr(row, name)
+    odd = name in unread_fields(row) or value != value  # NaN
+    return odd, str(value) if odd or isinstance(value, dict | list) else value
+
+
+def _json(value: Any) -> Any:
+    """Return a field's value as JSON; what Python could not read equals nothing."""
+    return value if isinstance(value, RawJson) else to_jsonable_python(value)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from ablo_pg.db.errors import Names
 from ablo_pg.errors import CODES, AbloError, error_for
+from ablo_pg.json_text import loads
 
 # What a body says of the error itself; the rest are its details.
 _OWN: Final = frozenset(
@@ -35,8 +34,8 @@ _BY_STATUS: Final[Mapping[int, str]] = {
 def error_of(status: int, body: bytes, names: Names) -> AbloError:
     """Return the error that an answer stands for."""
     try:
-        found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        found = loads(body)
+    except ValueError:
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("code"), str):
         return error_for(

@@ -13,6 +13,7 @@ import msgspec
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.db.log import Horizon
 from ablo_pg.delta import Delta, Op
+from ablo_pg.json_text import Decoder
 from ablo_pg.lsn import LSN
 
 _DEFAULT: Final = "default"
@@ -77,8 +78,8 @@ class _Head(msgspec.Struct, frozen=True):
     head: int
 
 
-_PAGE: Final = msgspec.json.Decoder(_Page)
-_HEAD: Final = msgspec.json.Decoder(_Head)
+_PAGE: Final = Decoder(_Page)
+_HEAD: Final = Decoder(_Head)
 
 
 class RemoteLog:

@@ -25,6 +25,7 @@ from ablo_pg.client.remote.errors import error_of, error_of_problem, unreachable
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.log import WireDelta
 from ablo_pg.errors import AbloAuthenticationError, AbloError, AbloRateLimitError
+from ablo_pg.json_text import Decoder, loads
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.status import ReaderKind, ReaderStatus, StatusLog
@@ -32,7 +33,6 @@ from ablo_pg.relay.status import ReaderKind, ReaderStatus, StatusLog
 logger: Final = logging.getLogger("ablo_pg.client")
 
 PROTOCOL: Final = "ablo.sync.v1"
-FRAME_MOST: Final = 64 << 20  # of what a relay may send at once; a row is far below
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 5.0
 CLOSE_SECONDS: Final = 1.0  # for a farewell that is answered
@@ -51,9 +51,9 @@ class _Deltas(msgspec.Struct, frozen=True, rename="camel"):
     requires_bootstrap: bool = False
 
 
-_FRAME: Final = msgspec.json.Decoder(_Frame)
-_DELTAS: Final = msgspec.json.Decoder(_Deltas)
-_DELTA: Final = msgspec.json.Decoder(WireDelta)
+_FRAME: Final = Decoder(_Frame)
+_DELTAS: Final = Decoder(_Deltas)
+_DELTA: Final = Decoder(WireDelta)
 
 
 class RelayReader:
@@ -111,7 +111,7 @@ class RelayReader:
             subprotocols=[Subprotocol(PROTOCOL)],
             compression=None,
             proxy=address.proxy.url if address.proxy else None,
-            max_size=FRAME_MOST,
+            max_size=None,  # a frame holds one row at least, however large that is
             user_agent_header="ablo_pg",
         )
         try:
@@ -150,27 +150,27 @@ class RelayReader:
         quiet = Quiet(hub)
         async with self._events(cursor) as lines:
             self._connected("events", f"no socket is let through: {why}", backoff)
-            kind = ""
+            kind = b""
             async for line in lines:
-                if line.startswith("event:"):
-                    kind = line.removeprefix("event:").strip()
-                elif line.startswith("data:"):
-                    data = line.removeprefix("data:")
-                    if kind == "delta":
+                if line.startswith(b"event:"):
+                    kind = line.removeprefix(b"event:").strip()
+                elif line.startswith(b"data:"):
+                    data = line.removeprefix(b"data:")
+                    if kind == b"delta":
                         dispatch(hub, organization, [_DELTA.decode(data)])
-                    elif kind == "error":
-                        problem = error_of_problem(orjson.loads(data), self._http.names)
+                    elif kind == b"error":
+                        problem = error_of_problem(loads(data), self._http.names)
                         if problem.code in ("snapshot_required", "cursor_ahead"):
                             cut_all(hub, organization)
                         raise problem
                 elif not line:
-                    kind = ""
+                    kind = b""
                 if quiet.too_long():
                     return
         raise unreachable(self._http.address.place, "the event stream has ended")
 
     @asynccontextmanager
-    async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[str]]:
+    async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[bytes]]:
         request = self._http.client.stream(
             "GET",
             "/api/v1/stream",
@@ -181,7 +181,7 @@ class RelayReader:
             if not answer.is_success:
                 body = await answer.aread()
                 raise error_of(answer.status_code, body, self._http.names)
-            yield answer.aiter_lines()
+            yield lines_of(answer.aiter_bytes())
 
     def _refusal(self, exc: InvalidHandshake) -> AbloError:
         """Return why the socket was not opened."""
@@ -193,6 +193,21 @@ class RelayReader:
     def _connected(self, kind: ReaderKind, reason: str | None, backoff: Backoff) -> None:
         self._log.set(kind, reason)
         backoff.reset()
+
+
+async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Split an event stream where its format has line ends, LF and CRLF, and nowhere else.
+
+    Text of rows holds other characters that Unicode calls line ends (U+2028, U+2029, U+0085).
+    """
+    parts: list[bytes] = []
+    async for chunk in chunks:
+        *ended, rest = chunk.split(b"\n")
+        for line in ended:
+            parts.append(line)
+            yield b"".join(parts).removesuffix(b"\r")
+            parts.clear()
+        parts.append(rest)
 
 
 class Quiet:

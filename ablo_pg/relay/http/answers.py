@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import dumps
 from ablo_pg.wire.problems import problem_body
 
 
@@ -20,17 +19,12 @@ class JsonBytes(Response):
 
 def json_answer(value: Any, status: int = 200) -> JsonBytes:
     """Answer with a value as JSON."""
-    try:
-        return JsonBytes(orjson.dumps(value), status)
-    except TypeError:  # a whole number beyond 64 bits, which the database holds and orjson does not
-        return JsonBytes(json.dumps(value, ensure_ascii=False).encode(), status)
+    return JsonBytes(dumps(value), status)
 
 
 def problem_answer(error: AbloError, request_id: str | None) -> JsonBytes:
     """Answer with an error; a client may tell from the headers whether to sign in or wait."""
-    answer = JsonBytes(
-        orjson.dumps(problem_body(error, request_id), default=str), error.http_status
-    )
+    answer = JsonBytes(dumps(problem_body(error, request_id)), error.http_status)
     if error.http_status == 401:
         answer.headers["x-auth-failure"] = error.code
         answer.headers["www-authenticate"] = "Bearer"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.db import claims
+from ablo_pg.json_text import Decoder
 from ablo_pg.relay.http.call import Call
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.logs import LogQuery, claim_event
@@ -19,7 +20,7 @@ class _Page(msgspec.Struct, frozen=True):
     more: bool
 
 
-_PAGE: Final = msgspec.json.Decoder(_Page)
+_PAGE: Final = Decoder(_Page)
 
 
 @dataclass(frozen=True, slots=True)

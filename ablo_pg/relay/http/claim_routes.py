@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Decoder, loads
 from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, route
@@ -40,7 +41,7 @@ class _Beat(msgspec.Struct, frozen=True):
     status: str
 
 
-_BEAT: Final = msgspec.json.Decoder(_Beat)
+_BEAT: Final = Decoder(_Beat)
 WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
 
 
@@ -88,7 +89,7 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
     except AbloError as exc:
         counts.labels(exc.code).inc()
         raise
-    status, found = acquired_body(msgspec.json.decode(answer))
+    status, found = acquired_body(loads(answer))
     counts.labels(found["status"]).inc()
     if status == 202:
         call.service.waits.begin(found["id"])
@@ -129,14 +130,14 @@ async def heartbeat_all(call: Call) -> Response:
     answer = await call.service.database.run(
         claims.claim_heartbeat_every, *call.who, ttl, call.capability
     )
-    return json_answer(beats_body(msgspec.json.decode(answer)))
+    return json_answer(beats_body(loads(answer)))
 
 
 async def get_claim(call: Call) -> Response:
     """GET one claim. Ended ones stay readable for some minutes."""
     target = (*call.who, call.path("claim"), False, call.capability)
     answer = await call.service.database.run(claims.claim_get, *target)
-    return json_answer(claim_state_body(msgspec.json.decode(answer)))
+    return json_answer(claim_state_body(loads(answer)))
 
 
 async def release_row(call: Call) -> Response:
@@ -172,7 +173,7 @@ async def list_claims(call: Call) -> Response:
         orjson.dumps(wanted.kernel_filter()),
         call.capability,
     )
-    line = msgspec.json.decode(answer)
+    line = loads(answer)
     shown = {key: list(filter(wanted.admits, line.get(key) or ())) for key in ("claims", "queue")}
     return json_answer(claim_list_body(shown))
 

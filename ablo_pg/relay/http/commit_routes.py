@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.db import reads
 from ablo_pg.errors import error_for
+from ablo_pg.json_text import loads
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.writes import (
@@ -59,11 +59,7 @@ async def get_commit(call: Call) -> Response:
     )
     if found is None:
         return JsonBytes(b"null")
-    return JsonBytes(
-        orjson.dumps(
-            record_body(msgspec.json.decode(found), authority_of(call.credential, call.schema))
-        )
-    )
+    return json_answer(record_body(loads(found), authority_of(call.credential, call.schema)))
 
 
 async def list_commits(call: Call) -> Response:

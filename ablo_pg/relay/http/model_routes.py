@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from ablo_pg.db import reads, routines
 from ablo_pg.db.results import ROW_READ
 from ablo_pg.errors import error_for
+from ablo_pg.json_text import Decoder, dumps, members
 from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
@@ -38,7 +39,7 @@ class _Claims(msgspec.Struct, frozen=True):
     claims: list[dict[str, Any]] = []
 
 
-_CLAIMS: Final = msgspec.json.Decoder(_Claims)
+_CLAIMS: Final = Decoder(_Claims)
 
 
 async def model_of(call: Call, verb: Verb) -> ModelSpec:
@@ -86,7 +87,7 @@ async def read(call: Call) -> Response:
     row = ROW_READ.decode(found)
     claims = [http_claim(one) for one in _CLAIMS.decode(line).claims]
     head = orjson.dumps({"object": "model", "model": model.key, "id": row_id})[:-1]
-    tail = orjson.dumps({"stamp": row.stamp, "claims": claims})[1:]
+    tail = dumps({"stamp": row.stamp, "claims": claims})[1:]
     return JsonBytes(b'%b,"data":%b,%b' % (head, row.row, tail))
 
 
@@ -119,7 +120,7 @@ async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:
             field="starting_after",
             remedy="pass next_cursor of the page before, or the id of its last row",
         )
-    return query.cursor_of(msgspec.json.decode(data))
+    return query.cursor_of(members(data))
 
 
 ROUTES: Final[list[BaseRoute]] = [

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ablo_pg.errors import error_for
+from ablo_pg.json_text import dumps
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.wire.problems import problem_body
 
@@ -113,7 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer without the application, and close."""
         self._forget_deadline()
         error = error_for(code, message, remedy=remedy)
-        body = orjson.dumps(problem_body(error))
+        body = dumps(problem_body(error))
         status = error.http_status
         self.transport.write(
             b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"

@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
-import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import dumps
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.subscription import Subscription
@@ -122,7 +122,7 @@ class EventStream(Response):
 
 def failure_event(error: AbloError) -> bytes:
     """Return the event that ends a stream: what happened, and what to do."""
-    return b"event: error\ndata: " + orjson.dumps(problem_body(error), default=str) + b"\n\n"
+    return b"event: error\ndata: " + dumps(problem_body(error)) + b"\n\n"
 
 
 ROUTES: Final[list[BaseRoute]] = [route("/api/v1/stream", stream, deadline=False)]

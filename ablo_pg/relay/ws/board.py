@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-import orjson
 
 from ablo_pg.db import claims, live
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import loads
 from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire import live as wire
@@ -42,7 +44,8 @@ NEWCOMER_PARTICIPANTS: Final = 500  # at most, in what a socket is told at first
 class Board:
     """Shows one organization's claims and presence to its sockets here."""
 
-    def __init__(self, database: Database, organization: str) -> None:
+    def __init__(self, database: Database, organization: str, tasks: Tasks | None = None) -> None:
+        self._tasks = tasks or Tasks()
         self.organization = organization
         self.state = LiveState()
         self.sessions: set[Session] = set()
@@ -174,26 +177,35 @@ class Board:
 
     async def _attend(self) -> bool:
         """See to our own sockets' claims; True when somebody's turn has come and is not granted."""
-        due = False
+        due: set[Session] = set()
         for session in list(self.sessions):
-            for own in list(session.claims.values()):
-                now = self.state.claims.get(own.kernel_id)
-                if now is None:
-                    await self._ended(session, own.kernel_id)
-                elif now["status"] == "active":
-                    session.held(own, now)
-                elif not self.state.blocked(now):
-                    due = True
-                    await self._database.run(
-                        claims.claim_get,
-                        self.organization,
-                        session.participant,
-                        own.kernel_id,
-                        False,
-                        session.credential.capability,
-                    )
-                    self.hint()
-        return due
+            await self._tasks.attempt("board", partial(self._attend_one, session, due))
+        return bool(due)
+
+    async def _attend_one(self, session: Session, due: set[Session]) -> None:
+        try:
+            await self._attend_claims(session, due)
+        except AbloError as exc:  # of this session's claims; the next look tries again
+            logger.info("a socket's claims cannot be looked at: %s", exc.code)
+
+    async def _attend_claims(self, session: Session, due: set[Session]) -> None:
+        for own in list(session.claims.values()):
+            now = self.state.claims.get(own.kernel_id)
+            if now is None:
+                await self._ended(session, own.kernel_id)
+            elif now["status"] == "active":
+                session.held(own, now)
+            elif not self.state.blocked(now):
+                due.add(session)
+                await self._database.run(
+                    claims.claim_get,
+                    self.organization,
+                    session.participant,
+                    own.kernel_id,
+                    False,
+                    session.credential.capability,
+                )
+                self.hint()
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
         """A claim of ours is not among the live ones any more: say why."""
@@ -206,7 +218,7 @@ class Board:
                 False,
                 session.credential.capability,
             )
-            status = orjson.loads(answer)["claim"]["status"]
+            status = loads(answer)["claim"]["status"]
         except AbloError as exc:
             if exc.code != "claim_not_found":
                 raise

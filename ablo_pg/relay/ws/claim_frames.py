@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import msgspec
-import orjson
 
 from ablo_pg.db import claims
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import loads
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
 from ablo_pg.relay.ws.live_state import Target
@@ -58,7 +58,7 @@ class ClaimFrames:
         where = wire.target(begin.entity_type, begin.entity_id, fields)
         try:
             model = await self._writable(session, begin.entity_type)
-            answer = orjson.loads(
+            answer = loads(
                 await self.service.database.run(
                     claims.claim_acquire,
                     session.organization,
@@ -133,7 +133,7 @@ class ClaimFrames:
         """Renew a claim; return how it stands. Raises what the kernel has against the request."""
         own = session.claims.get(name)
         try:
-            found: dict[str, Any] = orjson.loads(
+            found: dict[str, Any] = loads(
                 await self.service.database.run(
                     claims.claim_heartbeat,
                     session.organization,

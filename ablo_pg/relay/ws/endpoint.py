@@ -67,6 +67,10 @@ async def live_session(websocket: WebSocket, service: RelayService, session: Ses
         service.live.add(session)
         await websocket.accept(subprotocol=PROTOCOL)
         code = await serve(websocket, service, session)
+    except Exception:
+        service.hub.tasks.failed("socket")
+        with anyio.move_on_after(CLOSE_SECONDS), suppress(Exception):  # it may be gone
+            await websocket.close(FAILED)
     finally:
         await session.feed.aclose()  # a socket can end before its feed begins to run
         service.live.remove(session)

@@ -128,6 +128,10 @@ class DeltaFeed:
             self._begun = True
             self._pump.count(len(deltas))
 
+    def abort(self) -> None:
+        """End the socket."""
+        self._outbox.wire.abort()
+
     async def _woken(self) -> None:
         """Wait until the client asks, or the subscription is cut loose."""
         while self._asked is None and self._subscription.state is State.LIVE:

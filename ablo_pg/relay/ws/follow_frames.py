@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-import orjson
 
 from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import loads
 from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.ws.session import Scope, Session
 from ablo_pg.wire.frames import (
@@ -105,7 +105,7 @@ class FollowFrames:
     async def present(self, session: Session, frame: Frame) -> None:
         """presence_update: what the client says of itself, shown to the others."""
         said = read_payload(frame, PresenceUpdate, self._depth)
-        given: dict[str, Any] = orjson.loads(bytes(frame.payload))
+        given: dict[str, Any] = loads(bytes(frame.payload))
         meta = {
             key: given[key][:200]
             for key in ("timezone", "customStatus")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import orjson
+from ablo_pg.json_text import loads, same
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class LiveState:
     @classmethod
     def parse(cls, data: bytes) -> LiveState:
         """Read what `ablo.live_read` answers."""
-        found = orjson.loads(data)
+        found = loads(data)
         held: dict[Target, tuple[Json, ...]] = {}
         waiting: dict[Target, tuple[Json, ...]] = {}
         holdings: dict[str, tuple[Json, ...]] = {}
@@ -58,7 +58,7 @@ class LiveState:
             {claim["claimId"]: claim for claim in found["claims"]},
             held,
             waiting,
-            {each["participant"]: each for each in found["present"]},
+            {each["participant"]: _said(each) for each in found["present"]},
             holdings,
         )
 
@@ -78,6 +78,20 @@ class LiveState:
             each["heldBy"] != waiter["heldBy"] and overlap(each.get("fields"), waiter.get("fields"))
             for each in before
         )
+
+
+def _said(present: Json) -> Json:
+    """Return what a session said of itself, its meta in the shape that sockets are shown.
+
+    The kernel keeps whatever object it was sent; groups in it decide who is told.
+    """
+    meta = present.get("meta")
+    shown = dict(meta) if isinstance(meta, Mapping) else {}
+    groups = shown.get("syncGroups")
+    if groups is not None:
+        listed = groups if isinstance(groups, list) else []
+        shown["syncGroups"] = [each for each in listed if isinstance(each, str)]
+    return {**present, "meta": shown}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +150,7 @@ def _differs(old: LiveState, new: LiveState, participant: str) -> bool:
         return True
     if before is not None and after is not None:
         for key in ("status", "activity", "meta"):
-            if before.get(key) != after.get(key):
+            if not same(before.get(key), after.get(key)):
                 return True
     had, has = old.holdings.get(participant, ()), new.holdings.get(participant, ())
     return _ids(had) != _ids(has) or any(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from ablo_pg.delta import Delta
+from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire.deltas import delta_frame, delta_json
 
@@ -24,6 +25,9 @@ class Flushed(Protocol):
 
     def flush(self) -> None:
         """Write what is here."""
+
+    def abort(self) -> None:
+        """End the socket: its client comes again from its cursor."""
 
 
 # Which delta, and which of its appearances: as a removal, with or without the groups it has left.
@@ -73,7 +77,10 @@ class DeltaEncoder:
 class Pump:
     """Flushes the feeds that something came for. One event loop."""
 
-    def __init__(self, on_written: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, on_written: Callable[[int], None] | None = None, tasks: Tasks | None = None
+    ) -> None:
+        self._tasks = tasks or Tasks()
         self.encoder = DeltaEncoder()
         self._on_written = on_written
         self._dirty: list[Flushed] = []
@@ -92,7 +99,11 @@ class Pump:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for feed in dirty:
-            feed.flush()
+            try:
+                feed.flush()
+            except Exception:  # the others are flushed all the same
+                self._tasks.failed("flush")
+                feed.abort()
         self.encoder.end_flush()
         if self._on_written is not None and self._written:
             self._on_written(self._written)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -42,6 +43,7 @@ RETRY_LAST: Final = 5.0
 # A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
 SILENT_SECONDS: Final = 40.0
 
+FAILED: Final = (1011, "the relay failed; come again")
 GOING_AWAY: Final = (1012, "the relay stops")
 
 
@@ -52,7 +54,7 @@ class Sockets:
         self.service = service
         self.sessions: set[Session] = set()
         self.boards: dict[str, Board] = {}
-        self.pump = Pump(service.metrics.deliveries.inc)
+        self.pump = Pump(service.metrics.deliveries.inc, service.hub.tasks)
         self._by_key: Counter[str] = Counter()
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._tasks: TaskGroup | None = None
@@ -61,8 +63,8 @@ class Sockets:
         """Serve sockets until cancelled."""
         async with anyio.create_task_group() as group:
             self._tasks = group
-            group.start_soon(self._listen)
-            group.start_soon(self._tend)
+            for work in (self._listen, self._tend):
+                group.start_soon(self.service.hub.tasks.keep, "sockets", work)
             await self.service.stopping.wait()
             for session in list(self.sessions):
                 session.close(*GOING_AWAY)
@@ -113,7 +115,7 @@ class Sockets:
             return
         board = self.boards.get(session.organization)
         if board is None:
-            board = Board(self.service.database, session.organization)
+            board = Board(self.service.database, session.organization, self.service.hub.tasks)
             self.boards[session.organization] = board
             self._scopes[session.organization] = anyio.CancelScope()
             self._tasks.start_soon(self._run_board, board)
@@ -128,7 +130,7 @@ class Sockets:
 
     async def _run_board(self, board: Board) -> None:
         with self._scopes[board.organization]:
-            await board.run()
+            await self.service.hub.tasks.keep("board", board.run)
 
     async def _listen(self) -> None:
         """Hear of changes as long as there are sockets; again when the connection breaks."""
@@ -166,12 +168,14 @@ class Sockets:
             await anyio.sleep(TICK_SECONDS)
             now = anyio.current_time()
             for session in list(self.sessions):
-                self._end_overdue(session, now)
-                await self._keep(session, leases_due(session, now))
+                work = partial(self._tend_one, session, now)
+                if not await self.service.hub.tasks.attempt("socket upkeep", work):
+                    session.close(*FAILED)
 
-    async def _keep(self, session: Session, kernel_ids: list[str]) -> None:
+    async def _tend_one(self, session: Session, now: float) -> None:
+        self._end_overdue(session, now)
         try:
-            await renew(self.service, session, kernel_ids)
+            await renew(self.service, session, leases_due(session, now))
         except AbloError as exc:  # the next tick tries again
             logger.warning("leases could not be renewed: %s", exc.code)
 

@@ -269,6 +269,17 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
         yield World(db, stack, relay)
 
 
+@pytest.fixture
+def make_world(db: DatabaseHandle) -> Callable[..., Awaitable[World]]:
+    """Make a world whose one relay starts, with settings, when the test is ready, and ends with a
+    stack of the test's."""
+
+    async def make(stack: AsyncExitStack, **settings: Any) -> World:
+        return World(db, stack, await start_relay(stack, db, **settings))
+
+    return make
+
+
 @pytest.fixture(name="wait_for")
 def wait_for_fixture() -> Callable[..., Awaitable[None]]:
     """The function above, for tests (a conftest cannot be imported)."""

@@ -51,7 +51,7 @@ create or replace function ablo_model.is_json(v jsonb)
   returns boolean
   language sql immutable security invoker
 as $ablo$
-  select jsonb_typeof(v) <> 'null'
+  select jsonb_typeof(v) <> 'null' and ablo.json_fits(v)
 $ablo$;
 
 alter function ablo_model.is_json(jsonb) owner to ablo_owner;
@@ -235,7 +235,7 @@ begin
       v_takes := case v_spec ->> 'type'
         when 'string' then array['a string', 'send a JSON string']
         when 'boolean' then array['a boolean', 'send true or false, not a string or a number']
-        when 'json' then array['a JSON value', 'send any JSON value but null']
+        when 'json' then array['a JSON value of at most 128 levels, its numbers within double precision', 'send any such value but null; carry larger numbers in strings']
         when 'integer' then array['an integer', 'send a JSON number without a fraction, within 64 bits']
         when 'number' then array['a number', 'send a JSON number within double precision; JSON has no NaN or Infinity']
         when 'decimal' then array['a decimal', 'send the digits as a JSON string, such as "12.50"']

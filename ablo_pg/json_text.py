@@ -1,0 +1,224 @@
+"""JSON that Postgres made, read whatever it holds. Pure.
+
+Postgres stores JSON that Python's readers refuse: nesting beyond their stacks, numbers of 131,072
+digits, halves of surrogate pairs. Such a value must not cost a reader the answer that it stands in.
+So everything that reads the kernel's JSON with content of users in it comes here: the fast way
+first; where that refuses the text, `_shield` puts a string in the place of each value that is too
+much, and the value comes as `RawJson`. Bytes that are only passed on (`msgspec.Raw`) stay as they
+were.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+import orjson
+from pydantic_core import from_json
+
+T = TypeVar("T")
+
+DEEPEST: Final = 150  # pydantic reads 200 levels, and what is shielded stands inside of an answer
+LONGEST: Final = 4300  # digits that Python reads into an int (sys.set_int_max_str_digits)
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]|[-+.0-9eE]+|[a-zA-Z]+', re.DOTALL)
+_SPECIAL: Final = re.compile(rb"\\u[dD][89a-fA-F]|[\x80-\xff]")
+_SHORT: Final = 300  # no number of fewer characters without an exponent is out of range
+_HUGE: Final = re.compile(rb"[0-9][eE][+]?[0-9]{3}")  # what pydantic takes for infinity
+
+
+class RawJson:
+    """The JSON text of a value that Python cannot read. Writing it back is refused.
+
+    >>> RawJson("1e400")
+    RawJson('1e400')
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"RawJson({self.text if len(self.text) <= 40 else self.text[:40] + '…'!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawJson) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def loads(data: bytes | str, *, whole: bool = False) -> Any:
+    """Return the values of a JSON document, `RawJson` for those that Python cannot read.
+
+    whole: then for all of it, so that nothing is found inside of a value that is not what it seems.
+
+    >>> loads('{"a": 1, "b": [1e400]}')
+    {'a': 1, 'b': [RawJson('1e400')]}
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    text = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    try:
+        if _HUGE.search(text) is None:
+            return from_json(text)
+    except ValueError:
+        pass
+    shielded = _Shielded(text)
+    found = shielded.restore(from_json(shielded.text))
+    return RawJson(text.decode(errors="replace")) if whole and shielded.kept else found
+
+
+def dumps(value: Any) -> bytes:
+    """Return values as JSON: those that `loads` left unread, and long integers, as they were.
+
+    What JSON has no form for (a time, an exception) comes as its text.
+    """
+    try:
+        return orjson.dumps(value, default=_plain)
+    except TypeError:  # a whole number beyond 64 bits, which the database holds and orjson does not
+        return orjson.dumps(_with_fragments(value), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return orjson.Fragment(value.text) if isinstance(value, RawJson) else str(value)
+
+
+def _with_fragments(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_fragments(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_fragments(each) for each in value]
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 63:
+        return orjson.Fragment(str(value))
+    return value
+
+
+class Decoder(Generic[T]):
+    """A `msgspec.json.Decoder` that content of users does not stop."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def decode(self, data: bytes | str | msgspec.Raw) -> T:
+        """Return the value. Raises msgspec.DecodeError where it is not of the kind."""
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            shielded = _Shielded(data.encode() if isinstance(data, str) else bytes(data))
+            found: T = shielded.restore(self._decoder.decode(shielded.text))
+            return found
+
+
+_MEMBERS: Final = Decoder(dict[str, msgspec.Raw])
+
+
+def members(data: bytes | msgspec.Raw) -> dict[str, bytes]:
+    """Return the members of a JSON object, each as the bytes that it is.
+
+    >>> members(b'{"id":"a","n":1e400}')
+    {'id': b'"a"', 'n': b'1e400'}
+
+    Raises:
+        msgspec.DecodeError: it is not a JSON object.
+    """
+    return {name: bytes(each) for name, each in _MEMBERS.decode(data).items()}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal as jsonb has it: 1 is 1.0, and true is not 1.
+
+    >>> same([1, {"a": 2}], [1.0, {"a": 2}]), same([True], [1]), same("1", 1)
+    (True, False, False)
+    """
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def joined(found: Mapping[str, bytes]) -> bytes:
+    """Return the JSON object of members as `members` gives them."""
+    return b"{%b}" % b",".join(orjson.dumps(name) + b":" + each for name, each in found.items())
+
+
+class _Shielded:
+    """A document without what is too much for readers: strings stand in, `kept` has the rest."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._mark = f"raw-json-{secrets.token_hex(8)}-"
+        self.kept: list[bytes] = []
+        self._stand_in = re.compile(rb'"%b([0-9]+)"' % self._mark.encode())
+        self.text = b"".join(self._parts())
+
+    def _parts(self) -> Iterator[bytes]:
+        data, done, depth, start = self._data, 0, 0, 0
+        for found in _TOKEN.finditer(data):
+            first = data[found.start()]
+            if first in b"[{":
+                depth += 1
+                if depth == DEEPEST + 1:
+                    start = found.start()
+                    continue
+            elif first in b"]}":
+                depth -= 1
+            if depth > DEEPEST or ((depth < DEEPEST or first not in b"]}") and _readable(found[0])):
+                continue
+            if first not in b"]}":
+                start = found.start()
+            elif start < done:  # the end of what was not too deep
+                continue
+            yield data[done:start]
+            done = found.end()
+            yield b'"%b%d"' % (self._mark.encode(), len(self.kept))
+            self.kept.append(data[start:done])
+        yield data[done:]
+
+    def restore(self, value: Any) -> Any:
+        """Return a value that was made of `text`, with what was kept back in its place."""
+        if isinstance(value, str):
+            if not value.startswith(self._mark):
+                return value
+            return RawJson(self.kept[int(value[len(self._mark) :])].decode(errors="replace"))
+        if isinstance(value, msgspec.Raw):
+            return msgspec.Raw(self._stand_in.sub(lambda it: self.kept[int(it[1])], bytes(value)))
+        if isinstance(value, dict):
+            return {self._key(key): self.restore(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(self.restore, value))
+        if isinstance(value, msgspec.Struct):
+            names = value.__struct_fields__
+            return type(value)(**{name: self.restore(getattr(value, name)) for name in names})
+        return value
+
+    def _key(self, key: Any) -> Any:
+        found = self.restore(key)
+        return found.text if isinstance(found, RawJson) else found
+
+
+def _readable(token: bytes) -> bool:
+    """Whether readers take a string, a number or a word."""
+    if token[0] == 0x22:
+        if _SPECIAL.search(token) is None:
+            return True
+        try:
+            from_json(token)
+        except ValueError:
+            return False
+        return True
+    if token[0] not in b"-0123456789" or (
+        len(token) < _SHORT and b"e" not in token and b"E" not in token
+    ):
+        return True
+    try:
+        return len(token) <= LONGEST and abs(float(token)) != float("inf")
+    except ValueError:  # not a number: for the reader to say
+        return True
