@@ -57,8 +57,13 @@ LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
 STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
 SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
-DELTA_EXTEND: Final[LiteralString] = "select ablo.delta_extend()"
-HOUSEKEEP: Final[LiteralString] = "select ablo.housekeep(%s)"
+# On a standby there is nothing to do: its primary does it.
+DELTA_EXTEND: Final[LiteralString] = (
+    "select ablo.delta_extend() where not pg_catalog.pg_is_in_recovery()"
+)
+HOUSEKEEP: Final[LiteralString] = (
+    "select ablo.housekeep(%s) where not pg_catalog.pg_is_in_recovery()"
+)
 STATEMENT_TIMEOUT: Final[LiteralString] = "select set_config('statement_timeout', %s, false)"
 SESSION_PREPARE: Final[LiteralString] = (
     "select set_config('client_connection_check_interval', '5s', false)"
@@ -272,7 +277,7 @@ async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
 
 async def housekeep(conn: AsyncConnection[Any], limit: int) -> int:
     """Forget what has had its time, at most `limit` of a kind; return the most of one kind."""
-    return int(await _value(conn, HOUSEKEEP, limit))
+    return int(await _value(conn, HOUSEKEEP, limit) or 0)
 
 
 async def status(conn: AsyncConnection[Any]) -> bytes:

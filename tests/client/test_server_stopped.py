@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
+import psycopg
 import pytest
 
-from ablo_pg import Ablo, AbloConnectionError, AsyncAblo
+from ablo_pg import Ablo, AbloConnectionError, AbloPermissionError, AsyncAblo
 from ablo_pg.cluster import Cluster, ClusterSettings
+from ablo_pg.db import routines
 from ablo_pg.db.pool import Database
 from ablo_pg.testing import DatabaseHandle, make_database
 
@@ -99,34 +101,49 @@ def test_the_sync_twin(own_cluster: Cluster, options: dict[str, Any]) -> None:
         ablo.tasks.list()
 
 
+async def test_a_login_whose_start_fails_is_told_at_once(
+    site: DatabaseHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def denied(*arguments: Any) -> None:
+        raise psycopg.errors.InsufficientPrivilege("no")
+
+    monkeypatch.setattr(routines, "session_prepare", denied)
+    database = Database(site.database_url)
+    with anyio.fail_after(SOON), pytest.raises(AbloPermissionError):
+        await database.read(routines.status)
+    await database.close()
+
+
 async def test_who_waits_while_others_work_goes_on_waiting(
     own_cluster: Cluster, site: DatabaseHandle
 ) -> None:
     """No connection more is to be had, but those that there are come back: that is no outage."""
     database = Database(site.database_url)
-    go = asyncio.Event()
+    go, held = asyncio.Event(), [asyncio.Event(), asyncio.Event()]
 
-    async def hold(conn: Any) -> None:
+    async def hold(conn: Any, here: asyncio.Event) -> None:
+        here.set()
         await go.wait()
 
     async def work(conn: Any) -> bool:
         return True
 
     async with anyio.create_task_group() as group:
-        group.start_soon(database.run, hold)
-        await database.run(work)
+        for here in held:
+            group.start_soon(database.run, hold, here)
+        for here in held:
+            await here.wait()
         pool = database._pool
         assert pool is not None
-        held = [await pool.getconn() for _ in range(pool.get_stats()["pool_size"] - 1)]
+        spare = [await pool.getconn() for _ in range(pool.get_stats()["pool_available"])]
         pool.conninfo = "host=127.0.0.1 port=1"
-        failed = pool.get_stats().get("connections_errors", 0)
         waiting = asyncio.create_task(database.run(work))
         with anyio.fail_after(SOON):
-            while pool.get_stats().get("connections_errors", 0) < failed + 2:
+            while pool.get_stats().get("connections_errors", 0) < 2:
                 await anyio.lowlevel.checkpoint()
         assert not waiting.done()
         go.set()
-        for conn in held:
-            await pool.putconn(conn)
         assert await waiting
+        for conn in spare:
+            await pool.putconn(conn)
     await database.close()
