@@ -31,8 +31,10 @@ from ablo_pg.testing import DatabaseHandle, make_database
 
 pytestmark = pytest.mark.anyio
 PORT = "5499"
-CREATE = b'{"operations": [{"action": "create", "model": "tasks", "id": "t", "data": {"title": "x", "status": "todo"}}]}'
+CREATE = b"""{"operations": [{"action": "create", "model": "tasks", "id": "t",
+                             "data": {"title": "x", "status": "todo"}}]}"""
 IN_FLIGHT = "select pid from pg_stat_activity where wait_event = 'SyncRep' and datname is not null"
+REPLAYED = "select true where pg_last_wal_replay_lsn() >= %s"
 SLOTS = "select from pg_replication_slots where confirmed_flush_lsn is not null"
 
 
@@ -70,8 +72,17 @@ def standby(primary: Cluster) -> Iterator[Path]:
 
 
 @pytest.fixture
-def db(primary: Cluster, tasks_schema: Any) -> Iterator[DatabaseHandle]:
-    with make_database(tasks_schema, server=primary) as handle:
+def db(primary: Cluster, standby: Path, tasks_schema: Any) -> Iterator[DatabaseHandle]:
+    """A database that the standby has, too."""
+    with (
+        make_database(tasks_schema, server=primary) as handle,
+        psycopg.connect(handle.admin_url, autocommit=True) as here,
+        psycopg.connect(on(standby, primary.admin_url), autocommit=True) as there,
+    ):
+        written = here.execute("select pg_current_wal_lsn()").fetchone()
+        while not there.execute(REPLAYED, written).fetchone():
+            pass
+        here.close()
         yield handle
 
 
