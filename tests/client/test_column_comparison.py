@@ -35,6 +35,9 @@ insert into words values
   ('5', 'acme', 'BOB@y', 'ä', 'ab', 'near', 3e38, 0.5, 5.5, null),
   ('6', 'acme', null, null, null, 'near', null, null, null, null);
 create table uuids (id uuid primary key, organization_id text not null, name text not null);
+create domain key as uuid;
+create table keys (id key primary key, organization_id text not null, name text not null);
+insert into keys values ('{REF}', 'acme', 'n');
 create table numbers (id int primary key, organization_id text not null, name text not null);
 create table chars (id char(6) primary key, organization_id text not null, name text not null);
 insert into uuids values ('{REF}', 'acme', 'n');
@@ -61,6 +64,10 @@ class Uuid(Named):
     pass
 
 
+class Key(Named):
+    pass
+
+
 class Number(Named):
     pass
 
@@ -69,10 +76,11 @@ class Char(Named):
     pass
 
 
-SCHEMA: Final = define_schema(words=Word, uuids=Uuid, numbers=Number, chars=Char)
+SCHEMA: Final = define_schema(words=Word, uuids=Uuid, keys=Key, numbers=Number, chars=Char)
 # Model: a row's name, and another spelling of it that its column calls equal.
 SPELLINGS: Final = {
-    "uuids": (str(REF), str(REF).upper()), "numbers": ("7", "+07"), "chars": ("abc", "abc "),
+    "uuids": (str(REF), str(REF).upper()), "keys": (str(REF), f"{{{REF}}}"),
+    "numbers": ("7", "+07"), "chars": ("abc", "abc "),
 }  # fmt: skip
 COLUMNS: Final = ("email", "label", "code", "kind", "weight", "score", "price", "at")
 WHERE: Final[dict[str, tuple[list[list[Any]], str]]] = {

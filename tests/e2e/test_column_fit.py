@@ -14,6 +14,7 @@ import pytest
 from ablo_pg import AbloError, AsyncAblo, Model, define_schema
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Server
+from ablo_pg.db import session
 from ablo_pg.kernel import connect
 from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
 
@@ -126,7 +127,7 @@ def encoded(request: pytest.FixtureRequest, cluster: Server) -> Iterator[tuple[s
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)".encode())
         for login in ("runtime", "replication"):
-            conn.execute(f"drop role ablo_{login}_{name}".encode())
+            conn.execute(f"drop role if exists ablo_{login}_{name}".encode())
 
 
 @pytest.mark.anyio
@@ -147,3 +148,36 @@ async def test_text_of_another_encoding_comes_back_or_is_refused(encoded: tuple[
                 await ablo.items.create({"name": "ж" if encoding == "LATIN1" else "🙂"})
             assert caught.value.code == "column_type_mismatch"
             assert len(await ablo.items.list()) == 1
+
+
+def test_commands_do_not_hang_on_the_environment(
+    cluster: Server, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {
+        "default_transaction_isolation": "serializable", "default_transaction_read_only": "on",
+        "row_security": "off", "standard_conforming_strings": "off", "quote_all_identifiers": "on",
+        "extra_float_digits": "-15", "search_path": "pg_temp", "xmloption": "document",
+        "transform_null_equals": "on", "array_nulls": "off",
+    }  # fmt: skip
+    monkeypatch.setenv("PGOPTIONS", " ".join(f"-c {name}={value}" for name, value in odd.items()))
+    monkeypatch.setenv("PGTZ", "America/St_Johns")
+    monkeypatch.setenv("PGDATESTYLE", "German, DMY")
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    (tmp_path / "schema.py").write_text(SCHEMA.replace('"far"', '"fär日"'))
+    name = cluster.create_database()
+    try:
+        admin = ["--admin-url", cluster.url(name)]
+        assert run(["connect", *admin]) == 0
+        for line in (
+            ["migrate", str(tmp_path / "schema.py")],
+            ["push", str(tmp_path / "schema.py")],
+        ):
+            assert run([*line, *admin]) == 0
+        assert run(["check", str(tmp_path / "schema.py"), "--database-url", cluster.url(name)]) == 0
+        capsys.readouterr()
+        assert run(["doctor", *admin, "--json"]) == 0, capsys.readouterr()
+    finally:
+        with session.connect(cluster.admin_url) as conn:
+            conn.execute(f"drop database {name} with (force)".encode())
+            for login in ("runtime", "replication"):
+                conn.execute(f"drop role if exists ablo_{login}_{name}".encode())
