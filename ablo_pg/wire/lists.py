@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Decoder
+from ablo_pg.json_text import Decoder, dumps
 from ablo_pg.schema import FieldType
 
 RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived"})
@@ -60,7 +60,7 @@ class ListQuery:
         }
         if cursor is not None:
             query["after"] = cursor
-        return orjson.dumps(query)
+        return dumps(query)
 
     def cursor_of(self, row: Mapping[str, bytes]) -> str:
         """Return the cursor after a row of this list, given as its members."""
