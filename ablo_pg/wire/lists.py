@@ -63,12 +63,13 @@ class ListQuery:
         return dumps(query)
 
     def cursor_of(self, row: Mapping[str, bytes]) -> str:
-        """Return the cursor after a row of this list, given as its members."""
+        """Return the cursor after a row of this list, given as its members: texts, or null."""
         terms = [field for field, _ in self.order_by]
         if "id" not in terms:
             terms.append("id")
         values = [row.get(field, b"null") for field in terms[: terms.index("id") + 1]]
-        return base64.b64encode(b"[%b]" % b",".join(values)).decode()
+        texts = [one if one[:1] in (b'"', b"n") else b'"%b"' % one for one in values]
+        return base64.b64encode(b"[%b]" % b",".join(texts)).decode()
 
 
 def is_cursor(text: str) -> bool:
