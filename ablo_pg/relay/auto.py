@@ -16,7 +16,7 @@ from typing import Final
 
 import anyio
 
-from ablo_pg.errors import AbloError, AbloTimeoutError
+from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.barrier import WAITING
 from ablo_pg.relay.hub import Hub
@@ -102,6 +102,9 @@ class AutoReader:
                         failure = exc
                     except TimeoutError:
                         failure = AbloTimeoutError(WAITING, remedy="end long transactions")
+                    except Exception as exc:  # LISTEN serves, whatever is wrong with the stream
+                        hub.tasks.failed("reader")
+                        failure = AbloServerError(f"the stream failed: {type(exc).__name__}")
                 group.cancel_scope.cancel()
         except BaseException:
             for stream in opened:

@@ -224,6 +224,11 @@ def _uuid(field: Field, value: object) -> str:
 
 
 def _json(field: Field, value: object) -> Any:
+    return json_value(value)
+
+
+def json_value(value: object) -> Any:
+    """Return a value as plain JSON that every reader takes. Raises BadValueError."""
     try:
         plain = to_jsonable_python(value, by_alias=True)
     except (PydanticSerializationError, ValueError, RecursionError) as exc:

@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Decoder
+from ablo_pg.json_text import Decoder, dumps
 from ablo_pg.schema import FieldType
 
 RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived"})
@@ -60,15 +60,16 @@ class ListQuery:
         }
         if cursor is not None:
             query["after"] = cursor
-        return orjson.dumps(query)
+        return dumps(query)
 
     def cursor_of(self, row: Mapping[str, bytes]) -> str:
-        """Return the cursor after a row of this list, given as its members."""
+        """Return the cursor after a row of this list, given as its members: texts, or null."""
         terms = [field for field, _ in self.order_by]
         if "id" not in terms:
             terms.append("id")
         values = [row.get(field, b"null") for field in terms[: terms.index("id") + 1]]
-        return base64.b64encode(b"[%b]" % b",".join(values)).decode()
+        texts = [one if one[:1] in (b'"', b"n") else b'"%b"' % one for one in values]
+        return base64.b64encode(b"[%b]" % b",".join(texts)).decode()
 
 
 def is_cursor(text: str) -> bool:

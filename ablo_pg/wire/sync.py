@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Decoder, joined, loads, members
+from ablo_pg.json_text import Decoder, dumps, joined, loads, members
 from ablo_pg.schema import FieldType, ModelSpec
 from ablo_pg.schema.neutral import Relation
 
@@ -71,7 +71,7 @@ def kernel_query(
         query["orderBy"] = [order]
     if groups is not None:
         query["groups"] = sorted(groups)
-    return orjson.dumps(query)
+    return dumps(query)
 
 
 def order_of(query: Query) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ READ = {
     "depth": '{"a": ' + "[" * 120 + "1" + "]" * 120 + "}",
     "wide": json.dumps({"a": [[n] for n in range(2000)]}),
 }
+SQL = Path(__file__).parents[2] / "sql" / "00_base"
 Write = Callable[[Claimer, str], Any]
 
 
@@ -109,3 +111,32 @@ def test_names_hold_no_control_characters(who: Claimer, bad: str) -> None:
     refused(lambda: who._routine("presence_beat", bad, "{}"), "session")
     query = "select ablo.row_get(%s, %s, 'tasks', 't1')"
     refused(lambda: who.call(query, who.organization, f"agent:{bad}"), "participant")
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        (
+            "json_fits(p_value jsonb)",
+            lambda who: test_what_no_client_reads_is_refused(who, "presence", "exponent"),
+        ),
+        (
+            "text_fits(p_text text)",
+            lambda who: test_names_hold_no_control_characters(who, "a\x1bb"),
+        ),
+    ],
+)
+def test_the_checks_catch_a_kernel_where_everything_fits(
+    board: Board, who: Claimer, name: str, check: Callable[[Claimer], None]
+) -> None:
+    """A mutant of this test's own database, put right afterwards."""
+    file = SQL / f"{name.partition('(')[0]}.sql"
+    board.admin.execute(
+        f"create or replace function ablo.{name} returns boolean"  # type: ignore[arg-type]
+        " language sql immutable strict as 'select true'"
+    )
+    try:
+        with pytest.raises(pytest.fail.Exception):
+            check(who)
+    finally:
+        board.admin.execute(file.read_text().encode())

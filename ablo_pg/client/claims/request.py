@@ -11,6 +11,7 @@ from ablo_pg.claim import ClaimState
 from ablo_pg.client.durations import Duration, encode_duration
 from ablo_pg.client.names import Entry
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.schema.values import BadValueError, json_value
 
 # Claims by id, or as `queue` returned them.
 Order: TypeAlias = Sequence[str | ClaimState]
@@ -86,7 +87,10 @@ def json_object(value: Any, field: str) -> Any:
         raise _invalid(f"{field} is not JSON: {exc}", field, "pass a dict of plain values") from exc
     if not isinstance(value, Mapping) or b"\\u0000" in wire:
         raise _invalid(f"{field} is not a JSON object", field, "pass a dict of plain values")
-    return value
+    try:
+        return json_value(value)
+    except BadValueError as exc:
+        raise _invalid(f"{field}: {exc.reason}", field, exc.remedy) from None
 
 
 def _depth(value: int) -> int:

@@ -78,7 +78,7 @@ class EventStream(Response):
         async with anyio.create_task_group() as group:
 
             async def until(work: Callable[[], Awaitable[None]]) -> None:
-                await work()
+                await self._call.service.hub.tasks.attempt("event stream", work)
                 group.cancel_scope.cancel()
 
             async def gone() -> None:

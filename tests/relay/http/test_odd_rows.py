@@ -113,3 +113,12 @@ async def test_what_no_client_reads_is_refused(api: Any, number: str) -> None:
     answer = await api.client.post("/api/v1/models/lineItems", content=raw, headers=headers)
     assert answer.status_code == 400, answer.text
     assert answer.json()["remedy"]
+
+
+async def test_a_filter_may_hold_long_numbers(odd: Any) -> None:
+    api = await odd.api()
+    where = [["meta", "=", {"a": int("1" * 30)}]]
+    asked = {"queries": [{"model": "lineItems", "where": where}]}
+    assert (await api("POST", "/api/sync/query", asked)).status_code == 200
+    path = "/api/v1/models/lineItems?meta=%7B%22a%22%3A" + "1" * 30 + "%7D"
+    assert (await api("GET", path)).status_code == 200

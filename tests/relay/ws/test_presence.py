@@ -110,3 +110,22 @@ async def test_what_a_client_says_of_itself_is_bounded(world: Any) -> None:
     assert (await client.create("t1"))["success"]
     rows = world.sql("select status from ablo.presence")
     assert rows == [("online",)]
+
+
+@pytest.mark.parametrize(
+    "meta", ["[1]", '"x"', '{"syncGroups": [[{}], 5]}', '{"syncGroups": 7}', '{"a": 1e131071}']
+)
+async def test_meta_of_any_shape_is_shown_as_far_as_it_goes(world: Any, meta: str) -> None:
+    """Written past the checks, or before there were any: the board goes on for everybody."""
+    whole = await (await world.client("user:a")).start()
+    narrow = await (await world.client("user:n", groups=("tasks:t1",))).start("tasks:t1")
+    other = await (await world.client("agent:b")).start()
+    await whole.take("presence_update", of("b", "enter"))
+    world.sql("update ablo.presence set meta = %s::jsonb where participant = 'agent:b'", meta)
+    last = await (await world.client("agent:c")).start()
+    assert (await whole.take("presence_update", of("c", "enter")))["status"] == "online"
+    assert (await whole.take("presence_update", of("b")))["userId"] == "b"
+    for client in (narrow, other, last):
+        await client.settle()
+    metrics = (await (await world.http()).get("/metrics")).text
+    assert 'ablo_task_failures_total{task="board"}' not in metrics

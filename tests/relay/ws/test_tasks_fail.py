@@ -33,11 +33,12 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class Fails:
-    """A function that fails when it is first called, after `skip` calls; then it is what it was."""
+    """A function that fails `often`, after `skip` calls; then it is what it was."""
 
     place: Any
     name: str
     skip: int = 0
+    often: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     only: Callable[..., bool] = lambda *_: True
     calls: int = 0
@@ -49,7 +50,7 @@ class Fails:
         def broken(*args: Any, **kwargs: Any) -> Any:
             if self.only(*args):
                 self.calls += 1
-                if self.calls == self.skip + 1:
+                if self.skip < self.calls <= self.skip + self.often:
                     raise RuntimeError("something that nobody thought of")
             return real(*args, **kwargs)
 
@@ -132,6 +133,15 @@ async def test_a_failure_takes_nothing_down(
     async with AsyncExitStack() as stack:
         world = await make_world(stack, canary_seconds=0.1, **fails.settings)
         await goes_on(world, fails, name)
+
+
+async def test_a_stream_that_always_fails_leaves_listen(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = Fails(auto, "open_stream", often=1000)
+    fails.put(monkeypatch)
+    async with AsyncExitStack() as stack:
+        await goes_on(await make_world(stack, canary_seconds=0.1), fails, "reader")
 
 
 @pytest.mark.parametrize("name", ["schema", "board", "keys", "socket upkeep"])
