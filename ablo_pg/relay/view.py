@@ -45,12 +45,15 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
     Each view stands by itself: models of one are not seen in the groups of another. A row that has
     left the groups is a removal, with nothing of what it became.
     """
-    shown = [view for view in views if view.sees(delta.model, delta.groups)]
     left = delta.left_groups
+    shown = False
+    for view in views:
+        if view.sees(delta.model, delta.groups):
+            if not left or f"org:{delta.organization_id}" in view.groups:
+                return delta
+            shown = True
     if shown:
-        own = f"org:{delta.organization_id}"
-        whole = not left or any(own in view.groups for view in shown)
-        return delta if whole else delta._replace(left_groups=())
+        return delta._replace(left_groups=())
     if not left or not (had := [view for view in views if view.sees(delta.model, left)]):
         return None
     return delta._replace(
