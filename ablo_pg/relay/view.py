@@ -46,10 +46,11 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
     left the groups is a removal, with nothing of what it became.
     """
     left = delta.left_groups
+    own = f"org:{delta.organization_id}" if left else ""
     shown = False
     for view in views:
         if view.sees(delta.model, delta.groups):
-            if not left or f"org:{delta.organization_id}" in view.groups:
+            if not left or own in view.groups:
                 return delta
             shown = True
     if shown:
@@ -58,7 +59,7 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
         return None
     return delta._replace(
         op="D",
-        groups=tuple(group for group in left if any(group in view.groups for view in had)),
+        groups=(own, *(one for one in left if any(one in view.groups for view in had))),
         row=None,
         changed=(),
         capability_id=None,

@@ -61,7 +61,7 @@ def test_a_row_that_moves_out_is_a_removal_in_the_log(
         ("I", "mine"), ("D", None)
     ]  # fmt: skip
     assert (last[1]["groups"], last[1]["left_groups"], last[1]["changed"]) == (
-        ["projects:p1"], None, None
+        [f"org:{moved.organization}", "projects:p1"], None, None
     )  # fmt: skip
     assert SECRET not in told(found)
     there = deltas(bound(keys, "projects:p2"), routine, *arguments)

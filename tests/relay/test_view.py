@@ -100,7 +100,7 @@ def test_views_do_not_add_up() -> None:
     assert seen((tasks, countries), delta("tasks", ["projects:p1"], [])) is not None
     gone = seen((countries, tasks), delta("tasks", ["projects:p2"], ["projects:p1"]))
     assert gone is not None
-    assert (gone.op, gone.row, gone.groups) == ("D", None, ("projects:p1",))
+    assert (gone.op, gone.row, gone.groups) == ("D", None, ("org:acme", "projects:p1"))
 
 
 def test_who_sees_all_is_told_where_a_row_came_from() -> None:

@@ -191,7 +191,7 @@ async def test_a_row_that_moves_out_is_a_removal_on_the_socket(world: Any) -> No
     await wide.commit(line_item("m", "p1"))
     made, gone, _ = await narrow.deltas(3)
     assert (made["actionType"], gone["actionType"], gone["data"]) == ("I", "D", None)
-    assert gone["syncGroups"] == ["default", "projects:p1"]
+    assert gone["syncGroups"] == [*ANCHORS, "projects:p1"]
     assert "SECRET" not in str(gone)
     assert "changed" not in gone
     _, moved, _ = await wide.deltas(3)
