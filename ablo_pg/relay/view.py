@@ -45,17 +45,21 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
     Each view stands by itself: models of one are not seen in the groups of another. A row that has
     left the groups is a removal, with nothing of what it became.
     """
-    shown = [view for view in views if view.sees(delta.model, delta.groups)]
     left = delta.left_groups
+    own = f"org:{delta.organization_id}" if left else ""
+    shown = False
+    for view in views:
+        if view.sees(delta.model, delta.groups):
+            if not left or own in view.groups:
+                return delta
+            shown = True
     if shown:
-        own = f"org:{delta.organization_id}"
-        whole = not left or any(own in view.groups for view in shown)
-        return delta if whole else delta._replace(left_groups=())
+        return delta._replace(left_groups=())
     if not left or not (had := [view for view in views if view.sees(delta.model, left)]):
         return None
     return delta._replace(
         op="D",
-        groups=tuple(group for group in left if any(group in view.groups for view in had)),
+        groups=(own, *(one for one in left if any(one in view.groups for view in had))),
         row=None,
         changed=(),
         capability_id=None,

@@ -12,7 +12,7 @@ begin
     return p_delta;
   elsif ablo.key_sees(p_key, p_delta.model, p_delta.left_groups) then
     p_delta.op := 'D';
-    p_delta.groups := array(select g from unnest(p_delta.left_groups) g where g = any (p_key.sync_groups));
+    p_delta.groups := array['org:' || p_delta.organization_id] || array(select g from unnest(p_delta.left_groups) g where g = any (p_key.sync_groups));
     p_delta.left_groups := null;
     p_delta."row" := null;
     p_delta.changed := null;

@@ -80,6 +80,37 @@ async def test_only_some_groups(parent: AsyncAblo, db: DatabaseHandle, schema: A
                 await ablo.tasks.update("t-p1", {"title": "mine"})
 
 
+async def test_a_row_that_moves_out_leaves_the_local_copy(
+    parent: AsyncAblo, db: DatabaseHandle, schema: Any, until: Any
+) -> None:
+    """And who follows a group only, with any key, is told that it has left, not what it is now."""
+    for name in ("p1", "p2"):
+        await parent.projects.create({"name": name}, id=name)
+    for row in ("t1", "t2"):
+        await parent.tasks.create({"title": "mine", "project_id": "p1"}, id=row)
+    key = await parent.sessions.create(agent="x", can="*", sync_groups=["projects:p1"])
+    wide = await parent.sessions.create(agent="w", can="*")
+    with RelayThread(db) as relay:
+        at = {"schema": schema, "base_url": relay.url}
+        async with (
+            AsyncAblo(**at, api_key=key.token, local=["tasks"]) as narrow,
+            AsyncAblo(**at, api_key=wide.token) as whole,
+            whole.tasks.subscribe(groups=["projects:p1"]) as remote,
+            parent.tasks.subscribe(groups=["projects:p1"]) as direct,
+        ):
+            await narrow.ready()
+            assert narrow.tasks.local.count() == 2
+            await parent.tasks.update("t1", {"title": "theirs", "project_id": "p2"})
+            await until(lambda: narrow.tasks.local.get("t1") is None)
+            assert [row.id for row in narrow.tasks.local.list()] == ["t2"]
+            for changes in (remote, direct):
+                change = await anext(changes)
+                assert (change.op, change.id, change.row) == ("delete", "t1", None)
+                assert change.changed == ()
+            await parent.tasks.update("t1", {"project_id": "p1"})
+            await until(lambda: narrow.tasks.local.get("t1") is not None)
+
+
 async def test_a_child_never_exceeds_its_parent(
     parent: AsyncAblo, db: DatabaseHandle, schema: Any
 ) -> None:

@@ -30,28 +30,33 @@ class Flushed(Protocol):
         """End the socket: its client comes again from its cursor."""
 
 
-# Which delta, and which of its appearances: as a removal, with or without the groups it has left.
-Shown: TypeAlias = tuple[str, int, str, tuple[str, ...] | None]
+# What tells an appearance of a delta from others: as a removal, with or without groups it has left.
+Variant: TypeAlias = tuple[int, str, tuple[str, ...], tuple[str, ...]]
 
 
-def shown(delta: Delta) -> Shown:
-    """Return what tells a delta, as somebody may see it, from all others."""
-    said = None if delta.row is not None and not delta.left_groups else delta.groups
-    return delta.organization_id, delta.sync_id, delta.op, said
+def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
+    """Return the appearances of those that have several."""
+    return tuple(
+        [
+            (delta.sync_id, delta.op, delta.groups, delta.left_groups)
+            for delta in deltas
+            if delta.row is None or delta.left_groups
+        ]
+    )
 
 
 class DeltaEncoder:
     """Encodes each delta once, as long as it is asked for soon again."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[Shown, bytes] = {}
+        self._kept: dict[tuple[str, int, tuple[Variant, ...]], bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
-        self._frames: dict[tuple[Shown, ...], bytes] = {}
+        self._frames: dict[tuple[str, tuple[int, ...], tuple[Variant, ...]], bytes] = {}
 
     def encoded(self, delta: Delta) -> bytes:
         """Return a delta as JSON."""
-        key = shown(delta)
+        key = (delta.organization_id, delta.sync_id, variants((delta,)))
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = delta_json(delta)
@@ -62,7 +67,8 @@ class DeltaEncoder:
 
     def frame(self, deltas: Sequence[Delta]) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
-        key = tuple([shown(delta) for delta in deltas])
+        ids = tuple([delta.sync_id for delta in deltas])
+        key = (deltas[0].organization_id, ids, variants(deltas))
         found = self._frames.get(key)
         if found is None:
             found = frame_of(delta_frame([self.encoded(delta) for delta in deltas]))

@@ -79,7 +79,7 @@ HTTP: dict[Route, list[Ask]] = {
     ("POST", "/api/v1/commits"): [
         commit(UPDATE),
         commit(UPDATE | {"claimId": "{claim}", "fenceToken": 1}),
-        commit(BEYOND | {"claimId": "{claim}"}),
+        commit(MINE | {"claimId": "{claim}"}),
         commit(NEW | {"id": "{row}x", "data": {"title": "x", "projectId": "{project}"}}),
         commit(MINE | {"data": {"projectId": "{project}"}}, MINE | {"data": {"projectId": "p1"}}),
         commit(MINE, BEYOND, reads=[TARGET | {"readAt": 1}]),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import psycopg
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -134,3 +137,63 @@ async def test_organizations_never_meet(world: Any) -> None:
     assert all(frame["payload"]["activeClaims"] == [] for frame in frames)
     await foreign.create("t1")  # the id is free over there
     assert (await foreign.deltas(1))[0]["data"]["organizationId"] == "globex"
+
+
+async def joined(world: Any, narrow: str, other: str, *groups: str) -> Any:
+    """Open a socket with one key that joins groups with the token of another."""
+    client = await world.client(key=narrow)
+    await client.sync()
+    await client.send("claim", claimId="s", syncGroups=list(groups), capabilityToken=other)
+    assert (await client.take("claim_ack"))["success"] is True
+    return client
+
+
+@pytest.mark.parametrize("groups", [ANCHORS, ("projects:p2",)], ids=["all", "p2"])
+async def test_rights_of_two_keys_do_not_add_up(world: Any, groups: tuple[str, ...]) -> None:
+    items = world.key("user:n", operations=["lineitems.read"], syncGroups=["projects:p1"])
+    tasks = world.key("user:n", operations=["tasks.read"])
+    client = await joined(world, items, tasks, *groups)
+    wide = await (await world.client()).start()
+    await wide.commit(line_item("hidden", "p2"))
+    await wide.commit({"type": "CREATE", "model": "tasks", "id": "t", "input": {"title": "x"}})
+    await wide.commit(line_item("shown", "p1"))
+    expected = ["t", "shown"] if groups is ANCHORS else ["shown"]
+    assert [one["modelId"] for one in await client.deltas(len(expected))] == expected
+    assert [frame for frame in await client.settle() if frame["type"] == "delta"] == []
+
+
+@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+async def test_joined_groups_end_with_their_key(world: Any, column: str) -> None:
+    narrow, more = (world.key("user:n", syncGroups=[f"projects:p{n}"]) for n in (1, 2))
+    client = await joined(world, narrow, more, "projects:p2")
+    wide = await (await world.client()).start()
+    await wide.commit(line_item("before", "p2"))
+    assert (await client.deltas(1))[0]["modelId"] == "before"
+    async with await psycopg.AsyncConnection.connect(world.db.admin_url, autocommit=True) as conn:
+        query = f"update ablo.api_key set {column} = now() - interval '1 s' where sync_groups = %s"
+        await conn.execute(query.encode(), [["projects:p2"]])
+    sessions = world.relay.service.live.sessions
+    with anyio.fail_after(10):
+        while any(session.scopes for session in sessions):
+            await anyio.lowlevel.checkpoint()
+    await wide.commit(line_item("after", "p2"))
+    await wide.commit(line_item("own", "p1"))
+    assert [one["modelId"] for one in await client.deltas(1)] == ["own"]
+
+
+async def test_a_row_that_moves_out_is_a_removal_on_the_socket(world: Any) -> None:
+    narrow = await world.client(key=world.key("user:n", syncGroups=["projects:p1"]))
+    await narrow.sync()
+    wide = await (await world.client()).start()
+    await wide.commit(line_item("l", "p1"))
+    out = {"label": "SECRET", "projectId": "p2"}
+    await wide.commit({"type": "UPDATE", "model": "lineitems", "id": "l", "input": out})
+    await wide.commit(line_item("m", "p1"))
+    made, gone, _ = await narrow.deltas(3)
+    assert (made["actionType"], gone["actionType"], gone["data"]) == ("I", "D", None)
+    assert gone["syncGroups"] == [*ANCHORS, "projects:p1"]
+    assert "SECRET" not in str(gone)
+    assert "changed" not in gone
+    _, moved, _ = await wide.deltas(3)
+    assert (moved["actionType"], moved["leftGroups"]) == ("U", ["projects:p1"])
+    assert "projects:p1" not in moved["syncGroups"]
