@@ -111,7 +111,7 @@ async def branch_credential(call: Call) -> Response:
     }
     token = new_key("rk")
     key = await call.service.database.run(
-        keys.key_mint, call.organization, call.credential.key_id, token, request
+        keys.key_mint, call.organization, call.credential.hash, token, request
     )
     return json_answer(branch_credential_body(token, iso_time(key.expires_at)), 201)
 
