@@ -159,7 +159,10 @@ def list_command(database_url: str, organization: str, everything: bool, as_json
 @organization_option
 @json_option
 def revoke_command(key_id: str, database_url: str, organization: str, as_json: bool) -> None:
-    """End a key, and all that came of it by minting or rotation. Relays close its sockets within 5 s."""
+    """End a key, and all that came of it by minting or rotation.
+
+    Relays close its sockets within 5 s.
+    """
     with kernel(database_url) as conn:
         ended = keys.revoke_key(conn, organization, key_id)
     say(f"revoked {ended.id}, and {len(ended.revoked) - 1} that came of it")

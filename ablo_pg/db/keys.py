@@ -115,8 +115,8 @@ async def key_mint(
     """Store a new key as a child of another, which the caller was shown: it knows the hash.
 
     Args: key, as `credentials.new_key` made it. request: prefix? ("rk"), participantKind?,
-    participantId? (see ablo.mint_participant), operations? or wideScope: true, syncGroups?, scopes?,
-    ttlSeconds? (3600), label?, userMeta?, organizationId?.
+    participantId? (see ablo.mint_participant), operations? or wideScope: true, syncGroups?,
+    scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?.
     """
     body = _request(key, request)
     return KEY.decode(await _value(conn, KEY_MINT, organization, parent_hash, body))

@@ -53,8 +53,8 @@ class Connected:
 def connect(admin_url: str, *, control: bool = False) -> Connected:
     """Install the kernel, make (or renew) the logins, and try their URLs.
 
-    Args: admin_url, of a login that may create roles, at the database to use. control: also make the
-    control login; from then on the runtime login makes and manages no keys.
+    Args: admin_url, of a login that may create roles, at the database to use. control: also
+    make the control login; from then on the runtime login makes and manages no keys.
     Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may
     not create roles, details["sql"] is for somebody who may, with the URLs that it makes beside.
     """

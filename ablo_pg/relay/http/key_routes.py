@@ -45,7 +45,7 @@ def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
 
 
 async def mint(call: Call) -> Response:
-    """POST: a capability out of the caller's key, as whom the kernel says (ablo.mint_participant)."""
+    """POST: a capability out of the caller's key, as whom ablo.mint_participant says."""
     request = mint_request(await call.body(MintBody))
     token = new_key("rk")
     key = await call.service.database.run(
