@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from ablo_pg.delta import Delta
 from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_frame, delta_json
 
 KEPT_BYTES: Final = 2 << 20  # of encoded deltas, for sockets that catch up on the same ones
@@ -41,31 +42,44 @@ def shown(delta: Delta) -> Shown:
 
 
 class DeltaEncoder:
-    """Encodes each delta once, as long as it is asked for soon again."""
+    """Encodes each delta once, as long as it is asked for soon again.
+
+    `every` is who asks: a client that takes every delta as it is, or (False) one that gets one a
+    row and frame, its row as text.
+    """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[Shown, bytes] = {}
+        self._kept: dict[tuple[Shown, bool], bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
-        self._frames: dict[tuple[Shown, ...], bytes] = {}
+        self._frames: dict[tuple[bool, tuple[Shown, ...]], bytes] = {}
 
-    def encoded(self, delta: Delta) -> bytes:
-        """Return a delta as JSON."""
-        key = shown(delta)
+    def encoded(self, deltas: Sequence[Delta], *, every: bool) -> list[bytes]:
+        """Return what goes out of these deltas in one frame, each as JSON."""
+        if every:
+            return [self._one(delta, every=True) for delta in deltas]
+        known = set(map(id, deltas))
+        return [
+            self._one(delta, every=False) if id(delta) in known else delta_json(delta, text=True)
+            for delta in coalesce(deltas)
+        ]
+
+    def _one(self, delta: Delta, *, every: bool) -> bytes:
+        key = (shown(delta), every)
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = delta_json(delta)
+            found = self._kept[key] = delta_json(delta, text=not every)
             self._kept_bytes += len(found)
             while self._kept_bytes > self._most:
                 self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
         return found
 
-    def frame(self, deltas: Sequence[Delta]) -> bytes:
+    def frame(self, deltas: Sequence[Delta], *, every: bool) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
-        key = tuple([shown(delta) for delta in deltas])
+        key = (every, tuple([shown(delta) for delta in deltas]))
         found = self._frames.get(key)
         if found is None:
-            found = frame_of(delta_frame([self.encoded(delta) for delta in deltas]))
+            found = frame_of(delta_frame(self.encoded(deltas, every=every)))
             self._frames[key] = found
         return found
 
