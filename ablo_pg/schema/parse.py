@@ -251,6 +251,8 @@ def _parse_conflict(top: Reading) -> tuple[tuple[ParticipantKind, Disposition], 
 
 def _parse_entity_role(top: Reading, value: Any) -> EntityRole:
     role = Reading(value, top.problems, top.model)
+    if isinstance(role.data.get("source"), str):  # the short spelling of {"field": ..}
+        return EntityRole(role.text("kind", ""), role.text("source", ""))
     source = Reading(role.mapping("source"), top.problems, top.model)
     return EntityRole(role.text("kind", ""), source.text("field", ""), source.flag("multi", False))
 
