@@ -17,17 +17,24 @@ Examples:
 
 @click.command("connect", epilog=EPILOG)
 @admin_url_option
+@click.option(
+    "--control",
+    is_flag=True,
+    help="Also make the login that makes and manages keys; DATABASE_URL then no longer can.",
+)
 @json_option
-def connect_command(admin_url: str, as_json: bool) -> int:
+def connect_command(admin_url: str, control: bool, as_json: bool) -> int:
     """Install the kernel in a database and make the two logins that programs use.
 
     Prints DATABASE_URL=... and ABLO_REPLICATION_URL=... to stdout, ready for a .env file; the
     passwords are shown this once. Run again, it upgrades the kernel and gives both logins new
-    passwords, so the URLs printed before stop working. Where the login may not create roles, the
-    SQL for somebody who may goes to stderr instead, and the exit code is 1.
+    passwords, so the URLs printed before stop working. With --control it also prints
+    ABLO_CONTROL_URL=..., which `ablo-pg keys` then needs: keep it where people work, not where
+    programs run. Where the login may not create roles, the SQL for somebody who may goes to stderr
+    instead, and the exit code is 1.
     """
     working("installing the kernel and its logins")
-    done = connect(admin_url)
+    done = connect(admin_url, control=control)
     _show(done, as_json)
     return 1 if done.problems else 0
 
@@ -42,6 +49,7 @@ def _show(done: Connected, as_json: bool) -> None:
             {
                 "databaseUrl": done.database_url,
                 "replicationUrl": done.replication_url,
+                "controlUrl": done.control_url,
                 "kernel": {"before": done.installed.before, "version": done.installed.version},
                 "notes": done.notes,
                 "problems": done.problems,
@@ -51,3 +59,5 @@ def _show(done: Connected, as_json: bool) -> None:
     show(f"DATABASE_URL={done.database_url}")
     if done.replication_url is not None:
         show(f"ABLO_REPLICATION_URL={done.replication_url}")
+    if done.control_url is not None:
+        show(f"ABLO_CONTROL_URL={done.control_url}")

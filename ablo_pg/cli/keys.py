@@ -16,6 +16,7 @@ from ablo_pg.credentials import SPELLINGS, Spelling, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import KeyRecord, iso_time
+from ablo_pg.errors import error_for
 from ablo_pg.kernel import admin_connection
 
 GROUP_EPILOG = """\b
@@ -83,11 +84,11 @@ class Names(click.ParamType[list[str]]):
 
 database_url_option = click.option(
     "--database-url",
-    envvar="DATABASE_URL",
+    envvar=["ABLO_CONTROL_URL", "DATABASE_URL"],
     required=True,
     metavar="URL",
-    help="The database, postgresql://... The runtime login that `connect` made will do. "
-    "[env: DATABASE_URL]",
+    help="The control login that `connect --control` made; without one the runtime login. "
+    "[env: ABLO_CONTROL_URL, DATABASE_URL]",
 )
 organization_option = click.option(
     "--organization",
@@ -112,7 +113,11 @@ def keys_command() -> None:
 @click.option("--can", type=Names(), metavar="OPERATIONS", help="What it may do; else everything.")
 @click.option("--groups", type=Names(), metavar="GROUPS", help="Sync groups it is bound to.")
 @click.option(
-    "--scope", type=Names(), metavar="SCOPES", help="Rights over the service: schema:push."
+    "--scope",
+    type=Names(),
+    metavar="SCOPES",
+    help="Rights over the service, such as schema:push; none: none. An sk_ key without --can and "
+    "--groups has them all otherwise, any other key none.",
 )
 @click.option("--ttl", type=Duration(), help="How long it lives; else until it is revoked.")
 @click.option("--label", metavar="TEXT", help="What to call it in lists.")
@@ -154,10 +159,13 @@ def list_command(database_url: str, organization: str, everything: bool, as_json
 @organization_option
 @json_option
 def revoke_command(key_id: str, database_url: str, organization: str, as_json: bool) -> None:
-    """End a key, and all that was minted from it. Relays close its sockets within 5 s."""
+    """End a key, and all that came of it by minting or rotation.
+
+    Relays close its sockets within 5 s.
+    """
     with kernel(database_url) as conn:
         ended = keys.revoke_key(conn, organization, key_id)
-    say(f"revoked {ended.id}, and {len(ended.revoked) - 1} minted from it")
+    say(f"revoked {ended.id}, and {len(ended.revoked) - 1} that came of it")
     if as_json:
         show_json({"id": ended.id, "revoked": ended.revoked})
 
@@ -174,7 +182,10 @@ def revoke_command(key_id: str, database_url: str, organization: str, as_json: b
 def rotate_command(
     key_id: str, database_url: str, organization: str, grace: int, ttl: int | None, as_json: bool
 ) -> None:
-    """Put a new key in the place of one. The old one, and what was minted from it, end soon."""
+    """Put a new key in the place of one. The old one, and what was minted from it, end soon.
+
+    The new one lives on. Revoking the old one ends the new one too: use a short --grace instead.
+    """
     request = {"graceSeconds": grace, **({} if ttl is None else {"ttlSeconds": ttl})}
     with kernel(database_url) as conn:
         key, done = keys.rotate_key(conn, organization, key_id, request)
@@ -189,6 +200,12 @@ def kernel(database_url: str) -> Iterator[psycopg.Connection]:
     with admin_connection(database_url) as conn:
         try:
             yield conn
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise error_for(
+                "forbidden",
+                f"Login {conn.info.user} may not manage keys",
+                remedy="set ABLO_CONTROL_URL to what `ablo-pg connect --control` printed",
+            ) from exc
         except psycopg.Error as exc:
             raise translate(exc) from exc
 
@@ -204,7 +221,7 @@ def _request(
     asked = {
         "operations": None if can is None else [each for one in can for each in _spell_out(one)],
         "syncGroups": groups,
-        "scopes": scope,
+        "scopes": [] if scope == ["none"] else scope,
         "ttlSeconds": ttl,
         "label": label,
     }
@@ -238,6 +255,7 @@ def _facts(key: KeyRecord) -> dict[str, Any]:
         "label": key.label,
         "status": key.status,
         "parentId": key.parent_id,
+        "rotatedFrom": key.rotated_from,
         "createdAt": iso_time(key.created_at),
         "expiresAt": iso_time(key.expires_at),
     }

@@ -80,6 +80,7 @@ class RelayPlace:
         body = {
             "schema": dump_schema_json(spec),
             "force": options.force,
+            "notNull": True,
             "renames": [{"from": one, "to": other} for one, other in options.renames],
             "backfills": [
                 {"model": one.model, "field": one.field, "value": one.value}

@@ -17,6 +17,7 @@ from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     BASE_FIELDS,
     MISSING,
+    EntityRole,
     Field,
     FieldType,
     ModelSpec,
@@ -209,9 +210,16 @@ def _plan_model(spec: ModelSpec) -> ModelPlan:
     _, wire, column, type_ = ARCHIVED_FIELD
     declared = next((c for c in fields if c.wire == wire or c.name == column), None)
     model = ModelPlan(spec, fields, base, declared or Column(wire, column, type_), bool(declared))
-    roles = ((role, find_column(model, role.source_field)) for role in spec.entity_roles)
-    model.roles = tuple(Role(role.kind, at, role.multi) for role, at in roles if at is not None)
+    model.roles = tuple(_role(model, role) for role in spec.entity_roles)
     return model
+
+
+def _role(model: ModelPlan, role: EntityRole) -> Role:
+    """Resolve what a role reads: a declared field, the row's id, or who created it."""
+    column = find_column(model, role.source_field)
+    if column is None:
+        column = next(c for c in model.base if c.wire == role.source_field)
+    return Role(role.kind, column, role.multi)
 
 
 def _column(field: Field) -> Column:

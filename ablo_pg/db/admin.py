@@ -64,6 +64,16 @@ def login_statements(
     return [statement.as_string(conn) for statement in statements]
 
 
+def control_group_statement() -> str:
+    """Return the SQL that makes the group of the control logins."""
+    return "create role ablo_control nologin nosuperuser nocreatedb nocreaterole nobypassrls"
+
+
+def control_separate(conn: psycopg.Connection) -> None:
+    """Take the making of keys away from the runtime role and give it to the control role."""
+    conn.execute("select ablo.control_separate()")
+
+
 def replication_statement(conn: psycopg.Connection, name: str) -> str:
     """Return the SQL that lets a login stream the log."""
     return sql.SQL("alter role {} replication").format(sql.Identifier(name)).as_string(conn)

@@ -2,7 +2,8 @@
 
 A key itself never gets here: its hash and its first characters do. Callers: the command line
 (blocking, as administrator: `by` is None), and the relay, for what a credential asks about itself
-and about the keys that were minted from it. Raises psycopg's errors, as `db.routines`.
+and about the keys that were minted from it. A credential is named by its hash there, which proves
+that it was shown; ids are no secret. Raises psycopg's errors, as `db.routines`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class KeyRecord(msgspec.Struct, frozen=True, rename="camel"):
     organization_id: str
     participant: str
     parent_id: str | None
+    rotated_from: str | None
     operations: frozenset[str] | None
     scopes: frozenset[str]
     sync_groups: frozenset[str] | None
@@ -106,29 +108,29 @@ async def key_states(conn: AsyncConnection[Any], hashes: Sequence[str]) -> dict[
 async def key_mint(
     conn: AsyncConnection[Any],
     organization: str,
-    parent_id: str,
+    parent_hash: str,
     key: str,
     request: Mapping[str, Any],
 ) -> KeyRecord:
-    """Store a new key as a child of another.
+    """Store a new key as a child of another, which the caller was shown: it knows the hash.
 
     Args: key, as `credentials.new_key` made it. request: prefix? ("rk"), participantKind?,
-    participantId? (else somebody new), operations? or wideScope: true, syncGroups?, scopes?,
-    ttlSeconds? (3600), label?, userMeta?, organizationId?.
+    participantId? (see ablo.mint_participant), operations? or wideScope: true, syncGroups?,
+    scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?.
     """
     body = _request(key, request)
-    return KEY.decode(await _value(conn, KEY_MINT, organization, parent_id, body))
+    return KEY.decode(await _value(conn, KEY_MINT, organization, parent_hash, body))
 
 
 async def key_get(conn: AsyncConnection[Any], organization: str, key_id: str, by: str) -> KeyRecord:
-    """Return a key, whatever its status, to one that may end it: `by` is the id of that one."""
+    """Return a key, whatever its status, to one that may end it: `by` is the hash of that one."""
     return KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
 
 
 async def key_revoke(
     conn: AsyncConnection[Any], organization: str, key_id: str, by: str | None
 ) -> Revoked:
-    """End a key and what was minted from it. by: the id of the key that asks."""
+    """End a key and what came of it. by: the hash of the key that asks."""
     return REVOKED.decode(await _value(conn, KEY_REVOKE, organization, key_id, by))
 
 
@@ -141,7 +143,7 @@ async def key_rotate(
 ) -> tuple[str, Rotated]:
     """Put a new key, spelt alike, in the place of another; return it, which is the only time.
 
-    Args: request: graceSeconds? (3600), ttlSeconds?. by: the id of the key that asks.
+    Args: request: graceSeconds? (3600), ttlSeconds?. by: the hash of the key that asks.
     """
     old = KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
     key = new_key(spelling_of(old.display))
@@ -172,7 +174,7 @@ def list_keys(conn: Connection[Any], organization: str, *, everything: bool) -> 
 
 
 def revoke_key(conn: Connection[Any], organization: str, key_id: str) -> Revoked:
-    """End a key and what was minted from it."""
+    """End a key and what came of it, by minting or by rotation."""
     return REVOKED.decode(_value_blocking(conn, KEY_REVOKE, organization, key_id, None))
 
 

@@ -23,6 +23,7 @@ from ablo_pg.kernel.roles import (
     Login,
     Logins,
     insufficient_rights,
+    make_control_login,
     make_logins,
     require_role_rights,
 )
@@ -34,7 +35,8 @@ PROBE_TIMEOUT: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """What `connect` made. `replication_url` is None where replication is not ours to grant.
+    """What `connect` made. `replication_url` is None where replication is not ours to grant;
+    `control_url` where it was not asked for.
 
     notes: sentences for a person: what was done, and what would make it better.
     problems: URLs that do not work from here, and why.
@@ -45,12 +47,14 @@ class Connected:
     replication_url: str | None
     notes: tuple[str, ...]
     problems: tuple[str, ...] = ()
+    control_url: str | None = None
 
 
-def connect(admin_url: str) -> Connected:
-    """Install the kernel, make (or renew) the two logins, and try their URLs.
+def connect(admin_url: str, *, control: bool = False) -> Connected:
+    """Install the kernel, make (or renew) the logins, and try their URLs.
 
-    Args: admin_url, of a login that may create roles, at the database to use.
+    Args: admin_url, of a login that may create roles, at the database to use. control: also
+    make the control login; from then on the runtime login makes and manages no keys.
     Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may
     not create roles, details["sql"] is for somebody who may, with the URLs that it makes beside.
     """
@@ -60,17 +64,21 @@ def connect(admin_url: str) -> Connected:
             require_role_rights(conn)
             installed = _install(conn)
             logins = make_logins(conn)
+            control_login = make_control_login(conn) if control else None
         except AbloPermissionError as exc:
             _add_urls(exc, place)
             raise
-        notes = tuple(_notes(conn, installed, logins))
+        notes = tuple(_notes(conn, installed, logins, control_login))
         ports = (server_setting(conn, "listen_addresses"), server_setting(conn, "port"))
     database_url, problem = _working_url(place, logins.runtime, ports)
     replication_url, second = None, None
     if logins.replication is not None:
         replication_url, second = _working_url(place, logins.replication, ports)
-    problems = tuple(text for text in (problem, second) if text)
-    return Connected(installed, database_url, replication_url, notes, problems)
+    control_url, third = None, None
+    if control_login is not None:
+        control_url, third = _working_url(place, control_login, ports)
+    problems = tuple(text for text in (problem, second, third) if text)
+    return Connected(installed, database_url, replication_url, notes, problems, control_url)
 
 
 def _install(conn: psycopg.Connection) -> Installed:
@@ -114,7 +122,9 @@ def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, Any]:
     return place | {"dbname": conn.info.dbname}
 
 
-def _notes(conn: psycopg.Connection, installed: Installed, logins: Logins) -> Iterator[str]:
+def _notes(
+    conn: psycopg.Connection, installed: Installed, logins: Logins, control: Login | None
+) -> Iterator[str]:
     if installed.before is None:
         yield f"kernel {installed.version} installed"
     elif installed.changed_files:
@@ -127,7 +137,7 @@ def _notes(conn: psycopg.Connection, installed: Installed, logins: Logins) -> It
         yield SQL_ASCII
     for lack in installed.restored:
         yield f"restored: {lack.role} had lost {lack.lost}"
-    for login in (logins.runtime, logins.replication):
+    for login in (logins.runtime, logins.replication, control):
         if login is not None and login.rotated:
             yield f"login {login.name} existed: its password was changed, the earlier one is void"
         elif login is not None:

@@ -1,4 +1,5 @@
-"""The logins of one database: one for running, one for replication, each in its group role.
+"""The logins of one database: one for running, one for replication and, where it is asked for, one
+that makes keys; each in its group role.
 
 The groups (`ablo_runtime`, `ablo_replication`) belong to the kernel; the logins are made per
 database, with generated passwords that are returned once and stored nowhere.
@@ -14,6 +15,8 @@ from typing import Final, Literal
 import psycopg
 
 from ablo_pg.db.admin import (
+    control_group_statement,
+    control_separate,
     login_statements,
     owner_statements,
     replication_group_statement,
@@ -49,7 +52,7 @@ class Logins:
     replication_sql: str | None = None
 
 
-def login_name(kind: Literal["runtime", "replication"], database: str) -> str:
+def login_name(kind: Literal["runtime", "replication", "control"], database: str) -> str:
     """Return the login's name for a database; a name too long for Postgres ends in a digest."""
     name = f"ablo_{kind}_{database}"
     if len(name.encode()) <= NAME_MAX:
@@ -103,6 +106,23 @@ def make_logins(conn: psycopg.Connection) -> Logins:
     if missing is not None:
         return Logins(runtime, None, missing)
     return Logins(runtime, replication)
+
+
+def make_control_login(conn: psycopg.Connection) -> Login:
+    """Make the login that makes and manages keys, which the runtime login then no longer may.
+
+    Raises as `make_logins`.
+    """
+    control = _new_login(conn, login_name("control", conn.info.dbname))
+    group = [] if role_exists(conn, "ablo_control") else [control_group_statement()]
+    try:
+        run_statements(conn, group + _statements(conn, control, "ablo_control"))
+        control_separate(conn)
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise insufficient_rights(conn, with_groups=False) from exc
+    except psycopg.Error as exc:
+        raise install_failure(exc) from exc
+    return control
 
 
 def _new_login(conn: psycopg.Connection, name: str) -> Login:

@@ -29,6 +29,7 @@ from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
 from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
+from ablo_pg.schema.unenforced import unenforced
 
 NO_SCHEMA: Final = SchemaSpec(())
 
@@ -109,7 +110,7 @@ def push(
             raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan))
         version = read_active(conn).version
-        warnings = (*plan.warnings, *_unowned(conn, spec))
+        warnings = (*plan.warnings, *_unowned(conn, spec), *unenforced(spec))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
 
 

@@ -53,7 +53,6 @@ RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 2.0  # listening starts again within one re-check
 
 Verb = Literal["read", "create", "update", "delete"]
-FOREIGN_SCOPE: Final = "ephemeral:mint-any-org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +119,8 @@ class Credential:
         return f"{typename.lower()}.{verb}" in self.operations or f"*.{verb}" in self.operations
 
     def holds(self, scope: str) -> bool:
-        """Whether it has a right over the service: a secret key without limits has all but one."""
-        if scope in self.scopes:
-            return True
-        bound = self.operations is not None or self.sync_groups is not None
-        return self.prefix == "sk" and not self.scopes and not bound and scope != FOREIGN_SCOPE
+        """Whether it has a right over the service. The database writes all of them out."""
+        return scope in self.scopes
 
 
 @dataclass(slots=True, eq=False)

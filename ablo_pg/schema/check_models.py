@@ -8,6 +8,7 @@ from ablo_pg.schema.names import RESERVED, SYSTEM_WIRE
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     PARTICIPANT_KINDS,
+    EntityRole,
     Field,
     FieldType,
     ModelSpec,
@@ -198,17 +199,26 @@ def _check_policy(model: ModelSpec) -> list[Problem]:
                 f"use one of: {remedy}",
             )
         )
-    wires = {field.wire for field in model.fields} | {"id", "createdBy"}
     for role in model.entity_roles:
         problems += check_name(model.key, None, "an entity role's kind", role.kind, group=True)
-        if role.source_field not in wires:
-            problems.append(
-                Problem(
-                    "invalid_role",
-                    model.key,
-                    None,
-                    f"the entity role {role.kind!r} reads {role.source_field!r}, which is no field",
-                    "name a field of the model",
-                )
-            )
+        problems += _check_role(model, role)
     return problems
+
+
+def _check_role(model: ModelSpec, role: EntityRole) -> list[Problem]:
+    """Return what keeps a role from making a group: it would be missing without a word."""
+    types = {field.wire: field.type for field in model.fields}
+    types |= {"id": FieldType.STRING, "createdBy": FieldType.STRING}
+    source, is_json = role.source_field, types.get(role.source_field) is FieldType.JSON
+    if source not in types:
+        reason, remedy = f"reads {source!r}, which is no field", "name a field of the model"
+    elif model.tenancy.kind not in ("column", "parent"):
+        reason, remedy = "cannot be made: rows without an organization have no groups", "remove it"
+    elif role.multi and not is_json:
+        reason, remedy = f"is multi, and {source!r} holds one value", "leave multi out"
+    elif is_json and not role.multi:
+        reason, remedy = f"reads JSON from {source!r} as one id", "declare it as multi"
+    else:
+        return []
+    text = f"the entity role {role.kind!r} {reason}"
+    return [Problem("invalid_role", model.key, None, text, remedy)]

@@ -33,6 +33,7 @@ from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.reading import Reading
 from ablo_pg.schema.values import BadValueError, shape, to_json_value
 from ablo_pg.schema.wire_json import (
+    COLUMNS,
     JSON_TYPES,
     VERSION,
     dump_field,
@@ -99,8 +100,9 @@ def _parse_document(document: Any) -> tuple[SchemaSpec, list[Problem]]:
             f"it is of version {str(top.data['v'])[:20]}, only {VERSION} is understood",
             "push it with a client of this generation",
         )
+    nullable = top.data.get(COLUMNS) == "nullable"
     models = [
-        _parse_model(str(key), Reading(value, problems, str(key)))
+        _parse_model(str(key), Reading(value, problems, str(key)), nullable)
         for key, value in top.mapping("models").items()
     ]
     spec = SchemaSpec(
@@ -116,16 +118,17 @@ def _parse_document(document: Any) -> tuple[SchemaSpec, list[Problem]]:
     if problems:
         return spec, problems
     spec = replace(spec, extra=find_extra(dump_schema_json(spec), dict(top.data)))
-    return replace(spec, hash=json_hash(top.data)), problems
+    hashed = {name: value for name, value in top.data.items() if name != COLUMNS}
+    return replace(spec, hash=json_hash(hashed)), problems
 
 
-def _parse_model(key: str, top: Reading) -> ModelSpec:
+def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
     scope = top.data.get("scope")
     if scope is not None and not isinstance(scope, str | bool):
         top.problem("invalid_option", "scope must be true or a name", "push true or a string")
         scope = None
     fields = tuple(
-        _parse_field(str(wire), top.inside(str(wire), value))
+        _parse_field(str(wire), top.inside(str(wire), value), nullable)
         for wire, value in top.mapping("fields").items()
     )
     spec = ModelSpec(
@@ -155,7 +158,12 @@ def _parse_model(key: str, top: Reading) -> ModelSpec:
     return replace(spec, options=find_extra(dump_model(spec), dict(top.data)))
 
 
-def _parse_field(wire: str, top: Reading) -> Field:
+def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:
+    """Read a field. nullable: one without a default is optional, however it is spelt.
+
+    The TypeScript SDK pushes a field with a default as a required one without: its clients leave
+    such a field out, and its own tables have no NOT NULL.
+    """
     spelling = top.text("type", "")
     form = top.data.get("format")
     kind = _TYPES.get((spelling, form if isinstance(form, str) else None))
@@ -175,7 +183,7 @@ def _parse_field(wire: str, top: Reading) -> Field:
         wire=wire,
         column=top.text("column", column_name(wire)),
         type=kind,
-        optional=top.flag("isOptional", False),
+        optional=top.flag("isOptional", False) or (nullable and top.data.get("default") is None),
         indexed=top.flag("isIndexed", False),
         enum_values=tuple(values) if kind is FieldType.ENUM else (),
     )
@@ -251,6 +259,8 @@ def _parse_conflict(top: Reading) -> tuple[tuple[ParticipantKind, Disposition], 
 
 def _parse_entity_role(top: Reading, value: Any) -> EntityRole:
     role = Reading(value, top.problems, top.model)
+    if isinstance(role.data.get("source"), str):  # the short spelling of {"field": ..}
+        return EntityRole(role.text("kind", ""), role.text("source", ""))
     source = Reading(role.mapping("source"), top.problems, top.model)
     return EntityRole(role.text("kind", ""), source.text("field", ""), source.flag("multi", False))
 

@@ -24,6 +24,9 @@ from ablo_pg.schema.neutral import (
 )
 
 VERSION: Final = 3
+# Top-level, laid over a pushed schema by a relay and no part of its hash: "nullable" when fields
+# that are not optional may be left out all the same.
+COLUMNS: Final = "columns"
 
 # Each storable type: its JSON spelling, and the `format` that tells it from others spelt alike.
 JSON_TYPES: Final[dict[FieldType, tuple[str, str | None]]] = {
@@ -42,7 +45,9 @@ JSON_TYPES: Final[dict[FieldType, tuple[str, str | None]]] = {
 
 def schema_hash(spec: SchemaSpec) -> str:
     """Return the hash of a schema, eight hex digits."""
-    return json_hash(dump_schema_json(spec))
+    document = dump_schema_json(spec)
+    document.pop(COLUMNS, None)
+    return json_hash(document)
 
 
 def model_hash(model: ModelSpec) -> str:

@@ -2,6 +2,10 @@
 
     {"id":7,"actionType":"U","modelName":"Task","modelId":"t1","data":{..row..}, ...}
 
+Frames for the TypeScript SDK carry the row as JSON text, `"data":"{..row..}"`, which its clients
+of both generations read, and one delta a row (`wire.coalesce`); a client that asks for every delta
+gets them all.
+
 Callers: the socket (frames of one or several), catch-up answers, Server-Sent Events. Pure. The one
 place that spells a delta, so that every door sends the same bytes.
 """
@@ -16,9 +20,10 @@ from ablo_pg.delta import Delta
 from ablo_pg.wire.participants import participant_json
 
 
-def delta_json(delta: Delta) -> bytes:
+def delta_json(delta: Delta, *, text: bool = False) -> bytes:
     """Return one delta. Its groups begin with `default`, which means the organization's own.
 
+    text: the row as a string of JSON in place of an object.
     `changed`, `claimId` and `leftGroups` are ours, for our own client; others ignore what they do
     not know.
     """
@@ -34,7 +39,7 @@ def delta_json(delta: Delta) -> bytes:
             b',"modelId":',
             orjson.dumps(delta.row_id),
             b',"data":',
-            delta.row or b"null",
+            b"null" if delta.row is None else row_text(delta.row) if text else delta.row,
             b',"syncGroups":',
             orjson.dumps(("default", *delta.groups)),
             b',"transactionId":',
@@ -56,6 +61,11 @@ def delta_json(delta: Delta) -> bytes:
             b"}",
         )
     )
+
+
+def row_text(row: bytes) -> bytes:
+    """Return a row's JSON as a JSON string."""
+    return orjson.dumps(row.decode())
 
 
 def delta_frame(deltas: Sequence[bytes]) -> bytes:

@@ -67,11 +67,15 @@ def branch_status_body(
             "version": version if active else None,
             "hash": digest if active else None,
             "parent_compatibility": "same",
-            "changes": [],
-            "warnings": [],
-            "blockers": [],
+            "changes": 0,
+            "warnings": 0,
+            "blockers": 0,
         },
-        "storage": {"kind": "customer"},
+        "storage": {
+            "kind": "customer",
+            "transport": "direct",
+            "status": "blocked" if reasons else "ready",
+        },
         "data_source": None,
         "blockers": [
             {"code": "not_ready", "problem": reason, "fix": "see /ready"} for reason in reasons
@@ -79,13 +83,12 @@ def branch_status_body(
     }
 
 
-def source_body(database: str, ready: bool) -> dict[str, Any]:
-    """Return the one data source: the database that the relay runs on."""
-    return {
+def source_body(database: str, host: str | None, ready: bool) -> dict[str, Any]:
+    """Return the one data source: the database that the relay runs on. host: None is left out."""
+    return ({} if host is None else {"host": host}) | {
         "object": "datasource",
         "id": "ds_main",
         "connection": "direct",
-        "host": None,
         "database": database,
         "schema": "public",
         "status": "ready" if ready else "pending",

@@ -20,7 +20,8 @@ from ablo_pg.wire.participants import split_participant
 
 MOST: Final = 100
 DEFAULT: Final = 20
-PREMISE: Final = ("model", "id", "group", "fields", "readAt", "onStale")
+# What clients of the newer generation know an onStale by.
+STALE_WORDS: Final = {"force": "overwrite", "flag": "notify", "merge": "notify"}
 ACTIONS: Final = {
     "I": "create",
     "U": "update",
@@ -124,8 +125,17 @@ def _is_premise(one: Mapping[str, Any]) -> bool:
 
 
 def _premise(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a commit had read, as it said so."""
-    return {key: one[key] for key in PREMISE if one.get(key) is not None}
+    """Return what a commit had read, and until where."""
+    scope = "row" if one.get("group") is None else "group"
+    named = ("model", "id", "fields") if scope == "row" else ("group",)
+    target = {key: one[key] for key in named if one.get(key) is not None}
+    word = one.get("onStale") or "reject"
+    return {
+        "target": {"scope": scope} | target,
+        "watermark": one["readAt"],
+        "lifetime": "commit",
+        "onStale": STALE_WORDS.get(word, word),
+    }
 
 
 def _operation(one: Mapping[str, Any]) -> dict[str, Any]:

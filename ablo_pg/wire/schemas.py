@@ -9,7 +9,7 @@ import msgspec
 
 from ablo_pg.schema import Change, ModelSpec, SchemaSpec, diff, model_hash, parse_schema_json
 from ablo_pg.schema.pushing import Backfill, PushOptions, change_item
-from ablo_pg.schema.wire_json import dump_model
+from ablo_pg.schema.wire_json import COLUMNS, dump_model
 
 ENVIRONMENT: Final = "production"
 
@@ -30,12 +30,28 @@ class BackfillBody(msgspec.Struct, frozen=True):
 
 
 class PushBody(msgspec.Struct, frozen=True):
-    """POST of a schema."""
+    """POST of a schema.
+
+    not_null: fields that are not optional are NOT NULL, and a create without one is refused. Our
+    own command line says so. Without it a first push makes them nullable, since the SDK's fields
+    with a default look required, and later ones keep what there is.
+    """
 
     schema: dict[str, Any]
     force: bool = False
     renames: list[Rename] = []
     backfills: list[BackfillBody] = []
+    not_null: bool | None = msgspec.field(default=None, name="notNull")
+
+
+def pushed_document(
+    body: PushBody, schema: dict[str, Any], active: SchemaSpec | None
+) -> dict[str, Any]:
+    """Return the schema as it is kept, with what its columns are to be. active: None before."""
+    nullable = not body.not_null
+    if body.not_null is None and active is not None:
+        nullable = (COLUMNS, "nullable") in active.extra
+    return schema | {COLUMNS: "nullable"} if nullable else schema
 
 
 def push_options(body: PushBody) -> PushOptions:

@@ -8,6 +8,7 @@ create table if not exists ablo.api_key (
   organization_id text not null,
   participant text not null,     -- kind:id
   parent_id text references ablo.api_key on delete cascade,
+  rotated_from text references ablo.api_key on delete set null,  -- the key in whose place it was put
   operations text[],             -- <lower-case typename>.<read|create|update|delete>, or *.<verb>; null: all
   scopes text[] not null default '{}',
   sync_groups text[],            -- kind:id; null: all of the organization's
@@ -20,9 +21,10 @@ create table if not exists ablo.api_key (
 );
 create index if not exists api_key_organization_idx on ablo.api_key (organization_id, created_at);
 create index if not exists api_key_parent_idx on ablo.api_key (parent_id) where parent_id is not null;
-create index if not exists api_key_expiry_idx on ablo.api_key (expires_at) where parent_id is not null;
+create index if not exists api_key_rotated_idx on ablo.api_key (rotated_from) where rotated_from is not null;
+create index if not exists api_key_end_idx on ablo.api_key (expires_at) where expires_at is not null;
 
-comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from which it was minted.';
+comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from which it was minted or rotated.';
 
 alter table ablo.api_key enable row level security;
 

@@ -9,8 +9,8 @@ begin
     return;
   end if;
   perform ablo.raise_error('capability_scope_denied',
-    format('the key %s may not %s %s', p_key.id, p_verb, p_typename),
+    format('the key may not %s %s', p_verb, p_typename),
     format('use a key whose operations have %s.%s', lower(p_typename), p_verb),
-    jsonb_build_object('model', p_typename, 'operation', p_verb, 'capabilityId', p_key.id));
+    jsonb_build_object('model', p_typename, 'operation', p_verb));
 end
 $$;

@@ -1,7 +1,7 @@
--- Make a key of an organization. p_request: {hash, display, prefix, operations?, scopes?, syncGroups?,
+-- Make a key of an organization: a root, of which others are minted. p_request: {hash, display, prefix, operations?, scopes?, syncGroups?,
 -- ttlSeconds?, label?, userMeta?}; answers as ablo.key_json says. Whoever calls made the key itself: the
 -- database never sees it.
--- Called by: the command line. Locks: none.
+-- Called by: the command line, as the control login where there is one. Locks: none.
 -- Raises: identity_missing_organization, invalid_participant_kind, invalid_request, duration_invalid,
 -- server_execute_unknown_model, capability_scope_denied.
 create or replace function ablo.key_create(p_organization text, p_participant text, p_request jsonb) returns json
@@ -23,8 +23,9 @@ begin
   v_key.organization_id := p_organization;
   v_key.participant := p_participant;
   v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix, true);
-  v_key.scopes := ablo.key_scopes(p_request -> 'scopes', v_key.prefix);
   v_key.sync_groups := ablo.key_groups(p_request -> 'syncGroups', p_organization);
+  v_key.scopes := ablo.key_scopes(p_request -> 'scopes', v_key.prefix,
+    v_key.prefix = 'sk' and v_key.operations is null and v_key.sync_groups is null);
   v_key.expires_at := ablo.key_expiry(p_request -> 'ttlSeconds', null);
   return ablo.key_json(ablo.key_insert(v_key, p_request));
 end

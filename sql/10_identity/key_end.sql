@@ -1,31 +1,39 @@
--- Revoke a key and all that was minted from it, or let them end at p_until at the latest; say so to the
--- relays. Returns the ids. Level by level: a mint in flight holds its parent (FOR SHARE), so the update of
--- that parent waits for it, and the next level's statement sees the child.
--- Called by: ablo.key_revoke, ablo.key_rotate. Locks: the keys, parents before children.
+-- Revoke a key and all that comes of it: what was minted from it, and what was rotated from it, however far down
+-- and whatever has ended in between. Or (p_revoke false) let it and what was minted from it end at p_until at the
+-- latest: the key that was put in its place lives on. Says so to the relays. Returns the ids of those that it ended,
+-- the key's own first. Level by level: a mint or a rotation in flight holds its key (FOR SHARE, FOR UPDATE), so the
+-- update of that key waits for it, and the next level's statement sees what was made.
+-- Called by: ablo.key_revoke, ablo.key_rotate. Locks: the keys, parents before children, old before new.
 create or replace function ablo.key_end(p_id text, p_revoke boolean, p_until timestamptz) returns text[]
 language plpgsql volatile
 as $$
 declare
   v_level text[] := array[p_id];
-  v_all text[] := '{}';
+  v_seen text[] := '{}';
+  v_ended text[] := array[p_id];
 begin
   while v_level is not null loop
+    v_seen := v_seen || v_level;
     if p_revoke then
-      update ablo.api_key k set revoked_at = clock_timestamp() where k.id = any (v_level) and k.revoked_at is null;
+      with done as (
+        update ablo.api_key k set revoked_at = clock_timestamp() where k.id = any (v_level) and k.revoked_at is null
+        returning k.id)
+      select v_ended || coalesce(array_agg(d.id), '{}') into v_ended from done d where d.id <> p_id;
+      v_level := (select array_agg(k.id) from ablo.api_key k
+                   where (k.parent_id = any (v_level) or k.rotated_from = any (v_level)) and k.id <> all (v_seen));
     else
       update ablo.api_key k set expires_at = p_until
        where k.id = any (v_level) and (k.expires_at is null or k.expires_at > p_until);
+      v_level := (select array_agg(k.id) from ablo.api_key k
+                   where k.parent_id = any (v_level) and k.expires_at > p_until);
+      v_ended := v_ended || v_level;
     end if;
-    v_all := v_all || v_level;
-    v_level := (select array_agg(k.id) from ablo.api_key k
-                 where k.parent_id = any (v_level)
-                   and case when p_revoke then k.revoked_at is null else k.expires_at > p_until end);
   end loop;
-  if cardinality(v_all) > 100 then
+  if cardinality(v_ended) > 100 then
     perform pg_notify('ablo_key', '');  -- everyone look
   else
-    perform pg_notify('ablo_key', i) from unnest(v_all) i;
+    perform pg_notify('ablo_key', i) from unnest(v_ended) i;
   end if;
-  return v_all;
+  return v_ended;
 end
 $$;

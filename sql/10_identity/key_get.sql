@@ -1,4 +1,4 @@
--- A key by its id, as ablo.key_json says, for whoever manages it (ablo.key_managed).
+-- A key by its id, as ablo.key_json says, for whoever manages it (ablo.key_managed; p_by: the hash of their key).
 -- Called by: the command line (p_by null) and the relay, before a rotation: the new key is spelt as the old.
 -- Raises: capability_not_found and what ablo.key_managed raises.
 create or replace function ablo.key_get(p_organization text, p_id text, p_by text default null) returns json

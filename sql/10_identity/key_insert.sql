@@ -20,11 +20,12 @@ begin
         || 'userMeta: an object of up to 16 KiB; organization and participant: up to 512 bytes',
       jsonb_build_object('field', v_wrong));
   end if;
-  insert into ablo.api_key as k (id, key_hash, prefix, display, organization_id, participant, parent_id, operations,
+  insert into ablo.api_key as k (id, key_hash, prefix, display, organization_id, participant, parent_id,
+                                 rotated_from, operations,
                                  scopes, sync_groups, user_meta, label, created_at, expires_at)
   values (case when p_key.parent_id is null then 'key_' else 'cap_' end || gen_random_uuid(), p_request ->> 'hash',
           p_key.prefix, p_request ->> 'display', p_key.organization_id, p_key.participant, p_key.parent_id,
-          p_key.operations, coalesce(p_key.scopes, '{}'), p_key.sync_groups, v_meta, p_request ->> 'label',
+          p_key.rotated_from,          p_key.operations, coalesce(p_key.scopes, '{}'), p_key.sync_groups, v_meta, p_request ->> 'label',
           clock_timestamp(), p_key.expires_at)
   returning * into p_key;
   return p_key;

@@ -1,4 +1,5 @@
--- A key as JSON, without its hash: {id, prefix, display, organizationId, participant, parentId, operations,
+-- A key as JSON, without its hash: {id, prefix, display, organizationId, participant, parentId, rotatedFrom,
+-- operations,
 -- scopes, syncGroups, userMeta, label, createdAt, expiresAt, status, now}; times in seconds since 1970.
 -- Called by: the routines on keys that answer with one.
 create or replace function ablo.key_json(p_key ablo.api_key) returns jsonb
@@ -11,6 +12,7 @@ as $$
     'organizationId', p_key.organization_id,
     'participant', p_key.participant,
     'parentId', p_key.parent_id,
+    'rotatedFrom', p_key.rotated_from,
     'operations', p_key.operations,
     'scopes', p_key.scopes,
     'syncGroups', p_key.sync_groups,

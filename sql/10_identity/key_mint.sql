@@ -1,11 +1,12 @@
--- Make a key out of another: it never may more than its parent, and ends no later.
--- p_request: {hash, display, prefix? (rk; ek, pk), participantKind?, participantId? (a fresh one), operations? |
+-- Make a key out of another, whose hash proves that it was shown: it never may more than its parent, and ends no
+-- later. At most 16 are minted one from another.
+-- p_request: {hash, display, prefix? (rk; ek, pk), participantKind?, participantId? (ablo.mint_participant), operations? |
 -- wideScope?: all that the parent may, syncGroups?, scopes?, ttlSeconds? (3600), label?, userMeta?,
 -- organizationId?}; answers as ablo.key_json says.
 -- Called by: the relay. Locks: the parent, shared: whoever ends it meanwhile waits, and finds the child.
 -- Raises: capability_invalid, apikey_revoked, apikey_expired, forbidden, capability_scope_denied,
 -- narrow_scope_required, organization_mismatch, quota_exceeded, invalid_participant_kind, invalid_request.
-create or replace function ablo.key_mint(p_organization text, p_parent_id text, p_request jsonb) returns json
+create or replace function ablo.key_mint(p_organization text, p_parent_hash text, p_request jsonb) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -14,8 +15,8 @@ declare
   v_key ablo.api_key;
   v_denied text;
 begin
-  perform from ablo.api_key k where k.id = p_parent_id and k.organization_id = p_organization for share;
-  v_parent := ablo.capability_live(p_organization, null, p_parent_id);
+  perform from ablo.api_key k where k.key_hash = p_parent_hash and k.organization_id = p_organization for share;
+  v_parent := ablo.key_shown(p_organization, p_parent_hash);
   v_key.parent_id := v_parent.id;
   v_key.prefix := coalesce(p_request ->> 'prefix', 'rk');
   v_key.organization_id := coalesce(p_request ->> 'organizationId', p_organization);
@@ -33,20 +34,17 @@ begin
   else
     v_key.operations := v_parent.operations;
   end if;
-  v_key.scopes := ablo.key_scopes(p_request -> 'scopes', v_key.prefix);
+  v_key.scopes := ablo.key_scopes(p_request -> 'scopes', v_key.prefix, false);
   v_key.sync_groups := case when coalesce(p_request -> 'syncGroups', 'null') = 'null' then v_parent.sync_groups
     else ablo.key_groups(p_request -> 'syncGroups', v_key.organization_id) end;
 
   v_denied := case
     when not ablo.operations_within(v_key.operations, v_parent.operations) then 'operations'
     when v_parent.sync_groups is not null and (v_key.sync_groups <@ v_parent.sync_groups) is not true then 'syncGroups'
-    when not (v_key.scopes <@ v_parent.scopes
-              or v_parent.prefix = 'sk' and v_parent.scopes = '{}' and v_parent.operations is null
-                 and v_parent.sync_groups is null and 'ephemeral:mint-any-org' <> all (v_key.scopes))
-      then 'scopes' end;
+    when not v_key.scopes <@ v_parent.scopes then 'scopes' end;
   if v_denied is not null then
-    perform ablo.raise_error('capability_scope_denied', format('%s of the key would exceed those of %s', v_denied, v_parent.id),
-      'ask for less, or mint it from a key that may more', jsonb_build_object('field', v_denied, 'capabilityId', v_parent.id));
+    perform ablo.raise_error('capability_scope_denied', format('%s of the key would exceed those of its parent', v_denied),
+      'ask for less, or mint it from a key that may more', jsonb_build_object('field', v_denied));
   end if;
   v_key.expires_at := ablo.key_expiry(coalesce(nullif(p_request -> 'ttlSeconds', 'null'), '3600'), v_parent.expires_at);
   v_key := ablo.key_insert(v_key, p_request);

@@ -1,4 +1,5 @@
--- End a key and everything minted from it, at once: {"id", "revoked": [ids]}. Ending it again is no error.
+-- End a key and all that comes of it, by minting or by rotation, at once: {"id", "revoked": [ids]}. Ending it again
+-- is no error. p_by: the hash of the key that asks.
 -- Called by: the command line (p_by null), the relay. Locks: the keys, parents before children.
 -- Raises: capability_not_found and what ablo.key_managed raises. Sends: NOTIFY ablo_key.
 create or replace function ablo.key_revoke(p_organization text, p_id text, p_by text default null) returns json

@@ -1,10 +1,12 @@
 -- Put a new key in the place of another: same rights, participant and parent. The old one, and what was
--- minted from it, end after a grace period at the latest: {"key": as ablo.key_json, "rotatedFrom":
--- {"capabilityId", "expiresAt"}}. p_request: {hash, display, graceSeconds? (3600, at most 30 days),
+-- minted from it, end after a grace period at the latest, which the new one survives; when the old one is
+-- revoked, the new one ends too: {"key": as ablo.key_json, "rotatedFrom": {"capabilityId", "expiresAt"}}. p_request: {hash, display, graceSeconds? (3600, at most 30 days),
 -- ttlSeconds? (as long as the old one was made for)}; the new one is of the same kind (ablo.key_get). A
--- key that renews itself does not live longer for it.
+-- key that renews itself does not live longer for it. Of one line of rotations at most 100 keys live.
+-- p_by: the hash of the key that asks.
 -- Called by: the command line (p_by null), the relay. Locks: the parent, shared; the old key, then its
--- children. Raises: capability_not_found, apikey_revoked, apikey_expired, duration_invalid, invalid_request.
+-- children. Raises: forbidden, capability_not_found, apikey_revoked, apikey_expired, duration_invalid,
+-- invalid_request, quota_exceeded.
 -- Sends: NOTIFY ablo_key.
 create or replace function ablo.key_rotate(p_organization text, p_id text, p_request jsonb, p_by text default null)
 returns json
@@ -26,13 +28,16 @@ begin
       'pass seconds, from 0 to 2592000 (30 days)', '{"field": "graceSeconds"}');
   end if;
   v_until := least(v_old.expires_at, clock_timestamp() + make_interval(secs => (v_grace::numeric)::double precision));
+  perform ablo.key_line_check(p_id);
   v_new := v_old;
+  v_new.rotated_from := p_id;
   v_new.expires_at := ablo.key_expiry(
     coalesce(nullif(p_request -> 'ttlSeconds', 'null'), to_jsonb(extract(epoch from v_old.expires_at - v_old.created_at))),
-    case when p_by = p_id then least(v_bound, v_old.expires_at) else v_bound end);
+    case when p_by = v_old.key_hash then least(v_bound, v_old.expires_at) else v_bound end);
   v_new := ablo.key_insert(v_new, jsonb_build_object('hash', p_request -> 'hash', 'display', p_request -> 'display',
     'label', v_old.label, 'userMeta', v_old.user_meta));
   perform ablo.key_end(p_id, false, v_until);
+  perform ablo.key_sweep(20);  -- who fills the table also empties it
   return json_build_object('key', ablo.key_json(v_new),
     'rotatedFrom', json_build_object('capabilityId', p_id, 'expiresAt', extract(epoch from v_until)));
 end

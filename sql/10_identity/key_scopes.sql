@@ -1,15 +1,18 @@
--- The scopes of a key as they are stored: rights over the service itself, not over rows. A secret key
--- without any, and bound to no operations and no sync groups, has them all but the one to act in other
--- organizations.
+-- The scopes of a key as they are stored: rights over the service itself, not over rows. Pushing a schema changes
+-- the tables of every organization, so it is a right of its own. Where none are named, p_full (a secret key bound to
+-- no operations and no sync groups) gets them all but the one to act in other organizations, any other key none; [] is
+-- none.
 -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
-create or replace function ablo.key_scopes(p_scopes jsonb, p_prefix text) returns text[]
+create or replace function ablo.key_scopes(p_scopes jsonb, p_prefix text, p_full boolean) returns text[]
 language plpgsql immutable
 as $$
 declare
-  v_known constant text[] := array['schema:push', 'project:manage', 'branch:manage', 'ephemeral:mint-any-org'];
+  v_known constant text[] := array['schema:push', 'project:manage', 'branch:manage', 'keys:manage', 'ephemeral:mint-any-org'];
   v_scopes text[];
 begin
-  if coalesce(p_scopes, 'null') = 'null' or p_scopes = '[]' then
+  if coalesce(p_scopes, 'null') = 'null' then
+    return case when p_full then array['branch:manage', 'keys:manage', 'project:manage', 'schema:push'] else '{}' end;
+  elsif p_scopes = '[]' then
     return '{}';
   elsif jsonb_typeof(p_scopes) <> 'array' then
     perform ablo.raise_error('invalid_request', format('scopes is a %s, not a list', jsonb_typeof(p_scopes)),

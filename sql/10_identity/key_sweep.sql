@@ -1,17 +1,26 @@
--- Forget minted keys that ended 30 days ago, with what was minted from them (it ended no later). So long
--- their holders are told that they have expired, and not that they never were.
--- Called by: ablo.key_mint. Returns how many. Bounded; skips what others hold.
+-- Forget keys that expired 30 days ago and that were minted or replaced, with what was minted from them (it ended
+-- no later). So long their holders are told that they have expired, and not that they never were. A key that was put
+-- in the place of one that is forgotten takes over what that came from: the line holds, and who revokes an older key
+-- of it still ends the newer ones.
+-- Called by: ablo.key_mint, ablo.key_rotate. Returns how many. Bounded; skips what others hold.
 create or replace function ablo.key_sweep(p_limit int) returns int
 language plpgsql volatile
 as $$
 declare
-  v_count int;
+  v_old ablo.api_key;
+  v_count int := 0;
 begin
-  delete from ablo.api_key k where k.id in (
-    select e.id from ablo.api_key e
-     where e.parent_id is not null and e.expires_at < clock_timestamp() - interval '30 days'
-     order by e.expires_at limit p_limit for update skip locked);
-  get diagnostics v_count = row_count;
+  for v_old in
+    select e.* from ablo.api_key e
+     where e.expires_at < clock_timestamp() - interval '30 days'
+       and (e.parent_id is not null or exists (select from ablo.api_key n where n.rotated_from = e.id))
+     order by e.expires_at limit p_limit for update skip locked
+  loop
+    update ablo.api_key k set rotated_from = (select o.rotated_from from ablo.api_key o where o.id = v_old.id)
+     where k.rotated_from = v_old.id;
+    delete from ablo.api_key k where k.id = v_old.id;
+    v_count := v_count + 1;
+  end loop;
   return v_count;
 end
 $$;

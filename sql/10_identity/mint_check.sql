@@ -1,5 +1,5 @@
 -- Who may mint which kind of key. Secret keys mint the other three; restricted keys mint restricted ones,
--- 1000 live ones at most; sessions and publishable keys mint nothing. A session in another organization
+-- 1000 live ones at most; sessions and publishable keys mint nothing. At most 16 keys are minted one from another. A session in another organization
 -- takes the scope ephemeral:mint-any-org.
 -- Called by: ablo.key_mint. Raises: forbidden, organization_mismatch, quota_exceeded, invalid_request.
 create or replace function ablo.mint_check(p_parent ablo.api_key, p_prefix text, p_organization text) returns void
@@ -22,8 +22,17 @@ begin
     select count(*) from (select from ablo.api_key k where k.parent_id = p_parent.id and k.revoked_at is null
                              and k.expires_at > clock_timestamp() limit 1000) x) = 1000
   then
-    perform ablo.raise_error('quota_exceeded', format('%s has minted 1000 live keys', p_parent.id),
+    perform ablo.raise_error('quota_exceeded', 'the key has minted 1000 live keys',
       'revoke some, or mint with an sk_ key', '{"limit": 1000}');
+  elsif p_parent.prefix = 'rk' and (
+    with recursive line (id, parent_id) as (
+      select p_parent.id, p_parent.parent_id
+      union all
+      select k.id, k.parent_id from line l join ablo.api_key k on k.id = l.parent_id)
+    select count(*) from line) >= 16
+  then
+    perform ablo.raise_error('quota_exceeded', 'this key is the 16th of a chain, each minted from the one before',
+      'mint with a key that is nearer to the sk_ key', '{"limit": 16}');
   end if;
 end
 $$;

@@ -1,6 +1,8 @@
--- As whom a minted key acts, `kind:id`. Without an id it is somebody new, so that two clients of one key
--- exclude and see one another. Only a secret key names whom it likes: the children of a restricted one
--- are itself, or somebody new of its own kind, or a new agent; else it could take another's claims.
+-- As whom a minted key acts, `kind:id`. Out of a secret key it is somebody new where no id is given, so that two
+-- clients that share one exclude and see one another. Out of a restricted key it is that key's own participant: a
+-- client that renews its credential with the credential stays who it is and keeps its claims. Only a secret key names
+-- whom it likes: the children of a restricted one are itself, or, where another kind is asked for, a new agent; else
+-- it could take another's claims.
 -- Called by: ablo.key_mint. Raises: invalid_participant_kind, capability_scope_denied.
 create or replace function ablo.mint_participant(p_parent ablo.api_key, p_prefix text, p_request jsonb) returns text
 language plpgsql volatile
@@ -9,7 +11,9 @@ declare
   v_own text := split_part(p_parent.participant, ':', 1);
   v_asked text := case p_request ->> 'participantKind' when 'human' then 'user' else p_request ->> 'participantKind' end;
   v_kind text := coalesce(v_asked, case when p_prefix = 'ek' then 'user' else v_own end);
-  v_participant text := v_kind || ':' || coalesce(nullif(p_request ->> 'participantId', ''), replace(gen_random_uuid()::text, '-', ''));
+  v_participant text := case when p_parent.prefix <> 'sk' and v_kind = v_own and coalesce(p_request ->> 'participantId', '') = ''
+    then p_parent.participant
+    else v_kind || ':' || coalesce(nullif(p_request ->> 'participantId', ''), replace(gen_random_uuid()::text, '-', '')) end;
 begin
   if v_kind not in ('user', 'agent', 'system') then
     perform ablo.raise_error('invalid_participant_kind', format('%L is not a kind of participant', left(v_kind, 40)),
@@ -23,7 +27,7 @@ begin
   then
     perform ablo.raise_error('capability_scope_denied',
       format('%s may not mint a key for %L', p_parent.participant, left(v_participant, 80)),
-      'leave participantId out for somebody new, or mint it with an sk_ key',
+      'leave participantId out, or mint it with an sk_ key',
       jsonb_build_object('field', case when v_kind in (v_own, 'agent') then 'participantId' else 'participantKind' end));
   end if;
   return v_participant;

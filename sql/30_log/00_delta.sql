@@ -22,6 +22,7 @@ create table if not exists ablo.delta (
   xid xid8 not null,
   created_at timestamptz not null,
   left_groups text[],            -- groups that the row was in before an update, and is no longer
+  login text default session_user,  -- the database login that wrote; a session cannot choose it, as it can the actor
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 

@@ -11,6 +11,7 @@ create table if not exists ablo.receipt (
   transport text,                -- http, websocket; null: a library or plain SQL
   reads jsonb,                   -- the premises it named, as they were sent
   capability_id text,            -- the key it was made with; null: one without limits, or none
+  login text default session_user,  -- the database login that committed
   primary key (organization_id, participant, key)
 );
 create index if not exists receipt_created_idx on ablo.receipt using brin (created_at);

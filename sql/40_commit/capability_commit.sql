@@ -26,7 +26,7 @@ begin
       or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive');
     perform ablo.capability_require(v_key, v_model,
       case when v_action in ('archive', 'unarchive') then 'update' else v_action end);
-    if 'notify' in (ablo.stale_word(v_item ->> 'onStale'), ablo.stale_word(ablo_model.conflict(v_model, v_kind))) then
+    if ablo.stale_word(v_item ->> 'onStale') in ('notify', 'flag') or ablo.stale_word(ablo_model.conflict(v_model, v_kind)) = 'notify' then
       perform ablo.capability_require(v_key, v_model, 'read');
     end if;
   end loop;

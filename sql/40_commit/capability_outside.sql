@@ -5,9 +5,9 @@ language plpgsql volatile
 as $$
 begin
   perform ablo.raise_error('capability_scope_denied',
-    format('%s is in none of the sync groups of the key %s, or does not exist',
-      left(concat_ws(' ', p_subject, quote_literal(p_id)), 120), p_capability_id),
+    format('%s is in none of the sync groups of the key, or does not exist',
+      left(concat_ws(' ', p_subject, quote_literal(p_id)), 120)),
     'use a key whose sync groups have it; a premise on a filter takes a key without sync groups',
-    jsonb_strip_nulls(jsonb_build_object('model', left(p_subject, 80), 'id', left(p_id, 80), 'capabilityId', p_capability_id)));
+    jsonb_strip_nulls(jsonb_build_object('model', left(p_subject, 80), 'id', left(p_id, 80))));
 end
 $$;

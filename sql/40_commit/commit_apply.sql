@@ -1,7 +1,8 @@
 -- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or
 -- whose row somebody has claimed where the model's policy says notify, is held back: its row is locked
--- first, so what is found is still so at the commit point. Claims are looked at after the write, under
--- the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
+-- first, so what is found is still so at the commit point. Under onStale = flag it lands, and a notification says that
+-- it was stale. A guarded operation on a row that the same commit has written already is refused, since it cannot have
+-- read what it would overwrite. Claims are looked at after the write, under the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
 -- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
 -- whether any operation says when its row was read. p_key: the key that it is made with, or a null record.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
@@ -29,6 +30,8 @@ declare
   v_model text;
   v_id text;
   v_policy text;
+  v_word text;
+  v_written text[];
   v_claimed boolean;
 begin
   applied := 0;
@@ -58,15 +61,22 @@ begin
       perform ablo.claim_named(p_organization, p_participant, v_model, v_id, v_operation ->> 'claimId');
     end if;
     v_policy := ablo.stale_word(ablo_model.conflict(v_model, split_part(p_participant, ':', 1)));
-    if v_policy = 'notify'
-      or v_operation ->> 'readAt' is not null and ablo.stale_word(v_operation ->> 'onStale') = 'notify'
-    then
+    v_word := case when v_operation ->> 'readAt' is not null then ablo.stale_word(v_operation ->> 'onStale') end;
+    if v_policy = 'notify' or v_word = 'notify' then
       v_notification := ablo.operation_notification(p_organization, p_participant, v_operation, v_model, v_action, v_id,
                                                     v_policy, p_before);
       if v_notification is not null then
         notifications := coalesce(notifications, '[]') || v_notification;
         continue;
       end if;
+    end if;
+    if v_operation ->> 'readAt' is not null and v_model || ':' || v_id = any (v_written) and ablo.claim_of(v_model, v_id) is null then
+      perform ablo.operation_again(p_participant, v_operation, v_model, v_index);
+    end if;
+    if v_word = 'flag' then
+      v_notification := ablo.operation_notification(p_organization, p_participant, v_operation, v_model, v_action, v_id,
+                                                    'flag', p_before);
+      notifications := case when v_notification is null then notifications else coalesce(notifications, '[]') || v_notification end;
     end if;
     if v_action = 'create'
       and pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, v_model, v_id)) is null
@@ -79,6 +89,9 @@ begin
         and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, true) is null
       then
         null;
+      end if;
+      if jsonb_array_length(v_operations) > 1 then
+        v_written := v_written || (v_model || ':' || v_id);
       end if;
       select true into v_claimed from ablo.claim c
        where c.organization_id = p_organization and c.model = v_model and c.row_id = v_id and c.status = 'active'

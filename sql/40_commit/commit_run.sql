@@ -4,7 +4,8 @@
 -- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
 -- already (a batch), and captures run with each statement, so this commit's own deltas are told apart
 -- by their ids.
--- Called by: ablo.commit, ablo.commit_batch. Locks, in order: the idempotency key, rows, the order lock.
+-- p_holding: ablo.commit_hold calls, which a premise under onStale = notify takes.
+-- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 create or replace function ablo.commit_run(
   p_organization text,
   p_participant text,
@@ -13,7 +14,8 @@ create or replace function ablo.commit_run(
   p_on_behalf_of text,
   p_capability_id text,
   p_ordered boolean,
-  p_transport text default null
+  p_transport text default null,
+  p_holding boolean default false
 ) returns json
 language plpgsql volatile
 as $$
@@ -65,6 +67,9 @@ begin
   end if;
   if v_key.sync_groups is not null and ablo.capability_reads(v_key, p_request) is null then
     null;
+  end if;
+  if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
+    return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);
   end if;
   v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key);
   if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'

@@ -1,6 +1,7 @@
 -- The notification that stands in for an operation held back: somebody has claimed what it touches and
 -- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy)
--- says notify. Null when nothing holds it back. Locks the row first: from then on nobody else can move
+-- says notify. With p_policy flag, the one of an operation that lands all the same although it is stale. Null when
+-- nothing holds it back. Locks the row first: from then on nobody else can move
 -- or claim it. p_before: what is newer in the log is the commit's own, and holds nothing back.
 -- Called by: ablo.commit_apply.
 create or replace function ablo.operation_notification(
@@ -32,7 +33,9 @@ begin
   if v_holder is not null then
     select v_holder as actor, ablo.row_stamp(p_organization, p_model, p_id) as sync_id,
            ablo_model.read(p_model, p_id) as "row" into v_stale;
-  elsif p_operation ->> 'readAt' is not null and ablo.stale_word(coalesce(p_operation ->> 'onStale', p_policy)) = 'notify' then
+  elsif p_operation ->> 'readAt' is not null
+    and ablo.stale_word(coalesce(p_operation ->> 'onStale', p_policy)) = (case p_policy when 'flag' then 'flag' else 'notify' end)
+  then
     select c.read_at into v_since from ablo.claim c
      where c.organization_id = p_organization and c.model = p_model and c.row_id = p_id
        and c.status = 'active' and c.expires_at > clock_timestamp() and c.participant = p_participant

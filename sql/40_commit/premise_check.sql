@@ -2,7 +2,8 @@
 -- Premises: an operation's readAt (its row; onStale notify is handled where the operation is applied),
 -- in "reads": {model, id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt},
 -- {model, id, absent: true}; and, where p_tracks says that it has any, what the participant tracks.
--- Returns the notifications of those under onStale = notify, or null.
+-- Returns the notifications of those under onStale = flag, or null; where one under notify has moved, no operation may
+-- land, and ablo.commit_hold gives the notifications out.
 -- Under a held claim the holder's own changes since the grant do not make its operation stale
 -- (ablo.claims: what ablo.claim_guard noted).
 -- Called by: ablo.commit_run, with the order lock held: up to p_before, what it sees is the
@@ -23,6 +24,7 @@ declare
   v_judged record;
   v_conflicts jsonb := '[]';
   v_told jsonb;
+  v_held boolean := false;
 begin
   for v_index in 0 .. jsonb_array_length(v_operations) - 1 loop
     v_operation := v_operations -> v_index;
@@ -41,13 +43,16 @@ begin
     v_judged := ablo.reads_stale(p_organization, v_reads, v_operations, p_before);
     v_conflicts := v_conflicts || v_judged.conflicts;
     v_told := v_judged.notifications;
+    v_held := v_judged.held and v_operations <> '[]';
   end if;
   if p_tracks then
     v_judged := ablo.track_judge(p_organization, p_participant, p_before, v_operations <> '[]');
     v_conflicts := v_conflicts || v_judged.conflicts;
     v_told := coalesce(v_told || v_judged.notifications, v_told, v_judged.notifications);
   end if;
-  if v_conflicts <> '[]' then
+  if v_held and v_conflicts = '[]' then
+    raise exception using errcode = 'AB0HD', message = 'held', detail = v_told::text;  -- ablo.commit_hold catches it
+  elsif v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',
       format('%s has moved since it was read at %s: sync id %s by %s',
         coalesce(nullif(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), ''),

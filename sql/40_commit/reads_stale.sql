@@ -1,5 +1,6 @@
 -- Judge a commit's premises: those that no longer hold, as conflicts, and, where they say onStale =
--- notify, as notifications: the commit lands all the same. One under overwrite is not judged at all.
+-- notify, as notifications: no operation of the commit lands. Under flag they are notifications of a commit that lands. One
+-- under overwrite is not judged at all.
 -- p_before: what is newer in the log is the commit's own.
 -- Called by: ablo.premise_check, under the order lock. Raises: invalid_request and what ablo.read_stale
 -- raises.
@@ -9,7 +10,8 @@ create or replace function ablo.reads_stale(
   p_operations jsonb,
   p_before bigint,
   out conflicts jsonb,
-  out notifications jsonb
+  out notifications jsonb,
+  out held boolean
 )
 language plpgsql volatile
 as $$
@@ -19,13 +21,15 @@ declare
   v_stale record;
 begin
   conflicts := '[]';
+  held := false;
   for v_index in 0 .. jsonb_array_length(p_reads) - 1 loop
     v_read := p_reads -> v_index;
     v_word := ablo.stale_disposition(coalesce(v_read ->> 'onStale', 'reject'), v_read ->> 'model', null);
     continue when v_word = 'overwrite';
-    v_stale := ablo.read_stale(p_organization, v_read, p_operations, p_before, v_word = 'notify');
+    v_stale := ablo.read_stale(p_organization, v_read, p_operations, p_before, v_word <> 'reject');
     continue when v_stale.sync_id is null;
-    if v_word = 'notify' then
+    if v_word <> 'reject' then
+      held := held or v_word = 'notify';
       notifications := coalesce(notifications, '[]') || ablo.stale_notification(
         case when v_read ->> 'group' is not null
           then jsonb_build_object('scope', 'group', 'group', v_read -> 'group', 'changed', v_stale.changed)

@@ -9,9 +9,9 @@ declare
   v_found text := coalesce(
     ablo.stale_word(coalesce(p_on_stale, ablo_model.conflict(p_model, split_part(p_participant, ':', 1)))), 'reject');
 begin
-  if v_found not in ('reject', 'overwrite', 'notify') then
+  if v_found not in ('reject', 'overwrite', 'notify', 'flag') then
     perform ablo.raise_error('invalid_request', format('onStale cannot be %L', left(v_found, 40)),
-      'pass reject, overwrite or notify', jsonb_build_object('model', p_model, 'field', 'onStale'));
+      'pass reject, overwrite, notify or flag', jsonb_build_object('model', p_model, 'field', 'onStale'));
   end if;
   return v_found;
 end

@@ -14,7 +14,7 @@ begin
   for v_index in 0 .. jsonb_array_length(p_tracks) - 1 loop
     v_track := p_tracks -> v_index;
     v_target := ablo.track_target(p_organization, v_track);
-    v_word := ablo.stale_word(coalesce(v_track ->> 'onStale', 'notify'));
+    v_word := ablo.stale_word(coalesce(nullif(v_track ->> 'onStale', 'flag'), 'notify'));
     if v_word not in ('notify', 'reject') then
       perform ablo.raise_error('invalid_request', format('a track cannot be onStale %L', left(v_word, 40)),
         'pass notify or reject', '{"field": "onStale"}');

@@ -29,6 +29,7 @@ create table if not exists ablo.audit_act (
   actor text not null,                -- kind:id
   act text not null,                  -- claim_break
   subject jsonb not null,             -- what it was done to, as it was
+  login text default session_user,    -- the database login that did it
   primary key (organization_id, number)
 );
 alter table ablo.audit_act enable row level security;

@@ -25,10 +25,8 @@ grant execute on function
   ablo.claim_release(text, text, text, text),
   ablo.claim_release_row(text, text, text, text, text),
   ablo.claim_reorder(text, text, text, text, jsonb, text),
-  ablo.key_create(text, text, jsonb),
   ablo.key_find(text),
   ablo.key_get(text, text, text),
-  ablo.key_list(text, boolean),
   ablo.key_mint(text, text, jsonb),
   ablo.key_revoke(text, text, text),
   ablo.key_rotate(text, text, jsonb, text),
@@ -62,3 +60,14 @@ grant execute on function
   ablo.delta_extend(),
   ablo.housekeep(int)
 to ablo_runtime;
+
+-- The runtime role makes keys and manages them without one, until the database has a control login.
+do $control$
+begin
+  if ablo.control_separated() then
+    perform ablo.control_separate();
+  else
+    grant execute on function ablo.key_create(text, text, jsonb), ablo.key_list(text, boolean) to ablo_runtime;
+  end if;
+end
+$control$;

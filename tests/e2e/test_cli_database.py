@@ -31,6 +31,7 @@ def empty(cluster: Server) -> Iterator[str]:
     with psycopg.connect(cluster.admin_url, autocommit=True) as conn:
         role_drop(conn, login_name("runtime", name))
         role_drop(conn, login_name("replication", name))
+        role_drop(conn, login_name("control", name))
 
 
 def connected(admin_url: str, capsys: Captured) -> dict[str, str]:

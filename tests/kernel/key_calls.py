@@ -44,25 +44,30 @@ class Keys:
         if not request.keys() & {"operations", "wideScope"}:
             request["wideScope"] = True
         key = new_key(request.get("prefix", "rk"))
-        answer = self._call(KEY_MINT, self.organization, id_of(parent), self._body(key, request))
+        asked = (self.organization, self.hash(parent), self._body(key, request))
+        answer = self._call(KEY_MINT, *asked)
         made = KEY.decode(answer)
         self.secrets[made.id] = key
         return made
 
     def revoke(self, key: KeyRecord | str, by: KeyRecord | None = None) -> set[str]:
         """End a key; return the ids of all that ended."""
-        answer = self._call(KEY_REVOKE, self.organization, id_of(key), by and by.id)
+        answer = self._call(KEY_REVOKE, self.organization, id_of(key), by and self.hash(by))
         return set(orjson.loads(answer)["revoked"])
 
     def rotate(
         self, key: KeyRecord | str, by: KeyRecord | None = None, **request: Any
     ) -> KeyRecord:
         """Put a new key in the place of one; request: graceSeconds, ttlSeconds."""
-        asked = (self.organization, id_of(key), request, by.id if by else None)
+        asked = (self.organization, id_of(key), request, self.hash(by) if by else None)
         with translated():
             secret, done = keys.rotate_key(self.conn, *asked)
         self.secrets[done.key.id] = secret
         return done.key
+
+    def hash(self, key: KeyRecord | str) -> str:
+        """What proves that a key was shown; of one that is not ours, the hash of its id."""
+        return key_hash(self.secrets.get(id_of(key), id_of(key)))
 
     def find(self, key: KeyRecord | str) -> KeyRecord:
         """Read a key as it stands now."""

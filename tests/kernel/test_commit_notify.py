@@ -73,7 +73,7 @@ def test_a_commits_own_changes_hold_nothing_back(caller: Caller, door: Door) -> 
     read_at = caller.stamp("t1")
     receipt = caller.commit(
         update("t1", read_at, "notify", count=8),
-        update("t1", read_at, "notify", title="both"),
+        update("t1", title="both"),
         door=door,
     )
     assert receipt["ops"] == 2, receipt

@@ -1,4 +1,7 @@
-"""Premises under onStale = notify: the commit lands, and its receipt says what has moved."""
+"""Premises under onStale = notify and flag: the receipt says what has moved.
+
+Under notify no operation of the commit lands, under flag all do.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 from ablo_pg.errors import AbloError, AbloStaleContextError
 
 from .board import Board, Caller, Door, create, op, update
+from .staging import threads, wait_blocked
 
 doors = pytest.mark.parametrize("door", ["commit", "batch"])
 
@@ -42,7 +46,8 @@ def test_a_row_that_moved_is_told(caller: Caller, other: Caller, door: Door, wor
         "observedSyncId": moved,
         "writtenBy": {"kind": "user", "id": "ann"},
     }
-    assert receipt["ops"] == 1
+    assert receipt["ops"] == (1 if word == "flag" else 0)
+    assert (caller.get("tasks", "t3")["row"] is not None) == (word == "flag")
     assert "notifications" not in caller.commit(
         create("t4"), reads=[read | {"fields": ["title"]}], door=door
     )
@@ -60,6 +65,7 @@ def test_a_group_that_moved_is_told_with_what_changed(
     other.commit(update("t1", count=1), create("t5", projectId="p1"))
     moved = other.commit(update("t1", count=2))["lastSyncId"]
     receipt = caller.commit(create("t4", projectId="p1"), reads=[group], door=door)
+    assert (receipt["ops"], caller.get("tasks", "t4")["row"]) == (0, None)
     assert receipt["notifications"] == [
         {
             "object": "stale_notification",
@@ -91,14 +97,59 @@ def test_a_held_operation_and_a_told_premise_come_together(
 ) -> None:
     read_at = caller.snapshot([])["stamp"]
     other.commit(update("t1", count=1), update("t2", count=1))
+    flagged = {"model": "tasks", "id": "t2", "readAt": read_at, "onStale": "flag"}
     receipt = caller.commit(
-        create("t3"),
-        update("t1", read_at, "notify", count=5),
-        reads=[{"model": "tasks", "id": "t2", "readAt": read_at, "onStale": "notify"}],
-        door=door,
+        create("t3"), update("t1", read_at, "notify", count=5), reads=[flagged], door=door
     )
     assert [told["target"]["id"] for told in receipt["notifications"]] == ["t1", "t2"]
     assert receipt["ops"] == 1
+    receipt = caller.commit(
+        create("t4"),
+        update("t2", count=9),
+        op("delete", "tasks", "t1"),
+        reads=[flagged | {"onStale": "notify"}, flagged | {"id": "t1"}],
+        door=door,
+    )
+    assert [told["target"]["id"] for told in receipt["notifications"]] == ["t2", "t1"]
+    assert receipt["ops"] == 0
+    assert caller.get("tasks", "t2")["row"]["count"] == 1
+    assert caller.get("tasks", "t1")["row"] is not None
+
+
+@doors
+def test_a_flagged_operation_lands_and_is_told(caller: Caller, other: Caller, door: Door) -> None:
+    read_at = caller.stamp("t1")
+    other.commit(update("t1", count=7))
+    receipt = caller.commit(update("t1", read_at, "flag", title="mine"), door=door)
+    (told,) = receipt["notifications"]
+    assert (receipt["ops"], told["currentValues"]["count"]) == (1, 7)
+    assert caller.get("tasks", "t1")["row"]["title"] == "mine"
+
+
+@doors
+def test_what_would_fail_is_held_before_it_fails(caller: Caller, other: Caller, door: Door) -> None:
+    """A row that the premise is about is gone: an operation on it is held, not refused."""
+    read_at = caller.stamp("t1")
+    other.commit(op("delete", "tasks", "t1"))
+    read = {"model": "tasks", "id": "t1", "readAt": read_at, "onStale": "notify"}
+    receipt = caller.commit(update("t1", count=3), create("t3"), reads=[read], door=door)
+    assert (receipt["ops"], len(receipt["notifications"])) == (0, 1)
+
+
+def test_a_premise_that_moves_before_the_commit_point_holds_what_was_written(
+    board: Board, caller: Caller, other: Caller
+) -> None:
+    read_at = caller.stamp("t2")
+    read = {"model": "tasks", "id": "t2", "readAt": read_at, "onStale": "notify"}
+    with threads(1) as start:
+        with other.conn.transaction():
+            other.commit(update("t2", count=2))  # it holds the order lock
+            held = start(caller.commit, create("t3"), update("t1", count=9), reads=[read])
+            wait_blocked(board.admin, caller.pid, other.pid)
+        receipt = held.result()
+    assert (receipt["ops"], len(receipt["notifications"])) == (0, 1)
+    assert caller.get("tasks", "t3")["row"] is None
+    assert caller.get("tasks", "t1")["row"]["count"] != 9
 
 
 @doors

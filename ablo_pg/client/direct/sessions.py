@@ -8,7 +8,6 @@ from typing import Any
 from ablo_pg.client.sessions import SessionKey, SessionRequest
 from ablo_pg.credentials import key_hash, new_key
 from ablo_pg.db import keys
-from ablo_pg.db.keys import KeyRecord
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import error_for
 
@@ -37,16 +36,17 @@ class DirectSessions:
         }
         said = {name: value for name, value in asked.items() if value is not None}
         token = new_key(asked["prefix"])
-        made = await self._database.run(keys.key_mint, self._organization, parent.id, token, said)
+        made = await self._database.run(keys.key_mint, self._organization, parent, token, said)
         expires = dt.datetime.fromtimestamp(made.expires_at or 0.0, dt.UTC)
         return SessionKey(made.id, token, made.organization_id, made.participant, expires)
 
     async def revoke(self, session_id: str) -> None:
         """End it, and what was made of it."""
         parent = await self._parent()
-        await self._database.run(keys.key_revoke, self._organization, session_id, parent.id)
+        await self._database.run(keys.key_revoke, self._organization, session_id, parent)
 
-    async def _parent(self) -> KeyRecord:
+    async def _parent(self) -> str:
+        """Return the hash of the client's own key, which proves to the kernel that it has it."""
         if self._api_key is None:
             raise error_for(
                 "api_key_required",
@@ -54,7 +54,8 @@ class DirectSessions:
                 field="api_key",
                 remedy="pass api_key= beside database_url= (`ablo-pg keys create` makes one)",
             )
-        found = await self._database.read(keys.key_find, key_hash(self._api_key))
+        hashed = key_hash(self._api_key)
+        found = await self._database.read(keys.key_find, hashed)
         if found is None or found.organization_id != self._organization:
             raise error_for(
                 "apikey_invalid",
@@ -62,4 +63,4 @@ class DirectSessions:
                 field="api_key",
                 remedy="pass a key that `ablo-pg keys list` shows",
             )
-        return found
+        return hashed

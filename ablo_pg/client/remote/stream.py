@@ -106,7 +106,7 @@ class RelayReader:
     async def _socket(self, cursor: int) -> AsyncIterator[ClientConnection]:
         address = self._http.address
         socket = await connect(
-            f"{address.socket_url}?cursor={cursor}",
+            f"{address.socket_url}?cursor={cursor}&deltas=every",
             additional_headers=address.headers,
             subprotocols=[Subprotocol(PROTOCOL)],
             compression=None,

@@ -22,15 +22,16 @@ from ablo_pg.schema.rows import Evidence, Model, evidence_of
 # {"group": "kind:id", "read_at"}, {"model", "id", "absent": True}; each may carry "on_stale".
 Premise: TypeAlias = Model | Page[Any] | Mapping[str, Any]
 Reads: TypeAlias = Sequence[Premise]
-# What to do where something has moved; the last three are older spellings.
+# What to do where something has moved; force and merge are older spellings.
 OnStale: TypeAlias = Disposition | Literal["force", "flag", "merge"]
+Word: TypeAlias = Disposition | Literal["flag"]
 
-_SPELLINGS: Final[dict[str, Disposition]] = {
+_SPELLINGS: Final[dict[str, Word]] = {
     "reject": "reject",
     "overwrite": "overwrite",
     "notify": "notify",
     "force": "overwrite",
-    "flag": "notify",
+    "flag": "flag",
     "merge": "notify",
 }
 _FORMS: Final = (
@@ -177,7 +178,7 @@ def stamp_of(read_at: Any, model: str) -> int:
     return read_at
 
 
-def disposition_of(on_stale: Any, model: str) -> Disposition:
+def disposition_of(on_stale: Any, model: str) -> Word:
     """Return what to do about a stale read, checked, in its present spelling."""
     found = _SPELLINGS.get(on_stale) if isinstance(on_stale, str) else None
     if found is not None:

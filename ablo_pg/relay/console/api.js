@@ -56,7 +56,7 @@ export class Api {
 
   /** Return a socket that begins after a sync id. */
   socket(cursor) {
-    const url = new URL(`api/sync/ws?cursor=${cursor}`, this.base);
+    const url = new URL(`api/sync/ws?cursor=${cursor}&deltas=every`, this.base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return new WebSocket(url, [`ablo.bearer.${this.key}`, "ablo.sync.v1"]);
   }

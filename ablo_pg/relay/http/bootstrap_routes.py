@@ -17,6 +17,7 @@ from ablo_pg.relay.http.sync_reads import BYTES, ROWS, Conn, read_rows, snapshot
 from ablo_pg.relay.view import seen
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_json
 from ablo_pg.wire.sync import (
     bootstrap_body,
@@ -117,10 +118,11 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
     views = groups_of(call).views
     wanted = {spec.typename for spec in models}
     shown = (seen(views, delta) for delta in page if delta.model in wanted)
-    deltas = [delta_json(delta) for delta in shown if delta is not None]
+    deltas = [delta for delta in shown if delta is not None]
     last = page[-1].sync_id if page else position
     await note(call, last)
-    return JsonBytes(partial_body(deltas, last, now_ms(), call.schema.hash))
+    encoded = [delta_json(one) for one in coalesce(deltas)]
+    return JsonBytes(partial_body(encoded, last, now_ms(), call.schema.hash))
 
 
 async def note(call: Call, sync_id: int) -> None:

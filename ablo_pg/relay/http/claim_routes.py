@@ -42,6 +42,8 @@ class _Beat(msgspec.Struct, frozen=True):
 
 
 _BEAT: Final = Decoder(_Beat)
+MISSING_MS: Final = 5000  # the longest first lease on a row that is not there
+MISSING: Final = b'{"ttl":"5s"}'
 WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
 
 
@@ -54,7 +56,12 @@ async def writable_model(call: Call, name: str) -> ModelSpec:
 
 
 async def acquire_row(call: Call) -> Response:
-    """POST: claim the row of the path."""
+    """POST: claim the row of the path.
+
+    A row that is missing may be claimed in order to create it. The TypeScript SDK gives such a
+    claim up without a word, so its lease is short: a create in good time lands, and a heartbeat
+    with a ttl makes it longer.
+    """
     body = await call.body(AcquireBody)
     return await _acquire(call, call.path("model"), call.path("id"), body)
 
@@ -89,7 +96,14 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
     except AbloError as exc:
         counts.labels(exc.code).inc()
         raise
-    status, found = acquired_body(loads(answer))
+    got = loads(answer)
+    held = got["claim"]["status"] == "active"
+    if held and got["data"] is None and got["claim"]["ttlMs"] > MISSING_MS:
+        beat = await call.service.database.run(
+            claims.claim_heartbeat, *call.who, got["claim"]["id"], MISSING
+        )
+        got["claim"]["expiresAt"] = loads(beat)["expiresAt"]
+    status, found = acquired_body(got)
     counts.labels(found["status"]).inc()
     if status == 202:
         call.service.waits.begin(found["id"])

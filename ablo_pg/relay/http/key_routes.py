@@ -45,11 +45,11 @@ def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
 
 
 async def mint(call: Call) -> Response:
-    """POST: a capability out of the caller's key. Without a participant it is somebody new."""
+    """POST: a capability out of the caller's key, as whom ablo.mint_participant says."""
     request = mint_request(await call.body(MintBody))
     token = new_key("rk")
     key = await call.service.database.run(
-        keys.key_mint, call.organization, call.credential.key_id, token, request
+        keys.key_mint, call.organization, call.credential.hash, token, request
     )
     return json_answer(_minted(call, key, token), 201)
 
@@ -59,16 +59,16 @@ async def mint_ephemeral(call: Call) -> Response:
     request = ephemeral_request(await call.body(EphemeralBody), call.schema.operations)
     token = new_key("ek")
     key = await call.service.database.run(
-        keys.key_mint, call.organization, call.credential.key_id, token, request
+        keys.key_mint, call.organization, call.credential.hash, token, request
     )
     authority = authority_of_key(call, key)
     return json_answer(ephemeral_body(key.id, token, iso_time(key.expires_at), authority), 201)
 
 
 async def revoke(call: Call) -> Response:
-    """DELETE: end a capability and all that was minted from it; their sockets close."""
+    """DELETE: end a capability and all that came of it; their sockets close."""
     ended = await call.service.database.run(
-        keys.key_revoke, call.organization, call.path("capability"), call.credential.key_id
+        keys.key_revoke, call.organization, call.path("capability"), call.credential.hash
     )
     closed = call.service.authenticator.watching(ended.revoked)
     call.service.authenticator.forget(ended.revoked)
@@ -85,7 +85,7 @@ async def rotate(call: Call) -> Response:
         call.organization,
         call.path("capability"),
         request,
-        call.credential.key_id,
+        call.credential.hash,
     )
     call.service.authenticator.forget([done.rotated_from.capability_id])
     answer = _minted(call, done.key, token)
@@ -99,7 +99,7 @@ async def rotate(call: Call) -> Response:
 async def read(call: Call) -> Response:
     """GET a live capability without its token: the caller's own, or one that the caller may end."""
     key = await call.service.database.read(
-        keys.key_get, call.organization, call.path("capability"), call.credential.key_id
+        keys.key_get, call.organization, call.path("capability"), call.credential.hash
     )
     if key.status != "live":
         raise error_for(

@@ -111,7 +111,7 @@ async def branch_credential(call: Call) -> Response:
     }
     token = new_key("rk")
     key = await call.service.database.run(
-        keys.key_mint, call.organization, call.credential.key_id, token, request
+        keys.key_mint, call.organization, call.credential.hash, token, request
     )
     return json_answer(branch_credential_body(token, iso_time(key.expires_at)), 201)
 
@@ -178,8 +178,10 @@ async def remove_source(call: Call) -> Response:
 
 
 def _source(call: Call) -> dict[str, Any]:
-    database = url_parameters(call.service.settings.database_url).get("dbname") or ""
-    return source_body(str(database), call.service.health.ready)
+    place = url_parameters(call.service.settings.database_url)
+    # Where the database is, servers may know; what runs in a browser need not.
+    host = str(place.get("host") or "localhost") if call.credential.prefix == "sk" else None
+    return source_body(str(place.get("dbname") or ""), host, call.service.health.ready)
 
 
 ROUTES: Final[list[BaseRoute]] = [

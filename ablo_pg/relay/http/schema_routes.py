@@ -24,6 +24,7 @@ from ablo_pg.wire.schemas import (
     PushBody,
     push_options,
     pushed_body,
+    pushed_document,
     schema_body,
     tried_body,
     versions_body,
@@ -56,8 +57,9 @@ async def _push(call: Call, *, dry_run: bool) -> Response:
     raw = await call.raw_body()
     depth = call.service.settings.json_depth
     body = read_body(raw, PushBody, depth)
-    spec = parse_schema_json(read_json(raw, depth)["schema"])
     current = await call.service.schemas.refresh()
+    active = current.spec if current.version else None
+    spec = parse_schema_json(pushed_document(body, read_json(raw, depth)["schema"], active))
     if current.version and spec.hash == current.hash:
         body_of = tried_body if dry_run else pushed_body
         return json_answer(body_of(current.version, spec, unchanged=True))

@@ -147,11 +147,18 @@ async def open_session(
             groups.views,
             cursor,
             partition,
+            every=takes_every(websocket),
         ),
     )
     await session.feed.begin()
     wire.on_drained = session.drained
     return session
+
+
+def takes_every(websocket: WebSocket) -> bool:
+    """Whether the client takes every delta: it says so, or is an older release of ours."""
+    asked = websocket.query_params.get("deltas") == "every"
+    return asked or websocket.headers.get("user-agent") == "ablo_pg"
 
 
 async def serve(websocket: WebSocket, service: RelayService, session: Session) -> int:

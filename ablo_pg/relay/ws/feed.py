@@ -36,6 +36,7 @@ class DeltaFeed:
 
     Args: cursor, what the client had when it connected; None: it has nothing, and reads rows while
     deltas from `begin` on are kept for it. partition: which share of them it wants; None for all.
+    every: send each change as it is, not one a row and frame (`wire.coalesce`).
     """
 
     def __init__(
@@ -47,9 +48,12 @@ class DeltaFeed:
         views: Sequence[View],
         cursor: int | None,
         partition: Partition | None = None,
+        *,
+        every: bool = False,
     ) -> None:
         self._hub = hub
         self._partition = partition
+        self._every = every
         self._pump = pump
         self._outbox = outbox
         self._organization = organization
@@ -97,7 +101,7 @@ class DeltaFeed:
                     self._wake = anyio.Event()
             while True:
                 await self._answer()
-                page = await self._subscription.catch_up(FRAME_DELTAS)
+                page = await self._page()
                 self._begun = self._begun or bool(page)
                 if page:
                     await self._send(self._share(page))
@@ -123,7 +127,7 @@ class DeltaFeed:
             deltas = self._share(drained)
             if drained and not deltas:
                 continue
-            if not deltas or not wire.write(self._pump.encoder.frame(deltas)):
+            if not deltas or not wire.write(self._frame(deltas)):
                 break
             self._begun = True
             self._pump.count(len(deltas))
@@ -166,7 +170,7 @@ class DeltaFeed:
         extra = b""
         if lost is not None:  # the log does not reach back so far: the client needs its rows anew
             extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
-        encoded = [self._pump.encoder.encoded(delta) for delta in self._share(page)]
+        encoded = self._pump.encoder.encoded(self._share(page), every=self._every)
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
         self._pump.count(len(encoded))
 
@@ -179,7 +183,17 @@ class DeltaFeed:
         await again.begin()
         old, self._subscription = self._subscription, again
         await old.aclose()
-        return await again.catch_up(FRAME_DELTAS)
+        return await self._page()
+
+    async def _page(self) -> list[Delta]:
+        """Return what the log brings next, as much as a frame takes: a row's changes meet in it."""
+        page: list[Delta] = []
+        while len(page) < FRAME_DELTAS and sum(delta.size for delta in page) < FRAME_BYTES:
+            more = await self._subscription.catch_up(FRAME_DELTAS - len(page))
+            if not more:
+                break
+            page += more
+        return page
 
     def _subscribe(self, cursor: int | None) -> Subscription:
         made = self._hub.follow(self._organization, self._views, cursor)
@@ -191,6 +205,9 @@ class DeltaFeed:
         partition = self._partition
         return deltas if partition is None else [one for one in deltas if partition.holds(one)]
 
+    def _frame(self, deltas: list[Delta]) -> bytes:
+        return self._pump.encoder.frame(deltas, every=self._every)
+
     async def _send(self, page: list[Delta]) -> None:
         """Send what the log brought, when the socket takes it, in frames of a bounded size."""
         while page:
@@ -200,6 +217,6 @@ class DeltaFeed:
                 size += page[count].size
                 count += 1
             part, page = page[:count], page[count:]
-            await self._outbox.send_frame(self._pump.encoder.frame(part))
+            await self._outbox.send_frame(self._frame(part))
             self._pump.count(count)
             self._pump.encoder.end_flush()

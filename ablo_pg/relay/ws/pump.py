@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from ablo_pg.delta import Delta
 from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_frame, delta_json
 
 KEPT_BYTES: Final = 2 << 20  # of encoded deltas, for sockets that catch up on the same ones
@@ -46,32 +47,45 @@ def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
 
 
 class DeltaEncoder:
-    """Encodes each delta once, as long as it is asked for soon again."""
+    """Encodes each delta once, as long as it is asked for soon again.
+
+    `every` is who asks: a client that takes every delta as it is, or (False) one that gets one a
+    row and frame, its row as text.
+    """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[tuple[str, int, tuple[Variant, ...]], bytes] = {}
+        self._kept: dict[tuple[str, int, tuple[Variant, ...], bool], bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
-        self._frames: dict[tuple[str, tuple[int, ...], tuple[Variant, ...]], bytes] = {}
+        self._frames: dict[tuple[str, tuple[int, ...], tuple[Variant, ...], bool], bytes] = {}
 
-    def encoded(self, delta: Delta) -> bytes:
-        """Return a delta as JSON."""
-        key = (delta.organization_id, delta.sync_id, variants((delta,)))
+    def encoded(self, deltas: Sequence[Delta], *, every: bool) -> list[bytes]:
+        """Return what goes out of these deltas in one frame, each as JSON."""
+        if every:
+            return [self._one(delta, every=True) for delta in deltas]
+        known = set(map(id, deltas))
+        return [
+            self._one(delta, every=False) if id(delta) in known else delta_json(delta, text=True)
+            for delta in coalesce(deltas)
+        ]
+
+    def _one(self, delta: Delta, *, every: bool) -> bytes:
+        key = (delta.organization_id, delta.sync_id, variants((delta,)), every)
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = delta_json(delta)
+            found = self._kept[key] = delta_json(delta, text=not every)
             self._kept_bytes += len(found)
             while self._kept_bytes > self._most:
                 self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
         return found
 
-    def frame(self, deltas: Sequence[Delta]) -> bytes:
+    def frame(self, deltas: Sequence[Delta], *, every: bool) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
         ids = tuple([delta.sync_id for delta in deltas])
-        key = (deltas[0].organization_id, ids, variants(deltas))
+        key = (deltas[0].organization_id, ids, variants(deltas), every)
         found = self._frames.get(key)
         if found is None:
-            found = frame_of(delta_frame([self.encoded(delta) for delta in deltas]))
+            found = frame_of(delta_frame(self.encoded(deltas, every=every)))
             self._frames[key] = found
         return found
 

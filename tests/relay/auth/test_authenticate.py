@@ -80,7 +80,8 @@ async def test_a_credential_says_who_and_how_far(keyring: Any, database: Databas
 @pytest.mark.parametrize(
     ("spelling", "scopes", "held", "missing"),
     [
-        ("sk", [], ["schema:push", "branch:manage"], ["ephemeral:mint-any-org"]),
+        ("sk", None, ["schema:push", "branch:manage"], ["ephemeral:mint-any-org"]),
+        ("sk", [], [], ["schema:push", "branch:manage"]),
         ("sk", ["schema:push"], ["schema:push"], ["branch:manage"]),
         ("sk", ["ephemeral:mint-any-org"], ["ephemeral:mint-any-org"], ["schema:push"]),
         ("rk", [], [], ["schema:push", "ephemeral:mint-any-org"]),

@@ -9,7 +9,7 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg.credentials import new_key
+from ablo_pg.credentials import key_hash, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.errors import AbloError
@@ -95,7 +95,7 @@ async def test_a_key_runs_out_while_it_is_used(keyring: Any, relay: Any) -> None
 
 async def test_what_was_minted_from_it_ends_too(keyring: Any, relay: Any, database: Any) -> None:
     parent, child = keyring.create(), new_key("rk")
-    await database.run(keys.key_mint, "acme", keyring.ids[parent], child, {"wideScope": True})
+    await database.run(keys.key_mint, "acme", key_hash(parent), child, {"wideScope": True})
     async with relay() as one:
         assert await codes_after(lambda: keyring.revoke(parent), [one], child) == ["apikey_revoked"]
 

@@ -257,3 +257,25 @@ async def test_another_organization_knows_nothing_of_a_claim(api: Any, as_: Any)
     assert answer.json()["code"] == "claim_not_found"
     assert (await acquire(stranger)).json()["status"] == "active"  # of its own row, which is not
     assert (await stranger("DELETE", f"/api/v1/claims/{held['id']}")).json()["released"] is False
+
+
+@pytest.mark.parametrize("asked", [{}, {"ttl": "30s"}, {"ttl": 600}, {"ttl": "500ms"}])
+async def test_a_missing_row_is_claimed_for_seconds_only(
+    api: Any, other: Any, asked: dict[str, Any]
+) -> None:
+    """The SDK forgets a claim on a row that is not there: its id must not stay locked."""
+    path = "/api/v1/models/tasks/t9"
+    answer = (await api("POST", f"{path}/claim", {"description": "x", **asked})).json()
+    line = (await other("GET", "/api/v1/claims?model=tasks&id=t9")).json()
+    (claim,) = line["data"]
+    assert claim["expiresAt"] == answer["expiresAt"] == answer["claim"]["expiresAt"]
+    assert claim["expiresAt"] - claim["declaredAt"] <= 5500
+    create = {"id": "t9", "data": {"title": "late"}}
+    if asked.get("ttl") != "500ms":
+        refused = await other("POST", "/api/v1/models/tasks", create)
+        assert refused.json()["code"] == "entity_claimed"
+        beat = {"ttl": "60s"}
+        kept = (await api("POST", f"/api/v1/claims/{answer['id']}/heartbeat", beat)).json()
+        assert kept["expiresAt"] > answer["expiresAt"] + 30_000
+        made = await api("POST", "/api/v1/models/tasks", create | {"claim": answer["id"]})
+        assert made.status_code < 300, made.text

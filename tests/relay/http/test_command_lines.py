@@ -41,6 +41,9 @@ async def test_the_one_branch_is_the_root(api: Any) -> None:
     assert status.keys() == {
         *("object", "branch", "ready", "schema", "storage", "data_source", "blockers")
     }
+    assert [status["schema"][name] for name in ("changes", "warnings", "blockers")] == [0, 0, 0]
+    stands = "blocked" if status["blockers"] else "ready"
+    assert status["storage"] == {"kind": "customer", "transport": "direct", "status": stands}
     answer = await api("GET", "/api/v1/branches/br_other")
     assert (answer.status_code, answer.json()["code"]) == (404, "entity_not_found")
 
@@ -82,6 +85,9 @@ async def test_a_branch_s_credential_reads_writes_and_pushes(
 
 
 async def test_sources_are_validated_located_and_not_removed(api: Any, ready: None) -> None:
+    (source,) = (await api("GET", "/api/v1/datasources")).json()["data"]
+    assert None not in source.values()
+    assert source["host"]
     body = (await api("POST", "/api/v1/datasources/validate", {})).json()
     assert (body["reachable"], body["ready"], body["failures"]) == (True, True, [])
     body = (await api("POST", "/api/v1/datasources/locate", {})).json()

@@ -156,7 +156,7 @@ async def test_a_record_says_over_what_it_came_and_how_often(api: Any) -> None:
 
 
 async def test_a_record_says_what_was_read(api: Any, as_: Any) -> None:
-    """Contract, commits: `readSet` holds the premises as they were sent, without values."""
+    """Contract, commits: `readSet` holds what was read and until where, without values."""
     stamp = (await api.create("tasks", "t1", title="a"))["lastSyncId"]
     group = {"group": "org:acme", "readAt": stamp, "onStale": "notify"}
     reads = [
@@ -167,7 +167,12 @@ async def test_a_record_says_what_was_read(api: Any, as_: Any) -> None:
     ]
     assert (await send(api, op("create", "t2", {"title": "b"}), reads=reads)).status_code == 200
     record = (await api("GET", f"{COMMITS}/k")).json()
-    assert record["readSet"] == [reads[0], group]
+    common = {"watermark": stamp, "lifetime": "commit"}
+    row = {"scope": "row", "model": "tasks", "id": "t1", "fields": ["title"]}
+    assert record["readSet"] == [
+        {"target": row, "onStale": "reject", **common},
+        {"target": {"scope": "group", "group": "org:acme"}, "onStale": "notify", **common},
+    ]
     assert "secret" not in str(record)
     await send(api, op("create", "t3", {"title": "c"}), key="none")
     assert (await api("GET", f"{COMMITS}/none")).json()["readSet"] == []

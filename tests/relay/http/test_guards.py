@@ -71,12 +71,14 @@ async def test_overwrite_lands_and_notify_tells(api: Any, stamp: int, as_: Any) 
     assert await title(api) == "mine"
 
 
-@pytest.mark.parametrize(("word", "ops"), [("force", 1), ("flag", 0), ("merge", 0)])
+@pytest.mark.parametrize(("word", "ops"), [("force", 1), ("flag", 1), ("merge", 0)])
 async def test_older_words_for_what_to_do_when_stale(
     api: Any, stamp: int, as_: Any, word: str, ops: int
 ) -> None:
     await patch(await as_("agent:b"), "theirs")
-    assert (await patch(api, "mine", readAt=stamp, onStale=word)).json()["ops"] == ops
+    receipt = (await patch(api, "mine", readAt=stamp, onStale=word)).json()
+    assert receipt["ops"] == ops
+    assert ("notifications" in receipt) == (word != "force")
 
 
 async def test_functional_updates_of_one_participant_lose_none(api: Any, world: Any) -> None:

@@ -224,3 +224,37 @@ async def test_without_an_administrative_url_a_push_says_what_to_do(
         answer = await caller("POST", path, push_body(pushed))
         assert (answer.status_code, answer.json()["code"]) == (403, "schema_provisioning_forbidden")
     assert "ablo-pg migrate" in answer.json()["remedy"]
+
+
+async def test_a_field_with_a_default_of_the_sdk_may_be_left_out(kernel_world: Any) -> None:
+    """It is pushed as required and without its default; the client leaves it out."""
+    api = await kernel_world.api()
+    assert (await api("POST", "/api/schema", push_body(TASKS))).status_code == 200
+    await api.create("tasks", "t1", title="no status")
+    await api.create("tasks", "t2")
+    row = (await api("GET", "/api/v1/models/tasks/t1")).json()["data"]
+    assert (row["title"], row.get("status")) == ("no status", None)
+    wrong = {"id": "t3", "data": {"status": "nope"}}
+    assert (await api("POST", "/api/v1/models/tasks", wrong)).status_code == 400
+    more = copy.deepcopy(TASKS)
+    more["models"]["tasks"]["fields"]["note"] = {"type": "string", "isOptional": False}
+    body = (await api("POST", "/api/schema", push_body(more))).json()
+    assert (body["version"], body["unchanged"]) == (2, False)
+    await api.create("tasks", "t4", title="still")
+    model = (await api("GET", "/api/schema")).json()["models"][0]
+    assert model["fields"]["title"]["isOptional"] is False, "it is read back as it was pushed"
+
+
+async def test_a_push_may_ask_for_not_null(kernel_world: Any) -> None:
+    api = await kernel_world.api()
+    answer = await api("POST", "/api/schema", push_body(TASKS, notNull=True))
+    assert answer.json()["hash"] == "5f48d2df"
+    refused = await api("POST", "/api/v1/models/tasks", {"id": "t1", "data": {"title": "x"}})
+    assert refused.json()["code"] == "not_null_violation"
+    again = (await api("POST", "/api/schema", push_body(TASKS))).json()
+    assert again["unchanged"] is True, "a push that says nothing of it keeps what there is"
+    more = copy.deepcopy(TASKS)
+    more["models"]["tasks"]["fields"]["note"] = {"type": "string", "isOptional": True}
+    freed = (await api("POST", "/api/schema", push_body(more, notNull=False))).json()
+    assert freed["version"] == 2
+    await api.create("tasks", "t1", title="x")

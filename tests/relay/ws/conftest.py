@@ -176,11 +176,16 @@ class World:
         cursor: str | int = "",
         groups: tuple[str, ...] = (),
         partition: str = "",
+        every: bool = True,
         **options: Any,
     ) -> Client:
-        """Open a socket, as a participant of acme or with a key."""
+        """Open a socket, as a participant of acme or with a key.
+
+        every: as a client that takes each delta as it is, not as the TypeScript SDK.
+        """
         token = key or self.key(participant)
         asked = [("cursor", cursor), *(("syncGroups", each) for each in groups)]
+        asked += [("deltas", "every")] if every else []
         query = urlencode([*asked, *([("deliveryPartition", partition)] if partition else [])])
         url = (relay or self.relay).url.replace("http", "ws") + f"/api/sync/ws?{query}"
         given = {"subprotocols": [f"ablo.bearer.{token}", "ablo.sync.v1"], "compression": None}

@@ -123,7 +123,7 @@ def test_a_filter_in_words() -> None:
         "where": [["title", "=", "x"]],
         "archived": False,
         "readAt": 9,
-        "onStale": "notify",
+        "onStale": "flag",
     }
     for wrong in ({"id": "t1"}, {"fields": ["title"]}, {"group": "a:b"}, {"wheer": []}):
         assert refused(premise | wrong).code == "invalid_request"
@@ -131,7 +131,7 @@ def test_a_filter_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("force", "overwrite"), ("flag", "notify"), ("merge", "notify")]
+    ("old", "new"), [("force", "overwrite"), ("flag", "flag"), ("merge", "notify")]
 )
 def test_older_spellings(old: str, new: str) -> None:
     assert disposition_of(old, "tasks") == disposition_of(new, "tasks") == new

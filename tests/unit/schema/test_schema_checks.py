@@ -143,9 +143,12 @@ def test_tenancy(tenancy: Tenancy) -> None:
 def test_policy_and_roles() -> None:
     bad: Any = (("robot", "reject"), ("agent", "explode"))
     assert codes(spec(conflict=bad)) == {("invalid_conflict", "tasks", None)}
-    assert codes(spec(entity_roles=(EntityRole("team", "nope"),))) == {
-        ("invalid_role", "tasks", None)
-    }
+    wrong = {("invalid_role", "tasks", None)}
+    assert codes(spec(entity_roles=(EntityRole("team", "nope"),))) == wrong
+    assert codes(spec(entity_roles=(EntityRole("team", "title", multi=True),))) == wrong
+    assert codes(spec(entity_roles=(EntityRole("team", "updatedAt"),))) == wrong
+    for good in ("title", "id", "createdBy"):
+        assert codes(spec(entity_roles=(EntityRole("team", good),))) == set()
 
 
 @pytest.mark.parametrize(
