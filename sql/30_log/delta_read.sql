@@ -40,17 +40,17 @@ begin
     open v_found no scroll for
       select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
        where d.organization_id = p_organization
-       and d.sync_id > p_after
-       and d.sync_id <= coalesce(p_through, 9223372036854775807)
-       and s.sync_id is not null
+         and d.sync_id > p_after
+         and d.sync_id <= coalesce(p_through, 9223372036854775807)
+         and s.sync_id is not null
        order by d.sync_id
        limit least(greatest(p_limit, 1), 10000);
   else
     open v_found no scroll for
       select d.* from ablo.delta d
        where d.organization_id = p_organization
-       and d.sync_id > p_after
-       and d.sync_id <= coalesce(p_through, 9223372036854775807)
+         and d.sync_id > p_after
+         and d.sync_id <= coalesce(p_through, 9223372036854775807)
        order by d.sync_id
        limit least(greatest(p_limit, 1), 10000);
   end if;

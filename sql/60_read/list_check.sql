@@ -13,7 +13,6 @@ begin
       format('the query of a list is %s, not an object', coalesce(jsonb_typeof(p_query), 'missing')),
       'pass {"where", "orderBy", "limit", "after", "archived"}');
   end if;
-  perform ablo.bound_check('query_bytes', 'query', octet_length(p_query::text), 'ask for less at once, in several queries');
   foreach v_name in array array['where', 'orderBy', 'groups'] loop
     v_given := nullif(p_query -> v_name, 'null');
     continue when v_given is null;
@@ -39,5 +38,6 @@ begin
          where jsonb_typeof(v) = 'array'), 'ask for these in several queries');
     end if;
   end loop;
+  perform ablo.bound_check('query_bytes', 'query', octet_length(p_query::text), 'ask for less at once, in several queries');
 end
 $$;

@@ -69,6 +69,7 @@ class ClaimFrames:
                     claim_request(begin),
                     None,
                     session.credential.capability,
+                    session.credential.key_id,
                 )
             )
         except AbloError as exc:

@@ -76,10 +76,11 @@ class FollowFrames:
 
     async def join(self, session: Session, frame: Frame) -> None:
         """claim: follow more groups for a while; claim_ack."""
-        join = await payload_of(self.service, frame, ScopeJoin)
-        seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
-        payload: dict[str, Any] = {"claimId": join.claim_id}
+        payload: dict[str, Any] = {"claimId": ""}  # of a name that is too long nothing is repeated
         try:
+            join = await payload_of(self.service, frame, ScopeJoin)
+            payload["claimId"] = join.claim_id
+            seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
             check_scopes(session, join.claim_id)
             other = await self._other(session, join.capability_token)
             told = session.groups.join(join.claim_id, join.sync_groups, other)
