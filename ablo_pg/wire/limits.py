@@ -19,7 +19,6 @@ ORDER_TERMS: Final = 16
 QUERY_BYTES: Final = 256 << 10  # of one list's query
 QUERIES: Final = 50  # in one request
 RELATED: Final = 10  # relations of one query
-QUERY_PARAMETERS: Final = 200  # of a URL
 NAMES: Final = 200  # sync groups, models: names in one list of a request
 SOCKET_SCOPES: Final = 100  # scopes that one socket has joined at once
 SOCKET_CLAIMS: Final = 1000  # names under which one socket knows its claims
