@@ -1,4 +1,4 @@
-"""Generated garbage for some seconds; `python -m bench.garbage --minutes 30` is the long version."""
+"""Generated garbage for some seconds; the long version is `python -m bench.garbage`."""
 
 from __future__ import annotations
 

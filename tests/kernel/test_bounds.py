@@ -160,7 +160,7 @@ BUDGETS: dict[str, tuple[str, Callable[[Caller], int]]] = {
         lambda caller: len(caller.list("tasks", {})["data"]),
     ),
     "delta_read": (
-        "text, bigint, int, bigint",
+        "text, bigint, int, bigint, text",
         lambda caller: len(deltas(caller, READ, 0)),
     ),
 }
