@@ -57,21 +57,7 @@ class ClaimFrames:
         fields = begin.fields or ([begin.field] if begin.field else None)
         where = wire.target(begin.entity_type, begin.entity_id, fields)
         try:
-            check_room(session, begin.claim_id)
-            model = await self._writable(session, begin.entity_type)
-            answer = loads(
-                await self.service.database.run(
-                    claims.claim_acquire,
-                    session.organization,
-                    session.participant,
-                    model.typename,
-                    begin.entity_id,
-                    claim_request(begin),
-                    None,
-                    session.credential.capability,
-                    session.credential.key_id,
-                )
-            )
+            answer = await self._acquire(session, begin)
         except AbloError as exc:
             counts.labels(exc.code).inc()
             await session.outbox.say("claim_rejected", wire.rejected(begin.claim_id, where, exc))
@@ -98,6 +84,25 @@ class ClaimFrames:
             payload = wire.queued(begin.claim_id, where, claim.get("position", 0), blockers)
             await session.outbox.say("claim_queued", payload)
         _hint(session)
+
+    async def _acquire(self, session: Session, begin: ClaimBegin) -> dict[str, Any]:
+        """Ask the kernel; return its answer."""
+        check_room(session, begin.claim_id)
+        model = await self._writable(session, begin.entity_type)
+        answer: dict[str, Any] = loads(
+            await self.service.database.run(
+                claims.claim_acquire,
+                session.organization,
+                session.participant,
+                model.typename,
+                begin.entity_id,
+                claim_request(begin),
+                None,
+                session.credential.capability,
+                session.credential.key_id,
+            )
+        )
+        return answer
 
     async def abandon(self, session: Session, frame: Frame) -> None:
         """claim_abandon: give it back, or leave the line. Not answered."""
