@@ -4,8 +4,9 @@ In front of the pool (`SharedDatabase`) and of the threads that read large bodie
 organization that asks for more than its share waits for itself. What becomes free goes to the
 waiting organization that has least of it, the longest waiting one first, so a flood of one delays
 another's request by what one statement takes, not by the flood. Who asks is known by `acting_for`:
-it is set where a credential is admitted, and tasks inherit it. Work of the relay itself (keys,
-schemas, housekeeping) has no organization and no bound but the pool's own.
+it is set where a credential is admitted, and tasks inherit it. Keys
+that nobody has shown lately are looked up as one organization's. Work of the relay itself (schemas,
+housekeeping) has no organization and no bound but the pool's own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ R = TypeVar("R")
 
 PARSE_SECONDS: Final = 10.0  # how long a large body waits for its turn to be read
 
+STRANGERS: Final = ""  # whose key is looked up for the first time: no organization has this name
 acting_for: Final[ContextVar[str | None]] = ContextVar("acting_for", default=None)
 
 
