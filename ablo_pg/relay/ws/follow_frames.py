@@ -128,8 +128,9 @@ class FollowFrames:
         now = anyio.current_time()
         for scope in session.scopes.values():
             scope.ends = now + scope.lasts
-        if now - session.beaten < BEAT_SECONDS:
+        if now - session.pinged < BEAT_SECONDS:
             return  # what was written down a moment ago lasts
+        session.pinged = now
         await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 

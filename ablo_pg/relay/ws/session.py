@@ -102,7 +102,8 @@ class Session:
         self.shown: set[str] = set()  # participants it was told of, while it follows few groups
         self.presence: dict[str, Any] | None = None  # what it said of itself last
         self.heard = anyio.current_time()
-        self.beaten = -math.inf  # when its signs of life were last written down
+        self.beaten = -math.inf  # when its presence was last written down
+        self.pinged = -math.inf  # when a ping last renewed what lives on it
         self.stuck_since: float | None = None
         self.closing: tuple[int, str] | None = None
         self.closed = anyio.Event()
