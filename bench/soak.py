@@ -246,15 +246,20 @@ def show(offices: list[Office], looks: list[dict[str, float]]) -> None:
         print(json.dumps({kind: dict(counts.most_common())}))
 
 
-@contextmanager
-def relay(db: DatabaseHandle, *options: str) -> Iterator[tuple[str, int]]:
-    """Run a relay process; yield its URL and process id."""
+def relay_command(db: DatabaseHandle, *options: str) -> tuple[list[str], dict[str, str]]:
+    """Return how a relay is started on a database."""
     environment = os.environ | {
         "DATABASE_URL": db.database_url,
         "ABLO_REPLICATION_URL": db.replication_url,
     }
     command = [sys.executable, "-m", "ablo_pg", "relay", "--port", "0", "--log-level", "warning"]
-    command += options
+    return [*command, *options], environment
+
+
+@contextmanager
+def relay(db: DatabaseHandle, *options: str) -> Iterator[tuple[str, int]]:
+    """Run a relay process; yield its URL and process id."""
+    command, environment = relay_command(db, *options)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

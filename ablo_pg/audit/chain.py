@@ -41,7 +41,7 @@ FINGERPRINT_SIZE: Final = 16
 ENTRY: Final = struct.Struct(f">q{FINGERPRINT_SIZE}s")
 _DELTA: Final = b"ablo_pg audit delta 1\x00"
 _SEAL: Final = b"ablo_pg audit seal 1\x00"
-_EPOCH: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+EPOCH: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _NULL: Final = struct.pack(">i", -1)
 
 
@@ -150,7 +150,7 @@ def integer(value: bytes | None) -> int:
 
 def timestamp(moment: dt.datetime) -> bytes:
     """Write a timestamptz: microseconds since 2000-01-01 UTC."""
-    return _bigint((moment - _EPOCH) // dt.timedelta(microseconds=1))
+    return _bigint((moment - EPOCH) // dt.timedelta(microseconds=1))
 
 
 def text(value: bytes | None) -> str:

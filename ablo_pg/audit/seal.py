@@ -113,9 +113,13 @@ def _seal_one(
     if (anchor := anchors.get(organization)) is not None:
         check_anchor(conn, organization, anchor)
     seals = deltas = 0
+    last, tried = 0, False
     while True:
         row = audit.chain_end(conn, organization)
         end = None if row is None else seal_of(row)
+        if tried and (end is None or end.number <= last):
+            raise _lost(organization, last + 1)
+        last, tried = 0 if end is None else end.number, True
         if end is not None:
             _require_sound(keys, end)
             anchors[organization] = anchor_of(end)
@@ -176,6 +180,15 @@ def _require_sound(keys: Keyring, end: Seal) -> None:
         raise _broken(end, f"names the key {end.key_id!r}, which was not given")
     if not holds(key, end):
         raise _broken(end, "was altered")
+
+
+def _lost(organization: str, number: int) -> AbloError:
+    return error_for(
+        "audit_broken",
+        f"the database does not keep seal {number} of {organization}",
+        remedy="look for triggers and rules on ablo.audit_seal, and at ablo.audit_append",
+        details={"organization": organization, "seal": number},
+    )
 
 
 def _broken(end: Seal, what: str) -> AbloError:

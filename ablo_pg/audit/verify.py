@@ -7,6 +7,7 @@ stay, and are checked as seals.
 
 from __future__ import annotations
 
+import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 from psycopg import Connection
 
 from ablo_pg.audit.anchor import Anchor, anchor_of, anchored_seal
-from ablo_pg.audit.chain import AuditKey, Entry, Seal, entry_of, holds, seal_of
+from ablo_pg.audit.chain import EPOCH, AuditKey, Entry, Seal, entry_of, holds, integer, seal_of
 from ablo_pg.audit.keys import Keyring
 from ablo_pg.audit.seal import Progress
 from ablo_pg.db import audit
@@ -29,6 +30,7 @@ Kind = Literal[
     "seal_altered",  # a seal's own mac does not hold, or it is not the one it should be
     "seal_missing",  # a seal is gone, within the chain or, says the anchor, from its end
     "key_unknown",  # a seal names a key that was not given: a key is missing, or it was altered
+    "not_anchored",  # the anchor does not name an organization whose chain it should
 ]
 _DETAILS: Final[dict[Kind, str]] = {
     "altered": "its content is not what was sealed",
@@ -36,6 +38,8 @@ _DETAILS: Final[dict[Kind, str]] = {
     "inserted": "it stands among sealed ones, and no seal has it",
     "reordered": "its content was sealed under another sync id",
 }
+# A sealer notes an organization's first seals at the end of its round.
+NEW: Final = dt.timedelta(minutes=10)
 KEPT: Final = 100  # findings told per organization; the rest is counted
 
 WANTED: Final = 100_000  # contents remembered as missing from their place; bounds memory
@@ -79,18 +83,23 @@ class Verified:
 def verify_all(
     conn: Connection[Any],
     keys: Keyring,
-    anchors: Mapping[str, Anchor],
+    anchors: Mapping[str, Anchor] | None,
     *,
     organization: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Verified]:
     """Verify one organization, or each that has deltas, seals or an anchor, in order of name.
 
-    Raises invalid_options for one of which there is no trace: a wrong name is not sound.
+    anchors: None where there is no anchor file. Raises invalid_options for an organization of which
+    there is no trace: a wrong name is not sound. Raises audit_broken where something else stands in
+    place of a table.
     """
-    names: Iterable[str] = [organization] if organization is not None else _names(conn, anchors)
+    audit.check_tables(conn)
+    known = anchors or {}
+    names: Iterable[str] = [organization] if organization is not None else _names(conn, known)
     for name in names:
-        found = _Verification(conn, keys, name, progress).run(anchors.get(name))
+        verification = _Verification(conn, keys, name, progress)
+        found = verification.run(known.get(name), anchored=anchors is not None)
         if found == Verified(name):
             raise error_for(
                 "invalid_options",
@@ -104,6 +113,12 @@ def verify_all(
 def _names(conn: Connection[Any], anchors: Mapping[str, Anchor]) -> Iterator[str]:
     found = set(audit.organizations(conn)) | set(anchors)
     return iter(sorted(found))
+
+
+def is_old(seal: Seal) -> bool:
+    """Whether a seal was made so long ago that an anchor file that is kept must know of it."""
+    made = EPOCH + dt.timedelta(microseconds=integer(seal.sealed_at))
+    return dt.datetime.now(dt.UTC) - made > NEW
 
 
 class _Verification:
@@ -121,7 +136,7 @@ class _Verification:
         self._wanted: set[bytes] = set()
         self._strays: dict[int, bytes] = {}
 
-    def run(self, anchor: Anchor | None) -> Verified:
+    def run(self, anchor: Anchor | None, *, anchored: bool = False) -> Verified:
         """Check every seal and what it covers, the end of the chain, and what lies after it."""
         organization = self._found.organization
         previous: Seal | None = None
@@ -131,6 +146,9 @@ class _Verification:
             if key is not None:
                 self._found.seals += 1
                 self._check_deltas(key, seal, self._check_place(seal, previous, sound))
+            if anchored and anchor is None and previous is None and is_old(seal):
+                detail = "the anchor file does not name this organization"
+                self._break("not_anchored", None, seal.number, detail)
             previous, sound = seal, key is not None
             if self._progress is not None:
                 self._progress(organization, self._found.deltas)

@@ -105,7 +105,7 @@ def seal_command(
     chain has lost its end, and afterwards notes the new ends. A chain that was tampered with gets
     no further seal (exit code 1); the others do.
     """
-    keys, anchors = _keys(key_file), _anchors(anchor_file, must_exist=False)
+    keys, anchors = _keys(key_file), _anchors(anchor_file)
     told = Rounds(as_json, follow=follow)
     with admin_connection(admin_url) as conn, prepared(conn):
         while True:
@@ -136,7 +136,8 @@ def verify_command(
     Exit code 0 when all that is sealed and kept is as it was sealed, 1 otherwise. Without --anchor
     it cannot miss seals that were cut off a chain's end; deltas after the last seal are counted.
     """
-    keys, anchors = _keys(key_file), _anchors(anchor_file, must_exist=True)
+    keys = _keys(key_file)
+    anchors = None if anchor_file is None else read_anchors(anchor_file)
     report = Report(as_json)
     with admin_connection(admin_url) as conn, prepared(conn):
         found = verify_all(conn, keys, anchors, organization=organization, progress=Progress())
@@ -158,7 +159,7 @@ def head_command(
 
     An anchor that exists must still hold: it is not replaced where a chain no longer has its seal.
     """
-    anchors = _anchors(anchor_file, must_exist=False)
+    anchors = _anchors(anchor_file)
     with admin_connection(admin_url) as conn, prepared(conn):
         ends = heads(conn, anchors, organization=organization)
     if anchor_file is not None:
@@ -202,7 +203,7 @@ def _keys(path: Path | None) -> Keyring:
     return parse_keys(given, KEY_VARIABLE)
 
 
-def _anchors(path: Path | None, *, must_exist: bool) -> dict[str, Anchor]:
-    if path is None or not (must_exist or path.exists()):
+def _anchors(path: Path | None) -> dict[str, Anchor]:
+    if path is None or not path.exists():
         return {}
     return read_anchors(path)

@@ -17,7 +17,7 @@ from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.live.subscriptions import Subscription
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db.log import PostgresLog, delta_tail
+from ablo_pg.db.log import PostgresLog, delta_tail, is_whole
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.registry import schema_active
 from ablo_pg.delta import OP_NAMES, Delta
@@ -92,7 +92,7 @@ class Feed:
                     return found[::-1]
                 if wanted.admits(delta):
                     found.append(delta)
-            if len(page) < PAGE:
+            if is_whole(page, PAGE):
                 break
             before, searched = page[-1].sync_id, searched + len(page)
         return found[::-1]

@@ -1,4 +1,7 @@
-"""The kernel's audit routines: what is sealed and verified, in Postgres's binary form.
+"""What is sealed and verified, in Postgres's binary form.
+
+Read from the tables themselves: a routine, a view or an operator of somebody's could show what is
+not there. Only appending a seal, which is verified afterwards like any other, is a routine.
 
 Callers: `ablo_pg.audit`, on an administrative connection (autocommit) that is `prepared`.
 Values come as the bytes that the server's binary output functions make (bigint, timestamptz and
@@ -22,27 +25,66 @@ from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from ablo_pg.db.errors import translate_admin
+from ablo_pg.errors import error_for
 
 Column: TypeAlias = bytes | None
 
+# Names and operators mean Postgres's own, whatever a schema or the session has put before them.
+PREPARE: Final[LiteralString] = "set search_path to pg_catalog"
 DELTAS: Final[LiteralString] = """
-    select sync_id, organization_id, model, row_id, op, groups, "row", changed, actor, on_behalf_of,
-           capability_id, claim_id, transaction_id, xid, created_at, left_groups
-      from ablo.audit_deltas(%s, %s, %s, %s)"""
+    select d.sync_id, d.organization_id, d.model, d.row_id, d.op, d.groups, d."row", d.changed,
+           d.actor, d.on_behalf_of, d.capability_id, d.claim_id, d.transaction_id, d.xid,
+           d.created_at, d.left_groups
+      from ablo.delta d
+     where d.organization_id = %s and d.sync_id > %s and d.sync_id <= %s
+     order by d.sync_id limit %s"""
 _SEAL: Final[LiteralString] = """
-    select organization_id, number, first_sync_id, last_sync_id, delta_count, key_id, previous_mac,
-           fingerprints, sealed_at, mac"""
-SEALS: Final[LiteralString] = _SEAL + " from ablo.audit_seals(%s, %s, %s)"
-END: Final[LiteralString] = _SEAL + " from ablo.audit_end(%s)"
+    select s.organization_id, s.number, s.first_sync_id, s.last_sync_id, s.delta_count, s.key_id,
+           s.previous_mac, s.fingerprints, s.sealed_at, s.mac
+      from only ablo.audit_seal s
+     where s.organization_id = %s"""
+SEALS: Final[LiteralString] = _SEAL + " and s.number > %s order by s.number limit %s"
+END: Final[LiteralString] = _SEAL + " order by s.number desc limit 1"
 APPEND: Final[LiteralString] = "select ablo.audit_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-ORGANIZATIONS: Final[LiteralString] = "select ablo.audit_organizations(%s, %s)"
-DROPPED: Final[LiteralString] = "select ablo.audit_dropped()"
-UNSEALED: Final[LiteralString] = "select ablo.audit_unsealed(%s, %s)"
+# One index probe of each table per organization, however long their logs are.
+ORGANIZATIONS: Final[LiteralString] = """
+    with recursive found (id) as (
+      select %s::text
+      union all
+      select least(
+          (select d.organization_id from ablo.delta d where d.organization_id > f.id
+            order by d.organization_id, d.sync_id limit 1),
+          (select s.organization_id from only ablo.audit_seal s where s.organization_id > f.id
+            order by s.organization_id, s.number limit 1))
+        from found f where f.id is not null)
+    select f.id from found f where f.id is not null offset 1 limit %s"""
+# How far retention says that it has dropped the log, how far the log has come, and the first that
+# is still there of what was dropped: partitions above are not looked at.
+DROPPED: Final[LiteralString] = """
+    select l.dropped_through, q.last_value,
+           (select min(d.sync_id) from ablo.delta d where d.sync_id <= l.dropped_through)
+      from only ablo.log_state l, ablo.sync_id q"""
+UNSEALED: Final[LiteralString] = """
+    select count(*) from ablo.delta d where d.organization_id = %s and d.sync_id > %s"""
 ACTS: Final[LiteralString] = """
     select organization_id, happened_at, actor, act, subject from ablo.audit_acts(%s, %s)"""
 NOW: Final[LiteralString] = "select clock_timestamp()"
+# What is no table, or whose partitions are none, or hides rows from its owner: a view or a policy
+# shows each reader what it likes.
+POSED: Final[LiteralString] = """
+    select n.name
+      from (values ('ablo.delta', 'p'), ('ablo.audit_seal', 'r'), ('ablo.log_state', 'r'),
+                   ('ablo.sync_id', 'S')) n (name, kind)
+      join pg_class c on c.oid = to_regclass(n.name)
+     where c.relkind::text <> n.kind or c.relforcerowsecurity
+    union all
+    select c.oid::regclass::text
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = to_regclass('ablo.delta')
+       and (c.relkind <> 'r' or c.relforcerowsecurity)"""
 LOWEST: Final = -(2**63)
 HIGHEST: Final = 2**63 - 1
+PARTITION: Final = 10_000_000  # sync ids of one partition, see ablo.delta_extend
 PAGE: Final = 100  # seals or organizations a query asks for
 
 
@@ -60,9 +102,10 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 
 @contextmanager
 def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
-    """Translate what goes wrong while the functions below use a connection."""
+    """Make a connection ready for the functions below; translate what goes wrong meanwhile."""
     login = conn.info.user
     try:
+        conn.execute(PREPARE)
         yield conn
     except psycopg.Error as exc:
         raise translate_admin(exc, login) from exc
@@ -108,8 +151,27 @@ def organizations(conn: Connection[Any]) -> Iterator[str]:
 
 
 def dropped_through(conn: Connection[Any]) -> int:
-    """Return how far retention has dropped the log."""
-    return int(_value(conn, DROPPED))
+    """Return how far retention has dropped the log, as far as that can be true.
+
+    It drops whole partitions that the log has left behind, and nothing of them stays: a claim that
+    does not fit, or that something contradicts, counts for nothing from there on.
+    """
+    said, reached, kept = conn.execute(DROPPED).fetchone() or (0, 0, None)
+    if (said + 1) % PARTITION or said >= reached:
+        return 0
+    return int(said if kept is None else kept - 1)
+
+
+def check_tables(conn: Connection[Any]) -> None:
+    """Raise audit_broken where something else stands in place of a table that is read here."""
+    posed = [name for (name,) in conn.execute(POSED)]
+    if posed:
+        raise error_for(
+            "audit_broken",
+            f"{', '.join(posed)}: not the table that was installed; what it shows proves nothing",
+            remedy="find out who replaced it; restore the database from before",
+            details={"relations": posed},
+        )
 
 
 def unsealed(conn: Connection[Any], organization: str, after: int) -> int:

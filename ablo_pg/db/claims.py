@@ -15,7 +15,9 @@ import orjson
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
-CLAIM_ACQUIRE: Final[LiteralString] = "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s, %s)"
+CLAIM_ACQUIRE: Final[LiteralString] = (
+    "select ablo.claim_acquire(%s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
+)
 CLAIM_GET: Final[LiteralString] = "select ablo.claim_get(%s, %s, %s, %s, %s)"
 CLAIM_HEARTBEAT: Final[LiteralString] = "select ablo.claim_heartbeat(%s, %s, %s, %s::jsonb, %s)"
 CLAIM_HEARTBEAT_EVERY: Final[LiteralString] = (
@@ -63,8 +65,12 @@ async def claim_acquire(
     request: bytes,
     on_behalf_of: str | None = None,
     capability_id: str | None = None,
+    key_id: str | None = None,
 ) -> bytes:
-    """Ask for a claim: granted, or a place in line. The same claimId twice is the same claim."""
+    """Ask for a claim: granted, or a place in line. The same claimId twice is the same claim.
+
+    key_id: the key behind the request; the claim ends when that is revoked.
+    """
     found: bytes = await _value(
         conn,
         CLAIM_ACQUIRE,
@@ -75,6 +81,7 @@ async def claim_acquire(
         request.decode(),
         on_behalf_of,
         capability_id,
+        key_id,
     )
     return found
 

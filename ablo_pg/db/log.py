@@ -18,6 +18,7 @@ from ablo_pg.db.pool import Database
 from ablo_pg.db.routines import RawJsonLoader
 from ablo_pg.delta import Delta, Op
 from ablo_pg.lsn import LSN
+from ablo_pg.wire.limits import ANSWER_BYTES
 
 _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
@@ -77,8 +78,8 @@ class LogSource(Protocol):
     ) -> list[Delta]:
         """Return at most `limit` deltas with after < sync_id <= through, in order.
 
-        Fewer than `limit` means that no more was visible when the query ran. Raises cursor_ahead,
-        and snapshot_required when the log no longer reaches back to `after`.
+        `is_whole` tells whether more was visible when the query ran. Raises cursor_ahead, and
+        snapshot_required when the log no longer reaches back to `after`.
         """
 
     async def head(self, organization: str) -> int:
@@ -95,6 +96,12 @@ class LogSource(Protocol):
 
     async def oldest(self) -> str:
         """Name the oldest transaction that has not ended, for a status."""
+
+
+def is_whole(page: Sequence[Delta], limit: int) -> bool:
+    """Whether a page of the log was all that was visible: else it was cut, at its limit or at the
+    budget of bytes at which the kernel ends an answer."""
+    return len(page) < limit and sum(len(each.row or b"") for each in page) < ANSWER_BYTES
 
 
 class PostgresLog:

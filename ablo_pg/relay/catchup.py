@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from ablo_pg.db.log import LogSource
+from ablo_pg.db.log import LogSource, is_whole
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.backoff import Backoff
@@ -76,7 +76,7 @@ async def read_page(
             await anyio.sleep(pause)
             continue
         size.learn(page)
-        return page, len(page) < limit
+        return page, is_whole(page, limit)
 
 
 async def advance(channel: Channel, log: LogSource) -> None:

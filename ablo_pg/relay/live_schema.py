@@ -15,14 +15,18 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import anyio
+import anyio.to_thread
 import msgspec
 
+from ablo_pg._version import __version__
 from ablo_pg.db import registry
 from ablo_pg.db.errors import Names
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema import ModelSpec, SchemaSpec, parse_schema_json
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, FieldType
+from ablo_pg.wire.limits import PARSED_HERE
+from ablo_pg.wire.openapi import openapi_document
 
 POLL_SECONDS: Final = 1.0
 NO_SCHEMA: Final = SchemaSpec(())
@@ -53,6 +57,11 @@ class LiveSchema:
         return tuple(
             f"{spec.typename.lower()}.{verb}" for spec in self.spec.models for verb in VERBS
         )
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """The API's description, made once."""
+        return openapi_document(self.spec, __version__)
 
     @cached_property
     def names(self) -> Names:
@@ -135,7 +144,12 @@ class LiveSchemas:
             known = self._current
             found = await self.probe.read(registry.schema_active, known.version, known.hash)
             if found is not None:
-                self._current = live_schema_of(found)
+                # A large one in a thread: everybody else's requests go on meanwhile.
+                self._current = (
+                    await anyio.to_thread.run_sync(live_schema_of, found)
+                    if len(found) > PARSED_HERE
+                    else live_schema_of(found)
+                )
                 self.database.names = self._current.names
             return self._current
 

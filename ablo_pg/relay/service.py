@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
@@ -28,11 +28,16 @@ from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
+from ablo_pg.relay.shares import SharedDatabase, Shares
 from ablo_pg.relay.tasks import Tasks, Work
 from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
 from ablo_pg.schema.pushing import PushOptions
+
+# Threads that read large bodies: with more of them the loop would wait for its turn at the
+# interpreter's lock.
+PARSERS: Final = 2
 
 
 class PushResult(Protocol):
@@ -84,6 +89,7 @@ class RelayService:
     apply_schema: SchemaApplier | None = None
     clock: Callable[[], float] = time.monotonic
     stopping: anyio.Event = field(default_factory=anyio.Event)
+    parsing: Shares = field(default_factory=lambda: Shares(PARSERS, 1))
     live: Sockets = field(init=False)
     claim_news: ClaimNews = field(init=False)
     waits: ClaimWaits = field(init=False)
@@ -145,7 +151,10 @@ def make_service(
         open_waits=settings.open_waits,
         application_name="ablo_pg relay",
     )
-    database = Database(settings.database_url, options)
+    database = SharedDatabase(settings.database_url, options)
+    # One place stays free of requests: keys are looked up and schemas read with it.
+    places = max(1, settings.pool_size - 1)
+    database.shares = Shares(places, min(settings.organization_share, places))
     metrics = RelayMetrics()
     hub = Hub(
         PostgresLog(database),

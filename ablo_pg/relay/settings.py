@@ -55,6 +55,7 @@ class RelaySettings:
 
     # Connections.
     pool_size: int = 10
+    organization_share: int = 4  # of the pool: statements of one organization at once
     acquire_seconds: float = 10.0
     connections: int = 10_000  # of clients, sockets included
 

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from ablo_pg.wire.limits import Fields, ModelName, Name, Note, RowId
 from ablo_pg.wire.participants import bare_id
 from ablo_pg.wire.requests import pass_on
 
-Ttl = str | int | float  # "30s", or seconds
+Ttl = Name | int | float  # "30s", or seconds
 
 
 class TargetBody(msgspec.Struct, frozen=True):
     """What a claim covers: a row (where the path does not say), or fields of it."""
 
-    model: str | None = None
-    id: str | None = None
-    field: str | None = None
-    fields: list[str] | None = None
+    model: ModelName | None = None
+    id: RowId | None = None
+    field: Name | None = None
+    fields: Fields | None = None
     meta: dict[str, Any] | None = None
 
 
 class AcquireBody(msgspec.Struct, frozen=True, rename="camel"):
     """POST of a claim. `action` is what older clients call the description."""
 
-    description: str | None = None
-    action: str | None = None
-    reason: str | None = None
+    description: Note | None = None
+    action: Note | None = None
+    reason: Note | None = None
     queue: bool = True
     ttl: Ttl | None = None
     meta: dict[str, Any] | None = None
     target: TargetBody | None = None
-    claim_id: str | None = None
+    claim_id: Name | None = None
     max_depth: int | None = None
-    field: str | None = None
-    fields: list[str] | None = None
+    field: Name | None = None
+    fields: Fields | None = None
 
 
 class BeatBody(msgspec.Struct, frozen=True, rename="camel"):
     """POST of a heartbeat; details become meta.progress."""
 
-    claim_id: str | None = None
+    claim_id: Name | None = None
     ttl: Ttl | None = None
     details: Any = None
 
@@ -57,14 +58,14 @@ class BeatAllBody(msgspec.Struct, frozen=True, rename="camel"):
 class OrderItem(msgspec.Struct, frozen=True, rename="camel"):
     """One waiter; who it is is known by its claim."""
 
-    claim_id: str
-    held_by: str | None = None
+    claim_id: Name
+    held_by: RowId | None = None
 
 
 class ReorderBody(msgspec.Struct, frozen=True):
     """POST of a new order: those listed first, the rest as they were."""
 
-    order: list[OrderItem]
+    order: Annotated[list[OrderItem], msgspec.Meta(max_length=1000)]
 
 
 def acquire_request(body: AcquireBody) -> bytes:

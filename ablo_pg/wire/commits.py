@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import error_for
+from ablo_pg.wire.limits import ModelName, Name, RowId
 from ablo_pg.wire.requests import pass_on
 
 Action = Literal["create", "update", "delete", "archive", "unarchive"]
@@ -22,11 +23,11 @@ NOTHING: Final = msgspec.Raw(b"")
 class Guarded(msgspec.Struct, frozen=True, rename="camel"):
     """What a write may rest on. `idempotency_key` is read where the header is missing."""
 
-    claim: str | None = None
-    claim_id: str | None = None
+    claim: Name | None = None
+    claim_id: Name | None = None
     fence_token: Position | None = None
     read_at: Position | None = None
-    on_stale: str | None = None
+    on_stale: Name | None = None
     reads: list[dict[str, Any]] | None = None
     track: list[dict[str, Any]] | None = None
     idempotency_key: str | None = None
@@ -36,7 +37,7 @@ class CreateBody(Guarded, frozen=True, kw_only=True):
     """POST of a model: the row, and the id the client chose for it."""
 
     data: msgspec.Raw
-    id: str | None = None
+    id: RowId | None = None
 
 
 class UpdateBody(Guarded, frozen=True, kw_only=True):
@@ -52,14 +53,14 @@ class DeleteBody(Guarded, frozen=True):
 class OperationBody(msgspec.Struct, frozen=True, rename="camel"):
     """One operation of a commit; what is null is not said."""
 
-    action: str
-    model: str
-    id: str | None = None
+    action: Name
+    model: ModelName
+    id: RowId | None = None
     data: msgspec.Raw = NOTHING
-    transaction_id: str | None = None
-    claim_id: str | None = None
+    transaction_id: Name | None = None
+    claim_id: Name | None = None
     read_at: Position | None = None
-    on_stale: str | None = None
+    on_stale: Name | None = None
     fence_token: Position | None = None
 
 
@@ -71,7 +72,7 @@ class CommitBody(msgspec.Struct, frozen=True, rename="camel"):
     track: list[dict[str, Any]] | None = None
     idempotency_key: str | None = None
     client_tx_id: str | None = None
-    claim: str | None = None
+    claim: Name | None = None
 
 
 def row_data(data: msgspec.Raw) -> orjson.Fragment | None:

@@ -9,7 +9,7 @@ generations of clients send some that the other does not know. What goes out is 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import orjson
@@ -17,6 +17,7 @@ import orjson
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import dumps
 from ablo_pg.wire.commits import NOTHING, CommitBody, OperationBody, Position, many_operations
+from ablo_pg.wire.limits import Fields, Groups, ModelName, Name, Note, RowId
 from ablo_pg.wire.requests import pass_on, read_body
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -51,7 +52,7 @@ class BadFrame(Frame, frozen=True, kw_only=True):
 class UpdateSubscription(msgspec.Struct, frozen=True, rename="camel"):
     """Replace the groups that are followed."""
 
-    sync_groups: list[str]
+    sync_groups: Groups
 
 
 class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -73,21 +74,21 @@ class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
 class PresenceUpdate(msgspec.Struct, frozen=True):
     """What a client says of itself."""
 
-    status: str = "online"
+    status: Name = "online"
     activity: dict[str, Any] | None = None
 
 
 class Operation(msgspec.Struct, frozen=True, rename="camel"):
     """One operation of a commit."""
 
-    type: str
-    model: str
-    id: str | None = None
+    type: Name
+    model: ModelName
+    id: RowId | None = None
     input: msgspec.Raw = NOTHING
-    transaction_id: str | None = None
-    claim_id: str | None = None
+    transaction_id: Name | None = None
+    claim_id: Name | None = None
     read_at: Position | None = None
-    on_stale: str | None = None
+    on_stale: Name | None = None
     fence_token: Position | None = None
 
 
@@ -103,13 +104,13 @@ class Commit(msgspec.Struct, frozen=True, rename="camel"):
 class ClaimBegin(msgspec.Struct, frozen=True, rename="camel"):
     """Ask for a claim."""
 
-    claim_id: str
-    entity_type: str
-    entity_id: str
-    description: str | None = None
-    action: str | None = None
-    field: str | None = None
-    fields: list[str] | None = None
+    claim_id: Name
+    entity_type: ModelName
+    entity_id: RowId
+    description: Note | None = None
+    action: Note | None = None
+    field: Name | None = None
+    fields: Fields | None = None
     meta: dict[str, Any] | None = None
     estimated_ms: float | None = None
     queue: bool = True
@@ -118,13 +119,13 @@ class ClaimBegin(msgspec.Struct, frozen=True, rename="camel"):
 class ClaimAbandon(msgspec.Struct, frozen=True, rename="camel"):
     """Give a claim back, or leave its line."""
 
-    claim_id: str
+    claim_id: Name
 
 
 class ClaimHeartbeat(msgspec.Struct, frozen=True, rename="camel"):
     """Renew a lease."""
 
-    claim_id: str
+    claim_id: Name
     ttl_ms: float | None = None
     details: Any = None
 
@@ -132,30 +133,30 @@ class ClaimHeartbeat(msgspec.Struct, frozen=True, rename="camel"):
 class Placed(msgspec.Struct, frozen=True, rename="camel"):
     """One entry of a new order."""
 
-    claim_id: str
+    claim_id: Name
 
 
 class ClaimReorder(msgspec.Struct, frozen=True, rename="camel"):
     """Put a row's waiters into this order."""
 
-    entity_type: str
-    entity_id: str
-    order: list[Placed]
+    entity_type: ModelName
+    entity_id: RowId
+    order: Annotated[list[Placed], msgspec.Meta(max_length=1000)]
 
 
 class ScopeJoin(msgspec.Struct, frozen=True, rename="camel"):
     """Follow more groups, until released or the time is over."""
 
-    claim_id: str
-    sync_groups: list[str]
+    claim_id: Name
+    sync_groups: Groups
     ttl_seconds: float | None = None
-    capability_token: str | None = None
+    capability_token: Name | None = None
 
 
 class ScopeLeave(msgspec.Struct, frozen=True, rename="camel"):
     """Follow them no longer."""
 
-    claim_id: str
+    claim_id: Name
 
 
 def cursor_of(cursor: str | int | None) -> int | None:

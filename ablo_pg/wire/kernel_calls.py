@@ -52,7 +52,7 @@ class SnapshotTarget(msgspec.Struct, frozen=True):
 class SnapshotBody(msgspec.Struct, frozen=True):
     """Rows to be read together."""
 
-    targets: list[SnapshotTarget]
+    targets: Annotated[list[SnapshotTarget], msgspec.Meta(max_length=1000)]
 
 
 class ReceiptBody(msgspec.Struct, frozen=True):
@@ -90,21 +90,21 @@ class ClaimBody(msgspec.Struct, frozen=True, rename="camel"):
 class BeatsBody(msgspec.Struct, frozen=True, rename="camel"):
     """Own claims, to be renewed."""
 
-    claim_ids: list[Text]
+    claim_ids: Annotated[list[Text], msgspec.Meta(max_length=1000)]
 
 
 class NewsBody(msgspec.Struct, frozen=True, rename="camel"):
     """Claims to hear of, where the last answer said to go on, and how long to wait."""
 
-    claim_ids: list[Text] = []
-    after: str | None = None
+    claim_ids: Annotated[list[Text], msgspec.Meta(max_length=1000)] = []
+    after: Text | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0, le=25)] = 20.0
 
 
 class OrderBody(RowBody, frozen=True):
     """A row's waiters in their new order."""
 
-    order: list[Text]
+    order: Annotated[list[Text], msgspec.Meta(max_length=1000)]
 
 
 class PresenceBody(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 GUARDS: Final = ("readAt", "onStale", "reads", "track", "claimId", "fenceToken", "operations")
 _GUARD_OF: Final = {name.lower(): name for name in GUARDS}
 SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+LENGTH: Final = re.compile(r"of length <= (\d+)")  # how msgspec says what is too long
 REMEDY: Final = "send one JSON document, UTF-8, each key once"
 
 
@@ -128,11 +129,15 @@ def check_guards(found: dict[str, Any], kind: type[msgspec.Struct]) -> None:
 def _bad(exc: msgspec.ValidationError) -> AbloError:
     message, _, path = str(exc).partition(" - at `")
     place = path.rstrip("`").removeprefix("$").lstrip(".")
+    most = LENGTH.search(message)
     return error_for(
         "invalid_body",
         f"{place or 'The body'}: {message}"[:300],
         field=place or None,
-        remedy="correct it as the API's description (/openapi.json) has it",
+        remedy=f"send {most[1]} at most, or split it into several requests"
+        if most
+        else "correct it as the API's description (/openapi.json) has it",
+        details={"limit": int(most[1])} if most else None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
@@ -18,6 +18,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder, dumps, joined, loads, members
 from ablo_pg.schema import FieldType, ModelSpec
 from ablo_pg.schema.neutral import Relation
+from ablo_pg.wire.limits import RELATED, WHERE_TERMS, ModelName, Name
 
 PAGE_ROWS: Final = 1000  # the most that the kernel lists at once
 # Columns that every model has, by their wire names.
@@ -40,12 +41,12 @@ PAGE: Final = Decoder(Page)
 class Query(msgspec.Struct, frozen=True, rename="camel"):
     """One on-demand read. related: names of relations whose rows are nested into each row."""
 
-    model: str
-    where: list[list[Any]] | None = None
-    order_by: str | None = None
-    order: str | None = None
+    model: ModelName
+    where: Annotated[list[list[Any]], msgspec.Meta(max_length=WHERE_TERMS)] | None = None
+    order_by: Name | None = None
+    order: Name | None = None
     limit: int | None = None
-    related: list[str] | None = None
+    related: Annotated[list[Name], msgspec.Meta(max_length=RELATED)] | None = None
 
 
 class QueryBody(msgspec.Struct, frozen=True):

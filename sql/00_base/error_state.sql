@@ -43,6 +43,7 @@ as $$
     when 'cursor_ahead' then 'AB023'
     when 'snapshot_required' then 'AB024'
     when 'request_too_large' then 'AB025'
+    when 'response_too_large' then 'AB035'
     when 'isolation_level_unsupported' then 'AB028'
     when 'truncate_refused' then 'AB029'
     when 'row_identity_immutable' then 'AB030'

@@ -1,6 +1,7 @@
--- End a key and all that comes of it, by minting or by rotation, at once: {"id", "revoked": [ids]}. Ending it again
--- is no error. p_by: the hash of the key that asks.
--- Called by: the command line (p_by null), the relay. Locks: the keys, parents before children.
+-- End a key and all that comes of it, by minting or by rotation, at once, and the claims that were made with
+-- them: {"id", "revoked": [ids]}. Ending it again is no error. p_by: the hash of the key that asks.
+-- Called by: the command line (p_by null), the relay. Locks: the keys, parents before children; the targets of
+-- their claims.
 -- Raises: capability_not_found and what ablo.key_managed raises. Sends: NOTIFY ablo_key.
 create or replace function ablo.key_revoke(p_organization text, p_id text, p_by text default null) returns json
 language plpgsql volatile security definer
@@ -8,7 +9,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key ablo.api_key := ablo.key_managed(p_organization, p_id, p_by);
+  v_ended text[] := ablo.key_end(v_key.id, true, null);
 begin
-  return json_build_object('id', v_key.id, 'revoked', ablo.key_end(v_key.id, true, null));
+  perform ablo.claim_end_keys(v_ended);
+  return json_build_object('id', v_key.id, 'revoked', v_ended);
 end
 $$;

@@ -11,5 +11,5 @@ as $$
     from (select x.* from ablo.schema_version x
            where p_before is null or x.version < p_before
            order by x.version desc
-           limit least(p_limit, 100)) s
+           limit least(greatest(p_limit, 0), 100)) s
 $$;

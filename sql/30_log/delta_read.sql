@@ -1,4 +1,5 @@
--- Deltas of an organization after a cursor, in order, at most p_limit: catching up. p_capability_id: only
+-- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row
+-- reaches the budget of an answer (ablo.bound; db.log.is_whole tells): catching up. p_capability_id: only
 -- what that key may see (ablo.delta_seen).
 -- Called by: subscribers that join, the LISTEN reader. Locks: none.
 -- Raises: cursor_ahead (no such id was ever drawn; compared with the sequence, not with what is
@@ -17,6 +18,9 @@ as $$
 declare
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
+  v_found refcursor;
+  v_delta ablo.delta;
+  v_size bigint := 0;
 begin
   if p_after is null or p_after < 0 then
     perform ablo.raise_error('cursor_invalid', format('cursor %s is not a sync id', coalesce(p_after::text, 'NULL')),
@@ -33,7 +37,7 @@ begin
       jsonb_build_object('cursor', p_after));
   end if;
   if p_capability_id is not null then
-    return query
+    open v_found no scroll for
       select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
        where d.organization_id = p_organization
          and d.sync_id > p_after
@@ -41,14 +45,21 @@ begin
          and s.sync_id is not null
        order by d.sync_id
        limit least(greatest(p_limit, 1), 10000);
-    return;
+  else
+    open v_found no scroll for
+      select d.* from ablo.delta d
+       where d.organization_id = p_organization
+         and d.sync_id > p_after
+         and d.sync_id <= coalesce(p_through, 9223372036854775807)
+       order by d.sync_id
+       limit least(greatest(p_limit, 1), 10000);
   end if;
-  return query
-    select d.* from ablo.delta d
-     where d.organization_id = p_organization
-       and d.sync_id > p_after
-       and d.sync_id <= coalesce(p_through, 9223372036854775807)
-     order by d.sync_id
-     limit least(greatest(p_limit, 1), 10000);
+  loop
+    fetch v_found into v_delta;
+    exit when not found;
+    return next v_delta;
+    v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
+    exit when v_size >= ablo.bound('answer_bytes');
+  end loop;
 end
 $$;

@@ -1,4 +1,5 @@
--- Deltas of an organization before a position, newest first, at most p_limit: the end of the log.
+-- Deltas of an organization before a position, newest first, at most p_limit, up to the one whose row
+-- reaches the budget of an answer (ablo.bound): the end of the log.
 -- p_before null: from the newest on. p_capability_id: only what that key may see.
 -- Called by: feeds that begin with what happened last. Locks: none.
 -- Raises: cursor_invalid.
@@ -10,26 +11,36 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
+  v_found refcursor;
+  v_delta ablo.delta;
+  v_size bigint := 0;
 begin
   if p_before < 0 then
     perform ablo.raise_error('cursor_invalid', format('position %s is not a sync id', p_before),
       'pass a sync id, or none to begin with the newest');
   end if;
   if p_capability_id is not null then
-    return query
+    open v_found no scroll for
       select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
        where d.organization_id = p_organization
          and d.sync_id < coalesce(p_before, 9223372036854775807)
          and s.sync_id is not null
        order by d.sync_id desc
        limit least(greatest(p_limit, 1), 10000);
-    return;
+  else
+    open v_found no scroll for
+      select d.* from ablo.delta d
+       where d.organization_id = p_organization
+         and d.sync_id < coalesce(p_before, 9223372036854775807)
+       order by d.sync_id desc
+       limit least(greatest(p_limit, 1), 10000);
   end if;
-  return query
-    select d.* from ablo.delta d
-     where d.organization_id = p_organization
-       and d.sync_id < coalesce(p_before, 9223372036854775807)
-     order by d.sync_id desc
-     limit least(greatest(p_limit, 1), 10000);
+  loop
+    fetch v_found into v_delta;
+    exit when not found;
+    return next v_delta;
+    v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
+    exit when v_size >= ablo.bound('answer_bytes');
+  end loop;
 end
 $$;

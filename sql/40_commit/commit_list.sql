@@ -4,7 +4,7 @@
 -- p_capability_id: those made with a key that may no more than this one.
 -- Called by: clients that audit. Locks: none. Receipts are found by time (a BRIN index), in windows that
 -- widen until the page is full, so a page never reads more than it must by a factor of ten.
--- Raises: identity_missing_organization, invalid_participant_kind.
+-- Raises: identity_missing_organization, invalid_participant_kind, invalid_request, cursor_invalid.
 create or replace function ablo.commit_list(
   p_organization text, p_participant text, p_query jsonb, p_capability_id text default null
 ) returns json
@@ -12,8 +12,8 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_limit int := least(greatest(coalesce((p_query ->> 'limit')::int, 20), 1), 100);
-  v_until timestamptz := coalesce((p_query -> 'before' ->> 'at')::timestamptz, clock_timestamp());
+  v_limit int := least(ablo.list_limit(jsonb_build_object('limit', coalesce(p_query -> 'limit', '20'))), 100);
+  v_until timestamptz;
   v_key text := coalesce(p_query -> 'before' ->> 'key', '');
   v_whose text := coalesce(p_query -> 'before' ->> 'participant', '');
   v_found ablo.receipt[];
@@ -22,6 +22,11 @@ declare
 begin
   perform ablo.identity_set(p_organization, p_participant);
   v_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
+  if not ablo.text_is(coalesce(p_query -> 'before' ->> 'at', 'now'), 'timestamptz') then
+    perform ablo.raise_error('cursor_invalid', 'before is not where a page of commits ended', 'pass the next of the page before',
+      '{"field": "before"}');
+  end if;
+  v_until := coalesce((p_query -> 'before' ->> 'at')::timestamptz, clock_timestamp());
   foreach v_window in array array['10 s', '2 min', '20 min', '3 h', '26 h']::interval[] loop
     v_found := array(
       select r from ablo.receipt r

@@ -2,7 +2,7 @@
 -- read that moved. Those come first in the order in which a caller is told; but looking for them before
 -- every write would cost those that succeed. Raises what it finds, in that order; returns when there is nothing.
 -- Called by: clients, after a commit failed on its data. Locks: none.
--- Raises: entity_claimed, claim_lost, fence_token_stale, stale_context.
+-- Raises: entity_claimed, claim_lost, fence_token_stale, stale_context, and what ablo.commit_check raises.
 create or replace function ablo.commit_refusal(p_organization text, p_participant text, p_request jsonb) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -16,6 +16,7 @@ declare
   v_policy text;
 begin
   perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.commit_check('-', p_request);
   perform set_config('ablo.claims', '', true);
   for v_operation in select o from jsonb_array_elements(coalesce(nullif(p_request -> 'operations', 'null'), '[]')) o loop
     v_model := ablo_model.resolve(v_operation ->> 'model');

@@ -26,6 +26,7 @@ create table if not exists ablo.claim (
   created_at timestamptz not null,
   granted_at timestamptz,
   ended_at timestamptz,
+  key_id text,                   -- the key it was made with over a relay: it ends with that key
   primary key (organization_id, id)
 );
 -- In the order in which a line is walked: holders ('active') first, then waiters by ticket.
@@ -34,6 +35,7 @@ create index if not exists claim_target_idx on ablo.claim (organization_id, mode
 create index if not exists claim_participant_idx on ablo.claim (organization_id, participant)
   where status in ('active', 'queued');
 create index if not exists claim_expiry_idx on ablo.claim (expires_at) where status in ('active', 'queued');
+create index if not exists claim_key_idx on ablo.claim (key_id) where status in ('active', 'queued') and key_id is not null;
 create index if not exists claim_ended_idx on ablo.claim (ended_at) where ended_at is not null;
 
 comment on table ablo.claim is 'Leases on rows and their wait lines; ended ones stay for some minutes.';

@@ -2,9 +2,10 @@
 -- p_request: {claimId?, fields?, description?, ttl?, queue? (true), maxDepth?, meta?}; answers as
 -- ablo.claim_answer says. Within one participant a claim is re-entrant: an own one that covers what is
 -- asked for comes back, its lease begun anew.
--- Called by: clients. Locks: the target's claims, then the row. Raises: claim_conflict (queue false and
+-- p_key_id: the key behind the request, with which the claim ends (ablo.claim_end_keys).
+-- Called by: clients. Locks: the key, shared; the target's claims; then the row. Raises: claim_conflict (queue false and
 -- somebody has it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended claim),
--- duration_invalid, invalid_id, invalid_request, server_execute_unknown_model.
+-- duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked, apikey_expired.
 create or replace function ablo.claim_acquire(
   p_organization text,
   p_participant text,
@@ -12,7 +13,8 @@ create or replace function ablo.claim_acquire(
   p_id text,
   p_request jsonb default '{}',
   p_on_behalf_of text default null,
-  p_capability_id text default null
+  p_capability_id text default null,
+  p_key_id text default null
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -29,6 +31,10 @@ declare
   v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
+  if p_key_id is not null then
+    perform from ablo.api_key k where k.id = p_key_id for share;
+    perform ablo.capability_live(k.organization_id, p_participant, k.id) from ablo.api_key k where k.id = p_key_id;
+  end if;
   if p_capability_id is not null then
     v_key := ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
@@ -39,7 +45,8 @@ begin
   then
     perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
     update ablo.claim c
-       set ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
+       set key_id = coalesce(p_key_id, c.key_id),
+           ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
            expires_at = clock_timestamp() + case when v_request ? 'ttl' then v_ttl else c.ttl end
      where c.organization_id = p_organization and c.id = (
        select o.id from ablo.claim o
@@ -53,10 +60,10 @@ begin
   if v_claim.id is null then
     perform ablo.claim_quota(p_organization, p_participant);
     insert into ablo.claim (organization_id, id, model, row_id, fields, parts, participant, on_behalf_of, capability_id,
-                            description, meta, status, ticket, ttl, expires_at, created_at)
+                            description, meta, status, ticket, ttl, expires_at, created_at, key_id)
     values (p_organization, v_id, v_model.typename, p_id, v_fields, ablo.parts_of(v_fields), p_participant,
             p_on_behalf_of, p_capability_id, v_request ->> 'description', nullif(v_request -> 'meta', 'null'),
-            'queued', nextval('ablo.claim_ticket'), v_ttl, clock_timestamp() + v_ttl, clock_timestamp())
+            'queued', nextval('ablo.claim_ticket'), v_ttl, clock_timestamp() + v_ttl, clock_timestamp(), p_key_id)
     on conflict do nothing;
     if not found then
       perform ablo.claim_lost(p_organization, p_participant, v_id, v_key);

@@ -13,7 +13,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
-  v_after xid8 := p_after::text::xid8;
+  v_after xid8 := greatest(p_after, 0)::text::xid8;
+  v_limit int := least(greatest(p_limit, 0), 5000);
   v_last xid8;
   v_since timestamptz;
   v_events json;
@@ -21,11 +22,11 @@ declare
 begin
   perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
-  if p_after = 0 then
+  if v_after = '0' then
     select d.created_at into v_since from ablo.delta d
      where d.organization_id = p_organization and d.sync_id = p_log;
   end if;
-  if p_limit = 0 then
+  if v_limit = 0 then
     select e.xid into v_last from ablo.claim_event e
      where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
        and (v_since is null or e.at >= v_since)
@@ -36,7 +37,7 @@ begin
   select e.xid into v_last from ablo.claim_event e
    where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
      and (v_since is null or e.at >= v_since)
-   order by e.xid, e.seq offset p_limit - 1 limit 1;
+   order by e.xid, e.seq offset v_limit - 1 limit 1;
   select json_agg(json_strip_nulls(json_build_object(
            'seq', e.seq, 'at', e.at, 'claimId', e.claim_id, 'model', m.key, 'rowId', e.row_id, 'fields', e.fields,
            'participant', e.participant, 'onBehalfOf', e.on_behalf_of, 'capabilityId', e.capability_id,

@@ -13,20 +13,31 @@ begin
       format('the query of a list is %s, not an object', coalesce(jsonb_typeof(p_query), 'missing')),
       'pass {"where", "orderBy", "limit", "after", "archived"}');
   end if;
-  foreach v_name in array array['where', 'orderBy'] loop
+  foreach v_name in array array['where', 'orderBy', 'groups'] loop
     v_given := nullif(p_query -> v_name, 'null');
     continue when v_given is null;
+    if jsonb_typeof(v_given) = 'array' then
+      perform ablo.bound_check(v_name, v_name, jsonb_array_length(v_given),
+        case v_name when 'groups' then 'name a group that holds them' else 'use fewer terms' end);
+    end if;
     if jsonb_typeof(v_given) <> 'array'
       or exists (select from jsonb_array_elements(v_given) e
                   where case when jsonb_typeof(e) = 'array'
-                          then jsonb_array_length(e) not between 2 and 3 and v_name = 'where'
+                          then v_name = 'groups'
+                            or jsonb_array_length(e) not between 2 and 3 and v_name = 'where'
                             or jsonb_array_length(e) not between 1 and 2 and v_name = 'orderBy'
-                          else true end)
+                          else v_name <> 'groups' or jsonb_typeof(e) <> 'string' end)
     then
       perform ablo.raise_error('invalid_request', format('%s is not a list of terms: %s', v_name, left(v_given::text, 60)),
-        case v_name when 'where' then 'pass [[field, operator, value], ...]' else 'pass [[field, "asc" or "desc"], ...]' end,
+        case v_name when 'where' then 'pass [[field, operator, value], ...]'
+          when 'groups' then 'pass ["kind:id", ...]' else 'pass [[field, "asc" or "desc"], ...]' end,
         jsonb_build_object('field', v_name));
+    elsif v_name = 'where' then
+      perform ablo.bound_check('in', v_name, (
+        select sum(jsonb_array_length(v)) from jsonb_array_elements(v_given) e, jsonb_array_elements(e) v
+         where jsonb_typeof(v) = 'array'), 'ask for these in several queries');
     end if;
   end loop;
+  perform ablo.bound_check('query_bytes', 'query', octet_length(p_query::text), 'ask for less at once, in several queries');
 end
 $$;

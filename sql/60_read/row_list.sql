@@ -2,7 +2,8 @@
 -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
 -- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
 -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
--- groups}. p_capability_id: the key that the caller acts
+-- groups}. A page ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever
+-- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
 -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
 -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
 -- what ablo.capability_read raises.
@@ -18,10 +19,12 @@ declare
   v_order jsonb;
   v_where text := 'true';
   v_clause jsonb;
-  v_data json;
-  v_evidence json;
-  v_count int;
+  v_row record;
+  v_data json[] := '{}';
+  v_evidence json[] := '{}';
+  v_size bigint := 0;
   v_last jsonb;
+  v_more boolean := false;
 begin
   perform ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
@@ -45,19 +48,24 @@ begin
   if p_query ->> 'after' is not null then
     v_where := v_where || ' and ' || ablo.keyset_sql(v_model, v_order, p_query ->> 'after');
   end if;
-  execute format(
-    'select json_agg(x.j) filter (where x.n <= %1$s),
-            json_agg(json_build_object(''id'', x.id, ''stamp'', ablo.row_stamp(%2$L, %3$L, x.id)) order by x.n) filter (where x.n <= %1$s),
-            count(*), (array_agg(x.k order by x.n) filter (where x.n = %1$s))[1]
-       from (select ablo_model.%4$I(t.*) as j, t.%10$I::text as id, %5$s as k, row_number() over (order by %6$s) as n
-               from %7$I.%8$I t where %9$s order by %6$s limit %1$s + 1) x',
+  for v_row in execute format(
+    'select ablo_model.%4$I(t.*) as j, %5$s as k,
+            json_build_object(''id'', t.%9$I::text, ''stamp'', ablo.row_stamp(%2$L, %3$L, t.%9$I::text)) as e
+       from %7$I.%8$I t where %10$s order by %6$s limit %1$s + 1',
     v_limit, p_organization, v_model.typename, v_model.row_function,
     (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
     (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
-    v_model.table_schema, v_model.table_name, v_where, ablo.id_column(v_model))
-    into v_data, v_evidence, v_count, v_last;
-  return json_build_object('data', coalesce(v_data, '[]'), 'evidence', coalesce(v_evidence, '[]'),
-    'stamp', ablo.log_head(p_organization), 'hasMore', v_count > v_limit,
-    'nextCursor', case when v_count > v_limit then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
+    v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where)
+  loop
+    v_more := cardinality(v_data) = v_limit or v_size >= ablo.bound('answer_bytes');
+    exit when v_more;
+    v_data := v_data || v_row.j;
+    v_evidence := v_evidence || v_row.e;
+    v_size := v_size + octet_length(v_row.j::text);
+    v_last := v_row.k;
+  end loop;
+  return json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
+    'stamp', ablo.log_head(p_organization), 'hasMore', v_more,
+    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
 end
 $$;

@@ -14,10 +14,10 @@ begin
     return 0;
   end if;
   return greatest(
-    ablo.receipt_sweep('24 hours', least(p_limit, 10000)),
-    ablo.claim_sweep('10 minutes', least(p_limit, 10000)),
-    ablo.track_sweep(least(p_limit, 10000)),
-    ablo.claim_event_sweep(least(p_limit, 10000)),
-    ablo.bootstrap_sweep(least(p_limit, 10000)));
+    ablo.receipt_sweep('24 hours', least(greatest(p_limit, 0), 10000)),
+    ablo.claim_sweep('10 minutes', least(greatest(p_limit, 0), 10000)),
+    ablo.track_sweep(least(greatest(p_limit, 0), 10000)),
+    ablo.claim_event_sweep(least(greatest(p_limit, 0), 10000)),
+    ablo.bootstrap_sweep(least(greatest(p_limit, 0), 10000)));
 end
 $$;

@@ -15,7 +15,7 @@ grant execute on function
   ablo.commit(text, text, text, jsonb, text, text, text),
   ablo.commit_batch(text, jsonb),
   ablo.commit_refusal(text, text, jsonb),
-  ablo.claim_acquire(text, text, text, text, jsonb, text, text),
+  ablo.claim_acquire(text, text, text, text, jsonb, text, text, text),
   ablo.claim_break(text, text, text),
   ablo.claim_events(text, text, bigint, bigint, int, text),
   ablo.claim_get(text, text, text, boolean, text),

@@ -35,7 +35,7 @@ class SealedLog:
 
     def verify(self, *, anchored: bool = True, organization: str = "acme") -> Verified:
         """Verify one organization."""
-        anchors = self.anchors if anchored else {}
+        anchors = self.anchors if anchored else None
         (found,) = verify_all(self.conn, KEYS, anchors, organization=organization)
         return found
 

@@ -15,6 +15,7 @@ import pytest
 
 from ablo_pg import Model, belongs_to, define_schema
 from ablo_pg.cluster import Server
+from ablo_pg.db.audit import DELTAS, ORGANIZATIONS
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .plan_reader import pages_read, rows_read, run
@@ -84,8 +85,8 @@ CALLS: Final[dict[str, tuple[LiteralString, int]]] = {
         "select ablo.row_history('acme', 'user:u', 'notes', 'n3998')",
         15,
     ),
-    "audit_deltas": ("select * from ablo.audit_deltas('acme', 20000, 9000000, 50)", 50),
-    "audit_organizations": ("select ablo.audit_organizations('', 100)", 4),
+    "audit: deltas": (DELTAS % ("'acme'", 20000, 9000000, 50), 50),
+    "audit: organizations": (ORGANIZATIONS % ("''", 100), 4),
     "snapshot_read": (
         """select ablo.snapshot_read('acme', 'user:u',
              '[{"model": "notes", "id": "n2"}, {"model": "notes", "id": "n3998"}]')""",

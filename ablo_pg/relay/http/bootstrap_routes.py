@@ -13,12 +13,13 @@ from ablo_pg.db.live import bootstrap_note
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
-from ablo_pg.relay.http.sync_reads import BYTES, ROWS, Conn, read_rows, snapshot_of
+from ablo_pg.relay.http.sync_reads import ROWS, Conn, read_rows, snapshot_of
 from ablo_pg.relay.view import seen
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_json
+from ablo_pg.wire.limits import READ_BYTES
 from ablo_pg.wire.sync import (
     bootstrap_body,
     own_limit,
@@ -73,7 +74,7 @@ async def full(call: Call, models: list[ModelSpec]) -> Response:
 
     async def read(conn: Conn) -> tuple[dict[str, list[bytes]], str | None]:
         found: dict[str, list[bytes]] = {}
-        left, room = limit, BYTES
+        left, room = limit, READ_BYTES
         names = [spec.typename for spec in models]
         begin = names.index(start) if start in names else 0
         for spec in models[begin:]:
@@ -113,7 +114,7 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
         if exc.code not in ("snapshot_required", "cursor_ahead"):
             raise
         return None
-    if len(page) > PARTIAL_DELTAS or head < position:
+    if not log.is_whole(page, PARTIAL_DELTAS + 1) or head < position:
         return None
     views = groups_of(call).views
     wanted = {spec.typename for spec in models}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import anyio
 import msgspec
@@ -22,9 +22,12 @@ from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.limits import read_limited
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.shares import acting_for, aside
 from ablo_pg.wire.requests import read_body
 
 T = TypeVar("T", bound=msgspec.Struct)
+P = ParamSpec("P")
+R = TypeVar("R")
 PROTOCOL_VERSION: Final = "1"
 
 
@@ -79,7 +82,12 @@ class Call:
 
     async def body(self, kind: type[T]) -> T:
         """Read the body as `kind`; an empty one counts as {}."""
-        return read_body(await self.raw_body(), kind, self.service.settings.json_depth)
+        raw = await self.raw_body()
+        return await self.aside(len(raw), read_body, raw, kind, self.service.settings.json_depth)
+
+    async def aside(self, size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return work(...), which reads or writes JSON of `size` bytes; see `shares.aside`."""
+        return await aside(self.service.parsing, size, work, *args, **kwargs)
 
     async def raw_body(self, limit: int | None = None) -> bytes:
         """Read the body's bytes, within the limits."""
@@ -135,6 +143,7 @@ async def admit(request: Request) -> Call:
     except AbloRateLimitError:
         service.metrics.rate_limited.inc()
         raise
+    acting_for.set(credential.organization)
     return Call(request, service, credential)
 
 

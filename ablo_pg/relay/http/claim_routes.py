@@ -92,6 +92,7 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
             acquire_request(body),
             None,
             call.capability,
+            call.credential.key_id,
         )
     except AbloError as exc:
         counts.labels(exc.code).inc()

@@ -5,16 +5,15 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Final
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
-from ablo_pg._version import __version__
 from ablo_pg.errors import CODES, error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import open_route
 from ablo_pg.relay.service import RelayService
-from ablo_pg.wire.openapi import openapi_document
 
 # The page loads nothing and runs nothing.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -28,14 +27,14 @@ STYLE: Final = (
 async def openapi(request: Request, service: RelayService) -> Response:
     """GET /openapi.json."""
     _allowed(service)
-    return json_answer(openapi_document(service.schemas.current().spec, __version__))
+    return json_answer(service.schemas.current().openapi)
 
 
 async def docs(request: Request, service: RelayService) -> Response:
     """GET /docs: every path, and the fields of each model."""
     _allowed(service)
-    document = openapi_document(service.schemas.current().spec, __version__)
-    return HTMLResponse(docs_page(document), headers={"content-security-policy": POLICY})
+    page = await anyio.to_thread.run_sync(docs_page, service.schemas.current().openapi)
+    return HTMLResponse(page, headers={"content-security-policy": POLICY})
 
 
 def docs_page(document: dict[str, Any]) -> str:

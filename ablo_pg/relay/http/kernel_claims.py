@@ -35,7 +35,8 @@ async def claim_acquire(call: Call) -> Response:
     body = await call.body(AcquireBody)
     model = await writable_model(call, body.model)
     target = (*call.who, model.typename, body.id, bytes(body.request), None, call.capability)
-    return JsonBytes(await call.service.database.read(claims.claim_acquire, *target))
+    key_id = call.credential.key_id
+    return JsonBytes(await call.service.database.read(claims.claim_acquire, *target, key_id))
 
 
 async def claim_look(call: Call) -> Response:

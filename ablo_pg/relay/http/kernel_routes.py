@@ -151,7 +151,7 @@ async def log_read(call: Call) -> Response:
     shown = (seen((call.credential.view,), one) for one in page)
     deltas = [delta_json(one) for one in shown if one is not None]
     reached = page[-1].sync_id if page else body.after
-    whole = b"true" if len(page) < limit else b"false"
+    whole = b"true" if log.is_whole(page, limit) else b"false"
     return JsonBytes(
         b'{"deltas":[%b],"reached":%d,"whole":%b}' % (b",".join(deltas), reached, whole)
     )

@@ -13,13 +13,14 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.db.log import delta_read, delta_tail, log_heads
+from ablo_pg.db.log import delta_read, delta_tail, is_whole, log_heads
 from ablo_pg.delta import Delta
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.claim_feed import claim_events
 from ablo_pg.relay.view import seen
 from ablo_pg.wire.deltas import utc_time
+from ablo_pg.wire.limits import LOG_BYTES
 from ablo_pg.wire.logs import LogQuery, log_body, log_cursor, log_event, read_log_query
 
 PAGE: Final = 500
@@ -77,15 +78,16 @@ async def _newest(call: Call, query: LogQuery, wanted: Wanted) -> tuple[list[Del
     found: list[Delta] = []
     before: int | None = None
     end: int | None = None
-    looked_at = 0
-    while looked_at < LOOKED_AT and len(found) < query.limit:
+    looked_at = size = 0
+    while looked_at < LOOKED_AT and len(found) < query.limit and size < LOG_BYTES:
         page = await call.service.database.read(delta_tail, call.organization, before, PAGE)
         if end is None:
             # With an empty log, from where it stands: nothing is to be missed afterwards.
             end = page[0].sync_id if page else await _head(call)
         found.extend(one for one in map(wanted, page) if one is not None)
+        size = sum(delta.size for delta in found)
         looked_at += len(page)
-        if len(page) < PAGE or (query.since is not None and page[-1].created_at < query.since):
+        if is_whole(page, PAGE) or (query.since is not None and page[-1].created_at < query.since):
             break
         before = page[-1].sync_id
     return found[: query.limit][::-1], False, end or 0
@@ -97,8 +99,8 @@ async def _after(
     """Return the events after a cursor, whether there may be more, and the next cursor."""
     found: list[Delta] = []
     cursor = after
-    looked_at = 0
-    while looked_at < LOOKED_AT:
+    looked_at = size = 0
+    while looked_at < LOOKED_AT and size < LOG_BYTES:
         page = await call.service.database.read(delta_read, call.organization, cursor, PAGE, None)
         for delta in page:
             if len(found) == query.limit:
@@ -106,8 +108,9 @@ async def _after(
             cursor = delta.sync_id
             if (shown := wanted(delta)) is not None:
                 found.append(shown)
+                size += shown.size
         looked_at += len(page)
-        if len(page) < PAGE:
+        if is_whole(page, PAGE):
             return found, False, cursor
     return found, True, cursor
 

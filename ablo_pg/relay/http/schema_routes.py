@@ -7,7 +7,7 @@ one migration at a time; without one it says how else to do it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 import msgspec
@@ -18,7 +18,7 @@ from ablo_pg.db.registry import schema_history
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
-from ablo_pg.schema import parse_schema_json
+from ablo_pg.schema import SchemaSpec, parse_schema_json
 from ablo_pg.wire.requests import read_body, read_json
 from ablo_pg.wire.schemas import (
     PushBody,
@@ -55,11 +55,9 @@ async def _push(call: Call, *, dry_run: bool) -> Response:
             remedy=f"use a secret key without limits, or one with the scope {PUSH_SCOPE}",
         )
     raw = await call.raw_body()
-    depth = call.service.settings.json_depth
-    body = read_body(raw, PushBody, depth)
     current = await call.service.schemas.refresh()
     active = current.spec if current.version else None
-    spec = parse_schema_json(pushed_document(body, read_json(raw, depth)["schema"], active))
+    body, spec = await call.aside(len(raw), _read, raw, call.service.settings.json_depth, active)
     if current.version and spec.hash == current.hash:
         body_of = tried_body if dry_run else pushed_body
         return json_answer(body_of(current.version, spec, unchanged=True))
@@ -81,20 +79,28 @@ async def _push(call: Call, *, dry_run: bool) -> Response:
     return json_answer(pushed_body(done.version, spec, done.warnings, done.unchanged))
 
 
+def _read(raw: bytes, depth: int, active: SchemaSpec | None) -> tuple[PushBody, SchemaSpec]:
+    body = read_body(raw, PushBody, depth)
+    spec = parse_schema_json(pushed_document(body, read_json(raw, depth)["schema"], active))
+    assert spec.hash  # made here, and kept
+    return body, spec
+
+
 async def read(call: Call) -> Response:
     """GET /api/schema."""
     current = await call.service.schemas.refresh()
-    return json_answer(
-        schema_body(
-            current.version, current.hash, current.pushed_at, current.spec, call.organization
-        )
-    )
+    asked = (current.version, current.hash, current.pushed_at, current.spec, call.organization)
+    return json_answer(await call.aside(len(current.document), schema_body, *asked))
 
 
 async def versions(call: Call) -> Response:
     """GET /api/schema/versions: the newest ones, each with what it changed."""
     found = await call.service.database.read(schema_history, None, VERSIONS + 1)
-    return json_answer(versions_body(msgspec.json.decode(found), VERSIONS))
+    return json_answer(await call.aside(len(found), _versions, found))
+
+
+def _versions(found: bytes) -> dict[str, Any]:
+    return versions_body(msgspec.json.decode(found), VERSIONS)
 
 
 ROUTES: Final[list[BaseRoute]] = [

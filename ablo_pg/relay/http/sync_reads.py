@@ -20,13 +20,13 @@ from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.catchup import UNSEEN_FIRST, UNSEEN_LAST
 from ablo_pg.relay.http.call import Call
 from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.limits import READ_BYTES
 from ablo_pg.wire.sync import PAGE, kernel_query
 
 R = TypeVar("R")
 Conn = AsyncConnection[Any]
 
 ROWS: Final = 50_000  # in one answer; more come on the next page
-BYTES: Final = 32 << 20
 UNSEEN_SECONDS: Final = 5.0  # how long a standby may hold back what was sent
 
 
@@ -37,6 +37,11 @@ class Rows:
     data: list[bytes]
     evidence: list[bytes]
     after: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes the rows take."""
+        return sum(map(len, self.data))
 
 
 async def snapshot_of(call: Call, work: Callable[[Conn], Awaitable[R]]) -> tuple[R, int]:
@@ -68,7 +73,7 @@ async def read_rows(
     where: Sequence[Sequence[Any]] | None = None,
     order: tuple[str, str] | None = None,
     groups: Iterable[str] | None = None,
-    most_bytes: int = BYTES,
+    most_bytes: int = READ_BYTES,
 ) -> Rows:
     """Read at most `limit` rows, and about `most_bytes`, page by page."""
     found = Rows([], [], after)

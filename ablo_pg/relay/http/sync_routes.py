@@ -19,6 +19,7 @@ from ablo_pg.relay.http.sync_reads import ROWS, Conn, Rows, read_rows, snapshot_
 from ablo_pg.relay.http.writes import require
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.limits import QUERIES, READ_BYTES
 from ablo_pg.wire.sync import (
     Query,
     QueryBody,
@@ -31,9 +32,7 @@ from ablo_pg.wire.sync import (
     values_of,
 )
 
-QUERIES: Final = 50  # in one request
 VALUES: Final = 500  # of one related read
-RELATED: Final = 10
 
 
 async def query(call: Call) -> Response:
@@ -53,9 +52,11 @@ async def query(call: Call) -> Response:
     async def read(conn: Conn) -> tuple[list[Rows], list[dict[str, Any]]]:
         results: list[Rows] = []
         errors: list[dict[str, Any]] = []
+        room = READ_BYTES
         for index, one in enumerate(body.queries):
             try:
-                results.append(await read_one(conn, call, schema, one))
+                results.append(await read_one(conn, call, schema, one, room))
+                room -= results[-1].size
             except AbloError as exc:
                 results.append(Rows([], []))
                 event = f"evt_{secrets.token_hex(8)}"
@@ -70,24 +71,29 @@ async def query(call: Call) -> Response:
     )
 
 
-async def read_one(conn: Conn, call: Call, schema: LiveSchema, query: Query) -> Rows:
-    """Run one query, with what it wants nested, in a savepoint of its own."""
+async def read_one(conn: Conn, call: Call, schema: LiveSchema, query: Query, room: int) -> Rows:
+    """Run one query, with what it wants nested, in a savepoint of its own.
+
+    room: bytes that it may take. Raises response_too_large: a part of a copy would pass for all.
+    """
     model = schema.model(query.model)
     require(call.credential, model, "read")
-    relations = [relation_of(model, name) for name in (query.related or ())[:RELATED]]
+    relations = [relation_of(model, name) for name in query.related or ()]
     limit = min(query.limit or ROWS, ROWS)
-    found = await listed(conn, call, model, limit, query.where, order_of(query))
+    found = await listed(conn, call, model, limit, query.where, order_of(query), room)
     for relation in relations:
         other = schema.model(relation.target)
         require(call.credential, other, "read")
         mine, theirs = keys_of(relation)
-        values = values_of(found.data, mine)
+        values = await call.aside(found.size, values_of, found.data, mine)
         related: list[bytes] = []
         for start in range(0, len(values), VALUES):
             part = values[start : start + VALUES]
-            rows = await listed(conn, call, other, ROWS, [[theirs, "IN", part]], None)
+            left = room - found.size - sum(map(len, related))
+            rows = await listed(conn, call, other, ROWS, [[theirs, "IN", part]], None, left)
             related.extend(rows.data)
-        found.data = nest(found.data, relation, related)
+        size = found.size + sum(map(len, related))
+        found.data = await call.aside(size, nest, found.data, relation, related)
     return found
 
 
@@ -98,15 +104,28 @@ async def listed(
     limit: int,
     where: list[list[Any]] | None,
     order: tuple[str, str] | None,
+    room: int,
 ) -> Rows:
     """List rows; a query that fails spoils only its own savepoint. Raises AbloError."""
     try:
         async with conn.transaction():
-            return await read_rows(conn, call, model, limit, where=where, order=order)
+            rows = await read_rows(
+                conn, call, model, limit, where=where, order=order, most_bytes=room
+            )
     except psycopg.Error as exc:
         if conn.closed:
             raise
         raise translate(exc, call.service.database.names) from exc
+    if rows.size > room or (rows.after is not None and len(rows.data) < limit):
+        raise error_for(
+            "response_too_large",
+            f"The rows of all queries are larger than {READ_BYTES} bytes",
+            model=model.key,
+            field="queries",
+            remedy="ask for fewer rows at once: a limit, a filter, fewer queries in one request",
+            details={"limit": READ_BYTES},
+        )
+    return rows
 
 
 async def entity(call: Call) -> Response:

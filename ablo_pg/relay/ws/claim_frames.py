@@ -14,12 +14,12 @@ import anyio
 import msgspec
 
 from ablo_pg.db import claims
-from ablo_pg.errors import AbloError
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
 from ablo_pg.relay.ws.live_state import Target
-from ablo_pg.relay.ws.session import Session, SocketClaim
+from ablo_pg.relay.ws.session import Session, SocketClaim, payload_of
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import (
@@ -30,8 +30,8 @@ from ablo_pg.wire.frames import (
     Frame,
     beat_details,
     claim_request,
-    read_payload,
 )
+from ablo_pg.wire.limits import SOCKET_CLAIMS
 
 if TYPE_CHECKING:
     from ablo_pg.relay.service import RelayService
@@ -50,26 +50,14 @@ class ClaimFrames:
         """claim_begin: claim_acquired, claim_queued or claim_rejected."""
         counts = self.service.metrics.claims
         try:
-            begin = read_payload(frame, ClaimBegin, self.service.settings.json_depth)
+            begin = await payload_of(self.service, frame, ClaimBegin)
         except AbloError as exc:
             await session.outbox.say("claim_rejected", wire.rejected(_named(frame, exc), {}, exc))
             return
         fields = begin.fields or ([begin.field] if begin.field else None)
         where = wire.target(begin.entity_type, begin.entity_id, fields)
         try:
-            model = await self._writable(session, begin.entity_type)
-            answer = loads(
-                await self.service.database.run(
-                    claims.claim_acquire,
-                    session.organization,
-                    session.participant,
-                    model.typename,
-                    begin.entity_id,
-                    claim_request(begin),
-                    None,
-                    session.credential.capability,
-                )
-            )
+            answer = await self._acquire(session, begin)
         except AbloError as exc:
             counts.labels(exc.code).inc()
             await session.outbox.say("claim_rejected", wire.rejected(begin.claim_id, where, exc))
@@ -97,9 +85,28 @@ class ClaimFrames:
             await session.outbox.say("claim_queued", payload)
         _hint(session)
 
+    async def _acquire(self, session: Session, begin: ClaimBegin) -> dict[str, Any]:
+        """Ask the kernel; return its answer."""
+        check_room(session, begin.claim_id)
+        model = await self._writable(session, begin.entity_type)
+        answer: dict[str, Any] = loads(
+            await self.service.database.run(
+                claims.claim_acquire,
+                session.organization,
+                session.participant,
+                model.typename,
+                begin.entity_id,
+                claim_request(begin),
+                None,
+                session.credential.capability,
+                session.credential.key_id,
+            )
+        )
+        return answer
+
     async def abandon(self, session: Session, frame: Frame) -> None:
         """claim_abandon: give it back, or leave the line. Not answered."""
-        abandon = read_payload(frame, ClaimAbandon, self.service.settings.json_depth)
+        abandon = await payload_of(self.service, frame, ClaimAbandon)
         own = session.claims.pop(abandon.claim_id, None)
         kernel_id = own.kernel_id if own else abandon.claim_id
         if any(each.kernel_id == kernel_id for each in session.claims.values()):
@@ -119,7 +126,7 @@ class ClaimFrames:
         Its client is there all the same: the lease goes on, as at a ping.
         """
         try:
-            beat = read_payload(frame, ClaimHeartbeat, self.service.settings.json_depth)
+            beat = await payload_of(self.service, frame, ClaimHeartbeat)
             told = await self._beat(session, beat.claim_id, beat_details(beat))
         except AbloError as exc:
             if exc.retryable:
@@ -154,7 +161,7 @@ class ClaimFrames:
 
     async def reorder(self, session: Session, frame: Frame) -> None:
         """claim_reorder: not answered; everybody is shown the line as it stands."""
-        reorder = read_payload(frame, ClaimReorder, self.service.settings.json_depth)
+        reorder = await payload_of(self.service, frame, ClaimReorder)
         model = await self._writable(session, reorder.entity_type)
         aliases = session.aliases
         order = [aliases.get(each.claim_id, each.claim_id) for each in reorder.order]
@@ -177,6 +184,18 @@ class ClaimFrames:
         if not any(session.credential.may(model.typename, verb) for verb in WRITES):
             raise denied(model, "update")
         return model
+
+
+def check_room(session: Session, name: str) -> None:
+    """Refuse one name more than a socket may know claims by. Raises quota_exceeded."""
+    if name not in session.claims and len(session.claims) >= SOCKET_CLAIMS:
+        raise error_for(
+            "quota_exceeded",
+            f"This socket knows {SOCKET_CLAIMS} claims, the most there may be",
+            field="claimId",
+            remedy="abandon some; the same row claimed again needs no new id",
+            details={"limit": SOCKET_CLAIMS},
+        )
 
 
 def _named(frame: Frame, error: AbloError) -> str:

@@ -15,8 +15,8 @@ import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.writes import VERB_OF, authority_of, check_premises, require, submit
-from ablo_pg.relay.ws.session import Session
-from ablo_pg.wire.frames import Commit, Frame, commit_request, read_payload
+from ablo_pg.relay.ws.session import Session, payload_of
+from ablo_pg.wire.frames import Commit, Frame, commit_request
 from ablo_pg.wire.live import failed_commit
 from ablo_pg.wire.receipts import receipt_bytes
 
@@ -33,7 +33,7 @@ class CommitFrames:
     async def commit(self, session: Session, frame: Frame) -> None:
         """Commit and answer."""
         try:
-            commit = read_payload(frame, Commit, self.service.settings.json_depth)
+            commit = await payload_of(self.service, frame, Commit)
             stored = await self._submit(session, commit)
         except AbloError as exc:
             await self.refuse(session, frame, exc)

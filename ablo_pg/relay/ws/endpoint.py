@@ -23,6 +23,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.http.answers import problem_answer
 from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.shares import acting_for
 from ablo_pg.relay.ws.feed import PATIENCE, DeltaFeed
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.relay.ws.protocol import EXTENSION, Wire
@@ -101,6 +102,7 @@ async def admit(websocket: WebSocket, service: RelayService) -> Credential:
             remedy=f"offer it as the subprotocol {BEARER}KEY",
         )
     credential = await service.authenticator.authenticate(tokens[0])
+    acting_for.set(credential.organization)
     websocket.app.state.rate_limit.take(credential.key_id)
     return credential
 

@@ -12,7 +12,7 @@ from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.ws.session import Scope, Session
+from ablo_pg.relay.ws.session import Scope, Session, payload_of
 from ablo_pg.wire.frames import (
     LEASE_SECONDS,
     PROTOCOL_VERSION,
@@ -22,8 +22,8 @@ from ablo_pg.wire.frames import (
     ScopeLeave,
     SyncRequest,
     UpdateSubscription,
-    read_payload,
 )
+from ablo_pg.wire.limits import SOCKET_SCOPES
 from ablo_pg.wire.requests import pass_on
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 SCOPE_SECONDS: Final = 60.0  # how long joined groups are followed, from the last ping
 PRESENCE_GROUPS: Final = 50  # shown of what somebody follows
 PROTOCOL_CLOSE: Final = 4010
+# Signs of life cost a statement each: those that come sooner than this after the last are not
+# written down. The shortest leases are renewed by the relay meanwhile (`sockets.leases_due`).
+BEAT_SECONDS: Final = 1.0
+PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which everybody is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class FollowFrames:
         """update_subscription: a full replacement, answered in order."""
         groups = session.groups
         try:
-            asked = read_payload(frame, UpdateSubscription, self._depth).sync_groups
+            asked = (await payload_of(self.service, frame, UpdateSubscription)).sync_groups
             told = groups.replace(asked)
         except AbloError as exc:
             code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
@@ -57,7 +61,7 @@ class FollowFrames:
 
     async def sync(self, session: Session, frame: Frame) -> None:
         """sync_request: the feed answers."""
-        request = read_payload(frame, SyncRequest, self._depth)
+        request = await payload_of(self.service, frame, SyncRequest)
         if request.protocol_version not in (None, PROTOCOL_VERSION):
             session.close(PROTOCOL_CLOSE, "protocol_version_unsupported")
             return
@@ -72,10 +76,12 @@ class FollowFrames:
 
     async def join(self, session: Session, frame: Frame) -> None:
         """claim: follow more groups for a while; claim_ack."""
-        join = read_payload(frame, ScopeJoin, self._depth)
-        seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
-        payload: dict[str, Any] = {"claimId": join.claim_id}
+        payload: dict[str, Any] = {"claimId": ""}  # of a name that is too long nothing is repeated
         try:
+            join = await payload_of(self.service, frame, ScopeJoin)
+            payload["claimId"] = join.claim_id
+            seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
+            check_scopes(session, join.claim_id)
             other = await self._other(session, join.capability_token)
             told = session.groups.join(join.claim_id, join.sync_groups, other)
         except AbloError as exc:
@@ -99,12 +105,12 @@ class FollowFrames:
 
     async def leave(self, session: Session, frame: Frame) -> None:
         """release: follow them no longer."""
-        leave = read_payload(frame, ScopeLeave, self._depth)
+        leave = await payload_of(self.service, frame, ScopeLeave)
         session.leave_scope(leave.claim_id)
 
     async def present(self, session: Session, frame: Frame) -> None:
         """presence_update: what the client says of itself, shown to the others."""
-        said = read_payload(frame, PresenceUpdate, self._depth)
+        said = await payload_of(self.service, frame, PresenceUpdate)
         given: dict[str, Any] = loads(bytes(frame.payload))
         meta = {
             key: given[key][:200]
@@ -114,6 +120,7 @@ class FollowFrames:
         session.presence = {"status": said.status, "meta": meta}
         if "activity" in given:
             session.presence["activity"] = said.activity
+        await anyio.sleep_until(session.beaten + PRESENT_SECONDS)
         await self.beat(session)
 
     async def ping(self, session: Session, frame: Frame) -> None:
@@ -121,11 +128,15 @@ class FollowFrames:
         now = anyio.current_time()
         for scope in session.scopes.values():
             scope.ends = now + scope.lasts
+        if now - session.pinged < BEAT_SECONDS:
+            return  # what was written down a moment ago lasts
+        session.pinged = now
         await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
     async def beat(self, session: Session) -> None:
         """Say in the database that the client is here, if it has said so itself."""
+        session.beaten = anyio.current_time()
         if session.presence is None:
             return
         followed = session.groups.told(session.groups.followed)[:PRESENCE_GROUPS]
@@ -157,9 +168,17 @@ class FollowFrames:
             )
         return other
 
-    @property
-    def _depth(self) -> int:
-        return self.service.settings.json_depth
+
+def check_scopes(session: Session, name: str) -> None:
+    """Refuse one scope more than a socket may have joined. Raises quota_exceeded."""
+    if name not in session.scopes and len(session.scopes) >= SOCKET_SCOPES:
+        raise error_for(
+            "quota_exceeded",
+            f"This socket has joined {SOCKET_SCOPES} scopes, the most there may be",
+            field="claimId",
+            remedy="release some, or subscribe to their groups",
+            details={"limit": SOCKET_SCOPES},
+        )
 
 
 async def renew(service: RelayService, session: Session, kernel_ids: list[str]) -> None:

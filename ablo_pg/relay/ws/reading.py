@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ablo_pg.errors import AbloError, AbloRateLimitError, error_for
 from ablo_pg.relay.http.limits import RateLimit
 from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.shares import aside
 from ablo_pg.relay.ws.claim_frames import ClaimFrames
 from ablo_pg.relay.ws.commit_frames import CommitFrames
 from ablo_pg.relay.ws.follow_frames import FollowFrames
@@ -86,25 +87,25 @@ class FrameReader:
             await self._take(text.encode())
 
     async def _take(self, text: bytes) -> None:
+        parsing = self._service.parsing
         try:
-            frame = self._read(text)
+            frame = await aside(parsing, len(text), self._read, text)
         except AbloError as exc:
-            bad = bad_frame(text, exc)
+            bad = await aside(parsing, len(text), bad_frame, text, exc)
             if bad is None:
-                self._pass_over(exc.code)
+                await self._pass_over(exc.code)
                 return
             frame = bad
         lane = next(
             (each for each in (self._writes, self._rest) if frame.type in each.handlers), None
         )
         if lane is None:
-            self._pass_over("unknown type")
+            await self._pass_over("unknown type")
             return
         self._bad = 0
         if frame.type == "ping":
             self._session.outbox.post(PONG)
-        elif frame.type != "ack":
-            await self._pace()
+        await self._pace()
         await lane.put(frame)
 
     def _read(self, text: bytes) -> Frame:
@@ -127,8 +128,9 @@ class FrameReader:
             except AbloRateLimitError as exc:
                 await anyio.sleep(exc.details["retry_after"])
 
-    def _pass_over(self, why: str) -> None:
+    async def _pass_over(self, why: str) -> None:
         logger.info("a frame was passed over: %s", why)
+        await self._pace()
         self._bad += 1
         if self._bad > BAD_FRAMES:
             self._session.close(*BAD_CLOSE)

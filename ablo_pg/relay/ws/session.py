@@ -9,30 +9,35 @@ than it is served is read no further until there is room.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
+import msgspec
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.auth import Credential, Watch
+from ablo_pg.relay.shares import aside
 from ablo_pg.relay.ws.feed import DeltaFeed
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.relay.ws.live_state import Json
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.protocol import Wire
 from ablo_pg.wire import live as wire
-from ablo_pg.wire.frames import Frame
+from ablo_pg.wire.frames import Frame, read_payload
 
 if TYPE_CHECKING:
+    from ablo_pg.relay.service import RelayService
     from ablo_pg.relay.ws.board import Board
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
+T = TypeVar("T", bound=msgspec.Struct)
 LANE_FRAMES: Final = 64
 Handler = Callable[["Session", Frame], Awaitable[None]]
 
@@ -72,6 +77,12 @@ class SocketClaim:
         return wire.target(self.entity_type, self.entity_id)
 
 
+async def payload_of(service: RelayService, frame: Frame, kind: type[T]) -> T:
+    """Return a frame's payload as `kind`; see `read_payload`."""
+    depth = service.settings.json_depth
+    return await aside(service.parsing, len(frame.payload), read_payload, frame, kind, depth)
+
+
 class Session:
     """One socket's state. Made by `endpoint`, known to `sockets` and its board while open."""
 
@@ -91,6 +102,8 @@ class Session:
         self.shown: set[str] = set()  # participants it was told of, while it follows few groups
         self.presence: dict[str, Any] | None = None  # what it said of itself last
         self.heard = anyio.current_time()
+        self.beaten = -math.inf  # when its presence was last written down
+        self.pinged = -math.inf  # when a ping last renewed what lives on it
         self.stuck_since: float | None = None
         self.closing: tuple[int, str] | None = None
         self.closed = anyio.Event()

@@ -25,6 +25,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.connecting import connect
+from ablo_pg.relay.shares import acting_for
 from ablo_pg.relay.ws.board import Board
 from ablo_pg.relay.ws.follow_frames import renew
 from ablo_pg.relay.ws.pump import Pump
@@ -129,6 +130,7 @@ class Sockets:
                 board.hint()
 
     async def _run_board(self, board: Board) -> None:
+        acting_for.set(board.organization)
         with self._scopes[board.organization]:
             await self.service.hub.tasks.keep("board", board.run)
 

@@ -1,0 +1,110 @@
+"""Organizations share what there is: one takes its share at most, and nobody waits for a flood."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from ablo_pg.errors import AbloError
+from ablo_pg.relay.shares import Shares, acting_for
+
+pytestmark = pytest.mark.anyio
+
+
+class Crowd:
+    """Callers of a number of places, each in a task of its own."""
+
+    def __init__(self, shares: Shares) -> None:
+        self.shares = shares
+        self.served: list[str] = []
+        self.leave = anyio.Event()
+
+    async def caller(self, organization: str) -> None:
+        acting_for.set(organization)
+        async with self.shares.place(5):
+            self.served.append(organization)
+            await self.leave.wait()
+
+    async def next_ones(self, count: int) -> list[str]:
+        """Let those inside go; return who came in for them."""
+        before = len(self.served)
+        self.leave.set()
+        self.leave = anyio.Event()
+        with anyio.fail_after(5):
+            while len(self.served) < before + count:
+                await anyio.lowlevel.checkpoint()
+        return self.served[before:]
+
+
+async def test_one_organization_holds_its_share_and_others_come_in() -> None:
+    crowd = Crowd(Shares(total=4, share=2))
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(crowd.caller, "flood")
+        await anyio.wait_all_tasks_blocked()
+        assert crowd.served == ["flood"] * 2
+        group.start_soon(crowd.caller, "other")
+        await anyio.wait_all_tasks_blocked()
+        assert crowd.served[-1] == "other"
+        group.cancel_scope.cancel()
+    assert (crowd.shares.waiting, crowd.shares._held) == (0, {})
+
+
+async def test_what_is_free_goes_to_who_has_least_of_it() -> None:
+    crowd = Crowd(Shares(total=4, share=2))
+    async with anyio.create_task_group() as group:
+        for organization in ("a", "a", "b", "b", *"a" * 20, *"b" * 20, "late", "later"):
+            group.start_soon(crowd.caller, organization)
+            await anyio.wait_all_tasks_blocked()
+        assert crowd.served == ["a", "a", "b", "b"]
+        assert sorted(await crowd.next_ones(4)) == ["a", "b", "late", "later"]
+        group.cancel_scope.cancel()
+
+
+async def test_who_waits_too_long_is_told_and_leaves_nothing_behind() -> None:
+    shares = Shares(total=1, share=1)
+    acting_for.set("a")
+    async with shares.place(1):
+        with pytest.raises(AbloError) as caught:
+            async with shares.place(0.01):
+                pass
+        assert (caught.value.code, caught.value.details["limit"]) == (
+            "connection_limit_exceeded",
+            1,
+        )
+        with anyio.move_on_after(0.01):
+            async with shares.place(5):
+                pass
+        assert shares.waiting == 0
+    async with shares.place(0.01):
+        pass
+    assert shares._held == {}
+
+
+async def test_a_place_that_comes_with_a_cancellation_is_given_on() -> None:
+    shares = Shares(total=1, share=1)
+    acting_for.set("a")
+    async with anyio.create_task_group() as group:
+        async with shares.place(1):
+            scope = anyio.CancelScope()
+
+            async def cancelled() -> None:
+                with scope:
+                    async with shares.place(5):
+                        await anyio.sleep_forever()
+
+            group.start_soon(cancelled)
+            await anyio.wait_all_tasks_blocked()
+        scope.cancel()  # its turn has come, and it has not run since
+    async with shares.place(0.01):
+        pass
+
+
+async def test_work_of_the_relay_itself_does_not_wait() -> None:
+    shares = Shares(total=1, share=1)
+    acting_for.set("a")
+    async with shares.place(1):
+        acting_for.set(None)
+        async with shares.place(0.01):
+            pass
+        acting_for.set("a")
