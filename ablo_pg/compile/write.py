@@ -59,13 +59,16 @@ def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
 
 
 def _write(model: ModelPlan) -> tuple[str, ...]:
-    return Function(
+    """The table's own triggers run in it: they find names as a session of its owner would."""
+    written = Function(
         name=model.function("write"),
         args=["p_action text", "p_id text", "p_data jsonb"],
         returns="boolean",
         pinned=False,
         body=_actions(model) if model.spec.mutable else _immutable(model),
     ).sql()
+    signature = literal(f"{model.function('write')}(text,text,jsonb)")
+    return (*written, f"select ablo.table_path_set({model.regclass}, {signature}::regprocedure);")
 
 
 def _immutable(model: ModelPlan) -> str:
@@ -116,7 +119,12 @@ begin
       {literal(model.title + ": there is no action ")} || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed({model.regclass}, {literal(model.title)}, p_action, p_id,
+    (select t."updated_at" from {model.table} t
+     {where.removesuffix(";")}), v_now);
 end"""
 
 

@@ -84,8 +84,10 @@ begin
     v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
     v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
   end if;
-  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null then
-    set constraints all immediate;
+  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null
+    and ablo_model.settle() is null
+  then
+    null;
   end if;
 
   v_at := clock_timestamp();

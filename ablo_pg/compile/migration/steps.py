@@ -187,12 +187,16 @@ class MigrationPlan:
     @property
     def sql(self) -> str:
         """The plan as a script for psql (not in one transaction: see the phases)."""
-        parts = ["\n".join(f"-- note: {note}" for note in self.notes)] if self.notes else []
+        parts = ["\n".join(_comment(note) for note in self.notes)] if self.notes else []
         parts += [
             f"-- {number}. {step.phase}: {step.title}\n{step.sql}"
             for number, step in enumerate(self.steps, 1)
         ]
         return "\n\n".join(parts) + "\n"
+
+
+def _comment(note: str) -> str:
+    return "-- note: " + note.replace("\n", "\n--   ")
 
 
 def debt(typename: str) -> str:

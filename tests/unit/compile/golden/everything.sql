@@ -2,7 +2,7 @@ begin;
 
 set local client_min_messages = warning;
 
-set local search_path = pg_catalog, pg_temp;
+select pg_catalog.set_config('search_path', ablo.table_path(null), true);
 
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
@@ -638,7 +638,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('comments.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."comments"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.comments', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'comments', 'field', v_column.wire)::text;
@@ -1100,13 +1100,20 @@ begin
       'comments: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."comments"'::regclass, 'comments', p_action, p_id,
+    (select t."updated_at" from "public"."comments" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."comments__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."comments__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."comments"'::regclass, 'ablo_model."comments__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."comments__lock"(p_id text)
   returns boolean
@@ -1207,7 +1214,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('countries.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."countries"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.countries', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'countries', 'field', v_column.wire)::text;
@@ -1300,7 +1307,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('events.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"crm"."Event Log"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'crm.Event Log', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'events', 'field', v_column.wire)::text;
@@ -1587,6 +1594,8 @@ alter function ablo_model."events__write"(text, text, jsonb) owner to ablo_owner
 
 revoke all on function ablo_model."events__write"(text, text, jsonb) from public;
 
+select ablo.table_path_set('"crm"."Event Log"'::regclass, 'ablo_model."events__write"(text,text,jsonb)'::regprocedure);
+
 create or replace function ablo_model."events__lock"(p_id text)
   returns boolean
   language plpgsql volatile security invoker
@@ -1680,7 +1689,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('folders.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."folders"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.folders', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'folders', 'field', v_column.wire)::text;
@@ -2058,13 +2067,20 @@ begin
       'folders: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."folders"'::regclass, 'folders', p_action, p_id,
+    (select t."updated_at" from "public"."folders" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."folders__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."folders__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."folders"'::regclass, 'ablo_model."folders__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."folders__lock"(p_id text)
   returns boolean
@@ -2159,7 +2175,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('notes.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."notes"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.notes', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'notes', 'field', v_column.wire)::text;
@@ -2532,13 +2548,20 @@ begin
       'notes: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."notes"'::regclass, 'notes', p_action, p_id,
+    (select t."updated_at" from "public"."notes" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."notes__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."notes__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."notes"'::regclass, 'ablo_model."notes__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."notes__lock"(p_id text)
   returns boolean
@@ -2633,7 +2656,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('projects.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."projects"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.projects', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'projects', 'field', v_column.wire)::text;
@@ -3072,13 +3095,20 @@ begin
       'projects: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."projects"'::regclass, 'projects', p_action, p_id,
+    (select t."updated_at" from "public"."projects" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."projects__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."projects__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."projects"'::regclass, 'ablo_model."projects__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."projects__lock"(p_id text)
   returns boolean
@@ -3185,7 +3215,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('tasks.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."tasks"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.tasks', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'tasks', 'field', v_column.wire)::text;
@@ -3921,13 +3951,20 @@ begin
       'tasks: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."tasks"'::regclass, 'tasks', p_action, p_id,
+    (select t."updated_at" from "public"."tasks" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."tasks__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."tasks__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."tasks"'::regclass, 'ablo_model."tasks__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."tasks__lock"(p_id text)
   returns boolean
@@ -4021,7 +4058,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('teams.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."teams"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.teams', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'teams', 'field', v_column.wire)::text;
@@ -4371,13 +4408,20 @@ begin
       'teams: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."teams"'::regclass, 'teams', p_action, p_id,
+    (select t."updated_at" from "public"."teams" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."teams__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."teams__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."teams"'::regclass, 'ablo_model."teams__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."teams__lock"(p_id text)
   returns boolean
