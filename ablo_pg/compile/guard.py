@@ -1,4 +1,4 @@
-"""Pass: the guard function, before every row change: identity, updated_at, the organization.
+"""Pass: the guard function, before every row change: identity, updated_at, organization, writer.
 
 A row that belongs to nobody may be given an organization, once: only who row-level security does
 not bind sees it.
@@ -41,7 +41,11 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         settings=("timezone",),  # updated_at of an adopted table may have no zone
         body=f"""\
 declare
-  v_organization text;{declared}
+  v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );{declared}
 begin
   if tg_op = 'DELETE' then
     v_organization := old.{org};
@@ -61,6 +65,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;{bind}
   if tg_op = 'DELETE' then
     return old;

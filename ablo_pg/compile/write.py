@@ -92,7 +92,7 @@ declare
   v_id {model.table}.{model.id.sql}%type;
   v_now timestamptz := clock_timestamp();
 begin
-{indent(_one_spelling(model))}
+{indent(_one_spelling(model) + _new_names(model))}
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
@@ -158,6 +158,18 @@ if v_id::text <> p_id then
     'pass the id as it was read',
     jsonb_build_object('model', {title}, 'field', 'id'));
 end if;"""
+
+
+def _new_names(model: ModelPlan) -> str:
+    """Take what is sent under a field's former names; under its own, that counts."""
+    steps = [
+        f"\nif jsonb_typeof(p_data) = 'object' and p_data ? {former} then\n"
+        f"  p_data := jsonb_build_object({column.key}, p_data -> {former})"
+        f" || (p_data - {former});\nend if;"
+        for column in model.fields
+        for former in column.keys[1:]
+    ]
+    return "".join(steps)
 
 
 def _refuse(model: ModelPlan, *, create: bool) -> str:

@@ -7,15 +7,9 @@ create or replace function ablo.capture_before_ddl() returns event_trigger
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_captures text := (
-    select string_agg(distinct format('%I.zz_ablo_capture', n.nspname), ', ')
-      from pg_constraint c join pg_namespace n on n.oid = c.connamespace
-     where c.conname = 'zz_ablo_capture' and c.condeferrable);
 begin
-  if v_captures is not null and pg_trigger_depth() = 0 then
-    execute format('set constraints %s immediate', v_captures);
-    execute format('set constraints %s deferred', v_captures);
+  if pg_trigger_depth() = 0 then
+    perform ablo.capture_now(true);
   end if;
 end
 $$;

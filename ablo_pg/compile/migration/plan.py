@@ -32,7 +32,7 @@ from ablo_pg.compile.migration.steps import (
 from ablo_pg.compile.migration.tenancy import change_tenancy
 from ablo_pg.compile.names import ident, literal, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
-from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
 from ablo_pg.schema.neutral import SchemaSpec
 
 Tables = Mapping[tuple[str, str], TableFacts]
@@ -134,7 +134,7 @@ def _moved(
     """Return the columns that a rename moves: new name -> old."""
     if origin is None:
         return {}
-    names = {c.field: str(c.old) for c in changes if c.kind == "field_renamed"}
+    names = {c.field: str(c.old) for c in changes if c.kind in FIELD_MOVED}
     before = {column.wire: column.name for column in origin.fields}
     pairs = (
         (column.name, before[names.get(column.wire, column.wire)])

@@ -897,10 +897,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Comment', v_id),
@@ -957,6 +954,10 @@ create or replace function ablo_model."comments__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -977,6 +978,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1502,10 +1506,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Event', v_id),
@@ -1529,6 +1530,10 @@ create or replace function ablo_model."events__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."tenant";
@@ -1549,6 +1554,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1897,10 +1905,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('folders', v_id),
@@ -1924,6 +1929,10 @@ create or replace function ablo_model."folders__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -1944,6 +1953,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -2378,10 +2390,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('notes', v_id),
@@ -2405,6 +2414,10 @@ create or replace function ablo_model."notes__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -2425,6 +2438,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -2925,10 +2941,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Project', v_id),
@@ -2952,6 +2965,10 @@ create or replace function ablo_model."projects__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -2972,6 +2989,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -3721,10 +3741,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Task', v_id),
@@ -3748,6 +3765,10 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -3768,6 +3789,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -4243,10 +4267,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Team', v_id),
@@ -4270,6 +4291,10 @@ create or replace function ablo_model."teams__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -4290,6 +4315,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;

@@ -567,10 +567,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('tasks', v_id),
@@ -594,6 +591,10 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -614,6 +615,9 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true) then
+    perform ablo.writer_note(v_writer);
   end if;
   if tg_op = 'DELETE' then
     return old;
