@@ -194,11 +194,15 @@ def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
     if not (groups or m.new.spec.typename in debts):
         return
     name = literal(m.new.spec.typename)
+    org = m.new.org.sql
     since = f"(select since from ablo.migration_debt where typename = {name})"
     step = m.batches(
         f"{m.key}: write each row once, so that its subscribers see it as it reads now",
-        '"updated_at" = t."updated_at"',
-        f't."updated_at" < {since}',
+        '"updated_at" = t."updated_at"',  # and keeps it: nobody has changed what the row says
+        f"t.{org} is not null and coalesce((\n    select d.created_at from ablo.delta d\n"
+        f"    where d.organization_id = t.{org} and d.model = {name}\n"
+        f"      and d.row_id = t.{m.new.id.sql}::text\n"
+        f"    order by d.sync_id desc limit 1), '-infinity') < {since}",
         phase="backfill",
         debt=True,
     )

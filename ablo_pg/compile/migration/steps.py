@@ -103,10 +103,12 @@ class Batches:
     def sql(self) -> str:
         """The step for psql: a loop that commits each page."""
         page = indent(self.page("v_at", 500, into="v_done, v_page, v_at"), 4)
+        keep = "    perform set_config('ablo.keep_updated_at', 'on', true);\n"
+        kept = keep if self.typename else ""
         body = (
             f"\n#variable_conflict use_variable\ndeclare\n  v_at text[] := ({self.first});\n"
             "  v_done bigint;\n  v_page bigint;\nbegin\n  while v_at is not null loop\n"
-            f"{page}\n    commit;\n    exit when v_page < 2;\n  end loop;\nend\n"
+            f"{kept}{page}\n    commit;\n    exit when v_page < 2;\n  end loop;\nend\n"
         )
         return f"do {dollar(body)};" + ("\n" + self.paid).rstrip()
 

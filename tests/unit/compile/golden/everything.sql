@@ -970,7 +970,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'comments');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -1546,7 +1548,9 @@ begin
     then
       perform ablo.row_identity_refuse('crm', 'Event Log');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -1945,7 +1949,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'folders');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -2430,7 +2436,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'notes');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -2981,7 +2989,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'projects');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -3781,7 +3791,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -4307,7 +4319,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'teams');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );

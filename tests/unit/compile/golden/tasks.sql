@@ -607,7 +607,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
