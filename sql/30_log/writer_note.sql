@@ -14,6 +14,6 @@ begin
   elsif current_setting('ablo.writer', true) <> '' then
     perform ablo.capture_now(false);
   end if;
-  perform set_config('ablo.writer', p_writer, true);
+  if set_config('ablo.writer', p_writer, true) is null then null; end if;
 end
 $$;

@@ -64,9 +64,12 @@ begin
 
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
-    if current_setting('ablo.writer', true) <> '' and set_config('ablo.writer', '', true) is null then  -- nothing is pending
-      null;
-    end if;
+  end if;
+  -- As the guards would note it; they do where another has written before in this transaction.
+  if (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
+    and set_config('ablo.writer', p_participant, true) is null
+  then
+    null;
   end if;
   if v_key.sync_groups is not null and ablo.capability_reads(v_key, p_request) is null then
     null;

@@ -981,8 +981,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1559,8 +1561,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1960,8 +1964,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -2447,8 +2453,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -3000,8 +3008,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -3802,8 +3812,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -4330,8 +4342,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;

@@ -618,8 +618,10 @@ begin
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
-  if v_writer is distinct from current_setting('ablo.writer', true) then
-    perform ablo.writer_note(v_writer);
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
