@@ -69,7 +69,8 @@ _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
 _WHEN_IDLE: Final[tuple[ModelPass, ...]] = (required, checks, indexes)
 _SETTINGS: Final = (
     "set local client_min_messages = warning;",
-    "set local search_path = pg_catalog, pg_temp;",
+    # Event triggers of the user's fire here: they find names as a session does.
+    "select pg_catalog.set_config('search_path', ablo.table_path(null), true);",
     "do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;",
 )
 

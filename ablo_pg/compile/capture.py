@@ -29,11 +29,10 @@ declare
   v_row json;
   v_changed text[];"""
 
-_ACTOR: Final = """\
-coalesce(
-    nullif(current_setting('app.current_participant_id', true), ''),
-    'system:' || session_user
-  )"""
+# As the guard has noted who wrote; a table whose guard is gone is drift, and its login's.
+_ACTOR: Final = (
+    "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
+)
 
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -122,7 +121,8 @@ values (
 
 def _changed(model: ModelPlan) -> str:
     """The wire names of what an update changed; updated_at always moves, the guard sees to it."""
-    tests = [_change(column) for column in model.row_columns if _can_change(column)]
+    columns = [column for column in model.row_columns if _can_change(column)]
+    tests = [_change(column, key) for column in columns for key in column.keys]
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"
 
 
@@ -130,5 +130,5 @@ def _can_change(column: Column) -> bool:
     return column.wire not in ("id", "updatedAt", "organizationId")
 
 
-def _change(column: Column) -> str:
-    return f"case when {differs(column, 'old', 'new')} then {column.key} end"
+def _change(column: Column, key: str) -> str:
+    return f"case when {differs(column, 'old', 'new')} then {key} end"

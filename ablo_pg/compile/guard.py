@@ -1,4 +1,4 @@
-"""Pass: the guard function, before every row change: identity, updated_at, the organization.
+"""Pass: the guard function, before every row change: identity, updated_at, organization, writer.
 
 A row that belongs to nobody may be given an organization, once: only who row-level security does
 not bind sees it.
@@ -23,16 +23,11 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         return
     if model.parent_table:
         yield from _adopt(model, model.parent_table)
-    org, id_ = model.org.sql, model.id.sql
-    names = f"{literal(model.spec.table_schema)}, {literal(model.spec.table)}"
+    org = model.org.sql
     declared = "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
     bind = ""
     if model.spec.claims_bind_sql:  # nobody's row is nobody's to claim
         bind = f"\n  if v_organization is not null then\n{indent(_bind(model), 4)}\n  end if;"
-    changed = (
-        f"new.{id_} is distinct from old.{id_}\n"
-        f"      or new.{org} is distinct from old.{org} and old.{org} is not null"
-    )
     yield from Function(
         name=model.function("guard"),
         args=[],
@@ -41,7 +36,11 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         settings=("timezone",),  # updated_at of an adopted table may have no zone
         body=f"""\
 declare
-  v_organization text;{declared}
+  v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );{declared}
 begin
   if tg_op = 'DELETE' then
     v_organization := old.{org};
@@ -49,18 +48,15 @@ begin
     v_organization := new.{org};
   end if;
   if tg_op = 'UPDATE' then
-    if {changed}
-    then
-      perform ablo.row_identity_refuse({names});
-    end if;
-    if new."updated_at" is not distinct from old."updated_at" then
-      new."updated_at" := greatest(
-        clock_timestamp(), old."updated_at" + interval '1 millisecond'
-      );
-    end if;
+{indent(_updated(model), 4)}
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;{bind}
   if tg_op = 'DELETE' then
     return old;
@@ -68,6 +64,24 @@ begin
   return new;
 end""",
     ).sql()
+
+
+def _updated(model: ModelPlan) -> str:
+    """Ids stay; updated_at moves, but where a migration only tells the row under a new name."""
+    org, id_ = model.org.sql, model.id.sql
+    return f"""\
+if new.{id_} is distinct from old.{id_}
+  or new.{org} is distinct from old.{org} and old.{org} is not null
+then
+  perform ablo.row_identity_refuse({literal(model.spec.table_schema)}, {literal(model.spec.table)});
+end if;
+if new."updated_at" is not distinct from old."updated_at"
+  and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+then
+  new."updated_at" := greatest(
+    clock_timestamp(), old."updated_at" + interval '1 millisecond'
+  );
+end if;"""
 
 
 def _bind(model: ModelPlan) -> str:

@@ -16,7 +16,7 @@ from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
-from ablo_pg.schema.diff import Change
+from ablo_pg.schema.diff import FIELD_MOVED, Change
 from ablo_pg.schema.neutral import FieldType, SchemaSpec
 
 # Captured now, by the functions as they are now: a table with pending events cannot be altered.
@@ -78,7 +78,7 @@ def unfit(column: Column, kind: str) -> str:
 
 def _pairs(before: SchemaPlan, after: SchemaPlan, changes: Iterable[Change]) -> Iterator[Pair]:
     models = {one.model: one.old for one in changes if one.kind == "model_renamed"}
-    fields = {(one.model, one.field): one.old for one in changes if one.kind == "field_renamed"}
+    fields = {(one.model, one.field): one.old for one in changes if one.kind in FIELD_MOVED}
     olds = {model.spec.key: model for model in before.stored}
     for model in after.stored:
         key = model.spec.key

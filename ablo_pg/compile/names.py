@@ -1,41 +1,25 @@
 """Every name and literal that the compiler writes goes through here, and nowhere else.
 
 Names from a schema are always quoted, so reserved words, capitals, quotes and Unicode need no
-special case. Postgres cuts identifiers at 63 bytes, which can fold two names into one; `shorten`
-cuts them itself and adds a hash of the whole name, which is stable and keeps them apart.
+special case. Names longer than Postgres takes are cut by `schema.identifiers`, which keeps them
+apart.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-MAX_BYTES: Final = 63  # NAMEDATALEN - 1, https://www.postgresql.org/docs/current/limits.html
-_HASH_DIGITS: Final = 8
+from ablo_pg.schema.identifiers import MAX_BYTES as MAX_BYTES
+from ablo_pg.schema.identifiers import digest as digest
+from ablo_pg.schema.identifiers import shorten as shorten
+
 # A quoted name, or a constant; neither holds NUL.
 _QUOTED: Final = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'""")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
-
-
-def digest(text: str, digits: int = _HASH_DIGITS) -> str:
-    """Return the first hex digits of the text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
-
-
-def shorten(name: str, *, force: bool = False) -> str:
-    """Fit a name into 63 bytes: as it is, or cut at a character and ended by its own hash.
-
-    `force` adds the hash even to a short name, for one that another object would have as well.
-    """
-    raw = name.encode()
-    if len(raw) <= MAX_BYTES and not force:
-        return name
-    head = raw[: MAX_BYTES - _HASH_DIGITS - 1].decode(errors="ignore")
-    return f"{head}_{digest(name)}"
 
 
 @lru_cache(maxsize=8192)

@@ -38,6 +38,7 @@ class Column:
     required: bool = False
     default: Any = MISSING
     enum_values: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()  # keys under which it travels as well
 
     @property
     def sql(self) -> str:
@@ -48,6 +49,11 @@ class Column:
     def key(self) -> str:
         """The JSON key as a string constant."""
         return literal(self.wire)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All JSON keys, its former ones too, as string constants."""
+        return tuple(literal(wire) for wire in (self.wire, *self.formerly))
 
     @property
     def has_default(self) -> bool:
@@ -230,6 +236,7 @@ def _column(field: Field) -> Column:
         required=not field.optional,
         default=field.default,
         enum_values=field.enum_values,
+        formerly=field.formerly,
     )
 
 

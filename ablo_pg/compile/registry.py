@@ -40,7 +40,11 @@ def _model(model: ModelPlan) -> dict[str, Any]:
         "rowFunction": model.function_name("row"),
         "groupsFunction": model.function_name("groups") if model.synced else None,
         "idType": "text",
-        "fields": [_field(column, _optional(model, column)) for column in _columns(model)],
+        "fields": [
+            _field(column, wire, _optional(model, column))
+            for column in _columns(model)
+            for wire in (column.wire, *column.formerly)
+        ],
     }
 
 
@@ -55,9 +59,9 @@ def _optional(model: ModelPlan, column: Column) -> bool:
     return not column.required
 
 
-def _field(column: Column, optional: bool) -> dict[str, Any]:
+def _field(column: Column, wire: str, optional: bool) -> dict[str, Any]:
     field: dict[str, Any] = {
-        "wire": column.wire,
+        "wire": wire,
         "column": column.name,
         "type": column.type.value,
         "optional": optional,

@@ -68,17 +68,17 @@ def read(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 def row_json(model: ModelPlan, row: str) -> str:
     """Return the expression that builds the JSON of `row` (a table alias, or new)."""
-    columns = model.row_columns
-    parts = [columns[at : at + _PAIRS] for at in range(0, len(columns), _PAIRS)]
+    pairs = [f"{key}, {_value(model, c, row)}" for c in model.row_columns for key in c.keys]
+    parts = [pairs[at : at + _PAIRS] for at in range(0, len(pairs), _PAIRS)]
     if len(parts) == 1:
-        return _object(model, parts[0], row)
-    texts = [f"left(substr({_object(model, part, row)}::text, 2), -1)" for part in parts]
+        return _object(parts[0])
+    texts = [f"left(substr({_object(part)}::text, 2), -1)" for part in parts]
     return "('{' || " + "\n|| ',' || ".join(texts) + " || '}')::json"
 
 
-def _object(model: ModelPlan, columns: Sequence[Column], row: str) -> str:
-    pairs = ",\n  ".join(f"{c.key}, {_value(model, c, row)}" for c in columns)
-    return f"pg_catalog.json_build_object(\n  {pairs}\n)"
+def _object(pairs: Sequence[str]) -> str:
+    listed = ",\n  ".join(pairs)
+    return f"pg_catalog.json_build_object(\n  {listed}\n)"
 
 
 def _value(model: ModelPlan, column: Column, row: str) -> str:

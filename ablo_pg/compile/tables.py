@@ -44,8 +44,9 @@ def types(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         title = model.title.replace("%", "%%")
         message = literal(f"{title}.%s: the column %s.%I is of type %s, not %s")
         detail = f"'code', 'incompatible_change', 'model', {literal(model.title)}"
+        table = literal(f"{model.spec.table_schema}.{model.spec.table}")
         yield do_block(_TYPES.format(
-            wanted=wanted, regclass=model.regclass, message=message, detail=detail
+            wanted=wanted, regclass=model.regclass, message=message, detail=detail, table=table
         ), declare="v_column record;")  # fmt: skip
 
 
@@ -162,7 +163,7 @@ loop
   raise exception using
     errcode = 'AB040',
     message = pg_catalog.format({message},
-      v_column.wire, {regclass}, v_column.attname, v_column.has, v_column.types[1]),
+      v_column.wire, {table}, v_column.attname, v_column.has, v_column.types[1]),
     hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
     detail = pg_catalog.json_build_object(
       {detail}, 'field', v_column.wire)::text;

@@ -59,13 +59,16 @@ def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
 
 
 def _write(model: ModelPlan) -> tuple[str, ...]:
-    return Function(
+    """The table's own triggers run in it: they find names as a session of its owner would."""
+    written = Function(
         name=model.function("write"),
         args=["p_action text", "p_id text", "p_data jsonb"],
         returns="boolean",
         pinned=False,
         body=_actions(model) if model.spec.mutable else _immutable(model),
     ).sql()
+    signature = literal(f"{model.function('write')}(text,text,jsonb)")
+    return (*written, f"select ablo.table_path_set({model.regclass}, {signature}::regprocedure);")
 
 
 def _immutable(model: ModelPlan) -> str:
@@ -89,7 +92,7 @@ declare
   v_id {model.table}.{model.id.sql}%type;
   v_now timestamptz := clock_timestamp();
 begin
-{indent(_one_spelling(model))}
+{indent(_one_spelling(model) + _new_names(model))}
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
@@ -116,7 +119,12 @@ begin
       {literal(model.title + ": there is no action ")} || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed({model.regclass}, {literal(model.title)}, p_action, p_id,
+    (select t."updated_at" from {model.table} t
+     {where.removesuffix(";")}), v_now);
 end"""
 
 
@@ -150,6 +158,18 @@ if v_id::text <> p_id then
     'pass the id as it was read',
     jsonb_build_object('model', {title}, 'field', 'id'));
 end if;"""
+
+
+def _new_names(model: ModelPlan) -> str:
+    """Take what is sent under a field's former names; under its own, that counts."""
+    steps = [
+        f"\nif jsonb_typeof(p_data) = 'object' and p_data ? {former} then\n"
+        f"  p_data := jsonb_build_object({column.key}, p_data -> {former})"
+        f" || (p_data - {former});\nend if;"
+        for column in model.fields
+        for former in column.keys[1:]
+    ]
+    return "".join(steps)
 
 
 def _refuse(model: ModelPlan, *, create: bool) -> str:

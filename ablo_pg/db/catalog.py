@@ -67,6 +67,11 @@ def admin_rights(conn: psycopg.Connection) -> AdminRights:
     return AdminRights(*row)
 
 
+def without_event_triggers(conn: psycopg.Connection) -> None:
+    """Fire no trigger of tables or events for the rest of this transaction; superusers may."""
+    conn.execute("set local session_replication_role = replica")
+
+
 @dataclass(frozen=True, slots=True)
 class RoleFacts:
     """The attributes of one role that decide whether it may be a login of ours."""

@@ -9,53 +9,21 @@ exception stays reachable as `__cause__`. SQLSTATEs: Postgres manual, appendix A
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
+from ablo_pg.db.blame import KERNEL_REMEDY as KERNEL_REMEDY
+from ablo_pg.db.blame import MIGRATE_REMEDY as MIGRATE_REMEDY
+from ablo_pg.db.blame import foreign_function, missing_object, trigger_failed
+from ablo_pg.db.constraint_errors import check, foreign_key, not_null, type_mismatch, unique
+from ablo_pg.db.report import NO_NAMES as NO_NAMES
+from ablo_pg.db.report import ErrorReport as ErrorReport
+from ablo_pg.db.report import Names as Names
 from ablo_pg.errors import CODES, AbloError, error_for
 from ablo_pg.json_text import loads
-
-KERNEL_REMEDY: Final = "install the kernel with `ablo-pg connect --admin-url URL`"
-MIGRATE_REMEDY: Final = "apply the schema with `ablo-pg migrate SCHEMA --admin-url URL`"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorReport:
-    """What Postgres says about one failure, whichever way it reached us."""
-
-    sqlstate: str | None
-    message: str
-    detail: str | None = None
-    hint: str | None = None
-    constraint: str | None = None
-    table: str | None = None
-    column: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How the author calls things: SQL and wire names to the schema key and the Python field name.
-
-    models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
-    """
-
-    models: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def model(self, name: str | None) -> str | None:
-        """Return the schema key for a table or typename; an unknown name stays as it is."""
-        return None if name is None else self.models.get(name, name)
-
-    def field(self, model: str | None, name: str | None) -> str | None:
-        """Return the author's field name for a column or wire name of that model."""
-        return None if name is None else self.fields.get((model or "", name), name)
-
-
-NO_NAMES: Final = Names()
 
 
 def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
@@ -75,6 +43,7 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
             constraint=diag.constraint_name,
             table=diag.table_name,
             column=diag.column_name,
+            context=diag.context,
         ),
         names,
     )
@@ -121,6 +90,9 @@ def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
     if state.startswith("AB") or (state == "55P03" and "code" in _json_object(report.detail)):
         return _from_kernel(report, names)
     maker = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _internal
+    function = foreign_function(report.context)
+    if function and (maker is _internal or state[:2] in _FAULTS):
+        return trigger_failed(report, names, function)
     return maker(report, names)
 
 
@@ -164,105 +136,6 @@ def _unreachable(said: str) -> AbloError:
     return error_for("database_unreachable", f"{what}: {said}", remedy=remedy)
 
 
-def _named_column(report: ErrorReport, *suffixes: str) -> str | None:
-    """Read the column out of a compiled constraint's name, `<table>_<column><suffix>`.
-
-    Postgres gives no DETAIL with the key's columns where row-level security is on.
-    """
-    name = report.constraint or ""
-    for suffix in suffixes:
-        if report.table and name.startswith(f"{report.table}_") and name.endswith(suffix):
-            return name.removeprefix(f"{report.table}_").removesuffix(suffix)
-    return None
-
-
-def _unique(report: ErrorReport, names: Names) -> AbloError:
-    model = names.model(report.table)
-    if report.constraint == f"{report.table}_pkey":
-        return error_for(
-            "unique_violation",
-            f"That id of {model} is taken",
-            model=model,
-            field="id",
-            remedy="choose another id, or update the row that is there",
-        )
-    return error_for(
-        "unique_violation",
-        f"Another row of {model} has the same value under {report.constraint!r}",
-        model=model,
-        field=names.field(model, _named_column(report, "_key", "_idx")),
-        remedy="use a value that is not taken",
-        details={"constraint": report.constraint},
-    )
-
-
-def _foreign_key(report: ErrorReport, names: Names) -> AbloError:
-    model = names.model(report.table)
-    name = names.field(model, _named_column(report, "_fkey"))
-    return error_for(
-        "foreign_key_violation",
-        f"{model}.{name or report.constraint}: the row it refers to does not exist, "
-        "or the row to be deleted is still referred to",
-        model=model,
-        field=name,
-        remedy="write the referred row first, or delete the referring rows first",
-        details={"constraint": report.constraint},
-    )
-
-
-def _not_null(report: ErrorReport, names: Names) -> AbloError:
-    model = names.model(report.table)
-    name = names.field(model, report.column)
-    return error_for(
-        "not_null_violation",
-        f"{model}.{name} must have a value",
-        model=model,
-        field=name,
-        remedy=f"give {name} a value",
-    )
-
-
-def _check(report: ErrorReport, names: Names) -> AbloError:
-    model = names.model(report.table)
-    name = names.field(model, _named_column(report, "_enum", "_finite", "_check"))
-    return error_for(
-        "check_violation",
-        f"{model}{'.' + name if name else ''}: a value breaks the rule {report.constraint!r}",
-        model=model,
-        field=name,
-        remedy="use one of the declared values" if name else "use a value that the rule allows",
-        details={"constraint": report.constraint},
-    )
-
-
-def _type_mismatch(report: ErrorReport, names: Names) -> AbloError:
-    model = names.model(report.table)
-    name = names.field(model, report.column)
-    where = f"{model}.{name}" if model and name else "A value"
-    return error_for(
-        "column_type_mismatch",
-        f"{where} does not fit the type of its column",
-        model=model,
-        field=name,
-        remedy="pass a value of the declared type, in range, without NUL and without characters "
-        "that the encoding of the database lacks",
-    )
-
-
-def _missing_object(report: ErrorReport, names: Names) -> AbloError:
-    if re.search(r"\bablo_model\b", report.message) or not re.search(r"\bablo\b", report.message):
-        return error_for(
-            "model_not_provisioned",
-            "The database lacks an object of the declared schema",
-            remedy=MIGRATE_REMEDY,
-        )
-    return error_for(
-        "kernel_not_installed",
-        "This database lacks the ablo kernel, or a part of it",
-        remedy=KERNEL_REMEDY,
-    )
-
-
 def _fixed(code: str, message: str, remedy: str) -> Callable[[ErrorReport, Names], AbloError]:
     """Make a translator that says the same whatever the report holds."""
 
@@ -296,11 +169,13 @@ def _unprepared(report: ErrorReport, names: Names) -> AbloError:
 
 
 def _user_raised(report: ErrorReport, names: Names) -> AbloError:
+    function = foreign_function(report.context)
     return error_for(
         "constraint_violation",
         f"A function or trigger of the database refused: {report.message}",
         model=names.model(report.table),
         remedy=report.hint or "see the rule that raised it",
+        details={"function": function} if function else None,
     )
 
 
@@ -319,6 +194,7 @@ _REFUSED: Final = re.compile(
     r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
     r"|is not permitted to log in"
 )
+_FAULTS: Final = ("42", "3F", "22")  # classes of what a function itself does wrong
 _RETRY: Final = "retry; nothing was written"
 _write_conflict = _fixed(
     "write_conflict", "Concurrent transactions stood in each other's way", _RETRY
@@ -329,20 +205,20 @@ _too_large = _fixed(
 )
 
 _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
-    "23505": _unique,
-    "23503": _foreign_key,
-    "23502": _not_null,
-    "23514": _check,
-    "22P02": _type_mismatch,
-    "22003": _type_mismatch,
-    "22007": _type_mismatch,
-    "22008": _type_mismatch,
-    "22P05": _type_mismatch,
-    "22021": _type_mismatch,
-    "22001": _type_mismatch,
-    "22030": _type_mismatch,
-    "22032": _type_mismatch,
-    "42804": _missing_object,  # never of a value: columns that are not as a function knows them
+    "23505": unique,
+    "23503": foreign_key,
+    "23502": not_null,
+    "23514": check,
+    "22P02": type_mismatch,
+    "22003": type_mismatch,
+    "22007": type_mismatch,
+    "22008": type_mismatch,
+    "22P05": type_mismatch,
+    "22021": type_mismatch,
+    "22001": type_mismatch,
+    "22030": type_mismatch,
+    "22032": type_mismatch,
+    "42804": missing_object,  # never of a value: columns that are not as a function knows them
     "22025": _fixed("query_invalid_like_pattern", "The pattern ends in an escape", "double it"),
     "40001": _write_conflict,
     "40P01": _write_conflict,
@@ -352,10 +228,10 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
     "53300": _fixed("connection_limit_exceeded", "The server takes no more connections", "wait"),
     "54000": _too_large,
     "54001": _too_large,
-    "42P01": _missing_object,
-    "42883": _missing_object,
-    "42703": _missing_object,
-    "3F000": _missing_object,
+    "42P01": missing_object,
+    "42883": missing_object,
+    "42703": missing_object,
+    "3F000": missing_object,
     "42501": _fixed(
         "permission_denied",
         "The login may not do this",

@@ -188,8 +188,10 @@ def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
 
 
-def write_as_migration(conn: psycopg.Connection) -> None:
-    """Have the log say that a migration made these changes."""
+def write_as_migration(conn: psycopg.Connection, *, keep_updated_at: bool) -> None:
+    """Have the log say that a migration made these changes; of those that only tell, no row."""
+    if keep_updated_at:
+        conn.execute("select pg_catalog.set_config('ablo.keep_updated_at', 'on', true)")
     conn.execute(
         "select pg_catalog.set_config('app.current_participant_id', 'system:migrate', true)"
     )

@@ -125,6 +125,7 @@ class _ReportData(msgspec.Struct, frozen=True):
     constraint: str | None = None
     table: str | None = None
     column: str | None = None
+    context: str | None = None
 
 
 ROW_READ: Final = Decoder(RowRead)
@@ -147,4 +148,5 @@ def report_of(error: bytes) -> ErrorReport:
         found.constraint or None,
         found.table or None,
         found.column or None,
+        found.context or None,
     )

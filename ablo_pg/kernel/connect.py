@@ -135,6 +135,11 @@ def _notes(
         yield f"kernel {installed.version} was installed already; rights on it were restored"
     if server_setting(conn, "server_encoding") == "SQL_ASCII":
         yield SQL_ASCII
+    if installed.passed_over is not None:
+        yield (
+            f"no event trigger has seen the install: {installed.passed_over}, which one calls, "
+            "fails as ablo_owner (see its rights and the names that it uses)"
+        )
     for lack in installed.restored:
         yield f"restored: {lack.role} had lost {lack.lost}"
     for login in (logins.runtime, logins.replication, control):

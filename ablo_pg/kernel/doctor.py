@@ -333,6 +333,11 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         text = f"row-level security of {table} does not hold for everybody"
         statement = health.force_rls(table)
         yield Finding("row-level security", "blocker", text, "run this", statement, safe=True)
+    if not facts["settles"]:
+        text = "no event trigger captures changes before DDL: UPDATE and ALTER TABLE of one synced "
+        text += "table in one transaction need `set constraints all immediate` in between"
+        fix = "run `ablo-pg connect` as a superuser, who may make event triggers"
+        yield Finding("event trigger", "note", text, fix)
     unfinished = [f"rows of {name} are still to be written" for name in facts["debts"]]
     unfinished += [f"constraint {name} is not validated" for name in facts["unvalidated"]]
     unfinished += [f"index {name} is not valid" for name in facts["invalid"]]

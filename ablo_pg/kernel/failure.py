@@ -6,6 +6,7 @@ from typing import Final
 
 import psycopg
 
+from ablo_pg.db.blame import foreign_function
 from ablo_pg.db.errors import translate
 from ablo_pg.errors import AbloError, AbloPermissionError, AbloServerError, AbloTimeoutError
 
@@ -18,6 +19,15 @@ def install_failure(exc: psycopg.Error) -> AbloError:
     message = exc.diag.message_primary or str(exc)
     if exc.sqlstate is None or exc.sqlstate.startswith(("AB", "08", "57")):
         return translate(exc)
+    if function := foreign_function(exc.diag.context):
+        return AbloServerError(
+            f"the install of the kernel failed in {function}, which an event trigger calls: "
+            f"{message}",
+            code="trigger_failed",
+            remedy="the install runs as ablo_owner: give that role what the function needs, or let "
+            "a superuser install, who can do without event triggers",
+            details={"function": function, "sqlstate": exc.sqlstate},
+        )
     if exc.sqlstate == INSUFFICIENT_PRIVILEGE:
         return AbloPermissionError(
             f"this login may not install the kernel: {message}",

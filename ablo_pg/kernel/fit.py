@@ -31,6 +31,7 @@ from ablo_pg.db.tables import (
 )
 from ablo_pg.kernel.policies import OpenPolicy, policies
 from ablo_pg.kernel.pull import KEY_TYPES, base_reason, table_reasons
+from ablo_pg.kernel.table_triggers import Unfit, unfit_triggers
 from ablo_pg.kernel.table_values import default_as
 from ablo_pg.schema import FieldType, SchemaSpec
 from ablo_pg.schema.problems import Problem
@@ -128,7 +129,8 @@ def _fit(
     if table is None:
         return ModelFit(model.spec.key, name, new=True)
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
-    told = (*_reasons(model, table), *found, *_policed(opened), *_text(model, table, text))
+    fired = [Finding("warning", one.message, None, one.sql) for one in _unfit(conn, model)]
+    told = (*_reasons(model, table), *found, *_policed(opened), *_text(model, table, text), *fired)
     return ModelFit(model.spec.key, name, told)
 
 
@@ -150,6 +152,20 @@ def _text(model: ModelPlan, table: TableFacts, text: TextFacts) -> Iterator[Find
             None,
             f"alter table {model.table}\n{alter};",
         )
+
+
+def trigger_notes(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[str, ...]:
+    """Return what the tables' own triggers lack for writes through the API, a sentence each."""
+    with snapshot(conn):
+        return tuple(
+            f"{model.spec.key}: {one.message}" + (f":\n{one.sql}" if one.sql else "")
+            for model in plan_schema(spec).synced
+            for one in _unfit(conn, model)
+        )
+
+
+def _unfit(conn: psycopg.Connection, model: ModelPlan) -> Iterator[Unfit]:
+    return unfit_triggers(conn, model.table) if model.synced else iter(())
 
 
 def _policed(opened: Sequence[OpenPolicy]) -> Iterator[Finding]:

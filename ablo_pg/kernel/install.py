@@ -7,7 +7,8 @@ from typing import Final
 
 import psycopg
 
-from ablo_pg.db.catalog import installed_kernel
+from ablo_pg.db.blame import foreign_function
+from ablo_pg.db.catalog import admin_rights, installed_kernel, without_event_triggers
 from ablo_pg.errors import AbloServerError
 from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
@@ -21,13 +22,15 @@ OLDEST_SERVER: Final = 150_000
 class Installed:
     """What an install found and left. `before` is None when there was no kernel.
 
-    restored: rights on the kernel that somebody had revoked.
+    restored: rights on the kernel that somebody had revoked. passed_over: a function of an event
+    trigger of the user's that failed under the install, so that no event trigger has seen it.
     """
 
     before: int | None
     version: int
     changed_files: tuple[str, ...]
     restored: tuple[Lack, ...] = ()
+    passed_over: str | None = None
 
 
 def require_supported(server_version: int) -> None:
@@ -65,12 +68,29 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
     known = dict(before.checksums) if before else {}
     changed = tuple(file.path for file in files if known.get(file.path) != file.checksum)
     restored: tuple[Lack, ...] = ()
+    if not changed:  # what a new release grants for the first time was not revoked
+        restored = lacks(conn, kernel_rights(files))
+    passed_over = _run(conn, script_body(files))
+    known_version = before.version if before else None
+    return Installed(known_version, version, changed, restored, passed_over)
+
+
+def _run(conn: psycopg.Connection, script: str) -> str | None:
+    """Run the script; where an event trigger fails in it, run it again without event triggers.
+
+    The script runs as ablo_owner, whom the user's event triggers need not know. Only a superuser
+    may do without them; everybody else gets the error, which names the function.
+    """
     try:
         with conn.transaction():
-            if not changed:  # what a new release grants for the first time was not revoked
-                restored = lacks(conn, kernel_rights(files))
             # Our own files; no value from outside is in the text.
-            conn.execute(script_body(files))
+            conn.execute(script)
     except psycopg.Error as exc:
-        raise install_failure(exc) from exc
-    return Installed(before.version if before else None, version, changed, restored)
+        function = foreign_function(exc.diag.context)
+        if function is None or not admin_rights(conn).superuser:
+            raise install_failure(exc) from exc
+        with conn.transaction():
+            without_event_triggers(conn)
+            conn.execute(script)
+        return function
+    return None

@@ -32,7 +32,7 @@ from ablo_pg.db.errors import translate_admin
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
 from ablo_pg.kernel.apply import require_kernel
 from ablo_pg.kernel.failure import INSUFFICIENT_PRIVILEGE
-from ablo_pg.kernel.fit import obstacles
+from ablo_pg.kernel.fit import obstacles, trigger_notes
 from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
 from ablo_pg.schema import SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
@@ -121,7 +121,7 @@ def _checked(
     problems = [*made.refusals, *_asked(conn, made)]
     if problems:
         raise _refused(problems)
-    return made, active
+    return replace(made, notes=(*made.notes, *trigger_notes(conn, spec))), active
 
 
 def _looks(step: AnyStep) -> bool:

@@ -194,7 +194,7 @@ class Runner:
             try:
                 with self._conn.transaction():
                     db.set_lock_timeout(self._conn, self._pace.lock_timeout_ms)
-                    db.write_as_migration(self._conn)
+                    db.write_as_migration(self._conn, keep_updated_at=step.typename is not None)
                     db.write_briefly(self._conn, self._pace.page_ms if limit > _FEWEST else None)
                     found = self._conn.execute(query).fetchone()
             except psycopg.Error as exc:

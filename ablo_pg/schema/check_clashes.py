@@ -56,7 +56,7 @@ def _check_names(model: ModelSpec) -> list[Problem]:
     problems: list[Problem] = []
     owners: dict[str, str] = {}
     for field in model.fields:
-        for name in dict.fromkeys((field.wire, field.name)):
+        for name in dict.fromkeys((field.wire, field.name, *field.formerly)):
             other = owners.setdefault(name, field.name)
             if other != field.name:
                 problems.append(

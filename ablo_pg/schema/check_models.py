@@ -90,6 +90,8 @@ def _check_field(model: str, field: Field) -> list[Problem]:
     problems = check_name(model, name, "its name", name)
     problems += check_name(model, name, "its JSON name", field.wire)
     problems += check_name(model, name, "its column", field.column)
+    for former in field.formerly:
+        problems += check_name(model, name, "its former name", former)
     if field.column in SYSTEM_COLUMNS:
         problems.append(
             Problem(
@@ -100,7 +102,7 @@ def _check_field(model: str, field: Field) -> list[Problem]:
                 f'give it another: field(column="{field.column}_")',
             )
         )
-    if field.wire in RESERVED or name in RESERVED:
+    if any(each in RESERVED for each in (field.wire, name, *field.formerly)):
         problems.append(
             Problem(
                 "reserved_field",

@@ -27,6 +27,7 @@ class FieldMarker:
 
     indexed: bool = False
     column: str | None = None
+    formerly: tuple[str, ...] = ()
 
 
 indexed: Final = FieldMarker(indexed=True)
@@ -40,6 +41,7 @@ def field(
     indexed: bool = False,
     column: str | None = None,
     wire: str | None = None,
+    formerly: str | Sequence[str] = (),
     **constraints: Any,
 ) -> Any:
     """Say more about a field than its type does.
@@ -52,6 +54,8 @@ def field(
         indexed: make an index on (organization, column).
         column: the column's name, where it is not the snake_case of the field's.
         wire: the name in JSON, where it is not the camelCase of the field's.
+        formerly: JSON names that it had. Rows carry its value under these too, and writes may use
+            them: clients of both names live side by side. Its column stays that of the first.
         constraints: as for `pydantic.Field` (max_length, ge, pattern, ...). They are checked where
             this class is used for writing; the database does not know them.
     """
@@ -62,7 +66,8 @@ def field(
     elif default is not PydanticUndefined:
         constraints["default"] = default
     info: Any = PydanticField(**constraints)
-    info.metadata.append(FieldMarker(indexed, column))
+    former = (formerly,) if isinstance(formerly, str) else tuple(formerly)
+    info.metadata.append(FieldMarker(indexed, column, former))
     return info
 
 

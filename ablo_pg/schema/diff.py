@@ -49,6 +49,8 @@ class Change:
         return f"{self.kind} {where}{values}: {self.reason}".replace("  ", " ")
 
 
+# A field under another name, for whose clients it is lost, or is still there too.
+FIELD_MOVED: Final = ("field_renamed", "field_also_named")
 # Of what is no longer declared; only `migrate --drop` removes it.
 _TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
 _COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
@@ -158,6 +160,9 @@ def _diff_model(old: ModelSpec, new: ModelSpec, renamed: Mapping[str, str]) -> l
     for field in new.fields:
         source = renamed.get(field.wire)
         origin = before.pop(field.wire, None) if source is None else moved.get(source)
+        former = next((name for name in field.formerly if name in before), None)
+        if origin is None and former is not None:
+            origin = before.pop(former)
         if origin is None:
             changes.append(_added(new.key, field))
         else:
@@ -179,9 +184,15 @@ def _added(model: str, field: Field) -> Change:
 
 def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
     wire = new.wire
-    if old.wire != wire:
+    if old.wire in new.formerly:
+        reason = "clients that use the old name go on reading and writing it"
+        yield Change("field_also_named", model, wire, True, reason, old.wire, wire)
+    elif old.wire != wire:
         reason = "clients that use the old name no longer find it"
         yield Change("field_renamed", model, wire, False, reason, old.wire, wire)
+    if gone := [name for name in old.formerly if name not in (*new.formerly, wire)]:
+        reason = "clients that use the former name no longer find it"
+        yield Change("former_name_dropped", model, wire, False, reason, gone, list(new.formerly))
     if old.column != new.column:
         reason = "the column is renamed; SQL that names it breaks"
         yield Change("column_changed", model, wire, False, reason, old.column, new.column)

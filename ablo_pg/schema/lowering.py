@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -89,11 +89,12 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
     field = Field(
         name=name,
         wire=info.alias or name,
-        column=marker.column if marker.column is not None else column_name(name),
+        column=_column(name, marker),
         type=lowered.type,
         optional=lowered.optional,
         indexed=marker.indexed,
         enum_values=lowered.enum_values,
+        formerly=marker.formerly,
     )
     for alias in (info.validation_alias, info.serialization_alias):
         if alias is not None and alias != info.alias:
@@ -131,21 +132,19 @@ def _with_default(field: Field, default: Any, label: str, problems: list[Problem
             Problem("invalid_default", label, field.name, f"its default: {exc.reason}", exc.remedy)
         )
         value = MISSING
-    return Field(
-        field.name,
-        field.wire,
-        field.column,
-        field.type,
-        field.optional,
-        field.indexed,
-        field.enum_values,
-        value,
-    )
+    return replace(field, default=value)
 
 
 def _marker(metadata: tuple[object, ...]) -> FieldMarker:
     markers = [item for item in metadata if isinstance(item, FieldMarker)]
     columns = [marker.column for marker in markers if marker.column is not None]
     return FieldMarker(
-        indexed=any(marker.indexed for marker in markers), column=columns[0] if columns else None
+        indexed=any(marker.indexed for marker in markers),
+        column=columns[0] if columns else None,
+        formerly=tuple(name for marker in markers for name in marker.formerly),
     )
+
+
+def _column(name: str, marker: FieldMarker) -> str:
+    """Return the column: as declared, or as it was called when the field had its first name."""
+    return marker.column or column_name(marker.formerly[0] if marker.formerly else name)

@@ -58,6 +58,7 @@ class Field:
     extra: tuple[
         tuple[str, Any], ...
     ] = ()  # what pushed JSON says beyond this; MISSING: key unsaid
+    formerly: tuple[str, ...] = ()  # JSON names that it is read and written under as well
 
 
 @dataclass(frozen=True, slots=True)

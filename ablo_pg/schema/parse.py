@@ -186,6 +186,7 @@ def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:
         optional=top.flag("isOptional", False) or (nullable and top.data.get("default") is None),
         indexed=top.flag("isIndexed", False),
         enum_values=tuple(values) if kind is FieldType.ENUM else (),
+        formerly=tuple(str(name) for name in top.sequence("formerly")),
     )
     if top.data.get("default") is not None:
         field = replace(field, default=_parse_default(field, top))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
 from ablo_pg.schema.neutral import MISSING, Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import bullets
 from ablo_pg.schema.values import BadValueError, to_json_value
@@ -140,9 +140,9 @@ class _Judge:
         self._force = options.force
         self._backfills = backfills
         self._count = count
-        moved = [one for one in changes if one.kind in ("model_renamed", "field_renamed")]
+        moved = [one for one in changes if one.kind in ("model_renamed", *FIELD_MOVED)]
         self._models = {one.model for one in moved if one.kind == "model_renamed"}
-        self._fields = {(one.model, one.field) for one in moved if one.kind == "field_renamed"}
+        self._fields = {(one.model, one.field) for one in moved if one.kind in FIELD_MOVED}
 
     def refuse(self, change: Change) -> Refusal | None:
         """Return the refusal of a change, or None when it may be made."""

@@ -225,6 +225,8 @@ def _value(each: Field, name: str) -> str:
         options.append("indexed=True")
     if each.column != column_name(name):
         options.append(f"column={_text(each.column)}")
+    if each.formerly:
+        options.append(f"formerly={list(each.formerly)!r}")
     if each.wire != wire_name(name):
         options.append(f"wire={_text(each.wire)}")
     plain = default and len(options) == 1 and not isinstance(each.default, dict | list)

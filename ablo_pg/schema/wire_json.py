@@ -115,6 +115,8 @@ def dump_field(field: Field) -> dict[str, Any]:
         document["enumValues"] = list(field.enum_values)
     if field.default is not MISSING:
         document["default"] = field.default
+    if field.formerly:
+        document["formerly"] = list(field.formerly)
     return apply_extra(document, field.extra)
 
 

@@ -11,6 +11,36 @@ begin
 end
 $schemas$;
 
+-- What a restore without owners (pg_restore --no-owner) has given to whoever ran it goes back to its
+-- owner: the kernel's functions run with their owner's rights. What that role got of the models' tables too.
+do $owners$
+declare
+  v_object text;
+begin
+  for v_object in
+    select format('schema %I', n.nspname) from pg_catalog.pg_namespace n
+     where n.nspname in ('ablo', 'ablo_model') and n.nspowner <> 'ablo_owner'::regrole
+    union all
+    select format('routine %s', p.oid::regprocedure) from pg_catalog.pg_proc p
+      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+     where n.nspname in ('ablo', 'ablo_model') and p.proowner <> 'ablo_owner'::regrole
+    union all
+    select format(case c.relkind when 'S' then 'sequence %s' else 'table %s' end, c.oid::regclass) from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname in ('ablo', 'ablo_model') and c.relkind in ('r', 'p', 'S') and c.relowner <> 'ablo_owner'::regrole
+       and not exists (select from pg_catalog.pg_depend d where d.objid = c.oid and d.classid = 'pg_catalog.pg_class'::regclass
+                        and d.deptype in ('a', 'i') and c.relkind = 'S')
+    union all
+    select format('table %s', t.tgrelid::regclass) from pg_catalog.pg_trigger t
+      join pg_catalog.pg_class c on c.oid = t.tgrelid
+      join pg_catalog.pg_namespace n on n.nspname = 'ablo' and n.nspowner = c.relowner and n.nspowner <> 'ablo_owner'::regrole
+     where t.tgname = 'zz_ablo_capture' and t.tgparentid = 0
+  loop
+    execute format('alter %s owner to ablo_owner', v_object);
+  end loop;
+end
+$owners$;
+
 set local role ablo_owner;
 
 create schema if not exists ablo;

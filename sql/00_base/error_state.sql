@@ -47,6 +47,7 @@ as $$
     when 'isolation_level_unsupported' then 'AB028'
     when 'truncate_refused' then 'AB029'
     when 'row_identity_immutable' then 'AB030'
+    when 'write_suppressed' then 'AB042'
     when 'entity_not_found' then 'AB050'
     when 'claim_not_found' then 'AB052'
     when 'idempotency_conflict' then 'AB060'

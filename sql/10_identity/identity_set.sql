@@ -27,6 +27,11 @@ begin
       'pass for example agent:triage',
       jsonb_build_object('field', case when ablo.text_fits(p_participant) then 'onBehalfOf' else 'participant' end));
   end if;
+  if p_on_behalf_of <> '' and p_on_behalf_of !~ '^(user|agent|system):.' then
+    perform ablo.raise_error('invalid_participant_kind',
+      format('on behalf of %L, which is not kind:id with kind user, agent or system', left(p_on_behalf_of, 40)),
+      'pass for example user:ann', jsonb_build_object('field', 'onBehalfOf'));
+  end if;
   -- One expression, not several statements, and no more settings than needed: this runs once a commit.
   if set_config('app.current_org_id', p_organization, true) is null
     or set_config('app.current_participant_id', p_participant, true) is null

@@ -38,6 +38,7 @@ create table if not exists ablo.field (
   type text not null,
   optional boolean not null,
   position int not null,
+  column_type text,              -- as the column was when the model was registered (ablo.column_type)
   primary key (typename, wire)
 );
 

@@ -43,5 +43,15 @@ begin
     end
     $body$;
   end if;
+  -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.
+  if to_regprocedure('ablo_model.settle()') is null then
+    create function ablo_model.settle() returns void
+    language plpgsql volatile
+    as $body$
+    begin
+      set constraints all immediate;
+    end
+    $body$;
+  end if;
 end
 $stubs$;

@@ -37,11 +37,16 @@ begin
     from jsonb_array_elements(p_models) d,
          jsonb_array_elements(d -> 'fields') with ordinality as x (f, n)
       on conflict (typename, wire) do nothing;
+  update ablo.field f set column_type = n.now
+    from (select x.typename, x.wire, ablo.column_type(to_regclass(format('%I.%I', m.table_schema, m.table_name)), x.column_name) as now
+            from ablo.field x join ablo.model m using (typename)) n
+   where n.typename = f.typename and n.wire = f.wire and f.column_type is distinct from n.now;
   -- The triggers of this transaction hold writers off, so that no change falls in between.
   insert into ablo.model_adopted (typename, sync_id)
   select d ->> 'typename', coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0)
     from jsonb_array_elements(p_models) d where d ->> 'tenancy' in ('column', 'parent')
       on conflict (typename) do nothing;
+  perform ablo.table_path_set(null, 'ablo_model.settle()'::regprocedure);
   return v_version;
 end
 $$;

@@ -13,6 +13,7 @@ declare
   v_name text;
   v_made int := 0;
 begin
+  perform set_config('search_path', ablo.table_path(null), true);  -- for event triggers of the user's
   perform pg_advisory_xact_lock(7001000000000003);
   -- The next one is made when half of this one is used: an empty partition costs each probe a little.
   for v_part in (select least(v_last, min(sync_id)) / v_size from ablo.delta_default) .. (v_last + v_size / 2) / v_size loop

@@ -10,6 +10,7 @@ declare
   v_newest timestamptz;
   v_through bigint;
 begin
+  perform set_config('search_path', ablo.table_path(null), true);  -- for event triggers of the user's
   for v_part in
     select c.relname,
            substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''?(\d+)''?\)')::bigint as upper

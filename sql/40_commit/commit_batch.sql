@@ -25,6 +25,7 @@ declare
   v_constraint text;
   v_table text;
   v_column text;
+  v_context text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -51,10 +52,10 @@ begin
     exception when others then
       get stacked diagnostics v_state = returned_sqlstate, v_message = message_text,
         v_detail = pg_exception_detail, v_hint = pg_exception_hint, v_constraint = constraint_name,
-        v_table = table_name, v_column = column_name;
+        v_table = table_name, v_column = column_name, v_context = pg_exception_context;
       receipt := null;
       error := json_build_object('sqlstate', v_state, 'message', v_message, 'detail', v_detail, 'hint', v_hint,
-        'constraint', v_constraint, 'table', v_table, 'column', v_column);
+        'constraint', v_constraint, 'table', v_table, 'column', v_column, 'context', v_context);
     end;
     return next;
   end loop;

@@ -65,6 +65,12 @@ begin
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
+  -- As the guards would note it; they do where another has written before in this transaction.
+  if (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
+    and set_config('ablo.writer', p_participant, true) is null
+  then
+    null;
+  end if;
   if v_key.sync_groups is not null and ablo.capability_reads(v_key, p_request) is null then
     null;
   end if;
@@ -84,8 +90,10 @@ begin
     v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
     v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
   end if;
-  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null then
-    set constraints all immediate;
+  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null
+    and ablo_model.settle() is null
+  then
+    null;
   end if;
 
   v_at := clock_timestamp();

@@ -4,17 +4,17 @@
 -- A transaction at REPEATABLE READ or SERIALIZABLE looks with the snapshot of its first statement, which
 -- may be older than the grant; ablo.claim_holders_now sees through that.
 -- p_parts: what the change touches (lower case), null for the whole row.
--- Called by: the guard triggers of models declared with claims_bind_sql. Raises: entity_claimed for
--- writers with an identity; for plain SQL the same as lock_not_available (55P03), which every driver
--- and ORM knows; serialization_failure (40001).
+-- Called by: the guard triggers of models declared with claims_bind_sql. Raises: entity_claimed in a
+-- commit; for plain SQL, named or not, the same as lock_not_available (55P03), which every driver and
+-- ORM knows; serialization_failure (40001).
 create or replace function ablo.claim_bind(p_organization text, p_model text, p_row_id text, p_parts text[]) returns void
 language plpgsql volatile
 as $$
 declare
-  v_identity text := nullif(current_setting('app.current_participant_id', true), '');
-  v_writer text := coalesce(v_identity, 'system:' || session_user);
+  v_writer text := current_setting('ablo.writer', true);  -- noted by the guard, just before
   v_holders jsonb;
   v_key text;
+  v_context text;
 begin
   if ablo_model.conflict(p_model, split_part(v_writer, ':', 1)) = 'overwrite' then
     return;
@@ -25,7 +25,9 @@ begin
   end if;
   if v_holders is null then
     return;
-  elsif v_identity is not null then
+  end if;
+  get diagnostics v_context = pg_context;
+  if position('function ablo.commit_apply(' in v_context) > 0 then
     perform ablo.claim_refuse('entity_claimed', p_model, p_row_id, v_holders);
   end if;
   select m.key into v_key from ablo.model m where m.typename = p_model;

@@ -1,17 +1,30 @@
--- Everything that no longer is as it was installed, one sentence each: tables without forced
--- row-level security or policy, with a policy that opens them, unlogged ones, triggers missing or not
--- ENABLE ALWAYS, the publication changed. SQL that mends it stands on a line of its own.
+-- Everything that no longer is as it was installed, one sentence each: tables that are gone, columns
+-- that are gone or of another type, tables without forced row-level security or policy, with a policy
+-- that opens them, unlogged ones, triggers missing or not ENABLE ALWAYS, functions of another owner, the publication
+-- changed. SQL that mends it stands on a line of its own.
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   with synced as (
-    select m.key, m.tenancy, format('%I.%I', m.table_schema, m.table_name) as name,
+    select m.key, m.typename, format('%I.%I', m.table_schema, m.table_name) as name,
            to_regclass(format('%I.%I', m.table_schema, m.table_name)) as relation
       from ablo.model m where m.tenancy in ('column', 'parent')
   )
-  select format('table %s of model %s does not exist', name, key) from synced where relation is null
+  select format('table %s of model %s does not exist: give it back its name and schema, or migrate without the model', name, key)
+    from synced where relation is null
+  union all
+  select format('table %s is no model''s, and has the triggers of one: it was renamed or moved to another schema', t.tgrelid::regclass)
+    from pg_catalog.pg_trigger t where t.tgname = 'zz_ablo_capture' and t.tgparentid = 0
+     and not exists (select from synced where relation = t.tgrelid)
+  union all
+  select format('column %I of table %s (field %s.%s) %s: put it back as it was, or migrate a schema that says so',
+      f.column_name, name, key, f.wire,
+      case when a.now is null then 'does not exist' else format('is %s, and was %s', a.now, f.column_type) end)
+    from synced join ablo.field f using (typename)
+    left join lateral (select ablo.column_type(relation, f.column_name) as now) a on true
+   where relation is not null and (a.now is null or a.now <> f.column_type)
   union all
   select format('table %s does not force row-level security', name)
     from synced join pg_catalog.pg_class c on c.oid = relation
@@ -22,7 +35,8 @@ as $$
   union all
   select format('table %s has no tenant isolation policy', name) from synced
    where relation is not null
-     and not exists (select from pg_catalog.pg_policy p where p.polrelid = relation and p.polname like '%tenant_isolation%')
+     and not exists (select from pg_catalog.pg_policy p where p.polrelid = relation
+                       and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %')
   union all
   -- Postgres ORs permissive policies; see ablo.identity_check for who a runtime login is not.
   select format(e'policy %s of table %s is permissive and applies to the runtime logins: by it they reach rows of '
@@ -42,6 +56,12 @@ as $$
   select format('trigger %s of table %s is not ENABLE ALWAYS', t.tgname, name)
     from synced join pg_catalog.pg_trigger t on t.tgrelid = relation
    where t.tgname like 'zz\_ablo\_%' and t.tgenabled <> 'A'
+  union all
+  select format('%s functions of the kernel belong to %s, so that they run with its rights, not those of ablo_owner: '
+      'run `ablo-pg connect` as a superuser, which gives them back', count(*), pg_catalog.pg_get_userbyid(p.proowner))
+    from pg_catalog.pg_proc p
+   where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace) and p.proowner <> 'ablo_owner'::regrole
+   group by p.proowner
   union all
   select 'publication ablo_delta does not publish inserts into ablo.delta through its root'
    where not exists (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -185,6 +186,19 @@ def test_the_holder_itself_and_an_overwriting_kind_write_on(bound: Board, holder
     write(bound, conn, STATEMENTS["update"])
     conn.commit()
     assert holder.look(held)["claim"]["status"] == "active"
+
+
+@pytest.mark.parametrize("participant", ["", "agent:x", "system:cron"])
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_a_named_writer_of_plain_sql_is_told_55p03_as_well(
+    bound: Board, holder: Claimer, participant: str, statement: str
+) -> None:
+    holder.acquire("d1", "deeds")
+    conn = plain(bound, "read committed")
+    conn.execute("select set_config('app.current_participant_id', %s, true)", [participant])
+    with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
+        write(bound, conn, STATEMENTS[statement])
+    assert json.loads(str(caught.value.diag.message_detail))["code"] == "entity_claimed"
 
 
 def test_the_api_says_entity_claimed_and_claim_lost(bound: Board, holder: Claimer) -> None:

@@ -32,7 +32,7 @@ from ablo_pg.compile.migration.steps import (
 from ablo_pg.compile.migration.tenancy import change_tenancy
 from ablo_pg.compile.names import ident, literal, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
-from ablo_pg.schema.diff import Change, diff
+from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
 from ablo_pg.schema.neutral import SchemaSpec
 
 Tables = Mapping[tuple[str, str], TableFacts]
@@ -134,7 +134,7 @@ def _moved(
     """Return the columns that a rename moves: new name -> old."""
     if origin is None:
         return {}
-    names = {c.field: str(c.old) for c in changes if c.kind == "field_renamed"}
+    names = {c.field: str(c.old) for c in changes if c.kind in FIELD_MOVED}
     before = {column.wire: column.name for column in origin.fields}
     pairs = (
         (column.name, before[names.get(column.wire, column.wire)])
@@ -194,11 +194,15 @@ def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
     if not (groups or m.new.spec.typename in debts):
         return
     name = literal(m.new.spec.typename)
+    org = m.new.org.sql
     since = f"(select since from ablo.migration_debt where typename = {name})"
     step = m.batches(
         f"{m.key}: write each row once, so that its subscribers see it as it reads now",
-        '"updated_at" = t."updated_at"',
-        f't."updated_at" < {since}',
+        '"updated_at" = t."updated_at"',  # and keeps it: nobody has changed what the row says
+        f"t.{org} is not null and coalesce((\n    select d.created_at from ablo.delta d\n"
+        f"    where d.organization_id = t.{org} and d.model = {name}\n"
+        f"      and d.row_id = t.{m.new.id.sql}::text\n"
+        f"    order by d.sync_id desc limit 1), '-infinity') < {since}",
         phase="backfill",
         debt=True,
     )

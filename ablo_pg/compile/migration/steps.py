@@ -103,10 +103,12 @@ class Batches:
     def sql(self) -> str:
         """The step for psql: a loop that commits each page."""
         page = indent(self.page("v_at", 500, into="v_done, v_page, v_at"), 4)
+        keep = "    perform set_config('ablo.keep_updated_at', 'on', true);\n"
+        kept = keep if self.typename else ""
         body = (
             f"\n#variable_conflict use_variable\ndeclare\n  v_at text[] := ({self.first});\n"
             "  v_done bigint;\n  v_page bigint;\nbegin\n  while v_at is not null loop\n"
-            f"{page}\n    commit;\n    exit when v_page < 2;\n  end loop;\nend\n"
+            f"{kept}{page}\n    commit;\n    exit when v_page < 2;\n  end loop;\nend\n"
         )
         return f"do {dollar(body)};" + ("\n" + self.paid).rstrip()
 
@@ -187,12 +189,16 @@ class MigrationPlan:
     @property
     def sql(self) -> str:
         """The plan as a script for psql (not in one transaction: see the phases)."""
-        parts = ["\n".join(f"-- note: {note}" for note in self.notes)] if self.notes else []
+        parts = ["\n".join(_comment(note) for note in self.notes)] if self.notes else []
         parts += [
             f"-- {number}. {step.phase}: {step.title}\n{step.sql}"
             for number, step in enumerate(self.steps, 1)
         ]
         return "\n\n".join(parts) + "\n"
+
+
+def _comment(note: str) -> str:
+    return "-- note: " + note.replace("\n", "\n--   ")
 
 
 def debt(typename: str) -> str:

@@ -32,6 +32,7 @@ SOUND: dict[str, Any] = {
 CLEAN: dict[str, Any] = {
     "logBytes": 1,
     "stray": False,
+    "settles": True,
     "debts": [],
     "unvalidated": [],
     "invalid": [],
@@ -94,6 +95,7 @@ def test_names_in_sql_are_quoted() -> None:
         ({"unvalidated": ["c on tasks"]}, "c on tasks is not validated", False),
         ({"invalid": ["i"]}, "index i is not valid", False),
         ({"stray": True}, "outgrown", True),
+        ({"settles": False}, "set constraints all immediate", False),
         ({"logBytes": 60 << 30}, "60 GB", False),
     ],
 )

@@ -2,7 +2,7 @@ begin;
 
 set local client_min_messages = warning;
 
-set local search_path = pg_catalog, pg_temp;
+select pg_catalog.set_config('search_path', ablo.table_path(null), true);
 
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
@@ -638,7 +638,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('comments.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."comments"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.comments', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'comments', 'field', v_column.wire)::text;
@@ -897,10 +897,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Comment', v_id),
@@ -957,6 +954,10 @@ create or replace function ablo_model."comments__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -969,7 +970,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'comments');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -977,6 +980,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1100,13 +1108,20 @@ begin
       'comments: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."comments"'::regclass, 'comments', p_action, p_id,
+    (select t."updated_at" from "public"."comments" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."comments__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."comments__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."comments"'::regclass, 'ablo_model."comments__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."comments__lock"(p_id text)
   returns boolean
@@ -1207,7 +1222,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('countries.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."countries"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.countries', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'countries', 'field', v_column.wire)::text;
@@ -1300,7 +1315,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('events.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"crm"."Event Log"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'crm.Event Log', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'events', 'field', v_column.wire)::text;
@@ -1495,10 +1510,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Event', v_id),
@@ -1522,6 +1534,10 @@ create or replace function ablo_model."events__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."tenant";
@@ -1534,7 +1550,9 @@ begin
     then
       perform ablo.row_identity_refuse('crm', 'Event Log');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -1542,6 +1560,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -1586,6 +1609,8 @@ $ablo$;
 alter function ablo_model."events__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."events__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"crm"."Event Log"'::regclass, 'ablo_model."events__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."events__lock"(p_id text)
   returns boolean
@@ -1680,7 +1705,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('folders.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."folders"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.folders', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'folders', 'field', v_column.wire)::text;
@@ -1888,10 +1913,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('folders', v_id),
@@ -1915,6 +1937,10 @@ create or replace function ablo_model."folders__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -1927,7 +1953,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'folders');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -1935,6 +1963,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -2058,13 +2091,20 @@ begin
       'folders: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."folders"'::regclass, 'folders', p_action, p_id,
+    (select t."updated_at" from "public"."folders" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."folders__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."folders__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."folders"'::regclass, 'ablo_model."folders__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."folders__lock"(p_id text)
   returns boolean
@@ -2159,7 +2199,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('notes.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."notes"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.notes', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'notes', 'field', v_column.wire)::text;
@@ -2362,10 +2402,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('notes', v_id),
@@ -2389,6 +2426,10 @@ create or replace function ablo_model."notes__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -2401,7 +2442,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'notes');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -2409,6 +2452,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -2532,13 +2580,20 @@ begin
       'notes: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."notes"'::regclass, 'notes', p_action, p_id,
+    (select t."updated_at" from "public"."notes" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."notes__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."notes__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."notes"'::regclass, 'ablo_model."notes__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."notes__lock"(p_id text)
   returns boolean
@@ -2633,7 +2688,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('projects.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."projects"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.projects', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'projects', 'field', v_column.wire)::text;
@@ -2902,10 +2957,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Project', v_id),
@@ -2929,6 +2981,10 @@ create or replace function ablo_model."projects__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -2941,7 +2997,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'projects');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -2949,6 +3007,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -3072,13 +3135,20 @@ begin
       'projects: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."projects"'::regclass, 'projects', p_action, p_id,
+    (select t."updated_at" from "public"."projects" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."projects__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."projects__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."projects"'::regclass, 'ablo_model."projects__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."projects__lock"(p_id text)
   returns boolean
@@ -3185,7 +3255,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('tasks.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."tasks"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.tasks', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'tasks', 'field', v_column.wire)::text;
@@ -3691,10 +3761,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Task', v_id),
@@ -3718,6 +3785,10 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -3730,7 +3801,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -3738,6 +3811,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -3921,13 +3999,20 @@ begin
       'tasks: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."tasks"'::regclass, 'tasks', p_action, p_id,
+    (select t."updated_at" from "public"."tasks" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."tasks__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."tasks__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."tasks"'::regclass, 'ablo_model."tasks__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."tasks__lock"(p_id text)
   returns boolean
@@ -4021,7 +4106,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('teams.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."teams"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.teams', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'teams', 'field', v_column.wire)::text;
@@ -4206,10 +4291,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('Team', v_id),
@@ -4233,6 +4315,10 @@ create or replace function ablo_model."teams__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -4245,7 +4331,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'teams');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -4253,6 +4341,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -4371,13 +4464,20 @@ begin
       'teams: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."teams"'::regclass, 'teams', p_action, p_id,
+    (select t."updated_at" from "public"."teams" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."teams__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."teams__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."teams"'::regclass, 'ablo_model."teams__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."teams__lock"(p_id text)
   returns boolean

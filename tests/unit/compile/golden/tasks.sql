@@ -2,7 +2,7 @@ begin;
 
 set local client_min_messages = warning;
 
-set local search_path = pg_catalog, pg_temp;
+select pg_catalog.set_config('search_path', ablo.table_path(null), true);
 
 do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;
 
@@ -351,7 +351,7 @@ begin
     raise exception using
       errcode = 'AB040',
       message = pg_catalog.format('tasks.%s: the column %s.%I is of type %s, not %s',
-        v_column.wire, '"public"."tasks"'::regclass, v_column.attname, v_column.has, v_column.types[1]),
+        v_column.wire, 'public.tasks', v_column.attname, v_column.has, v_column.types[1]),
       hint = 'convert the column (alter table ... alter column ... type ...), or correct the field',
       detail = pg_catalog.json_build_object(
         'code', 'incompatible_change', 'model', 'tasks', 'field', v_column.wire)::text;
@@ -567,10 +567,7 @@ begin
   )
   values (
     nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(
-      nullif(current_setting('app.current_participant_id', true), ''),
-      'system:' || session_user
-    ),
+    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
     nullif(current_setting('ablo.on_behalf_of', true), ''),
     nullif(current_setting('ablo.capability_id', true), ''),
     ablo.claim_of('tasks', v_id),
@@ -594,6 +591,10 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_writer text := coalesce(
+    nullif(current_setting('app.current_participant_id', true), ''),
+    'system:' || session_user
+  );
 begin
   if tg_op = 'DELETE' then
     v_organization := old."organization_id";
@@ -606,7 +607,9 @@ begin
     then
       perform ablo.row_identity_refuse('public', 'tasks');
     end if;
-    if new."updated_at" is not distinct from old."updated_at" then
+    if new."updated_at" is not distinct from old."updated_at"
+      and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
+    then
       new."updated_at" := greatest(
         clock_timestamp(), old."updated_at" + interval '1 millisecond'
       );
@@ -614,6 +617,11 @@ begin
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
+  end if;
+  if v_writer is distinct from current_setting('ablo.writer', true)
+    and ablo.writer_note(v_writer) is null
+  then
+    null;
   end if;
   if tg_op = 'DELETE' then
     return old;
@@ -737,13 +745,20 @@ begin
       'tasks: there is no action ' || quote_nullable(left(p_action, 40)),
       'use create, update, delete, archive or unarchive');
   end if;
-  return found;
+  if found then
+    return true;
+  end if;
+  return ablo.write_suppressed('"public"."tasks"'::regclass, 'tasks', p_action, p_id,
+    (select t."updated_at" from "public"."tasks" t
+     where t."organization_id" = v_organization and t."id" = v_id), v_now);
 end
 $ablo$;
 
 alter function ablo_model."tasks__write"(text, text, jsonb) owner to ablo_owner;
 
 revoke all on function ablo_model."tasks__write"(text, text, jsonb) from public;
+
+select ablo.table_path_set('"public"."tasks"'::regclass, 'ablo_model."tasks__write"(text,text,jsonb)'::regprocedure);
 
 create or replace function ablo_model."tasks__lock"(p_id text)
   returns boolean

@@ -1,0 +1,43 @@
+"""One failure as Postgres tells it, and how the author calls things: what errors are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """What Postgres says about one failure, whichever way it reached us."""
+
+    sqlstate: str | None
+    message: str
+    detail: str | None = None
+    hint: str | None = None
+    constraint: str | None = None
+    table: str | None = None
+    column: str | None = None
+    context: str | None = None  # the stack of functions, innermost first
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the author calls things: SQL and wire names to the schema key and the Python field name.
+
+    models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def model(self, name: str | None) -> str | None:
+        """Return the schema key for a table or typename; an unknown name stays as it is."""
+        return None if name is None else self.models.get(name, name)
+
+    def field(self, model: str | None, name: str | None) -> str | None:
+        """Return the author's field name for a column or wire name of that model."""
+        return None if name is None else self.fields.get((model or "", name), name)
+
+
+NO_NAMES: Final = Names()

@@ -1,0 +1,155 @@
+"""What somebody changes behind our back is seen at once, by everything that is asked, by name."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ablo_pg import Ablo, AbloError, Model, define_schema
+from ablo_pg.cli.main import run
+from ablo_pg.cluster import Cluster, Server
+from ablo_pg.kernel import connect
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
+
+Captured = pytest.CaptureFixture[str]
+
+
+class Note(Model):
+    text: str | None = None
+    size: int = 0
+
+
+SCHEMA = define_schema(notes=Note)
+# What is done, and what the sentence names.
+CHANGES = [
+    ("alter table notes rename column text to body", "column text of table public.notes"),
+    ("alter table notes drop column text", "(field notes.text) does not exist"),
+    ("alter table notes alter column size type int", "is integer, and was bigint"),
+    ("alter table notes alter column text type varchar(9)", "is character varying, and was text"),
+    (
+        "alter table notes drop column size;"
+        "alter table notes add column size bigint generated always as (1) stored",
+        "is bigint generated, and was bigint",
+    ),
+    ("alter table notes drop column updated_at", "column updated_at of table public.notes"),
+    ("alter table notes disable trigger zz_ablo_capture", "trigger zz_ablo_capture"),
+    ("alter table notes enable trigger zz_ablo_guard", "zz_ablo_guard"),
+    ("drop table notes cascade", "table public.notes of model notes does not exist"),
+    ("alter table notes rename to memos", "table public.memos is no model's"),
+    ("create schema other; alter table notes set schema other", "table other.notes is no model's"),
+    ("drop policy notes_tenant_isolation on notes", "no tenant isolation policy"),
+]
+
+
+@pytest.fixture(scope="module")
+def template(cluster: Server) -> Iterator[str]:
+    """The name of a database with the schema."""
+    with template_database(cluster, SCHEMA) as name:
+        yield name
+
+
+@pytest.fixture
+def site(cluster: Server, template: str) -> Iterator[DatabaseHandle]:
+    """A copy of it."""
+    with make_database(server=cluster, template=template) as handle:
+        yield handle
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement; return its rows."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        cursor = conn.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGES)
+def test_a_change_behind_our_back_is_seen(
+    site: DatabaseHandle, capsys: Captured, change: str, told: str
+) -> None:
+    assert run(["status", "--admin-url", site.admin_url]) == 0
+    query(site.admin_url, change)
+    assert run(["status", "--admin-url", site.admin_url]) == 1
+    assert told in capsys.readouterr().out
+    assert run(["doctor", "--admin-url", site.admin_url]) == 1
+    assert told in "".join(capsys.readouterr())
+    with ablo(site) as client, pytest.raises(AbloError) as caught:
+        client.ready()
+    assert told in caught.value.message
+
+
+def ablo(site: DatabaseHandle) -> Ablo[Any]:
+    """Open a client of organization acme."""
+    return Ablo(
+        schema=SCHEMA, database_url=site.database_url, organization="acme", participant="user:a"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ("alter table notes rename column text to body", ["text", "notes"]),
+        ("alter table notes drop column size", ["size"]),
+        ("alter table notes drop column updated_at", ["updated_at"]),
+        ("alter table notes rename to memos", ["public.notes"]),
+    ],
+)
+def test_the_error_of_a_write_names_what_has_drifted(
+    site: DatabaseHandle, change: str, names: list[str]
+) -> None:
+    with ablo(site) as client:
+        client.notes.create({"text": "a"}, id="1")
+        query(site.admin_url, change)
+        for write in (
+            lambda: client.notes.update("1", {"text": "b"}),
+            lambda: client.notes.create({"text": "c"}, id="2"),
+        ):
+            with pytest.raises(AbloError) as caught:
+                write()
+            assert caught.value.code == "model_not_provisioned"
+            assert caught.value.model in ("notes", None)
+            assert all(name in caught.value.message for name in names)
+            assert "ablo-pg status" in str(caught.value.remedy)
+
+
+def test_what_is_put_back_is_no_drift(site: DatabaseHandle) -> None:
+    query(site.admin_url, "alter table notes rename column text to body")
+    query(site.admin_url, "alter table notes rename column body to text")
+    query(site.admin_url, "alter table notes add column extra int")
+    assert run(["status", "--admin-url", site.admin_url]) == 0
+
+
+OWNED = """select count(*) from pg_proc p join pg_namespace n on n.oid = pronamespace
+  where nspname in ('ablo', 'ablo_model') and proowner <> 'ablo_owner'::regrole"""
+
+
+def test_a_restore_without_owners_is_seen_and_repaired(
+    cluster: Server, site: DatabaseHandle, tmp_path: Path, capsys: Captured
+) -> None:
+    if not isinstance(cluster, Cluster):
+        pytest.skip("needs the programs of the server")
+    with ablo(site) as client:
+        client.notes.create({"text": "a"}, id="1")
+    name, dump = cluster.create_database(), str(tmp_path / "dump")
+    restored = cluster.url(name)
+    try:
+        subprocess.run(
+            [cluster.binaries.program("pg_dump"), "-Fc", "-f", dump, site.admin_url], check=True
+        )
+        command = [cluster.binaries.program("pg_restore"), "--no-owner", "-d", restored, dump]
+        subprocess.run(command, check=False, capture_output=True)
+        assert query(restored, OWNED)[0][0] > 100
+        for verb in ("status", "doctor"):
+            assert run([verb, "--admin-url", restored]) == 1
+            assert "functions of the kernel belong to" in "".join(capsys.readouterr())
+        made = connect(restored)
+        assert query(restored, OWNED) == [(0,)]
+        assert run(["status", "--admin-url", restored]) == 0
+        with ablo(DatabaseHandle(name, restored, made.database_url, "")) as client:
+            assert client.notes.update("1", {"text": "b"}).text == "b"
+    finally:
+        cluster.drop_database(name)
