@@ -36,6 +36,7 @@ from ablo_pg.kernel.fit import obstacles, trigger_notes
 from ablo_pg.kernel.runner import DEFAULT_PACE, Pace, Report, Runner
 from ablo_pg.schema import SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
+from ablo_pg.schema.unenforced import require_enforced
 
 _CAST_FAILED = "22"  # class "data exception": a value does not convert
 
@@ -110,6 +111,7 @@ def _silent(step: int, done: int, total: int) -> None:
 def _checked(
     conn: psycopg.Connection, spec: SchemaSpec, options: MigrateOptions, stack: ExitStack
 ) -> tuple[MigrationPlan, str | None]:
+    require_enforced(spec)
     before, active = _before(conn)
     tables = _tables(conn, [spec, *before.past])
     made = plan_migration(spec, before, tables, options)

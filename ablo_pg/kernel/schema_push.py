@@ -29,7 +29,7 @@ from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
 from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
-from ablo_pg.schema.unenforced import unenforced
+from ablo_pg.schema.unenforced import require_enforced
 
 NO_SCHEMA: Final = SchemaSpec(())
 
@@ -92,8 +92,9 @@ def push(
 
     Args: conn, an administrative connection outside a transaction. dry_run runs everything and
     rolls it back.
-    Raises: incompatible_change with every reason, and the flag that would allow it; lock_timeout;
-    what `apply` raises. Nothing is changed then.
+    Raises: incompatible_change with every reason, and the flag that would allow it;
+    schema_definition_invalid for declarations that are not enforced; lock_timeout; what `apply`
+    raises. Nothing is changed then.
     """
     require_kernel(conn)
     with _tables(conn, spec), conn.transaction(force_rollback=dry_run):
@@ -102,6 +103,7 @@ def push(
         active = read_active(conn)
         if active.version and active.hash == spec.hash:
             return Pushed(active.version, active.hash, unchanged=True, kept=not dry_run)
+        require_enforced(spec)
         plan = plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
         if plan.refusals:
             raise incompatible(plan)
@@ -110,7 +112,7 @@ def push(
             raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan))
         version = read_active(conn).version
-        warnings = (*plan.warnings, *_unowned(conn, spec), *unenforced(spec))
+        warnings = (*plan.warnings, *_unowned(conn, spec))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
 
 

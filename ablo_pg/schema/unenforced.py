@@ -1,51 +1,49 @@
-"""What a schema declares and this release does not enforce: told at each push. Pure.
+"""What a schema may declare and this release does not enforce: refused by push and migrate. Pure.
 
-A restriction that is read and dropped leaves rows open that its author believes closed.
+A restriction that is read and dropped leaves rows open that its author believes closed. Reading a
+schema still takes it, so that versions pushed by earlier releases can be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from ablo_pg.schema.diff import Change
 from ablo_pg.schema.neutral import SchemaSpec
+from ablo_pg.schema.problems import Problem, schema_error
 
-KIND: Final = "not_enforced"
+CODE: Final = "not_enforced"
 # Model options of the wire form that the server would have to act on; others are the clients' own.
 _OPTIONS: Final = {
-    "autoFill": "no field is filled in: send it, or declare a default",
-    "requiredFields": "a create is held to the fields that are not optional, not to this list",
+    "autoFill": "leave it out; send the field, or declare a default",
+    "requiredFields": "leave it out; make the fields not optional",
 }
 
 
-def unenforced(spec: SchemaSpec) -> Iterator[Change]:
-    """Return a warning for each declaration that has no effect here."""
+def require_enforced(spec: SchemaSpec) -> None:
+    """Raise schema_definition_invalid with each declaration that would have no effect here."""
+    problems = list(_problems(spec))
+    if problems:
+        raise schema_error(problems, code="schema_definition_invalid")
+
+
+def _problems(spec: SchemaSpec) -> Iterator[Problem]:
     if spec.identity_roles:
         kinds = ", ".join(role.kind for role in spec.identity_roles)
-        yield _change(
-            None,
-            "identityRoles",
-            f"roles ({kinds}) bind no key: bind it with syncGroups when it is minted",
-            spec.identity_roles[0].kind,
-        )
+        remedy = "leave it out; bind each key with syncGroups when it is minted"
+        yield _problem(None, "identityRoles", f" (roles: {kinds})", remedy)
     if spec.session_settings:
         names = ", ".join(name for name, _ in spec.session_settings)
-        yield _change(
-            None, "sessionSettings", f"{names}: not set, so policies that read them see none", names
-        )
+        remedy = "leave it out; policies can read app.current_org_id"
+        yield _problem(None, "sessionSettings", f" ({names})", remedy)
     for model in spec.models:
         if model.grants:
-            yield _change(
-                model.key,
-                "grants",
-                "its rows grant no group: mint keys with syncGroups",
-                dict(model.grants),
-            )
+            remedy = "leave it out; mint keys with syncGroups"
+            yield _problem(model.key, "grants", ": its rows would grant no group", remedy)
         for name, value in model.options:
-            if name in _OPTIONS:
-                yield _change(model.key, name, _OPTIONS[name], value)
+            if name in _OPTIONS and value:
+                yield _problem(model.key, name, "", _OPTIONS[name])
 
 
-def _change(model: str | None, field: str, reason: str, value: Any) -> Change:
-    return Change(KIND, model, field, False, f"{field} is not enforced here; {reason}", new=value)
+def _problem(model: str | None, field: str, more: str, remedy: str) -> Problem:
+    return Problem(CODE, model, field, f"{field} is not enforced here{more}", remedy)

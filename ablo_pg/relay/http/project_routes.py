@@ -13,7 +13,7 @@ from ablo_pg.credentials import new_key
 from ablo_pg.db import keys
 from ablo_pg.db.keys import iso_time
 from ablo_pg.db.urls import url_parameters
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.schema_routes import PUSH_SCOPE
@@ -144,7 +144,12 @@ async def register_source(call: Call) -> Response:
             remedy="rows are in the relay's own Postgres: leave it out, or say direct",
         )
     if body.connection_string is not None:
-        url_parameters(body.connection_string, "connectionString")
+        try:
+            url_parameters(body.connection_string, "connectionString")
+        except AbloValidationError as exc:
+            raise error_for(
+                "invalid_request", exc.message, field=exc.field, remedy=exc.remedy
+            ) from None
     return json_answer(_source(call), 201)
 
 

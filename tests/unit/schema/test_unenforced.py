@@ -1,4 +1,4 @@
-"""A declaration without effect is told at each push."""
+"""A declaration without effect is refused by push and migrate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from ablo_pg.compile.groups import near_groups
 from ablo_pg.compile.plan import plan_schema
+from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema.parse import parse_schema_json
-from ablo_pg.schema.unenforced import unenforced
+from ablo_pg.schema.unenforced import require_enforced
 from ablo_pg.schema.wire_json import dump_schema_json
 
 TITLE = {"title": {"type": "string", "isOptional": False, "isIndexed": False}}
@@ -29,15 +30,18 @@ def schema(model: dict[str, Any] | None = None, **top: Any) -> dict[str, Any]:
         (schema({"grants": {"subject": "user", "scope": "project"}}), "grants"),
     ],
 )
-def test_what_is_not_enforced_is_told(document: dict[str, Any], field: str) -> None:
-    (told,) = unenforced(parse_schema_json(document))
-    assert (told.kind, told.field) == ("not_enforced", field)
-    assert "not enforced" in told.reason
+def test_what_is_not_enforced_is_refused(document: dict[str, Any], field: str) -> None:
+    with pytest.raises(AbloValidationError) as caught:
+        require_enforced(parse_schema_json(document))
+    assert (caught.value.code, caught.value.field) == ("schema_definition_invalid", field)
+    (problem,) = caught.value.details["problems"]
+    assert problem["code"] == "not_enforced"
+    assert problem["remedy"].startswith("leave it out")
 
 
-def test_what_clients_act_on_is_no_warning() -> None:
-    own = {"lazyObservable": True, "persist": {"store": "x"}, "bootstrapLimit": 10}
-    assert list(unenforced(parse_schema_json(schema(own, identityRoles=[])))) == []
+def test_what_clients_act_on_is_taken() -> None:
+    own = {"lazyObservable": True, "persist": {"store": "x"}, "requiredFields": []}
+    require_enforced(parse_schema_json(schema(own, identityRoles=[])))
 
 
 @pytest.mark.parametrize("source", ["id", {"field": "id"}, "createdBy", {"field": "title"}])
