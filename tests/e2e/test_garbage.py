@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from ..meta.project import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(seed: int, seconds: float) -> tuple[int, list[dict[str, object]]]:
