@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ Examples:
 @click.option("--drop", is_flag=True, help="Drop columns and tables that are declared no more.")
 @click.option("--rewrite", is_flag=True, help="Let a retype rewrite a large table: writers wait.")
 @click.option(
+    "--alter-adopted", is_flag=True,
+    help="Bring an application's columns to the schema: types, NOT NULL, CHECKs, keys, defaults.",
+)  # fmt: skip
+@click.option(
     "--lock-timeout", default=400, metavar="MS", type=click.IntRange(10, 60_000),
     show_default=True, help="What a writer may have to wait behind a lock request.",
 )  # fmt: skip
@@ -63,7 +68,10 @@ def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> N
     again goes on. The kernel must be there (`ablo-pg connect`).
     """
     spec = load_target(target)
-    options = _options(spec, how["renames"], how["backfills"], how["drop"], how["rewrite"])
+    options = _options(spec, how["renames"], how["backfills"])
+    options = replace(
+        options, drop=how["drop"], rewrite=how["rewrite"], alter_adopted=how["alter_adopted"]
+    )
     with administrator(admin_url) as conn:
         if how["dry_run"] or how["output"] is not None:
             _show_plan(plan(conn, spec, options), how["output"], as_json)
@@ -74,15 +82,11 @@ def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> N
 
 
 def _options(
-    spec: SchemaSpec,
-    renames: tuple[str, ...],
-    backfills: tuple[str, ...],
-    drop: bool,
-    rewrite: bool,
+    spec: SchemaSpec, renames: tuple[str, ...], backfills: tuple[str, ...]
 ) -> MigrateOptions:
     given = read_options(spec, False, renames, backfills)
     values = {(one.model, one.field): one.value for one in given.backfills}
-    return MigrateOptions(given.renames, values, drop, rewrite)
+    return MigrateOptions(given.renames, values)
 
 
 class _Progress:
@@ -116,6 +120,23 @@ def _show_plan(made: MigrationPlan, output: Path | None, as_json: bool) -> None:
     if output is None:
         for number, step in enumerate(made.steps, 1):
             show(f"{number:3}. {step.phase:9} {step.title}")
+        _show_roles(made)
+
+
+def _show_roles(made: MigrationPlan) -> None:
+    """Show who has access to the tables of applications, and what changes for them."""
+    if not made.roles:
+        return
+    rows = [("table", "role", "by", "may", "what changes")]
+    rows += [
+        (one.table, one.role, one.by, ", ".join(one.rights), "; ".join(one.changes) or "nothing")
+        for one in made.roles
+    ]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    show("\nroles with access to tables of applications:")
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        show("  ".join(["", *cells, row[-1]]))
 
 
 def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:
@@ -135,4 +156,5 @@ def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:
 
 def _plan_json(made: MigrationPlan) -> dict[str, Any]:
     steps = [{"phase": s.phase, "title": s.title, "sql": s.sql} for s in made.steps]
-    return {"schema": made.hash, "steps": steps, "notes": list(made.notes)}
+    roles = [asdict(one) for one in made.roles]
+    return {"schema": made.hash, "steps": steps, "notes": list(made.notes), "roles": roles}

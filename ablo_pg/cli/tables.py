@@ -138,4 +138,15 @@ def _write(pulled: Pulled, out: Path | None, as_json: bool) -> None:
     say(f"{len(keys)} models{where}; left out: {', '.join(pulled.left_out) or 'none'}")
     if as_json:
         written = None if out is None else str(out)
-        show_json({"models": keys, "leftOut": pulled.left_out, "file": written, "source": source})
+        show_json(
+            {
+                "models": keys,
+                "leftOut": list(pulled.left_out),
+                "why": pulled.left_out,
+                "file": written,
+                "source": source,
+            }
+        )
+        return
+    for table, reasons in pulled.left_out.items():
+        say(f"  {table}: {reasons[0]}")

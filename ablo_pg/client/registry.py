@@ -15,11 +15,13 @@ from ablo_pg.schema.rows import Model
 class Registry:
     """Finds models by schema key, typename, table or class, and row classes by typename.
 
-    tenant: whose rows the client reads and writes.
+    tenant: whose rows the client reads and writes. numbered: typenames of models whose tables
+    number their rows themselves, as far as creates have found out.
     """
 
     def __init__(self, schema: Schema, tenant: Tenant | None = None) -> None:
         self.tenant = tenant or Tenant()
+        self.numbered: set[str] = set()
         self._by_name: dict[str, Entry] = {}
         self._by_class: dict[type[Model], Entry] = {}
         self.keys: tuple[str, ...] = tuple(spec.key for spec in schema.spec.models)

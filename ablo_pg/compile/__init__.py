@@ -19,7 +19,7 @@ from ablo_pg.compile.groups import groups, role_support, row_groups
 from ablo_pg.compile.guard import guard
 from ablo_pg.compile.indexes import indexes
 from ablo_pg.compile.names import comment
-from ablo_pg.compile.plan import ModelPlan, SchemaPlan, plan_schema
+from ablo_pg.compile.plan import NO_NATIVE, ModelPlan, Native, SchemaPlan, plan_schema
 from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
 from ablo_pg.compile.row import read, row
@@ -91,12 +91,13 @@ class CompiledSchema:
         return "\n\n".join(["begin;", *self.statements, "commit;"]) + "\n"
 
 
-def compile_schema(spec: SchemaSpec) -> CompiledSchema:
+def compile_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> CompiledSchema:
     """Compile a schema to SQL for a database that has the kernel. Equal schemas give equal text.
 
-    The statements need the rights of ablo_owner; a superuser's, to adopt tables of other owners.
+    The statements need the rights of ablo_owner, and of the owners of tables that they adopt.
+    native: see `plan_schema`.
     """
-    schema = plan_schema(spec)
+    schema = plan_schema(spec, native)
     statements = (*calm_statements(schema), *locking_statements(schema))
     return CompiledSchema(schema.hash, statements)
 

@@ -12,6 +12,7 @@ from typing import Final
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import array_text, digest, ident, literal, shorten, text_array
 from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
+from ablo_pg.compile.rls import is_ours
 from ablo_pg.schema.neutral import FieldType
 
 # Postgres parses a CHECK anew for every statement, so each is as short as can be. NaN sorts last.
@@ -26,10 +27,13 @@ NOT_FINITE: Final = "rows hold NaN or an infinity, which JSON has no spelling fo
 
 
 def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the enum lists, and the refusal of values that JSON has no spelling for."""
+    """Emit the enum lists, and the refusal of values that JSON has no spelling for.
+
+    Not on an adopted table: its application may write other values.
+    """
     parts = [_constraint(model, *check) for check in check_definitions(model)]
     if parts:
-        yield do_block(*parts)
+        yield do_block(Guarded(is_ours(model), [part.block() for part in parts]))
 
 
 def foreign_keys(schema: SchemaPlan, live: Collection[str] = ()) -> Iterator[str]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal, qualified
 from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
+from ablo_pg.compile.rls import SESSION_OF_OURS
 from ablo_pg.compile.values import differs
 
 
@@ -120,9 +121,11 @@ end if;"""
 def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
     """The row takes its parent's organization. Runs with the writer's own view of the parents.
 
-    Under a row of nobody's, that only who sees all rows finds, it is nobody's too.
+    Under a row of nobody's, that only who sees all rows finds, it is nobody's too. So is a row
+    that the application of an adopted table makes under no row at all, as it always could.
     """
     org, key = model.org.sql, f"new.{parent.local_key}"
+    is_ours = "(select c.relowner = 'ablo_owner'::regrole from pg_class c where c.oid = tg_relid)"
     table = qualified(parent.schema, parent.table)
     shown = f"quote_nullable(left({key}::text, 80))"
     refusal = [
@@ -140,8 +143,9 @@ def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
 begin
   if new.{org} is null then
     new.{org} := (select p.{parent.org} from {table} p where p.{parent.key} = {key});
-    if new.{org} is null and exists (
-      select from {table} p where p.{parent.key} = {key} and p.{parent.org} is null
+    if new.{org} is null and (
+      exists (select from {table} p where p.{parent.key} = {key} and p.{parent.org} is null)
+      or not ({SESSION_OF_OURS} or {is_ours})
     ) then
       return new;
     end if;

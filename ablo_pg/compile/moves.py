@@ -15,6 +15,7 @@ from ablo_pg.compile.checks import check_names
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
+from ablo_pg.compile.rls import policy_names
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 from ablo_pg.schema.diff import FIELD_MOVED, Change
 from ablo_pg.schema.neutral import FieldType, SchemaSpec
@@ -126,7 +127,8 @@ def _rename_columns(before: SchemaPlan, after: SchemaPlan, pair: Pair) -> Iterat
     was, will = pair.old.spec.table, new.spec.table
     if was != will:  # a later model may have the old name, and needs these
         steps += _rename_constraint(new, f"{was}_pkey", f"{will}_pkey")
-        steps.append(f"drop policy if exists {ident(f'{was}_tenant_isolation')} on {new.table};")
+        for name in policy_names(was):
+            steps.append(f"drop policy if exists {ident(name)} on {new.table};")
     if steps:
         yield do_block(*steps)
 

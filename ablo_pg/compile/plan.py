@@ -8,9 +8,10 @@ same, filled from the parent row by a trigger: isolation, order and indexes work
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.schema.neutral import (
@@ -25,12 +26,18 @@ from ablo_pg.schema.neutral import (
 )
 from ablo_pg.schema.wire_json import schema_hash
 
+# By (schema, table): names of columns whose type is an enum or an array.
+Native: TypeAlias = Mapping[tuple[str, str], Collection[str]]
+NO_NATIVE: Final[Native] = MappingProxyType({})
 BASE_WIRES: Final = tuple(wire for _, wire, _, _ in BASE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a model's table, and the JSON key under which it travels."""
+    """One column of a model's table, and the JSON key under which it travels.
+
+    native: an enum type of the database, or an array, where the field is an enum or JSON.
+    """
 
     wire: str
     name: str  # as the table stores it, at most 63 bytes
@@ -39,6 +46,7 @@ class Column:
     default: Any = MISSING
     enum_values: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()  # keys under which it travels as well
+    native: bool = False
 
     @property
     def sql(self) -> str:
@@ -197,9 +205,13 @@ class SchemaPlan:
         return shorten(f"{model.spec.table}\x1f{column.name}", force=True).replace("\x1f", "_")
 
 
-def plan_schema(spec: SchemaSpec) -> SchemaPlan:
-    """Resolve a schema. A relation whose field or target is not declared makes no edge."""
-    models = tuple(_plan_model(model) for model in sorted(spec.models, key=lambda m: m.key))
+def plan_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> SchemaPlan:
+    """Resolve a schema. A relation whose field or target is not declared makes no edge.
+
+    Args: native, the columns of tables that are there whose types are enums or arrays.
+    """
+    ordered = sorted(spec.models, key=lambda m: m.key)
+    models = tuple(_plan_model(model, native) for model in ordered)
     by_key = {model.spec.key: model for model in models}
     for model in models:
         model.edges = tuple(_edges(model, by_key))
@@ -207,8 +219,9 @@ def plan_schema(spec: SchemaSpec) -> SchemaPlan:
     return SchemaPlan(spec, spec.hash or schema_hash(spec), models, _taken_names(models))
 
 
-def _plan_model(spec: ModelSpec) -> ModelPlan:
-    fields = tuple(_column(field) for field in spec.fields)
+def _plan_model(spec: ModelSpec, native: Native) -> ModelPlan:
+    typed = native.get((shorten(spec.table_schema), shorten(spec.table)), frozenset())
+    fields = tuple(_column(field, typed) for field in spec.fields)
     own = {"id": shorten(spec.id_column), "organizationId": spec.tenancy.column}
     base = tuple(
         Column(wire, own.get(wire, column), type_) for _, wire, column, type_ in BASE_FIELDS
@@ -228,7 +241,7 @@ def _role(model: ModelPlan, role: EntityRole) -> Role:
     return Role(role.kind, column, role.multi)
 
 
-def _column(field: Field) -> Column:
+def _column(field: Field, native: Collection[str]) -> Column:
     return Column(
         wire=field.wire,
         name=shorten(field.column),
@@ -237,6 +250,7 @@ def _column(field: Field) -> Column:
         default=field.default,
         enum_values=field.enum_values,
         formerly=field.formerly,
+        native=shorten(field.column) in native,
     )
 
 

@@ -1,7 +1,14 @@
-"""Pass: row-level security. One policy a table, on the organization of the transaction.
+"""Pass: row-level security: what a transaction of ours sees is its organization's rows.
 
 The setting is read in a subselect, so that the planner evaluates it once a statement; '' (a custom
 setting after SET LOCAL has ended) and NULL both mean no organization, and match no row.
+
+A table that we made belongs to ablo_owner: one policy binds everybody, its owner too (FORCE). An
+adopted table keeps its owner, whom nothing binds, and its rows stay in sight of every other role.
+There the policies that hold us to an organization are restrictive and name our two roles; others
+meet `using (true)` only, which the planner drops, so that their plans stay what they were. A table
+that had row-level security before keeps its own policies for its own roles. Triggers run as
+ablo_owner for every writer: what they look up in a session of somebody else's is not held.
 """
 
 from __future__ import annotations
@@ -10,31 +17,57 @@ from collections.abc import Iterator
 from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import digest, ident, literal, shorten
+from ablo_pg.compile.names import digest, ident, indent, literal, shorten
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
 CURRENT_ORG: Final = "nullif(current_setting('app.current_org_id', true), '')"
+# A session of a login that programs run as; see ablo.identity_check.
+SESSION_OF_OURS: Final = (
+    "pg_has_role(session_user, 'ablo_runtime', 'member')"
+    " and not pg_has_role(session_user, 'ablo_owner', 'member')"
+)
 
 
 def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Enable and force it, and keep the policy as compiled."""
+    """Enable it, and keep the policies as compiled."""
     if not model.synced:
         return
-    enabled = Guarded(
-        f"exists (\n  select from pg_catalog.pg_class c\n"
-        f"  where c.oid = {model.regclass}\n"
-        f"    and not (c.relrowsecurity and c.relforcerowsecurity)\n)",
-        [
-            f"alter table {model.table} enable row level security;",
-            f"alter table {model.table} force row level security;",
-        ],
+    own = "\n".join(part.block() for part in _of_ours(model))
+    adopted = "\n".join(part.block() for part in _of_an_adopted(model))
+    yield do_block(
+        f"if {is_ours(model)} then\n{indent(own)}\nelse\n{indent(adopted)}\nend if;",
     )
-    yield do_block(enabled, _policy(model))
+
+
+def is_ours(model: ModelPlan) -> str:
+    """Return the condition that a model's table belongs to us, not to an application."""
+    return (
+        f"exists (\n  select from pg_catalog.pg_class c\n"
+        f"  where c.oid = {model.regclass} and c.relowner = 'ablo_owner'::regrole\n)"
+    )
+
+
+def binds_everybody(model: ModelPlan) -> str:
+    """Return the condition that the table has the policy of a table that we made."""
+    return (
+        f"exists (\n  select from pg_catalog.pg_policy p\n"
+        f"  where p.polrelid = {model.regclass}\n"
+        f"    and p.polname = {literal(shorten(policy_name(model)))}\n"
+        f"    and p.polroles = '{{0}}'\n"
+        f"    and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\\_pg %'\n)"
+    )
 
 
 def policy_name(model: ModelPlan) -> str:
-    """Return what the policy on a model's table is called, before it is cut to length."""
-    return f"{model.spec.table}_tenant_isolation"
+    """Return what the tenant's policy on a model's table is called, before it is cut to length."""
+    return policy_names(model.spec.table)[0]
+
+
+def policy_names(table: str) -> tuple[str, str, str, str]:
+    """Return the names of a table's policies: tenant's, kernel's, ours, everybody else's."""
+    ends = ("tenant_isolation", "kernel_tenant_isolation", "ablo_rows", "all_rows")
+    isolation, kernel, ours, others = (f"{table}_{end}" for end in ends)
+    return isolation, kernel, ours, others
 
 
 def drop_policy(model: ModelPlan, name: str) -> str:
@@ -42,10 +75,55 @@ def drop_policy(model: ModelPlan, name: str) -> str:
     return f"drop policy {ident(name)} on {model.table};"
 
 
-def _policy(model: ModelPlan) -> Guarded:
-    name = policy_name(model)
-    test = f"{model.org.sql}::text = (select {CURRENT_ORG})"
+def _of_ours(model: ModelPlan) -> Iterator[Guarded]:
+    yield Guarded(
+        _class_is(model, "not (c.relrowsecurity and c.relforcerowsecurity)"),
+        [
+            f"alter table {model.table} enable row level security;",
+            f"alter table {model.table} force row level security;",
+        ],
+    )
+    test = _same(model)
     definition = f"for all\n  using ({test})\n  with check ({test})"
+    yield _policy(model, policy_name(model), definition)
+
+
+def _of_an_adopted(model: ModelPlan) -> Iterator[Guarded]:
+    """The rows' sight first: from ENABLE on, whom no policy lets see a row sees none."""
+    isolation, kernel, ours, others = policy_names(model.spec.table)
+    everything = "for all\n  to {0}\n  using (true)\n  with check (true)"
+    all_rows = _policy(model, others, everything.format("public"))
+    bound = binds_everybody(model)
+    yield Guarded(
+        f"{_class_is(model, 'not c.relrowsecurity')} or {bound}",
+        [*all_rows.block().split("\n")],
+    )
+    yield _policy(model, ours, everything.format("ablo_runtime, ablo_owner"))
+    test, free = _same(model), f"(select not ({SESSION_OF_OURS}))"
+    for name, role, rows in (
+        (isolation, "ablo_runtime", test),
+        (kernel, "ablo_owner", f"{test}\n    or {free}"),
+    ):
+        definition = f"as restrictive for all\n  to {role}\n  using ({rows})\n  with check ({rows})"
+        yield _policy(model, name, definition)
+    yield Guarded(
+        _class_is(model, "not c.relrowsecurity"),
+        [f"alter table {model.table} enable row level security;"],
+    )
+
+
+def _same(model: ModelPlan) -> str:
+    return f"{model.org.sql}::text = (select {CURRENT_ORG})"
+
+
+def _class_is(model: ModelPlan, condition: str) -> str:
+    return (
+        f"exists (\n  select from pg_catalog.pg_class c\n"
+        f"  where c.oid = {model.regclass} and {condition}\n)"
+    )
+
+
+def _policy(model: ModelPlan, name: str, definition: str) -> Guarded:
     mark = literal(f"ablo_pg {digest(definition)}")
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_policy p\n"

@@ -1,45 +1,58 @@
 """Pass: the tables. Created with their base columns; fields are added where they are missing.
 
 Adding and altering take an ACCESS EXCLUSIVE lock, so each sits behind a look at the catalogue: a
-run that has nothing to change takes none. An adopted table (one that exists already) is completed,
-never rebuilt; a column that holds NULLs stays nullable, and the next run tries again.
+run that has nothing to change takes none. A table that exists already is adopted: it keeps its
+owner, and its columns stay as they are; it is completed by those that it lacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
-from ablo_pg.compile.names import ident, literal, qualified, shorten, text_array
+from ablo_pg.compile.names import ident, indent, literal, qualified, shorten, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.rls import CURRENT_ORG, binds_everybody, is_ours
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
+
+# The comment on a column that we added to a table of somebody else's.
+ADDED: Final = "added by ablo_pg"
 
 
 def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the table, its columns and its owner."""
+    """Emit the table and its columns."""
     if model.spec.table_schema != "public":
         yield do_block(_schema(model))
-    yield _create(model)
-    yield do_block(_columns(model), _owner(model))
+    organization = (_organization(model),) if model.synced else ()
+    yield do_block(_create(model), *organization, _columns(model), _owner(model))
 
 
 def required(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit NOT NULL on and off, once every table is there to take an organization from."""
+    """Emit NOT NULL on and off, once every table is there to take an organization from.
+
+    Not of an adopted table, whose application may write NULLs. Its rows take their parent's
+    organization, though.
+    """
     columns = [*([model.org] if model.synced else []), *model.fields]
     parts = [
         _not_null(model, c) if c.required or c is model.org else _null(model, c) for c in columns
     ]
-    if parts:
-        yield do_block(*parts)
+    if not parts:
+        return
+    own = indent("\n".join(part.block() for part in parts))
+    adopted = indent("\n".join(_assign(model) if model.synced else ()))
+    otherwise = f"\nelse\n{adopted}" if adopted else ""
+    yield do_block(f"if {is_ours(model)} then\n{own}{otherwise}\nend if;")
 
 
 def types(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the refusal of columns whose type cannot hold the field: nothing is rewritten here."""
-    if model.fields:
+    if any(not column.native for column in model.fields):
         wanted = ",\n      ".join(
             f"({literal(c.name)}, {literal(c.wire)}, {text_array(STORED_AS[c.type])})"
             for c in model.fields
+            if not c.native
         )
         title = model.title.replace("%", "%%")
         message = literal(f"{title}.%s: the column %s.%I is of type %s, not %s")
@@ -67,13 +80,20 @@ def _schema(model: ModelPlan) -> Guarded:
     )
 
 
-def _create(model: ModelPlan) -> str:
+def _create(model: ModelPlan) -> Guarded:
     lines = [f"{column.sql} {_base_type(column)}" for column in _own_columns(model)]
     key = [model.org.sql, model.id.sql] if model.synced else [model.id.sql]
     constraint = ident(f"{model.spec.table}_pkey")
     lines.append(f"constraint {constraint} primary key ({', '.join(key)})")
     body = ",\n  ".join(lines)
-    return f"create table if not exists {model.table} (\n  {body}\n);"
+    there = model.regclass.removesuffix("::regclass")
+    return Guarded(
+        f"pg_catalog.to_regclass({there}) is null",
+        [
+            f"create table {model.table} (\n  {body}\n);",
+            f"alter table {model.table} owner to ablo_owner;",
+        ],
+    )
 
 
 def _own_columns(model: ModelPlan) -> tuple[Column, ...]:
@@ -106,18 +126,36 @@ def column_clauses(model: ModelPlan) -> list[tuple[Column, str]]:
     return clauses
 
 
+def _organization(model: ModelPlan) -> Guarded:
+    """An adopted table's rows are nobody's yet; later ones are of the session's organization."""
+    return Guarded(
+        _lacks(model, [model.org]),
+        [
+            f"alter table {model.table} add column {model.org.sql} text;",
+            f"alter table {model.table} alter column {model.org.sql} set default ({CURRENT_ORG});",
+            f"comment on column {model.table}.{model.org.sql} is {literal(ADDED)};",
+        ],
+    )
+
+
 def _columns(model: ModelPlan) -> Guarded:
     """Add what is missing. A new column with a default fills the rows that are there."""
     clauses = column_clauses(model)
-    names = text_array(column.name for column, _ in clauses)
     adds = ",\n  ".join(f"add column if not exists {c.sql} {clause}" for c, clause in clauses)
     return Guarded(
+        _lacks(model, [column for column, _ in clauses]),
+        [f"alter table {model.table}\n  {adds};"],
+    )
+
+
+def _lacks(model: ModelPlan, columns: Sequence[Column]) -> str:
+    names = text_array(column.name for column in columns)
+    return (
         f"exists (\n  select from unnest({names}) n (name)\n"
         f"  where not exists (\n"
         f"    select from pg_catalog.pg_attribute a\n"
         f"    where a.attrelid = {model.regclass} and a.attname = n.name and not a.attisdropped\n"
-        f"  )\n)",
-        [f"alter table {model.table}\n  {adds};"],
+        f"  )\n)"
     )
 
 
@@ -142,9 +180,11 @@ def _assign(model: ModelPlan) -> Iterator[str]:
 
 
 def _owner(model: ModelPlan) -> Guarded:
+    """A table that we made, restored without its owner; an adopted one keeps its own."""
     return Guarded(
         f"exists (\n  select from pg_catalog.pg_class c\n"
-        f"  where c.oid = {model.regclass} and c.relowner <> 'ablo_owner'::regrole\n)",
+        f"  where c.oid = {model.regclass} and c.relowner <> 'ablo_owner'::regrole\n"
+        f"    and c.relforcerowsecurity\n) and {binds_everybody(model)}",
         [f"alter table {model.table} owner to ablo_owner;"],
     )
 
@@ -157,7 +197,7 @@ for v_column in
       {wanted}
   ) w (name, wire, types)
   join pg_catalog.pg_attribute a on a.attname = w.name
-  join pg_catalog.pg_type t on t.oid = a.atttypid
+  join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
   where a.attrelid = {regclass} and not a.attisdropped and t.typname <> all (w.types)
 loop
   raise exception using

@@ -38,6 +38,15 @@ STORED_AS: Final[dict[FieldType, tuple[str, ...]]] = {
     FieldType.ENUM: _TEXT,
     FieldType.JSON: ("jsonb",),
 }
+
+
+def fits(type_: FieldType, base: str, *, native: bool) -> bool:
+    """Whether a column of that base type can hold a field: also an enum type, or an array."""
+    if native:
+        return base.startswith("_") if type_ is FieldType.JSON else type_ is FieldType.ENUM
+    return base in STORED_AS[type_]
+
+
 # The cast from a JSON value's text. By way of numeric, 1.0 and 1e3 are integers too.
 _FROM_TEXT: Final[dict[FieldType, str]] = {
     FieldType.INTEGER: "::numeric::bigint",
@@ -50,13 +59,24 @@ _FROM_TEXT: Final[dict[FieldType, str]] = {
 }
 
 
-def from_json(column: Column, data: str = "p_data") -> str:
-    """Return the column's value out of a jsonb object; NULL when it is absent or JSON null."""
+def from_json(column: Column, table: str, data: str = "p_data") -> str:
+    """Return the column's value out of a jsonb object; NULL when it is absent or JSON null.
+
+    table: quoted. It knows what an enum type or an array makes of a value.
+    """
+    if column.native:
+        return native(column, table, f"{data} -> {column.key}")
     if column.type is FieldType.JSON:
         return f"nullif({data} -> {column.key}, 'null')"
     text = f"{data} ->> {column.key}"
     cast = _FROM_TEXT.get(column.type)
     return f"({text}){cast}" if cast else text
+
+
+def native(column: Column, table: str, value: str) -> str:
+    """Return a jsonb value as one of the type of the table's column."""
+    pair = f"jsonb_build_object({literal(column.name)}, {value})"
+    return f"(jsonb_populate_record(null::{table}, {pair})).{column.sql}"
 
 
 def to_json(column: Column, row: str) -> str:

@@ -14,7 +14,8 @@ from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, json_literal, literal, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import CURRENT_ORG
-from ablo_pg.compile.values import default_sql, from_json, valid
+from ablo_pg.compile.values import default_sql, from_json, native, valid
+from ablo_pg.schema.neutral import FieldType
 
 _LARGE = 1_000_000  # bytes of data from which the lengths of its values are looked at
 _UPDATED = "greatest(v_now, t.\"updated_at\" + interval '1 millisecond')"
@@ -84,6 +85,7 @@ end"""
 
 def _actions(model: ModelPlan) -> str:
     where = f"where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id;"
+    place = f"{model.regclass}, {literal(model.id.name)}"
     archived = model.archived.sql
     return f"""\
 #variable_conflict use_variable
@@ -100,6 +102,11 @@ begin
     {where}
   elsif p_action = 'create' then
 {indent(_refuse(model, create=True), 4)}
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{{int8,int4,int2}}'::regtype[])
+    then
+      perform ablo.id_pass({place}, {literal(model.title)}, v_id::text::bigint);
+    end if;
 {indent(_insert(model), 4)}
   elsif p_action = 'delete' then
     delete from {model.table} t
@@ -149,7 +156,8 @@ else
       {title} || ': the id ' || {shown} || ' does not fit its column, which is '
       || pg_typeof(v_id),
       'pass id=, as text: a value of type ' || pg_typeof(v_id),
-      jsonb_build_object('model', {title}, 'field', 'id'));
+      jsonb_build_object('model', {title}, 'field', 'id', 'generated',
+        ablo.id_sequence({model.regclass}, {literal(model.id.name)}) is not null));
   end;
 end if;
 if v_id::text <> p_id then
@@ -182,9 +190,26 @@ def _refuse(model: ModelPlan, *, create: bool) -> str:
         tests[0:0] = ["v_organization is not null", "p_id <> ''", "octet_length(p_id) <= 255"]
     tests += [_test(column, create=create) for column in model.fields]
     joined = "\n  and ".join(test for test in tests if test)
-    return (
+    test = (
         f"if (\n  {joined}\n) is not true then\n"
         f"  perform {model.function('explain')}(p_action, p_id, p_data);\n"
+        f"end if;"
+    )
+    return "\n".join([test, *(_refuse_elements(model, column) for column in _arrays(model))])
+
+
+def _arrays(model: ModelPlan) -> list[Column]:
+    return [column for column in model.fields if column.native and column.type is FieldType.JSON]
+
+
+def _refuse_elements(model: ModelPlan, column: Column) -> str:
+    """An array column gives back what it took: no number where it has texts."""
+    return (
+        f"if to_jsonb({from_json(column, model.table)}) <> p_data -> {column.key} then\n"
+        f"  perform ablo_model.field_refuse('column_type_mismatch', {literal(model.title)},\n"
+        f"    {column.key}, 'takes elements as its column has them, which is of type '\n"
+        f"    || pg_typeof((null::{model.table}).{column.sql}),\n"
+        f"    'send them as they are read');\n"
         f"end if;"
     )
 
@@ -200,12 +225,12 @@ def _test(column: Column, *, create: bool) -> str:
 
 
 def _assignments(model: ModelPlan) -> str:
-    lines = [f"{column.sql} = {_assignment(column)}" for column in model.fields]
+    lines = [f"{column.sql} = {_assignment(column, model.table)}" for column in model.fields]
     return ",\n".join([*lines, f'"updated_at" = {_UPDATED}'])
 
 
-def _assignment(column: Column) -> str:
-    value, old = from_json(column), f"t.{column.sql}"
+def _assignment(column: Column, table: str) -> str:
+    value, old = from_json(column, table), f"t.{column.sql}"
     if column.required:  # null was refused, so NULL can only mean absent
         return f"coalesce({value}, {old})"
     return f"case when p_data ? {column.key} then {value} else {old} end"
@@ -220,19 +245,23 @@ def _insert(model: ModelPlan) -> str:
         "v_now",
         "v_now",
         "nullif(current_setting('app.current_participant_id', true), '')",
-        *(_inserted(column) for column in model.fields),
+        *(_inserted(column, model.table) for column in model.fields),
     ]
     return (
         f"insert into {model.table} (\n{indent(_comma(columns))}\n)\n"
+        f"overriding system value\n"
         f"values (\n{indent(_comma(values))}\n);"
     )
 
 
-def _inserted(column: Column) -> str:
-    value = from_json(column)
+def _inserted(column: Column, table: str) -> str:
+    value = from_json(column, table)
     if not column.has_default or column.default is None:
         return value
-    return f"case when p_data ? {column.key} then {value} else {default_sql(column)} end"
+    default = default_sql(column)
+    if column.native:
+        default = native(column, table, f"{json_literal(column.default)}::jsonb")
+    return f"case when p_data ? {column.key} then {value} else {default} end"
 
 
 def _comma(items: list[str]) -> str:

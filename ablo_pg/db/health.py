@@ -61,10 +61,12 @@ select json_build_object(
   'triggers', (select coalesce(json_agg(json_build_object('name', t.tgname,
       'table', t.tgrelid::regclass::text)), '[]')
     from pg_catalog.pg_trigger t where t.tgname like 'zz\\_ablo\\_%' and t.tgenabled <> 'A'),
-  'open', (select coalesce(json_agg(c.oid::regclass::text), '[]')
+  'open', (select coalesce(json_agg(json_build_object('table', c.oid::regclass::text,
+      'ours', c.relowner = 'ablo_owner'::regrole)), '[]')
     from ablo.model m join pg_catalog.pg_namespace n on n.nspname = m.table_schema
     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = m.table_name
-    where m.tenancy in ('column', 'parent') and not (c.relrowsecurity and c.relforcerowsecurity))
+    where m.tenancy in ('column', 'parent') and not (c.relrowsecurity
+      and (c.relforcerowsecurity or c.relowner <> 'ablo_owner'::regrole)))
 )"""
 
 
@@ -159,12 +161,10 @@ def enable_trigger(table: str, name: str) -> str:
     return f'alter table {table} enable always trigger "{name}";'
 
 
-def force_rls(table: str) -> str:
-    """Return the SQL that has row-level security hold for everybody."""
-    return (
-        f"alter table {table} enable row level security;\n"
-        f"alter table {table} force row level security;"
-    )
+def force_rls(table: str, *, ours: bool) -> str:
+    """Return the SQL that has row-level security hold, of a table of ours for its owner too."""
+    statement = f"alter table {table} enable row level security;"
+    return f"{statement}\nalter table {table} force row level security;" if ours else statement
 
 
 def extend_log() -> str:

@@ -21,13 +21,29 @@ select json_build_object(
   'rows', c.reltuples::bigint,
   'columns', (
     select coalesce(json_object_agg(a.attname, json_build_object(
-      'type', t.typname, 'declared', pg_catalog.format_type(a.atttypid, a.atttypmod),
-      'notNull', a.attnotnull)), '{}')
-    from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+      'type', b.typname, 'native', b.typtype = 'e' or b.typcategory = 'A' and exists (
+        select from pg_catalog.pg_type e where e.oid = b.typelem
+          and e.typtype in ('b', 'e') and e.typname not in ('json', 'jsonb', 'bytea')),
+      'declared', pg_catalog.format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+      'default', d.adbin is not null or a.attidentity <> '',
+      'added', pg_catalog.col_description(c.oid, a.attnum) is not distinct from 'added by ablo_pg'
+    )), '{}')
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type b on b.oid = (
+      with recursive under (oid, base) as (
+        select t.oid, t.typbasetype from pg_catalog.pg_type t where t.oid = a.atttypid
+        union all
+        select t.oid, t.typbasetype from under u join pg_catalog.pg_type t on t.oid = u.base
+      )
+      select u.oid from under u where u.base = 0)
+    left join pg_catalog.pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
   'constraints', (
     select coalesce(json_object_agg(k.conname, json_build_object(
-      'mark', pg_catalog.obj_description(k.oid, 'pg_constraint'), 'valid', k.convalidated)), '{}')
+      'mark', pg_catalog.obj_description(k.oid, 'pg_constraint'), 'valid', k.convalidated,
+      'kind', k.contype, 'columns', array(
+        select a.attname from pg_catalog.pg_attribute a
+        where a.attrelid = c.oid and a.attnum = any (k.conkey)))), '{}')
     from pg_catalog.pg_constraint k where k.conrelid = c.oid),
   'indexes', (
     select coalesce(json_object_agg(n.relname, json_build_object(

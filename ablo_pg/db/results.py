@@ -97,6 +97,8 @@ class ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
     last_sync_id: int
     notifications: list[dict[str, Any]] = []
     missing_ids: list[str] = []
+    id: str | None = None
+    made_ids: dict[str, str] = {}
 
 
 class SchemaStatus(msgspec.Struct, frozen=True):

@@ -18,8 +18,9 @@ UNLOGGED: Final = "it is unlogged: a crash of the server empties it, and the log
 class ColumnFacts(msgspec.Struct, frozen=True):
     """One column. `type` as people write it, `base` the pg_type name under any domain.
 
-    default: its expression. generated: the value is not the writer's to choose. labels: of an enum
-    type, else empty. exact: equal values are the same text, whatever the collation.
+    default: its expression. generated: the value is not the writer's to choose; identity: unless
+    the insert overrides it. labels: of an enum type, else empty. exact: equal values are the same
+    text, whatever the collation. native: an enum type, or an array of scalars.
     """
 
     name: str
@@ -31,6 +32,8 @@ class ColumnFacts(msgspec.Struct, frozen=True):
     labels: tuple[str, ...]
     comment: str | None
     exact: bool = True
+    identity: bool = False
+    native: bool = False
 
 
 class ConstraintFacts(msgspec.Struct, frozen=True):
@@ -108,21 +111,30 @@ select coalesce(json_agg(json_build_object(
   'columns', (
     select coalesce(json_agg(json_build_object(
       'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-      'base', case when t.typtype = 'd' then b.typname else t.typname end,
+      'base', b.typname,
+      'native', b.typtype = 'e' or b.typcategory = 'A' and exists (
+        select from pg_catalog.pg_type e where e.oid = b.typelem
+          and e.typtype in ('b', 'e') and e.typname not in ('json', 'jsonb', 'bytea')),
       'not_null', a.attnotnull,
       'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
       'generated', a.attgenerated <> '' or a.attidentity = 'a',
+      'identity', a.attidentity <> '',
       'labels', (
         select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]')
-        from pg_catalog.pg_enum e where e.enumtypid in (t.oid, t.typbasetype)),
-      'exact', coalesce(b.typname, t.typname) <> 'citext' and not exists (
+        from pg_catalog.pg_enum e where e.enumtypid = b.oid),
+      'exact', b.typname <> 'citext' and not exists (
         select from pg_catalog.pg_collation o
         where o.oid = a.attcollation and not o.collisdeterministic),
       'comment', pg_catalog.col_description(r.oid, a.attnum)
     ) order by a.attnum), '[]')
     from pg_catalog.pg_attribute a
-    join pg_catalog.pg_type t on t.oid = a.atttypid
-    left join pg_catalog.pg_type b on b.oid = t.typbasetype
+    join pg_catalog.pg_type b on b.oid = (
+      with recursive under (oid, base) as (
+        select t.oid, t.typbasetype from pg_catalog.pg_type t where t.oid = a.atttypid
+        union all
+        select t.oid, t.typbasetype from under u join pg_catalog.pg_type t on t.oid = u.base
+      )
+      select u.oid from under u where u.base = 0)
     left join pg_catalog.pg_attrdef d on d.adrelid = r.oid and d.adnum = a.attnum
     where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
   'constraints', (

@@ -329,9 +329,9 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         text = f"trigger {each['name']} of {each['table']} does not fire for every writer"
         statement = health.enable_trigger(each["table"], each["name"])
         yield Finding("triggers", "blocker", text, "run this", statement, safe=True)
-    for table in facts["open"]:
-        text = f"row-level security of {table} does not hold for everybody"
-        statement = health.force_rls(table)
+    for each in facts["open"]:
+        text = f"row-level security of {each['table']} does not hold for every login of ours"
+        statement = health.force_rls(each["table"], ours=each["ours"])
         yield Finding("row-level security", "blocker", text, "run this", statement, safe=True)
     if not facts["settles"]:
         text = "no event trigger captures changes before DDL: UPDATE and ALTER TABLE of one synced "

@@ -19,7 +19,7 @@ from ablo_pg.compile.moves import unfit
 from ablo_pg.compile.names import ident, literal
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.tables import assign_organizations
-from ablo_pg.compile.values import SQL_TYPE, STORED_AS
+from ablo_pg.compile.values import SQL_TYPE, fits
 from ablo_pg.db.tables import (
     ColumnFacts,
     TableFacts,
@@ -30,7 +30,7 @@ from ablo_pg.db.tables import (
     text_facts,
 )
 from ablo_pg.kernel.policies import OpenPolicy, policies
-from ablo_pg.kernel.pull import KEY_TYPES, base_reason, table_reasons
+from ablo_pg.kernel.table_reasons import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_triggers import Unfit, unfit_triggers
 from ablo_pg.kernel.table_values import default_as
 from ablo_pg.schema import FieldType, SchemaSpec
@@ -206,11 +206,11 @@ def _conditions(model: ModelPlan, table: TableFacts) -> dict[str, str]:
     conditions = {"all": "true"}
     for column in model.fields:
         facts = table.column(column.name)
-        if facts is None or facts.base not in STORED_AS[column.type]:
+        if facts is None or not fits(column.type, facts.base, native=facts.native):
             continue
         if column.required and not facts.not_null:
             conditions[f"null {column.wire}"] = unfit(column, "field_made_required")
-        if column.type is FieldType.ENUM:
+        if column.type is FieldType.ENUM and not facts.native:
             conditions[f"enum {column.wire}"] = unfit(column, "enum_value_removed")
         if test := finite_test(column):
             conditions[f"finite {column.wire}"] = f"not ({test})"
@@ -236,10 +236,17 @@ def _missing(model: ModelPlan, column: Column, rows: int | None) -> Iterator[Fin
 
 
 def _typed(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[Finding]:
-    if facts.base in STORED_AS[column.type] and not facts.labels:
+    if fits(column.type, facts.base, native=facts.native):
         if facts.generated:
             message = f"column {column.name} is generated: writes of it fail"
             yield Finding("problem", message, column.wire)
+        unknown = [v for v in column.enum_values if facts.labels and v not in facts.labels]
+        if unknown:
+            message = f"column {column.name} is {facts.type}, which has no {', '.join(unknown)}"
+            add = "\n".join(
+                f"alter type {facts.type} add value {literal(label)};" for label in unknown
+            )
+            yield Finding("problem", message, column.wire, add)
         return
     wanted = SQL_TYPE[column.type]
     drop = f"\n  alter column {column.sql} drop default," if facts.default else ""
@@ -346,7 +353,8 @@ def _others(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
     """Columns that the schema does not know, and without which no row can be made."""
     known = {column.name for column in model.row_columns}
     for facts in table.columns:
-        if facts.name in known or not facts.not_null or facts.default or facts.generated:
+        given = facts.default or facts.generated or facts.identity
+        if facts.name in known or not facts.not_null or given:
             continue
         yield Finding(
             "warning",

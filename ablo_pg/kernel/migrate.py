@@ -30,6 +30,7 @@ from ablo_pg.compile.plan import plan_schema
 from ablo_pg.db import migrate as db
 from ablo_pg.db.errors import translate_admin
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
+from ablo_pg.kernel.access import roles_with_access
 from ablo_pg.kernel.apply import require_kernel
 from ablo_pg.kernel.failure import INSUFFICIENT_PRIVILEGE
 from ablo_pg.kernel.fit import obstacles, trigger_notes
@@ -115,6 +116,8 @@ def _checked(
     before, active = _before(conn)
     tables = _tables(conn, [spec, *before.past])
     made = plan_migration(spec, before, tables, options)
+    roles, refused = roles_with_access(conn, spec, tables)
+    made = replace(made, roles=roles, refusals=(*made.refusals, *refused))
     against = obstacles(conn, spec)
     if against:  # nor can the rows be asked, where a table is none of a model's
         raise _refused([*against, *made.refusals])

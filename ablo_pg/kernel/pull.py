@@ -6,14 +6,16 @@ recovered for certain is said in a comment beside its place, with the SQL that w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from ablo_pg.compile.names import ident, qualified
-from ablo_pg.compile.values import SQL_TYPE, STORED_AS
-from ablo_pg.db.tables import UNLOGGED, ColumnFacts, ConstraintFacts, TableFacts
-from ablo_pg.kernel.table_values import constant, default_as, listed_values
+from ablo_pg.compile.values import STORED_AS
+from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
+from ablo_pg.kernel.bookkeeping import tool_of
+from ablo_pg.kernel.table_reasons import WHOLE_NUMBERS, base_reason, find_id, table_reasons
+from ablo_pg.kernel.table_values import constant, listed_values
 from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy, check
 from ablo_pg.schema.names import lookup_key, wire_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, MISSING
@@ -24,19 +26,19 @@ _PULLED: Final = tuple(kind for kind in FieldType if kind is not FieldType.ENUM)
 _BASE: Final = {column: kind for _, wire, column, kind in BASE_FIELDS if wire != "id"} | {
     ARCHIVED_FIELD[2]: ARCHIVED_FIELD[3]
 }
-# Types of an `id` or of an organization that text turns into.
-_WHOLE_NUMBERS: Final = STORED_AS[FieldType.INTEGER]
-KEY_TYPES: Final = ("text", "varchar", "bpchar", "citext", "uuid", *_WHOLE_NUMBERS)
 _PARENT_TYPES: Final = (FieldType.STRING, FieldType.UUID)
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A schema as it was found, and what is to be said about it."""
+    """A schema as it was found, and what is to be said about it.
+
+    left_out: names of tables, and why they are in no schema.
+    """
 
     spec: SchemaSpec
     notes: Notes
-    left_out: tuple[str, ...]
+    left_out: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -58,17 +60,22 @@ def pull_schema(
     """
     drafts: list[_Draft] = []
     tail: list[str] = []
-    left: list[str] = []
+    left: dict[str, tuple[str, ...]] = {}
     taken: set[str] = set()
     for table in tables:
         id_column = find_id(table, organization_column)
-        found = [*table_reasons(table, id_column, organization_column)]
-        found += _base_reasons(table, {id_column, organization_column})
+        tool = tool_of(table)
+        found: list[tuple[str, str | None]] = []
+        if tool is not None:
+            found.append((f"it is where {tool} keeps its own records", None))
+        else:
+            found += table_reasons(table, id_column, organization_column)
+            found += _base_reasons(table, {id_column, organization_column})
         reasons = [part for reason in found for part in reason if part]
         if not reasons and lookup_key(table.name) in taken:
             reasons = ["another schema has a table of that name, and models are known by it"]
         if reasons:
-            left.append(f"{table.schema}.{table.name}")
+            left[f"{table.schema}.{table.name}"] = tuple(reasons)
             tail += [f"{table.schema}.{table.name} is left out:", *(f"  {r}" for r in reasons)]
             continue
         key = _key(table.name, taken)
@@ -82,89 +89,11 @@ def pull_schema(
         for draft in drafts
         if draft.table.comment
     }
-    return Pulled(spec, Notes((), before, inside, tuple(tail)), tuple(left))
+    return Pulled(spec, Notes((), before, inside, tuple(tail)), left)
 
 
 def _by_key(model: ModelSpec) -> str:
     return model.key
-
-
-def find_id(table: TableFacts, organization_column: str) -> str:
-    """Return the column that a table knows its rows by: `id`, else the one of its primary key.
-
-    A key may have the organization before it.
-    """
-    own = [column for column in table.key if column != organization_column]
-    by_id = table.column("id")
-    named = by_id is not None and by_id.not_null and _identifies(table, "id", organization_column)
-    return "id" if named or len(own) != 1 else own[0]
-
-
-def table_reasons(
-    table: TableFacts, id_column: str, organization_column: str
-) -> Iterator[tuple[str, str | None]]:
-    """Say why a table cannot be a model's, each with the SQL that would change it."""
-    name = qualified(table.schema, table.name)
-    if table.kind != "r":
-        kinds = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
-        kind = kinds.get(table.kind, "a partitioned table")
-        yield f"it is {kind}: changes of it fire no triggers", None
-        return
-    if table.is_partition:
-        yield "it is a partition of another table", None
-        return
-    if not table.is_logged:
-        yield UNLOGGED, f"alter table {name} set logged;"
-    if table.children:
-        kin = ", ".join(table.children)
-        reason = f"{kin} inherit from it: their rows would be read here, and writes of them missed"
-        yield reason, "\n".join(f"alter table {one} no inherit {name};" for one in table.children)
-    column = table.column(id_column)
-    if column is None:
-        yield _no_id(table, id_column, organization_column)
-    elif column.base not in KEY_TYPES or column.labels:
-        yield f"its {id_column} is {column.type}, which text does not turn into", None
-    elif not _identifies(table, id_column, organization_column):
-        reason = f"its {id_column} does not identify a row: no key or unique index is on it alone"
-        yield reason, f"alter table {name} add unique ({ident(id_column)});"
-        yield from _nullable_id(name, column)
-    elif not column.not_null:
-        yield from _nullable_id(name, column)
-    elif column.generated:
-        by_default = f"alter table {name} alter column {ident(id_column)} set generated by default;"
-        yield f"its {id_column} is generated always, and a create names the row's id", by_default
-    yield from _inexact(table, (id_column, organization_column))
-
-
-def _inexact(table: TableFacts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Say which columns call texts equal that guards, claims and the log tell apart."""
-    for column in map(table.column, names):
-        if column is not None and not column.exact:
-            yield (
-                f"its {column.name} ({column.type}) compares different texts as equal, such as 'a' "
-                "and 'A': under a second name a write would pass claims and guards",
-                f"alter table {qualified(table.schema, table.name)} alter column "
-                f'{ident(column.name)} type text collate "default";',
-            )
-
-
-def _nullable_id(name: str, column: ColumnFacts) -> Iterator[tuple[str, str]]:
-    if not column.not_null:
-        reason = f"its {column.name} may be null, and a row without one is known by nothing"
-        yield reason, f"alter table {name} alter column {ident(column.name)} set not null;"
-
-
-def base_reason(table: TableFacts, name: str, kind: FieldType) -> tuple[str, str] | None:
-    """Say why a table's column cannot be what every row has under that name; with SQL for it."""
-    column = table.column(name)
-    if column is None or (column.base in STORED_AS[kind] and not column.generated):
-        return None
-    what = "generated" if column.base in STORED_AS[kind] else column.type
-    return (
-        f"column {name} is {what}; every row has one of {SQL_TYPE[kind]} for its own use",
-        f"alter table {qualified(table.schema, table.name)} rename column {ident(name)} "
-        f"to {ident(name + '_old')};",
-    )
 
 
 def _base_reasons(table: TableFacts, known: set[str]) -> Iterator[tuple[str, str]]:
@@ -173,24 +102,6 @@ def _base_reasons(table: TableFacts, known: set[str]) -> Iterator[tuple[str, str
             reason = base_reason(table, name, kind)
             if reason is not None:
                 yield reason
-
-
-def _no_id(table: TableFacts, id_column: str, organization_column: str) -> tuple[str, str | None]:
-    """Say what to know the rows of a table by, where it has no such column."""
-    own = [each for each in table.key if each != organization_column]
-    if len(own) == 1:
-        return f'it has no column {id_column}; its key is {own[0]}: id_column="{own[0]}"', None
-    has = f"its key is ({', '.join(own)})" if own else "it has no primary key"
-    name = qualified(table.schema, table.name)
-    add = f"alter table {name} add column id uuid not null unique default gen_random_uuid();"
-    return f"{has}, and a row is known by one column", add
-
-
-def _identifies(table: TableFacts, column: str, organization_column: str) -> bool:
-    keys = [set(one.columns) for one in table.constraints if one.kind in ("p", "u")]
-    keys += [set(index.columns) for index in table.indexes if index.unique]
-    own = organization_column if table.column(organization_column) else Tenancy().column
-    return any(column in key and key <= {column, own} for key in keys)
 
 
 def _key(table: str, taken: set[str]) -> str:
@@ -239,8 +150,11 @@ def _draft(table: TableFacts, key: str, id_column: str, organization_column: str
 
 def _id_to_pass(table: TableFacts, id_column: str) -> Iterator[str]:
     column = table.column(id_column)
-    if column is not None and column.base in _WHOLE_NUMBERS:
-        yield f"A create passes id=, a whole number as text: {id_column} gets none by itself here."
+    if column is not None and column.base in WHOLE_NUMBERS:
+        if column.identity or "nextval(" in (column.default or ""):
+            yield f"A create without id= gets the next number of {id_column}."
+        else:
+            yield f"A create passes id=, a whole number as text: {id_column} gets none by itself."
 
 
 def _is_base(column: ColumnFacts, draft: _Draft) -> bool:
@@ -248,12 +162,13 @@ def _is_base(column: ColumnFacts, draft: _Draft) -> bool:
 
 
 def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
+    kind: FieldType | None
     kind = next((one for one in _PULLED if column.base in STORED_AS[one]), None)
+    if column.native:
+        kind = FieldType.ENUM if column.labels else FieldType.JSON
     reason = None
     if column.generated:
         reason = "its value is generated, and no writer's to choose"
-    elif column.labels:
-        reason = f"an enum type takes no text; with a CHECK it fits: {_retyped(column, draft)}"
     elif kind is None:
         fix = f": {_retyped(column, draft)}" if column.base == "json" else ""
         reason = f"there is no field type for {column.type}{fix}"
@@ -263,12 +178,15 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
     wire = _free_wire(column.name, names)
     found = Field(column.name, wire, column.name, kind, optional=not column.not_null)
     values = _enum(column, draft.table) if column.exact else None
-    if values and kind is FieldType.STRING:
+    if column.labels:
+        found = replace(found, enum_values=column.labels)
+    elif values and kind is FieldType.STRING:
         found = replace(found, type=FieldType.ENUM, enum_values=values)
+    array = column.native and not column.labels
     found = replace(
         found,
         indexed=_indexed(draft, column.name),
-        default=constant(column.default, found),
+        default=_array_default(column) if array else constant(column.default, found),
     )
     if column.default is not None and found.default is MISSING:
         draft.inside.append(f"{column.name}: the database's default stays: {column.default}")
@@ -277,22 +195,14 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
     return found
 
 
+def _array_default(column: ColumnFacts) -> Any:
+    return [] if (column.default or "").startswith("'{}'::") else MISSING
+
+
 def _retyped(column: ColumnFacts, draft: _Draft) -> str:
     name = ident(column.name)
     table = qualified(draft.table.schema, draft.table.name)
-    if column.base == "json":
-        return f"alter table {table} alter column {name} type jsonb using {name}::jsonb;"
-    values = ", ".join("'" + label.replace("'", "''") + "'" for label in column.labels)
-    drop = f"alter column {name} drop default, " if column.default else ""
-    again = (
-        f"alter column {name} set default {default_as(column.default, 'text')}, "
-        if column.default
-        else ""
-    )
-    return (
-        f"alter table {table} {drop}alter column {name} type text using {name}::text, "
-        f"{again}add check ({name} in ({values}));"
-    )
+    return f"alter table {table} alter column {name} type jsonb using {name}::jsonb;"
 
 
 def _free_wire(column: str, names: set[str]) -> str:

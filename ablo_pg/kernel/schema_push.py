@@ -14,9 +14,9 @@ from typing import Final
 import psycopg
 
 from ablo_pg.compile import compile_schema
-from ablo_pg.compile.migration import place
+from ablo_pg.compile.migration import TableFacts, place
 from ablo_pg.compile.moves import fills, moves, unfit
-from ablo_pg.compile.plan import ModelPlan, find_column, plan_schema
+from ablo_pg.compile.plan import ModelPlan, Native, find_column, plan_schema
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
 from ablo_pg.db.migrate import lock_holders, table_facts
@@ -110,7 +110,7 @@ def push(
         against = obstacles(conn, spec)
         if against:
             raise _unfit_tables(against)
-        done = apply(conn, _statements(active.spec, spec, plan))
+        done = apply(conn, _statements(active.spec, spec, plan, _native(conn, spec)))
         version = read_active(conn).version
         warnings = (*plan.warnings, *_unowned(conn, spec))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
@@ -171,8 +171,15 @@ def _tables(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[None]:
         ) from exc
 
 
-def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan) -> _Statements:
-    compiled = compile_schema(new).statements
+def _native(conn: psycopg.Connection, spec: SchemaSpec) -> Native:
+    """Return which columns of the tables that are there are of an enum type or an array."""
+    places = [place(model) for model in plan_schema(spec).stored]
+    facts = {where: table_facts(conn, *where) for where in places}
+    return {where: TableFacts.of(found).native for where, found in facts.items() if found}
+
+
+def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan, native: Native) -> _Statements:
+    compiled = compile_schema(new, native).statements
     before = moves(old, new, plan.changes, plan.backfills)
     after = fills(new, plan.backfills)
     again = compiled if after else ()

@@ -90,8 +90,8 @@ def row_data(data: msgspec.Raw) -> orjson.Fragment | None:
     return orjson.Fragment(text)
 
 
-def one_operation(action: Action, model: str, row_id: str, body: Guarded) -> bytes:
-    """Return the kernel's request of a write of one row."""
+def one_operation(action: Action, model: str, row_id: str | None, body: Guarded) -> bytes:
+    """Return the kernel's request of a write of one row; row_id: None for the table to choose."""
     data = getattr(body, "data", NOTHING)
     operation = {
         "action": action,

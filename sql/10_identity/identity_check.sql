@@ -1,5 +1,5 @@
 -- Refuse a login on which row-level security has no hold: superuser, BYPASSRLS, or a member of the
--- owner role. Looks at the SESSION user, since SET ROLE can be undone by whoever holds the session.
+-- owner role or of the role that owns an adopted table. Looks at the SESSION user, since SET ROLE can be undone by whoever holds the session.
 -- SECURITY DEFINER, since only the owner may raise; the session user stays who it is.
 -- Called by: every service and library at start, and at registration of a data source.
 -- Raises: database_role_cannot_enforce_rls.
@@ -9,18 +9,25 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_role record;
+  v_table record;
 begin
   select r.rolsuper, r.rolbypassrls, r.rolcreaterole,
          pg_has_role(r.oid, 'ablo_owner', 'member') as owns
     into v_role
     from pg_catalog.pg_roles r
    where r.rolname = session_user;
-  if v_role.rolsuper or v_role.rolbypassrls or v_role.owns then
+  select c.relname, c.relowner::regrole as owner into v_table
+    from ablo.model m
+    join pg_catalog.pg_class c on c.oid = to_regclass(format('%I.%I', m.table_schema, m.table_name))
+   where m.tenancy in ('column', 'parent') and pg_has_role(session_user, c.relowner, 'member')
+   limit 1;
+  if v_role.rolsuper or v_role.rolbypassrls or v_role.owns or v_table.owner is not null then
     perform ablo.raise_error('database_role_cannot_enforce_rls',
       format('login %I %s, so row-level security would not hold for it', session_user,
         case when v_role.rolsuper then 'is a superuser'
              when v_role.rolbypassrls then 'has BYPASSRLS'
-             else 'is a member of ablo_owner' end),
+             when v_role.owns then 'is a member of ablo_owner'
+             else format('may act as %s, which owns table %I', v_table.owner, v_table.relname) end),
       'run the service with the login that `ablo-pg connect` made (a member of ablo_runtime)');
   end if;
 end

@@ -5,6 +5,8 @@
 -- read what it would overwrite. Claims are looked at after the write, under the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
 -- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
 -- whether any operation says when its row was read. p_key: the key that it is made with, or a null record.
+-- whether any operation says when its row was read, and the ids of rows that were created without one, by
+-- the operation's place.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
 -- Raises: capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
 -- fence_token_stale, and what the model's write function raises.
@@ -17,7 +19,8 @@ create or replace function ablo.commit_apply(
   out applied int,
   out notifications jsonb,
   out missing text[],
-  out guarded boolean
+  out guarded boolean,
+  out made jsonb
 )
 language plpgsql volatile
 as $$
@@ -41,6 +44,13 @@ begin
     v_action := lower(v_operation ->> 'action');
     v_id := v_operation ->> 'id';
     v_model := ablo_model.resolve(v_operation ->> 'model');
+    if v_id is null and v_action = 'create' and v_model is not null then
+      v_id := ablo.id_next(v_model);
+      if v_id is not null then
+        v_operation := v_operation || jsonb_build_object('id', v_id);
+        made := coalesce(made, '{}') || jsonb_build_object(v_index, v_id);
+      end if;
+    end if;
     if v_model is null or v_id is null
       or v_action is null or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive')
     then

@@ -100,6 +100,11 @@ begin
   v_sync_id := case when v_result.applied > 0 then currval('ablo.sync_id')
                     else ablo.log_head(p_organization) end;
   v_response := ablo.receipt_json(p_key, v_result.applied, v_sync_id, v_at, v_result.notifications, v_result.missing);
+  if v_result.made is not null then
+    v_response := v_response::jsonb || case when v_result.made - array(select jsonb_object_keys(v_result.made) limit 1) = '{}'
+      then jsonb_build_object('id', (select value from jsonb_each(v_result.made)))
+      else jsonb_build_object('madeIds', v_result.made) end;
+  end if;
   insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at, transport, reads,
                             capability_id)
   values (p_organization, p_participant, p_key, v_hash, v_response, v_sync_id, v_at, p_transport,

@@ -12,6 +12,11 @@ declare
 begin
   if p_type = 'jsonb' then
     return format('%L::jsonb', p_value);
+  elsif p_field.type = 'json' then  -- the column is an array
+    if v_json_type <> 'array' then
+      perform ablo.filter_refuse(p_model, p_field, '=', p_value, 'the column is an array');
+    end if;
+    return format('array(select jsonb_array_elements_text(%L::jsonb))::%s', p_value, p_type);
   end if;
   if p_type = 'real' and not ablo.text_is(p_value #>> '{}', 'real') then
     v_type := 'double precision';

@@ -22,6 +22,9 @@ begin
     if jsonb_typeof(v_value) <> 'array' then
       perform ablo.filter_refuse(p_model, v_field, v_operator, v_value, 'it takes a list');
     end if;
+    if v_field.type = 'json' and v_compared.type <> 'jsonb' then
+      perform ablo.filter_refuse(p_model, v_field, v_operator, v_value, 'the column is an array, which is compared with = or <>');
+    end if;
     if v_value = '[]' then
       return case when v_operator = 'in' then 'false' else 'true' end;
     end if;

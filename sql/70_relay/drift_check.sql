@@ -1,7 +1,7 @@
 -- Everything that no longer is as it was installed, one sentence each: tables that are gone, columns
--- that are gone or of another type, tables without forced row-level security or policy, with a policy
--- that opens them, unlogged ones, triggers missing or not ENABLE ALWAYS, functions of another owner, the publication
--- changed. SQL that mends it stands on a line of its own.
+-- that are gone or of another type, tables without row-level security (forced on
+-- those that ablo_owner owns; an adopted one keeps its owner) or policy, with a policy that opens them,
+-- unlogged ones, triggers missing or not ENABLE ALWAYS, functions of another owner, the publication changed. SQL that mends it stands on a line of its own.
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
@@ -26,17 +26,25 @@ as $$
     left join lateral (select ablo.column_type(relation, f.column_name) as now) a on true
    where relation is not null and (a.now is null or a.now <> f.column_type)
   union all
-  select format('table %s does not force row-level security', name)
+  select format('table %s does not %s row-level security', name, case when c.relowner = 'ablo_owner'::regrole then 'force' else 'enable' end)
     from synced join pg_catalog.pg_class c on c.oid = relation
-   where not (c.relrowsecurity and c.relforcerowsecurity)
+   where not (c.relrowsecurity and (c.relforcerowsecurity or c.relowner <> 'ablo_owner'::regrole))
   union all
   select format(e'table %s is unlogged: a crash of the server empties it, and the log keeps its rows:\nalter table %s set logged;', name, name)
     from synced join pg_catalog.pg_class c on c.oid = relation where c.relpersistence <> 'p'
   union all
-  select format('table %s has no tenant isolation policy', name) from synced
-   where relation is not null
-     and not exists (select from pg_catalog.pg_policy p where p.polrelid = relation
-                       and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %')
+  select format('table %s has no tenant isolation policy%s', name, ' for ' || nullif(role, 'public'))
+    from synced join pg_catalog.pg_class c on c.oid = relation,
+         unnest(case when c.relowner = 'ablo_owner'::regrole then array['public'] else array['ablo_runtime', 'ablo_owner'] end) role
+   where not exists (
+     select from pg_catalog.pg_policy p
+      where p.polrelid = relation and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %' and p.polcmd = '*'
+        and (role = 'public' and p.polroles = '{0}' or not p.polpermissive and p.polroles @> array[(select r.oid from pg_catalog.pg_roles r where r.rolname = role)]))
+  union all
+  select format('login %I may act as %I, which owns table %s: row-level security does not bind it', m.rolname, c.relowner::regrole::text, name)
+    from synced join pg_catalog.pg_class c on c.oid = relation, pg_catalog.pg_roles m
+   where c.relowner <> 'ablo_owner'::regrole and m.rolcanlogin and pg_has_role(m.oid, c.relowner, 'member')
+     and pg_has_role(m.oid, 'ablo_runtime', 'member') and not pg_has_role(m.oid, 'ablo_owner', 'member')
   union all
   -- Postgres ORs permissive policies; see ablo.identity_check for who a runtime login is not.
   select format(e'policy %s of table %s is permissive and applies to the runtime logins: by it they reach rows of '

@@ -179,17 +179,15 @@ def test_the_sql_makes_a_table_fit(
 
 def test_the_sql_keeps_a_default(file: str, url: str, capsys: Captured) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("""create type stage as enum ('todo', 'done');
-            create table tasks (id text primary key, title text, status stage default 'todo',
-              points text default '7')""")
+        conn.execute(
+            "create table tasks (id text primary key, title text, points text default '7')"
+        )
         code, told = checked(file, url, capsys)
         assert code == 3
         for one in told["models"][0]["findings"]:
             conn.execute(one["sql"] or "")
-        conn.execute("drop type stage")
         conn.execute("insert into tasks (id) values ('a')")
-        row = conn.execute("select status, points from tasks").fetchone()
-        assert row == ("todo", 7)
+        assert conn.execute("select points from tasks").fetchone() == (7,)
 
 
 def test_it_changes_nothing_and_works_without_a_terminal(

@@ -28,7 +28,7 @@ ALLOWED: Final = ("ablo_pg/compile/", "ablo_pg/db/", "ablo_pg/relay/stream.py")
 # Sentences for people that quote SQL, which is not run.
 QUOTED: Final = (
     *("ablo_pg/kernel/roles.py", "ablo_pg/kernel/connect.py"),
-    *("ablo_pg/kernel/fit.py", "ablo_pg/kernel/pull.py"),
+    *("ablo_pg/kernel/fit.py", "ablo_pg/kernel/pull.py", "ablo_pg/kernel/table_reasons.py"),
 )
 
 

@@ -140,7 +140,7 @@ class HeldClaims:
         """
         premised: set[Hold] = set()
         for operation in operations if self._holds else ():
-            holds = self.of_row(operation["model"], operation["id"])
+            holds = self.of_row(operation["model"], operation.get("id", ""))
             hold = next((one for one in reversed(holds) if one.covers(operation)), None)
             if hold is None or "claimId" in operation:
                 continue

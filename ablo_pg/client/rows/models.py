@@ -28,7 +28,7 @@ from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Data, Session, Wait, check_wait
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
@@ -77,9 +77,17 @@ class ModelClient(Generic[RowT]):
         """Create a row and return it.
 
         id: default a random UUID; with an idempotency_key one derived from it, so that a retry
-        names the same row. Raises unique_violation when the id is taken.
+        names the same row; of a table that numbers its rows, the next number. Raises
+        unique_violation when the id is taken.
         """
         operation = Operation("create", self._key, id, data)
+        try:
+            return await self._write(operation, reads, idempotency_key, timeout, wait)
+        except AbloValidationError as error:
+            # A table that numbers its rows is known by its refusal of a UUID.
+            if id is not None or wait == "queued" or not error.details.get("generated"):
+                raise
+            self._session.registry.numbered.add(self._entry.typename)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
     async def retrieve(
@@ -338,13 +346,14 @@ class ModelClient(Generic[RowT]):
         request = self._session.assemble([wire], reads, key)
         if wait == "queued":
             return cast(RowT, await queue_row(self._session, self._entry, wire, request))
-        row_id: str = wire["id"]
+        row_id: str = wire.get("id", "(a new one)")
         async with within(
             self._session.seconds(timeout),
             f"{operation.action} of {self._key} {row_id!r}",
             request.key,
         ):
             receipt = await self._session.send(request)
+            row_id = receipt.made_ids.get(0, row_id)
             found = await self._session.transport.row_get(self._entry.typename, row_id)
         data = found.data
         if data is None or row_id in receipt.missing_ids:

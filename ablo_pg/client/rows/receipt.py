@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ablo_pg.db.errors import NO_NAMES, Names
@@ -52,7 +52,8 @@ class Receipt:
     client_tx_id: its idempotency key. server_tx_id: the transaction's own id. ops: operations
     applied. last_sync_id: the organization's log position after it. notifications: operations held
     back, premises and tracks that have moved. missing_ids: rows that an update, delete, archive or
-    unarchive did not find.
+    unarchive did not find. made_ids: ids that tables gave to rows created without one; the place of
+    the operation, from 0, leads to it.
     """
 
     client_tx_id: str
@@ -65,11 +66,13 @@ class Receipt:
     last_sync_id: int
     notifications: tuple[Notification, ...] = ()
     missing_ids: tuple[str, ...] = ()
+    made_ids: Mapping[int, str] = field(default_factory=dict)
 
 
 def receipt_of(data: bytes, names: Names = NO_NAMES) -> Receipt:
     """Read a receipt from the kernel's JSON."""
     found: ReceiptData = RECEIPT.decode(data)
+    made = {int(place): row_id for place, row_id in found.made_ids.items()}
     return Receipt(
         client_tx_id=found.client_tx_id,
         server_tx_id=found.server_tx_id,
@@ -81,6 +84,7 @@ def receipt_of(data: bytes, names: Names = NO_NAMES) -> Receipt:
         last_sync_id=found.last_sync_id,
         notifications=tuple(_notification(one, names) for one in found.notifications),
         missing_ids=tuple(found.missing_ids),
+        made_ids=made if found.id is None else {0: found.id},
     )
 
 

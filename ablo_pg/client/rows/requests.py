@@ -176,7 +176,7 @@ def assemble(
     created = tuple(
         (registry.entry(one["model"]).key, one["id"])
         for one in operations
-        if one["action"] == "create"
+        if one["action"] == "create" and "id" in one
     )
     wire = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     if len(wire) > REQUEST_LIMIT:
@@ -210,7 +210,10 @@ def with_taken_id(error: AbloError, request: CommitRequest) -> AbloError:
 def encode_operation(
     registry: Registry, operation: Operation, key: str | None = None, suffix: str = ""
 ) -> dict[str, Any]:
-    """Return one operation under wire names. A create without an id gets one."""
+    """Return one operation under wire names.
+
+    A create without an id gets one, unless the model's table is known to number its rows.
+    """
     if operation.action not in _ACTIONS:
         code = "commit_operation_unsupported" if operation.action else _MISSING_ACTION
         raise _invalid(
@@ -222,13 +225,11 @@ def encode_operation(
         )
     model = registry.entry(operation.model)
     row_id = operation.id
+    wire: dict[str, Any] = {"action": operation.action, "model": model.typename}
     if row_id is None and operation.action == "create":
-        row_id = new_id(model, key, suffix)
-    wire: dict[str, Any] = {
-        "action": operation.action,
-        "model": model.typename,
-        "id": encode_id(model.key, row_id),
-    }
+        row_id = None if model.typename in registry.numbered else new_id(model, key, suffix)
+    if row_id is not None or operation.action != "create":
+        wire["id"] = encode_id(model.key, row_id)
     if operation.data is not None:
         wire["data"] = encode_data(model, operation.action, operation.data)
     elif operation.action in ("create", "update"):

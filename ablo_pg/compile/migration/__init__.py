@@ -13,6 +13,7 @@ from ablo_pg.compile.migration.steps import (
     Check,
     MigrationPlan,
     Phase,
+    RoleAccess,
     Step,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "MigrateOptions",
     "MigrationPlan",
     "Phase",
+    "RoleAccess",
     "Step",
     "TableFacts",
     "place",

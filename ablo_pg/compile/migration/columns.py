@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ablo_pg.compile.migration.draft import ModelDraft
 from ablo_pg.compile.migration.steps import Step
 from ablo_pg.compile.migration.value import backfill_sql
 from ablo_pg.compile.names import dollar, ident, literal, qualified, shorten
 from ablo_pg.compile.plan import Column
-from ablo_pg.compile.tables import column_clauses
-from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
+from ablo_pg.compile.rls import CURRENT_ORG
+from ablo_pg.compile.tables import ADDED, column_clauses
+from ablo_pg.compile.values import SQL_TYPE, default_sql, fits
 from ablo_pg.schema.neutral import FieldType
 
 # A table of up to so many bytes is rewritten in about a third of a second on a small machine.
@@ -34,11 +35,15 @@ def add_columns(m: ModelDraft) -> None:
         return
     names = ", ".join(column.wire for column in added)
     taken = ",\n  ".join(f"drop column if exists {column.sql}" for column in added)
+    marks = [f"comment on column {m.table}.{c.sql} is '{ADDED}';" for c in added]
     m.draft.expand.append(
         Step(
             "expand",
             f"{m.key}: add {names}",
-            (f"alter table {m.table}\n  " + ",\n  ".join(clauses) + ";",),
+            (
+                f"alter table {m.table}\n  " + ",\n  ".join(clauses) + ";",
+                *(marks if m.facts.adopted else ()),
+            ),
             undo=(f"alter table {m.table}\n  {taken};",),
         )
     )
@@ -60,7 +65,16 @@ def retype_columns(m: ModelDraft) -> None:
     """Convert in the switch, where every stored value keeps its JSON and the table is small."""
     for column in m.new.fields:
         facts = m.column(column.name)
-        if facts is None or facts.type in STORED_AS[column.type]:
+        if facts is None or fits(column.type, facts.type, native=facts.native):
+            continue
+        if m.kept(column.name):
+            m.refuse(
+                column.wire,
+                f"the column {column.name} is {facts.declared}, which cannot hold "
+                f"{column.type.value}, and belongs to an application",
+                "declare the field as the column is; or, if its writers can do with another type, "
+                "pass --alter-adopted",
+            )
             continue
         wanted = SQL_TYPE[column.type]
         name = ident(m.before(column.name))
@@ -97,7 +111,7 @@ def set_defaults(m: ModelDraft) -> None:
     """Let the column's default follow the declared one; it counts for later rows."""
     changed = {c.field for c in m.changes if c.kind in ("default_changed", "field_retyped")}
     for column in m.new.fields:
-        if column.wire not in changed or m.column(column.name) is None:
+        if column.wire not in changed or m.column(column.name) is None or m.kept(column.name):
             continue
         does = "drop default"
         if column.has_default and column.default is not None:
@@ -112,7 +126,7 @@ def require_columns(m: ModelDraft) -> None:
     for column in m.new.fields:
         facts = m.column(column.name)
         if not column.required:
-            if facts is not None and facts.not_null:
+            if facts is not None and facts.not_null and not m.kept(column.name):
                 m.change(f"alter table {m.table} alter column {column.sql} drop not null;")
             continue
         if facts is not None and facts.not_null:
@@ -127,12 +141,19 @@ def require_columns(m: ModelDraft) -> None:
 def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
     value = backfill_sql(m, column)
     empty = f"t.{column.sql} is null"
+    kept = m.keep(column, "may be null")
     if value is None:
         remedy = (
             f"pass --backfill {m.key}.{column.wire}=VALUE, declare a default, or make it `| None`"
         )
         if missing and not m.facts.live:
-            not_null(m, column, None)
+            if m.facts.adopted:
+                m.draft.notes.append(
+                    f"{m.key}.{column.wire}: may be null in the table, since {m.facts.owner}'s "
+                    "inserts know nothing of it; a declared default would fill it"
+                )
+            else:
+                not_null(m, column, None)
             return
         if missing:
             message = "rows are there, and have no value for the new required field"
@@ -140,6 +161,8 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
             return
         before = f"t.{ident(m.before(column.name))} is null"
         m.check(column, before, "{count} rows have no value for the required field", remedy)
+        if kept:
+            return
     else:
         step = m.batches(
             f"{m.key}: give {column.wire} a value where it has none (one delta a row)",
@@ -150,7 +173,22 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
         if step is None:
             return
         m.draft.backfill.append(step)
+        if kept:
+            return
+        if m.facts.adopted and missing:
+            _default(m, column, value)
     not_null(m, column, value)
+
+
+def _default(m: ModelDraft, column: Column, value: str) -> None:
+    """Writers of an adopted table know nothing of the column: theirs is what the rows get."""
+    m.draft.contract.append(
+        Step(
+            "contract",
+            f"{m.key}: inserts that leave {column.wire} out get {value}",
+            (f"alter table {m.table} alter column {column.sql} set default {value};",),
+        )
+    )
 
 
 def not_null(m: ModelDraft, column: Column, value: str | None) -> None:
@@ -192,12 +230,14 @@ def _require_organization(m: ModelDraft) -> None:
     if facts is not None and facts.not_null:
         return
     given, parent = m.given(column), m.new.parent_table
+    if m.facts.adopted and parent is None:
+        _default_organization(m, given)
     if given is None and parent is None:
         m.draft.notes.append(
             f"{m.key}: rows without an organization stay hidden; "
             f"--backfill {m.key}.organizationId=NAME gives them one"
         )
-        if facts is not None:
+        if facts is not None and not m.facts.adopted:
             m.draft.contract.append(_if_full(m, column))
         return
     adopted = "zz_ablo_guard" in m.facts.triggers
@@ -218,10 +258,31 @@ def _require_organization(m: ModelDraft) -> None:
         m.draft.backfill.append(step)
     else:  # before the triggers come: nobody knows these rows, so no log tells of them
         m.draft.expand.append(step)
+    if m.facts.adopted and (given is None or m.kept(column.name)):
+        return  # its application may make rows that belong to nobody
     if given is not None:
         not_null(m, column, value)
         return
     m.draft.contract.append(_if_full(m, column))
+
+
+def _default_organization(m: ModelDraft, given: Any) -> None:
+    """Inserts of an adopted table's application: of the session's organization, else the given."""
+    column, facts = m.new.org, m.column(m.new.org.name)
+    if facts is not None and ((facts.default and not facts.added) or given is None):
+        return
+    value, whose = f"({CURRENT_ORG})", "the session's organization, or to none"
+    if given is not None:
+        value = f"coalesce({CURRENT_ORG}, {literal(str(given))})"
+        whose = f"the session's organization, else to {given}"
+    m.draft.expand.append(
+        Step(
+            "expand",
+            f"{m.key}: inserts that name no organization belong to {whose}",
+            (f"alter table {m.table} alter column {column.sql} set default {value};",),
+            undo=(f"alter table {m.table} alter column {column.sql} drop default;",),
+        )
+    )
 
 
 def _of_parent(m: ModelDraft) -> str:
@@ -245,7 +306,7 @@ def let_go(m: ModelDraft, dropped: tuple[Column, ...]) -> None:
     """Fields that are declared no more: their columns stay, and stand in no create's way."""
     for column in dropped:
         facts = m.facts.columns.get(column.name)
-        if facts is None:
+        if facts is None or (m.kept(column.name) and not m.draft.options.drop):
             continue
         if m.draft.options.drop:
             m.draft.late.append(f"alter table {m.table} drop column if exists {column.sql};")

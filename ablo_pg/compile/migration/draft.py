@@ -27,13 +27,16 @@ class MigrateOptions:
     renames: pairs (old, new) as `schema.diff` takes them. backfills: (model key, field) -> JSON
     value, for rows that have none, or one that is no longer allowed. drop: drop the columns and
     tables of fields and models that are declared no more. rewrite: let a retype rewrite a large
-    table while its writers wait. Fields go by their JSON name or as their author spelt them.
+    table while its writers wait. alter_adopted: let types, NOT NULLs, CHECKs, foreign keys and
+    defaults of the schema hold for the columns of an application's table. Fields go by their JSON
+    name or as their author spelt them.
     """
 
     renames: tuple[tuple[str, str], ...] = ()
     backfills: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     drop: bool = False
     rewrite: bool = False
+    alter_adopted: bool = False
 
 
 NO_OPTIONS: Final = MigrateOptions()
@@ -89,6 +92,22 @@ class ModelDraft:
     def column(self, name: str) -> ColumnFacts | None:
         """Return the facts of a column under its new name, or None where it is missing."""
         return self.facts.columns.get(self.before(name))
+
+    def kept(self, name: str) -> bool:
+        """Whether a column is an application's, so that the migration leaves it as it is."""
+        facts = self.column(name)
+        theirs = self.facts.adopted and facts is not None and not facts.added
+        return theirs and not self.draft.options.alter_adopted
+
+    def keep(self, column: Column, what: str) -> bool:
+        """Leave a column of an application's as it is, and say what the schema would have of it."""
+        if self.kept(column.name):
+            self.draft.notes.append(
+                f"{self.key}.{column.wire}: the column {column.name} {what}, and stays as it is, "
+                f"since {self.new.spec.table} is {self.facts.owner}'s; --alter-adopted changes it"
+            )
+            return True
+        return False
 
     def change(self, *statements: str) -> None:
         """Add statements to the switch, which lock the table."""

@@ -9,19 +9,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """One column. `type` is the pg_type name, `declared` as SQL writes it."""
+    """One column. `type` is the pg_type name under any domain, `declared` as SQL writes it.
+
+    native: an enum type or an array. default: whether a writer may leave it out. added: by us, to a
+    table of somebody else's.
+    """
 
     type: str
     declared: str
     not_null: bool
+    native: bool = False
+    default: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConstraintFacts:
-    """One constraint. `mark` is the comment that tells by which definition it was made."""
+    """One constraint: its contype, and over what. `mark` tells by which definition we made it."""
 
     mark: str | None
     valid: bool
+    kind: str = "c"
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class TableFacts:
     indexes: Mapping[str, IndexFacts]
     key: tuple[str, ...]
     triggers: frozenset[str]
-    owner: str = ""
+    owner: str = "ablo_owner"
     login: str = ""
     ours: bool = True
 
@@ -55,6 +64,25 @@ class TableFacts:
     def live(self) -> bool:
         """Whether there are rows, and so perhaps writers, to be considerate of."""
         return self.size > 0
+
+    def has(self, kind: str, column: str) -> bool:
+        """Whether a CHECK (c) is on a column alone, or a foreign key (f) on it among others."""
+        alone = kind == "c"
+        return any(
+            one.columns == {column} if alone else column in one.columns
+            for one in self.constraints.values()
+            if one.kind == kind
+        )
+
+    @property
+    def native(self) -> frozenset[str]:
+        """The columns that are of an enum type or an array."""
+        return frozenset(name for name, column in self.columns.items() if column.native)
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the table belongs to an application, and not to us."""
+        return self.owner != "ablo_owner"
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> TableFacts:
@@ -65,11 +93,20 @@ class TableFacts:
             # Never analyzed: a guess that is good enough for progress.
             rows=int(found["rows"]) if found["rows"] > 0 else size // 100,
             columns={
-                name: ColumnFacts(each["type"], each["declared"], each["notNull"])
+                name: ColumnFacts(
+                    each["type"],
+                    each["declared"],
+                    each["notNull"],
+                    each["native"],
+                    each["default"],
+                    each["added"],
+                )
                 for name, each in found["columns"].items()
             },
             constraints={
-                name: ConstraintFacts(each["mark"], each["valid"])
+                name: ConstraintFacts(
+                    each["mark"], each["valid"], each["kind"], frozenset(each["columns"])
+                )
                 for name, each in found["constraints"].items()
             },
             indexes={

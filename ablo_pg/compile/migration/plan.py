@@ -63,7 +63,8 @@ def plan_migration(
 
     Raises what `schema.diff` raises for renames that fit nothing.
     """
-    draft = Draft(plan_schema(new), options)
+    native = {where: facts.native for where, facts in tables.items()}
+    draft = Draft(plan_schema(new, native), options)
     old = plan_schema(before.active) if before.active else None
     same = before.active is None or before.active.hash == draft.schema.hash
     changes: tuple[Change, ...] = ()
@@ -77,6 +78,11 @@ def plan_migration(
     for m in sorted(models.values(), key=lambda m: _depth(m, by_table)):
         if m.old is None:  # its triggers and policies come now, under locks
             draft.changed.add(m.key)
+            if m.facts.adopted and m.new.synced:
+                draft.notes.append(
+                    f"{m.key}: TRUNCATE of {m.new.spec.table} is refused from then on; DELETE "
+                    "works, and is captured"
+                )
         change_tenancy(m)
         rename_columns(m)
         add_columns(m)

@@ -30,7 +30,7 @@ def check_constraints(m: ModelDraft) -> None:
     columns = {f"{m.new.spec.table}_{c.name}": c for c in m.new.fields}
     for name, definition in definitions.items():
         column = columns[name.rsplit("_", 1)[0]]
-        if _is_there(m, name, definition, column):
+        if _is_there(m, name, definition, column) or _keeps(m, column):
             continue
         if column.type is FieldType.ENUM:
             _enum(m, column, name, definition)
@@ -41,7 +41,7 @@ def check_constraints(m: ModelDraft) -> None:
     for column in m.new.fields:
         for end in ("_enum", "_finite"):
             name = f"{m.new.spec.table}_{column.name}{end}"
-            if name not in definitions and _found(m, name):
+            if name not in definitions and _found(m, name) and not m.kept(column.name):
                 m.change(f"alter table {m.table} drop constraint if exists {ident(name)};")
 
 
@@ -69,6 +69,35 @@ def _is_there(m: ModelDraft, name: str, definition: str, column: Column) -> bool
         m.change(_comment(m, name, definition))
     if not facts.valid:
         m.draft.contract.append(_validate(m, name))
+    return True
+
+
+def _keeps(m: ModelDraft, column: Column) -> bool:
+    """Whether an application's column goes without the CHECK. Rows must keep to an enum's list."""
+    if not m.kept(column.name):
+        return False
+    if column.type is not FieldType.ENUM:
+        return True
+    facts, value = m.column(column.name), backfill_sql(m, column)
+    assert facts is not None
+    stray = f"::text <> all ({literal(array_text(column.enum_values))})"
+    if m.given(column) is not None:
+        step = m.batches(
+            f"{m.key}: replace values of {column.wire} that are not allowed (one delta a row)",
+            f"{column.sql} = {value}",
+            f"t.{column.sql}{stray}",
+            phase="backfill",
+        )
+        m.draft.backfill += [step] if step else []
+    else:
+        m.check(
+            column,
+            f"t.{ident(m.before(column.name))}{stray}",
+            "{count} rows have a value that is not in the list",
+            f"pass --backfill {m.key}.{column.wire}=VALUE, or declare what they have",
+        )
+    if not facts.native and not m.facts.has("c", m.before(column.name)):
+        m.keep(column, "may hold other values than those listed")
     return True
 
 
@@ -207,6 +236,10 @@ def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
         name, definition = foreign_key_definition(m.new, edge)
         wanted[shorten(name)] = definition
         found = m.facts.constraints.get(_found(m, name) or "")
+        if found is None and m.kept(edge.column.name):
+            if not m.facts.has("f", m.before(edge.column.name)):
+                m.keep(edge.column, f"has no foreign key to {edge.target.spec.key}")
+            continue
         _unique(edge, targets)
         if found is not None and found.mark == mark_of(definition):
             if not found.valid:

@@ -172,11 +172,23 @@ AnyStep: TypeAlias = Step | Alone | Batches
 
 
 @dataclass(frozen=True, slots=True)
+class RoleAccess:
+    """A role with access to a table that is adopted, by what, and what changes for it."""
+
+    table: str
+    role: str
+    by: str
+    rights: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationPlan:
     """A migration as data: what must hold first, then steps in order.
 
     tables: quoted names of those in use. refusals: what the schemas alone decide against. notes:
-    sentences on what will not be done, or will be noticed.
+    sentences on what will not be done, or will be noticed. roles: who has access to tables of
+    applications, and what changes for them.
     """
 
     hash: str
@@ -185,6 +197,7 @@ class MigrationPlan:
     tables: tuple[str, ...] = ()
     refusals: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    roles: tuple[RoleAccess, ...] = ()
 
     @property
     def sql(self) -> str:

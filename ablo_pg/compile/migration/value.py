@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ablo_pg.compile.migration.draft import ModelDraft
+from ablo_pg.compile.names import json_literal
 from ablo_pg.compile.plan import Column
-from ablo_pg.compile.values import default_sql
+from ablo_pg.compile.values import default_sql, native
 from ablo_pg.schema.values import BadValueError, to_json_value
 
 
@@ -26,4 +27,6 @@ def backfill_sql(m: ModelDraft, column: Column) -> str | None:
     except BadValueError as exc:
         m.refuse(column.wire, f"the value to backfill does not fit: {exc}", "correct --backfill")
         return "null"
+    if column.native:
+        return native(column, m.table, f"{json_literal(value)}::jsonb")
     return default_sql(replace(column, default=value))

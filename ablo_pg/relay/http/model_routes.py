@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from ablo_pg.db import reads, routines
 from ablo_pg.db.results import ROW_READ
-from ablo_pg.errors import error_for
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder, dumps, members
 from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes
@@ -51,10 +51,15 @@ async def model_of(call: Call, verb: Verb) -> ModelSpec:
 
 
 async def create(call: Call) -> Response:
-    """POST: a row, under the id that the client chose."""
+    """POST: a row, under the id that the client chose, or that its table numbers it with."""
     model = await model_of(call, "create")
     body = await call.body(CreateBody)
-    return await _write(call, model, "create", body.id or str(uuid.uuid4()), body, 201)
+    try:
+        return await _write(call, model, "create", body.id or str(uuid.uuid4()), body, 201)
+    except AbloError as error:
+        if body.id or not error.details.get("generated"):
+            raise
+    return await _write(call, model, "create", None, body, 201)
 
 
 async def update(call: Call) -> Response:
@@ -70,7 +75,12 @@ async def delete(call: Call) -> Response:
 
 
 async def _write(
-    call: Call, model: ModelSpec, action: Action, row_id: str, body: Guarded, status: int = 200
+    call: Call,
+    model: ModelSpec,
+    action: Action,
+    row_id: str | None,
+    body: Guarded,
+    status: int = 200,
 ) -> Response:
     check_premises(call.service, body.reads, body.track)
     request = one_operation(action, model.key, row_id, body)

@@ -90,7 +90,7 @@ def test_names_in_sql_are_quoted() -> None:
     ("facts", "words", "safe"),
     [
         ({"triggers": [{"name": "zz_ablo_guard", "table": "tasks"}]}, "does not fire", True),
-        ({"open": ["tasks"]}, "row-level security of tasks", True),
+        ({"open": [{"table": "tasks", "ours": True}]}, "row-level security of tasks", True),
         ({"debts": ["Task"]}, "rows of Task", False),
         ({"unvalidated": ["c on tasks"]}, "c on tasks is not validated", False),
         ({"invalid": ["i"]}, "index i is not valid", False),

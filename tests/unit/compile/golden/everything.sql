@@ -293,18 +293,31 @@ alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
 revoke all on function ablo_model.role_groups(text, jsonb) from public;
 
 -- ======== table of comments (public.comments) ========
-create table if not exists "public"."comments" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "comments_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."comments"') is null then
+    create table "public"."comments" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "comments_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."comments" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."comments"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."comments" add column "organization_id" text;
+    alter table "public"."comments" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."comments"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'body', 'task_id']::text[]) n (name)
     where not exists (
@@ -324,6 +337,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."comments"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."comments"'::regclass
+      and p.polname = 'comments_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."comments" owner to ablo_owner;
   end if;
@@ -331,17 +351,19 @@ end
 $ablo$;
 
 -- ======== table of countries (public.countries) ========
-create table if not exists "public"."countries" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "countries_pkey" primary key ("id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."countries"') is null then
+    create table "public"."countries" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "countries_pkey" primary key ("id")
+    );
+    alter table "public"."countries" owner to ablo_owner;
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'created_by', 'archived_at', 'name']::text[]) n (name)
     where not exists (
@@ -359,6 +381,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."countries"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."countries"'::regclass
+      and p.polname = 'countries_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."countries" owner to ablo_owner;
   end if;
@@ -381,18 +410,31 @@ begin
 end
 $ablo$;
 
-create table if not exists "crm"."Event Log" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "tenant" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "Event Log_pkey" primary key ("tenant", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"crm"."Event Log"') is null then
+    create table "crm"."Event Log" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "tenant" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "Event Log_pkey" primary key ("tenant", "id")
+    );
+    alter table "crm"."Event Log" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['tenant']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "crm"."Event Log" add column "tenant" text;
+    alter table "crm"."Event Log" alter column "tenant" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "crm"."Event Log"."tenant" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'tenant', 'created_by', 'archived_at', 'Kind of "event"', 'payload']::text[]) n (name)
     where not exists (
@@ -412,6 +454,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"crm"."Event Log"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"crm"."Event Log"'::regclass
+      and p.polname = 'Event Log_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "crm"."Event Log" owner to ablo_owner;
   end if;
@@ -419,18 +468,31 @@ end
 $ablo$;
 
 -- ======== table of folders (public.folders) ========
-create table if not exists "public"."folders" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "folders_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."folders"') is null then
+    create table "public"."folders" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "folders_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."folders" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."folders"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."folders" add column "organization_id" text;
+    alter table "public"."folders" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."folders"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name', 'parent_id']::text[]) n (name)
     where not exists (
@@ -450,6 +512,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."folders"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."folders"'::regclass
+      and p.polname = 'folders_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."folders" owner to ablo_owner;
   end if;
@@ -457,17 +526,30 @@ end
 $ablo$;
 
 -- ======== table of notes (public.notes) ========
-create table if not exists "public"."notes" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  constraint "notes_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."notes"') is null then
+    create table "public"."notes" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      constraint "notes_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."notes" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."notes"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."notes" add column "organization_id" text;
+    alter table "public"."notes" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."notes"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'text', 'archived_at']::text[]) n (name)
     where not exists (
@@ -486,6 +568,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."notes"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."notes"'::regclass
+      and p.polname = 'notes_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."notes" owner to ablo_owner;
   end if;
@@ -493,18 +582,31 @@ end
 $ablo$;
 
 -- ======== table of projects (public.projects) ========
-create table if not exists "public"."projects" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "projects_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."projects"') is null then
+    create table "public"."projects" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "projects_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."projects" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."projects"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."projects" add column "organization_id" text;
+    alter table "public"."projects" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."projects"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name', 'team_id']::text[]) n (name)
     where not exists (
@@ -524,6 +626,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."projects"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."projects"'::regclass
+      and p.polname = 'projects_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."projects" owner to ablo_owner;
   end if;
@@ -531,18 +640,31 @@ end
 $ablo$;
 
 -- ======== table of tasks (public.tasks) ========
-create table if not exists "public"."tasks" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "tasks_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."tasks"') is null then
+    create table "public"."tasks" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "tasks_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."tasks" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."tasks" add column "organization_id" text;
+    alter table "public"."tasks" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."tasks"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'title', 'status', 'priority', 'project_id', 'assignee', 'watchers', 'count', 'ratio', 'price', 'done', 'starts_at', 'due_on', 'ref', 'meta']::text[]) n (name)
     where not exists (
@@ -574,6 +696,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."tasks"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."tasks"'::regclass
+      and p.polname = 'tasks_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."tasks" owner to ablo_owner;
   end if;
@@ -581,18 +710,31 @@ end
 $ablo$;
 
 -- ======== table of teams (public.teams) ========
-create table if not exists "public"."teams" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "teams_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."teams"') is null then
+    create table "public"."teams" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "teams_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."teams" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."teams"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."teams" add column "organization_id" text;
+    alter table "public"."teams" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."teams"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'name']::text[]) n (name)
     where not exists (
@@ -611,6 +753,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."teams"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."teams"'::regclass
+      and p.polname = 'teams_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."teams" owner to ablo_owner;
   end if;
@@ -632,7 +781,7 @@ begin
         ('task_id', 'taskId', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."comments"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -650,46 +799,58 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."comments"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."comments"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      update "public"."comments" t set "organization_id" = p."organization_id"
+        from "public"."tasks" p
+        where t."organization_id" is null and p."organization_id" is not null
+          and p."id" = t."task_id";
+      set constraints all immediate;
+      set constraints all deferred;
+      begin
+        alter table "public"."comments" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."comments"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."comments"'::regclass and a.attname = 'body'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."comments" alter column "body" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."comments"', 'body';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."comments"'::regclass and a.attname = 'task_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."comments" alter column "task_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."comments"', 'task_id';
+      end;
+    end if;
+  else
     update "public"."comments" t set "organization_id" = p."organization_id"
       from "public"."tasks" p
       where t."organization_id" is null and p."organization_id" is not null
         and p."id" = t."task_id";
     set constraints all immediate;
     set constraints all deferred;
-    begin
-      alter table "public"."comments" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."comments"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'body'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."comments" alter column "body" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."comments"', 'body';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."comments"'::regclass and a.attname = 'task_id'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."comments" alter column "task_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."comments"', 'task_id';
-    end;
   end if;
 end
 $ablo$;
@@ -712,28 +873,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."comments"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."comments"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."comments" enable row level security;
-    alter table "public"."comments" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "comments_tenant_isolation" on "public"."comments";
-    create policy "comments_tenant_isolation" on "public"."comments" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "comments_tenant_isolation" on "public"."comments" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."comments"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."comments" enable row level security;
+      alter table "public"."comments" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "comments_tenant_isolation" on "public"."comments";
+      create policy "comments_tenant_isolation" on "public"."comments" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "comments_tenant_isolation" on "public"."comments" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."comments"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."comments"'::regclass
+        and p.polname = 'comments_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "comments_all_rows" on "public"."comments";
+        create policy "comments_all_rows" on "public"."comments" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "comments_all_rows" on "public"."comments" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "comments_ablo_rows" on "public"."comments";
+      create policy "comments_ablo_rows" on "public"."comments" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "comments_ablo_rows" on "public"."comments" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "comments_tenant_isolation" on "public"."comments";
+      create policy "comments_tenant_isolation" on "public"."comments" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "comments_tenant_isolation" on "public"."comments" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."comments"'::regclass and p.polname = 'comments_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "comments_kernel_tenant_isolation" on "public"."comments";
+      create policy "comments_kernel_tenant_isolation" on "public"."comments" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "comments_kernel_tenant_isolation" on "public"."comments" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."comments"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."comments" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- comments: grants
 grant select, insert, update, delete on table "public"."comments" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."comments" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."comments"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."comments"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- comments: a row as JSON
 create or replace function ablo_model."comments__row"(r "public"."comments")
@@ -921,8 +1174,9 @@ as $ablo$
 begin
   if new."organization_id" is null then
     new."organization_id" := (select p."organization_id" from "public"."tasks" p where p."id" = new."task_id");
-    if new."organization_id" is null and exists (
-      select from "public"."tasks" p where p."id" = new."task_id" and p."organization_id" is null
+    if new."organization_id" is null and (
+      exists (select from "public"."tasks" p where p."id" = new."task_id" and p."organization_id" is null)
+      or not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member') or (select c.relowner = 'ablo_owner'::regrole from pg_class c where c.oid = tg_relid))
     ) then
       return new;
     end if;
@@ -1035,7 +1289,8 @@ begin
         'comments' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'comments', 'field', 'id'));
+        jsonb_build_object('model', 'comments', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."comments"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -1072,6 +1327,11 @@ begin
     ) is not true then
       perform ablo_model."comments__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."comments"'::regclass, 'id', 'comments', v_id::text::bigint);
+    end if;
     insert into "public"."comments" (
       "id",
       "organization_id",
@@ -1081,6 +1341,7 @@ begin
       "body",
       "task_id"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -1144,7 +1405,8 @@ begin
         'comments' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'comments', 'field', 'id'));
+        jsonb_build_object('model', 'comments', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."comments"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -1216,7 +1478,7 @@ begin
         ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."countries"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -1234,22 +1496,29 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."countries"'::regclass and a.attname = 'name'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."countries"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."countries" alter column "name" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."countries"', 'name';
-    end;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."countries"'::regclass and a.attname = 'name'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."countries" alter column "name" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."countries"', 'name';
+      end;
+    end if;
   end if;
 end
 $ablo$;
 
 -- countries: grants
 grant select on table "public"."countries" to ablo_runtime;
+
+grant select on table "public"."countries" to ablo_owner;
 
 -- countries: a row as JSON
 create or replace function ablo_model."countries__row"(r "public"."countries")
@@ -1309,7 +1578,7 @@ begin
         ('payload', 'payload', array['jsonb']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"crm"."Event Log"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -1327,35 +1596,40 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'tenant'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"crm"."Event Log"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "crm"."Event Log" alter column "tenant" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"crm"."Event Log"', 'tenant';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'Kind of "event"'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "crm"."Event Log" alter column "Kind of ""event""" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"crm"."Event Log"', 'Kind of "event"';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'payload'
-      and a.attnotnull
-  ) then
-    alter table "crm"."Event Log" alter column "payload" drop not null;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'tenant'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "crm"."Event Log" alter column "tenant" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"crm"."Event Log"', 'tenant';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'Kind of "event"'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "crm"."Event Log" alter column "Kind of ""event""" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"crm"."Event Log"', 'Kind of "event"';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"crm"."Event Log"'::regclass and a.attname = 'payload'
+        and a.attnotnull
+    ) then
+      alter table "crm"."Event Log" alter column "payload" drop not null;
+    end if;
   end if;
 end
 $ablo$;
@@ -1365,28 +1639,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"crm"."Event Log"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"crm"."Event Log"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "crm"."Event Log" enable row level security;
-    alter table "crm"."Event Log" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 7ff9b1a8'
-  ) then
-    drop policy if exists "Event Log_tenant_isolation" on "crm"."Event Log";
-    create policy "Event Log_tenant_isolation" on "crm"."Event Log" for all
-      using ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "Event Log_tenant_isolation" on "crm"."Event Log" is 'ablo_pg 7ff9b1a8';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"crm"."Event Log"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "crm"."Event Log" enable row level security;
+      alter table "crm"."Event Log" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 7ff9b1a8'
+    ) then
+      drop policy if exists "Event Log_tenant_isolation" on "crm"."Event Log";
+      create policy "Event Log_tenant_isolation" on "crm"."Event Log" for all
+        using ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "Event Log_tenant_isolation" on "crm"."Event Log" is 'ablo_pg 7ff9b1a8';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"crm"."Event Log"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"crm"."Event Log"'::regclass
+        and p.polname = 'Event Log_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "Event Log_all_rows" on "crm"."Event Log";
+        create policy "Event Log_all_rows" on "crm"."Event Log" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "Event Log_all_rows" on "crm"."Event Log" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "Event Log_ablo_rows" on "crm"."Event Log";
+      create policy "Event Log_ablo_rows" on "crm"."Event Log" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "Event Log_ablo_rows" on "crm"."Event Log" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg bf45b59d'
+    ) then
+      drop policy if exists "Event Log_tenant_isolation" on "crm"."Event Log";
+      create policy "Event Log_tenant_isolation" on "crm"."Event Log" as restrictive for all
+        to ablo_runtime
+        using ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "Event Log_tenant_isolation" on "crm"."Event Log" is 'ablo_pg bf45b59d';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"crm"."Event Log"'::regclass and p.polname = 'Event Log_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 638334fe'
+    ) then
+      drop policy if exists "Event Log_kernel_tenant_isolation" on "crm"."Event Log";
+      create policy "Event Log_kernel_tenant_isolation" on "crm"."Event Log" as restrictive for all
+        to ablo_owner
+        using ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("tenant"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "Event Log_kernel_tenant_isolation" on "crm"."Event Log" is 'ablo_pg 638334fe';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"crm"."Event Log"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "crm"."Event Log" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- events: grants
 grant select, insert, update, delete on table "crm"."Event Log" to ablo_runtime;
+
+grant select, insert, update, delete on table "crm"."Event Log" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"crm"."Event Log"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"crm"."Event Log"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- events: a row as JSON
 create or replace function ablo_model."events__row"(r "crm"."Event Log")
@@ -1633,7 +1999,8 @@ begin
         'events' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'events', 'field', 'id'));
+        jsonb_build_object('model', 'events', 'field', 'id', 'generated',
+          ablo.id_sequence('"crm"."Event Log"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -1699,7 +2066,7 @@ begin
         ('parent_id', 'parentId', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."folders"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -1717,35 +2084,40 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."folders"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."folders" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."folders"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'name'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."folders" alter column "name" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."folders"', 'name';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."folders"'::regclass and a.attname = 'parent_id'
-      and a.attnotnull
-  ) then
-    alter table "public"."folders" alter column "parent_id" drop not null;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."folders"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."folders" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."folders"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."folders"'::regclass and a.attname = 'name'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."folders" alter column "name" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."folders"', 'name';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."folders"'::regclass and a.attname = 'parent_id'
+        and a.attnotnull
+    ) then
+      alter table "public"."folders" alter column "parent_id" drop not null;
+    end if;
   end if;
 end
 $ablo$;
@@ -1768,28 +2140,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."folders"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."folders"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."folders" enable row level security;
-    alter table "public"."folders" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "folders_tenant_isolation" on "public"."folders";
-    create policy "folders_tenant_isolation" on "public"."folders" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "folders_tenant_isolation" on "public"."folders" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."folders"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."folders" enable row level security;
+      alter table "public"."folders" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "folders_tenant_isolation" on "public"."folders";
+      create policy "folders_tenant_isolation" on "public"."folders" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "folders_tenant_isolation" on "public"."folders" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."folders"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."folders"'::regclass
+        and p.polname = 'folders_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "folders_all_rows" on "public"."folders";
+        create policy "folders_all_rows" on "public"."folders" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "folders_all_rows" on "public"."folders" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "folders_ablo_rows" on "public"."folders";
+      create policy "folders_ablo_rows" on "public"."folders" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "folders_ablo_rows" on "public"."folders" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "folders_tenant_isolation" on "public"."folders";
+      create policy "folders_tenant_isolation" on "public"."folders" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "folders_tenant_isolation" on "public"."folders" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."folders"'::regclass and p.polname = 'folders_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "folders_kernel_tenant_isolation" on "public"."folders";
+      create policy "folders_kernel_tenant_isolation" on "public"."folders" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "folders_kernel_tenant_isolation" on "public"."folders" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."folders"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."folders" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- folders: grants
 grant select, insert, update, delete on table "public"."folders" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."folders" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."folders"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."folders"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- folders: a row as JSON
 create or replace function ablo_model."folders__row"(r "public"."folders")
@@ -2018,7 +2482,8 @@ begin
         'folders' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'folders', 'field', 'id'));
+        jsonb_build_object('model', 'folders', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."folders"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -2055,6 +2520,11 @@ begin
     ) is not true then
       perform ablo_model."folders__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."folders"'::regclass, 'id', 'folders', v_id::text::bigint);
+    end if;
     insert into "public"."folders" (
       "id",
       "organization_id",
@@ -2064,6 +2534,7 @@ begin
       "name",
       "parent_id"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -2127,7 +2598,8 @@ begin
         'folders' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'folders', 'field', 'id'));
+        jsonb_build_object('model', 'folders', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."folders"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -2193,7 +2665,7 @@ begin
         ('archived_at', 'archivedAt', array['timestamptz', 'timestamp']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."notes"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -2211,30 +2683,35 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."notes"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."notes" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."notes"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'text'
-      and a.attnotnull
-  ) then
-    alter table "public"."notes" alter column "text" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."notes"'::regclass and a.attname = 'archived_at'
-      and a.attnotnull
-  ) then
-    alter table "public"."notes" alter column "archived_at" drop not null;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."notes"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."notes" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."notes"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."notes"'::regclass and a.attname = 'text'
+        and a.attnotnull
+    ) then
+      alter table "public"."notes" alter column "text" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."notes"'::regclass and a.attname = 'archived_at'
+        and a.attnotnull
+    ) then
+      alter table "public"."notes" alter column "archived_at" drop not null;
+    end if;
   end if;
 end
 $ablo$;
@@ -2242,15 +2719,20 @@ $ablo$;
 -- notes: checks
 do $ablo$
 begin
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."notes"'::regclass and c.conname = 'notes_archived_at_finite'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg fe05365b'
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."notes"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."notes"
-      drop constraint if exists "notes_archived_at_finite",
-      add constraint "notes_archived_at_finite" check (isfinite("archived_at"));
-    comment on constraint "notes_archived_at_finite" on "public"."notes" is 'ablo_pg fe05365b';
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."notes"'::regclass and c.conname = 'notes_archived_at_finite'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg fe05365b'
+    ) then
+      alter table "public"."notes"
+        drop constraint if exists "notes_archived_at_finite",
+        add constraint "notes_archived_at_finite" check (isfinite("archived_at"));
+      comment on constraint "notes_archived_at_finite" on "public"."notes" is 'ablo_pg fe05365b';
+    end if;
   end if;
 end
 $ablo$;
@@ -2260,28 +2742,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."notes"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."notes"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."notes" enable row level security;
-    alter table "public"."notes" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "notes_tenant_isolation" on "public"."notes";
-    create policy "notes_tenant_isolation" on "public"."notes" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "notes_tenant_isolation" on "public"."notes" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."notes"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."notes" enable row level security;
+      alter table "public"."notes" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "notes_tenant_isolation" on "public"."notes";
+      create policy "notes_tenant_isolation" on "public"."notes" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "notes_tenant_isolation" on "public"."notes" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."notes"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."notes"'::regclass
+        and p.polname = 'notes_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "notes_all_rows" on "public"."notes";
+        create policy "notes_all_rows" on "public"."notes" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "notes_all_rows" on "public"."notes" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "notes_ablo_rows" on "public"."notes";
+      create policy "notes_ablo_rows" on "public"."notes" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "notes_ablo_rows" on "public"."notes" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "notes_tenant_isolation" on "public"."notes";
+      create policy "notes_tenant_isolation" on "public"."notes" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "notes_tenant_isolation" on "public"."notes" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."notes"'::regclass and p.polname = 'notes_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "notes_kernel_tenant_isolation" on "public"."notes";
+      create policy "notes_kernel_tenant_isolation" on "public"."notes" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "notes_kernel_tenant_isolation" on "public"."notes" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."notes"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."notes" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- notes: grants
 grant select, insert, update, delete on table "public"."notes" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."notes" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."notes"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."notes"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- notes: a row as JSON
 create or replace function ablo_model."notes__row"(r "public"."notes")
@@ -2507,7 +3081,8 @@ begin
         'notes' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'notes', 'field', 'id'));
+        jsonb_build_object('model', 'notes', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."notes"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -2544,6 +3119,11 @@ begin
     ) is not true then
       perform ablo_model."notes__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."notes"'::regclass, 'id', 'notes', v_id::text::bigint);
+    end if;
     insert into "public"."notes" (
       "id",
       "organization_id",
@@ -2553,6 +3133,7 @@ begin
       "text",
       "archived_at"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -2616,7 +3197,8 @@ begin
         'notes' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'notes', 'field', 'id'));
+        jsonb_build_object('model', 'notes', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."notes"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -2682,7 +3264,7 @@ begin
         ('team_id', 'teamId', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."projects"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -2700,35 +3282,40 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."projects"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."projects" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."projects"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'name'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."projects" alter column "name" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."projects"', 'name';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."projects"'::regclass and a.attname = 'team_id'
-      and a.attnotnull
-  ) then
-    alter table "public"."projects" alter column "team_id" drop not null;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."projects"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."projects" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."projects"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."projects"'::regclass and a.attname = 'name'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."projects" alter column "name" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."projects"', 'name';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."projects"'::regclass and a.attname = 'team_id'
+        and a.attnotnull
+    ) then
+      alter table "public"."projects" alter column "team_id" drop not null;
+    end if;
   end if;
 end
 $ablo$;
@@ -2758,28 +3345,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."projects"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."projects"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."projects" enable row level security;
-    alter table "public"."projects" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "projects_tenant_isolation" on "public"."projects";
-    create policy "projects_tenant_isolation" on "public"."projects" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "projects_tenant_isolation" on "public"."projects" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."projects"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."projects" enable row level security;
+      alter table "public"."projects" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "projects_tenant_isolation" on "public"."projects";
+      create policy "projects_tenant_isolation" on "public"."projects" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "projects_tenant_isolation" on "public"."projects" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."projects"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."projects"'::regclass
+        and p.polname = 'projects_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "projects_all_rows" on "public"."projects";
+        create policy "projects_all_rows" on "public"."projects" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "projects_all_rows" on "public"."projects" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "projects_ablo_rows" on "public"."projects";
+      create policy "projects_ablo_rows" on "public"."projects" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "projects_ablo_rows" on "public"."projects" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "projects_tenant_isolation" on "public"."projects";
+      create policy "projects_tenant_isolation" on "public"."projects" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "projects_tenant_isolation" on "public"."projects" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."projects"'::regclass and p.polname = 'projects_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "projects_kernel_tenant_isolation" on "public"."projects";
+      create policy "projects_kernel_tenant_isolation" on "public"."projects" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "projects_kernel_tenant_isolation" on "public"."projects" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."projects"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."projects" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- projects: grants
 grant select, insert, update, delete on table "public"."projects" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."projects" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."projects"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."projects"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- projects: a row as JSON
 create or replace function ablo_model."projects__row"(r "public"."projects")
@@ -3062,7 +3741,8 @@ begin
         'projects' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'projects', 'field', 'id'));
+        jsonb_build_object('model', 'projects', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."projects"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -3099,6 +3779,11 @@ begin
     ) is not true then
       perform ablo_model."projects__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."projects"'::regclass, 'id', 'projects', v_id::text::bigint);
+    end if;
     insert into "public"."projects" (
       "id",
       "organization_id",
@@ -3108,6 +3793,7 @@ begin
       "name",
       "team_id"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -3171,7 +3857,8 @@ begin
         'projects' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'projects', 'field', 'id'));
+        jsonb_build_object('model', 'projects', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."projects"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -3249,7 +3936,7 @@ begin
         ('meta', 'meta', array['jsonb']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."tasks"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -3267,139 +3954,144 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."tasks" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "title" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'title';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "status" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'status';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'priority'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "priority" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'priority';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'project_id'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "project_id" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'assignee'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "assignee" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'watchers'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "watchers" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'count'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "count" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ratio'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "ratio" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'price'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "price" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'done'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "done" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'done';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'starts_at'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "starts_at" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'due_on'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "due_on" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ref'
-      and a.attnotnull
-  ) then
-    alter table "public"."tasks" alter column "ref" drop not null;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'meta'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "meta" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'meta';
-    end;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "title" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'title';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "status" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'status';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'priority'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "priority" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'priority';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'project_id'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "project_id" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'assignee'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "assignee" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'watchers'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "watchers" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'count'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "count" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ratio'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "ratio" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'price'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "price" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'done'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "done" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'done';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'starts_at'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "starts_at" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'due_on'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "due_on" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'ref'
+        and a.attnotnull
+    ) then
+      alter table "public"."tasks" alter column "ref" drop not null;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'meta'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "meta" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'meta';
+      end;
+    end if;
   end if;
 end
 $ablo$;
@@ -3407,65 +4099,70 @@ $ablo$;
 -- tasks: checks
 do $ablo$
 begin
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 64a51ac9'
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_status_enum",
-      add constraint "tasks_status_enum" check ("status" = any (e'{"todo","in progress","it''s done","\\"quoted\\\\"}'));
-    comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg 64a51ac9';
-  end if;
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_priority_enum'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 6d525f45'
-  ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_priority_enum",
-      add constraint "tasks_priority_enum" check ("priority" = any ('{"low","high"}'));
-    comment on constraint "tasks_priority_enum" on "public"."tasks" is 'ablo_pg 6d525f45';
-  end if;
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_ratio_finite'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 1ce79adc'
-  ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_ratio_finite",
-      add constraint "tasks_ratio_finite" check (abs("ratio") < 'Infinity');
-    comment on constraint "tasks_ratio_finite" on "public"."tasks" is 'ablo_pg 1ce79adc';
-  end if;
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_price_finite'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a5b5c50f'
-  ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_price_finite",
-      add constraint "tasks_price_finite" check (abs("price") < 'Infinity');
-    comment on constraint "tasks_price_finite" on "public"."tasks" is 'ablo_pg a5b5c50f';
-  end if;
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_starts_at_finite'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a949107b'
-  ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_starts_at_finite",
-      add constraint "tasks_starts_at_finite" check (isfinite("starts_at"));
-    comment on constraint "tasks_starts_at_finite" on "public"."tasks" is 'ablo_pg a949107b';
-  end if;
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_due_on_finite'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg b0edcbda'
-  ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_due_on_finite",
-      add constraint "tasks_due_on_finite" check (isfinite("due_on"));
-    comment on constraint "tasks_due_on_finite" on "public"."tasks" is 'ablo_pg b0edcbda';
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 64a51ac9'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_status_enum",
+        add constraint "tasks_status_enum" check ("status" = any (e'{"todo","in progress","it''s done","\\"quoted\\\\"}'));
+      comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg 64a51ac9';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_priority_enum'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 6d525f45'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_priority_enum",
+        add constraint "tasks_priority_enum" check ("priority" = any ('{"low","high"}'));
+      comment on constraint "tasks_priority_enum" on "public"."tasks" is 'ablo_pg 6d525f45';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_ratio_finite'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg 1ce79adc'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_ratio_finite",
+        add constraint "tasks_ratio_finite" check (abs("ratio") < 'Infinity');
+      comment on constraint "tasks_ratio_finite" on "public"."tasks" is 'ablo_pg 1ce79adc';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_price_finite'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a5b5c50f'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_price_finite",
+        add constraint "tasks_price_finite" check (abs("price") < 'Infinity');
+      comment on constraint "tasks_price_finite" on "public"."tasks" is 'ablo_pg a5b5c50f';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_starts_at_finite'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg a949107b'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_starts_at_finite",
+        add constraint "tasks_starts_at_finite" check (isfinite("starts_at"));
+      comment on constraint "tasks_starts_at_finite" on "public"."tasks" is 'ablo_pg a949107b';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_due_on_finite'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg b0edcbda'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_due_on_finite",
+        add constraint "tasks_due_on_finite" check (isfinite("due_on"));
+      comment on constraint "tasks_due_on_finite" on "public"."tasks" is 'ablo_pg b0edcbda';
+    end if;
   end if;
 end
 $ablo$;
@@ -3495,28 +4192,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."tasks"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."tasks" enable row level security;
-    alter table "public"."tasks" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
-    create policy "tasks_tenant_isolation" on "public"."tasks" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."tasks" enable row level security;
+      alter table "public"."tasks" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+      create policy "tasks_tenant_isolation" on "public"."tasks" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass
+        and p.polname = 'tasks_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "tasks_all_rows" on "public"."tasks";
+        create policy "tasks_all_rows" on "public"."tasks" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "tasks_all_rows" on "public"."tasks" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "tasks_ablo_rows" on "public"."tasks";
+      create policy "tasks_ablo_rows" on "public"."tasks" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "tasks_ablo_rows" on "public"."tasks" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+      create policy "tasks_tenant_isolation" on "public"."tasks" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "tasks_kernel_tenant_isolation" on "public"."tasks";
+      create policy "tasks_kernel_tenant_isolation" on "public"."tasks" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "tasks_kernel_tenant_isolation" on "public"."tasks" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."tasks" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- tasks: grants
 grant select, insert, update, delete on table "public"."tasks" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."tasks" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."tasks"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."tasks"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- tasks: a row as JSON
 create or replace function ablo_model."tasks__row"(r "public"."tasks")
@@ -3866,7 +4655,8 @@ begin
         'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'tasks', 'field', 'id'));
+        jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -3939,6 +4729,11 @@ begin
     ) is not true then
       perform ablo_model."tasks__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."tasks"'::regclass, 'id', 'tasks', v_id::text::bigint);
+    end if;
     insert into "public"."tasks" (
       "id",
       "organization_id",
@@ -3960,6 +4755,7 @@ begin
       "ref",
       "meta"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -4035,7 +4831,8 @@ begin
         'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'tasks', 'field', 'id'));
+        jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -4100,7 +4897,7 @@ begin
         ('name', 'name', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."teams"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -4118,28 +4915,33 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."teams"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."teams"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."teams" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."teams"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."teams"'::regclass and a.attname = 'name'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."teams" alter column "name" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."teams"', 'name';
-    end;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."teams"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."teams" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."teams"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."teams"'::regclass and a.attname = 'name'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."teams" alter column "name" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."teams"', 'name';
+      end;
+    end if;
   end if;
 end
 $ablo$;
@@ -4149,28 +4951,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."teams"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."teams"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."teams" enable row level security;
-    alter table "public"."teams" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "teams_tenant_isolation" on "public"."teams";
-    create policy "teams_tenant_isolation" on "public"."teams" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "teams_tenant_isolation" on "public"."teams" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."teams"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."teams" enable row level security;
+      alter table "public"."teams" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "teams_tenant_isolation" on "public"."teams";
+      create policy "teams_tenant_isolation" on "public"."teams" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "teams_tenant_isolation" on "public"."teams" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."teams"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."teams"'::regclass
+        and p.polname = 'teams_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "teams_all_rows" on "public"."teams";
+        create policy "teams_all_rows" on "public"."teams" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "teams_all_rows" on "public"."teams" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "teams_ablo_rows" on "public"."teams";
+      create policy "teams_ablo_rows" on "public"."teams" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "teams_ablo_rows" on "public"."teams" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "teams_tenant_isolation" on "public"."teams";
+      create policy "teams_tenant_isolation" on "public"."teams" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "teams_tenant_isolation" on "public"."teams" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."teams"'::regclass and p.polname = 'teams_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "teams_kernel_tenant_isolation" on "public"."teams";
+      create policy "teams_kernel_tenant_isolation" on "public"."teams" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "teams_kernel_tenant_isolation" on "public"."teams" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."teams"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."teams" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- teams: grants
 grant select, insert, update, delete on table "public"."teams" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."teams" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."teams"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."teams"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- teams: a row as JSON
 create or replace function ablo_model."teams__row"(r "public"."teams")
@@ -4396,7 +5290,8 @@ begin
         'teams' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'teams', 'field', 'id'));
+        jsonb_build_object('model', 'teams', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."teams"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -4430,6 +5325,11 @@ begin
     ) is not true then
       perform ablo_model."teams__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."teams"'::regclass, 'id', 'teams', v_id::text::bigint);
+    end if;
     insert into "public"."teams" (
       "id",
       "organization_id",
@@ -4438,6 +5338,7 @@ begin
       "created_by",
       "name"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -4500,7 +5401,8 @@ begin
         'teams' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'teams', 'field', 'id'));
+        jsonb_build_object('model', 'teams', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."teams"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then

@@ -293,18 +293,31 @@ alter function ablo_model.role_groups(text, jsonb) owner to ablo_owner;
 revoke all on function ablo_model.role_groups(text, jsonb) from public;
 
 -- ======== table of tasks (public.tasks) ========
-create table if not exists "public"."tasks" (
-  "id" text not null,
-  "created_at" timestamptz not null default now(),
-  "updated_at" timestamptz not null default now(),
-  "organization_id" text not null,
-  "created_by" text,
-  "archived_at" timestamptz,
-  constraint "tasks_pkey" primary key ("organization_id", "id")
-);
-
 do $ablo$
 begin
+  if pg_catalog.to_regclass('"public"."tasks"') is null then
+    create table "public"."tasks" (
+      "id" text not null,
+      "created_at" timestamptz not null default now(),
+      "updated_at" timestamptz not null default now(),
+      "organization_id" text not null,
+      "created_by" text,
+      "archived_at" timestamptz,
+      constraint "tasks_pkey" primary key ("organization_id", "id")
+    );
+    alter table "public"."tasks" owner to ablo_owner;
+  end if;
+  if exists (
+    select from unnest(array['organization_id']::text[]) n (name)
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = n.name and not a.attisdropped
+    )
+  ) then
+    alter table "public"."tasks" add column "organization_id" text;
+    alter table "public"."tasks" alter column "organization_id" set default (nullif(current_setting('app.current_org_id', true), ''));
+    comment on column "public"."tasks"."organization_id" is 'added by ablo_pg';
+  end if;
   if exists (
     select from unnest(array['created_at', 'updated_at', 'organization_id', 'created_by', 'archived_at', 'title', 'status']::text[]) n (name)
     where not exists (
@@ -324,6 +337,13 @@ begin
   if exists (
     select from pg_catalog.pg_class c
     where c.oid = '"public"."tasks"'::regclass and c.relowner <> 'ablo_owner'::regrole
+      and c.relforcerowsecurity
+  ) and exists (
+    select from pg_catalog.pg_policy p
+    where p.polrelid = '"public"."tasks"'::regclass
+      and p.polname = 'tasks_tenant_isolation'
+      and p.polroles = '{0}'
+      and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
   ) then
     alter table "public"."tasks" owner to ablo_owner;
   end if;
@@ -345,7 +365,7 @@ begin
         ('status', 'status', array['text', 'varchar', 'bpchar', 'citext']::text[])
     ) w (name, wire, types)
     join pg_catalog.pg_attribute a on a.attname = w.name
-    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_type t on t.oid = ablo.base_type(a.atttypid)
     where a.attrelid = '"public"."tasks"'::regclass and not a.attisdropped and t.typname <> all (w.types)
   loop
     raise exception using
@@ -363,40 +383,45 @@ $ablo$;
 do $ablo$
 begin
   if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
-      and not a.attnotnull
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    begin
-      alter table "public"."tasks" alter column "organization_id" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'organization_id';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "title" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'title';
-    end;
-  end if;
-  if exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
-      and not a.attnotnull
-  ) then
-    begin
-      alter table "public"."tasks" alter column "status" set not null;
-    exception when not_null_violation then
-      raise warning '%.% still holds nulls: backfill it, then run this again',
-        '"public"."tasks"', 'status';
-    end;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'organization_id'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "organization_id" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'organization_id';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'title'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "title" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'title';
+      end;
+    end if;
+    if exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = '"public"."tasks"'::regclass and a.attname = 'status'
+        and not a.attnotnull
+    ) then
+      begin
+        alter table "public"."tasks" alter column "status" set not null;
+      exception when not_null_violation then
+        raise warning '%.% still holds nulls: backfill it, then run this again',
+          '"public"."tasks"', 'status';
+      end;
+    end if;
   end if;
 end
 $ablo$;
@@ -404,15 +429,20 @@ $ablo$;
 -- tasks: checks
 do $ablo$
 begin
-  if not exists (
-    select from pg_catalog.pg_constraint c
-    where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
-      and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg d1ccc0d1'
+  if exists (
+    select from pg_catalog.pg_class c
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."tasks"
-      drop constraint if exists "tasks_status_enum",
-      add constraint "tasks_status_enum" check ("status" = any ('{"todo","doing","done"}'));
-    comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg d1ccc0d1';
+    if not exists (
+      select from pg_catalog.pg_constraint c
+      where c.conrelid = '"public"."tasks"'::regclass and c.conname = 'tasks_status_enum'
+        and pg_catalog.obj_description(c.oid, 'pg_constraint') = 'ablo_pg d1ccc0d1'
+    ) then
+      alter table "public"."tasks"
+        drop constraint if exists "tasks_status_enum",
+        add constraint "tasks_status_enum" check ("status" = any ('{"todo","doing","done"}'));
+      comment on constraint "tasks_status_enum" on "public"."tasks" is 'ablo_pg d1ccc0d1';
+    end if;
   end if;
 end
 $ablo$;
@@ -422,28 +452,120 @@ do $ablo$
 begin
   if exists (
     select from pg_catalog.pg_class c
-    where c.oid = '"public"."tasks"'::regclass
-      and not (c.relrowsecurity and c.relforcerowsecurity)
+    where c.oid = '"public"."tasks"'::regclass and c.relowner = 'ablo_owner'::regrole
   ) then
-    alter table "public"."tasks" enable row level security;
-    alter table "public"."tasks" force row level security;
-  end if;
-  if not exists (
-    select from pg_catalog.pg_policy p
-    where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
-      and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
-  ) then
-    drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
-    create policy "tasks_tenant_isolation" on "public"."tasks" for all
-      using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
-      with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
-    comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not (c.relrowsecurity and c.relforcerowsecurity)
+    ) then
+      alter table "public"."tasks" enable row level security;
+      alter table "public"."tasks" force row level security;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 64b6fada'
+    ) then
+      drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+      create policy "tasks_tenant_isolation" on "public"."tasks" for all
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 64b6fada';
+    end if;
+  else
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not c.relrowsecurity
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass
+        and p.polname = 'tasks_tenant_isolation'
+        and p.polroles = '{0}'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %'
+    ) then
+      if not exists (
+        select from pg_catalog.pg_policy p
+        where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_all_rows'
+          and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg c575bfb3'
+      ) then
+        drop policy if exists "tasks_all_rows" on "public"."tasks";
+        create policy "tasks_all_rows" on "public"."tasks" for all
+          to public
+          using (true)
+          with check (true);
+        comment on policy "tasks_all_rows" on "public"."tasks" is 'ablo_pg c575bfb3';
+      end if;
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_ablo_rows'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg a99098dd'
+    ) then
+      drop policy if exists "tasks_ablo_rows" on "public"."tasks";
+      create policy "tasks_ablo_rows" on "public"."tasks" for all
+        to ablo_runtime, ablo_owner
+        using (true)
+        with check (true);
+      comment on policy "tasks_ablo_rows" on "public"."tasks" is 'ablo_pg a99098dd';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg 61f27e58'
+    ) then
+      drop policy if exists "tasks_tenant_isolation" on "public"."tasks";
+      create policy "tasks_tenant_isolation" on "public"."tasks" as restrictive for all
+        to ablo_runtime
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), '')));
+      comment on policy "tasks_tenant_isolation" on "public"."tasks" is 'ablo_pg 61f27e58';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = '"public"."tasks"'::regclass and p.polname = 'tasks_kernel_tenant_isolation'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') = 'ablo_pg e8fbda28'
+    ) then
+      drop policy if exists "tasks_kernel_tenant_isolation" on "public"."tasks";
+      create policy "tasks_kernel_tenant_isolation" on "public"."tasks" as restrictive for all
+        to ablo_owner
+        using ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))))
+        with check ("organization_id"::text = (select nullif(current_setting('app.current_org_id', true), ''))
+          or (select not (pg_has_role(session_user, 'ablo_runtime', 'member') and not pg_has_role(session_user, 'ablo_owner', 'member'))));
+      comment on policy "tasks_kernel_tenant_isolation" on "public"."tasks" is 'ablo_pg e8fbda28';
+    end if;
+    if exists (
+      select from pg_catalog.pg_class c
+      where c.oid = '"public"."tasks"'::regclass and not c.relrowsecurity
+    ) then
+      alter table "public"."tasks" enable row level security;
+    end if;
   end if;
 end
 $ablo$;
 
 -- tasks: grants
 grant select, insert, update, delete on table "public"."tasks" to ablo_runtime;
+
+grant select, insert, update, delete on table "public"."tasks" to ablo_owner;
+
+do $ablo$
+declare
+  v_sequence text;
+begin
+  for v_sequence in
+    select distinct s.id::text
+    from pg_catalog.pg_attribute a
+    cross join ablo.id_sequence('"public"."tasks"'::regclass, a.attname::text) s (id)
+    where a.attrelid = '"public"."tasks"'::regclass and a.attnum > 0 and not (
+      pg_catalog.has_sequence_privilege('ablo_owner', s.id, 'usage')
+      and pg_catalog.has_sequence_privilege('ablo_runtime', s.id, 'usage')
+    )
+  loop
+    execute format('grant usage on sequence %s to ablo_owner, ablo_runtime', v_sequence);
+  end loop;
+end
+$ablo$;
 
 -- tasks: a row as JSON
 create or replace function ablo_model."tasks__row"(r "public"."tasks")
@@ -672,7 +794,8 @@ begin
         'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'tasks', 'field', 'id'));
+        jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
@@ -709,6 +832,11 @@ begin
     ) is not true then
       perform ablo_model."tasks__explain"(p_action, p_id, p_data);
     end if;
+    if pg_typeof(v_id) <> 'text'::regtype
+      and ablo.base_type(pg_typeof(v_id)) = any ('{int8,int4,int2}'::regtype[])
+    then
+      perform ablo.id_pass('"public"."tasks"'::regclass, 'id', 'tasks', v_id::text::bigint);
+    end if;
     insert into "public"."tasks" (
       "id",
       "organization_id",
@@ -718,6 +846,7 @@ begin
       "title",
       "status"
     )
+    overriding system value
     values (
       v_id,
       v_organization,
@@ -781,7 +910,8 @@ begin
         'tasks' || ': the id ' || quote_literal(left(p_id, 80)) || ' does not fit its column, which is '
         || pg_typeof(v_id),
         'pass id=, as text: a value of type ' || pg_typeof(v_id),
-        jsonb_build_object('model', 'tasks', 'field', 'id'));
+        jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
+          ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
   end if;
   if v_id::text <> p_id then
