@@ -25,6 +25,7 @@ create table if not exists ablo.model (
   archived_column text,
   row_function text not null,    -- ablo_model function that makes the row's JSON
   id_type text not null default 'text',
+  id_shared boolean not null default false,  -- an id stands once in the table, whatever the organization
   definition jsonb not null      -- as the compiler registered it
 );
 create unique index if not exists model_key_idx on ablo.model (key);

@@ -22,15 +22,15 @@ begin
   delete from ablo.model m
    where not exists (select from jsonb_array_elements(p_models) d where d = m.definition);
   insert into ablo.model (typename, key, table_schema, table_name, org_column, tenancy, group_kind,
-                          conflict, mutable, load, archived_column, row_function, id_type, definition)
+                          conflict, mutable, load, archived_column, row_function, id_type, id_shared, definition)
   select d ->> 'typename', d ->> 'key', d ->> 'tableSchema', d ->> 'table', d ->> 'orgColumn',
          d ->> 'tenancy', d ->> 'groupKind', coalesce(d -> 'conflict', '{}'),
          coalesce((d ->> 'mutable')::boolean, true), coalesce(d ->> 'load', 'instant'),
          d ->> 'archivedColumn', d ->> 'rowFunction',
-         coalesce(ablo.id_type(d), d ->> 'idType', 'text'), d
+         coalesce(ablo.id_type(d), d ->> 'idType', 'text'), ablo.id_shared(d), d
     from jsonb_array_elements(p_models) d
-      on conflict (typename) do update set id_type = excluded.id_type
-         where ablo.model.id_type <> excluded.id_type;
+      on conflict (typename) do update set id_type = excluded.id_type, id_shared = excluded.id_shared
+         where (ablo.model.id_type, ablo.model.id_shared) <> (excluded.id_type, excluded.id_shared);
   insert into ablo.field (typename, wire, column_name, type, optional, position)
   select d ->> 'typename', f ->> 'wire', f ->> 'column', f ->> 'type',
          coalesce((f ->> 'optional')::boolean, false), n

@@ -3,12 +3,11 @@
 -- first, so what is found is still so at the commit point. Under onStale = flag it lands, and a notification says that
 -- it was stale. A guarded operation on a row that the same commit has written already is refused, since it cannot have
 -- read what it would overwrite. Claims are looked at after the write, under the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
--- Returns how many were applied, the notifications of those held, the ids that a delete missed, and
--- whether any operation says when its row was read. p_key: the key that it is made with, or a null record.
+-- Returns how many were applied, the notifications of those held, the ids that a delete missed,
 -- whether any operation says when its row was read, and the ids of rows that were created without one, by
--- the operation's place.
+-- the operation's place. p_key: the key that it is made with, or a null record. p_transport: see ablo.commit.
 -- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
--- Raises: capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
+-- Raises: invalid_id, capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
 -- fence_token_stale, and what the model's write function raises.
 create or replace function ablo.commit_apply(
   p_organization text,
@@ -16,6 +15,7 @@ create or replace function ablo.commit_apply(
   p_request jsonb,
   p_before bigint,
   p_key ablo.key_rights,
+  p_transport text,
   out applied int,
   out notifications jsonb,
   out missing text[],
@@ -50,6 +50,8 @@ begin
         v_operation := v_operation || jsonb_build_object('id', v_id);
         made := coalesce(made, '{}') || jsonb_build_object(v_index, v_id);
       end if;
+    elsif v_action = 'create' and p_transport is not null and ablo.id_chosen(v_model, v_id) is null then
+      null;
     end if;
     if v_model is null or v_id is null
       or v_action is null or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive')

@@ -77,7 +77,7 @@ begin
   if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
     return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);
   end if;
-  v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key);
+  v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key, p_transport);
   if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'
     and ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id) is null
     -- The commit point.

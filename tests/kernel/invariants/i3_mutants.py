@@ -13,15 +13,18 @@ returns jsonb language plpgsql as 'begin return null; end'"""
 # Before any row is locked and before the order lock, in place of at the commit point.
 EARLY: Final = f"""
 {NEVER};
-alter function ablo.commit_apply(text, text, jsonb, bigint) rename to commit_apply_late;
+alter function ablo.commit_apply(text, text, jsonb, bigint, ablo.key_rights, text)
+  rename to commit_apply_late;
 create function ablo.commit_apply(
   p_organization text, p_participant text, p_request jsonb, p_before bigint,
-  out applied int, out notifications jsonb, out missing text[], out guarded boolean)
+  p_key ablo.key_rights, p_transport text, out applied int, out notifications jsonb,
+  out missing text[], out guarded boolean, out made jsonb)
 language plpgsql as $$
 begin
   perform ablo.premise_early(p_organization, p_participant, p_request, p_before, false);
-  select * into applied, notifications, missing, guarded
-    from ablo.commit_apply_late(p_organization, p_participant, p_request, p_before);
+  select * into applied, notifications, missing, guarded, made
+    from ablo.commit_apply_late(
+      p_organization, p_participant, p_request, p_before, p_key, p_transport);
 end
 $$"""
 
