@@ -1,4 +1,4 @@
-"""Ids that stand once in an adopted table: what a caller behind a relay could guess, it may not choose."""
+"""Ids that stand once in an adopted table: over a relay only those that nobody could guess."""
 
 from __future__ import annotations
 
