@@ -104,10 +104,12 @@ def test_a_moved_row_goes_to_old_and_new_groups(database) -> None:
     database.commit("tasks", "update", "a", {"projectId": "p2", "assignee": None, "watchers": []})
     database.commit("tasks", "update", "a", {"title": "later"})
     _, moved, later = (set(row[1]) for row in database.deltas("a"))
+    query = "select left_groups from ablo.delta where row_id = 'a' order by sync_id"
+    _, left, still = (set(row[0] or ()) for row in database.conn.execute(query))
     here = {"org:acme", "work:a", "project:p2", "team:t2"}
     there = {"project:p1", "team:t1", "user:ada", "watcher:bob", "watcher:eve"}
-    assert moved == here | there
-    assert later == here
+    assert (moved, left) == (here, there)
+    assert (later, still) == (here, set())
 
 
 def test_cascaded_children_make_their_own_deltas_for_those_who_saw_them(database) -> None:

@@ -137,18 +137,19 @@ async def test_a_page_a_bootstrap_and_the_log_end_at_their_budgets(world: Any, a
 async def lag_during(work: Awaitable[Any]) -> float:
     """Return the longest that the loop kept a task waiting while `work` ran."""
     longest = 0.0
-    over = anyio.Event()
+    begun, over = anyio.Event(), anyio.Event()
 
-    async def watch() -> None:
+    async def wait_and_measure() -> None:
         nonlocal longest
         while not over.is_set():
             began = time.perf_counter()
             await anyio.sleep(0.002)
             longest = max(longest, time.perf_counter() - began)
+            begun.set()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(watch)
-        await anyio.sleep(0.02)
+        group.start_soon(wait_and_measure)
+        await begun.wait()
         await work
         over.set()
     return longest
