@@ -43,7 +43,7 @@ def subscription(url: str, key: str, organization: str) -> Greeting:
     asked: dict[str, Any] = {"cursor": None, "lastSyncId": 0, "capabilities": []}
     said = [("update_subscription", groups), ("sync_request", asked | {"protocolVersion": 1})]
     frames = [json.dumps({"type": kind, "payload": payload}) for kind, payload in said]
-    place = f"{url.replace('http', 'ws', 1)}/api/sync/ws?cursor="
+    place = f"{url.replace('http', 'ws', 1)}/api/sync/ws?deltas=every&cursor="
     return Greeting(place, [f"ablo.bearer.{key}", "ablo.sync.v1"], frames, b"sync_response")
 
 

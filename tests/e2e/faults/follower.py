@@ -67,7 +67,7 @@ class Follower:
 
     async def _follow(self, door: str) -> None:
         cursor = "" if self.position is None else str(self.position)
-        url = f"{door.replace('http', 'ws', 1)}/api/sync/ws?cursor={quote(cursor)}"
+        url = f"{door.replace('http', 'ws', 1)}/api/sync/ws?deltas=every&cursor={quote(cursor)}"
         socket = await connect(
             url,
             subprotocols=[f"ablo.bearer.{self._key}", "ablo.sync.v1"],  # type: ignore[list-item]
