@@ -11,36 +11,28 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
-  v_found refcursor;
   v_delta ablo.delta;
   v_size bigint := 0;
+  v_budget constant bigint := ablo.bound('answer_bytes');
 begin
   if p_before < 0 then
     perform ablo.raise_error('cursor_invalid', format('position %s is not a sync id', p_before),
       'pass a sync id, or none to begin with the newest');
   end if;
-  if p_capability_id is not null then
-    open v_found no scroll for
-      select s.* from ablo.delta d cross join lateral ablo.delta_seen(v_key, d) s
-       where d.organization_id = p_organization
-         and d.sync_id < coalesce(p_before, 9223372036854775807)
-         and s.sync_id is not null
-       order by d.sync_id desc
-       limit least(greatest(p_limit, 1), 10000);
-  else
-    open v_found no scroll for
-      select d.* from ablo.delta d
-       where d.organization_id = p_organization
-         and d.sync_id < coalesce(p_before, 9223372036854775807)
-       order by d.sync_id desc
-       limit least(greatest(p_limit, 1), 10000);
-  end if;
+  for v_delta in
+    select d.* from ablo.delta d
+     where d.organization_id = p_organization
+       and d.sync_id < coalesce(p_before, 9223372036854775807)
+       and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+     order by d.sync_id desc
+     limit least(greatest(p_limit, 1), 10000)
   loop
-    fetch v_found into v_delta;
-    exit when not found;
+    if p_capability_id is not null then
+      v_delta := ablo.delta_seen(v_key, v_delta);
+    end if;
     return next v_delta;
     v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
-    exit when v_size >= ablo.bound('answer_bytes');
+    exit when v_size >= v_budget;
   end loop;
 end
 $$;

@@ -1,7 +1,7 @@
 -- A commit with a premise under onStale = notify: it lands whole, or, where such a premise has moved, none of its
--- operations does, and its receipt has one notification for each premise that moved. Looked at before anything is
--- written, since operations on what has moved would often fail; and at the commit point, in a subtransaction, which takes
--- back what was written.
+-- operations does, and its receipt has one notification for each premise that moved. The premises are judged once, at the
+-- commit point, in a subtransaction, which takes back what was written; where an operation has failed first, they are
+-- judged then, since operations on what has moved often fail.
 -- Called by: ablo.commit_run. Locks: as it, and none that outlast a commit that is held, but the idempotency key.
 create or replace function ablo.commit_hold(
   p_organization text, p_participant text, p_key text, p_request jsonb, p_on_behalf_of text, p_capability_id text,
@@ -12,21 +12,26 @@ as $$
 declare
   v_before bigint := case when p_ordered then coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0)
                           else 9223372036854775807 end;
-  v_judged record := ablo.reads_stale(p_organization, p_request -> 'reads',
-                                      coalesce(nullif(p_request -> 'operations', 'null'), '[]'), v_before);
-  v_told text := case when v_judged.held and v_judged.conflicts = '[]' then v_judged.notifications end;
+  v_judged record;
+  v_told text;
   v_at timestamptz;
   v_sync_id bigint;
   v_response json;
 begin
-  if v_told is null or coalesce(p_request -> 'operations', 'null') in ('null', '[]') then
-    begin
-      return ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered,
-                             p_transport, true);
-    exception when sqlstate 'AB0HD' then
+  begin
+    return ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered,
+                           p_transport, true);
+  exception
+    when sqlstate 'AB0HD' then
       get stacked diagnostics v_told = pg_exception_detail;
-    end;
-  end if;
+    when others then
+      v_judged := ablo.reads_stale(p_organization, p_request -> 'reads',
+                                   coalesce(nullif(p_request -> 'operations', 'null'), '[]'), v_before);
+      if not v_judged.held or v_judged.conflicts <> '[]' or coalesce(p_request -> 'operations', 'null') in ('null', '[]') then
+        raise;
+      end if;
+      v_told := v_judged.notifications;
+  end;
   v_at := clock_timestamp();
   v_sync_id := ablo.log_head(p_organization);
   v_response := ablo.receipt_json(p_key, 0, v_sync_id, v_at, v_told::jsonb, null);

@@ -118,7 +118,7 @@ def encoded(request: pytest.FixtureRequest, cluster: Server) -> Iterator[tuple[s
     name = f"encoded_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(cluster.admin_url, autocommit=True) as conn:
         conn.execute(
-            f"""create database {name} encoding '{request.param}' lc_collate 'C' lc_ctype 'C'
+            f"""create database {name} encoding '{request.param}' locale_provider libc locale 'C'
                 template template0""".encode()
         )
     connected = connect(cluster.url(name))

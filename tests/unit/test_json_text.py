@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import msgspec
@@ -100,8 +101,23 @@ def test_true_is_not_one() -> None:
     assert not same({"a": 1}, {"a": 1, "b": 1})
 
 
-def test_the_checks_catch_a_reader_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mutant: the plain decoder."""
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("objects", RecursionError),
+        ("half", msgspec.DecodeError),
+        ("exponent", msgspec.DecodeError),
+    ],
+)
+def test_the_checks_catch_a_reader_without_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, refusal: type[Exception]
+) -> None:
+    """A mutant: the plain decoder. How deep it reads is up to a limit that others may raise."""
     monkeypatch.setattr(Decoder, "decode", lambda self, data: self._decoder.decode(data))
-    with pytest.raises(RecursionError):
-        test_an_answer_is_read_and_its_bytes_stay(VALUES["objects"])
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(2000)
+    try:
+        with pytest.raises(refusal):
+            test_an_answer_is_read_and_its_bytes_stay(VALUES[name])
+    finally:
+        sys.setrecursionlimit(limit)
