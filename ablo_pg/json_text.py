@@ -80,22 +80,16 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(value, default=_plain)
-    except TypeError:  # a whole number beyond 64 bits, which the database holds and orjson does not
-        return orjson.dumps(_with_fragments(value), default=_plain)
+    except TypeError:  # beyond 64 bits, or 254 levels: the database holds them, and orjson does not
+        return msgspec.json.encode(value, enc_hook=_raw)
 
 
 def _plain(value: Any) -> Any:
     return orjson.Fragment(value.text) if isinstance(value, RawJson) else str(value)
 
 
-def _with_fragments(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_fragments(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_fragments(each) for each in value]
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 63:
-        return orjson.Fragment(str(value))
-    return value
+def _raw(value: Any) -> Any:
+    return msgspec.Raw(value.text.encode()) if isinstance(value, RawJson) else str(value)
 
 
 class Decoder(Generic[T]):

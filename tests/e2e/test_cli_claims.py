@@ -60,7 +60,7 @@ def test_holders_and_their_line(claims: Command, runtime: psycopg.Connection[Any
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert [line.split()[0] for line in lines] == ["held", "waits", "held"]
-    assert 'tasks r1  agent:a  "rewriting?[2J"' in lines[0]
+    assert 'tasks r1  agent:a  "rewriting\\x1b[2J"' in lines[0]
     assert lines[1].endswith(waits)
     assert "(title)" in lines[2]
     told = json.loads(claims("--json", "--model", "Tasks", "--id", "r1")[1])["claims"]
@@ -111,7 +111,7 @@ def test_who_broke_whose_claim_is_kept_for_good(
     assert (act["organization"], act["actor"], act["act"]) == ("acme", "user:ann", "claim_break")
     assert (act["subject"]["claimId"], act["subject"]["heldBy"]) == (held, "agent:a")
     assert run(["audit", "acts", *place, "acme"]) == 0
-    assert f'user:ann ended {held} of agent:a on tasks r1 ("rewriting?[2J")' in (
+    assert f'user:ann ended {held} of agent:a on tasks r1 ("rewriting\\x1b[2J")' in (
         capsys.readouterr().out
     )
     assert run(["audit", "acts", *place, "globex", "--json"]) == 0

@@ -30,6 +30,7 @@ COMMANDS: Final = (
 )
 READERS: Final = (("pull", "--database-url", "URL"), ("check", "TARGET", "--database-url", "URL"))
 OWN: Final = "create table own (id text primary key, title text); insert into own values ('a', 'b')"
+OWNER: Final = "select tableowner::text from pg_tables where tablename = 'own'"
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def visitor(cluster: Server, app_db: DatabaseHandle) -> Iterator[str]:
             conn.execute(sql.SQL("create role {} login").format(sql.Identifier(login)))
     yield cluster.url(name, user=logins[0])
     with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("drop table if exists own cascade")  # an adopted table stays its owner's
         for login in logins:
             role_drop(conn, login)
 
@@ -140,7 +142,9 @@ def test_a_table_of_another_owner_is_refused_by_the_plan(
             assert keeper in problem["message"]
         statement = next(p for p in problem["remedy"].split("; or: ") if way in p)
         conn.execute(way + statement.partition(way)[2].rstrip(";"))
+        owner = visitor_name(visitor) if way == "alter table" else keeper
         assert run(["migrate", target, ADMIN, visitor, *more]) == 0
+        assert conn.execute(OWNER).fetchone() == (owner,), "it keeps its owner"
         row = conn.execute("select organization_id from own").fetchone()
         assert row == (("acme",) if more else (None,))
 

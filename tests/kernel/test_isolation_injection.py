@@ -181,7 +181,7 @@ def test_ids_keys_and_data_are_stored_as_they_are(victim: Victim, text: str) -> 
         create(row_id, title=text, meta={text: [text]}) | {"transactionId": text},
         key=f"k{name}{len(text)}",
         reads=[{"model": "tasks", "id": f"absent{text}", "absent": True}],
-        on_behalf_of=name,
+        on_behalf_of=f"user:{name}" if name else None,
     )
     assert receipt["clientTxId"] == f"k{name}{len(text)}"
     row = caller.get("tasks", row_id)["row"]
@@ -191,10 +191,15 @@ def test_ids_keys_and_data_are_stored_as_they_are(victim: Victim, text: str) -> 
         " from ablo.delta where organization_id = 'injected' and sync_id = %s",
         (receipt["lastSyncId"],),
     ).fetchall()
-    assert found == (row_id, "agent:triage", name or None, text, text)
-    with pytest.raises(AbloError, match="there is no capability") as denied:
+    assert found == (row_id, "agent:triage", f"user:{name}" if name else None, text, text)
+    with pytest.raises(AbloError, match="there is no such key") as denied:
         caller.commit(create("never"), capability_id=text)
     assert denied.value.code == "capability_invalid"
+    for nobody in (text, f"boss:{text}", f"user:{text}\x1f"):
+        if nobody:  # which is the same as not given
+            with pytest.raises(AbloError) as denied:
+                caller.commit(create("never"), on_behalf_of=nobody)
+            assert denied.value.code == "invalid_participant_kind"
     caller.commit(op("delete", "tasks", row_id), key=f"gone {receipt['serverTxId']}")
     board.run("delete from ablo.receipt where organization_id = 'injected'")
     assert unharmed(board)

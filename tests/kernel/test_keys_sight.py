@@ -187,7 +187,8 @@ def test_a_claim_is_seen_and_moved_like_its_row(moved: Board, keys: Keys) -> Non
 def test_a_claim_stays_its_makers_when_the_row_moves_out(moved: Board, keys: Keys) -> None:
     agent = bound(keys, "projects:p1")
     claim = agent.ask("claim_acquire", "tasks", "u", "{}")["claim"]["id"]
-    moved.run(f"update tasks set project_id = 'p2', title = '{SECRET}' where id = 'u'")
+    move = f"update tasks set project_id = 'p2', title = '{SECRET}'"
+    moved.run(f"{move} where id = 'u' and organization_id = '{{org}}'")
     found = agent.ask("claim_get", claim)
     assert (found["claim"]["status"], "data" in found) == ("active", False)
     assert agent.ask("claim_heartbeat", claim)["status"] == "held"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ablo_pg.db import claims
+from ablo_pg.db.claims import claim_acquire
 from ablo_pg.relay.http.call import Call
 
 from .live import socket
@@ -45,6 +47,7 @@ async def forge(api: Any, relay: Any) -> None:
     commit = {"operations": [operation | CLAIMS]} | CLAIMS
     assert (await api("POST", "/api/v1/commits", commit, **HEADERS)).status_code == 200
     claimed = await api("POST", "/api/v1/models/tasks/t1/claim", CLAIMS, **HEADERS)
+    assert claimed.status_code == 201, claimed.text
     claim = claimed.json()["claim"]
     assert (claim["actor"], claim["onBehalfOfId"], claim["capabilityId"]) == ("a", None, None)
     async with socket(relay, api.key, f"cursor=&{QUERY[1:]}&syncGroups=org%3Aother") as live:
@@ -94,13 +97,23 @@ async def test_a_row_s_own_origin_cannot_be_written(api: Any, base: str) -> None
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
 
 
+@pytest.mark.parametrize(
+    ("keyed", "seen"), [(True, "not act as 'user:boss'"), (False, r"\('boss'")]
+)
 async def test_the_check_catches_a_door_that_believes_a_header(
-    api: Any, as_: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+    api: Any, as_: Any, world: Any, monkeypatch: pytest.MonkeyPatch, keyed: bool, seen: str
 ) -> None:
+    """The kernel refuses such a door where it names the key; the check sees one that does not."""
+
     def who(self: Call) -> tuple[str, str]:
         named = self.request.headers.get("x-participant-id", self.credential.participant)
         return self.credential.organization, named
 
+    async def keyless(*arguments: Any) -> bytes:
+        return await claim_acquire(*arguments[:8])
+
     monkeypatch.setattr(Call, "who", property(who))
-    with pytest.raises(AssertionError):
+    if not keyed:
+        monkeypatch.setattr(claims, "claim_acquire", keyless)
+    with pytest.raises(AssertionError, match=seen):
         await forge_and_look(api, as_, world.relay)
