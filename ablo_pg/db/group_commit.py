@@ -79,8 +79,7 @@ class GroupCommit:
     _alone: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        # Commits that wait for rows may hold at most half of the pool.
-        self._alone = asyncio.Semaphore(max(1, self.database.options.max_size // 2))
+        self._alone = asyncio.Semaphore(self.database.most_alone)
 
     async def submit(self, item: BatchItem) -> bytes:
         """Commit `item`; return its receipt as JSON, or raise its error.

@@ -127,6 +127,37 @@ class PooledConnection(AsyncConnection[Row]):
 _Conn = PooledConnection[TupleRow]
 
 
+class _Pool(AsyncConnectionPool[_Conn]):
+    """A pool whose workers end when they are cancelled.
+
+    psycopg's take a cancellation that meets them at work for a connection that cannot be made, and
+    wait for more work: a loop that shuts down (`asyncio.run`) would wait for them for ever.
+    """
+
+    @classmethod
+    async def worker(cls, q: Any) -> None:
+        """Work as psycopg's, until cancelled."""
+        await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
+
+
+class _UntilCancelled:
+    """A worker's queue, which gives out nothing more once the worker was cancelled."""
+
+    def __init__(self, queue: asyncio.Queue[Any]) -> None:
+        self._queue = queue
+
+    async def get(self) -> Any:
+        if _cancelled():
+            raise asyncio.CancelledError
+        return await self._queue.get()
+
+
+def _cancelled() -> bool:
+    """Whether somebody has asked the running task to end, even if that was taken for a failure."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 @dataclass(slots=True)
 class Database:
     """A pool of runtime connections to one database.
@@ -148,6 +179,11 @@ class Database:
     _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
     _outage: AbloError | None = field(default=None, init=False, repr=False)
     _unready: AbloError | None = field(default=None, init=False, repr=False)  # of a login's start
+
+    @property
+    def most_alone(self) -> int:
+        """How many connections one organization's commits that wait for rows may hold."""
+        return max(1, self.options.max_size // 2)
 
     async def open(self) -> None:
         """Check the login and start the pool; does nothing when it is open."""
@@ -247,7 +283,7 @@ class Database:
         While it has others, one of them may yet be handed back. Who finds the server back by now
         asks the pool again.
         """
-        if pool.get_stats()["pool_size"] > 0:
+        if _cancelled() or pool.get_stats()["pool_size"] > 0:
             return
         try:
             await self._check_login()
@@ -269,7 +305,7 @@ class Database:
             raise translate(exc, self.names) from exc
 
     async def _start_pool(self) -> AsyncConnectionPool[_Conn]:
-        pool: AsyncConnectionPool[_Conn] = AsyncConnectionPool(
+        pool = _Pool(
             self.url,
             connection_class=PooledConnection,
             min_size=min(self.options.min_size, self.options.max_size),

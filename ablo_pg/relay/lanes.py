@@ -3,7 +3,7 @@
 What commits together of one organization shares a flush (`db.group_commit`). A lane is made with
 the first commit and dropped with the last, so that memory follows what is under way, not who ever
 came. Organizations do not wait for each other: each has its own order lock and at most one flight
-of a batch, and all take connections from the same first-come pool.
+of a batch, and takes connections from the pool as its share allows (`shares`).
 """
 
 from __future__ import annotations

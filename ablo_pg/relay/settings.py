@@ -55,7 +55,9 @@ class RelaySettings:
 
     # Connections.
     pool_size: int = 10
-    organization_share: int = 4  # of the pool: statements of one organization at once
+    # Of the pool: statements of one organization at once. Commits that wait for rows take half of
+    # the pool at most, and leave one of these to calls that need not wait.
+    organization_share: int = 6
     acquire_seconds: float = 10.0
     connections: int = 10_000  # of clients, sockets included
 

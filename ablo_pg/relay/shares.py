@@ -116,6 +116,12 @@ class SharedDatabase(Database):
 
     shares: Shares | None = None
 
+    @property
+    def most_alone(self) -> int:
+        """Leave one place of a share to the organization's calls that need not wait for a row."""
+        assert self.shares is not None
+        return max(1, min(super().most_alone, self.shares.share - 1))
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[PooledConnection[Any]]:
         assert self.shares is not None

@@ -41,7 +41,7 @@ class Notification:
     id: str | None = None
     fields: tuple[str, ...] = ()
     group: str | None = None
-    current_values: Mapping[str, Any] | None = None
+    current_values: Mapping[str, Any] | None = field(default=None, hash=False)
     changed: Changed | None = None
 
 
@@ -66,7 +66,7 @@ class Receipt:
     last_sync_id: int
     notifications: tuple[Notification, ...] = ()
     missing_ids: tuple[str, ...] = ()
-    made_ids: Mapping[int, str] = field(default_factory=dict)
+    made_ids: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
 def receipt_of(data: bytes, names: Names = NO_NAMES) -> Receipt:

@@ -22,7 +22,8 @@ WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
 
 async def test_an_organization_that_waits_leaves_the_others_their_part(world: Any) -> None:
-    relay = await world.start(pool_size=4, organization_share=2)
+    """And itself a place: what need not wait for the rows goes on there too."""
+    relay = await world.start(pool_size=5, organization_share=3)
     flood = await world.with_key(world.key(), relay)
     other = await world.with_key(world.key("globex", "user:b"), relay)
     for number in range(8):
@@ -44,6 +45,9 @@ async def test_an_organization_that_waits_leaves_the_others_their_part(world: An
             for _ in range(5):
                 with anyio.fail_after(5):
                     assert (await other("GET", f"{path}/o1")).status_code == 200
+                    assert (await flood("GET", f"{path}/t1")).status_code == 200
+            with anyio.fail_after(5):
+                await flood.create("tasks", "free", title="x")
             assert admin.execute(WAITING).fetchone() == (2,)
             holder.rollback()
 

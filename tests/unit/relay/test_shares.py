@@ -5,8 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from ablo_pg.db.pool import PoolOptions
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.shares import Shares, acting_for
+from ablo_pg.relay.shares import SharedDatabase, Shares, acting_for
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +109,15 @@ async def test_work_of_the_relay_itself_does_not_wait() -> None:
         async with shares.place(0.01):
             pass
         acting_for.set("a")
+
+
+@pytest.mark.parametrize(
+    ("pool", "share", "most"),
+    [(10, 6, 5), (10, 4, 3), (5, 3, 2), (40, 6, 5), (10, 9, 5), (2, 1, 1)],
+)
+def test_commits_that_wait_for_rows_leave_a_place_of_the_share(
+    pool: int, share: int, most: int
+) -> None:
+    database = SharedDatabase("postgresql://nowhere", PoolOptions(max_size=pool))
+    database.shares = Shares(pool - 1, share)
+    assert database.most_alone == most
