@@ -82,7 +82,9 @@ begin
         continue;
       end if;
     end if;
-    if v_operation ->> 'readAt' is not null and v_model || ':' || v_id = any (v_written) and ablo.claim_of(v_model, v_id) is null then
+    if v_written is not null and v_operation ->> 'readAt' is not null and v_model || ':' || v_id = any (v_written)
+      and ablo.claim_of(v_model, v_id) is null
+    then
       perform ablo.operation_again(p_participant, v_operation, v_model, v_index);
     end if;
     if v_word = 'flag' then

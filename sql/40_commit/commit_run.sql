@@ -53,7 +53,7 @@ begin
     into v_response, v_seen, v_tracks, v_made_with
     from (values (1)) one
     left join ablo.receipt r on r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
-  if v_seen = v_hash and ablo.key_covers(v_key, v_made_with) then
+  if v_seen is not null and v_seen = v_hash and ablo.key_covers(v_key, v_made_with) then
     perform ablo.commit_replayed(p_organization, p_participant, p_key, p_transport);
     return v_response;
   elsif v_seen is not null then
@@ -66,7 +66,8 @@ begin
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
   -- As the guards would note it; they do where another has written before in this transaction.
-  if (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
+  if current_setting('ablo.writer', true) is distinct from p_participant
+    and (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
     and set_config('ablo.writer', p_participant, true) is null
   then
     null;

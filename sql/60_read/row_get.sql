@@ -17,7 +17,9 @@ declare
   v_groups text[] := case when p_capability_id is not null
     then (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups end;
 begin
-  p_id := ablo.row_id(v_model.id_type, p_id);
+  if v_model.id_type <> 'text' then
+    p_id := ablo.row_id(v_model.id_type, p_id);
+  end if;
   if v_groups is null then
     v_row := ablo_model.read(v_model.typename, p_id);
     return json_build_object('row', v_row, 'stamp', ablo.row_stamp(p_organization, v_model.typename, p_id));
