@@ -154,7 +154,7 @@ def make_service(
     database = SharedDatabase(settings.database_url, options)
     # One place stays free of requests: keys are looked up and schemas read with it.
     places = max(1, settings.pool_size - 1)
-    database.shares = Shares(places, min(settings.organization_share, places))
+    database.shares = Shares(places, min(settings.organization_share, max(1, places - 1)))
     metrics = RelayMetrics()
     hub = Hub(
         PostgresLog(database),
