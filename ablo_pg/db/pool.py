@@ -139,6 +139,16 @@ class _Pool(AsyncConnectionPool[_Conn]):
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
+    async def schedule_task(self, task: Any, delay: float) -> None:
+        """Do at once what is due at once.
+
+        On Python 3.11 the scheduler loses a cancellation that comes as it is woken.
+        """
+        if delay > 0:
+            await super().schedule_task(task, delay)
+        else:
+            self.run_task(task)
+
 
 class _UntilCancelled:
     """A worker's queue, which gives out nothing more once the worker was cancelled."""
