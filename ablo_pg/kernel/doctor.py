@@ -187,10 +187,10 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
     if facts["recovery"]:
         yield Finding("primary", "blocker", "the server is a standby", "connect to the primary")
     if facts["encoding"] == "SQL_ASCII":
-        yield Finding("encoding", "blocker", SQL_ASCII, "make it anew with encoding 'UTF8'")
+        yield Finding("encoding", "blocker", SQL_ASCII, "create the database again with encoding 'UTF8'")
     elif facts["encoding"] != "UTF8":
         text = f"the database is in {facts['encoding']}: text that it cannot hold is refused"
-        fix = "for text of every language, make it anew with encoding 'UTF8'"
+        fix = "for text of every language, create it again with encoding 'UTF8'"
         yield Finding("encoding", "note", text, fix)
     if facts["walLevel"] != "logical":
         text = f"wal_level is {facts['walLevel']}: changes arrive by LISTEN/NOTIFY, some ms later"

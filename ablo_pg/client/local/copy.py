@@ -125,7 +125,7 @@ class LocalCopy:
         return changes
 
     async def _follow(self, changes: Subscription[Model]) -> None:
-        """Keep it current. What ends that is raised by whoever reads: it would grow old unseen."""
+        """Keep it current. Readers raise what ended that; else the copy would go stale unseen."""
         try:
             await self._keep_current(changes)
         except AbloError as exc:
