@@ -187,7 +187,8 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
     if facts["recovery"]:
         yield Finding("primary", "blocker", "the server is a standby", "connect to the primary")
     if facts["encoding"] == "SQL_ASCII":
-        yield Finding("encoding", "blocker", SQL_ASCII, "create the database again with encoding 'UTF8'")
+        fix = "create the database again with encoding 'UTF8'"
+        yield Finding("encoding", "blocker", SQL_ASCII, fix)
     elif facts["encoding"] != "UTF8":
         text = f"the database is in {facts['encoding']}: text that it cannot hold is refused"
         fix = "for text of every language, create it again with encoding 'UTF8'"

@@ -23,7 +23,7 @@ create function ablo.no_lock(bigint) returns text language sql as $$ select '' $
 
 
 def fire(board: Board, doors: Sequence[Door], *, request: Any = None, key: str = "k") -> list[Json]:
-    """Send the same commit through each door at once, as clients do: again on 55P03 and on 40P01."""
+    """Send the same commit through each door at once; again on 55P03 and 40P01, as clients do."""
     operation = request or CREATE
     ready = threading.Barrier(len(doors))
 
