@@ -16,11 +16,12 @@ NOW: Final = dt.datetime.now(dt.UTC)
 MOMENT: Final = "(clock_timestamp() at time zone 'UTC')"
 DDL: Final = f"""
 create table things (
-  id text primary key, organization_id text not null, name varchar(20) not null,
+  id text, organization_id text not null, name varchar(20) not null,
   code char(5) not null, kind char(8) not null, real real, double double precision,
   price numeric(10,2), small int2, ok boolean not null, at timestamp, due timestamptz, day date,
   ref uuid, meta jsonb,
-  created_at timestamp not null default {MOMENT}, updated_at timestamp not null default {MOMENT})"""
+  created_at timestamp not null default {MOMENT}, updated_at timestamp not null default {MOMENT},
+  primary key (organization_id, id))"""
 
 
 class Thing(Model):
