@@ -121,8 +121,8 @@ end if;"""
 def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
     """The row takes its parent's organization. Runs with the writer's own view of the parents.
 
-    Under a row of nobody's, that only who sees all rows finds, it is nobody's too. So is a row
-    that the application of an adopted table makes under no row at all, as it always could.
+    If the parent has no organization, which only a login that sees all rows can find, neither has
+    the row. Nor has a row without a parent that an adopted table's application inserts.
     """
     org, key = model.org.sql, f"new.{parent.local_key}"
     is_ours = "(select c.relowner = 'ablo_owner'::regrole from pg_class c where c.oid = tg_relid)"

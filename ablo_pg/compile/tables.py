@@ -127,7 +127,7 @@ def column_clauses(model: ModelPlan) -> list[tuple[Column, str]]:
 
 
 def _organization(model: ModelPlan) -> Guarded:
-    """An adopted table's rows are nobody's yet; later ones are of the session's organization."""
+    """Existing rows of an adopted table get no organization; later ones get the session's."""
     return Guarded(
         _lacks(model, [model.org]),
         [

@@ -1,7 +1,7 @@
-"""Tables in which migration tools and frameworks keep their own records: nobody's to synchronise.
+"""Tables in which migration tools and frameworks keep their own records.
 
-Flow: `pull` leaves them out and says whose they are. A name that applications use as well counts
-only with the tool's columns.
+Flow: `pull` leaves them out and names the tool. A name that applications use as well counts only
+with the tool's columns.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Postgres cuts identifiers at 63 bytes, which can fold two names into one. `shorten` cuts them itself
 and adds a hash of the whole name, which is stable and keeps them apart. The compiler names objects
-by it, and whoever looks for one of them (errors, policies, migrations) asks it for the name.
+by it. Errors, policies and migrations call it too when they look for such an object.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Portal:
         return self._portal is not None and self._pid == os.getpid()
 
     def close(self) -> None:
-        """End the loop and its thread, for good. Idempotent. In a forked child there is none."""
+        """End the loop and its thread, for good. Idempotent. Does nothing in a forked child."""
         if self._pid not in (None, os.getpid()):
             return
         with self._lock:
