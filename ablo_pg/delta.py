@@ -1,8 +1,8 @@
 """A delta: one committed row change, as `ablo.delta` stores it and every reader hands it on.
 
-`relay.arrival` (the stream) and `db.log` (catch-up) both produce it; the hub routes it; clients and
-the wire layer spell it. The row stays the bytes that Postgres made: whoever needs values parses
-them.
+`changefeed.arrival` (the stream) and `db.log` (catch-up) both produce it; the hub routes it;
+clients and the wire layer spell it. The row stays the bytes that Postgres made: a caller that needs
+values parses them.
 """
 
 from __future__ import annotations

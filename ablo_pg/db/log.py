@@ -1,7 +1,7 @@
 """Reading the log by index: `LogSource`, the seam that the relay catches up through, on Postgres.
 
-Callers: `relay.catchup`, for one subscriber, for an organization after a gap, and for the LISTEN
-reader. Every read is bounded.
+Callers: `changefeed.catchup`, for one subscriber, for an organization after a gap, and for the
+LISTEN reader. Every read is bounded.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe e
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """A moment, to be compared with what queries show later; `relay.barrier` has the proof.
+    """A moment, to be compared with what queries show later; `changefeed.barrier` has the proof.
 
     lsn: every commit record in question lies before it. xid: above every xid that had been handed
     out; None on a standby.

@@ -27,16 +27,16 @@ import anyio
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.view import Models, View
 from ablo_pg.credentials import Prefix, check_key, key_hash
 from ablo_pg.db import keys
+from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.shares import STRANGERS, acting_for
-from ablo_pg.relay.view import Models, View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 

@@ -18,10 +18,10 @@ import anyio
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.claims import LISTEN
+from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 

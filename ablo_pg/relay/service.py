@@ -15,21 +15,21 @@ from typing import Final, Protocol
 
 import anyio
 
+from ablo_pg.changefeed.auto import AutoReader
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.reader import Reader
+from ablo_pg.changefeed.tasks import Tasks, Work
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.auth import Authenticator
-from ablo_pg.relay.auto import AutoReader
 from ablo_pg.relay.claim_news import ClaimNews
 from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
-from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
-from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import SharedDatabase, Shares
-from ablo_pg.relay.tasks import Tasks, Work
 from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec

@@ -14,9 +14,9 @@ from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
 from ablo_pg.db.claims import LISTEN, claim_heartbeat_all, presence_beat
+from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.routines import load_json_raw
-from ablo_pg.relay.connecting import connect
 
 # A server that has gone without a word is noticed within seconds: another connection may reach it.
 _PATIENCE: Final = {

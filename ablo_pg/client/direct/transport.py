@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.direct.claims import DirectClaims
 from ablo_pg.client.direct.sessions import DirectSessions
 from ablo_pg.client.gate import ActiveSchema
@@ -42,7 +43,6 @@ from ablo_pg.db.results import (
 )
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 
 _VERSIONS: Final = 20  # pushed schemas among which a client looks for its own

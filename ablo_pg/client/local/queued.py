@@ -20,8 +20,8 @@ from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloConnectionError, AbloError, AbloTimeoutError, error_for
-from ablo_pg.relay.backoff import Backoff
 from ablo_pg.schema.rows import Model
 
 if TYPE_CHECKING:

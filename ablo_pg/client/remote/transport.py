@@ -15,6 +15,7 @@ import anyio
 import msgspec
 import orjson
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, remote_bootstrap
@@ -39,7 +40,6 @@ from ablo_pg.db.results import (
     SnapshotRead,
 )
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 
 

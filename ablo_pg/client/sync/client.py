@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Self, TypeVar, overload
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.async_client import AsyncAblo, unknown_attribute
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT
 from ablo_pg.client.live.subscriptions import Change
@@ -19,7 +20,6 @@ from ablo_pg.client.sync.sessions import SyncSessions
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.client.sync.tracks import SyncTracks
 from ablo_pg.db.results import KernelStatus
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 

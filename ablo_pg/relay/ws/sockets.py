@@ -19,12 +19,12 @@ import psycopg
 from anyio.abc import TaskGroup
 from psycopg import AsyncConnection
 
+from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.live import hold_live_lock, listen_live, tell_all
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.shares import acting_for
 from ablo_pg.relay.ws.board import Board
 from ablo_pg.relay.ws.follow_frames import renew

@@ -13,19 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from ablo_pg.changefeed import auto, channel, listen, reader, sent
+from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.db import routines
-from ablo_pg.relay import (
-    auth,
-    auto,
-    channel,
-    claim_news,
-    health,
-    listen,
-    live_schema,
-    reader,
-    sent,
-)
-from ablo_pg.relay.tasks import Tasks
+from ablo_pg.relay import auth, claim_news, health, live_schema
 from ablo_pg.relay.ws import board, feed, follow_frames, sockets
 
 pytestmark = pytest.mark.anyio
