@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 
+from ablo_pg.changefeed.channel import Channel
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource, is_whole
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
-
-if TYPE_CHECKING:
-    from ablo_pg.changefeed.channel import Channel
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
 

@@ -14,18 +14,16 @@ import enum
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Protocol, Self
 
 import anyio
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
+from ablo_pg.changefeed.channel import Channel, Receiver
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
-
-if TYPE_CHECKING:
-    from ablo_pg.changefeed.channel import Channel
-    from ablo_pg.changefeed.hub import Hub
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
 
@@ -40,6 +38,21 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
+class Source(Protocol):
+    """The hub, as its subscriptions see it; `Hub` says what each part is."""
+
+    log: LogSource
+    queue_count: int
+    queue_bytes: int
+    cut_loose: int
+
+    def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
+        """Register a receiver that has everything up to `position`."""
+
+    def detach(self, channel: Channel, receiver: Receiver) -> None:
+        """Take a receiver out."""
+
+
 class Subscription:
     """An endless async iterator of deltas in order, without gap or repeat. Made by `Hub.subscribe`.
 
@@ -49,7 +62,7 @@ class Subscription:
 
     def __init__(
         self,
-        hub: Hub,
+        hub: Source,
         organization: str,
         views: Sequence[View],
         cursor: int | None,

@@ -109,8 +109,11 @@ class AsyncAblo:
         )
         keys = local_keys(self._session, local)
         if keys:
-            copy = self._session.local.copy = LocalCopy(self._session, keys)
-            self._session.local.queue = WriteQueue(self._session, copy)
+            session = self._session
+            copy = session.local.copy = LocalCopy(session, keys)
+            session.local.queue = WriteQueue(
+                background, lambda request: session.commit(request, None, "confirmed"), copy
+            )
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)

@@ -6,49 +6,19 @@ judges that. Its token is shown this once.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.durations import Duration, seconds_of
 from ablo_pg.client.session import Session
+from ablo_pg.client.session_values import VERBS, SessionKey, SessionRequest, Verb
 from ablo_pg.errors import AbloError, error_for
 
-Verb: TypeAlias = Literal["read", "create", "update", "delete"]
 # {"tasks": ["read", "update"]}, {"tasks": "read"}, or "*": all that the parent may.
 Can: TypeAlias = Mapping[str, Verb | Sequence[Verb]] | Literal["*"]
 
-VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
 TTL: Final = 3600.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRequest:
-    """A session to be made; `operations` as the kernel spells them, None for all."""
-
-    kind: Literal["user", "agent"]
-    name: str
-    operations: tuple[str, ...] | None
-    sync_groups: tuple[str, ...] | None
-    ttl: float
-    label: str | None
-    meta: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """A session: its `token` is the API key to connect with. `repr` does not show it.
-
-    participant: as whom it acts, `kind:id`. expires_at: when it ends by itself.
-    """
-
-    id: str
-    token: str = field(repr=False)
-    organization: str
-    participant: str
-    expires_at: dt.datetime
 
 
 class MintsSessions(Protocol):

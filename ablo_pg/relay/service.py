@@ -95,7 +95,9 @@ class RelayService:
     waits: ClaimWaits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.live = Sockets(self)
+        self.live = Sockets(
+            self.settings, self.database, self.metrics, self.hub.tasks, self.stopping
+        )
         self.claim_news = ClaimNews(self.settings.database_url)
         self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
 
@@ -185,5 +187,5 @@ def make_service(
         metrics=metrics,
         apply_schema=apply_schema,
     )
-    metrics.watch(service)
+    metrics.watch(service.reader, hub, service.lanes, service.health, database)
     return service

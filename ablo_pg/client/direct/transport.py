@@ -23,7 +23,7 @@ from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
 from ablo_pg.client.rows.receipt import Receipt, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db import registry, routines, tracks
 from ablo_pg.db.errors import translate

@@ -25,7 +25,7 @@ from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
 from ablo_pg.client.rows.receipt import Receipt, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db.results import (
     HISTORY_READ,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 
@@ -24,11 +24,9 @@ from ablo_pg.errors import AbloError
 from ablo_pg.json_text import loads
 from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
 from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import frame
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.ws.session import Session
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 

@@ -19,7 +19,7 @@ from ablo_pg.json_text import loads
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
 from ablo_pg.relay.ws.live_state import Target
-from ablo_pg.relay.ws.session import Session, SocketClaim, payload_of
+from ablo_pg.relay.ws.session import Session, SocketClaim
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import (
@@ -50,7 +50,7 @@ class ClaimFrames:
         """claim_begin: claim_acquired, claim_queued or claim_rejected."""
         counts = self.service.metrics.claims
         try:
-            begin = await payload_of(self.service, frame, ClaimBegin)
+            begin = await session.payload(frame, ClaimBegin)
         except AbloError as exc:
             await session.outbox.say("claim_rejected", wire.rejected(_named(frame, exc), {}, exc))
             return
@@ -83,7 +83,7 @@ class ClaimFrames:
             blockers = answer.get("blockedBy") or ()
             payload = wire.queued(begin.claim_id, where, claim.get("position", 0), blockers)
             await session.outbox.say("claim_queued", payload)
-        _hint(session)
+        session.changed()
 
     async def _acquire(self, session: Session, begin: ClaimBegin) -> dict[str, Any]:
         """Ask the kernel; return its answer."""
@@ -106,7 +106,7 @@ class ClaimFrames:
 
     async def abandon(self, session: Session, frame: Frame) -> None:
         """claim_abandon: give it back, or leave the line. Not answered."""
-        abandon = await payload_of(self.service, frame, ClaimAbandon)
+        abandon = await session.payload(frame, ClaimAbandon)
         own = session.claims.pop(abandon.claim_id, None)
         kernel_id = own.kernel_id if own else abandon.claim_id
         if any(each.kernel_id == kernel_id for each in session.claims.values()):
@@ -118,7 +118,7 @@ class ClaimFrames:
             kernel_id,
             session.credential.capability,
         )
-        _hint(session)
+        session.changed()
 
     async def heartbeat(self, session: Session, frame: Frame) -> None:
         """claim_heartbeat: claim_heartbeat_ack, with a `code` where the beat was refused.
@@ -126,7 +126,7 @@ class ClaimFrames:
         Its client is there all the same: the lease goes on, as at a ping.
         """
         try:
-            beat = await payload_of(self.service, frame, ClaimHeartbeat)
+            beat = await session.payload(frame, ClaimHeartbeat)
             told = await self._beat(session, beat.claim_id, beat_details(beat))
         except AbloError as exc:
             if exc.retryable:
@@ -134,7 +134,7 @@ class ClaimFrames:
             told = {"code": exc.code, **await self._beat(session, _named(frame, exc), b"{}")}
         await session.outbox.say("claim_heartbeat_ack", told)
         if told["status"] != "held":
-            _hint(session)
+            session.changed()
 
     async def _beat(self, session: Session, name: str, request: bytes) -> dict[str, Any]:
         """Renew a claim; return how it stands. Raises what the kernel has against the request."""
@@ -161,7 +161,7 @@ class ClaimFrames:
 
     async def reorder(self, session: Session, frame: Frame) -> None:
         """claim_reorder: not answered; everybody is shown the line as it stands."""
-        reorder = await payload_of(self.service, frame, ClaimReorder)
+        reorder = await session.payload(frame, ClaimReorder)
         model = await self._writable(session, reorder.entity_type)
         aliases = session.aliases
         order = [aliases.get(each.claim_id, each.claim_id) for each in reorder.order]
@@ -176,7 +176,7 @@ class ClaimFrames:
                 session.credential.capability,
             )
         finally:
-            _hint(session, Target(model.typename.lower(), reorder.entity_id))
+            session.changed(Target(model.typename.lower(), reorder.entity_id))
 
     async def _writable(self, session: Session, name: str) -> ModelSpec:
         """Return the model when the client may write to it in some way."""
@@ -204,8 +204,3 @@ def _named(frame: Frame, error: AbloError) -> str:
         return msgspec.json.decode(frame.payload, type=ClaimAbandon).claim_id  # no more of it
     except msgspec.DecodeError:
         raise error from None
-
-
-def _hint(session: Session, target: Target | None = None) -> None:
-    if session.board is not None:
-        session.board.hint(target)

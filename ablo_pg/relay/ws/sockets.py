@@ -12,28 +12,29 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 import psycopg
 from anyio.abc import TaskGroup
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.live import hold_live_lock, listen_live, tell_all
+from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.metrics import RelayMetrics
+from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import acting_for
 from ablo_pg.relay.ws.board import Board
 from ablo_pg.relay.ws.follow_frames import renew
 from ablo_pg.relay.ws.pump import Pump
-from ablo_pg.relay.ws.session import Session
+from ablo_pg.relay.ws.session import Session, Shown
 from ablo_pg.wire.frames import LEASE_SECONDS
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
@@ -51,11 +52,22 @@ GOING_AWAY: Final = (1012, "the relay stops")
 class Sockets:
     """The live sockets of one relay."""
 
-    def __init__(self, service: RelayService) -> None:
-        self.service = service
+    def __init__(
+        self,
+        settings: RelaySettings,
+        database: Database,
+        metrics: RelayMetrics,
+        tasks: Tasks,
+        stopping: anyio.Event,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._metrics = metrics
+        self._work = tasks
+        self._stopping = stopping
         self.sessions: set[Session] = set()
         self.boards: dict[str, Board] = {}
-        self.pump = Pump(service.metrics.deliveries.inc, service.hub.tasks)
+        self.pump = Pump(metrics.deliveries.inc, tasks)
         self._by_key: Counter[str] = Counter()
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._tasks: TaskGroup | None = None
@@ -65,8 +77,8 @@ class Sockets:
         async with anyio.create_task_group() as group:
             self._tasks = group
             for work in (self._listen, self._tend):
-                group.start_soon(self.service.hub.tasks.keep, "sockets", work)
-            await self.service.stopping.wait()
+                group.start_soon(self._work.keep, "sockets", work)
+            await self._stopping.wait()
             for session in list(self.sessions):
                 session.close(*GOING_AWAY)
 
@@ -76,7 +88,7 @@ class Sockets:
 
         Raises connection_limit_exceeded when it has as many as there may be.
         """
-        most, key_id = self.service.settings.sockets_per_session, credential.key_id
+        most, key_id = self._settings.sockets_per_session, credential.key_id
         if self._by_key[key_id] >= most:
             raise error_for(
                 "connection_limit_exceeded",
@@ -95,16 +107,17 @@ class Sockets:
     def add(self, session: Session) -> None:
         """A socket is open."""
         self.sessions.add(session)
-        self.service.metrics.sockets = len(self.sessions)
+        self._metrics.sockets = len(self.sessions)
 
     def remove(self, session: Session) -> None:
         """A socket has ended."""
         self.sessions.discard(session)
-        self.service.metrics.sockets = len(self.sessions)
+        self._metrics.sockets = len(self.sessions)
         for scope in session.scopes.values():
             scope.held.close()
-        board, session.board = session.board, None
-        if board is not None:
+        if session.board is not None:
+            session.board = None
+            board = self.boards[session.organization]
             board.leave(session)
             if board.empty:
                 del self.boards[board.organization]
@@ -116,11 +129,11 @@ class Sockets:
             return
         board = self.boards.get(session.organization)
         if board is None:
-            board = Board(self.service.database, session.organization, self.service.hub.tasks)
+            board = Board(self._database, session.organization, self._work)
             self.boards[session.organization] = board
             self._scopes[session.organization] = anyio.CancelScope()
             self._tasks.start_soon(self._run_board, board)
-        session.board = board
+        session.board = Shown(board.hint, partial(board.join, session))
         board.join(session)
 
     def hint(self, organization: str) -> None:
@@ -132,7 +145,7 @@ class Sockets:
     async def _run_board(self, board: Board) -> None:
         acting_for.set(board.organization)
         with self._scopes[board.organization]:
-            await self.service.hub.tasks.keep("board", board.run)
+            await self._work.keep("board", board.run)
 
     async def _listen(self) -> None:
         """Hear of changes as long as there are sockets; again when the connection breaks."""
@@ -140,7 +153,7 @@ class Sockets:
         while True:
             try:
                 conn = await connect(
-                    self.service.settings.database_url, application_name="ablo_pg relay live"
+                    self._settings.database_url, application_name="ablo_pg relay live"
                 )
                 try:
                     await self._take_hints(conn)
@@ -171,13 +184,13 @@ class Sockets:
             now = anyio.current_time()
             for session in list(self.sessions):
                 work = partial(self._tend_one, session, now)
-                if not await self.service.hub.tasks.attempt("socket upkeep", work):
+                if not await self._work.attempt("socket upkeep", work):
                     session.close(*FAILED)
 
     async def _tend_one(self, session: Session, now: float) -> None:
         self._end_overdue(session, now)
         try:
-            await renew(self.service, session, leases_due(session, now))
+            await renew(self._database, session, leases_due(session, now))
         except AbloError as exc:  # the next tick tries again
             logger.warning("leases could not be renewed: %s", exc.code)
 
@@ -188,7 +201,7 @@ class Sockets:
             session.stuck_since = None
         elif session.stuck_since is None:
             session.stuck_since = now
-        elif now - session.stuck_since > self.service.settings.stuck_seconds:
+        elif now - session.stuck_since > self._settings.stuck_seconds:
             logger.info("a socket does not read, and is cut")
             session.wire.abort()
 

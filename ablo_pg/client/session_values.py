@@ -1,0 +1,38 @@
+"""What is said between `sessions` and a transport when a key is made for somebody else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+Verb: TypeAlias = Literal["read", "create", "update", "delete"]
+VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """A session to be made; `operations` as the kernel spells them, None for all."""
+
+    kind: Literal["user", "agent"]
+    name: str
+    operations: tuple[str, ...] | None
+    sync_groups: tuple[str, ...] | None
+    ttl: float
+    label: str | None
+    meta: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A session: its `token` is the API key to connect with. `repr` does not show it.
+
+    participant: as whom it acts, `kind:id`. expires_at: when it ends by itself.
+    """
+
+    id: str
+    token: str = field(repr=False)
+    organization: str
+    participant: str
+    expires_at: dt.datetime
