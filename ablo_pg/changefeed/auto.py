@@ -24,6 +24,7 @@ from ablo_pg.changefeed.refusal import explain
 from ablo_pg.changefeed.status import ReaderStatus, StatusLog
 from ablo_pg.changefeed.stream import ReplicationStream, open_stream
 from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 
 NO_URL: Final = "no replication_url is given"
@@ -45,14 +46,14 @@ GOOD_SECONDS: Final = 5.0
 class AutoReader:
     """Chooses between the two readers, and always says which one runs and why.
 
-    Args: database_url, of the runtime login. replication_url, of a login with the REPLICATION
-    attribute, straight to the server; without one the LISTEN reader is all there is.
+    Args: source, see ListenReader. replication_url, of a login with the REPLICATION attribute,
+    straight to the server; without one the LISTEN reader is all there is.
     """
 
-    def __init__(self, database_url: str, replication_url: str | None = None) -> None:
+    def __init__(self, source: str | Notifications, replication_url: str | None = None) -> None:
         self._replication_url = replication_url
         self._log = StatusLog()
-        self._listen = ListenReader(database_url, NO_URL, self._log)
+        self._listen = ListenReader(source, NO_URL, self._log)
         self._stream: ReplicationStream | None = None
         self._broken = Backoff(BROKEN_FIRST, BROKEN_LAST)
         self._refused = Backoff(REFUSED_FIRST, REFUSED_LAST)

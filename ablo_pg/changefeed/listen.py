@@ -12,104 +12,78 @@ the whole cluster. One listener's lock serves all.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Collection
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
-from psycopg import AsyncConnection
 
 from ablo_pg.changefeed.catchup import advance
 from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.status import ReaderStatus, StatusLog
-from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.connecting import connect
-from ablo_pg.db.errors import translate
-from ablo_pg.db.log import LISTEN, hold_listen_lock
+from ablo_pg.db.notifications import DELTAS, EVERYTHING, Notifications
 from ablo_pg.errors import AbloError
-
-logger: Final = logging.getLogger("ablo_pg.changefeed")
 
 # How late a delta is when its notification was lost; one query for up to 500 organizations each.
 POLL_SECONDS: Final = 0.25
-# Without it nobody notifies, and polling is all there is.
-LOCK_SECONDS: Final = 1.0
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 5.0
+LOOK_SECONDS: Final = 1.0  # between two looks whether anybody still subscribes
 READS_AT_ONCE: Final = 4
 
 
 class ListenReader:
     """Reads the log by index, on hints and by the clock.
 
-    Args: url, of the runtime login; a connection of its own is held on it. reason, why this one
-    reads, for the status. log, where to keep that when somebody shares it.
+    Args: source, the URL of the runtime login, on which it listens while it runs, or the process's
+    connection that listens. reason, why this one reads, for the status. log, where to keep that
+    when somebody shares it.
     """
 
-    def __init__(self, url: str, reason: str | None = None, log: StatusLog | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Notifications,
+        reason: str | None = None,
+        log: StatusLog | None = None,
+    ) -> None:
         self.reason = reason
-        self.connected = anyio.Event()  # set, and replaced, when it listens on a new connection
-        self._url = url
+        self._own = isinstance(source, str)
+        self._notifications = (
+            Notifications(source, "ablo_pg listener") if isinstance(source, str) else source
+        )
         self._log = log or StatusLog()
         self._polled = 0.0
-        self._hinted: set[str] = set()
-        self._hint = anyio.Event()
 
     @property
     def status(self) -> ReaderStatus:
         """See Reader. The lag is the time since the last complete poll."""
         return self._log.measured(time.monotonic() - self._polled if self._polled else None)
 
+    @property
+    def connected(self) -> anyio.Event:
+        """Set when there is a new connection, and replaced then."""
+        return self._notifications.connected
+
     async def run(self, hub: Hub) -> None:
         """See Reader."""
         self._log.set("listen", self.reason)
         async with anyio.create_task_group() as group:
-            for work in (self._listen, self._poll, self._follow_hints):
+            if self._own:
+                group.start_soon(hub.tasks.keep, "notifications", self._notifications.run)
+            for work in (self._take_hints, self._poll):
                 group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
-    async def _listen(self, hub: Hub) -> None:
-        """Hold a connection that listens while somebody subscribes; again when it breaks."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+    async def _take_hints(self, hub: Hub) -> None:
+        """Follow notifications while somebody subscribes: else commits would notify nobody."""
         while True:
             if not hub.channels:
                 await hub.joined.wait()
-            try:
-                conn = await connect(self._url, application_name="ablo_pg listener")
-                try:
-                    backoff.reset()
-                    connected, self.connected = self.connected, anyio.Event()
-                    connected.set()
-                    await self._take_hints(conn, hub)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("listening is interrupted, polling goes on: %s", translate(exc))
-                await anyio.sleep(backoff.pause())
-
-    async def _take_hints(self, conn: AsyncConnection[Any], hub: Hub) -> None:
-        await conn.execute(LISTEN)
-        held, retry = False, 0.0
-        while hub.channels:  # else commits would notify nobody
-            if not held and time.monotonic() >= retry:
-                held = await hold_listen_lock(conn)
-                retry = time.monotonic() + LOCK_SECONDS
-            async for notification in conn.notifies(timeout=LOCK_SECONDS, stop_after=1):
-                self._hinted.add(notification.payload)
-                self._hint.set()
-
-    async def _follow_hints(self, hub: Hub) -> None:
-        while True:
-            await self._hint.wait()
-            self._hint = anyio.Event()
-            hinted, self._hinted = self._hinted, set()
-            if "" in hinted:  # a name too long for a payload
-                await self._poll_once(hub)
-            else:
-                await self._advance(hub, hinted)
+            with self._notifications.listen(DELTAS) as listener:
+                while hub.channels:
+                    hinted = await listener.take(LOOK_SECONDS)
+                    if EVERYTHING in hinted:  # also: a name too long for a payload
+                        await self._poll_once(hub)
+                    else:
+                        await self._advance(hub, hinted)
 
     async def _poll(self, hub: Hub) -> None:
         while True:

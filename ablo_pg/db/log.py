@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, Protocol, cast
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
@@ -41,20 +40,6 @@ OLDEST: Final[LiteralString] = """
                           and l.granted and l.transactionid = s.xmin::xid
       left join pg_prepared_xacts p on p.transaction = s.xmin::xid
       left join pg_stat_activity a on a.pid = l.pid"""
-LISTEN: Final[LiteralString] = "listen ablo_delta"
-LISTEN_KEY: Final[LiteralString] = "select ablo.listen_key()"
-LISTEN_LOCK_TRY: Final[LiteralString] = """
-    select pg_try_advisory_lock(key),
-           exists (select from pg_locks
-                    where locktype = 'advisory' and mode = 'ExclusiveLock' and granted
-                      and classid::bigint << 32 | objid::bigint = key
-                      and objsubid = 1 and pid <> pg_backend_pid()
-                      and database = (select oid from pg_database
-                                       where datname = current_database()))
-      from (values (%s::bigint)) lock (key)"""
-# Bounds how long a listener hears nothing while it waits in line.
-LISTEN_LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
-LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
 HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe each
 
 
@@ -225,30 +210,3 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         row[14][1:-1].decode() + "+00:00",
         tuple(row[15] or ()),
     )
-
-
-async def hold_listen_lock(
-    conn: AsyncConnection[Any], key_query: LiteralString = LISTEN_KEY
-) -> bool:
-    """Try to hold the lock whose presence makes commits NOTIFY, for the life of this session.
-
-    A plain try would starve under load, since every commit holds the lock shared for a moment. So
-    where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
-    notify as well, and it is granted when the commits under way have ended.
-
-    Args: key_query, which lock; another channel has another one.
-    """
-    row = await (await conn.execute(key_query)).fetchone()
-    key = row[0] if row else 0
-    row = await (await conn.execute(LISTEN_LOCK_TRY, (key,))).fetchone()
-    if row and row[0] is True:
-        return True
-    if row and row[1] is True:  # another listener has it
-        return False
-    try:
-        async with conn.transaction():
-            await conn.execute(LISTEN_LOCK_PATIENCE)
-            await conn.execute(LISTEN_LOCK_WAIT, (key,))
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return True

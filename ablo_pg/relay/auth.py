@@ -30,10 +30,9 @@ from psycopg import AsyncConnection
 from ablo_pg.changefeed.view import Models, View
 from ablo_pg.credentials import Prefix, check_key, key_hash
 from ablo_pg.db import keys
-from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
+from ablo_pg.db.notifications import EVERYTHING, KEYS, Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.shares import STRANGERS, acting_for
@@ -50,8 +49,6 @@ CALM_SECONDS: Final = 0.05
 # How long a look may take. Protects from a connection that is open here and dead there; a false
 # alarm costs a new connection.
 LOOK_SECONDS: Final = 2.0
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 2.0  # listening starts again within one re-check
 
 Verb = Literal["read", "create", "update", "delete"]
 
@@ -155,10 +152,13 @@ class Authenticator:
     """The credentials of one relay.
 
     `run` keeps watch; without it a credential is still no older than CACHE_SECONDS.
+
+    Args: notifications, running beside it; by default there are none, as `run` is not called.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notifications: Notifications | None = None) -> None:
         self._database = database
+        self._notifications = notifications or Notifications(database.url, "ablo_pg keys")
         self._cache: OrderedDict[str, _Remembered] = OrderedDict()
         self.changes = 0  # notifications so far: what was read before one is not remembered
         self._watches: dict[str, set[Watch]] = {}
@@ -223,20 +223,20 @@ class Authenticator:
             del self._cache[hashed]
 
     async def run(self) -> None:
-        """Listen, and look at the keys in use, until cancelled."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            try:
-                conn = await connect(self._database.url, application_name="ablo_pg keys")
+        """Look at the keys in use: at once, on each notification, and by the clock.
+
+        Not over a pool: that may be spent when a key has to end.
+        """
+        with self._notifications.listen(KEYS) as listener:
+            while True:
                 try:
-                    await self._follow(conn, backoff)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except (psycopg.Error, TimeoutError) as exc:
-                reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
-                logger.warning("the keys in use are not looked at: %s", reason)
-            await anyio.sleep(backoff.pause())
+                    await self._notifications.call(self._look, LOOK_SECONDS)
+                except (psycopg.Error, AbloError, TimeoutError) as exc:
+                    reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
+                    logger.warning("the keys in use are not looked at: %s", reason)
+                if self._take_hints(await listener.take(RECHECK_SECONDS)):
+                    await anyio.sleep(CALM_SECONDS)  # others come with it: one look for all
+                    self._take_hints(await listener.take(0))
 
     def _remember(self, credential: Credential, asked: float) -> None:
         until = asked + CACHE_SECONDS
@@ -251,30 +251,12 @@ class Authenticator:
         self.changes += 1
         self._cache.clear()
 
-    async def _follow(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
-        """Look at once, then on each notification, and by the clock. One connection for both.
-
-        It is not of the pool: that may be spent when a key has to end.
-        """
-        await conn.execute(keys.LISTEN)
-        self._forget_all()  # what was said before
-        while True:
-            with anyio.fail_after(LOOK_SECONDS):
-                await self._look(conn)
-            backoff.reset()
-            hinted = False
-            async for notification in conn.notifies(timeout=RECHECK_SECONDS, stop_after=1):
-                self._take_hint(notification.payload)
-                hinted = True
-            if hinted:  # others come with it: one look for all
-                async for notification in conn.notifies(timeout=CALM_SECONDS):
-                    self._take_hint(notification.payload)
-
-    def _take_hint(self, key_id: str) -> None:
-        if key_id:
-            self.forget([key_id])
-        else:
+    def _take_hints(self, key_ids: list[str]) -> bool:
+        if EVERYTHING in key_ids:
             self._forget_all()
+        elif key_ids:
+            self.forget(key_ids)
+        return bool(key_ids)
 
     async def _look(self, conn: AsyncConnection[Any]) -> None:
         now = time.monotonic()

@@ -2,49 +2,33 @@
 
 A client asks with the claims it waits for or holds, and where it stood; it is answered when one of
 them was heard of. What was heard is remembered for a while, so nothing is missed between two
-questions; who comes from another relay, or from too far back, is told to look at everything. It
-listens while somebody asks, and a notification is only a hint: whoever is told looks.
+questions; a client that comes from another relay, or from too far back, is told to look at
+everything.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections import deque
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
-from psycopg import AsyncConnection
 
-from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.claims import LISTEN
-from ablo_pg.db.connecting import connect
-from ablo_pg.db.errors import translate
-
-logger: Final = logging.getLogger("ablo_pg.relay")
+from ablo_pg.db.notifications import CLAIMS, EVERYTHING, Notifications
 
 REMEMBERED: Final = 10_000  # of the last claims that were heard of; some 100 bytes each
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 5.0
-LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody asks
-IDLE_SECONDS: Final = 30.0  # without a question, after which the connection ends
-EVERYTHING: Final = ""
 
 
 class ClaimNews:
     """What was heard of claims. Alive inside `run`; one event loop."""
 
-    def __init__(self, url: str, remembered: int = REMEMBERED) -> None:
-        self._url = url
+    def __init__(self, notifications: Notifications, remembered: int = REMEMBERED) -> None:
+        self._notifications = notifications
         self._self = secrets.token_hex(6)  # tells this relay's positions from another's
         self._said: deque[str] = deque(maxlen=remembered)
         self._count = 0  # of all that was ever said
         self._heard = anyio.Event()
-        self._wanted = anyio.Event()
-        self._asked_at = 0.0
-        self._asking = 0
 
     @property
     def position(self) -> str:
@@ -58,44 +42,19 @@ class ClaimNews:
 
         Waits at most so long. '' among them stands for all.
         """
-        self._asked_at = anyio.current_time()
-        self._asking += 1
-        self._wanted.set()
-        try:
-            with anyio.move_on_after(seconds):
-                while not (told := self._since(claim_ids, after)):
-                    after = self.position
-                    await self._heard.wait()
-                return told, self.position
-            return [], after or self.position
-        finally:
-            self._asking -= 1
-            self._asked_at = anyio.current_time()
+        with anyio.move_on_after(seconds):
+            while not (told := self._since(claim_ids, after)):
+                after = self.position
+                await self._heard.wait()
+            return told, self.position
+        return [], after or self.position
 
     async def run(self) -> None:
-        """Listen while somebody asks; again when the connection breaks. Until cancelled."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            await self._wanted.wait()
-            try:
-                conn = await connect(self._url, application_name="ablo_pg relay claims")
-                try:
-                    await conn.execute(LISTEN)
-                    self._say(EVERYTHING)  # what was said before was not heard
-                    backoff.reset()
-                    await self._listen(conn)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("news of claims are not heard: %s", translate(exc).code)
-                await anyio.sleep(backoff.pause())
-
-    async def _listen(self, conn: AsyncConnection[Any]) -> None:
-        while self._asking or anyio.current_time() - self._asked_at < IDLE_SECONDS:
-            async for notification in conn.notifies(timeout=LOOK_SECONDS, stop_after=1):
-                self._say(notification.payload)
-        self._wanted = anyio.Event()
+        """Listen until cancelled."""
+        with self._notifications.listen(CLAIMS) as listener:
+            while True:
+                for claim_id in await listener.take():
+                    self._say(claim_id)
 
     def _say(self, claim_id: str) -> None:
         self._said.append(claim_id)

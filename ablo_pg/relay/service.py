@@ -20,6 +20,7 @@ from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.reader import Reader
 from ablo_pg.changefeed.tasks import Tasks, Work
 from ablo_pg.db.log import PostgresLog
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.auth import Authenticator
 from ablo_pg.relay.claim_news import ClaimNews
@@ -79,6 +80,7 @@ class RelayService:
 
     settings: RelaySettings
     database: Database
+    notifications: Notifications
     schemas: LiveSchemas
     authenticator: Authenticator
     hub: Hub
@@ -96,9 +98,14 @@ class RelayService:
 
     def __post_init__(self) -> None:
         self.live = Sockets(
-            self.settings, self.database, self.metrics, self.hub.tasks, self.stopping
+            self.settings,
+            self.database,
+            self.notifications,
+            self.metrics,
+            self.hub.tasks,
+            self.stopping,
         )
-        self.claim_news = ClaimNews(self.settings.database_url)
+        self.claim_news = ClaimNews(self.notifications)
         self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
 
     @asynccontextmanager
@@ -126,6 +133,7 @@ class RelayService:
     def _tasks(self) -> dict[str, Work]:
         """Return what runs beside requests, by the name that its failures are counted under."""
         return {
+            "notifications": self.notifications.run,
             "reader": partial(self.reader.run, self.hub),
             "schema": self.schemas.run,
             "keys": self.authenticator.run,
@@ -175,13 +183,15 @@ def make_service(
             application_name="ablo_pg relay health",
         ),
     )
+    notifications = Notifications(settings.database_url, "ablo_pg relay notifications")
     service = RelayService(
         settings=settings,
         database=database,
+        notifications=notifications,
         schemas=LiveSchemas(database, probe),
-        authenticator=Authenticator(database),
+        authenticator=Authenticator(database, notifications),
         hub=hub,
-        reader=AutoReader(settings.database_url, settings.replication_url),
+        reader=AutoReader(notifications, settings.replication_url),
         lanes=CommitLanes(database, metrics.batch.observe),
         health=Health(probe, hub, settings.canary_seconds, settings.canary_age),
         metrics=metrics,

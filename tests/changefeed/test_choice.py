@@ -45,7 +45,7 @@ async def test_wal_level_replica(
 ) -> None:
     with (
         make_database(tasks_schema, server=replica_cluster) as db,
-        caplog.at_level(logging.INFO, "ablo_pg.relay"),
+        caplog.at_level(logging.INFO, "ablo_pg.changefeed"),
     ):
         reader = AutoReader(db.database_url, db.replication_url)
         await follows(reader, db, kit)

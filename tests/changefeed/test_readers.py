@@ -8,7 +8,8 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg.db.log import PostgresLog, hold_listen_lock
+from ablo_pg.db.log import PostgresLog
+from ablo_pg.db.notifications import hold_lock
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
 from ablo_pg.testing import DatabaseHandle
@@ -126,16 +127,17 @@ async def test_the_listen_lock_is_held_once_and_is_not_starved(db: DatabaseHandl
         await connect(db.database_url, autocommit=True) as second,
         await connect(db.admin_url) as commit,
     ):
-        assert await hold_listen_lock(first)
-        assert not await hold_listen_lock(second)
+        (key,) = await (await first.execute("select ablo.listen_key()")).fetchone() or (0,)
+        assert await hold_lock(first, key)
+        assert not await hold_lock(second, key)
         await first.close()
         await commit.execute("select pg_advisory_xact_lock_shared(ablo.listen_key())")
-        assert not await hold_listen_lock(second)  # it was in line, and gave up
+        assert not await hold_lock(second, key)  # it was in line, and gave up
         async with anyio.create_task_group() as group:
             held: list[bool] = []
 
             async def wait() -> None:
-                held.append(await hold_listen_lock(second))
+                held.append(await hold_lock(second, key))
 
             group.start_soon(wait)
             await commit.rollback()

@@ -8,6 +8,7 @@ Calls raise errors of `ablo_pg.errors` only.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from ablo_pg.claim import ClaimBeat
@@ -42,10 +43,8 @@ class ClaimNews(Protocol):
         """Return the claims that something was said of, '' for all; nothing after so long.
 
         Only of `claim_ids`, or of any. Returns early, perhaps with nothing, when `changed` rings.
+        The first is '', once it listens, and there is another where something may have been missed.
         """
-
-    async def aclose(self) -> None:
-        """End it."""
 
 
 class Station(Hashable, Protocol):
@@ -54,5 +53,5 @@ class Station(Hashable, Protocol):
     async def leases(self) -> LeaseDoor:
         """Connect, to renew."""
 
-    async def news(self) -> ClaimNews:
-        """Connect, to listen."""
+    def news(self) -> AbstractAsyncContextManager[ClaimNews]:
+        """Listen while the block runs."""

@@ -7,23 +7,17 @@ sockets that do not read, and all when the relay stops.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
 from anyio.abc import TaskGroup
-from psycopg import AsyncConnection
 
 from ablo_pg.changefeed.tasks import Tasks
-from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.connecting import connect
-from ablo_pg.db.errors import translate
-from ablo_pg.db.live import hold_live_lock, listen_live, tell_all
+from ablo_pg.db.notifications import LIVE, Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
@@ -39,9 +33,6 @@ from ablo_pg.wire.frames import LEASE_SECONDS
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 TICK_SECONDS: Final = 0.25
-LOCK_SECONDS: Final = 1.0
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 5.0
 # A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
 SILENT_SECONDS: Final = 40.0
 
@@ -56,12 +47,14 @@ class Sockets:
         self,
         settings: RelaySettings,
         database: Database,
+        notifications: Notifications,
         metrics: RelayMetrics,
         tasks: Tasks,
         stopping: anyio.Event,
     ) -> None:
         self._settings = settings
         self._database = database
+        self._notifications = notifications
         self._metrics = metrics
         self._work = tasks
         self._stopping = stopping
@@ -148,34 +141,11 @@ class Sockets:
             await self._work.keep("board", board.run)
 
     async def _listen(self) -> None:
-        """Hear of changes as long as there are sockets; again when the connection breaks."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            try:
-                conn = await connect(
-                    self._settings.database_url, application_name="ablo_pg relay live"
-                )
-                try:
-                    await self._take_hints(conn)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("claims and presence are not listened for: %s", translate(exc).code)
-                await anyio.sleep(backoff.pause())
-
-    async def _take_hints(self, conn: AsyncConnection[Any]) -> None:
-        await listen_live(conn)
-        held, retry = False, 0.0
-        self.hint("")
-        while True:
-            if not held and time.monotonic() >= retry:
-                held = await hold_live_lock(conn)
-                retry = time.monotonic() + LOCK_SECONDS
-                if held:  # nobody held it for a moment, and nobody was told
-                    await tell_all(conn)
-            async for notification in conn.notifies(timeout=LOCK_SECONDS, stop_after=1):
-                self.hint(notification.payload)
+        """Hear of changes until cancelled."""
+        with self._notifications.listen(LIVE) as listener:
+            while True:
+                for organization in await listener.take():
+                    self.hint(organization)
 
     async def _tend(self) -> None:
         """Do what the clock asks for."""

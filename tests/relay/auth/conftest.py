@@ -13,10 +13,12 @@ import pytest
 
 from ablo_pg.credentials import Spelling, new_key
 from ablo_pg.db import keys
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.relay.auth import Authenticator
 from ablo_pg.testing import DatabaseHandle
 
+LISTENER = "ablo_pg keys"
 RunAuthenticator: TypeAlias = Callable[[], AbstractAsyncContextManager[Authenticator]]
 Until: TypeAlias = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -88,10 +90,12 @@ def relay(db: DatabaseHandle, until: Until) -> RunAuthenticator:
     @asynccontextmanager
     async def run() -> AsyncIterator[Authenticator]:
         pool = Database(db.database_url)
-        made = Authenticator(pool)
+        notifications = Notifications(db.database_url, LISTENER)
+        made = Authenticator(pool, notifications)
         before = made.changes
         try:
             async with anyio.create_task_group() as group:
+                group.start_soon(notifications.run)
                 group.start_soon(made.run)
                 await until(lambda: made.changes > before)  # it listens
                 yield made

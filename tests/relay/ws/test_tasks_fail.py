@@ -15,7 +15,7 @@ from websockets.protocol import State
 
 from ablo_pg.changefeed import auto, channel, listen, reader, sent
 from ablo_pg.changefeed.tasks import Tasks
-from ablo_pg.db import routines
+from ablo_pg.db import notifications, routines
 from ablo_pg.relay import auth, claim_news, health, live_schema
 from ablo_pg.relay.ws import board, feed, follow_frames, sockets
 
@@ -65,8 +65,9 @@ FAILS: dict[str, Fails] = {
     "schema": Fails(live_schema.LiveSchemas, "refresh", skip=1),
     "keys": Fails(auth.Authenticator, "_look"),
     "health": Fails(health.Health, "_next"),
-    "sockets": Fails(sockets.Sockets, "_take_hints"),
-    "claim news": Fails(claim_news.ClaimNews, "_listen"),
+    "sockets": Fails(sockets.Sockets, "_listen"),
+    "claim news": Fails(claim_news.ClaimNews, "_say"),
+    "notifications": Fails(notifications.Notifications, "_serve"),
     "housekeeping": Fails(routines, "housekeep"),
     "board": Fails(board.Board, "_look", only=of_acme),
     "flush": Fails(feed.DeltaFeed, "flush", only=of_acme, skip=1),

@@ -1,0 +1,277 @@
+"""One LISTEN connection of a process to a database, shared by everything that waits for changes.
+
+A notification is only a hint: its reader looks, and looks now and then without one as well. So a
+lost, forged or repeated one does no harm, and the memory for those that are not taken yet is small:
+beyond it, and whenever some may have been missed (the connection was made, or made again), a
+listener gets EVERYTHING, which means: look at all of it. Alive inside `run`; one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, LiteralString, TypeAlias
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+
+from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.connecting import connect
+from ablo_pg.db.errors import translate
+from ablo_pg.errors import AbloConnectionError
+
+logger: Final = logging.getLogger("ablo_pg.db")
+
+EVERYTHING: Final = ""
+KEPT: Final = 1000  # payloads that a listener has not taken yet
+RETRY_FIRST: Final = 0.1
+RETRY_LAST: Final = 2.0
+LOCK_SECONDS: Final = 1.0  # between two tries to hold a channel's lock
+# A peer that is gone without a word is noticed within half a minute; listeners look anyway.
+KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+LOCK_TRY: Final[LiteralString] = """
+    select pg_try_advisory_lock(key),
+           exists (select from pg_locks
+                    where locktype = 'advisory' and mode = 'ExclusiveLock' and granted
+                      and classid::bigint << 32 | objid::bigint = key
+                      and objsubid = 1 and pid <> pg_backend_pid()
+                      and database = (select oid from pg_database
+                                       where datname = current_database()))
+      from (values (%s::bigint)) lock (key)"""
+# Bounds how long the connection is deaf while it waits in line.
+LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
+LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
+UNLOCK: Final[LiteralString] = "select pg_advisory_unlock(%s::bigint)"
+
+Work: TypeAlias = Callable[[AsyncConnection[Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What to LISTEN on. key: asks for the lock that some session must hold, or nobody notifies."""
+
+    name: LiteralString
+    key: LiteralString | None = None
+
+
+CLAIMS: Final = Channel("ablo_claim")  # a claim's id
+DELTAS: Final = Channel("ablo_delta", "select ablo.listen_key()")  # whose log has grown
+KEYS: Final = Channel("ablo_key")  # a key's id
+LIVE: Final = Channel("ablo_live", "select ablo.live_key()")  # whose claims or presence changed
+
+
+class Listener:
+    """What was said on one channel and is not taken yet."""
+
+    def __init__(self) -> None:
+        self._payloads: dict[str, None] = {}
+        self._event = anyio.Event()
+
+    def put(self, payload: str) -> None:
+        """Add a payload; too many are EVERYTHING."""
+        if len(self._payloads) >= KEPT and payload not in self._payloads:
+            self._payloads, payload = {}, EVERYTHING
+        self._payloads[payload] = None
+        self._event.set()
+
+    async def take(self, seconds: float | None = None) -> list[str]:
+        """Return what was said since the last call; wait for some, at most so long."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        self._event = anyio.Event()
+        payloads, self._payloads = self._payloads, {}
+        return list(payloads)
+
+
+@dataclass(slots=True)
+class _Call:
+    """Work for the connection, which `Notifications.call` waits for."""
+
+    work: Work
+    deadline: float
+    done: anyio.Event = field(default_factory=anyio.Event)
+    failure: Exception | None = field(default_factory=lambda: AbloConnectionError("not connected"))
+
+
+class Notifications:
+    """Listens on channels, each while it has listeners.
+
+    Args: url, straight to the server or through a pooler that keeps sessions. name: of the
+    application, as the server shows it.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self.connected = anyio.Event()  # set, and replaced, when there is a new connection
+        self._url = url
+        self._name = name
+        self._listeners: dict[Channel, list[Listener]] = {}
+        self._listening: set[Channel] = set()  # on the present connection
+        self._calls: deque[_Call] = deque()
+        self._wake = anyio.Event()
+
+    @contextmanager
+    def listen(self, channel: Channel) -> Iterator[Listener]:
+        """Listen on a channel; the first thing that is taken is EVERYTHING, once it is in force."""
+        listener = Listener()
+        self._listeners.setdefault(channel, []).append(listener)
+        if channel in self._listening:
+            listener.put(EVERYTHING)
+        self._wake.set()
+        try:
+            yield listener
+        finally:
+            self._listeners[channel].remove(listener)
+            if not self._listeners[channel]:
+                del self._listeners[channel]
+            self._wake.set()
+
+    async def call(self, work: Work, seconds: float) -> None:
+        """Run `work(connection)` on the connection, between notifications.
+
+        For what must not wait for a place in a pool. Raises what it raises, TimeoutError after so
+        many seconds. A connection on which work fails, or takes longer, is replaced.
+        """
+        call = _Call(work, anyio.current_time() + seconds)
+        self._calls.append(call)
+        self._wake.set()
+        try:
+            with anyio.fail_after(seconds):
+                await call.done.wait()
+        finally:
+            with suppress(ValueError):
+                self._calls.remove(call)
+        if call.failure is not None:
+            raise call.failure
+
+    async def run(self) -> None:
+        """Listen until cancelled; again when the connection breaks."""
+        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+        while True:
+            if not self._wanted:
+                await self._woken()
+                continue
+            try:
+                conn = await connect(self._url, application_name=self._name, **KEEPALIVES)
+                try:
+                    connected, self.connected = self.connected, anyio.Event()
+                    connected.set()
+                    await self._serve(conn, backoff)
+                finally:
+                    self._listening.clear()
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
+            except (psycopg.Error, TimeoutError) as exc:
+                reason = translate(exc).code if isinstance(exc, psycopg.Error) else "no answer"
+                logger.info("%s: not listening: %s", self._name, reason)
+                await anyio.sleep(backoff.pause())
+
+    @property
+    def _wanted(self) -> bool:
+        return bool(self._listeners or self._calls)
+
+    async def _serve(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
+        """Follow what is wanted on one connection, while anything is."""
+        conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
+        keys: dict[Channel, int] = {}  # of the locks that are held
+        retry = 0.0
+        while self._wanted:
+            if await self._listen(conn, keys):
+                retry = 0.0
+            while self._calls:
+                await _do(self._calls.popleft(), conn)
+            waiting = [one for one in self._listeners if one.key and one not in keys]
+            if waiting and time.monotonic() >= retry:
+                for channel in waiting:
+                    await _lock(conn, channel, keys)
+                retry = time.monotonic() + LOCK_SECONDS
+            backoff.reset()
+            await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
+            conn.pgconn.consume_input()
+            while said := conn.pgconn.notifies():
+                self._said(said.relname.decode(), said.extra.decode())
+
+    async def _listen(self, conn: AsyncConnection[Any], keys: dict[Channel, int]) -> bool:
+        """Begin to listen on what is wanted now, and end what is not; whether there is more."""
+        new = self._listeners.keys() - self._listening
+        for channel in self._listening - self._listeners.keys():
+            self._listening.discard(channel)
+            await conn.execute("unlisten " + channel.name)
+            if channel in keys:
+                await conn.execute(UNLOCK, (keys.pop(channel),))
+        for channel in new:
+            await conn.execute("listen " + channel.name)
+            self._listening.add(channel)
+            self._said(channel.name, EVERYTHING)
+        return bool(new)
+
+    def _said(self, name: str, payload: str) -> None:
+        for channel, listeners in self._listeners.items():
+            if channel.name == name:
+                for listener in listeners:
+                    listener.put(payload)
+
+    async def _woken(
+        self, conn: AsyncConnection[Any] | None = None, seconds: float | None = None
+    ) -> None:
+        """Wait until something else is wanted, something came, or so many seconds have passed."""
+        loop = asyncio.get_running_loop()
+        socket = -1 if conn is None else conn.pgconn.socket
+        if conn is not None:
+            loop.add_reader(socket, self._wake.set)
+        try:
+            with anyio.move_on_after(seconds):
+                await self._wake.wait()
+        finally:
+            if conn is not None:
+                loop.remove_reader(socket)
+        self._wake = anyio.Event()
+
+
+async def _do(call: _Call, conn: AsyncConnection[Any]) -> None:
+    try:
+        with anyio.fail_after(call.deadline - anyio.current_time()):
+            await call.work(conn)
+        call.failure = None
+    except Exception as exc:
+        call.failure = exc
+        if isinstance(exc, psycopg.Error | TimeoutError):
+            raise
+    finally:
+        call.done.set()
+
+
+async def _lock(conn: AsyncConnection[Any], channel: Channel, keys: dict[Channel, int]) -> None:
+    """Try to hold a channel's lock. Nobody may have held it before, and nobody was notified."""
+    assert channel.key is not None
+    row = await (await conn.execute(channel.key)).fetchone()
+    key = row[0] if row else 0
+    if await hold_lock(conn, key):
+        keys[channel] = key
+        await conn.execute("notify " + channel.name)
+
+
+async def hold_lock(conn: AsyncConnection[Any], key: int) -> bool:
+    """Try to hold the lock whose presence makes writers NOTIFY, for the life of this session.
+
+    A plain try would starve under load, since every commit holds the lock shared for a moment. So
+    where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
+    notify as well, and it is granted when the commits under way have ended.
+    """
+    row = await (await conn.execute(LOCK_TRY, (key,))).fetchone()
+    if row and row[0] is True:
+        return True
+    if row and row[1] is True:  # another listener has it
+        return False
+    try:
+        async with conn.transaction():
+            await conn.execute(LOCK_PATIENCE)
+            await conn.execute(LOCK_WAIT, (key,))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
