@@ -2,11 +2,10 @@
 
 `stream` feeds every message it reads to an `Assembler`, whose `batch` collects the arrivals. Only
 what routing by organization needs is read at once; `Arrival.delta` decodes the rest when the hub
-has somebody for it, so that one of an organization without subscribers costs a fifth. `pgoutput` is
-the complete decoder; here only the messages of protocol 1 that the publication sends all the time
-are spelled out by offset, and everything else goes through `pgoutput.decode`.
+has somebody for it, so that one of an organization without subscribers costs a fifth. What comes
+all the time is read by offset, the rest by `pgoutput`, which has the formats.
 
-Offsets in one Insert, behind the 25 bytes of the WAL data header (text format, see `messages`):
+Offsets in one Insert, behind the 25 bytes of the WAL data header:
     25 49 I | 26 relation u32 | 30 4e N | 31 000f columns | 33 74 t | 34 length u32 | 38 "4" ...
 """
 
@@ -15,11 +14,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from struct import Struct
+from struct import error as StructError
 from typing import Any, Final, NamedTuple
 
 from ablo_pg.changefeed.copydata import HEADER, KEEPALIVE, Keepalive, decode_keepalive
-from ablo_pg.changefeed.messages import Begin, Commit, Insert, Relation
-from ablo_pg.changefeed.pgoutput import PgOutputError, decode
+from ablo_pg.changefeed.pgoutput import (
+    IGNORED,
+    RELATION,
+    PgOutputError,
+    decode_relation,
+    refused,
+)
 from ablo_pg.delta import COLUMNS, Delta
 from ablo_pg.errors import error_for
 
@@ -125,27 +130,30 @@ class Assembler:
     def feed(self, data: bytes) -> Keepalive | None:
         """Take one CopyData message; return it decoded if it is a keepalive.
 
-        Raises PgOutputError for bytes that make no sense, kernel_newer_than_client when the log's
-        columns are not those that this build knows.
+        Raises PgOutputError for bytes that make no sense and for messages that were not asked for,
+        kernel_newer_than_client when the log's columns are not those that this build knows.
         """
-        if data[0] == KEEPALIVE:
-            return self._keepalive(data)
-        tag = data[HEADER]
-        if tag == 0x49 and data[26:30] == self._log_id:  # I
-            end = _FIRST_VALUE + data[37]
-            start = end + 5
-            organization = data[start : start + _U32(data, end + 1)[0]].decode()
-            sync_id = int(data[_FIRST_VALUE:end])
-            self.batch.append(_new(Arrival, (sync_id, organization, data)))
-        elif tag == 0x43:  # C | flags u8 | commit_lsn u64 | end_lsn u64 | committed_at i64
-            self.confirmable = _U64(data, 35)[0]
-            self.committed_at = _U64(data, 43)[0]
-            self.server_clock = _U64(data, 17)[0]
-            self._in_transaction = False
-        elif tag == 0x42:  # B
-            self._in_transaction = True
-        else:
-            self._other(data)
+        try:
+            if data[0] == KEEPALIVE:
+                return self._keepalive(data)
+            tag = data[HEADER]
+            if tag == 0x49 and data[26:30] == self._log_id:  # I
+                end = _FIRST_VALUE + data[37]
+                start = end + 5
+                organization = data[start : start + _U32(data, end + 1)[0]].decode()
+                sync_id = int(data[_FIRST_VALUE:end])
+                self.batch.append(_new(Arrival, (sync_id, organization, data)))
+            elif tag == 0x43:  # C | flags u8 | commit_lsn u64 | end_lsn u64 | committed_at i64
+                self.confirmable = _U64(data, 35)[0]
+                self.committed_at = _U64(data, 43)[0]
+                self.server_clock = _U64(data, 17)[0]
+                self._in_transaction = False
+            elif tag == 0x42:  # B
+                self._in_transaction = True
+            else:
+                self._other(data)
+        except (StructError, IndexError, ValueError) as exc:
+            raise PgOutputError(f"CopyData {data[:60]!r} is malformed") from exc
         return None
 
     def _keepalive(self, data: bytes) -> Keepalive:
@@ -156,13 +164,13 @@ class Assembler:
         return found
 
     def _other(self, data: bytes) -> None:
-        message = decode(data, HEADER)
-        if isinstance(message, Relation):
-            if (message.schema, message.name) == ("ablo", "delta"):
-                check_columns([column.name for column in message.columns])
-                self._log_id = message.relation_id.to_bytes(4, "big")
-        elif isinstance(message, Insert | Begin | Commit):
-            raise PgOutputError(f"insert into relation {message!r}, which is not the log")
+        if data[HEADER] == RELATION:
+            relation = decode_relation(data, HEADER)
+            if (relation.schema, relation.name) == ("ablo", "delta"):
+                check_columns(relation.columns)
+                self._log_id = relation.relation_id.to_bytes(4, "big")
+        elif data[HEADER] not in IGNORED:
+            raise refused(data, HEADER)
 
 
 def check_columns(names: Sequence[str]) -> None:
