@@ -191,10 +191,10 @@ class Notifications:
                     await _lock(conn, channel, keys)
                 retry = time.monotonic() + LOCK_SECONDS
             backoff.reset()
-            await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
             conn.pgconn.consume_input()
             while said := conn.pgconn.notifies():
                 self._said(said.relname.decode(), said.extra.decode())
+            await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
     async def _listen(self, conn: AsyncConnection[Any], keys: dict[Channel, int]) -> bool:
         """Begin to listen on what is wanted now, and end what is not; whether there is more."""

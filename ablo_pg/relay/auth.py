@@ -234,9 +234,12 @@ class Authenticator:
                 except (psycopg.Error, AbloError, TimeoutError) as exc:
                     reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
                     logger.warning("the keys in use are not looked at: %s", reason)
-                if self._take_hints(await listener.take(RECHECK_SECONDS)):
+                hinted = await listener.take(RECHECK_SECONDS)
+                self._take_hints(hinted)
+                if hinted:
                     await anyio.sleep(CALM_SECONDS)  # others come with it: one look for all
-                    self._take_hints(await listener.take(0))
+                    hinted = await listener.take(0)
+                    self._take_hints(hinted)
 
     def _remember(self, credential: Credential, asked: float) -> None:
         until = asked + CACHE_SECONDS
@@ -251,12 +254,11 @@ class Authenticator:
         self.changes += 1
         self._cache.clear()
 
-    def _take_hints(self, key_ids: list[str]) -> bool:
+    def _take_hints(self, key_ids: list[str]) -> None:
         if EVERYTHING in key_ids:
             self._forget_all()
         elif key_ids:
             self.forget(key_ids)
-        return bool(key_ids)
 
     async def _look(self, conn: AsyncConnection[Any]) -> None:
         now = time.monotonic()

@@ -101,7 +101,7 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     """kill -9 at any moment, resumed from what it had saved, while rows are written."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # where a process finds this module
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["ablo_pg", "ablo_pg.relay"])
+    processes.set_forkserver_preload(["ablo_pg", "ablo_pg.changefeed"])
     path = tmp_path / "seen"
     path.touch()
     lively = random.Random(7)

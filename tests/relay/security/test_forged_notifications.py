@@ -52,11 +52,10 @@ async def test_a_notification_is_only_a_hint(world: Any, api: Any, ready: None) 
 async def test_the_check_catches_a_relay_that_believes(
     world: Any, api: Any, ready: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def believe(self: Authenticator, key_ids: list[str]) -> bool:
+    def believe(self: Authenticator, key_ids: list[str]) -> None:
         for hashed, watches in list(self._watches.items()):
             if any(watch.credential.key_id in key_ids for watch in watches):
                 self._end(hashed, "revoked")
-        return False
 
     monkeypatch.setattr(Authenticator, "_take_hints", believe)
     with pytest.raises(Exception, match="apikey_revoked"):
