@@ -69,11 +69,11 @@ class ListenReader:
         async with anyio.create_task_group() as group:
             if self._own:
                 group.start_soon(hub.tasks.keep, "notifications", self._notifications.run)
-            for work in (self._take_hints, self._poll):
+            for work in (self._follow_hints, self._poll):
                 group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
-    async def _take_hints(self, hub: Hub) -> None:
-        """Follow notifications while somebody subscribes: else commits would notify nobody."""
+    async def _follow_hints(self, hub: Hub) -> None:
+        """Listen while somebody subscribes: commits would notify nobody else."""
         while True:
             if not hub.channels:
                 await hub.joined.wait()
@@ -86,6 +86,7 @@ class ListenReader:
                         await self._advance(hub, hinted)
 
     async def _poll(self, hub: Hub) -> None:
+        """Look by the clock, whatever a long catch-up of those that were hinted at takes."""
         while True:
             if not hub.channels:
                 self._polled = time.monotonic()

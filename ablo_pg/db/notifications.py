@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, LiteralString, TypeAlias
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
 
 import anyio
 import psycopg
@@ -43,27 +42,23 @@ LOCK_TRY: Final[LiteralString] = """
                       and objsubid = 1 and pid <> pg_backend_pid()
                       and database = (select oid from pg_database
                                        where datname = current_database()))
-      from (values (%s::bigint)) lock (key)"""
+      from (select """
 # Bounds how long the connection is deaf while it waits in line.
 LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
-LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
-UNLOCK: Final[LiteralString] = "select pg_advisory_unlock(%s::bigint)"
-
-Work: TypeAlias = Callable[[AsyncConnection[Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What to LISTEN on. key: asks for the lock that some session must hold, or nobody notifies."""
+    """What to LISTEN on. key: of the lock that some session must hold, or nobody notifies."""
 
     name: LiteralString
     key: LiteralString | None = None
 
 
 CLAIMS: Final = Channel("ablo_claim")  # a claim's id
-DELTAS: Final = Channel("ablo_delta", "select ablo.listen_key()")  # whose log has grown
+DELTAS: Final = Channel("ablo_delta", "ablo.listen_key()")  # whose log has grown
 KEYS: Final = Channel("ablo_key")  # a key's id
-LIVE: Final = Channel("ablo_live", "select ablo.live_key()")  # whose claims or presence changed
+LIVE: Final = Channel("ablo_live", "ablo.live_key()")  # whose claims or presence changed
 
 
 class Listener:
@@ -89,16 +84,6 @@ class Listener:
         return list(payloads)
 
 
-@dataclass(slots=True)
-class _Call:
-    """Work for the connection, which `Notifications.call` waits for."""
-
-    work: Work
-    deadline: float
-    done: anyio.Event = field(default_factory=anyio.Event)
-    failure: Exception | None = field(default_factory=lambda: AbloConnectionError("not connected"))
-
-
 class Notifications:
     """Listens on channels, each while it has listeners.
 
@@ -112,7 +97,8 @@ class Notifications:
         self._name = name
         self._listeners: dict[Channel, list[Listener]] = {}
         self._listening: set[Channel] = set()  # on the present connection
-        self._calls: deque[_Call] = deque()
+        self._conn: AsyncConnection[Any] | None = None
+        self._turn = anyio.Lock()  # to use it
         self._wake = anyio.Event()
 
     @contextmanager
@@ -131,84 +117,86 @@ class Notifications:
                 del self._listeners[channel]
             self._wake.set()
 
-    async def call(self, work: Work, seconds: float) -> None:
-        """Run `work(connection)` on the connection, between notifications.
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Lend the connection, for what must not wait for a place in a pool.
 
-        For what must not wait for a place in a pool. Raises what it raises, TimeoutError after so
-        many seconds. A connection on which work fails, or takes longer, is replaced.
+        It is replaced when the block fails. Raises AbloConnectionError while there is none.
         """
-        call = _Call(work, anyio.current_time() + seconds)
-        self._calls.append(call)
-        self._wake.set()
-        try:
-            with anyio.fail_after(seconds):
-                await call.done.wait()
-        finally:
-            with suppress(ValueError):
-                self._calls.remove(call)
-        if call.failure is not None:
-            raise call.failure
+        async with self._turn:
+            conn = self._conn
+            if conn is None:
+                raise AbloConnectionError("The connection for notifications is not there")
+            try:
+                yield conn
+            except BaseException:
+                self._conn = None
+                raise
+            finally:
+                self._wake.set()  # statements take the socket from `_woken`
 
     async def run(self) -> None:
         """Listen until cancelled; again when the connection breaks."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
-            if not self._wanted:
-                await self._woken()
-                continue
             try:
+                while not self._listeners:
+                    await self._woken()
                 conn = await connect(self._url, application_name=self._name, **KEEPALIVES)
                 try:
+                    self._conn = conn
                     connected, self.connected = self.connected, anyio.Event()
                     connected.set()
                     await self._serve(conn, backoff)
                 finally:
+                    self._conn = None
                     self._listening.clear()
                     with anyio.CancelScope(shield=True):
                         await conn.close()
-            except (psycopg.Error, TimeoutError) as exc:
-                reason = translate(exc).code if isinstance(exc, psycopg.Error) else "no answer"
-                logger.info("%s: not listening: %s", self._name, reason)
+            except psycopg.Error as exc:
+                logger.info("%s: not listening: %s", self._name, translate(exc).code)
                 await anyio.sleep(backoff.pause())
-
-    @property
-    def _wanted(self) -> bool:
-        return bool(self._listeners or self._calls)
 
     async def _serve(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
         """Follow what is wanted on one connection, while anything is."""
         conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
-        keys: dict[Channel, int] = {}  # of the locks that are held
+        held: set[Channel] = set()  # whose locks are
         retry = 0.0
-        while self._wanted:
-            if await self._listen(conn, keys):
-                retry = 0.0
-            while self._calls:
-                await _do(self._calls.popleft(), conn)
-            waiting = [one for one in self._listeners if one.key and one not in keys]
-            if waiting and time.monotonic() >= retry:
-                for channel in waiting:
-                    await _lock(conn, channel, keys)
-                retry = time.monotonic() + LOCK_SECONDS
+        while self._listeners and self._conn is conn:
+            async with self._turn:
+                if await self._listen(conn, held):
+                    retry = 0.0
+                waiting = [one for one in self._listeners if one.key and one not in held]
+                if waiting and time.monotonic() >= retry:
+                    for channel in waiting:
+                        await self._hold(conn, channel, held)
+                    retry = time.monotonic() + LOCK_SECONDS
+                conn.pgconn.consume_input()
+                while said := conn.pgconn.notifies():
+                    self._said(said.relname.decode(), said.extra.decode())
             backoff.reset()
-            conn.pgconn.consume_input()
-            while said := conn.pgconn.notifies():
-                self._said(said.relname.decode(), said.extra.decode())
             await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
-    async def _listen(self, conn: AsyncConnection[Any], keys: dict[Channel, int]) -> bool:
+    async def _listen(self, conn: AsyncConnection[Any], held: set[Channel]) -> bool:
         """Begin to listen on what is wanted now, and end what is not; whether there is more."""
-        new = self._listeners.keys() - self._listening
         for channel in self._listening - self._listeners.keys():
             self._listening.discard(channel)
             await conn.execute("unlisten " + channel.name)
-            if channel in keys:
-                await conn.execute(UNLOCK, (keys.pop(channel),))
+            if channel.key and channel in held:
+                held.discard(channel)
+                await conn.execute("select pg_advisory_unlock(" + channel.key + ")")
+        new = self._listeners.keys() - self._listening
         for channel in new:
             await conn.execute("listen " + channel.name)
             self._listening.add(channel)
             self._said(channel.name, EVERYTHING)
         return bool(new)
+
+    async def _hold(self, conn: AsyncConnection[Any], channel: Channel, held: set[Channel]) -> None:
+        """Try to hold a channel's lock. Until now nobody may have held it, so nobody notified."""
+        if channel.key and await hold_lock(conn, channel.key):
+            held.add(channel)
+            await conn.execute("notify " + channel.name)
 
     def _said(self, name: str, payload: str) -> None:
         for channel, listeners in self._listeners.items():
@@ -220,58 +208,33 @@ class Notifications:
         self, conn: AsyncConnection[Any] | None = None, seconds: float | None = None
     ) -> None:
         """Wait until something else is wanted, something came, or so many seconds have passed."""
-        loop = asyncio.get_running_loop()
-        socket = -1 if conn is None else conn.pgconn.socket
-        if conn is not None:
+        loop, socket = asyncio.get_running_loop(), conn and conn.pgconn.socket
+        if socket is not None:
             loop.add_reader(socket, self._wake.set)
         try:
             with anyio.move_on_after(seconds):
                 await self._wake.wait()
         finally:
-            if conn is not None:
+            if socket is not None:
                 loop.remove_reader(socket)
         self._wake = anyio.Event()
 
 
-async def _do(call: _Call, conn: AsyncConnection[Any]) -> None:
-    try:
-        with anyio.fail_after(call.deadline - anyio.current_time()):
-            await call.work(conn)
-        call.failure = None
-    except Exception as exc:
-        call.failure = exc
-        if isinstance(exc, psycopg.Error | TimeoutError):
-            raise
-    finally:
-        call.done.set()
-
-
-async def _lock(conn: AsyncConnection[Any], channel: Channel, keys: dict[Channel, int]) -> None:
-    """Try to hold a channel's lock. Nobody may have held it before, and nobody was notified."""
-    assert channel.key is not None
-    row = await (await conn.execute(channel.key)).fetchone()
-    key = row[0] if row else 0
-    if await hold_lock(conn, key):
-        keys[channel] = key
-        await conn.execute("notify " + channel.name)
-
-
-async def hold_lock(conn: AsyncConnection[Any], key: int) -> bool:
+async def hold_lock(conn: AsyncConnection[Any], key: LiteralString) -> bool:
     """Try to hold the lock whose presence makes writers NOTIFY, for the life of this session.
 
     A plain try would starve under load, since every commit holds the lock shared for a moment. So
     where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
     notify as well, and it is granted when the commits under way have ended.
     """
-    row = await (await conn.execute(LOCK_TRY, (key,))).fetchone()
-    if row and row[0] is True:
-        return True
-    if row and row[1] is True:  # another listener has it
-        return False
+    row = await (await conn.execute(LOCK_TRY + key + ") lock (key)")).fetchone()
+    got, other = row or (False, False)
+    if got or other:
+        return bool(got)
     try:
         async with conn.transaction():
             await conn.execute(LOCK_PATIENCE)
-            await conn.execute(LOCK_WAIT, (key,))
+            await conn.execute("select pg_advisory_lock(" + key + ")")
     except psycopg.errors.LockNotAvailable:
         return False
     return True

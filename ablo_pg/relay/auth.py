@@ -30,6 +30,7 @@ from psycopg import AsyncConnection
 from ablo_pg.changefeed.view import Models, View
 from ablo_pg.credentials import Prefix, check_key, key_hash
 from ablo_pg.db import keys
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
 from ablo_pg.db.notifications import EVERYTHING, KEYS, Notifications
@@ -49,6 +50,7 @@ CALM_SECONDS: Final = 0.05
 # How long a look may take. Protects from a connection that is open here and dead there; a false
 # alarm costs a new connection.
 LOOK_SECONDS: Final = 2.0
+RETRY_FIRST: Final = 0.1
 
 Verb = Literal["read", "create", "update", "delete"]
 
@@ -227,13 +229,19 @@ class Authenticator:
 
         Not over a pool: that may be spent when a key has to end.
         """
+        backoff = Backoff(RETRY_FIRST, RECHECK_SECONDS)
         with self._notifications.listen(KEYS) as listener:
             while True:
                 try:
-                    await self._notifications.call(self._look, LOOK_SECONDS)
+                    with anyio.fail_after(LOOK_SECONDS):
+                        async with self._notifications.connection() as conn:
+                            await self._look(conn)
                 except (psycopg.Error, AbloError, TimeoutError) as exc:
-                    reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
-                    logger.warning("the keys in use are not looked at: %s", reason)
+                    reason = translate(exc) if isinstance(exc, psycopg.Error) else exc
+                    logger.warning("the keys in use are not looked at: %s", reason or "no answer")
+                    await anyio.sleep(backoff.pause())
+                    continue
+                backoff.reset()
                 hinted = await listener.take(RECHECK_SECONDS)
                 self._take_hints(hinted)
                 if hinted:

@@ -10,7 +10,6 @@ import anyio.lowlevel
 import psycopg
 import pytest
 
-from ablo_pg.db import notifications as module
 from ablo_pg.db.notifications import (
     CLAIMS,
     DELTAS,
@@ -125,56 +124,45 @@ async def test_what_is_not_taken_is_bounded() -> None:
     assert await listener.take(0) == []
 
 
-async def test_work_runs_on_the_connection_between_notifications(
+async def test_the_connection_is_lent_between_notifications(
     shared: Notifications, sql: Sql
 ) -> None:
-    found: list[Any] = []
-
-    async def look(conn: psycopg.AsyncConnection[Any]) -> None:
-        found.append(await (await conn.execute("select pg_backend_pid()")).fetchone())
-        await conn.execute("notify ablo_key, 'meanwhile'")
-
-    async def fail(conn: psycopg.AsyncConnection[Any]) -> None:
-        raise RuntimeError("its own fault")
-
     with shared.listen(KEYS) as keys:
         await took(keys)
-        await shared.call(look, 5)
-        assert await took(keys) == ["meanwhile"]
-        with pytest.raises(RuntimeError, match="its own fault"):
-            await shared.call(fail, 5)
-        assert found == sql(PIDS, NAME)
+        for _ in range(3):
+            async with shared.connection() as conn:
+                await conn.execute("notify ablo_key, 'meanwhile'")
+                query = "select pid from pg_stat_activity where pid = pg_backend_pid()"
+                assert await (await conn.execute(query)).fetchall() == sql(PIDS, NAME)
+            assert await took(keys) == ["meanwhile"]
+            sql("notify ablo_key, 'after'")
+            assert await took(keys) == ["after"]
 
 
 @pytest.mark.parametrize("statement", ["select pg_sleep(60)", "select 1 / 0"])
 async def test_a_connection_on_which_work_fails_is_replaced(
     shared: Notifications, sql: Sql, statement: str
 ) -> None:
-    async def fail(conn: psycopg.AsyncConnection[Any]) -> None:
-        await conn.execute(statement.encode())
-
     with shared.listen(KEYS) as keys:
         await took(keys)
         before = sql(PIDS, NAME)
-        with pytest.raises((TimeoutError, psycopg.Error)):
-            await shared.call(fail, 0.3)
+        with pytest.raises((TimeoutError, psycopg.Error)), anyio.fail_after(0.3):
+            async with shared.connection() as conn:
+                await conn.execute(statement.encode())
         assert await took(keys) == [EVERYTHING]
+        sql("notify ablo_key, 'after'")
+        assert await took(keys) == ["after"]
+        await until(lambda: len(sql(PIDS, NAME)) == 1)
         assert before != sql(PIDS, NAME)
 
 
-async def test_without_a_server_nothing_piles_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_LAST", 0.1)
+async def test_without_a_server_none_is_lent() -> None:
     nowhere = Notifications("postgresql://nobody@127.0.0.1:1/none", NAME)
-
-    async def work(conn: psycopg.AsyncConnection[Any]) -> None:
-        raise AssertionError("there is no connection")
-
     with nowhere.listen(KEYS) as keys:
         async with anyio.create_task_group() as group:
             group.start_soon(nowhere.run)
-            for _ in range(3):
-                with pytest.raises((TimeoutError, AbloConnectionError)):
-                    await nowhere.call(work, 0.05)
-            assert not nowhere._calls
-            assert await keys.take(0) == []
+            assert await keys.take(0.1) == []
+            with pytest.raises(AbloConnectionError):
+                async with nowhere.connection():
+                    pass
             group.cancel_scope.cancel()

@@ -73,7 +73,7 @@ FAILS: dict[str, Fails] = {
     "flush": Fails(feed.DeltaFeed, "flush", only=of_acme, skip=1),
     "dispatch": Fails(channel.Channel, "receive", only=of_acme),
     "catch-up": Fails(listen, "advance", only=of_acme, settings=LISTEN),
-    "listener": Fails(listen.ListenReader, "_take_hints", settings=LISTEN),
+    "listener": Fails(listen.ListenReader, "_follow_hints", settings=LISTEN),
     "socket upkeep": Fails(
         sockets.Sockets, "_tend_one", only=lambda _, session, *__: of_acme(session)
     ),
