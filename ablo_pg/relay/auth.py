@@ -238,7 +238,8 @@ class Authenticator:
                             await self._look(conn)
                 except (psycopg.Error, AbloError, TimeoutError) as exc:
                     reason = translate(exc) if isinstance(exc, psycopg.Error) else exc
-                    logger.warning("the keys in use are not looked at: %s", reason or "no answer")
+                    said = str(reason) or "no answer"
+                    logger.warning("the keys in use are not looked at: %s", said)
                     await anyio.sleep(backoff.pause())
                     continue
                 backoff.reset()
