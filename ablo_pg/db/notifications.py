@@ -23,7 +23,6 @@ from psycopg import AsyncConnection
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
-from ablo_pg.errors import AbloConnectionError
 
 logger: Final = logging.getLogger("ablo_pg.db")
 
@@ -119,18 +118,18 @@ class Notifications:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lend the connection, for what must not wait for a place in a pool.
+        """Lend the connection, once it is there, for what must not wait for a place in a pool.
 
-        It is replaced when the block fails. Raises AbloConnectionError while there is none.
+        It is replaced when the block fails.
         """
+        while (conn := self._conn) is None:
+            await self.connected.wait()
         async with self._turn:
-            conn = self._conn
-            if conn is None:
-                raise AbloConnectionError("The connection for notifications is not there")
             try:
                 yield conn
             except BaseException:
-                self._conn = None
+                if self._conn is conn:
+                    self._conn = None
                 raise
             finally:
                 self._wake.set()  # statements take the socket from `_woken`

@@ -236,10 +236,9 @@ class Authenticator:
                     with anyio.fail_after(LOOK_SECONDS):
                         async with self._notifications.connection() as conn:
                             await self._look(conn)
-                except (psycopg.Error, AbloError, TimeoutError) as exc:
-                    reason = translate(exc) if isinstance(exc, psycopg.Error) else exc
-                    said = str(reason) or "no answer"
-                    logger.warning("the keys in use are not looked at: %s", said)
+                except (psycopg.Error, TimeoutError) as exc:
+                    reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
+                    logger.warning("the keys in use are not looked at: %s", reason)
                     await anyio.sleep(backoff.pause())
                     continue
                 backoff.reset()
