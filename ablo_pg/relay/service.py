@@ -28,6 +28,7 @@ from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
+from ablo_pg.relay.memory import give_back
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import SharedDatabase, Shares
@@ -141,6 +142,7 @@ class RelayService:
             "sockets": self.live.run,
             "claim news": self.claim_news.run,
             "housekeeping": partial(keep_house, self.database),
+            "memory": give_back,
         }
 
     def stop(self) -> None:
