@@ -29,7 +29,7 @@ from ablo_pg.db.tables import (
     snapshot,
     text_facts,
 )
-from ablo_pg.kernel.policies import OpenPolicy, policies
+from ablo_pg.kernel.policies import BadPolicy, policies
 from ablo_pg.kernel.table_reasons import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_triggers import Unfit, unfit_triggers
 from ablo_pg.kernel.table_values import default_as
@@ -120,7 +120,7 @@ def _fit(
     conn: psycopg.Connection,
     model: ModelPlan,
     tables: Mapping[tuple[str, str], TableFacts],
-    opened: Sequence[OpenPolicy],
+    opened: Sequence[BadPolicy],
     text: TextFacts,
 ) -> ModelFit:
     where = place(model)
@@ -168,7 +168,7 @@ def _unfit(conn: psycopg.Connection, model: ModelPlan) -> Iterator[Unfit]:
     return unfit_triggers(conn, model.table) if model.synced else iter(())
 
 
-def _policed(opened: Sequence[OpenPolicy]) -> Iterator[Finding]:
+def _policed(opened: Sequence[BadPolicy]) -> Iterator[Finding]:
     for one in opened:
         yield Finding("problem", one.message, None, one.sql)
 
