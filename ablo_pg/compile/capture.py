@@ -77,23 +77,37 @@ def _deleted(model: ModelPlan) -> str:
 
 
 def _kept(model: ModelPlan) -> str:
-    """An inserted or updated row. Groups that an update takes it out of hear that it is gone."""
-    archived = model.archived.sql
+    """An inserted or updated row. Groups that an update takes it out of hear that it is gone.
+
+    Where a column of a field is gone, its writer goes on, and the rest of the row is told.
+    """
+    archived, was_ours = model.archived.sql, f"old.{model.org.sql} is not null"
+    before = f"case when {was_ours} then to_jsonb(old) end"
+    drifted = f"ablo.row_drifted({model.typename}, tg_relid, {before}, to_jsonb(new))"
+    row = f"""\
+begin
+  v_row := {row_json(model, "new")};
+  if {was_ours} then
+    v_changed := {_changed(model)};
+  end if;
+exception when undefined_column then
+  select d.row_json, d.changed into v_row, v_changed
+  from {drifted} d;
+end;"""
     update = [
         f"v_op := case\n"
         f"  when (old.{archived} is null) = (new.{archived} is null) then 'U'\n"
         f"  when old.{archived} is null then 'A'\n"
         f"  else 'V'\n"
         f"end;",
-        f"v_changed := {_changed(model)};",
     ]
     insert = ["v_op := 'I';"]
     groups = [f"v_groups := {near_groups(model, 'new')};", far_groups(model, "new")]
-    lines = [_identity(model, "new"), f"v_row := {row_json(model, 'new')};", *filter(None, groups)]
+    lines = [_identity(model, "new"), row, *filter(None, groups)]
     if model.parents or model.roles:
         update.append(left_groups(model))
     branches = [
-        f"if old.{model.org.sql} is not null then",  # no old row, or nobody's: a create
+        f"if {was_ours} then",  # no old row, or nobody's: a create
         indent("\n".join(update)),
         "else",
         indent("\n".join(insert)),

@@ -73,7 +73,7 @@ def pull_schema(
             found += _base_reasons(table, {id_column, organization_column})
         reasons = [part for reason in found for part in reason if part]
         if not reasons and lookup_key(table.name) in taken:
-            reasons = ["another schema has a table of that name, and models are known by it"]
+            reasons = ["another table has that name, case aside, and models are known by it"]
         if reasons:
             left[f"{table.schema}.{table.name}"] = tuple(reasons)
             tail += [f"{table.schema}.{table.name} is left out:", *(f"  {r}" for r in reasons)]

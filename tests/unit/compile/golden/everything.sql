@@ -1096,7 +1096,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -1106,6 +1107,20 @@ begin
       'body', new."body"::text,
       'taskId', new."task_id"::text
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
+      case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('Comment', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array_remove(array[
       'org:' || new."organization_id",
       'comment:' || new."id",
@@ -1120,14 +1135,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
-        case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
-      ], null);
       if old."task_id" is distinct from new."task_id" then
         v_left := array_remove(array[
           'org:' || old."organization_id",
@@ -1840,7 +1847,8 @@ begin
   else
     v_organization := new."tenant";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -1850,6 +1858,20 @@ begin
       'kind', new."Kind of ""event"""::text,
       'payload', new."payload"
     );
+      if old."tenant" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
+      case when old."payload" is distinct from new."payload" then 'payload' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('Event', tg_relid, case when old."tenant" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array['org:' || new."tenant", 'event:' || new."id"];
     if old."tenant" is not null then
       v_op := case
@@ -1857,14 +1879,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
-        case when old."payload" is distinct from new."payload" then 'payload' end
-      ], null);
     else
       v_op := 'I';
     end if;
@@ -2341,7 +2355,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -2351,6 +2366,20 @@ begin
       'name', new."name"::text,
       'parentId', new."parent_id"::text
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+      case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('folders', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
     if old."organization_id" is not null then
       v_op := case
@@ -2358,14 +2387,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
-        case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
-      ], null);
     else
       v_op := 'I';
     end if;
@@ -2942,7 +2963,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -2951,6 +2973,19 @@ begin
       'text', new."text"::text,
       'archivedAt', new."archived_at"::timestamptz
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('notes', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
     if old."organization_id" is not null then
       v_op := case
@@ -2958,13 +2993,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
-      ], null);
     else
       v_op := 'I';
     end if;
@@ -3588,7 +3616,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -3598,6 +3627,20 @@ begin
       'name', new."name"::text,
       'teamId', new."team_id"::text
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+      case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('Project', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array_remove(array[
       'org:' || new."organization_id",
       'project:' || new."id",
@@ -3609,14 +3652,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
-        case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
-      ], null);
       if old."team_id" is distinct from new."team_id" then
         v_left := array_remove(array[
           'org:' || old."organization_id",
@@ -4466,7 +4501,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -4488,6 +4524,32 @@ begin
       'ref', new."ref",
       'meta', new."meta"
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
+      case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end,
+      case when old."priority"::text collate "C" is distinct from new."priority"::text collate "C" then 'priority' end,
+      case when old."project_id"::text collate "C" is distinct from new."project_id"::text collate "C" then 'projectId' end,
+      case when old."assignee"::text collate "C" is distinct from new."assignee"::text collate "C" then 'assignee' end,
+      case when old."watchers" is distinct from new."watchers" then 'watchers' end,
+      case when old."count" is distinct from new."count" then 'count' end,
+      case when old."ratio" is distinct from new."ratio" then 'ratio' end,
+      case when old."price" is distinct from new."price" then 'price' end,
+      case when old."done" is distinct from new."done" then 'done' end,
+      case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
+      case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
+      case when old."ref" is distinct from new."ref" then 'ref' end,
+      case when old."meta" is distinct from new."meta" then 'meta' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('Task', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array_remove(array[
       'org:' || new."organization_id",
       'work:' || new."id",
@@ -4504,26 +4566,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
-        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end,
-        case when old."priority"::text collate "C" is distinct from new."priority"::text collate "C" then 'priority' end,
-        case when old."project_id"::text collate "C" is distinct from new."project_id"::text collate "C" then 'projectId' end,
-        case when old."assignee"::text collate "C" is distinct from new."assignee"::text collate "C" then 'assignee' end,
-        case when old."watchers" is distinct from new."watchers" then 'watchers' end,
-        case when old."count" is distinct from new."count" then 'count' end,
-        case when old."ratio" is distinct from new."ratio" then 'ratio' end,
-        case when old."price" is distinct from new."price" then 'price' end,
-        case when old."done" is distinct from new."done" then 'done' end,
-        case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
-        case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
-        case when old."ref" is distinct from new."ref" then 'ref' end,
-        case when old."meta" is distinct from new."meta" then 'meta' end
-      ], null);
       if old."project_id" is distinct from new."project_id"
         or old."assignee" is distinct from new."assignee"
         or old."watchers" is distinct from new."watchers" then
@@ -5151,7 +5193,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -5160,6 +5203,19 @@ begin
       'archivedAt', new."archived_at"::timestamptz,
       'name', new."name"::text
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('Team', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
     if old."organization_id" is not null then
       v_op := case
@@ -5167,13 +5223,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
-      ], null);
     else
       v_op := 'I';
     end if;

@@ -653,7 +653,8 @@ begin
   else
     v_organization := new."organization_id";
     v_id := new."id";
-    v_row := pg_catalog.json_build_object(
+    begin
+      v_row := pg_catalog.json_build_object(
       'id', new."id"::text,
       'createdAt', new."created_at"::timestamptz,
       'updatedAt', new."updated_at"::timestamptz,
@@ -663,6 +664,20 @@ begin
       'title', new."title"::text,
       'status', new."status"::text
     );
+      if old."organization_id" is not null then
+        v_changed := array_remove(array[
+      'updatedAt',
+      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+      case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
+      case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
+    ], null);
+      end if;
+    exception when undefined_column then
+      select d.row_json, d.changed into v_row, v_changed
+      from ablo.row_drifted('tasks', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
+    end;
     v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
     if old."organization_id" is not null then
       v_op := case
@@ -670,14 +685,6 @@ begin
         when old."archived_at" is null then 'A'
         else 'V'
       end;
-      v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
-        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
-      ], null);
     else
       v_op := 'I';
     end if;
