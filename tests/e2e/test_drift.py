@@ -13,7 +13,7 @@ import pytest
 from ablo_pg import Ablo, AbloError, Model, define_schema
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, Server
-from ablo_pg.kernel import connect
+from ablo_pg.kernel import admin_connection, connect, migrate
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Captured = pytest.CaptureFixture[str]
@@ -123,6 +123,12 @@ def test_what_is_put_back_is_no_drift(site: DatabaseHandle) -> None:
     assert run(["status", "--admin-url", site.admin_url]) == 0
 
 
+class Memo(Model):
+    text: str | None = None
+
+
+TABLES = """select relname, relowner = 'ablo_owner'::regrole from pg_class
+  where relname in ('notes', 'memos') order by 1"""
 OWNED = """select count(*) from pg_proc p join pg_namespace n on n.oid = pronamespace
   where nspname in ('ablo', 'ablo_model') and proowner <> 'ablo_owner'::regrole"""
 
@@ -134,6 +140,9 @@ def test_a_restore_without_owners_is_seen_and_repaired(
         pytest.skip("needs the programs of the server")
     with ablo(site) as client:
         client.notes.create({"text": "a"}, id="1")
+    query(site.admin_url, "create table memos (id text primary key, text text)")
+    with admin_connection(site.admin_url) as admin:
+        migrate(admin, define_schema(notes=Note, memos=Memo).spec)
     name, dump = cluster.create_database(), str(tmp_path / "dump")
     restored = cluster.url(name)
     try:
@@ -149,6 +158,7 @@ def test_a_restore_without_owners_is_seen_and_repaired(
         made = connect(restored)
         assert query(restored, OWNED) == [(0,)]
         assert run(["status", "--admin-url", restored]) == 0
+        assert query(restored, TABLES) == [("memos", False), ("notes", True)]
         with ablo(DatabaseHandle(name, restored, made.database_url, "")) as client:
             assert client.notes.update("1", {"text": "b"}).text == "b"
     finally:

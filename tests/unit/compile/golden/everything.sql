@@ -1070,100 +1070,112 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'comment:' || old."id",
-      'work:' || old."task_id"
-    ], null);
-    if old."task_id" is not null then
-      v_groups := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_groups);
-    end if;
-    v_groups := array(
-      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Comment', v_id)) g order by g
-    );
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'body', new."body"::text,
-      'taskId', new."task_id"::text
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
-      case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
-    ], null);
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'comment:' || old."id",
+        'work:' || old."task_id"
+      ], null);
+      if old."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_groups);
       end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('Comment', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'comment:' || new."id",
-      'work:' || new."task_id"
-    ], null);
-    if new."task_id" is not null then
-      v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
-    end if;
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      if old."task_id" is distinct from new."task_id" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'comment:' || old."id",
-          'work:' || old."task_id"
-        ], null);
-        if old."task_id" is not null then
-          v_left := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_left);
-        end if;
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
-      end if;
+      v_groups := array(
+        select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Comment', v_id)) g order by g
+      );
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'body', new."body"::text,
+        'taskId', new."task_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
+        case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Comment', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'comment:' || new."id",
+        'work:' || new."task_id"
+      ], null);
+      if new."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
+      end if;
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."task_id" is distinct from new."task_id" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'comment:' || old."id",
+            'work:' || old."task_id"
+          ], null);
+          if old."task_id" is not null then
+            v_left := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_left);
+          end if;
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Comment', v_id),
-    ablo.transaction_of('Comment', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Comment', v_id),
+      ablo.transaction_of('Comment', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -1215,6 +1227,7 @@ create or replace function ablo_model."comments__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -1226,10 +1239,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'comments');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -1831,72 +1845,84 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."tenant" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."tenant" is distinct from old."tenant");
+  end if;
   if coalesce(new."tenant", old."tenant") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."tenant";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."tenant", 'event:' || old."id"];
-  else
-    v_organization := new."tenant";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."tenant"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'kind', new."Kind of ""event"""::text,
-      'payload', new."payload"
-    );
-      if old."tenant" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
-      case when old."payload" is distinct from new."payload" then 'payload' end
-    ], null);
-      end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('Event', tg_relid, case when old."tenant" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array['org:' || new."tenant", 'event:' || new."id"];
-    if old."tenant" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
+  loop
+    if v_gone then
+      v_organization := old."tenant";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."tenant", 'event:' || old."id"];
     else
-      v_op := 'I';
+      v_organization := new."tenant";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."tenant"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'kind', new."Kind of ""event"""::text,
+        'payload', new."payload"
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
+        case when old."payload" is distinct from new."payload" then 'payload' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Event', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."tenant", 'event:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Event', v_id),
-    ablo.transaction_of('Event', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Event', v_id),
+      ablo.transaction_of('Event', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."tenant" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -1914,6 +1940,7 @@ create or replace function ablo_model."events__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -1925,10 +1952,11 @@ begin
     v_organization := new."tenant";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."tenant" is distinct from old."tenant" and old."tenant" is not null
-    then
-      perform ablo.row_identity_refuse('crm', 'Event Log');
+    v_moved := new."id" is distinct from old."id"
+      or old."tenant" is not null and new."tenant" is distinct from old."tenant";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."tenant"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -2339,72 +2367,84 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'folders:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text,
-      'parentId', new."parent_id"::text
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
-      case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
-    ], null);
-      end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('folders', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'folders:' || old."id"];
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text,
+        'parentId', new."parent_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+        case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('folders', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('folders', v_id),
-    ablo.transaction_of('folders', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('folders', v_id),
+      ablo.transaction_of('folders', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -2422,6 +2462,7 @@ create or replace function ablo_model."folders__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -2433,10 +2474,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'folders');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -2947,70 +2989,82 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'notes:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'text', new."text"::text,
-      'archivedAt', new."archived_at"::timestamptz
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
-    ], null);
-      end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('notes', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'notes:' || old."id"];
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'text', new."text"::text,
+        'archivedAt', new."archived_at"::timestamptz
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('notes', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('notes', v_id),
-    ablo.transaction_of('notes', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('notes', v_id),
+      ablo.transaction_of('notes', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -3028,6 +3082,7 @@ create or replace function ablo_model."notes__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -3039,10 +3094,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'notes');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -3596,88 +3652,100 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'project:' || old."id",
-      'team:' || old."team_id"
-    ], null);
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text,
-      'teamId', new."team_id"::text
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
-      case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
-    ], null);
-      end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('Project', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'project:' || new."id",
-      'team:' || new."team_id"
-    ], null);
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      if old."team_id" is distinct from new."team_id" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'project:' || old."id",
-          'team:' || old."team_id"
-        ], null);
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
-      end if;
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'project:' || old."id",
+        'team:' || old."team_id"
+      ], null);
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text,
+        'teamId', new."team_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
+        case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Project', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'project:' || new."id",
+        'team:' || new."team_id"
+      ], null);
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."team_id" is distinct from new."team_id" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'project:' || old."id",
+            'team:' || old."team_id"
+          ], null);
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Project', v_id),
-    ablo.transaction_of('Project', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Project', v_id),
+      ablo.transaction_of('Project', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -3695,6 +3763,7 @@ create or replace function ablo_model."projects__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -3706,10 +3775,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'projects');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -4473,132 +4543,144 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'work:' || old."id",
-      'project:' || old."project_id",
-      'user:' || old."assignee"
-    ], null)
-    || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
-    if old."project_id" is not null then
-      v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
-    end if;
-    v_groups := array(
-      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Task', v_id)) g order by g
-    );
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'title', new."title"::text,
-      'status', new."status"::text,
-      'priority', new."priority"::text,
-      'projectId', new."project_id"::text,
-      'assignee', new."assignee"::text,
-      'watchers', new."watchers",
-      'count', new."count",
-      'ratio', new."ratio",
-      'price', new."price"::text,
-      'done', new."done",
-      'startsAt', new."starts_at"::timestamptz,
-      'dueOn', new."due_on",
-      'ref', new."ref",
-      'meta', new."meta"
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
-      case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end,
-      case when old."priority"::text collate "C" is distinct from new."priority"::text collate "C" then 'priority' end,
-      case when old."project_id"::text collate "C" is distinct from new."project_id"::text collate "C" then 'projectId' end,
-      case when old."assignee"::text collate "C" is distinct from new."assignee"::text collate "C" then 'assignee' end,
-      case when old."watchers" is distinct from new."watchers" then 'watchers' end,
-      case when old."count" is distinct from new."count" then 'count' end,
-      case when old."ratio" is distinct from new."ratio" then 'ratio' end,
-      case when old."price" is distinct from new."price" then 'price' end,
-      case when old."done" is distinct from new."done" then 'done' end,
-      case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
-      case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
-      case when old."ref" is distinct from new."ref" then 'ref' end,
-      case when old."meta" is distinct from new."meta" then 'meta' end
-    ], null);
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'work:' || old."id",
+        'project:' || old."project_id",
+        'user:' || old."assignee"
+      ], null)
+      || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
+      if old."project_id" is not null then
+        v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
       end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('Task', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'work:' || new."id",
-      'project:' || new."project_id",
-      'user:' || new."assignee"
-    ], null)
-    || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
-    if new."project_id" is not null then
-      v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
-    end if;
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      if old."project_id" is distinct from new."project_id"
-        or old."assignee" is distinct from new."assignee"
-        or old."watchers" is distinct from new."watchers" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'work:' || old."id",
-          'project:' || old."project_id",
-          'user:' || old."assignee"
-        ], null)
-        || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
-        if old."project_id" is not null then
-          v_left := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_left);
-        end if;
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
-      end if;
+      v_groups := array(
+        select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Task', v_id)) g order by g
+      );
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'title', new."title"::text,
+        'status', new."status"::text,
+        'priority', new."priority"::text,
+        'projectId', new."project_id"::text,
+        'assignee', new."assignee"::text,
+        'watchers', new."watchers",
+        'count', new."count",
+        'ratio', new."ratio",
+        'price', new."price"::text,
+        'done', new."done",
+        'startsAt', new."starts_at"::timestamptz,
+        'dueOn', new."due_on",
+        'ref', new."ref",
+        'meta', new."meta"
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
+        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end,
+        case when old."priority"::text collate "C" is distinct from new."priority"::text collate "C" then 'priority' end,
+        case when old."project_id"::text collate "C" is distinct from new."project_id"::text collate "C" then 'projectId' end,
+        case when old."assignee"::text collate "C" is distinct from new."assignee"::text collate "C" then 'assignee' end,
+        case when old."watchers" is distinct from new."watchers" then 'watchers' end,
+        case when old."count" is distinct from new."count" then 'count' end,
+        case when old."ratio" is distinct from new."ratio" then 'ratio' end,
+        case when old."price" is distinct from new."price" then 'price' end,
+        case when old."done" is distinct from new."done" then 'done' end,
+        case when old."starts_at" is distinct from new."starts_at" then 'startsAt' end,
+        case when old."due_on" is distinct from new."due_on" then 'dueOn' end,
+        case when old."ref" is distinct from new."ref" then 'ref' end,
+        case when old."meta" is distinct from new."meta" then 'meta' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Task', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'work:' || new."id",
+        'project:' || new."project_id",
+        'user:' || new."assignee"
+      ], null)
+      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
+      if new."project_id" is not null then
+        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
+      end if;
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."project_id" is distinct from new."project_id"
+          or old."assignee" is distinct from new."assignee"
+          or old."watchers" is distinct from new."watchers" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'work:' || old."id",
+            'project:' || old."project_id",
+            'user:' || old."assignee"
+          ], null)
+          || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
+          if old."project_id" is not null then
+            v_left := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_left);
+          end if;
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Task', v_id),
-    ablo.transaction_of('Task', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Task', v_id),
+      ablo.transaction_of('Task', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -4616,6 +4698,7 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -4627,10 +4710,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'tasks');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, new."organization_id" is distinct from old."organization_id");
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -5177,70 +5261,82 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'team:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    begin
-      v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text
-    );
-      if old."organization_id" is not null then
-        v_changed := array_remove(array[
-      'updatedAt',
-      case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-      case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-      case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-      case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
-    ], null);
-      end if;
-    exception when undefined_column then
-      select d.row_json, d.changed into v_row, v_changed
-      from ablo.row_drifted('Team', tg_relid, case when old."organization_id" is not null then to_jsonb(old) end, to_jsonb(new)) d;
-    end;
-    v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'team:' || old."id"];
     else
-      v_op := 'I';
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
+        'updatedAt',
+        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
+        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
+        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
+        case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
+      ], null);
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Team', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Team', v_id),
-    ablo.transaction_of('Team', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Team', v_id),
+      ablo.transaction_of('Team', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -5258,6 +5354,7 @@ create or replace function ablo_model."teams__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -5269,10 +5366,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'teams');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
