@@ -11,7 +11,7 @@ import pytest
 
 from ablo_pg.cluster import Server
 from ablo_pg.compile.migration import MigrateOptions
-from ablo_pg.errors import AbloConflictError
+from ablo_pg.errors import AbloConflictError, AbloError
 from ablo_pg.kernel import admin_connection, migrate
 from ablo_pg.kernel.fit import fit
 from ablo_pg.kernel.migrate import plan
@@ -214,3 +214,31 @@ def test_an_organization_is_kept_as_its_column_is(
     with psycopg.connect(site.database_url) as conn:
         conn.execute("select set_config('app.current_org_id', %s, true)", [name])
         assert conn.execute("select count(*) from shops").fetchone() == (2,)
+
+
+COPY = """
+create table shops (id serial primary key, title text);
+create table shops_history as select *, now() as at from shops;
+create function keep() returns trigger language plpgsql as $$
+  begin insert into shops_history select {0}, now(); return null; end $$;
+create trigger keep after update on shops for each row execute function keep();
+create function archive() returns void language sql as
+  $$ insert into shops_history select s.*, now() from shops s $$;
+insert into shops (title) values ('old')
+"""
+
+
+def test_a_trigger_that_copies_whole_rows_is_refused(site: DatabaseHandle) -> None:
+    """Columns that are added would break each write of the application."""
+    with admin_connection(site.admin_url) as conn:
+        conn.execute(COPY.format("old.*").encode())
+        with pytest.raises(AbloConflictError, match=r"trigger keep calls keep\(\), which copies"):
+            migrate(conn, SHOPS)
+        with pytest.raises(AbloError, match=r"trigger keep calls keep\(\), which copies"):
+            push(conn, SHOPS)
+        body = COPY[COPY.index("create function keep") : COPY.index("create trigger")]
+        conn.execute(body.format("old.id, old.title").replace("create f", "create or replace f"))
+        notes = migrate(conn, SHOPS).plan.notes
+        assert [one for one in notes if one.startswith("shops: archive() copies whole rows")]
+        conn.execute("update shops set title = 'new'")
+        assert not [one for one in plan(conn, SHOPS).notes if "copies" in one]
