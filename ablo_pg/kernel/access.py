@@ -17,7 +17,7 @@ from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.problems import Problem
 
 _COPY = "COPY ... FROM is refused: Postgres has none under row-level security; use INSERT"
-_TRUNCATE = "TRUNCATE is refused: no subscriber would hear of it; use DELETE"
+_TRUNCATE = "a TRUNCATE is refused: no subscriber would hear of it; use DELETE"
 _HELD = "held to one organization: programs of ours run as it"
 
 

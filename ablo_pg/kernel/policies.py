@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import psycopg
 
 from ablo_pg.compile.migration import place
-from ablo_pg.compile.names import ident, shorten
+from ablo_pg.compile.names import shorten
 from ablo_pg.compile.plan import ModelPlan, plan_schema
-from ablo_pg.compile.rls import drop_policy, policy_name, policy_names
+from ablo_pg.compile.rls import drop_policy, policy_name, policy_names, rename_policy
 from ablo_pg.db.policies import other_policies
 from ablo_pg.schema import SchemaSpec
 
@@ -57,5 +57,4 @@ def _of_ours(model: ModelPlan, name: str) -> BadPolicy | None:
 
 def _named_as_ours(model: ModelPlan, name: str) -> BadPolicy:
     message = f"its policy {name} has the name of a policy of ours, which would take its place"
-    new = ident(f"own_{name}")
-    return BadPolicy(message, f"alter policy {ident(name)} on {model.table} rename to {new};")
+    return BadPolicy(message, rename_policy(model, name))
