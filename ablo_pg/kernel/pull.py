@@ -189,7 +189,11 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
         default=_array_default(column) if array else constant(column.default, found),
     )
     if column.default is not None and found.default is MISSING:
-        draft.inside.append(f"{column.name}: the database's default stays: {column.default}")
+        create = "passes a value" if column.not_null else "that leaves it out writes null"
+        draft.inside.append(
+            f"{column.name}: the database's default stays for plain SQL, {column.default}; "
+            f"a create through the API {create}"
+        )
     if column.comment:
         draft.inside.append(f"{column.name}: {column.comment}")
     return found
