@@ -119,7 +119,7 @@ class AutoReader:
         if refusal.lasting:
             hopeless.set()
             with anyio.move_on_after(self._refused.pause()):
-                await self._listen.connected.wait()
+                await self._listen.notifications.connected.wait()
         else:
             await anyio.sleep(self._broken.pause())
 

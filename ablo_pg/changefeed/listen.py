@@ -47,7 +47,7 @@ class ListenReader:
     ) -> None:
         self.reason = reason
         self._own = isinstance(source, str)
-        self._notifications = (
+        self.notifications = (
             Notifications(source, "ablo_pg listener") if isinstance(source, str) else source
         )
         self._log = log or StatusLog()
@@ -58,17 +58,12 @@ class ListenReader:
         """See Reader. The lag is the time since the last complete poll."""
         return self._log.measured(time.monotonic() - self._polled if self._polled else None)
 
-    @property
-    def connected(self) -> anyio.Event:
-        """Set when there is a new connection, and replaced then."""
-        return self._notifications.connected
-
     async def run(self, hub: Hub) -> None:
         """See Reader."""
         self._log.set("listen", self.reason)
         async with anyio.create_task_group() as group:
             if self._own:
-                group.start_soon(hub.tasks.keep, "notifications", self._notifications.run)
+                group.start_soon(hub.tasks.keep, "notifications", self.notifications.run)
             for work in (self._follow_hints, self._poll):
                 group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
@@ -77,7 +72,7 @@ class ListenReader:
         while True:
             if not hub.channels:
                 await hub.joined.wait()
-            with self._notifications.listen(DELTAS) as listener:
+            with self.notifications.listen(DELTAS) as listener:
                 while hub.channels:
                     hinted = await listener.take(LOOK_SECONDS)
                     if EVERYTHING in hinted:  # also: a name too long for a payload

@@ -140,7 +140,8 @@ class Notifications:
         while True:
             try:
                 while not self._listeners:
-                    await self._woken()
+                    await self._wake.wait()
+                    self._wake = anyio.Event()
                 conn = await connect(self._url, application_name=self._name, **KEEPALIVES)
                 try:
                     self._conn = conn
@@ -167,8 +168,10 @@ class Notifications:
                     retry = 0.0
                 waiting = [one for one in self._listeners if one.key and one not in held]
                 if waiting and time.monotonic() >= retry:
-                    for channel in waiting:
-                        await self._hold(conn, channel, held)
+                    for channel in waiting:  # until now nobody may have held it, and notified
+                        if channel.key and await hold_lock(conn, channel.key):
+                            held.add(channel)
+                            await conn.execute("notify " + channel.name)
                     retry = time.monotonic() + LOCK_SECONDS
                 conn.pgconn.consume_input()
                 while said := conn.pgconn.notifies():
@@ -191,31 +194,21 @@ class Notifications:
             self._said(channel.name, EVERYTHING)
         return bool(new)
 
-    async def _hold(self, conn: AsyncConnection[Any], channel: Channel, held: set[Channel]) -> None:
-        """Try to hold a channel's lock. Until now nobody may have held it, so nobody notified."""
-        if channel.key and await hold_lock(conn, channel.key):
-            held.add(channel)
-            await conn.execute("notify " + channel.name)
-
     def _said(self, name: str, payload: str) -> None:
         for channel, listeners in self._listeners.items():
             if channel.name == name:
                 for listener in listeners:
                     listener.put(payload)
 
-    async def _woken(
-        self, conn: AsyncConnection[Any] | None = None, seconds: float | None = None
-    ) -> None:
+    async def _woken(self, conn: AsyncConnection[Any], seconds: float | None) -> None:
         """Wait until something else is wanted, something came, or so many seconds have passed."""
-        loop, socket = asyncio.get_running_loop(), conn and conn.pgconn.socket
-        if socket is not None:
-            loop.add_reader(socket, self._wake.set)
+        loop, socket = asyncio.get_running_loop(), conn.pgconn.socket
+        loop.add_reader(socket, self._wake.set)
         try:
             with anyio.move_on_after(seconds):
                 await self._wake.wait()
         finally:
-            if socket is not None:
-                loop.remove_reader(socket)
+            loop.remove_reader(socket)
         self._wake = anyio.Event()
 
 
