@@ -8,7 +8,7 @@ and ask with the same id, and gets the same claim; otherwise the lease runs out 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -18,6 +18,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.live_state import Target
 from ablo_pg.relay.ws.session import Session, SocketClaim
 from ablo_pg.schema import ModelSpec
@@ -32,9 +33,6 @@ from ablo_pg.wire.frames import (
     claim_request,
 )
 from ablo_pg.wire.limits import SOCKET_CLAIMS
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 # Codes that say of a beat that there is no such claim; the last, that no claim can have that id.
 GONE: Final = ("claim_lost", "claim_not_found", "validation_failed")

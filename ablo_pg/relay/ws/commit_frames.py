@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.writes import VERB_OF, authority_of, check_premises, require, submit
+from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire.frames import Commit, Frame, commit_request
 from ablo_pg.wire.live import failed_commit
 from ablo_pg.wire.receipts import receipt_bytes
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 
 @dataclass(frozen=True, slots=True)
