@@ -83,9 +83,8 @@ async def test_one_connection_serves_all_channels(shared: Notifications, sql: Sq
     await until(lambda: not sql(PIDS, NAME))
 
 
-async def test_after_a_new_connection_everything_may_have_been_missed(
-    shared: Notifications, sql: Sql
-) -> None:
+async def lose_connections(shared: Notifications, sql: Sql) -> None:
+    """Check that every listener learns that it may have missed something, and goes on."""
     with shared.listen(KEYS) as keys, shared.listen(DELTAS) as deltas:
         assert await took(keys) == [EVERYTHING]
         await until(lambda: sql(HELD))
@@ -95,6 +94,28 @@ async def test_after_a_new_connection_everything_may_have_been_missed(
             assert await took(keys) == await took(deltas) == [EVERYTHING]
             sql("notify ablo_key, 'k'")
             assert await took(keys) == ["k"]
+
+
+async def test_after_a_new_connection_everything_may_have_been_missed(
+    shared: Notifications, sql: Sql
+) -> None:
+    await lose_connections(shared, sql)
+
+
+async def test_the_check_catches_one_that_says_nothing_of_a_new_connection(
+    shared: Notifications, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, connections = shared._said, 0
+
+    def silent(name: str, payload: str) -> None:
+        nonlocal connections
+        connections += payload == EVERYTHING
+        if payload != EVERYTHING or connections <= 2:
+            said(name, payload)
+
+    monkeypatch.setattr(shared, "_said", silent)
+    with pytest.raises((AssertionError, TimeoutError)), anyio.fail_after(2):
+        await lose_connections(shared, sql)
 
 
 async def test_a_channel_holds_its_lock_as_long_as_it_is_listened_on(
