@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar, overload
 
 from ablo_pg.client.async_client import AsyncAblo, unknown_attribute
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT
+from ablo_pg.client.home import Rooted
 from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
@@ -26,7 +27,7 @@ from ablo_pg.schema.rows import Model
 RowT = TypeVar("RowT", bound=Model)
 
 
-class Ablo:
+class Ablo(Rooted):
     """As `AsyncAblo`, without await; safe to use from several threads, which then commit together.
 
     with Ablo(schema=schema, organization="acme", participant="agent:a") as ablo:
