@@ -207,6 +207,14 @@ async def test_another_threads_event_loop_is_refused(ablo: AsyncAblo) -> None:
     assert "another event loop" in str(told[0])
 
 
+def test_a_call_without_asyncio_says_so(place: Place) -> None:
+    """As under trio."""
+    ablo = AsyncAblo(schema=SCHEMA, **place())
+    for call in (ablo.tasks.list, ablo.ready, lambda: ablo.tasks.create({"title": "a"})):
+        with pytest.raises(AbloValidationError, match="needs one"):
+            call().send(None)
+
+
 def test_other_event_loops_than_asyncios_own(place: Place) -> None:
     uvloop = pytest.importorskip("uvloop")
 
