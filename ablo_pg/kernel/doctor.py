@@ -348,6 +348,10 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         text = "the log has outgrown its partitions: retention cannot drop what is in the default"
         statement = health.extend_log()
         yield Finding("log", "note", text, "run this", statement, safe=True)
+    if facts["unsealed"] is not None:
+        text = f"retention keeps full partitions of the log: changes of {facts['unsealed']!r} in "
+        text += "them are not sealed"
+        yield Finding("log", "note", text, "run `ablo-pg audit seal`")
     if facts["logBytes"] > LOG_BYTES:
         text = f"the log takes {facts['logBytes'] >> 30} GB"
         yield Finding("log", "note", text, "let ablo.delta_retain drop old partitions")
