@@ -28,6 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
+from ablo_pg.db.membership import unreached_async
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
@@ -307,7 +308,7 @@ class Database:
         try:
             conn = await session.connect_async(self.url, **self._parameters())
             try:
-                await routines.identity_check(conn)
+                await _identity_check(conn)
                 await refuse_shared_sessions(conn, self.url, **self._parameters())
             finally:
                 await conn.close()
@@ -358,6 +359,15 @@ class Database:
             "application_name": self.options.application_name,
             "connect_timeout": max(2, round(self.options.connect_timeout)),
         }
+
+
+async def _identity_check(conn: AsyncConnection[Any]) -> None:
+    try:
+        await routines.identity_check(conn)
+    except psycopg.errors.InsufficientPrivilege as exc:
+        if (found := await unreached_async(conn)) is not None:
+            raise found.error() from exc
+        raise
 
 
 async def _nothing_to_reset(conn: _Conn) -> None:
