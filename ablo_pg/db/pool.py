@@ -81,8 +81,8 @@ class PooledConnection(AsyncConnection[Row]):
     """A connection whose statement has ended in the server when a cancellation passes its caller.
 
     psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
-    at the next await and cuts that short: the connection was lost, and the statement could still
-    commit after its caller had been told that time ran out.
+    at the next await and cuts that short: the connection was lost, and the statement could commit
+    after its caller had been told that time ran out.
 
     patience: seconds to wait for a server that should long have answered; None is for ever. A
     network that carries nothing any more and tells nobody would hold the caller otherwise, and the
@@ -129,26 +129,32 @@ _Conn = PooledConnection[TupleRow]
 
 
 class _Pool(AsyncConnectionPool[_Conn]):
-    """A pool whose workers end when they are cancelled.
+    """A pool whose workers and scheduler end when they are cancelled.
 
-    psycopg's take a cancellation that meets them at work for a connection that cannot be made, and
-    wait for more work: a loop that shuts down (`asyncio.run`) would wait for them for ever.
+    psycopg's take a cancellation that meets them at work for a failure of that work, and wait for
+    more: a loop that shuts down (`asyncio.run`) would wait for them for ever.
     """
+
+    def _start_workers(self) -> None:
+        self._sched._event = _UntilCancelledEvent()  # type: ignore[assignment]
+        super()._start_workers()
 
     @classmethod
     async def worker(cls, q: Any) -> None:
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
-    async def schedule_task(self, task: Any, delay: float) -> None:
-        """Do at once what is due at once.
 
-        On Python 3.11 the scheduler loses a cancellation that comes as it is woken.
-        """
-        if delay > 0:
-            await super().schedule_task(task, delay)
-        else:
-            self.run_task(task)
+class _UntilCancelledEvent(asyncio.Event):
+    """What the scheduler waits for: psycopg's goes by `wait_for`, which on Python 3.11 loses a
+    cancellation that comes in the same turn as the event, as in the first turns of a pool."""
+
+    async def wait_timeout(self, timeout: float) -> bool:
+        if _cancelled():
+            raise asyncio.CancelledError
+        with anyio.move_on_after(timeout):
+            return await self.wait()
+        return False
 
 
 class _UntilCancelled:
