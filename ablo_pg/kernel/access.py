@@ -17,6 +17,7 @@ from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.problems import Problem
 
 _COPY = "COPY ... FROM is refused: Postgres has none under row-level security; use INSERT"
+_TRUNCATE = "a TRUNCATE is refused: no subscriber would hear of it; use DELETE"
 _HELD = "held to one organization: programs of ours run as it"
 
 
@@ -47,6 +48,8 @@ def _changes(one: Access) -> Iterable[str]:
         yield _HELD
     elif one.bound and "insert" in one.rights:
         yield _COPY
+    if "truncate" in one.rights:
+        yield _TRUNCATE
 
 
 def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
