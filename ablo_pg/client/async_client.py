@@ -149,6 +149,7 @@ class AsyncAblo(Rooted):
         async with within(self._session.seconds(timeout), "Connecting"):
             await self._session.transport.open()
             status = await self._session.transport.status()
+        self._session.registry.numbered.update(status.numbered)
         if status.schema is None:
             raise error_for(
                 "model_not_provisioned",
