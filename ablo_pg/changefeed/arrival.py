@@ -115,7 +115,8 @@ class Assembler:
 
     batch: since it was last emptied. confirmable: the WAL position before which everything
     has been put into a batch: the end of the last whole transaction, or, between transactions, what
-    a keepalive says. A transaction may be in several batches.
+    a keepalive says. A transaction may be in several batches. described: the log's description has
+    come, which precedes the first insert and the first after any change of the publication.
     """
 
     def __init__(self) -> None:
@@ -125,6 +126,7 @@ class Assembler:
         self.committed_at = 0  # microseconds since 2000 UTC, of the last transaction
         self.server_clock = 0
         self._in_transaction = False
+        self.described = False
         self._log_id = b""  # the relation id of ablo.delta, as its four bytes
 
     def feed(self, data: bytes) -> Keepalive | None:
@@ -153,7 +155,7 @@ class Assembler:
             else:
                 self._other(data)
         except (StructError, IndexError, ValueError) as exc:
-            raise PgOutputError(f"CopyData {data[:60]!r} is malformed") from exc
+            raise PgOutputError(f"A message of {len(data)} bytes is malformed") from exc
         return None
 
     def _keepalive(self, data: bytes) -> Keepalive:
@@ -169,8 +171,9 @@ class Assembler:
             if (relation.schema, relation.name) == ("ablo", "delta"):
                 check_columns(relation.columns)
                 self._log_id = relation.relation_id.to_bytes(4, "big")
+                self.described = True
         elif data[HEADER] not in IGNORED:
-            raise refused(data, HEADER)
+            raise refused(data[HEADER])
 
 
 def check_columns(names: Sequence[str]) -> None:

@@ -71,13 +71,13 @@ def decode_relation(data: bytes, at: int) -> Relation:
     return Relation(relation_id, schema or "pg_catalog", name, tuple(columns))
 
 
-def refused(data: bytes, at: int) -> PgOutputError:
-    """Return the error for a message that was not asked for."""
-    name = NAMES.get(data[at], "message") if at < len(data) else "nothing"
+def refused(tag: int) -> PgOutputError:
+    """Return the error for a message that was not asked for; of rows nothing is shown."""
     return PgOutputError(
-        f"The stream of the log brought what it does not ask for: {name} {data[at : at + 20]!r}",
+        "The stream of the log brought what it does not ask for: "
+        f"{NAMES.get(tag, 'a message')} (0x{tag:02x})",
         remedy="publication ablo_delta must publish inserts into ablo.delta alone: "
-        "`ablo-pg doctor` shows the statement",
+        "run `ablo-pg connect` again",
     )
 
 

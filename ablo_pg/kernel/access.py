@@ -58,9 +58,18 @@ def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
             "incompatible_change",
             model.spec.key,
             None,
-            f"programs of ours run as {one.role}, which owns its table, so that row-level security "
-            "would not bind them",
+            f"programs of ours run as {one.role}, which owns its table or may act as its owner, so "
+            "that row-level security would not bind them",
             f"{no_runtime(one.role)} and run them as the login that `ablo-pg connect` makes",
+        )
+    elif one.runs and not one.reached:
+        yield Problem(
+            "incompatible_change",
+            model.spec.key,
+            None,
+            f"{one.role} is a member of ablo_runtime but does not inherit, and has rights of its "
+            "own on its table, so that row-level security would not bind it",
+            f"{no_runtime(one.role)} and run programs as the login that `ablo-pg connect` makes",
         )
     if one.by == "grant" and not one.reads_parent and {"insert", "update"} & {*one.rights}:
         parent = _parent(model)

@@ -30,34 +30,34 @@ async def test_transactions_of_an_origin_and_columns_of_a_type_of_ones_own(
         await admin.execute("select pg_replication_origin_drop(current_database())")
 
 
-ALL = "set (publish = 'insert, update, delete, truncate')"
+ALL = "alter publication ablo_delta set (publish = 'insert, update, delete, truncate')"
 
 
 @pytest.mark.parametrize(
-    ("change", "odd", "named"),
+    ("odd", "named"),
     [
-        ("add table other", "insert into other values (1)", "insert"),
-        (ALL, "update ablo.delta set actor = actor", "update"),
-        (ALL, "delete from ablo.delta", "delete"),
-        (ALL, "truncate ablo.delta", "truncate"),
+        ("update ablo.delta set actor = actor", "update"),
+        ("delete from ablo.delta", "delete"),
+        ("truncate ablo.delta", "truncate"),
     ],
 )
-async def test_a_publication_of_more_than_the_logs_inserts_is_refused(
-    make_reader: Any, run_hub: Any, admin: Any, kit: Any, change: str, odd: str, named: str
+async def test_a_publication_of_more_than_inserts_is_refused(
+    make_reader: Any, run_hub: Any, admin: Any, kit: Any, odd: str, named: str
 ) -> None:
     """It breaks the stream, says so, and costs subscribers nothing; the next stream goes on."""
-    await admin.execute("create table other (id int primary key)")
-    await admin.execute(f"alter publication ablo_delta {change}")
+    await admin.execute(ALL)
     reader = make_reader("auto")
     async with run_hub(reader) as hub, hub.subscribe("acme") as changes:
-        await kit.write(admin, 3)
+        await kit.write(admin, 3, prefix="secret")
         first = [one.sync_id for one in await kit.take(changes, 3)]
         await kit.until(lambda: reader.status.kind == "wal")
         await admin.execute(odd)
         reason = f"does not ask for: {named}"
         await kit.until(lambda: reason in (reader.status.reason or ""))
+        assert "secret" not in (reader.status.reason or "")
         await kit.until(lambda: reader.status.kind == "wal")
         await kit.write(admin, 3, prefix="u")
         second = [one.sync_id for one in await kit.take(changes, 3)]
-        assert (first + second)[-len(await kit.whole_log(admin)) :] == await kit.whole_log(admin)
+        whole = await kit.whole_log(admin)
+        assert (first + second)[-len(whole) :] == whole
         assert first + second == sorted({*first, *second})
