@@ -43,10 +43,9 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a path the default tier runs; a path that is named runs with all that is in it."""
-    selected: str = config.option.markexpr
-    if config.args_source is config.ArgsSource.TESTPATHS and "full" not in selected:
-        config.option.markexpr = f"({selected}) and not full" if selected else "not full"
+    """Without a path and -m the default tier runs; a path that is named runs whole."""
+    if config.args_source is config.ArgsSource.TESTPATHS and config.option.markexpr == "not long":
+        config.option.markexpr = "not long and not full"
 
 
 @pytest.hookimpl(tryfirst=True)
