@@ -34,8 +34,6 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # times the CPU. What is checked stays as it is.
 settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
 settings.load_profile("ablo_pg")
-# In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test.
-strategies.text().validate()
 
 # The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
 FULL = ("tests/relay/", "tests/e2e/")
@@ -57,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         over_relay = getattr(item, "callspec", None) and "relay" in item.callspec.params.values()
         if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
             item.add_marker("full")
+
+
+def pytest_collection_finish() -> None:
+    """In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test."""
+    strategies.text().validate()
 
 
 @pytest.fixture(scope="session")
