@@ -4,6 +4,8 @@ Declare models (`Model`, `define_schema`), apply them (`ablo-pg migrate`), and w
 through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloError`.
 """
 
+from types import FunctionType
+
 from ablo_pg._version import __version__
 from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
 from ablo_pg.client.async_client import AsyncAblo
@@ -139,3 +141,9 @@ __all__ = [
     "model",
     "unread_fields",
 ]
+
+# Tracebacks, `repr` and generated documentation name the public place, not the module within.
+for _public in [globals()[name] for name in __all__]:
+    if isinstance(_public, type | FunctionType) and _public.__module__.startswith("ablo_pg."):
+        _public.__module__ = "ablo_pg"
+del _public
