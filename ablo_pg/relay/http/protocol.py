@@ -1,7 +1,7 @@
-"""The HTTP protocol with bounds on what a connection may do before it has asked for anything.
+"""The HTTP protocol with limits on what a connection may do before its request is complete.
 
 A peer that sends its head byte by byte, or without end, is answered and closed (slow loris); so is
-one connection too many. Bodies have their bounds in `limits`.
+a connection beyond the limit. Bodies have their limits in `limits`.
 """
 
 from __future__ import annotations
@@ -17,37 +17,38 @@ from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.wire.problems import problem_body
 
 HEAD_BYTES: Final = 64 << 10
-# A refused body is read on for so long and so far, to be dropped: closing at once would reset the
-# connection, and the peer would lose the answer that says why.
+# A refused body is read and dropped up to these limits: closing at once would reset the connection,
+# and the peer would lose the answer that gives the reason.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8 << 20
 REASONS: Final = {408: b"Request Timeout", 413: b"Content Too Large", 503: b"Service Unavailable"}
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `make_protocol` gives it the limits of a relay."""
+    """One connection. `make_protocol` gives it the relay's limits."""
 
     settings: RelaySettings
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True  # a head is awaited or being read
-    _lingering = -1  # bytes of a body dropped after its answer; -1: not so far
+    _lingering = -1  # bytes of a body dropped after its answer; -1: not yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or refuse it when there are too many."""
+        """Take a connection, or refuse it if there are too many."""
         super().connection_made(transport)
-        self.access_log = False  # its lines hold paths, which hold data; the door writes one
+        self.access_log = False  # its lines contain paths, which contain data; our own layer logs
+        # requests
         if len(self.connections) > self.settings.connections:
             self._refuse(
                 "instance_at_capacity",
-                f"This relay serves {self.settings.connections} connections",
+                f"This relay accepts at most {self.settings.connections} connections",
                 "try again, or start another relay",
             )
             return
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; it counts while it may be a head."""
+        """Parse the data; it counts while it may be a head."""
         if self._in_head:
             self._expect_head()
             self._head_bytes += len(data)
@@ -65,21 +66,21 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the bounds of the body take over."""
+        """The head is complete: the body's limits apply."""
         self._in_head = False
         self._head_bytes = 0
         self._forget_deadline()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is whole: what comes next is a head."""
+        """The request is complete: a head comes next."""
         super().on_message_complete()
         self._in_head = True
         self._lingering = -1
         self._forget_deadline()
 
     def on_response_complete(self) -> None:
-        """The answer is out; a body that still comes is dropped, within bounds."""
+        """The answer is sent; a body that still arrives is dropped, within limits."""
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
             self._lingering = 0
@@ -87,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go."""
+        """Release the connection."""
         self._forget_deadline()
         super().connection_lost(exc)
 
@@ -106,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(
                 "request_timeout",
                 f"The head of the request did not arrive within {self.settings.header_seconds:g} s",
-                "send it at once",
+                "send it without delay",
             )
 
     def _refuse(self, code: str, message: str, remedy: str) -> None:
