@@ -16,7 +16,9 @@ from ablo_pg.db.access import Access, let_read, no_runtime, table_access
 from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.problems import Problem
 
-_COPY = "COPY ... FROM is refused: Postgres does not support it under row-level security; use INSERT"
+_COPY = (
+    "COPY ... FROM is refused: Postgres does not support it under row-level security; use INSERT"
+)
 _HELD = "held to one organization: programs of ours run as it"
 
 
