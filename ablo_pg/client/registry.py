@@ -1,6 +1,6 @@
-"""What a client knows of its schema: finds a model's entry under any of its names.
+"""A client's knowledge of its schema: finds a model's entry by any of its names.
 
-Pure. `rows.requests` asks it while building requests, `rows.decode` while reading answers.
+Pure. `rows.requests` uses it to build requests, `rows.decode` to read answers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Registry:
     """Finds models by schema key, typename, table or class, and row classes by typename.
 
     tenant: whose rows the client reads and writes. numbered: typenames of models whose tables
-    number their rows themselves, as far as creates have found out.
+    number their rows, as far as creates have found out.
     """
 
     def __init__(self, schema: Schema, tenant: Tenant | None = None) -> None:
@@ -37,7 +37,7 @@ class Registry:
 
     @property
     def organization(self) -> str:
-        """Whose rows the client reads and writes."""
+        """The organization whose rows the client reads and writes."""
         return self.tenant.organization
 
     def entry(self, model: str | type[Model]) -> Entry:

@@ -1,7 +1,7 @@
-"""The tasks that a client runs beside its caller (stream reader, change callbacks), under one roof.
+"""A client's background tasks (stream reader, change callbacks).
 
-One task group in one task: what is started here ends with `close`, and an error in one does not
-take the others down.
+One task group in one task: tasks started here end with `close`, and an error in one does not affect
+the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Background:
         self._host: asyncio.Task[None] | None = None
 
     async def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work()` beside the caller, until it ends or `close`."""
+        """Run `work()` in the background, until it ends or `close`."""
         if self._host is None:
             opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._host = asyncio.get_running_loop().create_task(self._hold(opened))
