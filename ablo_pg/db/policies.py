@@ -1,4 +1,4 @@
-"""Row-level security policies of others that would let a runtime login past its organization."""
+"""Other row-level security policies that give a runtime login other organizations' rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final, LiteralString
 
 import psycopg
 
-# Postgres ORs permissive policies: one more of them opens what ours keeps shut, for whoever it
-# applies to. A runtime login is a member of ablo_runtime whom `ablo.identity_check` lets in.
-# `ablo.drift_check` asks the same; here the roles need not exist yet.
+# Postgres ORs permissive policies: one more opens what ours closes, for the roles it applies to. A
+# runtime login is a member of ablo_runtime that `ablo.identity_check` accepts. `ablo.drift_check`
+# uses the same test; here the roles need not exist yet.
 _OPEN: Final[LiteralString] = """
 select n.nspname, c.relname, p.polname
 from pg_catalog.pg_policy p
@@ -34,7 +34,7 @@ _MENDS: Final = ("drop policy ", "alter table ")
 
 
 def with_mending(drift: str) -> tuple[str, str | None]:
-    """Split what `ablo.drift_check` says into the sentence and the SQL that mends it, if any."""
+    """Split a message of `ablo.drift_check` into the sentence and the SQL that fixes it, if any."""
     for start in _MENDS:
         text, found, rest = drift.rpartition(f"\n{start}")
         if found:
@@ -45,7 +45,7 @@ def with_mending(drift: str) -> tuple[str, str | None]:
 def open_policies(
     conn: psycopg.Connection, tables: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str, str]]:
-    """Return (schema, table, policy) of every permissive policy, not ours, that holds for us."""
+    """Return (schema, table, policy) of each other permissive policy for our logins."""
     pairs = list(tables)
     places = [schema for schema, _ in pairs], [table for _, table in pairs]
     return conn.execute(_OPEN, places).fetchall()
