@@ -1,7 +1,7 @@
-"""Policies on a model's table by which a login reads or writes rows of every organization.
+"""Policies on a model's table that give a login the rows of every organization.
 
-Flow: `db.policies` (catalogue) -> here -> `fit`, by which `migrate` and `schema_push` do not go on.
-Once they are installed, `ablo.drift_check` reports the same.
+Flow: `db.policies` (catalogue) -> here -> `fit`, which makes `migrate` and `schema_push` refuse.
+After the installation, `ablo.drift_check` reports the same.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ class OpenPolicy:
 
 
 def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[OpenPolicy, ...]]:
-    """Return what stands on the tables of a schema's models, by model key. Reads only."""
+    """Return the policies on the tables of a schema's models, by model key. Reads only."""
     models = {place(model): model for model in plan_schema(spec).synced}
     found: dict[str, tuple[OpenPolicy, ...]] = defaultdict(tuple)
     for schema, table, name in open_policies(conn, models):
         model = models[schema, table]
-        if name != shorten(policy_name(model)):  # one of that name is replaced by ours
+        if name != shorten(policy_name(model)):  # ours replaces one of that name
             message = (
-                f"its policy {name} is permissive and applies to the runtime logins: by it they "
-                "reach rows of every organization; drop it, or bind it to the roles that need it"
+                f"its policy {name} is permissive and applies to the runtime logins, which then "
+                "reach rows of every organization; drop it, or restrict it to the roles that "
+                "need it"
             )
             found[model.spec.key] += (OpenPolicy(message, drop_policy(model, name)),)
     return found

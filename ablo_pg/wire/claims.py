@@ -50,7 +50,7 @@ def http_summary(summary: Json) -> dict[str, Any]:
 
 
 def acquired_body(answer: Json) -> tuple[int, dict[str, Any]]:
-    """Return the status and body of an acquire: 201 with the claim, or 202 with a place in line."""
+    """Return status and body of an acquire: 201 with the claim, or 202 with its position."""
     claim = http_claim(answer["claim"])
     body: dict[str, Any] = {"id": claim["id"], "object": "claim", "status": claim["status"]}
     if claim["status"] == "active":
