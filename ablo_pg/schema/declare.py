@@ -1,4 +1,5 @@
-"""What an author writes beside annotations: `field()`, `indexed`, relations, and model options.
+"""What an author writes in addition to annotations: `field()`, `indexed`, relations, and model
+options.
 
     class Task(Model, table="Tasks", conflict={"agent": "reject"}):
         title: str = field(max_length=200)
@@ -23,7 +24,7 @@ from ablo_pg.schema.neutral import Disposition, EntityRole, ParticipantKind, Ten
 
 @dataclass(frozen=True, slots=True)
 class FieldMarker:
-    """What `field()` and `indexed` leave in a field's metadata."""
+    """What `field()` and `indexed` store in a field's metadata."""
 
     indexed: bool = False
     column: str | None = None
@@ -44,7 +45,7 @@ def field(
     formerly: str | Sequence[str] = (),
     **constraints: Any,
 ) -> Any:
-    """Say more about a field than its type does.
+    """Declare more about a field than its type.
 
         title: str = field(indexed=True, column="ttl", default="untitled", max_length=200)
 
@@ -146,7 +147,7 @@ class ModelOptions(TypedDict, total=False):
 
     table: str  # table name; default: the schema key
     table_schema: str  # Postgres schema of the table; default: public
-    id_column: str  # column that a row is known by, in a table that was there; default: id
+    id_column: str  # column that identifies a row, in an existing table; default: id
     typename: str  # name in deltas; default: the schema key
     tenancy: Tenancy | Literal["none", "source"]  # default: column organization_id
     load: Literal["instant", "lazy"]  # whether replicas load the model at once
@@ -155,6 +156,6 @@ class ModelOptions(TypedDict, total=False):
     scope: str | bool  # sync group root: True, or the group's kind
     grants: Mapping[str, Any]
     entity_roles: Sequence[EntityRole]  # sync groups granted by fields
-    conflict: Mapping[ParticipantKind, Disposition]  # what a stale write of that kind meets
-    claims_bind_sql: bool  # a claim also keeps plain SQL writers (psql, ORM, COPY) out
-    options: Mapping[str, Any]  # other options of the pushed JSON, passed on as they are
+    conflict: Mapping[ParticipantKind, Disposition]  # what happens to a stale write of that kind
+    claims_bind_sql: bool  # a claim also refuses plain SQL writers (psql, ORM, COPY)
+    options: Mapping[str, Any]  # other options of the pushed JSON, passed on unchanged
