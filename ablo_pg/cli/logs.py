@@ -93,7 +93,7 @@ def _print(delta: Delta, models: dict[str, str], as_json: bool) -> None:
         styled(moment.strftime("%Y-%m-%d %H:%M:%S"), dim=True),
         styled(f"{op:9}", fg=COLOURS.get(op, "yellow")),
         f"{model} {plain(delta.row_id)}",
-        styled(plain(delta.actor or "nobody"), fg="cyan"),
+        styled(plain(delta.actor or "unknown"), fg="cyan"),
     ]
     if delta.on_behalf_of:
         parts.append(f"for {plain(delta.on_behalf_of)}")

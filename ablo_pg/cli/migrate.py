@@ -27,7 +27,7 @@ Exit code 3: stored rows stand against it; every reason is named, and what would
 Examples:
   ablo-pg migrate app/schema.py --admin-url postgresql://postgres@localhost/app
   ablo-pg migrate app.schema:schema --dry-run
-  ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=nobody
+  ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=unassigned
   ablo-pg migrate app/schema.py --output plan.sql
 """
 

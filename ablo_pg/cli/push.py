@@ -26,7 +26,7 @@ option that would allow it.
 Examples:
   ablo-pg push
   ablo-pg push --dry-run
-  ablo-pg push --rename tasks.title:name --backfill tasks.owner=nobody
+  ablo-pg push --rename tasks.title:name --backfill tasks.owner=unassigned
   ablo-pg push app/schema.py --url https://relay.example.com
 """
 

@@ -94,7 +94,7 @@ def packaged_binaries() -> Iterator[Binaries]:
 
 
 def _parts(home: Path, folder: str) -> tuple[str, ...]:
-    """The install folder, and the folder of shared libraries that wheels put beside the package."""
+    """The install folder, and the folder of shared libraries that wheels put next to it."""
     libraries = home.parent / f"{home.name}.libs"
     own = f"{home.name}/{folder}"
     return (own, libraries.name) if libraries.is_dir() else (own,)

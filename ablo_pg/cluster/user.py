@@ -21,7 +21,7 @@ from typing import Final
 from ablo_pg.cluster.binaries import Binaries
 from ablo_pg.errors import AbloServerError
 
-# `nobody` first: a superuser inside the cluster can act as this user, and nobody owns no files,
+# `nobody` first: a superuser inside the cluster can act as this user, who owns no files,
 # while `postgres` may own another server's data.
 CANDIDATES: Final = ("nobody", "postgres", "daemon")
 CACHE_FOLDERS: Final = ("/var/cache/ablo-pg", "/var/tmp/ablo-pg-cache")

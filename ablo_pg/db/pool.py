@@ -63,7 +63,7 @@ class PoolOptions:
     statement_timeout: seconds for one statement, 0 for no limit; protects a service's pool from a
     statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
     how many claims one participant may hold, and wait for; None for the kernel's own limits.
-    chores: a new connection begins with `routines.chores`, unless another has within a minute.
+    `chores`: a new connection begins with `routines.chores`, unless another has within a minute.
     """
 
     min_size: int = 1

@@ -2,7 +2,7 @@
 
 A client asks with the claims it waits for or holds, and its last position; it is answered when an
 event for one of them arrives. Events are kept for a while, so nothing is missed between two
-requests. A client that comes from another relay, or from too far back, is told to check everything.
+requests. A client that comes from another relay, or from too far back, must check everything.
 The relay listens while a client asks. A notification is only a hint: the client then checks.
 """
 

@@ -133,8 +133,8 @@ def define_schema(
         define_schema({"any key": Task})
 
     Args:
-        by_key: models whose key is no Python name.
-        identity_roles: group kinds a participant belongs to, and where its ids come from.
+        by_key: models whose key is not a Python name.
+        identity_roles: group kinds of a participant, and the source of its ids.
         session_settings: custom Postgres settings to set in each write, each to its source.
 
     Raises:

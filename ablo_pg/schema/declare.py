@@ -103,10 +103,10 @@ def belongs_to(
     Args:
         target: the other model's key in `define_schema`, or its class.
         field: the field with the id; default: the relation's name and `_id`.
-        parent: the target owns the row, so its sync group also hears of the row's changes.
+        parent: the target owns the row, so its sync group also receives the row's changes.
         fk: also make a FOREIGN KEY (deferrable; ON DELETE CASCADE when `parent`).
         index: make an index on the field.
-        options: other options, passed on as they are.
+        options: other options, passed on unchanged.
     """
     extra = tuple((options or {}).items())
     return RelationDeclaration("belongsTo", target, field, parent, fk, index, options=extra)

@@ -118,7 +118,7 @@ def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> Row
     form in Python. A missing one is None. `unread_fields` lists those that are not as declared.
 
     Raises:
-        AbloValidationError: it is no row at all: not a JSON object, or without an id.
+        AbloValidationError: it is not a row: not a JSON object, or without an id.
     """
     try:
         if isinstance(data, Mapping):

@@ -8,7 +8,7 @@ which a client acknowledges and resumes from, stays the last.
     in the frame                         sent
     create, update ..                    create, with the last row
     update, update ..                    update, with the last row and all that changed
-    .., delete                           delete; also behind a create, which nobody has seen
+    .., delete                           delete; also after an unseen create
     delete, create or update             create, with the last row
     archive, update / unarchive, update  archive / unarchive, with the last row
     create, archive                      archive; unarchived again: create

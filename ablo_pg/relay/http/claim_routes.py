@@ -155,7 +155,7 @@ async def get_claim(call: Call) -> Response:
 
 
 async def release_row(call: Call) -> Response:
-    """DELETE: release, or stop waiting for, the row of the path. Holding nothing is no error."""
+    """DELETE: release, or stop waiting for, the row of the path. Not an error if there is none."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     released = await call.service.database.run(

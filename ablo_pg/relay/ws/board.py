@@ -177,7 +177,7 @@ class Board:
         self._newcomers.clear()
 
     async def _attend(self) -> bool:
-        """See to our own sockets' claims; True when somebody's turn has come and is not granted."""
+        """Handle our own sockets' claims; True if a waiter's turn has come without a grant."""
         due: set[Session] = set()
         for session in list(self.sessions):
             await self._tasks.attempt("board", partial(self._attend_one, session, due))

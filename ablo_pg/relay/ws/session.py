@@ -84,7 +84,7 @@ async def payload_of(service: RelayService, frame: Frame, kind: type[T]) -> T:
 
 
 class Session:
-    """One socket's state. Created by `endpoint`, known to `sockets` and its board while open."""
+    """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open."""
 
     def __init__(
         self, wire: Wire, credential: Credential, groups: SocketGroups, make_feed: MakeFeed

@@ -1,4 +1,4 @@
-"""All live sockets of a relay: who is connected, one board per organization, timed work.
+"""All live sockets of a relay: who is connected, one `Board` per organization, timed work.
 
 Alive inside `run`: it listens for changes of claims and presence, keeps short leases, and ends
 sockets that do not read, and all when the relay stops.
