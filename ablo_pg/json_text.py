@@ -79,8 +79,7 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(value, default=_plain)
-    except TypeError:  # beyond 64 bits, or 254 levels: the database stores them, and orjson does
-        # not write them
+    except TypeError:  # beyond 64 bits or 254 levels: orjson cannot write them
         return msgspec.json.encode(value, enc_hook=_raw)
 
 
@@ -139,12 +138,12 @@ def same(one: Any, other: Any) -> bool:
 
 
 def joined(found: Mapping[str, bytes]) -> bytes:
-    """A document whose excessive values are replaced by strings; `kept` has the originals."""
+    """Return the JSON object of members as returned by `members`."""
     return b"{%b}" % b",".join(orjson.dumps(name) + b":" + each for name, each in found.items())
 
 
 class _Shielded:
-    """A document without what is too much for readers: strings stand in, `kept` has the rest."""
+    """A document whose excessive values are replaced by strings; `kept` has the originals."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -62,8 +62,7 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
     except AbloError as error:
         show_error(error, as_json=as_json)
         return DOES_NOT_FIT if error.code == "incompatible_change" else 1
-    except psycopg.Error as exc:  # from administrative connections; other connections translate
-        # their own
+    except psycopg.Error as exc:  # administrative connections only
         show_error(translate_admin(exc), as_json=as_json)
         return 1
     except click.exceptions.Abort:

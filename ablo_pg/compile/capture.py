@@ -93,12 +93,11 @@ def _kept(model: ModelPlan) -> str:
     if model.parents or model.roles:
         update.append(left_groups(model))
     branches = [
-        f"if old.{model.org.sql} is not null then",  # no old row, or it had no organization: a
-        # create
+        f"if old.{model.org.sql} is not null then",  # else a create
         indent("\n".join(update)),
         "else",
         indent("\n".join(insert)),
-        "The wire names of what an update changed, always with updated_at (see the guard).",
+        "end if;",
     ]
     return "\n".join([*lines, *branches])
 
@@ -121,7 +120,7 @@ values (
 
 
 def _changed(model: ModelPlan) -> str:
-    """The wire names of what an update changed; updated_at always moves, the guard sees to it."""
+    """The wire names of what an update changed, always with updated_at (see the guard)."""
     columns = [column for column in model.row_columns if _can_change(column)]
     tests = [_change(column, key) for column in columns for key in column.keys]
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"

@@ -203,8 +203,7 @@ class Runner:
                 limit = max(_FEWEST, limit // 2)
                 _pause()
                 continue
-            until = time.monotonic() + self._pace.patience  # of this page's attempts, not the
-            # round's
+            until = time.monotonic() + self._pace.patience  # of this page, not the round
             written, seen, after = found or (0, 0, None)
             done += written
             self._written += written

@@ -46,8 +46,7 @@ class RelaySettings:
 
     # Deadlines. Each protects connections from a caller that stalls; a false alarm costs that
     # caller a request.
-    header_seconds: float = 10.0  # from the connection, or the end of the previous answer, to the
-    # head
+    header_seconds: float = 10.0  # from the connection, or the previous answer, to the head
     body_seconds: float = 15.0  # from the head to the last byte of the body
     request_seconds: float = 28.0  # the whole answer; clients give up after 30
     statement_seconds: float = 15.0

@@ -119,7 +119,7 @@ class SharedDatabase(Database):
 
     @property
     def most_alone(self) -> int:
-        """Return work(...): here for a few bytes, in a thread for more."""
+        """Leave one place of a share to the organization's calls that need not wait for a row."""
         assert self.shares is not None
         return max(1, min(super().most_alone, self.shares.share - 1))
 
@@ -133,7 +133,7 @@ class SharedDatabase(Database):
 async def aside(
     shares: Shares, size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
 ) -> R:
-    """Return work(...): here for a few bytes, in a thread for more, so that the loop turns on."""
+    """Return work(...): here for a few bytes, in a thread for more."""
     if size <= PARSED_HERE:
         return work(*args, **kwargs)
     async with shares.place(PARSE_SECONDS):

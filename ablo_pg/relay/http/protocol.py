@@ -36,8 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or refuse it if there are too many."""
         super().connection_made(transport)
-        self.access_log = False  # its lines contain paths, which contain data; our own layer logs
-        # requests
+        self.access_log = False  # its lines contain paths, and so data
         if len(self.connections) > self.settings.connections:
             self._refuse(
                 "instance_at_capacity",

@@ -156,7 +156,7 @@ class Board:
         return wire.presence(kind, participant, here, held, state.now)
 
     def _welcome(self) -> None:
-        """Handle our own sockets' claims; True if a waiter's turn has come without a grant."""
+        """Show new sockets the whole state: holders first, if not everything fits."""
         state = self.state
         everybody = sorted(state.participants, key=lambda one: one not in state.holdings)
         for session in self._newcomers:

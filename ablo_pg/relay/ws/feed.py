@@ -168,8 +168,7 @@ class DeltaFeed:
         self._begun = True
         here = page[-1].sync_id if page else max(self.cursor, position or 0)
         extra = b""
-        if lost is not None:  # the log does not reach back so far: the client must read its rows
-            # again
+        if lost is not None:  # the log does not reach back: the client must read its rows again
             extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
         encoded = self._pump.encoder.encoded(self._share(page), every=self._every)
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
