@@ -11,8 +11,8 @@ begin
 end
 $schemas$;
 
--- What a restore without owners (pg_restore --no-owner) has given to whoever ran it goes back to its
--- owner: the kernel's functions run with their owner's rights. What that role got of the models' tables too.
+-- A restore without owners (pg_restore --no-owner) gives everything to the role that ran it. This returns it to
+-- its owner: the kernel's functions, which run with their owner's rights, and the models' tables.
 do $owners$
 declare
   v_object text;

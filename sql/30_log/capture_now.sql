@@ -1,6 +1,6 @@
--- Capture what the transaction has changed so far: from here on it holds the order lock, and captures
--- run with each statement. p_again: until they are deferred again.
--- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, where changes are pending.
+-- Capture what the transaction has changed so far: from here on it holds the order lock, and captures run with
+-- each statement. p_again: until they are deferred again.
+-- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, if changes are pending.
 create or replace function ablo.capture_now(p_again boolean) returns void
 language plpgsql volatile
 as $$

@@ -1,4 +1,4 @@
--- Refuse TRUNCATE of a synced table: it fires no row trigger, so no subscriber would hear of it.
+-- Refuse TRUNCATE of a synced table: it fires no row trigger, so subscribers would miss it.
 -- Called by: zz_ablo_truncate. Raises: truncate_refused.
 create or replace function ablo.truncate_refuse() returns trigger
 language plpgsql stable

@@ -17,7 +17,7 @@ FILES = [
         path
         for folder in FOLDERS
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in TEXT
+        if path.suffix in TEXT and "migrations" not in path.parts  # these never change
     ),
 ]
 
