@@ -280,7 +280,7 @@ async def test_leaving_is_bounded_and_does_not_hide_the_error(
     with anyio.fail_after(5), pytest.raises(RuntimeError, match="mine"):
         await work()
     assert claim.status == "released"
-    assert f"{claim.id} was not given back within 0.1 s" in caplog.text
+    assert f"{claim.id} was not released within 0.1 s" in caplog.text
     assert not door._joined().keeper._all()
 
 

@@ -184,8 +184,8 @@ def test_tables_that_cannot_be_used_are_left_out_until_their_sql_has_run(
     told = json.loads(capsys.readouterr().out)
     assert told["leftOut"] == [f"public.{table}" for table in LEFT]
     text = first.read_text()
-    assert "column created_at is text; every row has one of timestamptz" in text
-    assert "whole number as text: id gets none by itself" in text
+    assert "column created_at is text; every row needs one of type timestamptz" in text
+    assert "whole number as text: id is not numbered" in text
     mood, status = load_target(str(first)).model("fits").fields
     assert (mood.enum_values, mood.default) == (("sad", "ok", "it's"), "it's")
     assert (status.enum_values, status.optional) == (("a", "b"), True)
