@@ -45,6 +45,7 @@ _RULES: Final = [
     (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])".replace(" ", r"[ \n]"), re.I | re.M), better)
     for pattern, better in BETTER.items()
 ]
+_ANY: Final = re.compile("|".join(rule.pattern for rule, _ in _RULES), re.I | re.M)
 _BREAK: Final = re.compile(r"[ \t]*\n[ \t]*(?:#+|--|//|\*)?[ \t]*")
 _CODE: Final = re.compile(r"`[^`\n]*`|\bNone\b|https?://\S+|\]\([^)\s]*\)")
 _MARKUP: Final = {".html", ".js", ".css"}
@@ -65,7 +66,7 @@ def findings(path: Path) -> Iterator[Finding]:
         plain = _BREAK.sub("\n", piece)
         if path.suffix not in _MARKUP:
             plain = _CODE.sub("``", plain)
-        for pattern, better in _RULES:
+        for pattern, better in _RULES if _ANY.search(plain) else []:
             for found in pattern.finditer(plain):
                 phrase = found[0].replace("\n", " ")
                 yield Finding(line + plain.count("\n", 0, found.start()), phrase, better)
