@@ -63,8 +63,7 @@ def checksum(text: str) -> str:
 def check_key(key: str) -> Prefix:
     """Return the kind of this key. Raises apikey_invalid, and never repeats its input.
 
-    A body of 36 characters ends in a checksum; keys of another length come from elsewhere and have
-    none.
+    A body of 36 characters ends in a checksum; keys of another length have none.
     """
     found = _KEY.fullmatch(key)
     if found is None:

@@ -31,8 +31,7 @@ Progress = Callable[[str, int], None]
 class Sealed:
     """The result of one round, and how many organizations had new deltas.
 
-    refused: why some organizations were not sealed; one that was tampered with does not stop the
-    others.
+    refused: why some organizations were not sealed; one broken chain does not stop the others.
     """
 
     organizations: int

@@ -167,8 +167,7 @@ class _Verification:
                 yield seal
 
     def _check_place(self, seal: Seal, previous: Seal | None, sound: bool) -> int:
-        """Check that a sound seal continues the previous one; return the position its deltas
-        follow.
+        """Check that a sound seal continues the previous one; return where its deltas begin.
 
         sound: whether the previous seal is; if not, its claim about its position is ignored.
         """

@@ -78,8 +78,7 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
 def _text(path: Path) -> str:
     """Return a file's text: UTF-8, with or without the byte order mark that some editors write.
 
-    UTF-16 is what `>` of an older PowerShell writes. Bytes of another encoding are kept as they
-    are.
+    UTF-16 is what `>` of an older PowerShell writes. Bytes of another encoding are kept.
     """
     try:
         raw = path.read_bytes()

@@ -110,9 +110,7 @@ def keys_command() -> None:
 @organization_option
 @click.option("--participant", required=True, metavar="KIND:ID", help="Participant it acts as.")
 @click.option("--prefix", type=click.Choice(SPELLINGS), default="sk", show_default=True)
-@click.option(
-    "--can", type=Names(), metavar="OPERATIONS", help="Permitted operations. [default: everything]"
-)
+@click.option("--can", type=Names(), metavar="OPERATIONS", help="Operations. [default: all]")
 @click.option("--groups", type=Names(), metavar="GROUPS", help="Sync groups it is limited to.")
 @click.option(
     "--scope",
@@ -177,15 +175,9 @@ def revoke_command(key_id: str, database_url: str, organization: str, as_json: b
 @database_url_option
 @organization_option
 @click.option(
-    "--grace",
-    type=Duration(),
-    default="1h",
-    show_default=True,
-    help="How long the old key still works.",
+    "--grace", type=Duration(), default="1h", show_default=True, help="How long the old one works."
 )
-@click.option(
-    "--ttl", type=Duration(), help="Lifetime of the new key; default: that of the old one."
-)
+@click.option("--ttl", type=Duration(), help="Lifetime of the new one. [default: the old one's]")
 @json_option
 def rotate_command(
     key_id: str, database_url: str, organization: str, grace: int, ttl: int | None, as_json: bool
@@ -246,10 +238,7 @@ def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, Any]) ->
         show_json({"key": key, **_facts(made), **more})
         return
     show(key)
-    say(
-        f"{made.id} acts as {made.participant} in {made.organization_id}; the key is shown only "
-        "once"
-    )
+    say(f"{made.id} acts as {made.participant} in {made.organization_id}; it is shown only once")
 
 
 def _facts(key: KeyRecord) -> dict[str, Any]:

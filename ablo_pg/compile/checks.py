@@ -15,8 +15,7 @@ from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import is_ours
 from ablo_pg.schema.neutral import FieldType
 
-# Postgres parses a CHECK again for every statement, so each is as short as possible. NaN sorts
-# last.
+# Postgres parses a CHECK again for every statement, so each is short. NaN sorts last.
 _FINITE = {
     FieldType.NUMBER: "abs({0}) < 'Infinity'",
     FieldType.DECIMAL: "abs({0}) < 'Infinity'",

@@ -95,8 +95,7 @@ def to_json(column: Column, row: str) -> str:
 def differs(column: Column, one: str, other: str) -> str:
     """Return whether a change of a row is visible in a column.
 
-    A column's own equality may treat as equal texts that readers distinguish (a nondeterministic
-    collation).
+    A column's own equality may equate texts that readers distinguish (nondeterministic collations).
     """
     values = [f"{row}.{column.sql}" for row in (one, other)]
     if column.type in (FieldType.STRING, FieldType.ENUM):

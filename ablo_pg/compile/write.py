@@ -136,8 +136,7 @@ end"""
 
 
 def _one_spelling(model: ModelPlan) -> str:
-    """Take the id. Refuse one that the column cannot hold, or spells differently (an upper-case
-    uuid).
+    """Take the id. Refuse one that the column cannot hold, or spells differently (uuids).
 
     The log, premises and claims identify a row by its column's text: under another spelling a write
     would bypass them. Only an adopted table has ids of another type than text.

@@ -62,8 +62,7 @@ HEADS_AT_ONCE: Final = 500  # organizations per query; an index probe each
 class Horizon:
     """A point in time, to compare with what queries show later; `relay.barrier` has the proof.
 
-    lsn: every commit record in question lies before it. xid: above every assigned xid; None on a
-    standby.
+    lsn: every commit record in question lies before it. xid: above every assigned one, if any.
     """
 
     lsn: LSN

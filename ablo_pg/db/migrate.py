@@ -140,8 +140,8 @@ def provisioning(conn: psycopg.Connection) -> Iterator[None]:
 
 @contextmanager
 def sight(conn: psycopg.Connection, tables: Iterable[str]) -> Iterator[None]:
-    """Let a login that is subject to row-level security see every row of these tables, and no other
-    login.
+    """Let a login that is subject to row-level security, and no other, see all rows of these
+    tables.
 
     A policy for this login alone; the kernel's functions run as another role. Superusers need none,
     and tables of other owners get none: the plan has refused what would alter them.

@@ -49,8 +49,7 @@ WORKERS: Final = 4  # tasks that connect and return connections
 # Seconds a connection is kept. Each new one makes the log grow a partition ahead: one holds 10
 # million ids and the next is created at half, so this is safe up to about 8,000 deltas a second.
 LIFETIME: Final = 600.0
-# Seconds from one connection's maintenance to the next. Many connections opened at once should not
-# all do it.
+# Seconds from one connection's maintenance to the next: many opened at once need not all do it.
 CHORES_SECONDS: Final = 60.0
 
 
@@ -78,8 +77,7 @@ class PoolOptions:
 
 
 class PooledConnection(AsyncConnection[Row]):
-    """A connection whose statement has ended on the server before a cancellation reaches its
-    caller.
+    """A connection whose statement ends on the server before a cancellation gets through.
 
     psycopg makes the server cancel the statement, but an anyio scope delivers its cancellation
     again at the next await and cuts that short: the connection was lost, and the statement could

@@ -231,8 +231,7 @@ def count_each(
 ) -> dict[str, int]:
     """Count a table's rows that match several conditions in one pass; empty if it cannot be read.
 
-    Row-level security must not hide rows from the count: without the right to see all, there is no
-    count.
+    Row-level security must not hide rows: without the right to see all, there is no count.
     """
     if not conditions:
         return {}

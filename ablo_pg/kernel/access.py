@@ -1,7 +1,6 @@
 """What a migration changes for the roles that have access to the tables that it adopts.
 
-Flow: `db.access` (catalogue) -> here -> the plan. Normally nothing changes; what cannot stay is
-refused.
+Flow: `db.access` (catalogue) -> here -> the plan. Usually nothing changes; the rest is refused.
 """
 
 from __future__ import annotations

@@ -105,8 +105,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
     Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
     """
     parameters = url_parameters(admin_url)
-    # 10 s: a person waits at a terminal; a host that drops packets would block the command for
-    # minutes.
+    # 10 s: a person waits at a terminal; a host that drops packets would block for minutes.
     timeout = parameters.get("connect_timeout") or 10
     conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
     try:

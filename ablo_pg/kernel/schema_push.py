@@ -1,5 +1,4 @@
-"""Push a schema: compare with the active version, refuse what would break, apply the rest
-atomically.
+"""Push a schema: compare with the active version, refuse what would break, apply the rest.
 
 One transaction under the provisioning lock, including the comparison: of two concurrent pushes, the
 second compares with the result of the first. `apply` runs the statements.

@@ -1,5 +1,4 @@
-"""Whether a table's own triggers work in a write through the API: what they lack, and the SQL for
-it.
+"""Whether a table's own triggers work in a write through the API, and the SQL for what they lack.
 
 Flow: `db.triggers` (catalogue) -> here -> `fit` (for `check`) and `migrate` (its notes). Bodies are
 read for the relations and functions that they name, including SQL in strings; other names are

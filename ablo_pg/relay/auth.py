@@ -95,8 +95,7 @@ class Credential:
     def capability(self) -> str | None:
         """Its id if the database must check it too: unless it may do everything.
 
-        The database checks a minted key's actions in their own transaction, and attributes them to
-        it.
+        The database checks a minted key's actions in their own transaction, and attributes them.
         """
         may_all = self.operations is None and self.sync_groups is None
         return None if self.prefix == "sk" and may_all else self.key_id
@@ -167,8 +166,7 @@ class Authenticator:
     async def authenticate(self, token: str | None) -> Credential:
         """Return the credential of a token.
 
-        Raises: api_key_required, apikey_invalid, apikey_expired, apikey_revoked, and the pool's
-        errors.
+        Raises: api_key_required, apikey_invalid, apikey_expired, apikey_revoked, the pool's errors.
         """
         if not token:
             raise error_for(

@@ -109,8 +109,7 @@ class Health:
             try:
                 async with self.hub.subscribe(ORGANIZATION) as canaries:
                     async for delta in canaries:
-                        # Other relays' canaries are unknown here. They arrive in the order they
-                        # were sent.
+                        # Other relays' canaries are unknown here. They arrive in order.
                         self._seen = self._sent.pop(delta.row_id, self._seen)
             except AbloError as exc:
                 logger.info("canaries cannot be followed: %s", exc.code)

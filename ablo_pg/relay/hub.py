@@ -26,8 +26,7 @@ from ablo_pg.relay.view import View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-# More than one batch of the stream, so that batch size never disconnects a subscriber that keeps
-# up.
+# More than one batch of the stream, so that batch size never disconnects a subscriber.
 QUEUE_COUNT: Final = 8192
 QUEUE_BYTES: Final = 8 << 20
 

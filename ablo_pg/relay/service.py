@@ -1,7 +1,6 @@
 """`RelayService`: everything that the interfaces (HTTP, WebSocket) share, and its lifetime.
 
-Composed by `daemon` from settings. No other relay needs anything in it: shared state is in the
-database.
+Composed by `daemon` from settings. No other relay needs it: shared state is in the database.
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
 from ablo_pg.schema.pushing import PushOptions
 
-# Threads that parse large bodies: with more of them the event loop would wait for the interpreter's
-# lock.
+# Threads that parse large bodies: more of them would make the event loop wait for the GIL.
 PARSERS: Final = 2
 
 

@@ -150,8 +150,7 @@ class Subscription:
         return [delta for delta in (self._take() for _ in range(count)) if delta is not None]
 
     def drain(self, limit: int, size: int) -> list[Delta]:
-        """Take what the hub has delivered, without waiting: at most `limit`, and about `size`
-        bytes.
+        """Take what the hub has delivered, without waiting: at most `limit` and about `size` bytes.
 
         For a caller that uses `on_news` instead of waiting: it is called when something is added to
         an empty queue, and when the subscription is disconnected. Returns nothing while there is

@@ -1,5 +1,4 @@
-"""What an author writes in addition to annotations: `field()`, `indexed`, relations, and model
-options.
+"""What an author writes besides annotations: `field()`, `indexed`, relations, model options.
 
     class Task(Model, table="Tasks", conflict={"agent": "reject"}):
         title: str = field(max_length=200)

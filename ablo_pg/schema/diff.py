@@ -1,5 +1,4 @@
-"""The differences between two schemas, as data: what changed, and whether rows and readers are
-affected.
+"""The differences between two schemas, as data, and whether they affect rows and readers.
 
 A change is additive if every stored row still fits and clients of the old schema can continue to
 read and write. `migrate` applies additive changes; the others need a flag.

@@ -47,8 +47,7 @@ def bullets(reasons: Sequence[object]) -> list[str]:
 
 
 def schema_error(problems: Sequence[Problem], *, code: str) -> AbloValidationError:
-    """Build the error that lists every problem, one per line; `details["problems"]` has them as
-    data.
+    """Build the error that lists every problem; `details["problems"]` has them as data.
 
     Args: code is `schema_definition_invalid` (declared in Python) or `invalid_schema` (JSON).
     """

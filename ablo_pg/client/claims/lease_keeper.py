@@ -38,8 +38,7 @@ IDLE_SECONDS: Final = 30.0
 
 
 class LeaseKeeper:
-    """Holds its leases weakly: those that a client left behind without `close` are no longer
-    renewed.
+    """Holds its leases weakly: those that a client left behind without `close` are dropped.
 
     Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
     """

@@ -110,8 +110,7 @@ class ClaimWait:
         async with self._session.claims.row_lock(typename, self._row_id):
             self._unsure, sent_at = True, time.monotonic()
             try:
-                # Completes even when cancelled: a statement that was given up may still make a
-                # claim.
+                # Completes even when cancelled: an abandoned statement may still make a claim.
                 with anyio.CancelScope(shield=True):
                     async with within(self._session.timeout, f"Claiming {self._what}"):
                         answer = await self._door.claim_acquire(

@@ -1,7 +1,6 @@
 """A client's background tasks (stream reader, change callbacks).
 
-One task group in one task: tasks started here end with `close`, and an error in one does not affect
-the others.
+One task group in one task: tasks started here end with `close`, and fail independently.
 """
 
 from __future__ import annotations

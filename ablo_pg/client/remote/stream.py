@@ -1,5 +1,4 @@
-"""The changes that a relay sends: the reader of a client's hub, on a live socket or an event
-stream.
+"""The changes that a relay sends: the reader of a client's hub, on a socket or an event stream.
 
 Connects while there are subscribers, from their positions, so a new connection continues where the
 last one ended. If the network blocks sockets, it uses Server-Sent Events. A connection delivers in

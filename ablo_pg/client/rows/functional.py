@@ -38,11 +38,9 @@ RowT = TypeVar("RowT", bound=Model)
 Compute: TypeAlias = Callable[[RowT], Data | Awaitable[Data | None] | None]
 
 RETRIES: Final = 16
-# Another writer was faster, or blocked it for a moment. Not entity_claimed: a claim may be held for
-# minutes.
+# Another writer was faster, or blocked it for a moment. Not entity_claimed: that may last minutes.
 _LOST: Final = frozenset({"stale_context", "claim_lost", "write_conflict"})
-# Seconds before the n-th retry: PAUSE + STEP * n + up to JITTER, so that competing writers
-# separate.
+# Seconds before the n-th retry: PAUSE + STEP * n + up to JITTER, to separate writers.
 _PAUSE, _STEP, _JITTER = 0.060, 0.040, 0.060
 
 

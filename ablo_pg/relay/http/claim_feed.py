@@ -35,8 +35,7 @@ class ClaimFeed:
 async def claim_events(call: Call, query: LogQuery, room: int) -> ClaimFeed:
     """Read claim events after a query's position, about `room` events at most.
 
-    Without room they wait for the next page; but their start is determined now, because the log
-    moves on.
+    Without room they wait for the next page, but their start is determined now: the log moves on.
     """
     after = query.claims_after or 0
     found = _PAGE.decode(

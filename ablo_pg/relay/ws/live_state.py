@@ -14,8 +14,7 @@ from ablo_pg.json_text import loads, same
 
 Json: TypeAlias = Mapping[str, Any]
 
-# The part of a lease that may pass before its renewal is shown. Others only need an expiry that is
-# not past.
+# The part of a lease that may pass before its renewal is shown: others only need one in future.
 SHOWN_PART: Final = 3
 
 

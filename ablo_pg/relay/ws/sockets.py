@@ -41,8 +41,7 @@ TICK_SECONDS: Final = 0.25
 LOCK_SECONDS: Final = 1.0
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-# A client pings every 30 s and waits 10 s for an answer: after that its short leases are no longer
-# renewed.
+# A client pings every 30 s and waits 10 s for an answer: then its short leases are not renewed.
 SILENT_SECONDS: Final = 40.0
 
 FAILED: Final = (1011, "the relay failed; reconnect")
