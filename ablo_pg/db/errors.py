@@ -17,7 +17,7 @@ from psycopg import sql
 
 from ablo_pg.db.blame import KERNEL_REMEDY as KERNEL_REMEDY
 from ablo_pg.db.blame import MIGRATE_REMEDY as MIGRATE_REMEDY
-from ablo_pg.db.blame import foreign_function, missing_object, trigger_failed
+from ablo_pg.db.blame import foreign_function, lost_column, missing_object, trigger_failed
 from ablo_pg.db.constraint_errors import check, foreign_key, not_null, type_mismatch, unique
 from ablo_pg.db.report import NO_NAMES as NO_NAMES
 from ablo_pg.db.report import ErrorReport as ErrorReport
@@ -34,15 +34,17 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
         return _unreachable(said_by(exc))
     if sqlstate is None and isinstance(exc, psycopg.DataError):  # refused before it was sent
         return error_for("validation_failed", f"A value cannot be sent: {exc}", remedy="correct it")
+    message = diag.message_primary or str(exc)
     return error_of(
         ErrorReport(
             sqlstate=sqlstate,
-            message=diag.message_primary or str(exc),
+            message=message,
             detail=diag.message_detail,
             hint=diag.message_hint,
             constraint=diag.constraint_name,
             table=diag.table_name,
-            column=diag.column_name,
+            column=diag.column_name
+            or lost_column(message, diag.internal_query, diag.internal_position),
             context=diag.context,
         ),
         names,

@@ -19,6 +19,7 @@ from ablo_pg.schema.problems import Problem
 _COPY = (
     "COPY ... FROM is refused: Postgres does not support it under row-level security; use INSERT"
 )
+_TRUNCATE = "a TRUNCATE is refused: subscribers would miss it; use DELETE"
 _HELD = "limited to one organization: our programs run as it"
 
 
@@ -49,6 +50,8 @@ def _changes(one: Access) -> Iterable[str]:
         yield _HELD
     elif one.bound and "insert" in one.rights:
         yield _COPY
+    if "truncate" in one.rights:
+        yield _TRUNCATE
 
 
 def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:

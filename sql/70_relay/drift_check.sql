@@ -46,11 +46,13 @@ as $$
    where c.relowner <> 'ablo_owner'::regrole and m.rolcanlogin and pg_has_role(m.oid, c.relowner, 'member')
      and pg_has_role(m.oid, 'ablo_runtime', 'member') and not pg_has_role(m.oid, 'ablo_owner', 'member')
   union all
-  -- Postgres ORs permissive policies; see ablo.identity_check for logins that are never runtime logins.
+  -- Postgres ORs permissive policies; on an adopted table ours are restrictive, and apply whatever others
+  -- allow. See ablo.identity_check for logins that are never runtime logins.
   select format(e'policy %s of table %s is permissive and applies to the runtime logins, which then reach rows of '
       'every organization; drop it, or restrict it to the roles that need it:\ndrop policy %I on %s;', p.polname, name, p.polname, name)
-    from synced join pg_catalog.pg_policy p on p.polrelid = relation
-   where p.polpermissive and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
+    from synced join pg_catalog.pg_policy p on p.polrelid = relation join pg_catalog.pg_class c on c.oid = relation
+   where c.relowner = 'ablo_owner'::regrole and p.polpermissive
+     and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
      and (p.polroles @> array[0::oid] or exists (
        select from pg_catalog.pg_roles m, unnest(p.polroles) r (id)
         where pg_has_role(m.oid, r.id, 'member') and not (m.rolsuper or m.rolbypassrls)
