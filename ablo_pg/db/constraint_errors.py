@@ -76,10 +76,10 @@ def check(report: ErrorReport, names: Names) -> AbloError:
     """Return the error of a CHECK."""
     model = names.model(report.table)
     name = _field(report, names, "_enum", "_finite", "_check")
-    where = f"{model}{'.' + name if name else ''}: a" if model else "A"  # a domain's: of no table
+    place = f"{model}{'.' + name if name else ''}: a" if model else "A"  # a domain has no table
     return error_for(
         "check_violation",
-        f"{where} value violates the constraint {report.constraint!r}",
+        f"{place} value violates the constraint {report.constraint!r}",
         model=model,
         field=name,
         remedy="use one of the declared values"

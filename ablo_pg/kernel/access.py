@@ -60,9 +60,18 @@ def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
             "incompatible_change",
             model.spec.key,
             None,
-            f"our programs run as {one.role}, which owns its table and is therefore not subject "
-            "to row-level security",
+            f"our programs run as {one.role}, which owns its table or may act as its owner, and is "
+            "therefore not subject to row-level security",
             f"{no_runtime(one.role)} and run them as the login that `ablo-pg connect` creates",
+        )
+    elif one.runs and not one.reached:
+        yield Problem(
+            "incompatible_change",
+            model.spec.key,
+            None,
+            f"{one.role} is a member of ablo_runtime but does not inherit, and has rights of its "
+            "own on its table, so that row-level security would not bind it",
+            f"{no_runtime(one.role)} and run programs as the login that `ablo-pg connect` makes",
         )
     if one.by == "grant" and not one.reads_parent and {"insert", "update"} & {*one.rights}:
         parent = _parent(model)

@@ -172,7 +172,7 @@ def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
             if exc.sqlstate == INSUFFICIENT_PRIVILEGE and made.refusals:
                 continue  # they decide whose the table is
             if not (exc.sqlstate or "").startswith(_CAST_FAILED):
-                raise translate_admin(exc, conn.info.user) from exc
+                raise translate_admin(exc, conn) from exc
             count = -1
         if count:
             shown = "some" if count < 0 else f"{count} or more" if count >= 1000 else str(count)

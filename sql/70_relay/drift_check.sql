@@ -73,8 +73,13 @@ as $$
    where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace) and p.proowner <> 'ablo_owner'::regrole
    group by p.proowner
   union all
-  select 'publication ablo_delta does not publish inserts into ablo.delta through its root'
+  select e'publication ablo_delta does not publish all inserts into ablo.delta through its root, and nothing else:\n'
+      'alter publication ablo_delta set table ablo.delta; '
+      'alter publication ablo_delta set (publish = ''insert'', publish_via_partition_root = true);'
    where not exists (
      select from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
-      where p.pubname = 'ablo_delta' and p.pubinsert and p.pubviaroot and r.prrelid = 'ablo.delta'::regclass)
+      where p.pubname = 'ablo_delta' and p.pubinsert and p.pubviaroot and r.prrelid = 'ablo.delta'::regclass
+        and r.prqual is null and r.prattrs is null
+        and (select count(*) from pg_catalog.pg_publication_rel o where o.prpubid = p.oid) = 1
+        and not exists (select from pg_catalog.pg_publication_namespace n where n.pnpubid = p.oid))
 $$;

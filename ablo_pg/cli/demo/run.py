@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def set_up(admin_url: str, screen: Screen) -> Connected:
 def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Course:
     """Run `stream`; if several tasks fail at once, raise only the first error."""
     try:
-        return anyio.run(stream, connected, seconds, screen)
+        return anyio.run(interruptible, connected, seconds, screen)
     except BaseExceptionGroup as group:
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
@@ -91,6 +92,17 @@ def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Cours
                 remedy="run it on a machine with less load",
             )
         raise first from None
+
+
+async def interruptible(connected: Connected, seconds: float, screen: Screen) -> Course:
+    """Run `stream`. What fails while ^C ends it is only a consequence."""
+    try:
+        return await stream(connected, seconds, screen)
+    except Exception:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise
 
 
 async def stream(connected: Connected, seconds: float, screen: Screen) -> Course:

@@ -72,6 +72,7 @@ class FunctionalUpdate(Generic[RowT]):
         self._seconds = options.seconds
         self._ends = time.monotonic() + options.seconds
         self._failures: list[AbloError] = []
+        self._stamp = 0  # of the row that the function was given last
 
     @property
     def what(self) -> str:
@@ -105,18 +106,22 @@ class FunctionalUpdate(Generic[RowT]):
         found = await self._session.transport.row_get(self._entry.typename, self._id)
         if found.data is None:
             raise self._no_row("There is no")
+        self._stamp = found.stamp
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
 
-    async def write(self, current: RowT, data: Data) -> RowT | None:
-        """Write what was computed from `current`; return the row, or None: `pause`, then try again.
+    async def write(self, data: Data) -> RowT | None:
+        """Write what was computed from the last `read`; return the row.
+
+        Or None: `pause`, then try again.
 
         Raises contention_exhausted, and every error that another attempt would meet too.
         """
         operation = Operation("update", self._entry.key, self._id, data)
         wire = encode_operation(self._session.registry, operation)
-        # A separate premise, not the operation's readAt: under a claim the holder's own writes
-        # would not count there, and two updates of one holder would not see each other.
-        request = self._session.assemble([wire], [current, *(self._reads or ())], self._key)
+        # own: under a claim the holder's own writes would not count, and of two updates that one
+        # holder runs at once the second would undo the first.
+        seen = {"model": self._entry.key, "id": self._id, "read_at": self._stamp, "own": True}
+        request = self._session.assemble([wire], [seen, *(self._reads or ())], self._key)
         try:
             receipt = await self._session.send(request)
         except AbloIdempotencyError:
@@ -212,7 +217,7 @@ async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
                 data = await data
             if not changes_of(update.what, data):
                 return current
-            done = await update.write(current, cast(Data, data))
+            done = await update.write(cast(Data, data))
             if done is None:
                 await asyncio.sleep(update.pause())  # so that competing writers separate
         return done
