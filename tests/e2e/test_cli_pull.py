@@ -112,7 +112,7 @@ def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -
     assert run(["check", str(written), "--database-url", url]) == 0
     # It never overwrites, and says so.
     assert run([*arguments, "--out", str(written)]) == 1
-    assert "not there yet" in capsys.readouterr().err
+    assert "name a new file" in capsys.readouterr().err
 
 
 FOREIGN = """
@@ -147,7 +147,7 @@ def test_tables_of_others(url: str, tmp_path: Path, capsys: Captured) -> None:
     assert 'mood: Literal["sad", "ok"] = "ok"' in text
     assert "tags: JsonValue | None" in text
     assert 'class Film(Model, id_column="film_id")' in text
-    assert "public.film_actor is left out:\n#   its key is (film_id, actor_id), and a row" in text
+    assert "public.film_actor is left out:\n#   its key is (film_id, actor_id), and one" in text
     assert "the table also keeps unique: (customer_id, note)" in text
     spec = load_target(str(written))
     kind = next(f for f in spec.model("customers").fields if f.wire == "kind")
