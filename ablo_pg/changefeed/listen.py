@@ -1,13 +1,13 @@
-"""`ListenReader`: LISTEN/NOTIFY as a hint and index reads of the log, where the WAL cannot be read.
+"""`ListenReader`: LISTEN/NOTIFY as a hint and index reads of the log, if the WAL is unavailable.
 
-It reads only organizations that have subscribers, each from where its channel stands, so it can
-take over from a broken stream, and be taken over, at any moment without gap or repeat. A
-notification says whose log to read; since it is only a hint (writers of servers with two-phase
-commit leave none, a pooler swallows them, a connection may just have broken) everybody's heads are
-compared every 250 ms as well.
+It reads only organizations that have subscribers, each from its channel's position, so it can take
+over from a broken stream, and be replaced, at any time without gap or repeat. A notification says
+whose log to read. Because it is only a hint (writers on servers with two-phase commit send none, a
+pooler swallows them, a connection may just have broken), all positions are also compared every 250
+ms.
 
-Commits notify only while somebody holds the listen lock, because a NOTIFY serialises the commits of
-the whole cluster. One listener's lock serves all.
+Commits notify only while a session holds the listen lock, because a NOTIFY serialises the commits
+of the whole cluster. One listener's lock serves all.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from ablo_pg.changefeed.status import ReaderStatus, StatusLog
 from ablo_pg.db.notifications import DELTAS, EVERYTHING, Notifications
 from ablo_pg.errors import AbloError
 
-# How late a delta is when its notification was lost; one query for up to 500 organizations each.
+# How late a delta is if its notification was lost; one query for up to 500 organizations each.
 POLL_SECONDS: Final = 0.25
-LOOK_SECONDS: Final = 1.0  # between two looks whether anybody still subscribes
+LOOK_SECONDS: Final = 1.0  # how often it checks whether there are still subscribers
 READS_AT_ONCE: Final = 4
 
 
 class ListenReader:
     """Reads the log by index, on hints and by the clock.
 
-    Args: source, the URL of the runtime login, on which it listens while it runs, or the process's
-    connection that listens. reason, why this one reads, for the status. log, where to keep that
-    when somebody shares it.
+    Args: source, the URL of the runtime login, on which it holds a connection while it runs, or the
+    process's notifications. reason, why this reader is used, for the status. log, where to keep the
+    status if it is shared.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ListenReader:
                 group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
     async def _follow_hints(self, hub: Hub) -> None:
-        """Listen while somebody subscribes: commits would notify nobody else."""
+        """Listen while there are subscribers; otherwise commits would notify without a listener."""
         while True:
             if not hub.channels:
                 await hub.joined.wait()

@@ -13,7 +13,7 @@ VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """A session to be made; `operations` as the kernel spells them, None for all."""
+    """A session to mint; `operations` in the kernel's spelling, None for all."""
 
     kind: Literal["user", "agent"]
     name: str
@@ -28,7 +28,7 @@ class SessionRequest:
 class SessionKey:
     """A session: its `token` is the API key to connect with. `repr` does not show it.
 
-    participant: as whom it acts, `kind:id`. expires_at: when it ends by itself.
+    participant: the one it acts as, `kind:id`. expires_at: when it expires.
     """
 
     id: str

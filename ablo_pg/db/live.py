@@ -1,7 +1,6 @@
-"""Who is here and who holds what, for relays that show it; and where local copies begin that were
-read a moment ago.
+"""Claims and presence for relays that show them; the start positions of recently read local copies.
 
-One function a routine, as `db.claims`. Caller: `relay.ws`.
+One function per routine, as `db.claims`. Caller: `relay.ws`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ BOOTSTRAP_START: Final[LiteralString] = "select ablo.bootstrap_start(%s, %s)"
 async def live_read(
     conn: AsyncConnection[Any], organization: str, participant: str, groups: bool
 ) -> bytes:
-    """Read an organization's claims and presence. groups: also the sync groups of claimed rows."""
+    """Read an organization's claims and presence. groups: include claimed rows' sync groups."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(LIVE_READ, (organization, participant, groups))
         row = await cursor.fetchone()
@@ -29,12 +28,12 @@ async def live_read(
 async def bootstrap_note(
     conn: AsyncConnection[Any], organization: str, key_id: str, sync_id: int
 ) -> None:
-    """Note that rows were read with a key as of a sync id."""
+    """Record that rows were read with a key as of a sync id."""
     await conn.execute(BOOTSTRAP_NOTE, (organization, key_id, sync_id))
 
 
 async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id: str) -> int | None:
-    """Return the earliest sync id as of which rows were read with a key of late, or None."""
+    """Return the earliest sync id as of which rows were recently read with a key, or None."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(BOOTSTRAP_START, (organization, key_id))
         row = await cursor.fetchone()

@@ -1,9 +1,9 @@
-"""Hears in the database that something happened to a claim, for clients that wait over HTTP.
+"""Listens for claim events in the database, for clients that wait over HTTP.
 
-A client asks with the claims it waits for or holds, and where it stood; it is answered when one of
-them was heard of. What was heard is remembered for a while, so nothing is missed between two
-questions; a client that comes from another relay, or from too far back, is told to look at
-everything.
+A client asks with the claims it waits for or holds, and its last position; it is answered when an
+event for one of them arrives. Events are kept for a while, so nothing is missed between two
+requests. A client that comes from another relay, or from too far back, must check everything.
+A notification is only a hint: the client then checks.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ import anyio
 
 from ablo_pg.db.notifications import CLAIMS, EVERYTHING, Notifications
 
-REMEMBERED: Final = 10_000  # of the last claims that were heard of; some 100 bytes each
+REMEMBERED: Final = 10_000  # of the latest claim events; about 100 bytes each
 
 
 class ClaimNews:
-    """What was heard of claims. Alive inside `run`; one event loop."""
+    """Claim events. Alive inside `run`; one event loop."""
 
     def __init__(self, notifications: Notifications, remembered: int = REMEMBERED) -> None:
         self._notifications = notifications
         self._self = secrets.token_hex(6)  # tells this relay's positions from another's
         self._said: deque[str] = deque(maxlen=remembered)
-        self._count = 0  # of all that was ever said
+        self._count = 0  # of all events so far
         self._heard = anyio.Event()
 
     @property
     def position(self) -> str:
-        """Where news go on from here."""
+        """The position after the latest event."""
         return f"{self._self}:{self._count}"
 
     async def ask(
         self, claim_ids: Collection[str], after: str | None, seconds: float
     ) -> tuple[list[str], str]:
-        """Return which of these claims something was said of after a position, and the next one.
+        """Return which of these claims had events after a position, and the next position.
 
-        Waits at most so long. '' among them stands for all.
+        Waits at most this long. '' among them stands for all.
         """
         with anyio.move_on_after(seconds):
             while not (told := self._since(claim_ids, after)):
@@ -63,7 +63,7 @@ class ClaimNews:
         heard.set()
 
     def _since(self, claim_ids: Collection[str], after: str | None) -> list[str]:
-        """Return what was said of these after a position; everything where that is not known."""
+        """Return the events of these claims after a position; all of them if that is unknown."""
         if after is None:
             return []
         name, _, count = after.partition(":")

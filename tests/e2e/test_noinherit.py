@@ -13,10 +13,10 @@ from typing import Any
 import anyio
 import psycopg
 import pytest
-from ablo_pg.relay.stream import open_stream
 from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg import Ablo, AbloPermissionError, Model, define_schema
+from ablo_pg.changefeed.stream import open_stream
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.compile.migration import MigrateOptions

@@ -235,7 +235,7 @@ def test_rows_follow_parents_that_plain_sql_gave_one(family: Adopted, way: str) 
     else:
         family.file.write_text(SCHEMA.format(more="\n    age: int | None = None"))
         warnings = {one["model"]: one["detail"] for one in family.command("push")["warnings"]}
-        assert warnings["animals"].endswith("`migrate` gives them that of their rows in people")
+        assert warnings["animals"].endswith("`migrate` assigns that of their rows in people")
         assert "--backfill people.organizationId=NAME" in warnings["people"]
     assert family.seen("acme", "animals") == 2
     told = [delta[:3] for delta in family.rows(DELTAS)]

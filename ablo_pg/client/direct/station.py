@@ -1,4 +1,4 @@
-"""The sidecar's way to a database: connections of its own, beside any pool."""
+"""The sidecar's connections to a database, separate from any pool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ablo_pg.db.errors import translate
 from ablo_pg.db.notifications import CLAIMS, Listener, Notifications
 from ablo_pg.db.routines import load_json_raw
 
-# A server that has gone without a word is noticed within seconds: another connection may reach it.
+# Detects a silently lost server within seconds: another connection may reach it.
 _PATIENCE: Final = {
     "tcp_user_timeout": 5000,  # ms
     "keepalives_idle": 5,
@@ -61,7 +61,7 @@ class DatabaseLeases:
 
     @property
     def broken(self) -> bool:
-        """Whether it is of no more use."""
+        """Whether it is unusable."""
         return self._conn.closed
 
     async def renew(
@@ -73,13 +73,13 @@ class DatabaseLeases:
         return claim_beats_of(answer)
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Say that a session is here."""
+        """Record a session's presence."""
         with _translated():
             answer = await presence_beat(self._conn, organization, participant, session, body)
         return presence_ttl_of(answer)
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._conn.close()
 
 
@@ -92,7 +92,7 @@ class DatabaseNews:
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
-        """Return what was said of any claim; nothing is missed between two calls."""
+        """Return the events of any claim; none is missed between two calls."""
         return await self.listener.take(seconds)
 
 

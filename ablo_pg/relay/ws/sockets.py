@@ -1,4 +1,4 @@
-"""All live sockets of a relay: who is connected, one board an organization, what ends by the clock.
+"""All live sockets of a relay: who is connected, one `Board` per organization, timed work.
 
 Alive inside `run`: it listens for changes of claims and presence, keeps short leases, and ends
 sockets that do not read, and all when the relay stops.
@@ -33,10 +33,10 @@ from ablo_pg.wire.frames import LEASE_SECONDS
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 TICK_SECONDS: Final = 0.25
-# A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
+# A client pings every 30 s and waits 10 s for an answer: then its short leases are not renewed.
 SILENT_SECONDS: Final = 40.0
 
-FAILED: Final = (1011, "the relay failed; come again")
+FAILED: Final = (1011, "the relay failed; reconnect")
 GOING_AWAY: Final = (1012, "the relay stops")
 
 
@@ -79,12 +79,12 @@ class Sockets:
     def room(self, credential: Credential) -> Iterator[None]:
         """Hold a place among the sockets and streams of a credential and of its organization.
 
-        Raises connection_limit_exceeded when one of them has as many as there may be.
+        Raises connection_limit_exceeded if one of them has the maximum.
         """
         settings = self._settings
         key, organization = f"key {credential.key_id}", f"of {credential.organization}"
         self._check_room(key, settings.sockets_per_session, "credential")
-        # Others keep the other half.
+        # The other half stays for others.
         self._check_room(organization, max(1, settings.connections // 2), "organization")
         self._held.update((key, organization))
         try:
@@ -137,7 +137,7 @@ class Sockets:
         board.join(session)
 
     def hint(self, organization: str) -> None:
-        """Claims or presence of an organization may have changed; '' is any."""
+        """Claims or presence of an organization may have changed; '' means any."""
         for board in [self.boards.get(organization)] if organization else self.boards.values():
             if board is not None:
                 board.hint()
@@ -148,14 +148,14 @@ class Sockets:
             await self._work.keep("board", board.run)
 
     async def _listen(self) -> None:
-        """Hear of changes until cancelled."""
+        """Listen until cancelled."""
         with self._notifications.listen(LIVE) as listener:
             while True:
                 for organization in await listener.take():
                     self.hint(organization)
 
     async def _tend(self) -> None:
-        """Do what the clock asks for."""
+        """Do what is due."""
         while True:
             await anyio.sleep(TICK_SECONDS)
             now = anyio.current_time()
@@ -168,7 +168,7 @@ class Sockets:
         self._end_overdue(session, now)
         try:
             await renew(self._database, session, leases_due(session, now))
-        except AbloError as exc:  # the next tick tries again
+        except AbloError as exc:  # the next tick retries
             logger.warning("leases could not be renewed: %s", exc.code)
 
     def _end_overdue(self, session: Session, now: float) -> None:
@@ -179,7 +179,7 @@ class Sockets:
         elif session.stuck_since is None:
             session.stuck_since = now
         elif now - session.stuck_since > self._settings.stuck_seconds:
-            logger.info("a socket does not read, and is cut")
+            logger.info("a socket does not read, and is closed")
             session.wire.abort()
 
 
