@@ -1,4 +1,4 @@
-"""What is said between `sessions` and a transport when a key is made for somebody else."""
+"""The values that `sessions` and a transport exchange when they mint a key."""
 
 from __future__ import annotations
 

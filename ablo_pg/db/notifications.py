@@ -1,9 +1,9 @@
 """One LISTEN connection of a process to a database, shared by everything that waits for changes.
 
-A notification is only a hint: its reader looks, and looks now and then without one as well. So a
-lost, forged or repeated one does no harm, and the memory for those that are not taken yet is small:
-beyond it, and whenever some may have been missed (the connection was made, or made again), a
-listener gets EVERYTHING, which means: look at all of it. Alive inside `run`; one event loop.
+A notification is only a hint: the listener checks, and checks at intervals without one. So a lost,
+forged or repeated one does no harm. Untaken notifications are bounded. Beyond the bound, and
+whenever some may have been missed (after each connect), a listener gets EVERYTHING, which means:
+check all. Works while `run` runs, in its event loop.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ablo_pg.db.errors import translate
 logger: Final = logging.getLogger("ablo_pg.db")
 
 EVERYTHING: Final = ""
-KEPT: Final = 1000  # payloads that a listener has not taken yet
+KEPT: Final = 1000  # untaken payloads per listener
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 2.0
 LOCK_SECONDS: Final = 1.0  # between two tries to hold a channel's lock
-# A peer that is gone without a word is noticed within half a minute; listeners look anyway.
+# Detects a silently lost peer within half a minute; listeners check on their own.
 KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 LOCK_TRY: Final[LiteralString] = """
     select pg_try_advisory_lock(key),
@@ -42,13 +42,13 @@ LOCK_TRY: Final[LiteralString] = """
                       and database = (select oid from pg_database
                                        where datname = current_database()))
       from (select """
-# Bounds how long the connection is deaf while it waits in line.
+# Bounds how long the connection receives nothing while it waits for the lock.
 LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What to LISTEN on. key: of the lock that some session must hold, or nobody notifies."""
+    """What to LISTEN on. key: of the lock; writers notify only while a session holds it."""
 
     name: LiteralString
     key: LiteralString | None = None
@@ -61,7 +61,7 @@ LIVE: Final = Channel("ablo_live", "ablo.live_key()")  # whose claims or presenc
 
 
 class Listener:
-    """What was said on one channel and is not taken yet."""
+    """The untaken notifications of one channel."""
 
     def __init__(self) -> None:
         self._payloads: dict[str, None] = {}
@@ -75,7 +75,7 @@ class Listener:
         self._event.set()
 
     async def take(self, seconds: float | None = None) -> list[str]:
-        """Return what was said since the last call; wait for some, at most so long."""
+        """Return the payloads since the last call; wait for one, at most so many seconds."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
         self._event = anyio.Event()
@@ -118,7 +118,7 @@ class Notifications:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lend the connection, once it is there, for what must not wait for a place in a pool.
+        """Lend the connection, once there is one, for work that must not wait for a pool.
 
         It is replaced when the block fails.
         """
@@ -132,7 +132,7 @@ class Notifications:
                     self._conn = None
                 raise
             finally:
-                self._wake.set()  # statements take the socket from `_woken`
+                self._wake.set()  # statements replace the reader of `_woken`
 
     async def run(self) -> None:
         """Listen until cancelled; again when the connection breaks."""
@@ -158,7 +158,7 @@ class Notifications:
                 await anyio.sleep(backoff.pause())
 
     async def _serve(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
-        """Follow what is wanted on one connection, while anything is."""
+        """Listen on one connection while there are listeners."""
         conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
         held: set[Channel] = set()  # whose locks are
         retry = 0.0
@@ -168,7 +168,7 @@ class Notifications:
                     retry = 0.0
                 waiting = [one for one in self._listeners if one.key and one not in held]
                 if waiting and time.monotonic() >= retry:
-                    for channel in waiting:  # until now nobody may have held it, and notified
+                    for channel in waiting:  # without it some writers may not have notified
                         if channel.key and await hold_lock(conn, channel.key):
                             held.add(channel)
                             await conn.execute("notify " + channel.name)
@@ -180,7 +180,7 @@ class Notifications:
             await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
     async def _listen(self, conn: AsyncConnection[Any], held: set[Channel]) -> bool:
-        """Begin to listen on what is wanted now, and end what is not; whether there is more."""
+        """Listen on new channels and stop on unused ones; return whether there were new ones."""
         for channel in self._listening - self._listeners.keys():
             self._listening.discard(channel)
             await conn.execute("unlisten " + channel.name)
@@ -201,7 +201,7 @@ class Notifications:
                     listener.put(payload)
 
     async def _woken(self, conn: AsyncConnection[Any], seconds: float | None) -> None:
-        """Wait until something else is wanted, something came, or so many seconds have passed."""
+        """Wait for data, for a change of the listeners, or at most so many seconds."""
         loop, socket = asyncio.get_running_loop(), conn.pgconn.socket
         loop.add_reader(socket, self._wake.set)
         try:
@@ -215,9 +215,9 @@ class Notifications:
 async def hold_lock(conn: AsyncConnection[Any], key: LiteralString) -> bool:
     """Try to hold the lock whose presence makes writers NOTIFY, for the life of this session.
 
-    A plain try would starve under load, since every commit holds the lock shared for a moment. So
-    where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
-    notify as well, and it is granted when the commits under way have ended.
+    A plain attempt would starve under load, since every commit holds the lock shared for a moment.
+    If only commits hold it, this waits for it briefly: a waiter makes commits notify too, and it is
+    granted when the running commits have ended.
     """
     row = await (await conn.execute(LOCK_TRY + key + ") lock (key)")).fetchone()
     got, other = row or (False, False)

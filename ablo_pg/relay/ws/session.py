@@ -75,7 +75,7 @@ class SocketClaim:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a socket may tell its organization's board, while that shows it claims and presence.
+    """What a socket calls in its organization's `Board`, while that shows it claims and presence.
 
     hint: something may have changed, of one row or of any. again: it follows other groups.
     """
@@ -147,7 +147,7 @@ class Session:
         return await aside(self._parsing, size, read_payload, frame, kind, self._depth)
 
     def changed(self, target: Target | None = None) -> None:
-        """Claims or presence may have changed, of one row or of any: let the board look."""
+        """Claims or presence may have changed, of one row or of any: let the live state check."""
         if self.board is not None:
             self.board.hint(target)
 
