@@ -19,11 +19,11 @@ from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.commits import Commits
-from ablo_pg.client.rows.decode import receipt_of_row
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot, take_snapshot
 from ablo_pg.client.rows.tracks import Tracks
+from ablo_pg.client.rows.written import receipt_of_row
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
 from ablo_pg.db.results import KernelStatus

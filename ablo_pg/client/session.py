@@ -15,7 +15,7 @@ from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
@@ -73,9 +73,11 @@ class Session:
         reads: Reads | None,
         key: str | None,
         track: Sequence[Mapping[str, Any]] = (),
+        returning: bool = False,
     ) -> CommitRequest:
         """Build a commit from operations in wire form, under the claims that this client holds."""
-        return assemble(self.registry, operations, reads, key, self.claims.cover, track)
+        cover = self.claims.cover
+        return assemble(self.registry, operations, reads, key, cover, track, returning)
 
     async def known(self, reads: Reads | None, timeout: float | None) -> None:
         """Make sure that it is known whose client this is, before evidence is looked at."""
@@ -87,9 +89,9 @@ class Session:
         """Send a commit, bounded by the deadline."""
         check_wait(wait)
         async with within(self.seconds(timeout), "The commit", request.key):
-            return await self.send(request)
+            return (await self.send(request)).receipt
 
-    async def send(self, request: CommitRequest) -> Receipt:
+    async def send(self, request: CommitRequest) -> Committed:
         """Send a commit; the caller bounds it."""
         try:
             return await self.transport.commit(request)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from ablo_pg.client.claims.transport import ClaimTransport
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.local.bootstrap import Bootstrap
-from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
@@ -83,7 +83,7 @@ class Transport(Protocol):
     async def past_schemas(self) -> frozenset[str]:
         """Return the hashes of the newest versions that were pushed, the active one included."""
 
-    async def commit(self, request: CommitRequest) -> Receipt:
+    async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:

@@ -85,7 +85,10 @@ class SnapshotRead(msgspec.Struct, frozen=True):
 
 
 class ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
-    """A commit's receipt as the kernel stores it; `notifications` keep their wire form."""
+    """A commit's receipt as the kernel stores it; `notifications` keep their wire form.
+
+    rows: beside it, if they were asked for: one an operation, None where the key may not read it.
+    """
 
     client_tx_id: str
     server_tx_id: str
@@ -99,6 +102,7 @@ class ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
     missing_ids: list[str] = []
     id: str | None = None
     made_ids: dict[str, str] = {}
+    rows: list[RowRead | None] | None = None
 
 
 class SchemaStatus(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@
 -- Locks, in order: the idempotency key, rows, the organization's order lock.
 -- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
 -- premise would be judged on an old snapshot.
+-- Returns the receipt; where the request has "returning": true, with the rows beside it (ablo.commit_rows).
 -- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
 -- back as it found them.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans
@@ -46,6 +47,9 @@ begin
   end if;
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
                                p_transport);
+  if p_request -> 'returning' = 'true' then
+    v_receipt := ablo.commit_rows(p_organization, p_request, v_receipt);
+  end if;
   if set_config('app.current_org_id', v_found[1], true) is null
     or set_config('app.current_participant_id', v_found[2], true) is null
     or current_setting('ablo.on_behalf_of', true) <> v_found[3]

@@ -20,7 +20,9 @@ create or replace function ablo.commit_run(
 language plpgsql volatile
 as $$
 declare
-  v_hash bigint := jsonb_hash_extended(p_request, 7004);
+  -- Of what is to be done, not of how it is to be answered.
+  v_hash bigint := jsonb_hash_extended(
+    case when p_request -> 'returning' is null then p_request else p_request - 'returning' end, 7004);
   v_seen bigint;
   v_made_with text;
   v_response json;

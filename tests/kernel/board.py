@@ -117,9 +117,10 @@ class Caller:
         door: Door = "commit",
         on_behalf_of: str | None = None,
         capability_id: str | None = None,
+        returning: bool | None = None,
     ) -> Json:
         """Run one commit through either door; return the receipt or raise the typed error."""
-        more = {"reads": reads, "track": track}
+        more = {"reads": reads, "track": track, "returning": returning}
         request = {"operations": list(operations)}
         request |= {name: value for name, value in more.items() if value is not None}
         behalf = (on_behalf_of, capability_id)

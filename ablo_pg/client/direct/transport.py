@@ -20,7 +20,7 @@ from ablo_pg.client.direct.sessions import DirectSessions
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
-from ablo_pg.client.rows.receipt import Receipt, receipt_of
+from ablo_pg.client.rows.receipt import Committed, Receipt, committed_of, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.sessions import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
@@ -121,11 +121,11 @@ class DirectTransport:
         found = await self._database.read(registry.schema_history, None, _VERSIONS)
         return frozenset(one["hash"] for one in msgspec.json.decode(found))
 
-    async def commit(self, request: CommitRequest) -> Receipt:
+    async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, together with others that are on their way."""
         body = msgspec.Raw(request.body)
         item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
-        return receipt_of(await self._commits.submit(item), self._database.names)
+        return committed_of(await self._commits.submit(item), self._database.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
         """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""

@@ -22,7 +22,7 @@ from ablo_pg.client.names import Tenant
 from ablo_pg.client.remote.claims import RemoteClaims
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
-from ablo_pg.client.rows.receipt import Receipt, receipt_of
+from ablo_pg.client.rows.receipt import Committed, Receipt, committed_of, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.sessions import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
@@ -160,13 +160,13 @@ class RemoteTransport:
         told = orjson.loads(await self._http.request("GET", "/api/schema/versions"))
         return frozenset(one["hash"] for one in told["versions"])
 
-    async def commit(self, request: CommitRequest) -> Receipt:
+    async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
         await self.open()
         key = orjson.dumps(request.key)
         body = request.body.rstrip()[:-1] + b',"idempotencyKey":' + key + b"}"
         answer = await self._http.request("POST", "/api/v1/commits", body)
-        return receipt_of(answer, self._http.names)
+        return committed_of(answer, self._http.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
         """Refuse: a relay is in nobody's transaction. Raises invalid_options."""

@@ -23,12 +23,13 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import row_of, written_row_of
+from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Receipt
+from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import ID_NAMESPACE, encode_operation, idempotency_key
 from ablo_pg.client.rows.values import encode_id
+from ablo_pg.client.rows.written import no_row, written_row
 from ablo_pg.client.session import Data, Session
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
 from ablo_pg.schema.rows import Model
@@ -105,7 +106,7 @@ class FunctionalUpdate(Generic[RowT]):
         """Return the row as it is now. Raises entity_not_found."""
         found = await self._session.transport.row_get(self._entry.typename, self._id)
         if found.data is None:
-            raise self._no_row("There is no")
+            raise no_row(self._entry, self._id)
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
 
     async def write(self, current: RowT, data: Data) -> RowT | None:
@@ -117,9 +118,11 @@ class FunctionalUpdate(Generic[RowT]):
         wire = encode_operation(self._session.registry, operation)
         # As a premise of its own, not as the operation's readAt: under a claim the holder's own
         # writes would not count there, and two updates of one holder would not see each other.
-        request = self._session.assemble([wire], [current, *(self._reads or ())], self._key)
+        request = self._session.assemble(
+            [wire], [current, *(self._reads or ())], self._key, returning=True
+        )
         try:
-            receipt = await self._session.send(request)
+            done = await self._session.send(request)
         except AbloIdempotencyError:
             row = await self._found_landed()  # another caller, or a lost answer, under the same key
             if row is None:
@@ -128,9 +131,9 @@ class FunctionalUpdate(Generic[RowT]):
         except AbloConflictError as exc:
             self._lost(exc)
             return None
-        if receipt.notifications and not receipt.ops:
-            raise self._held(receipt)
-        return await self._written(receipt)
+        if done.receipt.notifications and not done.receipt.ops:
+            raise self._held(done.receipt)
+        return await self._written(done)
 
     def pause(self) -> float:
         """Return how many seconds to wait before the next attempt."""
@@ -182,24 +185,10 @@ class FunctionalUpdate(Generic[RowT]):
 
     async def _found_landed(self) -> RowT | None:
         receipt = await self._session.transport.receipt_get(self._key)
-        return None if receipt is None else await self._written(receipt)
+        return None if receipt is None else await self._written(Committed(receipt))
 
-    async def _written(self, receipt: Receipt) -> RowT:
-        found = await self._session.transport.row_get(self._entry.typename, self._id)
-        if found.data is None:
-            raise self._no_row("Deleted right after its update:", receipt)
-        return cast(RowT, written_row_of(self._entry, found.data, found.stamp, receipt))
-
-    def _no_row(self, what: str, receipt: Receipt | None = None) -> AbloError:
-        return error_for(
-            "entity_not_found",
-            f"{what} {self._entry.key} {self._id!r}",
-            model=self._entry.key,
-            field="id",
-            row_id=self._id,
-            remedy="check the id, or create the row",
-            details={} if receipt is None else {"receipt": receipt},
-        )
+    async def _written(self, done: Committed) -> RowT:
+        return cast(RowT, await written_row(self._session, self._entry, self._id, done))
 
 
 async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
