@@ -4,6 +4,8 @@ Declare models (`Model`, `define_schema`), apply them (`ablo-pg migrate`), and w
 through `AsyncAblo` or its sync twin `Ablo`. Errors are one tree under `AbloError`.
 """
 
+from types import FunctionType as _FunctionType
+
 from ablo_pg._version import __version__
 from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
 from ablo_pg.client.async_client import AsyncAblo
@@ -22,9 +24,11 @@ from ablo_pg.client.rows.receipt import Changed, Notification, Receipt
 from ablo_pg.client.rows.snapshots import Snapshot
 from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks
 from ablo_pg.client.sessions import SessionKey, Sessions
-from ablo_pg.client.sync.claims import SyncClaim, SyncLostEvent, SyncModelClaims
+from ablo_pg.client.sync.by_hand import SyncCommits, SyncLostEvent
+from ablo_pg.client.sync.claim import SyncClaim
+from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.client import Ablo
-from ablo_pg.client.sync.models import SyncCommits, SyncModelClient
+from ablo_pg.client.sync.models import SyncModelClient
 from ablo_pg.client.sync.presence import SyncPresenceClient
 from ablo_pg.client.sync.queued import SyncPending
 from ablo_pg.client.sync.sessions import SyncSessions
@@ -139,3 +143,9 @@ __all__ = [
     "model",
     "unread_fields",
 ]
+
+# Tracebacks, `repr` and generated documentation name the public place, not the module within.
+for _public in [globals()[name] for name in __all__]:
+    if isinstance(_public, type | _FunctionType) and _public.__module__.startswith("ablo_pg."):
+        _public.__module__ = "ablo_pg"
+del _public

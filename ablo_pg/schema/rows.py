@@ -22,6 +22,11 @@ from ablo_pg.json_text import RawJson, dumps, loads, members
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.names import wire_name
 
+if TYPE_CHECKING:  # pydantic has no public name for it
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -35,7 +40,11 @@ class Evidence:
 @dataclass_transform(
     kw_only_default=True, frozen_default=True, field_specifiers=(field, PydanticField)
 )
-class Model(BaseModel, frozen=True):
+class RowClass(ModelMetaclass):
+    """The type of row classes: tells type checkers that rows are frozen and fields by keyword."""
+
+
+class Model(BaseModel, metaclass=RowClass):
     """A row of a table, as its author declares it.
 
         class Task(Model, conflict={"agent": "reject"}):

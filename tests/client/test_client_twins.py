@@ -72,7 +72,8 @@ SPELLINGS = [
 
 
 def surface(cls: type) -> set[str]:
-    return {name for name in vars(cls) if not name.startswith("_")}
+    ours = [each for each in cls.__mro__ if each.__module__.startswith("ablo_pg")]
+    return {name for each in ours for name in vars(each) if not name.startswith("_")}
 
 
 def spelled(signature: str) -> str:

@@ -1,7 +1,10 @@
-"""A user's program on the public API passes mypy --strict; wrong ones do not."""
+"""A user's program on the public API passes mypy and pyright, both strict; wrong ones do not."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,18 +24,24 @@ WRONG = {
     'await tasks.claim(id="t", ttl=[3])': "call-overload",
     '(await tasks.claim(id="t", queue=False)).release()': "union-attr",
     'await tasks.retrieve("t", if_claimed="perhaps")': "arg-type",
+    '(await tasks.create({})).title = "x"': "misc",
 }
+
+
+def with_wrong_lines(path: Path) -> Path:
+    """The program, and after it each wrong line with mypy's code for it."""
+    wrong = "".join(f"    {line}  # {code}\n" for line, code in WRONG.items())
+    path.write_text(
+        f"{PROGRAM.read_text()}\n\n"
+        f"async def wrong(ablo: AsyncAblo, tasks: ModelClient[Task]) -> None:\n{wrong}"
+    )
+    return path
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.usefixtures("kept_types")
 def test_the_typed_program_checks(tmp_path: Path) -> None:
-    source = PROGRAM.read_text()
-    wrong = "".join(f"    {line}  # {code}\n" for line, code in WRONG.items())
-    bad = tmp_path / "wrong_program.py"
-    bad.write_text(
-        f"{source}\n\nasync def wrong(ablo: AsyncAblo, tasks: ModelClient[Task]) -> None:\n{wrong}"
-    )
+    bad = with_wrong_lines(tmp_path / "wrong_program.py")
     good, _, status = api.run(["--strict", "--config-file", "", str(PROGRAM)])
     assert status == 0, good
     found, _, _ = api.run(["--strict", "--config-file", "", str(bad)])
@@ -40,3 +49,26 @@ def test_the_typed_program_checks(tmp_path: Path) -> None:
     assert len(errors) == len(WRONG), found
     for error, code in zip(errors, WRONG.values(), strict=True):
         assert f"[{code}]" in error
+
+
+def pyright(folder: Path) -> list[str]:
+    """The lines that pyright refuses in a folder's programs, as they stand there."""
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
+    done = subprocess.run(
+        [*command, "-p", str(folder)], capture_output=True, text=True, check=False
+    )
+    return [
+        Path(one["file"]).read_text().splitlines()[one["range"]["start"]["line"]].strip()
+        for one in json.loads(done.stdout)["generalDiagnostics"]
+        if one["severity"] == "error"
+    ]
+
+
+@pytest.mark.timeout(120)
+def test_the_typed_program_checks_with_pyright(tmp_path: Path) -> None:
+    (tmp_path / "typed_program.py").write_text(PROGRAM.read_text())
+    assert pyright(tmp_path) == []
+    with_wrong_lines(tmp_path / "typed_program.py")
+    refused = {line.partition("  #")[0] for line in pyright(tmp_path)}
+    assert refused == set(WRONG)

@@ -19,7 +19,7 @@ def python_files(*folders: Path) -> list[Path]:
 
 def text_files() -> Iterator[Path]:
     """Every file of ours that people read or machines run."""
-    folders = ["ablo_pg", "sql", "tests", "bench", "docs", "examples", ".ci"]
+    folders = ["ablo_pg", "sql", "tests", "bench", "docs", "examples", "deploy", ".ci"]
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import ablo_pg
+
 from .project import PACKAGE, ROOT, parse, python_files, relative
 
 
@@ -45,3 +47,13 @@ def test_every_package_with_names_to_export_lists_them() -> None:
         and not declares_all(path)
     ]
     assert not silent
+
+
+def test_public_names_are_shown_under_the_package() -> None:
+    """`repr` names what users import: ablo_pg.Receipt, not the module that defines it."""
+    exported = {name: getattr(ablo_pg, name) for name in ablo_pg.__all__}
+    assert {name: repr(each) for name, each in exported.items() if "ablo_pg." in repr(each)} == {
+        name: f"<class 'ablo_pg.{each.__name__}'>"
+        for name, each in exported.items()
+        if isinstance(each, type)
+    }

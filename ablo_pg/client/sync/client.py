@@ -1,140 +1,86 @@
-"""`Ablo`, the sync twin of `AsyncAblo`: it runs one in a background thread and only sends to it."""
+"""The sync twins of `async_client`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Self, TypeVar, overload
 
-from ablo_pg.client.async_client import AsyncAblo, unknown_attribute
-from ablo_pg.client.deadlines import DEFAULT_TIMEOUT
-from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
-from ablo_pg.client.sync.models import SyncCommits, SyncModelClient
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.sync.by_hand import SyncCommits
+from ablo_pg.client.sync.client_by_hand import BlockingClient
 from ablo_pg.client.sync.presence import SyncPresenceClient
 from ablo_pg.client.sync.queued import SyncPending
 from ablo_pg.client.sync.sessions import SyncSessions
-from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
+from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncTracks
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.relay.status import ReaderStatus
-from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
-RowT = TypeVar("RowT", bound=Model)
 
+class Ablo(BlockingClient):
+    """A client of one schema, for one organization and participant, on a database or a relay.
 
-class Ablo:
-    """As `AsyncAblo`, without await; safe to use from several threads, which then commit together.
+        with Ablo(schema=schema, organization="acme", participant="agent:a") as ablo:
+            task = ablo.tasks.create({"title": "Write"})
 
-    with Ablo(schema=schema, organization="acme", participant="agent:a") as ablo:
-        task = ablo.tasks.create({"title": "Write"})
+    Each model of the schema is an attribute (`ablo.tasks`); `ablo.model(Task)` is the typed way to
+    it, and the only one for a model whose key is also a method here.
+
+    Args:
+        schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
+        database_url: a runtime login; default: the environment variable DATABASE_URL.
+        base_url, api_key: a relay, in place of a database, and a key for it; default: ABLO_API_URL
+            and ABLO_API_KEY. The key says whose client this is. On a database a key is only what
+            `sessions` are made of.
+        organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
+            user, agent, system. With a relay both are only checked against the key.
+        on_behalf_of: for whom, `kind:id`; every change says so. Not with a relay.
+        replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
+            without one, changes arrive by LISTEN/NOTIFY. Not with a relay.
+        pool_min_size, pool_max_size: connections kept and allowed.
+        timeout: seconds that a call may take, where it names none of its own.
+        local: keep a copy of all models' rows, or of these models', which `ready` begins:
+            `ablo.tasks.local.list(...)`; then `wait="queued"` may be asked of writes.
+
+    Nothing connects before the first call or `ready`.
     """
 
-    def __init__(
-        self,
-        *,
-        schema: Schema,
-        database_url: str | None = None,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        organization: str | None = None,
-        participant: str | None = None,
-        on_behalf_of: str | None = None,
-        replication_url: str | None = None,
-        pool_min_size: int = 1,
-        pool_max_size: int = 10,
-        timeout: float = DEFAULT_TIMEOUT,
-        local: bool | Iterable[str | type[Model]] = False,
-    ) -> None:
-        self._keys = tuple(schema)
-        self._portal = Portal()
-        self._inner = AsyncAblo(
-            schema=schema,
-            database_url=database_url,
-            base_url=base_url,
-            api_key=api_key,
-            organization=organization,
-            participant=participant,
-            on_behalf_of=on_behalf_of,
-            replication_url=replication_url,
-            pool_min_size=pool_min_size,
-            pool_max_size=pool_max_size,
-            timeout=timeout,
-            local=local,
-        )
-        self._commits = SyncCommits(self._portal, self._inner.commits)
-        self._tracks = SyncTracks(self._portal, self._inner.tracks)
-        self._presence = SyncPresenceClient(self._portal, self._inner.presence)
-        self._sessions = SyncSessions(self._portal, self._inner.sessions)
-        self._models: dict[str, SyncModelClient[Any]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give claims back, end subscriptions and connections, for good."""
-        if self._portal.running:
-            self._portal.call(self._inner.close)
-        self._portal.close()
-
     def ready(self, *, timeout: float | None = None) -> KernelStatus:
-        """Connect, and check login, kernel and schema; return the kernel's status."""
+        """Connect, and check login, kernel and schema; return the kernel's status.
+
+        With `local=`, begin the local copy, too.
+        Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
+        kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned. A
+        schema other than the applied one is only warned of in the log: each may be the newer.
+        """
         return self._portal.call(partial(self._inner.ready, timeout=timeout))
 
     @property
     def commits(self) -> SyncCommits:
         """Atomic commits of several operations."""
-        return self._commits
+        return SyncCommits(self._portal, self._inner.commits)
 
     @property
     def tracks(self) -> SyncTracks:
         """What this participant tracks; `ablo.tasks.track(id=...)` adds to it."""
-        return self._tracks
+        return SyncTracks(self._portal, self._inner.tracks)
 
     @property
     def presence(self) -> SyncPresenceClient:
         """Who is here, on what, with which claims."""
-        return self._presence
+        return SyncPresenceClient(self._portal, self._inner.presence)
 
     @property
     def sessions(self) -> SyncSessions:
         """Keys for users and agents, made of the client's own API key."""
-        return self._sessions
+        return SyncSessions(self._portal, self._inner.sessions)
 
     @property
     def reader_status(self) -> ReaderStatus:
         """How changes reach this client: over the WAL, by LISTEN and why, or not yet."""
         return self._inner.reader_status
-
-    @overload
-    def model(self, model: type[RowT]) -> SyncModelClient[RowT]: ...
-
-    @overload
-    def model(self, model: str) -> SyncModelClient[Any]: ...
-
-    def model(self, model: type[Model] | str) -> SyncModelClient[Any]:
-        """Return the client of one model, by declared class or schema key."""
-        inner: Any = self._inner.model(model)
-        found = self._models.get(inner.key)
-        if found is None:
-            found = self._models[inner.key] = SyncModelClient(self._portal, inner)
-        return found
-
-    def __getattr__(self, name: str) -> SyncModelClient[Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in self._keys:
-            return self.model(name)
-        raise unknown_attribute(name, self._keys)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._keys})
 
     def snapshot(self, *, timeout: float | None = None, **targets: Ids) -> Snapshot:
         """Read named rows and the watermark together: `ablo.snapshot(tasks=id, users=[id, id])`."""
@@ -147,21 +93,10 @@ class Ablo:
         cursor: int | None = None,
         groups: Iterable[str] | None = None,
     ) -> SyncSubscription[Model]:
-        """Follow all models' changes, or those of `models`."""
-        inner = self._inner.subscribe(models=models, cursor=cursor, groups=groups)
-        return SyncSubscription(self._portal, inner)
-
-    def on_change(
-        self,
-        callback: Callable[[Change[Model]], None],
-        *,
-        models: Iterable[str | type[Model]] | None = None,
-        cursor: int | None = None,
-        groups: Iterable[str] | None = None,
-    ) -> SyncChangeHandle:
-        """Call `callback` with every change from now on, in a thread of its own."""
-        subscription = self.subscribe(models=models, cursor=cursor, groups=groups)
-        return follow_blocking(subscription, callback)
+        """Follow all models' changes, or those of `models`; see `SyncModelClient.subscribe`."""
+        return SyncSubscription(
+            self._portal, self._inner.subscribe(models=models, cursor=cursor, groups=groups)
+        )
 
     def pending(self, written: Model | Receipt) -> SyncPending | None:
         """Return the handle of what a `wait="queued"` call returned; None for anything else."""

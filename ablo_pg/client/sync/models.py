@@ -1,53 +1,37 @@
-"""The sync twins of `rows.models` and `rows.commits`: same names, arguments and results.
-
-They only send, and a test keeps the signatures equal. What each does is said there.
-"""
+"""The sync twins of `rows.models`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Generic, TypeVar, overload
-
-from psycopg import AsyncConnection, Connection
 
 from ablo_pg.client.claims.claims import IfClaimed
-from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.local.model import LocalModel
-from ablo_pg.client.rows.commits import Commits
 from ablo_pg.client.rows.decode import Page
-from ablo_pg.client.rows.functional import check_retries
 from ablo_pg.client.rows.history import History
-from ablo_pg.client.rows.models import ModelClient
-from ablo_pg.client.rows.operations import Operation
+from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.receipt import Receipt
-from ablo_pg.client.rows.tracks import Target
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Data, Wait
+from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
-from ablo_pg.client.sync.functional import SyncCompute, run_blocking
-from ablo_pg.client.sync.portal import Portal
-from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
+from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
-from ablo_pg.schema.rows import Model
-
-RowT = TypeVar("RowT", bound=Model)
 
 
-class SyncModelClient(Generic[RowT]):
-    """Reads and writes the rows of one model, and follows their changes; see `ModelClient`."""
+class SyncModelClient(BlockingModel[RowT]):
+    """Reads and writes the rows of one model, and follows their changes.
 
-    def __init__(self, portal: Portal, inner: ModelClient[RowT]) -> None:
-        self._portal = portal
-        self._inner = inner
-        self._claims: SyncModelClaims[RowT] = SyncModelClaims(portal, inner.claim)
-        self._tracks = SyncModelTracks(portal, inner.track)
+    Every write takes `idempotency_key` (default: a new one; the same key with the same request
+    applies once and gives the first receipt again), `timeout` in seconds, and `reads`: rows or
+    premises that must not have moved. Raises the errors of `ablo_pg.errors`.
+    """
 
     @property
     def claim(self) -> SyncModelClaims[RowT]:
         """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
-        return self._claims
+        return SyncModelClaims(self._portal, self._inner.claim)
 
     @property
     def local(self) -> LocalModel[RowT]:
@@ -69,7 +53,12 @@ class SyncModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Create a row and return it."""
+        """Create a row and return it.
+
+        id: default a random UUID; with an idempotency_key one derived from it, so that a retry
+        names the same row; of a table that numbers its rows, the next number. Raises
+        unique_violation when the id is taken.
+        """
         return self._portal.call(
             partial(
                 self._inner.create,
@@ -90,20 +79,24 @@ class SyncModelClient(Generic[RowT]):
         if_claimed: IfClaimed = "return",
         timeout: float | None = None,
     ) -> RowT | None:
-        """Return the row, or None."""
+        """Return the row, or None.
+
+        at: a sync id; the row as it was at that position of the organization's log. See
+        `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
+        the holder, when another participant has claimed the row or a part of it; not with `at`.
+        """
         return self._portal.call(
             partial(self._inner.retrieve, id, at=at, if_claimed=if_claimed, timeout=timeout)
         )
 
     def history(
-        self,
-        id: str,
-        *,
-        limit: int = 100,
-        before: int | None = None,
-        timeout: float | None = None,
+        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
     ) -> History[RowT]:
-        """Return the changes of a row, newest first, also of one that is deleted."""
+        """Return the changes of a row, newest first, also of one that is deleted.
+
+        limit: 1 to 1000. before: only changes older than this sync id; `next_before` of the page
+        before reads on. A row that the log says nothing of has an empty history.
+        """
         return self._portal.call(
             partial(self._inner.history, id, limit=limit, before=before, timeout=timeout)
         )
@@ -118,7 +111,13 @@ class SyncModelClient(Generic[RowT]):
         archived: bool = False,
         timeout: float | None = None,
     ) -> Page[RowT]:
-        """Return a page of rows."""
+        """Return a page of rows.
+
+        where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
+        hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
+        of them; ties are broken by id. limit: 1 to 1000. after: the `next_cursor` of the page
+        before. archived: archived rows too.
+        """
         return self._portal.call(
             partial(
                 self._inner.list,
@@ -131,63 +130,6 @@ class SyncModelClient(Generic[RowT]):
             )
         )
 
-    @overload
-    def update(
-        self,
-        id: str,
-        data: Data,
-        *,
-        read_at: int | None = None,
-        on_stale: OnStale | None = None,
-        reads: Reads | None = None,
-        idempotency_key: str | None = None,
-        timeout: float | None = None,
-        wait: Wait = "confirmed",
-    ) -> RowT: ...
-
-    @overload
-    def update(
-        self,
-        id: str,
-        data: SyncCompute[RowT],
-        *,
-        reads: Reads | None = None,
-        retries: int | None = None,
-        idempotency_key: str | None = None,
-        timeout: float | None = None,
-        wait: Wait = "confirmed",
-    ) -> RowT: ...
-
-    def update(
-        self,
-        id: str,
-        data: Data | SyncCompute[RowT],
-        *,
-        read_at: int | None = None,
-        on_stale: OnStale | None = None,
-        reads: Reads | None = None,
-        retries: int | None = None,
-        idempotency_key: str | None = None,
-        timeout: float | None = None,
-        wait: Wait = "confirmed",
-    ) -> RowT:
-        """Change the named fields of a row, or compute the change, and return the row as it is."""
-        if callable(data):
-            update = self._inner._functional(
-                id,
-                reads,
-                retries,
-                idempotency_key,
-                timeout,
-                wait,
-                read_at=read_at,
-                on_stale=on_stale,
-            )
-            return run_blocking(self._portal, update, data)
-        check_retries(retries)
-        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
-        return self._portal.call(partial(self._inner.update, id, data, **options))
-
     def delete(
         self,
         id: str,
@@ -199,9 +141,19 @@ class SyncModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Delete a row."""
-        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
-        return self._portal.call(partial(self._inner.delete, id, **options))
+        """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
+        return self._portal.call(
+            partial(
+                self._inner.delete,
+                id,
+                read_at=read_at,
+                on_stale=on_stale,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )
 
     def archive(
         self,
@@ -214,9 +166,19 @@ class SyncModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Set a row's `archived_at` and return it."""
-        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
-        return self._portal.call(partial(self._inner.archive, id, **options))
+        """Set a row's `archived_at`, which takes it off lists, and return it; see `update`."""
+        return self._portal.call(
+            partial(
+                self._inner.archive,
+                id,
+                read_at=read_at,
+                on_stale=on_stale,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )
 
     def unarchive(
         self,
@@ -229,14 +191,24 @@ class SyncModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Clear a row's `archived_at` and return it."""
-        options = _guards(read_at, on_stale, reads, idempotency_key, timeout, wait)
-        return self._portal.call(partial(self._inner.unarchive, id, **options))
+        """Clear a row's `archived_at` and return it; see `update`."""
+        return self._portal.call(
+            partial(
+                self._inner.unarchive,
+                id,
+                read_at=read_at,
+                on_stale=on_stale,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
+            )
+        )
 
     @property
     def track(self) -> SyncModelTracks:
         """Standing premises: `ablo.tasks.track(id=...)`; see `SyncModelTracks`."""
-        return self._tracks
+        return SyncModelTracks(self._portal, self._inner.track)
 
     def untrack(
         self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
@@ -247,73 +219,9 @@ class SyncModelClient(Generic[RowT]):
     def subscribe(
         self, *, cursor: int | None = None, groups: Iterable[str] | None = None
     ) -> SyncSubscription[RowT]:
-        """Follow this model's committed changes, live."""
-        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+        """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
 
-    def on_change(
-        self,
-        callback: Callable[[Change[RowT]], None],
-        *,
-        cursor: int | None = None,
-        groups: Iterable[str] | None = None,
-    ) -> SyncChangeHandle:
-        """Call `callback` with every change from now on, in a thread of its own."""
-        return follow_blocking(self.subscribe(cursor=cursor, groups=groups), callback)
-
-
-def _guards(
-    read_at: int | None,
-    on_stale: OnStale | None,
-    reads: Reads | None,
-    idempotency_key: str | None,
-    timeout: float | None,
-    wait: Wait,
-) -> dict[str, Any]:
-    return {
-        "read_at": read_at,
-        "on_stale": on_stale,
-        "reads": reads,
-        "idempotency_key": idempotency_key,
-        "timeout": timeout,
-        "wait": wait,
-    }
-
-
-class SyncCommits:
-    """Makes commits: all of their operations land, or none; see `Commits`."""
-
-    def __init__(self, portal: Portal, inner: Commits) -> None:
-        self._portal = portal
-        self._inner = inner
-
-    def create(
-        self,
-        operations: Sequence[Operation | Mapping[str, Any]],
-        *,
-        reads: Reads | None = None,
-        track: Sequence[Target] | None = None,
-        idempotency_key: str | None = None,
-        connection: Connection[Any] | AsyncConnection[Any] | None = None,
-        timeout: float | None = None,
-        wait: Wait = "confirmed",
-    ) -> Receipt:
-        """Apply the operations in one transaction and return the receipt.
-
-        connection: a `psycopg.Connection`; the commit runs on the calling thread, within its
-        transaction.
+        cursor: begin after that sync id; default: from when the subscription is entered or first
+        iterated. groups: only changes delivered to one of these sync groups.
         """
-        if connection is not None:
-            return self._inner.join_blocking(
-                operations, reads, track, idempotency_key, connection, wait
-            )
-        return self._portal.call(
-            partial(
-                self._inner.create,
-                operations,
-                reads=reads,
-                track=track,
-                idempotency_key=idempotency_key,
-                timeout=timeout,
-                wait=wait,
-            )
-        )
+        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))

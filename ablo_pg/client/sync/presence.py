@@ -1,4 +1,4 @@
-"""The sync twin of `claims.presence`. It only sends; what each call does is said there."""
+"""The sync twins of `claims.presence`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from ablo_pg.claim import Presence
 from ablo_pg.client.claims.presence import PresenceClient
 from ablo_pg.client.durations import Duration
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.sync.by_hand import Twin
 
 
-class SyncPresenceClient:
-    """The presence of this client, and of everybody of its organization; see `PresenceClient`."""
+class SyncPresenceClient(Twin[PresenceClient]):
+    """The presence of this client, and of everybody of its organization.
 
-    def __init__(self, portal: Portal, inner: PresenceClient) -> None:
-        self._portal = portal
-        self._inner = inner
+    `set` makes it repeat by itself, in a thread of its own, until `leave` or `close`; a process
+    that dies is gone within the ttl. Each client is one session of its participant.
+    """
 
     @property
     def is_set(self) -> bool:
@@ -33,7 +33,11 @@ class SyncPresenceClient:
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Say that this client is here; what is left out stays as it was."""
+        """Say that this client is here; what is left out stays as it was.
+
+        status: default "online". activity: what on, as a JSON object: {"model": "tasks", "id":
+        "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
+        """
         self._portal.call(
             partial(
                 self._inner.set,
@@ -46,9 +50,9 @@ class SyncPresenceClient:
         )
 
     def list(self, *, timeout: float | None = None) -> Sequence[Presence]:
-        """Return who is here, by participant."""
+        """Return who is here, by participant; whoever holds a claim is, with or without `set`."""
         return self._portal.call(partial(self._inner.list, timeout=timeout))
 
     def leave(self, *, timeout: float | None = None) -> bool:
-        """Say that this client is gone; whether it was here."""
+        """Say that this client is gone; whether it was here. Its claims stay."""
         return self._portal.call(partial(self._inner.leave, timeout=timeout))

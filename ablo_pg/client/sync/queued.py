@@ -1,22 +1,17 @@
-"""The sync twin of `local.queued.Pending`."""
+"""The sync twins of `local.queued`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ablo_pg.client.local.queued import Pending, State
-from ablo_pg.client.rows.receipt import Receipt
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.local.queued import State
+from ablo_pg.client.sync.by_hand import BlockingPending
 from ablo_pg.errors import AbloError
 
 
-class SyncPending:
-    """A queued write; see `Pending`."""
-
-    def __init__(self, portal: Portal, inner: Pending) -> None:
-        self._portal = portal
-        self._inner = inner
+class SyncPending(BlockingPending):
+    """The handle of a queued write: `ablo.pending(row).confirmed()`."""
 
     @property
     def state(self) -> State:
@@ -29,10 +24,5 @@ class SyncPending:
         return self._inner.error
 
     def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
-        """Have `callback` called if the write is refused, from the client's own thread."""
+        """Have `callback` called with the error if the write is refused; at once where it was."""
         self._inner.on_rejected(callback)
-
-    def confirmed(self, *, timeout: float | None = None) -> Receipt:
-        """Wait for the answer; return the receipt, or raise what the write was refused with."""
-        self._portal.check()
-        return self._inner._confirmed_blocking(timeout)

@@ -1,4 +1,4 @@
-"""The sync twin of `sessions`."""
+"""The sync twins of `sessions`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from typing import Any
 
 from ablo_pg.client.durations import Duration
 from ablo_pg.client.sessions import Can, SessionKey, Sessions
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.sync.by_hand import Twin
 
 
-class SyncSessions:
-    """Makes and ends sessions of users and agents; see `Sessions`."""
-
-    def __init__(self, portal: Portal, inner: Sessions) -> None:
-        self._portal = portal
-        self._inner = inner
+class SyncSessions(Twin[Sessions]):
+    """Makes and ends sessions of users and agents. Needs an API key, also on a database."""
 
     def create(
         self,
@@ -30,7 +26,15 @@ class SyncSessions:
         meta: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> SessionKey:
-        """Make a key for a user or an agent."""
+        """Make a key for a user or an agent.
+
+        user, agent: the id it acts as; one of them. can: which operations on which models,
+        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may. sync_groups: only rows
+        in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts (default
+        one hour). label, meta: kept with it. Raises capability_scope_denied where it would exceed
+        the own key, forbidden for a key that may make none, api_key_required on a database without
+        a key.
+        """
         return self._portal.call(
             partial(
                 self._inner.create,
@@ -46,5 +50,8 @@ class SyncSessions:
         )
 
     def revoke(self, id: str, *, timeout: float | None = None) -> None:
-        """End a session at once, with all that was made of it."""
-        return self._portal.call(partial(self._inner.revoke, id, timeout=timeout))
+        """End a session at once, with all that was made of it; its streams end within seconds.
+
+        Raises capability_not_found.
+        """
+        self._portal.call(partial(self._inner.revoke, id, timeout=timeout))

@@ -1,4 +1,4 @@
-"""The sync twins of `rows.tracks`: they only send."""
+"""The sync twins of `rows.tracks`. Written by .ci/sync_twin.py, do not edit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from functools import partial
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks, TrackStale
 from ablo_pg.client.session import Wait
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.sync.by_hand import Twin
 
 
-class SyncTracks:
-    """All that this participant tracks; see `Tracks`."""
-
-    def __init__(self, portal: Portal, inner: Tracks) -> None:
-        self._portal = portal
-        self._inner = inner
+class SyncTracks(Twin[Tracks]):
+    """All that this participant tracks."""
 
     def list(self, *, timeout: float | None = None) -> tuple[Track, ...]:
         """Return what is tracked, in the order in which it was registered."""
@@ -26,12 +22,8 @@ class SyncTracks:
         return self._portal.call(partial(self._inner.clear, timeout=timeout))
 
 
-class SyncModelTracks:
-    """Registers tracks: `ablo.tasks.track(id=...)`; see `ModelTracks`."""
-
-    def __init__(self, portal: Portal, inner: ModelTracks) -> None:
-        self._portal = portal
-        self._inner = inner
+class SyncModelTracks(Twin[ModelTracks]):
+    """Registers tracks: `ablo.tasks.track(id=...)`."""
 
     def __call__(
         self,
@@ -44,7 +36,13 @@ class SyncModelTracks:
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Track a row of this model, or a sync group (`kind:id`); again to begin anew from here."""
+        """Track a row of this model, or a sync group (`kind:id`); again to begin anew from here.
+
+        read_at: the stamp of the read that counts; default: as of now. on_stale: "notify" reports a
+        change by somebody else on this participant's next receipt, once; "reject" refuses its
+        commits (stale_context) until it has tracked the row again. At most 500 a participant.
+        Raises quota_exceeded, invalid_request.
+        """
         return self._portal.call(
             partial(
                 self._inner,

@@ -1,0 +1,90 @@
+"""The base of `SyncModelClaims`: calling it waits for the grant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
+
+import anyio.to_thread
+
+from ablo_pg.claim import ClaimStatus
+from ablo_pg.client.claims.claims import ModelClaims
+from ablo_pg.client.claims.handle import Claim
+from ablo_pg.client.claims.request import ClaimOptions
+from ablo_pg.client.claims.waiter import OnStatus
+from ablo_pg.client.durations import Duration
+from ablo_pg.client.sync.claim import SyncClaim
+from ablo_pg.client.sync.portal import Portal
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+SyncOnStatus: TypeAlias = Callable[[ClaimStatus], Any]
+
+
+class BlockingClaims(Generic[RowT]):
+    """Waits on the caller's thread; `on_status` runs in a thread of its own."""
+
+    def __init__(self, portal: Portal, inner: ModelClaims[RowT]) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    @overload
+    def __call__(
+        self,
+        id: str,
+        *,
+        queue: Literal[True] = True,
+        on_status: SyncOnStatus | None = None,
+        **options: Unpack[ClaimOptions],
+    ) -> SyncClaim[RowT]: ...
+
+    @overload
+    def __call__(
+        self,
+        id: str,
+        *,
+        queue: bool,
+        on_status: SyncOnStatus | None = None,
+        **options: Unpack[ClaimOptions],
+    ) -> SyncClaim[RowT] | None: ...
+
+    def __call__(
+        self,
+        id: str,
+        *,
+        action: str | None = None,
+        ttl: Duration | None = None,
+        queue: bool = True,
+        fields: Iterable[str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        max_queue_depth: int | None = None,
+        on_status: SyncOnStatus | None = None,
+        timeout: float | None = None,
+    ) -> SyncClaim[RowT] | None:
+        """Claim a row: returns once it is granted; `with` releases it. See `ModelClaims.__call__`.
+
+        on_status is called in a thread of its own, and the wait goes on when it returns.
+        """
+
+        async def obtain() -> Claim[RowT] | None:
+            return await self._inner(
+                id,
+                action=action,
+                ttl=ttl,
+                queue=queue,
+                fields=fields,
+                meta=meta,
+                max_queue_depth=max_queue_depth,
+                on_status=None if on_status is None else _in_thread(on_status),
+                timeout=timeout,
+            )
+
+        claim = self._portal.call(obtain)
+        return None if claim is None else SyncClaim(self._portal, claim)
+
+
+def _in_thread(on_status: SyncOnStatus) -> OnStatus:
+    async def call(status: ClaimStatus) -> None:
+        await anyio.to_thread.run_sync(on_status, status)
+
+    return call
