@@ -1,4 +1,4 @@
-"""Claims and presence as frozen values: what `db.claim_results` makes and clients hand on.
+"""Claims and presence as frozen values: what `wire.claim_results` makes and clients hand on.
 
 A claim is a lease on a row (or on some of its fields) with a wait line. All times are the
 database's; nobody compares them with a clock of their own.

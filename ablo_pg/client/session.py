@@ -15,11 +15,11 @@ from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Committed, Receipt
 
 if TYPE_CHECKING:
     from ablo_pg.client.local.copy import LocalCopy

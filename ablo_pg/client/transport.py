@@ -8,19 +8,23 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from ablo_pg.client.claims.transport import ClaimTransport
+from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.local.bootstrap import Bootstrap
-from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
 from ablo_pg.relay.status import ReaderStatus
+from ablo_pg.wire.committed import Committed, Receipt
+from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_calls import KernelCall
 
 if TYPE_CHECKING:
     from ablo_pg.client.sessions import SessionKey, SessionRequest
+
+B = TypeVar("B", bound=NoBody)
+R = TypeVar("R")
 
 
 class DeltaStream(Protocol):
@@ -65,8 +69,8 @@ class Transport(Protocol):
         """Which way changes come, and why."""
 
     @property
-    def claims(self) -> ClaimTransport:
-        """Claims and presence."""
+    def claims(self) -> Beside:
+        """What renews claims and presences, and wakes those that wait."""
 
     async def open(self) -> None:
         """Connect and check the login. Idempotent."""
@@ -74,8 +78,8 @@ class Transport(Protocol):
     async def close(self) -> None:
         """End every connection and stream."""
 
-    async def status(self) -> KernelStatus:
-        """Return the kernel's account of itself."""
+    async def ask(self, call: KernelCall[B, R], body: B) -> R:
+        """Make a call of the table; again where that is safe and the connection broke."""
 
     async def active_schema(self) -> ActiveSchema | None:
         """Return the schema that the database has, or None where none was applied."""
@@ -92,9 +96,6 @@ class Transport(Protocol):
     def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
         """As `join`, on the calling thread, for a blocking connection."""
 
-    async def receipt_get(self, key: str) -> Receipt | None:
-        """Return the receipt of the commit that landed under a key, or None."""
-
     async def session_create(self, request: SessionRequest) -> SessionKey:
         """Make a key as a child of the client's own."""
 
@@ -103,29 +104,6 @@ class Transport(Protocol):
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
         """Read all rows of these models, and where to follow from."""
-
-    async def track_list(self) -> bytes:
-        """Read what the participant tracks, as the kernel's JSON."""
-
-    async def track_remove(self, targets: bytes | None) -> int:
-        """Stop tracking the targets (JSON), or all; return how many were tracked."""
-
-    async def row_get(self, model: str, row_id: str) -> RowRead:
-        """Read one row."""
-
-    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as it was at a position of the log."""
-
-    async def row_history(
-        self, model: str, row_id: str, limit: int, before: int | None
-    ) -> HistoryRead:
-        """Read a row's changes, newest first."""
-
-    async def row_list(self, model: str, query: bytes) -> PageRead:
-        """Read one page."""
-
-    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark of one snapshot."""
 
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None

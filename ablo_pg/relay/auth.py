@@ -37,6 +37,7 @@ from ablo_pg.relay.backoff import Backoff
 from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.shares import STRANGERS, acting_for
 from ablo_pg.relay.view import Models, View
+from ablo_pg.wire.kernel_bodies import Caller
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -99,6 +100,16 @@ class Credential:
         """
         may_all = self.operations is None and self.sync_groups is None
         return None if self.prefix == "sk" and may_all else self.key_id
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks the kernel, with it."""
+        return Caller(
+            self.organization,
+            self.participant,
+            capability_id=self.capability,
+            key_id=self.key_id,
+        )
 
     @property
     def readable(self) -> Models | None:

@@ -23,6 +23,7 @@ from ablo_pg.relay.claim_news import ClaimNews
 from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
 from ablo_pg.relay.hub import Hub
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.metrics import RelayMetrics
@@ -92,12 +93,13 @@ class RelayService:
     parsing: Shares = field(default_factory=lambda: Shares(PARSERS, 1))
     live: Sockets = field(init=False)
     claim_news: ClaimNews = field(init=False)
-    waits: ClaimWaits = field(init=False)
+    kernel: Kernel = field(init=False)
 
     def __post_init__(self) -> None:
         self.live = Sockets(self)
         self.claim_news = ClaimNews(self.settings.database_url)
-        self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
+        waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
+        self.kernel = Kernel(self.database, self.metrics, waits)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -6,11 +6,14 @@ after a while, or never ends, is marked `x-waits`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ablo_pg.wire import claim_requests, kernel_calls, mints
+from ablo_pg.wire import claim_requests, mints
+from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_calls import CALLS, CLAIM_NEWS, PREFIX
 from ablo_pg.wire.openapi_bodies import body_schema
 from ablo_pg.wire.openapi_models import body, json_answer, parameter, ref
 from ablo_pg.wire.schemas import PushBody
@@ -40,7 +43,13 @@ class Line(NamedTuple):
 
 _CAPABILITY = "/api/v1/capabilities/{capability}"
 _SOURCES = "/v1/datasources"
-_KERNEL = "/api/v1/kernel/"
+# Those of the kernel's calls that are not an object.
+_ANSWERS: Final[Mapping[str, Schema]] = {
+    "receipt_get": NULLABLE,
+    "track_list": {},
+    "claim_beats": LIST,
+    "presence_list": LIST,
+}
 _FOLLOW = ("syncGroups", "models", "cursor")
 
 LINES: Final = (
@@ -108,28 +117,15 @@ LINES: Final = (
     Line("get", "/live", "Whether the process lives", open=True),
     Line("get", "/ready", "Whether a canary came through lately", open=True),
     Line("get", "/metrics", "What is counted", open=True, media="text/plain"),
-    Line("post", f"{_KERNEL}status", "The kernel's account of itself"),
-    Line("post", f"{_KERNEL}row_get", "A row", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}row_at", "A row as it was", kernel_calls.RowAtBody),
-    Line("post", f"{_KERNEL}row_history", "What became of a row", kernel_calls.HistoryBody),
-    Line("post", f"{_KERNEL}row_list", "A page of rows", kernel_calls.ListBody),
-    Line("post", f"{_KERNEL}snapshot_read", "Rows together", kernel_calls.SnapshotBody),
-    Line("post", f"{_KERNEL}receipt_get", "A receipt", kernel_calls.ReceiptBody, NULLABLE),
-    Line("post", f"{_KERNEL}track_list", "What one tracks", answer={}),
-    Line("post", f"{_KERNEL}track_remove", "Track less", kernel_calls.UntrackBody),
-    Line("post", f"{_KERNEL}log_head", "The last position of the log"),
-    Line("post", f"{_KERNEL}log_read", "A part of the log", kernel_calls.LogBody),
-    Line("post", f"{_KERNEL}claim_acquire", "Ask for a claim", kernel_calls.AcquireBody),
-    Line("post", f"{_KERNEL}claim_look", "Look at a claim", kernel_calls.ClaimBody),
-    Line("post", f"{_KERNEL}claim_beats", "Renew claims", kernel_calls.BeatsBody, LIST),
-    Line("post", f"{_KERNEL}claim_news", "Wait for news", kernel_calls.NewsBody, waits=True),
-    Line("post", f"{_KERNEL}claim_release", "Give a claim back", kernel_calls.ClaimBody),
-    Line("post", f"{_KERNEL}claim_release_row", "Give a row back", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}claim_line", "A row's holders and line", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}claim_reorder", "Reorder a line", kernel_calls.OrderBody),
-    Line("post", f"{_KERNEL}presence_beat", "Be here", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_leave", "Be gone", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_list", "Who is here", answer=LIST),
+    *(
+        Line(
+            *("post", PREFIX + call.name, call.summary),
+            None if call.body is NoBody else call.body,
+            _ANSWERS.get(call.name, ANY),
+            waits=call is CLAIM_NEWS,
+        )
+        for call in CALLS
+    ),
 )
 WRITES: Final = ("/api/v1/commits",)
 # Paths under which the same is found: where older clients and one command line ask.

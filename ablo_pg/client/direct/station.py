@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
-from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
-from ablo_pg.db.claims import LISTEN, claim_heartbeat_all, presence_beat
-from ablo_pg.db.errors import translate
+from ablo_pg.db import calls
+from ablo_pg.db.claims import LISTEN
+from ablo_pg.db.errors import NO_NAMES, translate
 from ablo_pg.db.routines import load_json_raw
 from ablo_pg.relay.connecting import connect
+from ablo_pg.wire.kernel_bodies import BeatsBody, Caller, NoBody, PresenceBody
+from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT, KernelCall
+
+B = TypeVar("B", bound=NoBody)
+R = TypeVar("R")
 
 # A server that has gone without a word is noticed within seconds: another connection may reach it.
 _PATIENCE: Final = {
@@ -69,15 +75,18 @@ class DatabaseLeases:
         self, organization: str, participant: str, claim_ids: Sequence[str]
     ) -> list[ClaimBeat]:
         """Renew these claims of a participant."""
-        with _translated():
-            answer = await claim_heartbeat_all(self._conn, organization, participant, claim_ids)
-        return claim_beats_of(answer)
+        caller = Caller(organization, participant)
+        return await self._ask(CLAIM_BEATS, caller, BeatsBody(list(claim_ids)))
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
         """Say that a session is here."""
+        said = PresenceBody(session, msgspec.Raw(body))
+        return await self._ask(PRESENCE_BEAT, Caller(organization, participant), said)
+
+    async def _ask(self, call: KernelCall[B, R], caller: Caller, body: B) -> R:
         with _translated():
-            answer = await presence_beat(self._conn, organization, participant, session, body)
-        return presence_ttl_of(answer)
+            answer = await calls.ask(self._conn, call, caller, body)
+        return call.result(answer, NO_NAMES)
 
     async def aclose(self) -> None:
         """End it."""

@@ -18,11 +18,11 @@ import anyio
 
 from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.errors import AbloConnectionError, AbloError, AbloTimeoutError, error_for
 from ablo_pg.relay.backoff import Backoff
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
 
 if TYPE_CHECKING:
     from ablo_pg.client.local.copy import LocalCopy

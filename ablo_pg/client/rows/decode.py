@@ -8,8 +8,8 @@ from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.where import Clause, ListQuery
-from ablo_pg.db.results import PageRead
 from ablo_pg.schema.rows import Evidence, Model, row_from_json
+from ablo_pg.wire.results import PageRead
 
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)

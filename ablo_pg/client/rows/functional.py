@@ -26,13 +26,15 @@ from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.rows.requests import ID_NAMESPACE, encode_operation, idempotency_key
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.written import no_row, written_row
 from ablo_pg.client.session import Data, Session
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Committed, Receipt
+from ablo_pg.wire.kernel_bodies import ReceiptBody, RowBody
+from ablo_pg.wire.kernel_calls import RECEIPT_GET, ROW_GET
 
 RowT = TypeVar("RowT", bound=Model)
 # From the row as it is to the fields to change; None or {} changes nothing.
@@ -104,7 +106,8 @@ class FunctionalUpdate(Generic[RowT]):
 
     async def read(self) -> RowT:
         """Return the row as it is now. Raises entity_not_found."""
-        found = await self._session.transport.row_get(self._entry.typename, self._id)
+        body = RowBody(self._entry.typename, self._id)
+        found = await self._session.transport.ask(ROW_GET, body)
         if found.data is None:
             raise no_row(self._entry, self._id)
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
@@ -184,7 +187,7 @@ class FunctionalUpdate(Generic[RowT]):
         )
 
     async def _found_landed(self) -> RowT | None:
-        receipt = await self._session.transport.receipt_get(self._key)
+        receipt = await self._session.transport.ask(RECEIPT_GET, ReceiptBody(self._key))
         return None if receipt is None else await self._written(Committed(receipt))
 
     async def _written(self, done: Committed) -> RowT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar, cast, overload
 
+import msgspec
+
 from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
@@ -22,7 +24,6 @@ from ablo_pg.client.rows.functional import (
 from ablo_pg.client.rows.history import History, row_as_of, row_history
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import encode_operation, list_query
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
@@ -31,6 +32,9 @@ from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import Data, Session, Wait, check_wait
 from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
+from ablo_pg.wire.kernel_bodies import ListBody, RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -118,7 +122,8 @@ class ModelClient(Generic[RowT]):
             if only_free:
                 await check_free(self._session, self._entry, row_id)
             async with self._session.asking():
-                found = await self._session.transport.row_get(self._entry.typename, row_id)
+                body = RowBody(self._entry.typename, row_id)
+                found = await self._session.transport.ask(ROW_GET, body)
             if found.data is None:
                 return None
             row = row_of(self._entry, found.data, found.stamp)
@@ -162,7 +167,8 @@ class ModelClient(Generic[RowT]):
         deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
         async with deadline:
             async with self._session.asking():
-                found = await self._session.transport.row_list(self._entry.typename, query.body)
+                body = ListBody(self._entry.typename, msgspec.Raw(query.body))
+                found = await self._session.transport.ask(ROW_LIST, body)
             page = page_of(self._entry, found, query)
             await self._session.admit(self._entry, page)
         return page

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import with_evidence
-from ablo_pg.client.rows.receipt import Committed, Receipt
 from ablo_pg.client.session import Session
-from ablo_pg.db.results import RowRead
 from ablo_pg.errors import AbloError, AbloPermissionError, error_for
 from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json, row_without_values
+from ablo_pg.wire.committed import Committed, Receipt
+from ablo_pg.wire.kernel_bodies import RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET
+from ablo_pg.wire.results import RowRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def no_row(entry: Entry, row_id: str, receipt: Receipt | None = None) -> AbloErr
 async def _read(session: Session, entry: Entry, row_id: str) -> RowRead | None:
     """Read the row that an answer did not bring; None where the key may not."""
     try:
-        return await session.transport.row_get(entry.typename, row_id)
+        return await session.transport.ask(ROW_GET, RowBody(entry.typename, row_id))
     except AbloPermissionError:
         return None
 

@@ -11,13 +11,13 @@ from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
 from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
+from ablo_pg.wire.committed import Receipt
 
 
 class SyncModelClient(BlockingModel[RowT]):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from ablo_pg.db import claims, live
+from ablo_pg.db import calls, live
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import loads
@@ -26,6 +26,8 @@ from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, change
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import frame
+from ablo_pg.wire.kernel_bodies import ClaimBody
+from ablo_pg.wire.relay_calls import CLAIM_GET
 
 if TYPE_CHECKING:
     from ablo_pg.relay.ws.session import Session
@@ -197,28 +199,17 @@ class Board:
                 session.held(own, now)
             elif not self.state.blocked(now):
                 due.add(session)
-                await self._database.run(
-                    claims.claim_get,
-                    self.organization,
-                    session.participant,
-                    own.kernel_id,
-                    False,
-                    session.credential.capability,
-                )
+                await self._claim(session, own.kernel_id)
                 self.hint()
+
+    async def _claim(self, session: Session, kernel_id: str) -> bytes:
+        caller = session.credential.caller
+        return await self._database.read(calls.ask, CLAIM_GET, caller, ClaimBody(kernel_id))
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
         """A claim of ours is not among the live ones any more: say why."""
         try:
-            answer = await self._database.run(
-                claims.claim_get,
-                self.organization,
-                session.participant,
-                kernel_id,
-                False,
-                session.credential.capability,
-            )
-            status = loads(answer)["claim"]["status"]
+            status = loads(await self._claim(session, kernel_id))["claim"]["status"]
         except AbloError as exc:
             if exc.code != "claim_not_found":
                 raise

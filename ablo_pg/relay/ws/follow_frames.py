@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+import msgspec
 
-from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.auth import Credential
@@ -23,6 +23,8 @@ from ablo_pg.wire.frames import (
     SyncRequest,
     UpdateSubscription,
 )
+from ablo_pg.wire.kernel_bodies import BeatsBody, PresenceBody
+from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT
 from ablo_pg.wire.limits import SOCKET_SCOPES
 from ablo_pg.wire.requests import pass_on
 
@@ -145,13 +147,8 @@ class FollowFrames:
             "meta": {**session.presence["meta"], "syncGroups": followed},
             "ttl": f"{LEASE_SECONDS}s",
         }
-        await self.service.database.run(
-            claims.presence_beat,
-            session.organization,
-            session.participant,
-            session.id,
-            pass_on(request),
-        )
+        body = PresenceBody(session.id, msgspec.Raw(pass_on(request)))
+        await self.service.kernel.ask(PRESENCE_BEAT, session.credential.caller, body)
         if session.board is not None:
             session.board.hint()
 
@@ -185,13 +182,8 @@ async def renew(service: RelayService, session: Session, kernel_ids: list[str]) 
     """Renew these claims of a socket; the board tells the client which are lost."""
     if not kernel_ids:
         return
-    answer = await service.database.run(
-        claims.claim_heartbeat_all,
-        session.organization,
-        session.participant,
-        kernel_ids,
-        session.credential.capability,
-    )
+    caller = session.credential.caller
+    answer = await service.kernel.ask(CLAIM_BEATS, caller, BeatsBody(kernel_ids))
     now = anyio.current_time()
     for own in session.claims.values():
         if own.kernel_id in kernel_ids:

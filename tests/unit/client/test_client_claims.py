@@ -20,7 +20,7 @@ from ablo_pg.client.claims.request import claim_request, encode_order, wire_fiel
 from ablo_pg.client.durations import encode_duration, seconds_of
 from ablo_pg.client.names import error_names
 from ablo_pg.client.registry import Registry
-from ablo_pg.db.claim_results import (
+from ablo_pg.wire.claim_results import (
     claim_answer_of,
     claim_beats_of,
     claim_line_of,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ablo_pg.db.errors import NO_NAMES, Names
-from ablo_pg.db.results import RECEIPT, ReceiptData, RowRead
+from ablo_pg.wire.names import NO_NAMES, Names
+from ablo_pg.wire.results import RECEIPT, ReceiptData, RowRead
 
 
 @dataclass(frozen=True, slots=True)
