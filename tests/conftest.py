@@ -35,7 +35,19 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
 settings.load_profile("ablo_pg")
 
+# The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
+FULL = ("tests/relay/", "tests/e2e/")
+
 MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the full tier, before -m selects."""
+    for item in items:
+        over_relay = getattr(item, "callspec", None) and "relay" in item.callspec.params.values()
+        if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
+            item.add_marker("full")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ create table if not exists ablo.receipt (
   login text default session_user,  -- the database login that committed
   primary key (organization_id, participant, key)
 );
-create index if not exists receipt_created_idx on ablo.receipt using brin (created_at);
+create index if not exists receipt_created_idx on ablo.receipt (created_at);
 
 -- When a receipt was given out again, for its record: the first few times.
 create table if not exists ablo.receipt_replay (
@@ -25,7 +25,7 @@ create table if not exists ablo.receipt_replay (
   transport text
 );
 create index if not exists receipt_replay_idx on ablo.receipt_replay (organization_id, participant, key);
-create index if not exists receipt_replay_at_idx on ablo.receipt_replay using brin (replayed_at);
+create index if not exists receipt_replay_at_idx on ablo.receipt_replay (replayed_at);
 
 alter table ablo.receipt enable row level security;
 alter table ablo.receipt_replay enable row level security;

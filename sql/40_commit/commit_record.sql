@@ -10,10 +10,11 @@ as $$
 declare
   v_xid xid8 := split_part(p_receipt.response ->> 'serverTxId', '_', 2)::xid8;
   v_from bigint := coalesce((
-    select max(r.sync_id) from ablo.receipt r
+    select r.sync_id from ablo.receipt r
      where r.organization_id = p_receipt.organization_id and r.participant = p_receipt.participant
        and r.created_at between p_receipt.created_at - interval '1 minute' and p_receipt.created_at
-       and r.sync_id < p_receipt.sync_id), 0);
+       and r.sync_id < p_receipt.sync_id
+     order by r.created_at desc, r.sync_id desc limit 1), 0);
   v_operations json;
   v_claims json;
   v_replays jsonb;

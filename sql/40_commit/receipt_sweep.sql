@@ -12,12 +12,12 @@ declare
 begin
   delete from ablo.receipt r
    where r.ctid = any (array(select x.ctid from ablo.receipt x
-                              where x.created_at < v_before
+                              where x.created_at < v_before order by x.created_at
                               limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
   delete from ablo.receipt_replay r
    where r.ctid = any (array(select x.ctid from ablo.receipt_replay x
-                              where x.replayed_at < v_before
+                              where x.replayed_at < v_before order by x.replayed_at
                               limit p_limit for update skip locked));
   return v_count;
 end

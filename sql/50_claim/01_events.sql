@@ -21,7 +21,7 @@ create table if not exists ablo.claim_event (
   fence_token bigint,
   primary key (organization_id, xid, seq)
 );
-create index if not exists claim_event_at_idx on ablo.claim_event using brin (at);
+create index if not exists claim_event_at_idx on ablo.claim_event (at);
 
 alter table ablo.claim_event enable row level security;
 

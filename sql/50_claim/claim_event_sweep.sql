@@ -9,7 +9,7 @@ declare
 begin
   delete from ablo.claim_event e
    where e.ctid = any (array(select x.ctid from ablo.claim_event x
-                              where x.at < v_before limit p_limit for update skip locked));
+                              where x.at < v_before order by x.at limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
   return v_count;
 end

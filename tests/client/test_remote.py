@@ -19,7 +19,7 @@ from ablo_pg.testing import DatabaseHandle
 from .conftest import SCHEMA, until_blocked
 from .relay_thread import RelayThread, make_key
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 KEY = "sk_" + "A" * 30 + "390g5D"
 
 

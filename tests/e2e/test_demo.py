@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.smoke
+
 DEMO = [sys.executable, "-m", "ablo_pg", "demo"]
 
 

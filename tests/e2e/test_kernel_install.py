@@ -16,6 +16,8 @@ from ablo_pg.kernel import KernelFile, apply, install, kernel_files, kernel_scri
 from ablo_pg.kernel.install import require_supported
 from ablo_pg.testing import DatabaseHandle
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def empty(cluster: Server) -> Iterator[psycopg.Connection]:

@@ -14,6 +14,8 @@ import pytest
 from ablo_pg import AsyncAblo
 from ablo_pg.testing import DatabaseHandle
 
+pytestmark = pytest.mark.smoke
+
 README = Path(__file__).parents[2] / "README.md"
 
 

@@ -15,6 +15,8 @@ from ablo_pg.testing import make_database
 
 from .test_relay_process import make_key, relay
 
+pytestmark = pytest.mark.smoke
+
 README = Path(__file__).parents[2] / "README.md"
 
 

@@ -53,7 +53,8 @@ select nextval('ablo.sync_id'), case n %% 2 when 0 then 'acme' else 'globex' end
   from generate_series(1, 50000) n;
 insert into ablo.receipt
   (organization_id, participant, key, request_hash, response, sync_id, created_at)
-select 'acme', 'user:u', 'k' || n, 0, '{}', 0, now() from generate_series(1, 5000) n"""
+select 'acme', 'user:u', 'k' || n, 0, '{}', -n, now() - n * interval '1 second'
+  from generate_series(1, 5000) n"""
 SHAPES: Final = {"spread": 5000, "two rows": 4}
 
 COMMIT: Final[LiteralString] = """
@@ -135,3 +136,21 @@ def test_rows_and_receipts_are_found_by_key(filled: DatabaseHandle, name: str) -
     assert {scan["Relation Name"] for scan in scans} >= {"notes"}
     assert {scan.get("Index Name") for scan in scans} <= {"notes_pkey", "receipt_pkey"}
     assert all(rows_read(scan) <= 1 for scan in scans)
+
+
+@pytest.mark.parametrize(
+    ("call", "most"),
+    [
+        ("select ablo.receipt_sweep('24 hours')", 0),
+        ("select ablo.receipt_sweep('80 minutes', 100)", 200),
+        ("select ablo.commit_list('acme', 'user:u', '{}')", 100),
+    ],
+    ids=["nothing to sweep", "some to sweep", "a page of commits"],
+)
+def test_receipts_are_found_by_time(filled: DatabaseHandle, call: LiteralString, most: int) -> None:
+    """A sweep that finds nothing reads nothing, however many receipts are kept."""
+    with psycopg.connect(filled.admin_url, autocommit=True) as admin:
+        admin.execute("analyze ablo.receipt")
+    scans = [s for s in run(filled, call) if s["Relation Name"] == "receipt"]
+    assert scans
+    assert sum(rows_read(scan) for scan in scans) <= most

@@ -21,7 +21,7 @@ from ablo_pg.db.pool import Database
 from ablo_pg.relay import AutoReader, Hub
 from ablo_pg.testing import DatabaseHandle, make_database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 END_SENDERS = "select pg_terminate_backend(pid) from pg_stat_replication"
 END_LISTENERS = """select pg_terminate_backend(pid) from pg_stat_activity
  where application_name = 'ablo_pg listener' and datname = current_database()"""

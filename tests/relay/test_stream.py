@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from ablo_pg.relay import WalReader
 from ablo_pg.testing import DatabaseHandle
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 HASTY = "-c wal_sender_timeout=1s"
 SENDER = """select flush_lsn, pg_current_wal_lsn() from pg_stat_replication
  where usename = %s and flush_lsn is not null"""

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
 ROW = "/api/v1/models/tasks/t1"
 BASE = {"id", "createdAt", "updatedAt", "organizationId", "createdBy"}

@@ -14,7 +14,7 @@ import pytest
 
 from ablo_pg.db.keys import revoke_key
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
 PATH = "/api/v1/stream"
 
