@@ -189,3 +189,22 @@ async def test_news_are_remembered_between_two_questions() -> None:
     assert (await news.ask(["a"], after, 0))[0] == [""]  # too far back
     assert (await news.ask(["a"], "another:7", 0))[0] == [""]
     assert (await news.ask(["a"], "nonsense", 0))[0] == [""]
+
+
+async def test_claims_of_our_own_client_are_counted(
+    clients: Any, relay: RelayThread, until: Any
+) -> None:
+    value = relay.relay.service.metrics.registry.get_sample_value
+    holder, waiter = clients("agent:a"), clients("agent:b")
+    claim = await holder.tasks.claim(id="t")
+    got = anyio.Event()
+    with anyio.fail_after(15):
+        assert await waiter.tasks.claim(id="t", queue=False) is None
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for, waiter, got)
+            await until(lambda: value("ablo_claims_total", {"outcome": "queued"}) == 1)
+            await claim.release()
+            await got.wait()
+    assert value("ablo_claims_total", {"outcome": "active"}) == 1
+    assert value("ablo_claims_total", {"outcome": "claim_conflict"}) == 1
+    assert value("ablo_claim_wait_seconds_count") == 1

@@ -26,6 +26,11 @@ class SyncModelClient(BlockingModel[RowT]):
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
     applies once and gives the first receipt again), `timeout` in seconds, and `reads`: rows or
     premises that must not have moved. Raises the errors of `ablo_pg.errors`.
+
+    A write that landed never fails for want of its row. If the key may write the model but not read
+    it, or a retry finds the row deleted since, the write returns a row of which only `id` is known:
+    `ablo.receipt(row)` is its receipt, `unread_fields(row)` names the reason, and reading another
+    field raises that reason.
     """
 
     @property

@@ -191,7 +191,7 @@ def test_answers_are_read() -> None:
 
 def test_beats_and_presence_are_read() -> None:
     beats = [{"claimId": "a", "status": "held", "ttlMs": 500}, {"claimId": "b", "status": "lost"}]
-    held, lost = claim_beats_of(json.dumps(beats).encode())
+    held, lost = claim_beats_of(json.dumps(beats).encode(), NAMES)
     assert (held.status, held.ttl, lost.status, lost.ttl) == ("held", 0.5, "lost", None)
     (found,) = presence_of(
         json.dumps([{"participant": "agent:a", "waiting": [{**SUMMARY, "position": 2}]}]).encode(),
