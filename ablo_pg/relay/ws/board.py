@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from ablo_pg.db import calls, live
-from ablo_pg.db.pool import Database
+from ablo_pg.db import live
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import loads
 from ablo_pg.relay.backoff import Backoff
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
 from ablo_pg.relay.ws.protocol import frame_of
@@ -46,13 +46,13 @@ NEWCOMER_PARTICIPANTS: Final = 500  # at most, in what a socket is told at first
 class Board:
     """Shows one organization's claims and presence to its sockets here."""
 
-    def __init__(self, database: Database, organization: str, tasks: Tasks | None = None) -> None:
-        self._tasks = tasks or Tasks()
+    def __init__(self, kernel: Kernel, organization: str, tasks: Tasks) -> None:
+        self._tasks = tasks
         self.organization = organization
         self.state = LiveState()
         self.sessions: set[Session] = set()
         self._newcomers: set[Session] = set()
-        self._database = database
+        self._kernel = kernel
         self._hint = anyio.Event()
         self._repeat: set[Target] = set()
 
@@ -98,7 +98,7 @@ class Board:
     async def _look(self) -> float:
         """Read, tell, see to our own; return when to look again at the latest."""
         narrow = any(not each.groups.unlimited for each in self.sessions | self._newcomers)
-        data = await self._database.read(live.live_read, self.organization, SELF, narrow)
+        data = await self._kernel.database.read(live.live_read, self.organization, SELF, narrow)
         new = LiveState.parse(data)
         told = changes(self.state, new)
         self._tell(told, new)
@@ -196,6 +196,7 @@ class Board:
             if now is None:
                 await self._ended(session, own.kernel_id)
             elif now["status"] == "active":
+                self._kernel.waits.granted(own.kernel_id)
                 session.held(own, now)
             elif not self.state.blocked(now):
                 due.add(session)
@@ -203,8 +204,7 @@ class Board:
                 self.hint()
 
     async def _claim(self, session: Session, kernel_id: str) -> bytes:
-        caller = session.credential.caller
-        return await self._database.read(calls.ask, CLAIM_GET, caller, ClaimBody(kernel_id))
+        return await self._kernel.ask(CLAIM_GET, session.credential.caller, ClaimBody(kernel_id))
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
         """A claim of ours is not among the live ones any more: say why."""

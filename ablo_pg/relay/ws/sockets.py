@@ -116,7 +116,7 @@ class Sockets:
             return
         board = self.boards.get(session.organization)
         if board is None:
-            board = Board(self.service.database, session.organization, self.service.hub.tasks)
+            board = Board(self.service.kernel, session.organization, self.service.hub.tasks)
             self.boards[session.organization] = board
             self._scopes[session.organization] = anyio.CancelScope()
             self._tasks.start_soon(self._run_board, board)
