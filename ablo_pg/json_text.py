@@ -26,6 +26,7 @@ LONGEST: Final = 4300  # digits that Python reads into an int (sys.set_int_max_s
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]|[-+.0-9eE]+|[a-zA-Z]+', re.DOTALL)
 _SPECIAL: Final = re.compile(rb"\\u[dD][89a-fA-F]|[\x80-\xff]")
 _SHORT: Final = 300  # no number of fewer characters without an exponent is out of range
+_STAND_IN: Final = re.compile(rb'"(raw-json-[0-9a-f]{16}-)([0-9]+)"')
 _HUGE: Final = re.compile(rb"[0-9][eE][+]?[0-9]{3}")  # what pydantic takes for infinity
 
 
@@ -150,7 +151,6 @@ class _Shielded:
         self._data = data
         self._mark = f"raw-json-{secrets.token_hex(8)}-"
         self.kept: list[bytes] = []
-        self._stand_in = re.compile(rb'"%b([0-9]+)"' % self._mark.encode())
         self.text = b"".join(self._parts())
 
     def _parts(self) -> Iterator[bytes]:
@@ -183,7 +183,7 @@ class _Shielded:
                 return value
             return RawJson(self.kept[int(value[len(self._mark) :])].decode(errors="replace"))
         if isinstance(value, msgspec.Raw):
-            return msgspec.Raw(self._stand_in.sub(lambda it: self.kept[int(it[1])], bytes(value)))
+            return msgspec.Raw(_STAND_IN.sub(self._kept, bytes(value)))
         if isinstance(value, dict):
             return {self._key(key): self.restore(each) for key, each in value.items()}
         if isinstance(value, list | tuple):
@@ -192,6 +192,10 @@ class _Shielded:
             names = value.__struct_fields__
             return type(value)(**{name: self.restore(getattr(value, name)) for name in names})
         return value
+
+    def _kept(self, found: re.Match[bytes]) -> bytes:
+        ours = found[1] == self._mark.encode()  # else it is a user's text that looks like it
+        return self.kept[int(found[2])] if ours else found[0]
 
     def _key(self, key: Any) -> Any:
         found = self.restore(key)

@@ -4,7 +4,9 @@ Every route of the route table with every kind of key, every type of frame, and 
 the runtime login may execute, called directly. Meanwhile another organization reads its row. Exit
 code 1, with a line for each fault, if there was a 5xx other than a time-out, a traceback in the
 relay's log, a SQLSTATE that no caller is promised, a read of the other organization that failed or
-took over 10 s, or a relay that is not ready afterwards or has kept over 10 % of its memory.
+took over 10 s, or a relay that is not ready afterwards or has kept over 10 % of its memory. Memory
+is compared at rest: before the garbage, but after valid traffic of every kind, which loads and
+fills what any relay has in use, and when the garbage has ended.
 
     python -m bench.garbage [--minutes 30] [--seed 1] [--postgres system|embedded]
 """
@@ -16,11 +18,13 @@ import asyncio
 import collections
 import json
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -38,9 +42,9 @@ from ablo_pg.relay.http.app import routes
 from ablo_pg.testing import DatabaseHandle, make_database
 from examples.tasks import schema
 
-from .figures import figure
+from .figures import figure, rounded
 from .junk import Junk
-from .soak import relay_command, resident
+from .soak import Office, relay_command, resident, work
 
 FRAMES: Final = (
     *("commit", "claim_begin", "claim_abandon", "claim_reorder", "claim_heartbeat", "claim", "ack"),
@@ -69,7 +73,11 @@ LIKELY: Final[dict[str, tuple[str | None, ...]]] = {
     "p_key_id": (None,),
 }
 WITNESS_SECONDS: Final = 10.0
+WITNESS_PAUSE: Final = 0.01  # keeps it below its own key's rate
+WARM_SECONDS: Final = 30.0  # of valid traffic
 QUIET_SECONDS: Final = 6.0  # in which what was under way ends
+REST_SECONDS: Final = 45.0  # in which freed memory goes back as well
+JUDGED_MINUTES: Final = 5.0  # a shorter run says nothing about memory
 ROUTINES: Final = """
     select n.nspname, p.proname, array(select format_type(t, null) from unnest(p.proargtypes) t),
            coalesce(p.proargnames, '{}')
@@ -265,12 +273,36 @@ def witness(url: str, key: str, tally: Tally) -> None:
                 tally.fault(f"the other organization: {type(exc).__name__}")
             tally.witnessed += 1
             tally.slowest = max(tally.slowest, time.monotonic() - began)
+            time.sleep(WITNESS_PAUSE)
+
+
+async def warm(url: str, db: DatabaseHandle) -> None:
+    """Send valid traffic of every kind for a third organization, then large bodies and pages."""
+    key = new_key("sk")
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        create_key(conn, "initech", "system:warm", key, {"prefix": "sk"})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(WARM_SECONDS), asyncio.TaskGroup() as group:
+            ablo = await work(Office(url, key), group)
+    await ablo.close()
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+        for path in ("/openapi.json", "/docs", "/metrics"):
+            (await client.get(path)).raise_for_status()
+        for size in (50_000, 300_000, 900_000):
+            row = {"data": {"title": "x" * size, "status": "todo"}}
+            await asyncio.gather(*(client.post("/api/v1/models/tasks", json=row) for _ in range(4)))
 
 
 async def pour(url: str, pid: int, db: DatabaseHandle, seed: int, minutes: float) -> Tally:
     """Send garbage for so long; return what came of it."""
     keys, tally = make_keys(db), Tally()
     memory: list[float] = []
+    judged = minutes >= JUDGED_MINUTES
+    if judged:
+        await warm(url, db)
+        await asyncio.sleep(REST_SECONDS)
+    before = resident(pid)
     limits = httpx.Limits(max_connections=200)
     async with httpx.AsyncClient(base_url=url, limits=limits) as client:
         row = {"id": "own", "data": {"title": "x", "status": "todo"}}
@@ -290,20 +322,32 @@ async def pour(url: str, pid: int, db: DatabaseHandle, seed: int, minutes: float
             while tally.running:
                 await asyncio.sleep(min(1.0, minutes * 6))
                 memory.append(resident(pid))
-        await asyncio.sleep(QUIET_SECONDS)
-        memory.append(resident(pid))
+    await asyncio.sleep(REST_SECONDS if judged else QUIET_SECONDS)
+    after = resident(pid)
+    async with httpx.AsyncClient(base_url=url) as client:
         ready = await client.get("/ready")
-        if ready.status_code != 200:
-            tally.fault(f"not ready afterwards: {ready.text[:200]}")
-    report(tally, memory, minutes)
+    if ready.status_code != 200:
+        tally.fault(f"not ready afterwards: {ready.text[:200]}")
+    if judged and after > 1.1 * before:
+        tally.fault(f"memory: {before:.0f} MB at rest before the garbage, {after:.0f} MB after it")
+    report(tally, before, memory, after)
     return tally
 
 
-def report(tally: Tally, memory: list[float], minutes: float) -> None:
-    """Print the figures; judge the memory of a run that was long enough to fill its caches."""
-    warm, end = memory[len(memory) // 3], memory[-1]
+def report(tally: Tally, before: float, memory: list[float], after: float) -> None:
+    """Print the figures; of the memory under load, medians about the end of each third."""
+    span = max(1, len(memory) // 30)
+    ends = [len(memory) * third // 3 for third in (1, 2, 3)]
+    thirds = [rounded(statistics.median(memory[max(0, end - span) : end])) for end in ends]
     figure(
-        "garbage: relay memory at the end", end, "MB", start=memory[0], third=warm, most=max(memory)
+        "garbage: relay memory at rest, afterwards",
+        after,
+        "MB",
+        ratio=after / before,
+        yardstick="at rest after valid traffic",
+        yardstick_value=before,
+        thirds=thirds,
+        most=max(memory),
     )
     figure(
         "garbage: slowest read of the other organization",
@@ -314,8 +358,6 @@ def report(tally: Tally, memory: list[float], minutes: float) -> None:
     figure("garbage: requests", sum(tally.statuses.values()), "", frames=tally.frames)
     print(json.dumps({"statuses": dict(tally.statuses.most_common())}))
     print(json.dumps({"sqlstates": dict(tally.states.most_common())}))
-    if minutes >= 5 and end > 1.1 * warm:
-        tally.fault(f"memory: {warm:.0f} MB after a third, {end:.0f} MB at the end")
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
+from ablo_pg.relay.memory import give_back
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
@@ -133,6 +134,7 @@ class RelayService:
             "sockets": self.live.run,
             "claim news": self.claim_news.run,
             "housekeeping": partial(keep_house, self.database),
+            "memory": give_back,
         }
 
     def stop(self) -> None:

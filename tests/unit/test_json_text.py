@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -111,6 +112,19 @@ def test_a_shielded_document_is_the_same(value: Any) -> None:
     assert shielded.text == text or shielded.kept
     slow = shielded.restore(json_text.from_json(shielded.text))
     assert same(loads(text), slow)
+
+
+def test_what_looks_like_a_stand_in_stays() -> None:
+    row = b'{"a":"raw-json-0123456789abcdef-0","deep":%b}' % (b"[" * 300 + b"]" * 300)
+    assert bytes(Decoder(_Row).decode(b'{"row":%b,"meta":1e400}' % row).row) == row
+
+
+def test_reading_fills_no_cache_of_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compile_one(pattern: Any, flags: int = 0) -> Any:
+        raise AssertionError(f"a pattern for one document: {pattern!r}")
+
+    monkeypatch.setattr(re, "compile", compile_one)
+    assert loads("1e400") == RawJson("1e400")
 
 
 def test_true_is_not_one() -> None:

@@ -75,6 +75,9 @@ class EventStream(Response):
         send = self._send
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
+        if self._call.request.method == "HEAD":  # nothing would be written, so no loss be noticed
+            await send({"type": "http.response.body"})
+            return
         async with anyio.create_task_group() as group:
 
             async def until(work: Callable[[], Awaitable[None]]) -> None:

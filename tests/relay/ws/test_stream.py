@@ -123,3 +123,12 @@ async def test_a_stopping_relay_ends_it(world: Any) -> None:
         world.relay.service.stop()
         with pytest.raises(EOFError):
             await events.next()
+
+
+async def test_one_that_is_asked_for_its_head_only_ends(world: Any) -> None:
+    headers = {"authorization": f"Bearer {world.key('user:h')}"}
+    one = httpx.Limits(max_connections=1)
+    async with httpx.AsyncClient(base_url=world.relay.url, headers=headers, limits=one) as http:
+        assert (await http.head(PATH)).headers["content-type"].startswith("text/event-stream")
+        assert (await http.get("/live", timeout=5)).status_code == 200  # behind it
+    assert "acme" not in world.relay.service.hub.channels
