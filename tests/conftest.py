@@ -42,6 +42,14 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Without a path the default tier runs; a path that is named runs with all that is in it."""
+    selected: str = config.option.markexpr
+    if config.args_source is config.ArgsSource.TESTPATHS and "full" not in selected:
+        config.option.markexpr = f"({selected}) and not full" if selected else "not full"
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the full tier, before -m selects."""
     for item in items:

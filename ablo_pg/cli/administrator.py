@@ -15,8 +15,7 @@ from ablo_pg.kernel import admin_connection
 def administrator(admin_url: str) -> Iterator[psycopg.Connection]:
     """Connect, and translate what the database refuses. Raises as `admin_connection`."""
     with admin_connection(admin_url) as conn:
-        login = conn.info.user
         try:
             yield conn
         except psycopg.Error as exc:
-            raise translate_admin(exc, login) from exc
+            raise translate_admin(exc, conn) from exc

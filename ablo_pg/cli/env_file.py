@@ -18,6 +18,8 @@ from ablo_pg.errors import AbloError, error_for
 
 ENV_FILE: Final = Path(".env")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+_QUOTED: Final = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")(?:\s*|\s+#.*)""")
+_COMMENT: Final = re.compile(r"\s+#.*")
 _OURS: Final = re.compile(r"ABLO_[A-Z_]+|DATABASE_URL")
 
 
@@ -35,7 +37,7 @@ def parse_env(path: Path) -> dict[str, str]:
     except OSError:
         return {}
     found = (_LINE.fullmatch(line) for line in text.split("\n"))
-    return {match[1]: _unquoted(match[2].strip()) for match in found if match}
+    return {match[1]: _unquoted(match[2]) for match in found if match}
 
 
 def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
@@ -109,6 +111,8 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value.partition(" #")[0].rstrip()
+    """Return a value without its quotes, and without the comment behind it, as shells take it."""
+    quoted = _QUOTED.fullmatch(value.strip())
+    if quoted is None:
+        return _COMMENT.sub("", value).strip()
+    return quoted[1] if quoted[1] is not None else re.sub(r'\\(["\\$`])', r"\1", quoted[2])

@@ -16,6 +16,7 @@ from ablo_pg.credentials import SPELLINGS, Spelling, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import KeyRecord, iso_time
+from ablo_pg.db.membership import unreached
 from ablo_pg.errors import error_for
 from ablo_pg.kernel import admin_connection
 
@@ -201,6 +202,8 @@ def kernel(database_url: str) -> Iterator[psycopg.Connection]:
         try:
             yield conn
         except psycopg.errors.InsufficientPrivilege as exc:
+            if (found := unreached(conn)) is not None:
+                raise found.error() from exc
             raise error_for(
                 "forbidden",
                 f"Login {conn.info.user} may not manage keys",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import psycopg
 
 from ablo_pg._version import __version__
 from ablo_pg.cli.env_file import read_env_file
-from ablo_pg.cli.exit_codes import DOES_NOT_FIT
+from ablo_pg.cli.exit_codes import DOES_NOT_FIT, INTERRUPTED
 from ablo_pg.cli.output import show_error, show_usage
 from ablo_pg.cli.sections import Sections
 from ablo_pg.db.errors import translate_admin
@@ -61,12 +62,15 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         result: Any = cli.main(arguments, prog_name="ablo-pg", standalone_mode=False, color=color)
     except AbloError as error:
         show_error(error, as_json=as_json)
-        return DOES_NOT_FIT if error.code == "incompatible_change" else 1
+        failed = DOES_NOT_FIT if error.code == "incompatible_change" else 1
+        return INTERRUPTED if _was_interrupted(error) else failed
     except psycopg.Error as exc:  # of an administrative connection: the others translate their own
         show_error(translate_admin(exc), as_json=as_json)
-        return 1
-    except click.exceptions.Abort:
-        return 130
+        return INTERRUPTED if _was_interrupted(exc) else 1
+    except (click.exceptions.Abort, asyncio.CancelledError):
+        # Nothing but ^C cancels a command's main task. asyncio makes a KeyboardInterrupt of that,
+        # but not if others have cancelled the task, too.
+        return INTERRUPTED
     except click.ClickException as error:
         show_usage(error, as_json=as_json)
         return error.exit_code
@@ -75,3 +79,11 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Whether it failed to clean up after ^C."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, KeyboardInterrupt):
+        reason = reason.__context__
+    return reason is not None

@@ -12,6 +12,7 @@ from ablo_pg.cli.options import json_option
 from ablo_pg.cli.output import plain, show, show_json
 from ablo_pg.cli.remote import Remote
 from ablo_pg.db.identity import login_facts
+from ablo_pg.db.membership import unreached
 from ablo_pg.db.urls import without_password
 from ablo_pg.errors import error_for
 
@@ -53,6 +54,9 @@ def whoami_command(database_url: str | None, url: str | None, as_json: bool) -> 
 def _of_database(url: str) -> dict[str, Any]:
     with administrator(url) as conn:
         facts = login_facts(conn)
+        if (found := unreached(conn)) is not None:
+            facts["rights"][found.group.removeprefix("ablo_")] = False
+            facts["problem"] = f"{found.error().message}; {found.error().remedy}"
     return {
         "url": without_password(url),
         **facts,

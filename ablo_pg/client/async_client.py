@@ -10,6 +10,7 @@ from ablo_pg.client.claims.claims import release_all
 from ablo_pg.client.claims.presence import PresenceClient, leave_quietly
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
 from ablo_pg.client.gate import SchemaGate
+from ablo_pg.client.home import Rooted
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
 from ablo_pg.client.local.copy import LocalCopy, local_keys
@@ -44,7 +45,7 @@ class UnknownModelError(AbloValidationError, AttributeError):
     default_code = "server_execute_unknown_model"
 
 
-class AsyncAblo:
+class AsyncAblo(Rooted):
     """A client of one schema, for one organization and participant, on a database or a relay.
 
         async with AsyncAblo(schema=schema, organization="acme", participant="agent:a") as ablo:
@@ -150,6 +151,7 @@ class AsyncAblo:
         async with within(self._session.seconds(timeout), "Connecting"):
             await self._session.transport.open()
             status = await self._session.transport.ask(STATUS, NoBody())
+        self._session.registry.numbered.update(status.numbered)
         if status.schema is None:
             raise error_for(
                 "model_not_provisioned",

@@ -34,6 +34,14 @@ async def within(seconds: float, what: str, key: str | None = None) -> AsyncIter
     server and keep the connection.
     """
     try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise error_for(
+            "invalid_options",
+            "No asyncio event loop runs here, and an AsyncAblo needs one",
+            remedy="call it under asyncio (anyio: backend 'asyncio'), or use Ablo in a thread",
+        ) from None
+    try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as exc:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Final
@@ -92,17 +93,45 @@ def proxy_of(url: str) -> Proxy | None:
     host = parts.hostname or ""
     proxies = getproxies()
     scheme = next((one for one in (parts.scheme, "all") if proxies.get(one)), None)
-    if scheme is None or _is_loopback(host) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if scheme is None or _is_loopback(host) or _is_exempt(host, parts.netloc, proxies.get("no")):
         return None
-    found, variable = proxies[scheme], f"{scheme.upper()}_PROXY"
-    kind, mark, _ = found.partition("://")
+    found, variable = proxies[scheme].strip(), f"{scheme.upper()}_PROXY"
+    kind, mark, place = found.partition("://")
     if not mark:
-        kind, found = "http", f"http://{found}"
+        kind, place = "http", found
+    kind = kind.lower()
     if kind not in _SCHEMES:
         raise _unusable(variable, f"a {kind}:// proxy", "name one of http:// or socks5://")
+    if not _is_readable(place):
+        raise _unusable(
+            variable,
+            "a proxy by a URL without a readable host and port",
+            "write it as http://user:password@host:3128, with %40 for an @ in the password",
+        )
     if kind.startswith("socks") and not (find_spec("socksio") and find_spec("python_socks")):
         raise _unusable(variable, "a SOCKS proxy", "`pip install 'ablo-pg[socks]'`")
-    return Proxy(found, variable)
+    return Proxy(f"{kind}://{place}", variable)
+
+
+def _is_readable(place: str) -> bool:
+    try:
+        parts = urlsplit(f"//{place}")
+        return bool(parts.hostname) and parts.port != 0 and parts.netloc.count("@") < 2
+    except ValueError:
+        return False
+
+
+def _is_exempt(host: str, netloc: str, named: str | None) -> bool:
+    """Whether NO_PROXY names a host; `*.domain` and networks too, as curl and Go read it."""
+    if proxy_bypass(netloc.rpartition("@")[2]):
+        return True
+    for name in (named or "").lower().split(","):
+        if name.strip().startswith("*.") and host.endswith(name.strip()[1:]):
+            return True
+        with suppress(ValueError):
+            if ipaddress.ip_address(host) in ipaddress.ip_network(name.strip(" []"), strict=False):
+                return True
+    return False
 
 
 def _unusable(variable: str, what: str, remedy: str) -> AbloError:

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import NoReturn
+
+# anyio imports it at a first call, in that call's thread. A process that forks meanwhile leaves its
+# child with the lock of an import that goes on in no thread, and each client of the child hangs.
+import anyio._backends._asyncio  # noqa: F401
 
 from ablo_pg.errors import error_for
 
@@ -50,6 +55,17 @@ def check_process(pid: int) -> None:
             f"The client was first used in process {pid}, before this one was forked from it",
             remedy="make a client in each process: in gunicorn's post_fork hook, in Celery's "
             "worker_process_init signal, or at its first use in the child",
+        )
+
+
+class Rooted:
+    """Base of the clients: a pickle, or a copy, would be a client without connections."""
+
+    def __reduce__(self) -> NoReturn:
+        raise error_for(
+            "invalid_options",
+            "A client cannot be copied, or passed to another process",
+            remedy="pass the arguments that it was made with, and make a client there",
         )
 
 

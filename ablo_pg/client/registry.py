@@ -15,8 +15,8 @@ from ablo_pg.schema.rows import Model
 class Registry:
     """Finds models by schema key, typename, table or class, and row classes by typename.
 
-    tenant: whose rows the client reads and writes. numbered: typenames of models whose tables
-    number their rows themselves, as far as creates have found out.
+    tenant: whose rows the client reads and writes. numbered: typenames of models whose ids are
+    numbers, as far as `ready` or creates have found out: they get no UUID.
     """
 
     def __init__(self, schema: Schema, tenant: Tenant | None = None) -> None:

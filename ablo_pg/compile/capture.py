@@ -4,7 +4,8 @@ It is the trigger function of a deferred constraint trigger, so it runs once a c
 writer's transaction: assignments, the order lock (as an expression, which runs no query), then one
 static INSERT. The lock comes before the id is drawn: that makes id order the commit order. A row
 of an adopted table may belong to no organization: there is no log to tell its changes to, and it is
-created for its organization by the update that gives it one.
+created for its organization by the update that gives it one. Where it gets another id or
+organization it is deleted under the old one and created under the new: two deltas.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
@@ -39,6 +42,7 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
     if not model.synced:
         return
+    org, id_ = model.org.sql, model.id.sql
     yield from Function(
         name=model.function("capture"),
         args=[],
@@ -48,16 +52,26 @@ def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         body=f"""\
 {_DECLARED}
 begin
-  if coalesce(new.{model.org.sql}, old.{model.org.sql}) is null then
+  if tg_op = 'UPDATE' then
+    v_made := old.{org} is null;
+    v_gone := not v_made
+      and (new.{id_} is distinct from old.{id_} or new.{org} is distinct from old.{org});
+  end if;
+  if coalesce(new.{org}, old.{org}) is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-{indent(_deleted(model), 4)}
-  else
-{indent(_kept(model), 4)}
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-{indent(_insert(model))}
+  loop
+    if v_gone then
+{indent(_deleted(model), 6)}
+    else
+{indent(_kept(model), 6)}
+    end if;
+    if ablo.order_lock(v_organization) is null then null; end if;
+{indent(_insert(model), 4)}
+    exit when not v_gone or new.{org} is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end""",
     ).sql()
@@ -77,23 +91,36 @@ def _deleted(model: ModelPlan) -> str:
 
 
 def _kept(model: ModelPlan) -> str:
-    """An inserted or updated row. Groups that an update takes it out of hear that it is gone."""
-    archived = model.archived.sql
+    """An inserted or updated row. Groups that an update takes it out of hear that it is gone.
+
+    Where a column of a field is gone, its writer goes on, and the rest of the row is told.
+    """
+    archived, before = model.archived.sql, "case when not v_made then to_jsonb(old) end"
+    drifted = f"ablo.row_drifted({model.typename}, tg_relid, {before}, to_jsonb(new))"
+    row = f"""\
+begin
+  v_row := {row_json(model, "new")};
+  if not v_made then
+    v_changed := {_changed(model)};
+  end if;
+exception when undefined_column then
+  select d.row_json, d.changed into v_row, v_changed
+  from {drifted} d;
+end;"""
     update = [
         f"v_op := case\n"
         f"  when (old.{archived} is null) = (new.{archived} is null) then 'U'\n"
         f"  when old.{archived} is null then 'A'\n"
         f"  else 'V'\n"
         f"end;",
-        f"v_changed := {_changed(model)};",
     ]
     insert = ["v_op := 'I';"]
     groups = [f"v_groups := {near_groups(model, 'new')};", far_groups(model, "new")]
-    lines = [_identity(model, "new"), f"v_row := {row_json(model, 'new')};", *filter(None, groups)]
+    lines = [_identity(model, "new"), row, *filter(None, groups)]
     if model.parents or model.roles:
         update.append(left_groups(model))
     branches = [
-        f"if old.{model.org.sql} is not null then",  # no old row, or nobody's: a create
+        "if not v_made then",
         indent("\n".join(update)),
         "else",
         indent("\n".join(insert)),

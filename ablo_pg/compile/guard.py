@@ -1,7 +1,8 @@
 """Pass: the guard function, before every row change: identity, updated_at, organization, writer.
 
-A row that belongs to nobody may be given an organization, once: only who row-level security does
-not bind sees it.
+A row that belongs to nobody may be given an organization: only who row-level security does not bind
+sees it. Of an adopted table, its application may also change a row's id, and its organization where
+no other table's rows take theirs from it; `ablo.row_identity_check` decides.
 
 One function and no WHEN clause: Postgres parses a WHEN anew for every statement, which costs more
 than the call does. It runs as the owner, since a writer of plain SQL may not call the kernel.
@@ -38,6 +39,7 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         body=f"""\
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -49,7 +51,7 @@ begin
     v_organization := new.{org};
   end if;
   if tg_op = 'UPDATE' then
-{indent(_updated(model), 4)}
+{indent(_updated(schema, model), 4)}
   end if;
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
@@ -67,14 +69,21 @@ end""",
     ).sql()
 
 
-def _updated(model: ModelPlan) -> str:
-    """Ids stay; updated_at moves, but where a migration only tells the row under a new name."""
+def _updated(schema: SchemaPlan, model: ModelPlan) -> str:
+    """updated_at moves, but where a migration only tells the row under a new name."""
     org, id_ = model.org.sql, model.id.sql
+    taken = any(
+        (one.schema, one.table) == (model.spec.table_schema, model.spec.table)
+        for one in (other.parent_table for other in schema.synced)
+        if one is not None
+    )
+    fixed = f"new.{org} is distinct from old.{org}" if taken else "false"
     return f"""\
-if new.{id_} is distinct from old.{id_}
-  or new.{org} is distinct from old.{org} and old.{org} is not null
-then
-  perform ablo.row_identity_refuse({literal(model.spec.table_schema)}, {literal(model.spec.table)});
+v_moved := new.{id_} is distinct from old.{id_}
+  or old.{org} is not null and new.{org} is distinct from old.{org};
+if v_moved then
+  perform ablo.row_identity_check(tg_relid, {fixed});
+  perform ablo.capture_note(old.{org}::text);
 end if;
 if new."updated_at" is not distinct from old."updated_at"
   and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -96,7 +105,12 @@ def _bind(model: ModelPlan) -> str:
         if column.wire not in ("id", "updatedAt", "organizationId")
     )
     return f"""\
-if old.{model.org.sql} is null then
+if v_moved then
+  perform ablo.claim_bind(
+    old.{model.org.sql}::text, {model.typename}, old.{model.id.sql}::text, null
+  );
+end if;
+if v_moved or old.{model.org.sql} is null then
   v_id := new.{model.id.sql};
   perform pg_advisory_xact_lock_shared(
     ablo.creation_key(v_organization, {model.typename}, v_id)
@@ -109,7 +123,7 @@ if current_setting('transaction_isolation') <> 'read committed' or exists (
   where c.organization_id = v_organization and c.model = {model.typename} and c.row_id = v_id
     and c.status = 'active'
 ) then
-  if tg_op = 'UPDATE' and old.{model.org.sql} is not null then
+  if tg_op = 'UPDATE' and not v_moved and old.{model.org.sql} is not null then
     v_parts := array_remove(array[
     {changed}
     ], null);

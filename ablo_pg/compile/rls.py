@@ -75,6 +75,11 @@ def drop_policy(model: ModelPlan, name: str) -> str:
     return f"drop policy {ident(name)} on {model.table};"
 
 
+def rename_policy(model: ModelPlan, name: str) -> str:
+    """Return what gives a policy of somebody else's a name that is none of ours."""
+    return f"alter policy {ident(name)} on {model.table} rename to {ident(f'own_{name}')};"
+
+
 def _of_ours(model: ModelPlan) -> Iterator[Guarded]:
     yield Guarded(
         _class_is(model, "not (c.relrowsecurity and c.relforcerowsecurity)"),

@@ -12,15 +12,17 @@ from psycopg import sql
 class Access(msgspec.Struct, frozen=True):
     """One role, or public, on one table. by: superuser, bypassrls, owner, or grant.
 
-    runs: programs of ours run as it. bound: row-level security holds for it from then on, and did
-    not before. named: a grant names it, or it owns the table. reads_parent: it may select from
-    the table that the organization of a row comes from.
+    runs: programs of ours run as it: a member of ablo_runtime. reached: that one inherits the
+    rights of ablo_runtime, and what binds them. bound: row-level security holds for it from then
+    on, and did not before. named: a grant names it, or it owns the table. reads_parent: it may
+    select from the table that the organization of a row comes from.
     """
 
     role: str
     by: str
     rights: tuple[str, ...]
     runs: bool
+    reached: bool
     bound: bool
     named: bool
     reads_parent: bool
@@ -48,31 +50,35 @@ with place as (
     select w.name from wanted w
     where case when w.number < 4 then pg_catalog.has_any_column_privilege(r.oid, p.oid, w.name)
       else pg_catalog.has_table_privilege(r.oid, p.oid, w.name) end
-    order by w.number) as rights
+    order by w.number) as rights,
+    pg_catalog.pg_has_role(r.oid, 'ablo_runtime', 'member')
+      and not pg_catalog.pg_has_role(r.oid, 'ablo_owner', 'member') as runs
   from pg_catalog.pg_roles r, place p
   where r.rolname !~ '^pg_' and r.rolname not in ('ablo_owner', 'ablo_runtime', 'ablo_replication')
 ), judged as (
   select f.rolname::text as role, f.rights,
     case when f.rolsuper then 'superuser' when f.rolbypassrls then 'bypassrls'
-      when pg_catalog.pg_has_role(f.oid, p.relowner, 'usage') then 'owner' else 'grant' end as by,
-    pg_catalog.pg_has_role(f.oid, 'ablo_runtime', 'member')
-      and not pg_catalog.pg_has_role(f.oid, 'ablo_owner', 'member') as runs,
+      when pg_catalog.pg_has_role(f.oid, p.relowner, 'usage')
+        or f.runs and pg_catalog.pg_has_role(f.oid, p.relowner, 'member') then 'owner'
+      else 'grant' end as by,
+    f.runs, pg_catalog.pg_has_role(f.oid, 'ablo_runtime', 'usage') as reached,
     f.oid = p.relowner or exists (
       select from pg_catalog.aclexplode(p.relacl) a where a.grantee = f.oid) as named,
     p.parent is null or pg_catalog.has_any_column_privilege(f.oid, p.parent, 'select')
       as reads_parent, p.policied, p.relforcerowsecurity as forced
   from found f, place p, everybody e
   where f.rights <> '{}' and (not f.rights <@ e.rights or f.oid = p.relowner)
+    or f.runs and pg_catalog.pg_has_role(f.oid, p.relowner, 'member')
   union all
-  select 'public', e.rights, 'grant', false, true,
+  select 'public', e.rights, 'grant', false, true, true,
     p.parent is null or pg_catalog.has_any_column_privilege('public', p.parent, 'select'),
     p.policied, p.relforcerowsecurity
   from everybody e, place p where e.rights <> '{}'
 )
 select coalesce(json_agg(json_build_object('role', role, 'by', by, 'rights', rights, 'runs', runs,
-  'named', named, 'reads_parent', reads_parent,
+  'reached', reached, 'named', named, 'reads_parent', reads_parent,
   'bound', by = 'grant' and not policied) order by by <> 'owner', role), '[]')::text
-from judged where not runs or named"""
+from judged where not runs or named or by = 'owner'"""
 
 _DECODER: Final = msgspec.json.Decoder(tuple[Access, ...])
 

@@ -7,9 +7,12 @@ so that no server log can show it (Postgres manual, CREATE ROLE, PASSWORD).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+
+from ablo_pg.db.membership import member_statement
 
 
 def database_create(conn: psycopg.Connection, name: str, template: str | None = None) -> None:
@@ -51,17 +54,20 @@ def role_drop(conn: psycopg.Connection, name: str) -> None:
 def login_statements(
     conn: psycopg.Connection, name: str, group: str, password: str, *, exists: bool
 ) -> list[str]:
-    """Return the SQL that makes a login (or gives it a new password) as a member of `group`."""
+    """Return the SQL that makes a login (or gives it a new password) as a member of `group`.
+
+    It then inherits the group's rights, also if it existed and did not.
+    """
     verifier = conn.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
-    command = "alter role {} login password {}" if exists else "create role {} login password {}"
-    statements = [
-        sql.SQL(command).format(sql.Identifier(name), sql.Literal(verifier.decode())),
-        sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(name)),
-        sql.SQL("grant connect on database {} to {}").format(
-            sql.Identifier(conn.info.dbname), sql.Identifier(name)
-        ),
-    ]
-    return [statement.as_string(conn) for statement in statements]
+    command: LiteralString = "alter role" if exists else "create role"
+    made = sql.SQL(command + " {} login inherit password {}").format(
+        sql.Identifier(name), sql.Literal(verifier.decode())
+    )
+    allowed = sql.SQL("grant connect on database {} to {}").format(
+        sql.Identifier(conn.info.dbname), sql.Identifier(name)
+    )
+    member = member_statement(group, name, conn.info.server_version)
+    return [made.as_string(conn), member, allowed.as_string(conn)]
 
 
 def control_group_statement() -> str:
@@ -86,14 +92,14 @@ def replication_group_statement(conn: psycopg.Connection, name: str) -> str:
 
 def owner_statements(conn: psycopg.Connection, admin: str) -> list[str]:
     """Return the SQL that lets a login install and migrate without creating roles itself."""
+    member = member_statement("ablo_owner", admin, conn.info.server_version)
     grants = [
-        sql.SQL("grant ablo_owner to {}").format(sql.Identifier(admin)),
         sql.SQL("grant create on database {} to ablo_owner").format(
             sql.Identifier(conn.info.dbname)
         ),
         sql.SQL("grant usage, create on schema public to ablo_owner"),
     ]
-    return [grant.as_string(conn) for grant in grants]
+    return [member, *(grant.as_string(conn) for grant in grants)]
 
 
 def run_statements(conn: psycopg.Connection, statements: Iterable[str]) -> None:

@@ -103,12 +103,11 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 @contextmanager
 def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
     """Make a connection ready for the functions below; translate what goes wrong meanwhile."""
-    login = conn.info.user
     try:
         conn.execute(PREPARE)
         yield conn
     except psycopg.Error as exc:
-        raise translate_admin(exc, login) from exc
+        raise translate_admin(exc, conn) from exc
 
 
 def deltas(

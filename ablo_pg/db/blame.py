@@ -22,6 +22,9 @@ _OBJECT: Final = re.compile(
 KERNEL_REMEDY: Final = "install the kernel with `ablo-pg connect --admin-url URL`"
 MIGRATE_REMEDY: Final = "apply the schema with `ablo-pg migrate SCHEMA --admin-url URL`"
 _COLUMN: Final = re.compile(r'(?:column|field) "?([^".]+)"?')
+# A column that the row of a function's argument lacks is taken for one of a table of that name.
+_NO_TABLE: Final = re.compile(r'FROM-clause entry for table "\w+"$')
+_NAMED: Final = re.compile(r'\w+\."((?:[^"]|"")+)"')
 _UNDEFINED: Final = ("42P01", "42883", "42703", "42704", "3F000")
 _FRAME: Final = re.compile(r"^PL/pgSQL\W\w+ (.+?\(.*?\)) ", re.MULTILINE)
 _OURS: Final = re.compile(r'(?:ablo|ablo_model)\."?')
@@ -32,6 +35,14 @@ def foreign_function(context: str | None) -> str | None:
     """Return the user's function in which it failed, with its arguments; None when it was ours."""
     frame = _FRAME.search(context or "")
     return None if frame is None or _OURS.match(frame[1]) else frame[1]
+
+
+def lost_column(message: str, query: str | None, position: str | None) -> str | None:
+    """Return the column that a function of ours names and its row lacks, out of the function."""
+    if query is None or position is None or not _NO_TABLE.search(message):
+        return None
+    found = _NAMED.match(query, int(position) - 1)
+    return None if found is None else found[1].replace('""', '"')
 
 
 def written_model(context: str | None) -> str | None:
@@ -77,14 +88,15 @@ def missing_object(report: ErrorReport, names: Names) -> AbloError:
     """Return the error of a table or column that is gone, or of a kernel that is not there."""
     if re.search(r"\bablo_model\b", report.message) or not re.search(r"\bablo\b", report.message):
         model = names.model(written_model(report.context))
-        column = _COLUMN.search(report.message)
-        objects = named_objects(report.message)
+        named = _COLUMN.search(report.message)
+        column = report.column or (named[1] if named else None)
+        objects = f'column "{report.column}"' if report.column else named_objects(report.message)
         what = f"The table of {model}" if model else "The database"
         return error_for(
             "model_not_provisioned",
             f"{what} is not as the declared schema has it{objects and f': see {objects}'}",
             model=model,
-            field=names.field(model, column[1]) if column else None,
+            field=names.field(model, column) if column else None,
             remedy=MIGRATE_REMEDY + ", or undo the change; `ablo-pg status` lists what differs",
         )
     return error_for(

@@ -37,6 +37,7 @@ class AdminRights:
     name: str
     superuser: bool
     creates_roles: bool
+    inherits: bool
     groups_exist: bool
     owner_member: bool
     runs: bool  # programs run as it, or stream: a member of ablo_runtime or ablo_replication
@@ -48,7 +49,7 @@ class AdminRights:
 
 
 _RIGHTS: Final = """
-select r.rolname, r.rolsuper, r.rolcreaterole,
+select r.rolname, r.rolsuper, r.rolcreaterole, r.rolinherit,
   (select count(*) = 3 from pg_catalog.pg_roles g
    where g.rolname in ('ablo_owner', 'ablo_runtime', 'ablo_replication')),
   exists (select from pg_catalog.pg_roles o

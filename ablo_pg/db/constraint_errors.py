@@ -76,9 +76,10 @@ def check(report: ErrorReport, names: Names) -> AbloError:
     """Return the error of a CHECK."""
     model = names.model(report.table)
     name = _field(report, names, "_enum", "_finite", "_check")
+    place = f"{model}{'.' + name if name else ''}: a" if model else "A"  # a domain has no table
     return error_for(
         "check_violation",
-        f"{model}{'.' + name if name else ''}: a value breaks the rule {report.constraint!r}",
+        f"{place} value breaks the rule {report.constraint!r}",
         model=model,
         field=name,
         remedy="use one of the declared values" if name else "use a value that the rule allows",

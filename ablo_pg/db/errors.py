@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from ablo_pg.db.blame import KERNEL_REMEDY as KERNEL_REMEDY
 from ablo_pg.db.blame import MIGRATE_REMEDY as MIGRATE_REMEDY
-from ablo_pg.db.blame import foreign_function, missing_object, trigger_failed
+from ablo_pg.db.blame import foreign_function, lost_column, missing_object, trigger_failed
 from ablo_pg.db.constraint_errors import check, foreign_key, not_null, type_mismatch, unique
+from ablo_pg.db.membership import member_statement, unreached
 from ablo_pg.db.report import NO_NAMES as NO_NAMES
 from ablo_pg.db.report import ErrorReport as ErrorReport
 from ablo_pg.db.report import Names as Names
@@ -34,15 +34,17 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
         return _unreachable(said_by(exc))
     if sqlstate is None and isinstance(exc, psycopg.DataError):  # refused before it was sent
         return error_for("validation_failed", f"A value cannot be sent: {exc}", remedy="correct it")
+    message = diag.message_primary or str(exc)
     return error_of(
         ErrorReport(
             sqlstate=sqlstate,
-            message=diag.message_primary or str(exc),
+            message=message,
             detail=diag.message_detail,
             hint=diag.message_hint,
             constraint=diag.constraint_name,
             table=diag.table_name,
-            column=diag.column_name,
+            column=diag.column_name
+            or lost_column(message, diag.internal_query, diag.internal_position),
             context=diag.context,
         ),
         names,
@@ -55,22 +57,24 @@ def said_by(exc: psycopg.Error) -> str:
     return text.splitlines()[0] if text else "no reason given"
 
 
-def translate_admin(exc: psycopg.Error, login: str | None = None) -> AbloError:
+def translate_admin(exc: psycopg.Error, conn: psycopg.Connection[Any] | None = None) -> AbloError:
     """As `translate`, of an administrative connection: who may do it, and what has cut it short.
 
-    login: the connection's. Postgres's message is shown: an administrator may see what it names.
+    conn: the connection. Postgres's message is shown: an administrator may see what it names.
     """
     said = said_by(exc)
     if exc.sqlstate == "42501":
-        details = {"sqlstate": exc.sqlstate}
-        if login is not None:
-            grant = sql.SQL("grant ablo_owner to {};").format(sql.Identifier(login))
-            details["sql"] = grant.as_string(None)
+        if conn is not None and (found := unreached(conn)) is not None:
+            return found.error("admin_role_insufficient")
+        login, details = "in use", {"sqlstate": exc.sqlstate}
+        if conn is not None:
+            login, version = conn.info.user, conn.info.server_version
+            details["sql"] = member_statement("ablo_owner", login, version) + ";"
         return error_for(
             "admin_role_insufficient",
-            f"the login {login or 'in use'} may not do this: {said}",
+            f"the login {login} may not do this: {said}",
             remedy="use the login that `ablo-pg connect` was run with, or another member of "
-            "ablo_owner" + ("; the SQL makes this one such a member" if login else ""),
+            "ablo_owner" + ("; the SQL makes this one such a member" if conn else ""),
             details=details,
         )
     if exc.sqlstate == "57014":

@@ -47,6 +47,8 @@ select json_build_object(
   'logBytes', (select coalesce(sum(pg_catalog.pg_total_relation_size(i.inhrelid)), 0)
     from pg_catalog.pg_inherits i where i.inhparent = 'ablo.delta'::regclass),
   'stray', exists (select from ablo.delta_default),
+  'unsealed', (select ablo.audit_unsealed(q.last_value - q.last_value % 10000000 - 1)
+    from ablo.sync_id q),
   'settles', exists (select from pg_catalog.pg_event_trigger
     where evtname = 'ablo_capture_before_ddl' and evtenabled <> 'D'),
   'debts', (select coalesce(json_agg(d.typename order by d.typename), '[]')

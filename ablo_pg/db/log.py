@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 from ablo_pg.db.pool import Database
 from ablo_pg.db.routines import RawJsonLoader
 from ablo_pg.delta import Delta, Op
+from ablo_pg.errors import error_for
 from ablo_pg.lsn import LSN
 from ablo_pg.wire.limits import ANSWER_BYTES
 
@@ -41,6 +42,16 @@ OLDEST: Final[LiteralString] = """
                           and l.granted and l.transactionid = s.xmin::xid
       left join pg_prepared_xacts p on p.transaction = s.xmin::xid
       left join pg_stat_activity a on a.pid = l.pid"""
+# One row where it publishes the log, whole, and nothing else. ALTER PUBLICATION writes a row's new
+# version, so these ids stay the same until it is altered.
+PUBLICATION: Final[LiteralString] = """
+    select concat_ws(' ', p.oid, p.xmin, r.oid, r.xmin)
+      from pg_publication p join pg_publication_rel r on r.prpubid = p.oid
+     where p.pubname = 'ablo_delta' and p.pubinsert and p.pubviaroot and not p.puballtables
+       and r.prrelid = to_regclass('ablo.delta') and r.prqual is null and r.prattrs is null
+       and not exists (select from pg_publication_rel o
+                        where o.prpubid = p.oid and o.prrelid <> r.prrelid)
+       and not exists (select from pg_publication_namespace n where n.pnpubid = p.oid)"""
 LISTEN: Final[LiteralString] = "listen ablo_delta"
 LISTEN_KEY: Final[LiteralString] = "select ablo.listen_key()"
 LISTEN_LOCK_TRY: Final[LiteralString] = """
@@ -97,6 +108,12 @@ class LogSource(Protocol):
     async def oldest(self) -> str:
         """Name the oldest transaction that has not ended, for a status."""
 
+    async def publication(self) -> str:
+        """Return which publication of the log this is; an altered one is another.
+
+        Raises kernel_checksum_mismatch for one that does not publish the log, or not it alone.
+        """
+
 
 def is_whole(page: Sequence[Delta], limit: int) -> bool:
     """Whether a page of the log was all that was visible: else it was cut, at its limit or at the
@@ -144,6 +161,18 @@ class PostgresLog:
         """See LogSource."""
         return await self._database.read(oldest_transaction)
 
+    async def publication(self) -> str:
+        """See LogSource."""
+        found = await self._database.read(publication_of_log)
+        if found is None:
+            raise error_for(
+                "kernel_checksum_mismatch",
+                "The publication ablo_delta is gone, or does not publish the inserts into "
+                "ablo.delta, all of them and nothing else: run `ablo-pg connect` again",
+                remedy="run `ablo-pg connect` again",
+            )
+        return found
+
 
 async def xid_assign(conn: AsyncConnection[Any]) -> int | None:
     """Take an xid and give it back; None on a standby, where there are none to be had.
@@ -176,6 +205,12 @@ async def oldest_transaction(conn: AsyncConnection[Any]) -> str:
     return f"transaction {xid} of process {pid} has not ended" + (
         f" (it waits for {waits_for})" if waits_for else ""
     )
+
+
+async def publication_of_log(conn: AsyncConnection[Any]) -> str | None:
+    """Return which publication streams the log; None where none does as it should."""
+    row = await (await conn.execute(PUBLICATION)).fetchone()
+    return row[0] if row else None
 
 
 async def delta_read(

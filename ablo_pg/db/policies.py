@@ -1,4 +1,4 @@
-"""Row-level security policies of others that would let a runtime login past its organization."""
+"""Row-level security policies of others: those that open a table of ours, or are named as ours."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import Final, LiteralString
 
 import psycopg
 
-# Postgres ORs permissive policies: one more of them opens what ours keeps shut, for whoever it
-# applies to. A runtime login is a member of ablo_runtime whom `ablo.identity_check` lets in.
-# `ablo.drift_check` asks the same; here the roles need not exist yet.
-_OPEN: Final[LiteralString] = """
-select n.nspname, c.relname, p.polname
-from pg_catalog.pg_policy p
-join pg_catalog.pg_class c on c.oid = p.polrelid
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
-  and p.polpermissive
-  and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\\_pg %%'
-  and (p.polroles @> array[0::oid] or exists (
+# Postgres ORs permissive policies: on a table of ours, one more of them opens what our policy keeps
+# shut. On an adopted table ours are restrictive, and hold whatever others allow. A runtime login is
+# a member of ablo_runtime whom `ablo.identity_check` lets in. `ablo.drift_check` asks the same;
+# here the roles need not exist yet.
+_OTHERS: Final[LiteralString] = """
+select n.nspname, c.relname, p.polname,
+  c.relowner = (select o.oid from pg_catalog.pg_roles o where o.rolname = 'ablo_owner') is true,
+  p.polpermissive and (p.polroles @> array[0::oid] or exists (
     select from pg_catalog.pg_roles m, unnest(p.polroles) r (id)
     where pg_catalog.pg_has_role(m.oid, r.id, 'member') and not (m.rolsuper or m.rolbypassrls)
       and (m.rolname = 'ablo_owner' or exists (
@@ -27,6 +23,11 @@ where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
         and not exists (
           select from pg_catalog.pg_roles o where o.rolname = 'ablo_owner'
             and pg_catalog.pg_has_role(m.oid, o.oid, 'member')))))
+from pg_catalog.pg_policy p
+join pg_catalog.pg_class c on c.oid = p.polrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
+  and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\\_pg %%'
 order by 1, 2, 3"""
 
 
@@ -42,10 +43,13 @@ def with_mending(drift: str) -> tuple[str, str | None]:
     return drift, None
 
 
-def open_policies(
+def other_policies(
     conn: psycopg.Connection, tables: Iterable[tuple[str, str]]
-) -> list[tuple[str, str, str]]:
-    """Return (schema, table, policy) of every permissive policy, not ours, that holds for us."""
+) -> list[tuple[str, str, str, bool, bool]]:
+    """Return the policies on tables that we did not make.
+
+    Each as schema, table, name, whether the table is ours, whether it lets a login of ours in.
+    """
     pairs = list(tables)
     places = [schema for schema, _ in pairs], [table for _, table in pairs]
-    return conn.execute(_OPEN, places).fetchall()
+    return conn.execute(_OTHERS, places).fetchall()

@@ -28,6 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
+from ablo_pg.db.membership import unreached_async
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
@@ -80,8 +81,8 @@ class PooledConnection(AsyncConnection[Row]):
     """A connection whose statement has ended in the server when a cancellation passes its caller.
 
     psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
-    at the next await and cuts that short: the connection was lost, and the statement could still
-    commit after its caller had been told that time ran out.
+    at the next await and cuts that short: the connection was lost, and the statement could commit
+    after its caller had been told that time ran out.
 
     patience: seconds to wait for a server that should long have answered; None is for ever. A
     network that carries nothing any more and tells nobody would hold the caller otherwise, and the
@@ -128,26 +129,32 @@ _Conn = PooledConnection[TupleRow]
 
 
 class _Pool(AsyncConnectionPool[_Conn]):
-    """A pool whose workers end when they are cancelled.
+    """A pool whose workers and scheduler end when they are cancelled.
 
-    psycopg's take a cancellation that meets them at work for a connection that cannot be made, and
-    wait for more work: a loop that shuts down (`asyncio.run`) would wait for them for ever.
+    psycopg's take a cancellation that meets them at work for a failure of that work, and wait for
+    more: a loop that shuts down (`asyncio.run`) would wait for them for ever.
     """
+
+    def _start_workers(self) -> None:
+        self._sched._event = _UntilCancelledEvent()  # type: ignore[assignment]
+        super()._start_workers()
 
     @classmethod
     async def worker(cls, q: Any) -> None:
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
-    async def schedule_task(self, task: Any, delay: float) -> None:
-        """Do at once what is due at once.
 
-        On Python 3.11 the scheduler loses a cancellation that comes as it is woken.
-        """
-        if delay > 0:
-            await super().schedule_task(task, delay)
-        else:
-            self.run_task(task)
+class _UntilCancelledEvent(asyncio.Event):
+    """What the scheduler waits for: psycopg's goes by `wait_for`, which on Python 3.11 loses a
+    cancellation that comes in the same turn as the event, as in the first turns of a pool."""
+
+    async def wait_timeout(self, timeout: float) -> bool:
+        if _cancelled():
+            raise asyncio.CancelledError
+        with anyio.move_on_after(timeout):
+            return await self.wait()
+        return False
 
 
 class _UntilCancelled:
@@ -307,7 +314,7 @@ class Database:
         try:
             conn = await session.connect_async(self.url, **self._parameters())
             try:
-                await routines.identity_check(conn)
+                await _identity_check(conn)
                 await refuse_shared_sessions(conn, self.url, **self._parameters())
             finally:
                 await conn.close()
@@ -358,6 +365,15 @@ class Database:
             "application_name": self.options.application_name,
             "connect_timeout": max(2, round(self.options.connect_timeout)),
         }
+
+
+async def _identity_check(conn: AsyncConnection[Any]) -> None:
+    try:
+        await routines.identity_check(conn)
+    except psycopg.errors.InsufficientPrivilege as exc:
+        if (found := await unreached_async(conn)) is not None:
+            raise found.error() from exc
+        raise
 
 
 async def _nothing_to_reset(conn: _Conn) -> None:

@@ -67,6 +67,14 @@ from (select distinct pg_catalog.to_regproc(n)::oid as oid from unnest(%s::text[
 join pg_catalog.pg_proc p on p.oid = w.oid
 join pg_catalog.pg_language l on l.oid = p.prolang
 where p.pronamespace <> 'pg_catalog'::regnamespace and l.lanname in ('sql', 'plpgsql')"""
+_COPYING: Final = f"""
+select coalesce(json_agg({_FUNCTION} order by p.oid), '[]')::text
+from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_language l on l.oid = p.prolang
+where n.nspname not in ('pg_catalog', 'information_schema', 'ablo', 'ablo_model')
+  and l.lanname in ('sql', 'plpgsql') and p.prosrc ~* 'insert\\s+into'
+  and position(lower(%s) in lower(p.prosrc)) > 0"""
 # A role that is still to be made has what PUBLIC has. An identity column asks for no right.
 _LACKING: Final = """
 with role as (
@@ -139,6 +147,11 @@ def names_found_by(conn: psycopg.Connection, path: str | None) -> Iterator[None]
 def called(conn: psycopg.Connection, names: Iterable[str]) -> tuple[FunctionFacts, ...]:
     """Return those of the names that are functions of the user's, in SQL or PL/pgSQL."""
     return _FUNCTION_LIST.decode(_one(conn, _CALLED, list(names)) or "[]")
+
+
+def copying(conn: psycopg.Connection, table: str) -> tuple[FunctionFacts, ...]:
+    """Return the user's functions that insert, and name a table."""
+    return _FUNCTION_LIST.decode(_one(conn, _COPYING, table) or "[]")
 
 
 def lacking(conn: psycopg.Connection, used: Sequence[tuple[str, str]]) -> tuple[Missing, ...]:

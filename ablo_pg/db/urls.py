@@ -75,6 +75,8 @@ def _misread(url: str) -> tuple[str, str]:
     scheme, mark, rest = url.partition("://")
     if not url.isprintable():
         return "holds a line break or another control character", "remove it"
+    if url != url.strip():
+        return "begins or ends with a space", "remove it"
     if not mark:
         return ("", "") if "=" in url else ("is not a database URL", _SHAPE)
     if not re.fullmatch(r"postgres(ql)?", scheme):

@@ -17,6 +17,7 @@ from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.problems import Problem
 
 _COPY = "COPY ... FROM is refused: Postgres has none under row-level security; use INSERT"
+_TRUNCATE = "a TRUNCATE is refused: no subscriber would hear of it; use DELETE"
 _HELD = "held to one organization: programs of ours run as it"
 
 
@@ -47,6 +48,8 @@ def _changes(one: Access) -> Iterable[str]:
         yield _HELD
     elif one.bound and "insert" in one.rights:
         yield _COPY
+    if "truncate" in one.rights:
+        yield _TRUNCATE
 
 
 def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
@@ -55,9 +58,18 @@ def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
             "incompatible_change",
             model.spec.key,
             None,
-            f"programs of ours run as {one.role}, which owns its table, so that row-level security "
-            "would not bind them",
+            f"programs of ours run as {one.role}, which owns its table or may act as its owner, so "
+            "that row-level security would not bind them",
             f"{no_runtime(one.role)} and run them as the login that `ablo-pg connect` makes",
+        )
+    elif one.runs and not one.reached:
+        yield Problem(
+            "incompatible_change",
+            model.spec.key,
+            None,
+            f"{one.role} is a member of ablo_runtime but does not inherit, and has rights of its "
+            "own on its table, so that row-level security would not bind it",
+            f"{no_runtime(one.role)} and run programs as the login that `ablo-pg connect` makes",
         )
     if one.by == "grant" and not one.reads_parent and {"insert", "update"} & {*one.rights}:
         parent = _parent(model)

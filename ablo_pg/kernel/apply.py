@@ -10,6 +10,7 @@ import psycopg
 
 from ablo_pg.db.catalog import installed_kernel, lock_provisioning
 from ablo_pg.db.errors import KERNEL_REMEDY
+from ablo_pg.db.event_triggers import failing, passing_over
 from ablo_pg.errors import AbloServerError
 from ablo_pg.kernel.files import kernel_version
 
@@ -25,10 +26,14 @@ class Compiled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome: how many statements ran, and whether they were kept."""
+    """The outcome: how many statements ran, and whether they were kept.
+
+    passed_over: functions of event triggers of the user's that failed under them, see `apply`.
+    """
 
     statements: int
     kept: bool
+    passed_over: tuple[str, ...] = ()
 
 
 def apply(
@@ -36,23 +41,32 @@ def apply(
 ) -> Applied:
     """Apply a compiled schema; all of it or nothing, and one migration at a time per `schema`.
 
+    Where an event trigger of the user's fails, a superuser does it again without that one.
+
     Args: conn, an administrative connection outside a transaction. dry_run runs everything and
     rolls it back.
     Raises: migration_failed with `details` index (from 0), statement, sqlstate, message;
     kernel_not_installed; kernel_newer_than_client.
     """
     require_kernel(conn)
-    index, statement = -1, "(waiting for another migration)"
-    try:
-        with conn.transaction(force_rollback=dry_run):
-            lock_provisioning(conn, schema)
-            for index, statement in enumerate(compiled.statements):  # noqa: B007 - read on failure
-                # Compiled from a checked schema: every name in it has been quoted there.
-                conn.execute(statement)
-            statement = "(commit)"
-    except psycopg.Error as exc:
-        raise _failed(exc, index, statement) from exc
-    return Applied(len(compiled.statements), kept=not dry_run)
+    passed_over: list[str] = []
+    while True:
+        index, statement = -1, "(waiting for another migration)"
+        try:
+            with conn.transaction(force_rollback=dry_run), passing_over(conn, passed_over):
+                lock_provisioning(conn, schema)
+                for index, statement in enumerate(compiled.statements):  # noqa: B007 - on failure
+                    # Compiled from a checked schema: every name in it has been quoted there.
+                    conn.execute(statement)
+                statement = "(commit)"
+        except psycopg.Error as exc:
+            function = failing(conn, exc)
+            if function is None or function in passed_over:
+                raise _failed(exc, index, statement) from exc
+            passed_over.append(function)
+        else:
+            kept = not dry_run
+            return Applied(len(compiled.statements), kept, tuple(passed_over))
 
 
 def require_kernel(conn: psycopg.Connection) -> None:

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ablo_pg.db import session
 from ablo_pg.db.catalog import admin_rights, server_setting
-from ablo_pg.db.errors import translate
+from ablo_pg.db.errors import translate, translate_admin
 from ablo_pg.db.urls import make_url, url_parameters, with_login
 from ablo_pg.errors import AbloPermissionError
 from ablo_pg.kernel.fit import SQL_ASCII
@@ -68,6 +68,8 @@ def connect(admin_url: str, *, control: bool = False) -> Connected:
         except AbloPermissionError as exc:
             _add_urls(exc, place)
             raise
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise translate_admin(exc, conn) from exc
         notes = tuple(_notes(conn, installed, logins, control_login))
         ports = (server_setting(conn, "listen_addresses"), server_setting(conn, "port"))
     database_url, problem = _working_url(place, logins.runtime, ports)

@@ -16,6 +16,7 @@ import psycopg
 
 from ablo_pg.db import health
 from ablo_pg.db.identity import login_facts
+from ablo_pg.db.membership import unreached
 from ablo_pg.db.policies import with_mending
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.db.session import connect_async
@@ -110,13 +111,18 @@ def _looked(
 ) -> dict[str, Any]:
     try:
         with admin_connection(url) as conn:
-            facts, findings = look(conn, schema_hash)
+            try:
+                facts, findings = look(conn, schema_hash)
+            except psycopg.errors.InsufficientPrivilege as exc:
+                raise reason.error() if (reason := unreached(conn)) else exc from exc
             found += findings
         if look is not _replication and any(one.name == "pooler" for one in findings):
             asyncio.run(_own_sessions(url))
         return facts
     except AbloError as exc:
-        found.append(Finding(name, "blocker", exc.message, exc.remedy))
+        statement = exc.details.get("sql")
+        fix = "run this as an administrator" if statement else exc.remedy
+        found.append(Finding(name, "blocker", exc.message, fix, statement))
     except psycopg.Error as exc:
         text = exc.diag.message_primary or str(exc)
         denied = isinstance(exc, psycopg.errors.InsufficientPrivilege)
@@ -348,6 +354,10 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         text = "the log has outgrown its partitions: retention cannot drop what is in the default"
         statement = health.extend_log()
         yield Finding("log", "note", text, "run this", statement, safe=True)
+    if facts["unsealed"] is not None:
+        text = f"retention keeps full partitions of the log: changes of {facts['unsealed']!r} in "
+        text += "them are not sealed"
+        yield Finding("log", "note", text, "run `ablo-pg audit seal`")
     if facts["logBytes"] > LOG_BYTES:
         text = f"the log takes {facts['logBytes'] >> 30} GB"
         yield Finding("log", "note", text, "let ablo.delta_retain drop old partitions")

@@ -29,7 +29,8 @@ from ablo_pg.db.tables import (
     snapshot,
     text_facts,
 )
-from ablo_pg.kernel.policies import OpenPolicy, policies
+from ablo_pg.kernel.policies import BadPolicy, policies
+from ablo_pg.kernel.row_copies import broken_copies
 from ablo_pg.kernel.table_reasons import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_triggers import Unfit, unfit_triggers
 from ablo_pg.kernel.table_values import default_as
@@ -104,6 +105,7 @@ def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]
             *_base(model, table),
             *_inexact(model, table),
             *_policed(opened.get(model.spec.key, ())),
+            *_copied(conn, model, table),
         )
         if one.level == "problem"
     )
@@ -120,7 +122,7 @@ def _fit(
     conn: psycopg.Connection,
     model: ModelPlan,
     tables: Mapping[tuple[str, str], TableFacts],
-    opened: Sequence[OpenPolicy],
+    opened: Sequence[BadPolicy],
     text: TextFacts,
 ) -> ModelFit:
     where = place(model)
@@ -130,6 +132,7 @@ def _fit(
         return ModelFit(model.spec.key, name, new=True)
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
     fired = [Finding("warning", one.message, None, one.sql) for one in _unfit(conn, model)]
+    fired += _copied(conn, model, table)
     told = (*_reasons(model, table), *found, *_policed(opened), *_text(model, table, text), *fired)
     return ModelFit(model.spec.key, name, told)
 
@@ -154,13 +157,30 @@ def _text(model: ModelPlan, table: TableFacts, text: TextFacts) -> Iterator[Find
         )
 
 
+def _copied(conn: psycopg.Connection, model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
+    """Functions that new columns break: of a trigger, every write of the table's application."""
+    if model.synced:
+        added = [one.name for one in model.row_columns if table.column(one.name) is None]
+        for message, fires in broken_copies(conn, model.table, table.name, added):
+            yield Finding("problem" if fires else "warning", message)
+
+
 def trigger_notes(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[str, ...]:
-    """Return what the tables' own triggers lack for writes through the API, a sentence each."""
+    """Return what the tables' own triggers lack for writes through the API, a sentence each.
+
+    And the functions that columns which are added break.
+    """
     with snapshot(conn):
+        models = tuple(plan_schema(spec).synced)
+        tables = _tables(conn, models)
         return tuple(
-            f"{model.spec.key}: {one.message}" + (f":\n{one.sql}" if one.sql else "")
-            for model in plan_schema(spec).synced
-            for one in _unfit(conn, model)
+            f"{model.spec.key}: {message}" + (f":\n{sql}" if sql else "")
+            for model in models
+            if (table := tables.get(place(model))) is not None
+            for message, sql in (
+                *((one.message, one.sql) for one in _unfit(conn, model)),
+                *((one.message, one.sql) for one in _copied(conn, model, table)),
+            )
         )
 
 
@@ -168,7 +188,7 @@ def _unfit(conn: psycopg.Connection, model: ModelPlan) -> Iterator[Unfit]:
     return unfit_triggers(conn, model.table) if model.synced else iter(())
 
 
-def _policed(opened: Sequence[OpenPolicy]) -> Iterator[Finding]:
+def _policed(opened: Sequence[BadPolicy]) -> Iterator[Finding]:
     for one in opened:
         yield Finding("problem", one.message, None, one.sql)
 

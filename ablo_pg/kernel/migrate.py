@@ -29,6 +29,7 @@ from ablo_pg.compile.migration import (
 from ablo_pg.compile.plan import plan_schema
 from ablo_pg.db import migrate as db
 from ablo_pg.db.errors import translate_admin
+from ablo_pg.db.event_triggers import PASSED_OVER
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
 from ablo_pg.kernel.access import roles_with_access
 from ablo_pg.kernel.apply import require_kernel
@@ -102,6 +103,8 @@ def migrate(
         made, before = _checked(conn, spec, options, stack)
         runner = Runner(conn, made, pace, report or _silent)
         written = runner.run()
+        missed = map(PASSED_OVER.format, runner.passed_over)
+        made = replace(made, notes=(*made.notes, *missed))
     return Migrated(made, before, written, runner.effective)
 
 
@@ -169,7 +172,7 @@ def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
             if exc.sqlstate == INSUFFICIENT_PRIVILEGE and made.refusals:
                 continue  # they say whose the table is
             if not (exc.sqlstate or "").startswith(_CAST_FAILED):
-                raise translate_admin(exc, conn.info.user) from exc
+                raise translate_admin(exc, conn) from exc
             count = -1
         if count:
             shown = "some" if count < 0 else f"{count} or more" if count >= 1000 else str(count)

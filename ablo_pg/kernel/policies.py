@@ -1,4 +1,7 @@
-"""Policies on a model's table by which a login reads or writes rows of every organization.
+"""Policies of others on a model's table that ours do not get along with.
+
+On a table of ours, one by which a login reads or writes rows of every organization; on an adopted
+table, one with the name of ours, which would take its place.
 
 Flow: `db.policies` (catalogue) -> here -> `fit`, by which `migrate` and `schema_push` do not go on.
 Once they are installed, `ablo.drift_check` reports the same.
@@ -14,30 +17,44 @@ import psycopg
 
 from ablo_pg.compile.migration import place
 from ablo_pg.compile.names import shorten
-from ablo_pg.compile.plan import plan_schema
-from ablo_pg.compile.rls import drop_policy, policy_name
-from ablo_pg.db.policies import open_policies
+from ablo_pg.compile.plan import ModelPlan, plan_schema
+from ablo_pg.compile.rls import drop_policy, policy_name, policy_names, rename_policy
+from ablo_pg.db.policies import other_policies
 from ablo_pg.schema import SchemaSpec
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPolicy:
-    """A permissive policy of others that applies to the runtime logins; `sql` removes it."""
+class BadPolicy:
+    """A policy of others that cannot stay as it is; `sql` changes that."""
 
     message: str
     sql: str
 
 
-def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[OpenPolicy, ...]]:
+def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[BadPolicy, ...]]:
     """Return what stands on the tables of a schema's models, by model key. Reads only."""
     models = {place(model): model for model in plan_schema(spec).synced}
-    found: dict[str, tuple[OpenPolicy, ...]] = defaultdict(tuple)
-    for schema, table, name in open_policies(conn, models):
+    found: dict[str, tuple[BadPolicy, ...]] = defaultdict(tuple)
+    for schema, table, name, ours, opens in other_policies(conn, models):
         model = models[schema, table]
-        if name != shorten(policy_name(model)):  # one of that name is replaced by ours
-            message = (
-                f"its policy {name} is permissive and applies to the runtime logins: by it they "
-                "reach rows of every organization; drop it, or bind it to the roles that need it"
-            )
-            found[model.spec.key] += (OpenPolicy(message, drop_policy(model, name)),)
+        bad = _of_ours(model, name) if ours and opens else None
+        if not ours and name in map(shorten, policy_names(table)):
+            bad = _named_as_ours(model, name)
+        if bad is not None:
+            found[model.spec.key] += (bad,)
     return found
+
+
+def _of_ours(model: ModelPlan, name: str) -> BadPolicy | None:
+    if name == shorten(policy_name(model)):  # one of that name is replaced by ours
+        return None
+    message = (
+        f"its policy {name} is permissive and applies to the runtime logins: by it they "
+        "reach rows of every organization; drop it, or bind it to the roles that need it"
+    )
+    return BadPolicy(message, drop_policy(model, name))
+
+
+def _named_as_ours(model: ModelPlan, name: str) -> BadPolicy:
+    message = f"its policy {name} has the name of a policy of ours, which would take its place"
+    return BadPolicy(message, rename_policy(model, name))

@@ -73,7 +73,7 @@ def pull_schema(
             found += _base_reasons(table, {id_column, organization_column})
         reasons = [part for reason in found for part in reason if part]
         if not reasons and lookup_key(table.name) in taken:
-            reasons = ["another schema has a table of that name, and models are known by it"]
+            reasons = ["another table has that name, case aside, and models are known by it"]
         if reasons:
             left[f"{table.schema}.{table.name}"] = tuple(reasons)
             tail += [f"{table.schema}.{table.name} is left out:", *(f"  {r}" for r in reasons)]
@@ -189,7 +189,11 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
         default=_array_default(column) if array else constant(column.default, found),
     )
     if column.default is not None and found.default is MISSING:
-        draft.inside.append(f"{column.name}: the database's default stays: {column.default}")
+        create = "passes a value" if column.not_null else "that leaves it out writes null"
+        draft.inside.append(
+            f"{column.name}: the database's default stays for plain SQL, {column.default}; "
+            f"a create through the API {create}"
+        )
     if column.comment:
         draft.inside.append(f"{column.name}: {column.comment}")
     return found

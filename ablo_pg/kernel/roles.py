@@ -25,6 +25,7 @@ from ablo_pg.db.admin import (
 )
 from ablo_pg.db.catalog import admin_rights, role_exists, role_facts
 from ablo_pg.db.health import plain_login
+from ablo_pg.db.membership import SINCE_GRANTS_SAY, inherit_statement
 from ablo_pg.errors import AbloPermissionError
 from ablo_pg.kernel.failure import install_failure
 from ablo_pg.kernel.files import kernel_files
@@ -69,6 +70,16 @@ def require_role_rights(conn: psycopg.Connection) -> None:
     that programs run as: row-level security would no longer hold for it.
     """
     rights = admin_rights(conn)
+    alone = conn.info.server_version >= SINCE_GRANTS_SAY
+    if not (alone or rights.inherits or rights.superuser):
+        statement = inherit_statement(rights.name) + ";"
+        raise AbloPermissionError(
+            f"login {rights.name} is NOINHERIT, so the rights of ablo_owner would not reach it; "
+            "nothing was changed",
+            code="admin_role_insufficient",
+            remedy=f"let an administrator run: {statement}",
+            details={"sql": statement},
+        )
     if rights.may_install:
         return
     if rights.runs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import psycopg
 
 from ablo_pg.compile.migration import Alone, AnyStep, Batches, MigrationPlan, Step
 from ablo_pg.db import migrate as db
+from ablo_pg.db.event_triggers import failing, passing_over, without_triggers
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 
 _BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: try again
@@ -95,6 +97,7 @@ class Runner:
         self._report = report
         self._undo: list[str] = []
         self._written = 0
+        self.passed_over: list[str] = []  # functions of event triggers of the user's that failed
         self.effective = 0  # steps besides the switch that had something to do
 
     def run(self) -> int:
@@ -134,7 +137,7 @@ class Runner:
         while True:
             index, statement, hold = -1, "", _Hold(self._pace.hold_ms)
             try:
-                with self._conn.transaction():
+                with self._conn.transaction(), passing_over(self._conn, self.passed_over):
                     db.set_lock_timeout(self._conn, timeout)
                     for index, statement in enumerate(step.statements):
                         if step.short_from is not None and index >= step.short_from:
@@ -149,6 +152,8 @@ class Runner:
                     overruns += 1
                     if overruns == _OVERRUNS:
                         raise self._held_too_long(number, step, index, statement) from exc
+                elif self._passes_over(exc):
+                    continue
                 elif exc.sqlstate not in _BUSY or time.monotonic() > until:
                     raise self._failed(exc, number, step, index, statement) from exc
             _pause()
@@ -156,15 +161,27 @@ class Runner:
     def _alone(self, number: int, step: Alone) -> None:
         """A statement that waits for transactions under way, while writers go on."""
         db.set_session_patience(self._conn, round(self._pace.patience * 1000))
+        bare = without_triggers(self._conn) if self.passed_over else nullcontext()
         try:
-            self._conn.execute(step.statement)
+            with bare:
+                self._conn.execute(step.statement)
         except psycopg.Error as exc:
             if step.broken and not self._conn.closed:
                 self._conn.execute(step.broken)
+            if self._passes_over(exc):
+                return self._alone(number, step)
             raise self._failed(exc, number, step, 0, step.statement) from exc
         finally:
             if not self._conn.closed:
                 db.set_session_patience(self._conn, 0)
+
+    def _passes_over(self, exc: psycopg.Error) -> bool:
+        """Do without an event trigger of the user's that failed. False: it was none, or cannot."""
+        function = failing(self._conn, exc)
+        if function is None or function in self.passed_over:
+            return False
+        self.passed_over.append(function)
+        return True
 
     def _pages(self, number: int, step: Batches) -> None:
         """Rounds over the rows until none is left; each round passes over rows that are held."""

@@ -6,7 +6,7 @@ second compares with what the first has made. `apply` runs the statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,6 +19,7 @@ from ablo_pg.compile.moves import fills, moves, unfit
 from ablo_pg.compile.plan import ModelPlan, Native, find_column, plan_schema
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
+from ablo_pg.db.event_triggers import PASSED_OVER
 from ablo_pg.db.migrate import lock_holders, table_facts
 from ablo_pg.db.registry import active_schema
 from ablo_pg.db.tables import count_rows
@@ -112,7 +113,7 @@ def push(
             raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan, _native(conn, spec)))
         version = read_active(conn).version
-        warnings = (*plan.warnings, *_unowned(conn, spec))
+        warnings = (*plan.warnings, *_unowned(conn, spec), *_unseen(done.passed_over))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
 
 
@@ -201,6 +202,13 @@ def _unowned(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Change]:
             gives = f"`migrate` gives them that of their rows in {model.parent_table.table}"
         reason = f"{shown} rows belong to no organization, so nobody sees them; {gives}"
         yield Change("rows_unowned", key, "organizationId", False, reason)
+
+
+def _unseen(functions: Iterable[str]) -> Iterator[Change]:
+    """Tell of event triggers that the push had to do without."""
+    for function in functions:
+        detail = PASSED_OVER.format(function)
+        yield Change("event_trigger_passed_over", None, None, False, detail)
 
 
 def _counter(

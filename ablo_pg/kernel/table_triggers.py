@@ -35,7 +35,7 @@ _USE: Final = re.compile(
 )
 _NEXT: Final = re.compile(r"\bnextval\s*\(\s*'([^']+)'", re.IGNORECASE)
 _CALL: Final = re.compile(rf"({_QUALIFIED})\s*\(")
-_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WHO: Final = re.compile(r"\b(current_user|session_user|current_role)\b", re.IGNORECASE)
 _RIGHTS: Final = {
     "insert": ("insert",),
@@ -86,7 +86,7 @@ def _judge(
         text += f"not by that of a write through the API ({own}), which leaves out schemas in "
         text += "which other roles may create objects; revoke that, or set the function's own"
         yield Unfit(text, own_path(function.name))
-    if found := _WHO.search(_COMMENT.sub(" ", function.body)):
+    if found := _WHO.search(COMMENT.sub(" ", function.body)):
         text = f"{whose} reads {found[1].lower()}: in a write through the API current_user is "
         text += "ablo_owner and session_user the runtime login; app.current_participant_id names "
         text += "who acts"
@@ -97,7 +97,7 @@ def _lacks(
     conn: psycopg.Connection, function: FunctionFacts, path: str | None, depth: int
 ) -> tuple[list[str], frozenset[str]]:
     """Return the GRANTs that it needs, and the names that are no relation under its path."""
-    body = _COMMENT.sub(" ", function.body)
+    body = COMMENT.sub(" ", function.body)
     used = list(_used(body))
     names = {name for name, _ in used}
     with names_found_by(conn, path):

@@ -110,7 +110,8 @@ class Assembler:
 
     batch: since it was last emptied. confirmable: the WAL position before which everything
     has been put into a batch: the end of the last whole transaction, or, between transactions, what
-    a keepalive says. A transaction may be in several batches.
+    a keepalive says. A transaction may be in several batches. described: the log's description has
+    come, which precedes the first insert and the first after any change of the publication.
     """
 
     def __init__(self) -> None:
@@ -120,6 +121,7 @@ class Assembler:
         self.committed_at = 0  # microseconds since 2000 UTC, of the last transaction
         self.server_clock = 0
         self._in_transaction = False
+        self.described = False
         self._log_id = b""  # the relation id of ablo.delta, as its four bytes
 
     def feed(self, data: bytes) -> Keepalive | None:
@@ -161,8 +163,9 @@ class Assembler:
             if (message.schema, message.name) == ("ablo", "delta"):
                 check_columns([column.name for column in message.columns])
                 self._log_id = message.relation_id.to_bytes(4, "big")
-        elif isinstance(message, Insert | Begin | Commit):
-            raise PgOutputError(f"insert into relation {message!r}, which is not the log")
+                self.described = True
+        elif isinstance(message, Insert | Begin | Commit):  # of rows nothing is shown
+            raise PgOutputError("an insert into a relation which is not the log")
 
 
 def check_columns(names: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import SharedDatabase, Shares
 from ablo_pg.relay.tasks import Tasks, Work
+from ablo_pg.relay.unread import Unread
 from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
@@ -92,11 +93,13 @@ class RelayService:
     clock: Callable[[], float] = time.monotonic
     stopping: anyio.Event = field(default_factory=anyio.Event)
     parsing: Shares = field(default_factory=lambda: Shares(PARSERS, 1))
+    unread: Unread = field(init=False)
     live: Sockets = field(init=False)
     claim_news: ClaimNews = field(init=False)
     kernel: Kernel = field(init=False)
 
     def __post_init__(self) -> None:
+        self.unread = Unread(self.settings.unread_bytes)
         self.live = Sockets(self)
         self.claim_news = ClaimNews(self.settings.database_url)
         waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)

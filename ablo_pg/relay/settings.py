@@ -69,9 +69,11 @@ class RelaySettings:
     open_waits: int = 32
     queue_count: int = 8192  # deltas that one subscriber may leave lying
     queue_bytes: int = 8 << 20
-    # How long a socket or stream may leave unread what was written to it. Protects memory; a false
-    # alarm costs that client a reconnect, from its cursor.
+    # How long a socket, a stream or an answer may leave unread what was written to it. Protects
+    # memory; a false alarm costs that client a reconnect, from its cursor.
     stuck_seconds: float = 20.0
+    # Of large answers to one organization that clients have not read yet. Protects memory.
+    unread_bytes: int = 128 << 20
 
     # Readiness: a canary goes through the whole path this often, and may be this old.
     canary_seconds: float = 2.0

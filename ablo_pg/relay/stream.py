@@ -25,7 +25,7 @@ from psycopg.pq import ExecStatus
 
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import LogSource
-from ablo_pg.errors import AbloConnectionError, AbloError
+from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 from ablo_pg.lsn import LSN
 from ablo_pg.relay.arrival import Arrival, Assembler
 from ablo_pg.relay.barrier import tell_waiting, wait_until_visible
@@ -43,13 +43,23 @@ STATUS_SECONDS: Final = 5.0
 # tell nobody. Or wal_sender_timeout, where that is less: it gives us up after the same time. A
 # false alarm costs a new slot.
 SILENCE_SECONDS: Final = 60.0
+# Between two looks at the publication. It bounds how long subscribers go without what an altered
+# one leaves out; a look is an index probe.
+CHECK_SECONDS: Final = 5.0
 
 
 class ReplicationStream:
     """A streaming slot. Attributes of `assembler` say how far it has come."""
 
-    def __init__(self, conn: AsyncConnection[Any], slot: str, sender_timeout: float) -> None:
+    def __init__(
+        self,
+        conn: AsyncConnection[Any],
+        slot: str,
+        sender_timeout: float,
+        check: Callable[[], Awaitable[None]],
+    ) -> None:
         self.slot = slot
+        self._check = check  # that the publication is what it was before the slot was made
         self.assembler = Assembler()
         self.confirmed = 0
         self.heard = time.monotonic()  # when something last came from the server
@@ -58,6 +68,7 @@ class ReplicationStream:
         self._silence = min(SILENCE_SECONDS, sender_timeout or SILENCE_SECONDS)
         self._every = min(STATUS_SECONDS, self._silence / 4)
         self._next_status = 0.0
+        self._next_check = time.monotonic() + CHECK_SECONDS
 
     async def run(self, sink: Callable[[list[Arrival]], None]) -> None:
         """Hand every batch to `sink` as it arrives, until cancelled or the connection breaks.
@@ -65,8 +76,19 @@ class ReplicationStream:
         The socket's readiness calls us straight from the event loop, without a task switch. `sink`
         must not block: back-pressure ends at the subscribers' queues, so statuses go out in time
         whatever the subscribers do. What `sink` has taken is what is confirmed to the server.
-        Raises AbloConnectionError when the connection is lost.
+        Raises AbloConnectionError when the connection is lost, and what `check` raises.
+
+        What an altered publication leaves out is never sent, and nothing says so. But before the
+        next insert the server describes the log again, as it does now and then for other reasons:
+        then nothing goes on before `check` has passed. Also now and then, for one that stays so.
         """
+        while True:
+            await self._run(sink)
+            self.assembler.described = False
+            await self._check()
+
+    async def _run(self, sink: Callable[[list[Arrival]], None]) -> None:
+        """Run until the log is described."""
         loop = asyncio.get_running_loop()
         broken: asyncio.Future[None] = loop.create_future()
         socket = self._pgconn.socket
@@ -78,6 +100,10 @@ class ReplicationStream:
                 more = self._gulp(sink)
                 if time.monotonic() >= self._next_status:
                     self._send_status()
+                if self.assembler.described:
+                    loop.remove_reader(socket)
+                    broken.set_result(None)
+                    return
             except Exception as exc:
                 # Now, not later: libpq may have closed the socket, and its number may come to
                 # stand for somebody else's before the task that waits for us runs.
@@ -94,6 +120,9 @@ class ReplicationStream:
                 await asyncio.wait([broken], timeout=self._every / 2)
                 if time.monotonic() - self.heard > self._silence:
                     raise _lost(None)
+                if time.monotonic() >= self._next_check:
+                    self._next_check = time.monotonic() + CHECK_SECONDS
+                    await self._check()
             broken.result()
         except psycopg.Error as exc:
             raise _lost(exc) from exc
@@ -127,7 +156,7 @@ class ReplicationStream:
                 keepalive = feed(bytes(view))
                 if keepalive is not None and keepalive.reply_wanted:
                     reply_wanted = True
-                if messages >= GULP_MESSAGES or size >= GULP_BYTES:
+                if assembler.described or messages >= GULP_MESSAGES or size >= GULP_BYTES:
                     more = True
                     break
             if ended or messages == before:
@@ -186,7 +215,17 @@ async def open_stream(
             raise failure
         return slot
 
-    return await _open(url, make_slot)
+    before = await log.publication()
+
+    async def unaltered() -> None:
+        if await log.publication() != before:
+            raise error_for(
+                "kernel_checksum_mismatch",
+                "The publication ablo_delta was altered: changes may be missing from this stream, "
+                "and are read from the log",
+            )
+
+    return await _open(url, make_slot, unaltered)
 
 
 async def open_slot(url: str, slot: str) -> ReplicationStream:
@@ -195,11 +234,16 @@ async def open_slot(url: str, slot: str) -> ReplicationStream:
     async def made(conn: AsyncConnection[Any]) -> str:
         return slot
 
-    return await _open(url, made)
+    async def unasked() -> None:
+        return None
+
+    return await _open(url, made, unasked)
 
 
 async def _open(
-    url: str, make_slot: Callable[[AsyncConnection[Any]], Awaitable[str]]
+    url: str,
+    make_slot: Callable[[AsyncConnection[Any]], Awaitable[str]],
+    check: Callable[[], Awaitable[None]],
 ) -> ReplicationStream:
     conn: AsyncConnection[Any] | None = None
     try:
@@ -212,7 +256,7 @@ async def _open(
             f"START_REPLICATION SLOT {slot} LOGICAL 0/0"
             f" (proto_version '1', publication_names '{PUBLICATION}')",
         )
-        return ReplicationStream(conn, slot, timeout)
+        return ReplicationStream(conn, slot, timeout, check)
     except BaseException as exc:
         if conn is not None:
             with anyio.CancelScope(shield=True):

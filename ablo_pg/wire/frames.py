@@ -59,7 +59,7 @@ class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
     """Where the client stands: the higher of the two counts."""
 
     cursor: str | int | None = None
-    last_sync_id: int | None = None
+    last_sync_id: Annotated[int, msgspec.Meta(le=2**63 - 1)] | None = None
     protocol_version: int | None = None
 
     @property

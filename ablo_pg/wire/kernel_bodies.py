@@ -69,7 +69,7 @@ class RowAtBody(RowBody, frozen=True):
 class HistoryBody(RowBody, frozen=True):
     """A row, and how much of its past."""
 
-    limit: int = 100
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     before: Position | None = None
 
 

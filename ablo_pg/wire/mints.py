@@ -7,7 +7,7 @@ Z: newer clients refuse an offset.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -35,7 +35,7 @@ class MintBody(msgspec.Struct, frozen=True, rename="camel"):
 class UserBody(msgspec.Struct, frozen=True):
     """Who an ephemeral key is for."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class EphemeralBody(msgspec.Struct, frozen=True, rename="camel"):

@@ -18,6 +18,8 @@ def relay_origin(url: str, name: str) -> tuple[str, str]:
         readable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         readable = False
+    if url != url.strip(" "):
+        raise _refused(name, "begins or ends with a space", "remove it")
     scheme = url.partition("://")[0]
     if scheme in ("postgres", "postgresql"):
         raise _refused(name, "is the URL of a database", "pass it as database_url=")

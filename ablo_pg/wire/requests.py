@@ -53,7 +53,8 @@ def read_json(body: bytes, depth: int) -> Any:
     except RecursionError:
         raise _too_deep(depth) from None
     except ValueError as exc:
-        raise _invalid(str(exc)[:200]) from None
+        known = isinstance(exc, json.JSONDecodeError | Duplicate)
+        raise _invalid(str(exc)[:200] if known else "a number has too many digits") from None
     if SURROGATE.search(text) is not None:
         check_surrogates(found)
     if text.count("[") + text.count("{") > depth and depth_of(found) > depth:

@@ -132,12 +132,16 @@ class SchemaStatus(msgspec.Struct, frozen=True):
 
 
 class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """The kernel's account of itself. `drift` names what differs from what was installed."""
+    """The kernel's account of itself. `drift` names what differs from what was installed.
+
+    numbered: typenames of models whose ids are numbers, in adopted tables.
+    """
 
     kernel_version: int
     ready: bool
     drift: list[str] = []
     schema: SchemaStatus | None = None
+    numbered: list[str] = []
     wal_level: str | None = None
     server_version: int | None = None
 

@@ -16,9 +16,11 @@ begin
     end if;
   end loop;
   -- Without this a non-superuser could not hand the objects below to their owner. Since Postgres 16
-  -- the creator of a role is a member of it with neither INHERIT nor SET, which 'member' would not see.
+  -- the creator of a role is a member of it with neither INHERIT nor SET, which 'member' would not see; and a grant
+  -- to a role that is NOINHERIT must say that it is inherited.
   if not pg_catalog.pg_has_role(current_user, 'ablo_owner', 'usage') then
-    execute format('grant ablo_owner to %I', current_user);
+    execute format('grant ablo_owner to %I', current_user)
+      || case when current_setting('server_version_num')::int >= 160000 then ' with inherit true' else '' end;
   end if;
 end
 $roles$;

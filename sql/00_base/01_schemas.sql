@@ -12,7 +12,8 @@ end
 $schemas$;
 
 -- What a restore without owners (pg_restore --no-owner) has given to whoever ran it goes back to its
--- owner: the kernel's functions run with their owner's rights. What that role got of the models' tables too.
+-- owner: the kernel's functions run with their owner's rights. What that role got of the models' tables too,
+-- but for adopted ones, whose owner only their application knows: there our policies are restrictive.
 do $owners$
 declare
   v_object text;
@@ -35,6 +36,8 @@ begin
       join pg_catalog.pg_class c on c.oid = t.tgrelid
       join pg_catalog.pg_namespace n on n.nspname = 'ablo' and n.nspowner = c.relowner and n.nspowner <> 'ablo_owner'::regrole
      where t.tgname = 'zz_ablo_capture' and t.tgparentid = 0
+       and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid and not p.polpermissive
+                        and p.polroles @> array['ablo_runtime'::regrole::oid])
   loop
     execute format('alter %s owner to ablo_owner', v_object);
   end loop;

@@ -12,12 +12,12 @@ declare
     when length(p_request ->> 'label') > 200 then 'label'
     when jsonb_typeof(v_meta) <> 'object' or octet_length(v_meta::text) > 16384 then 'userMeta'
     when octet_length(p_key.organization_id) not between 1 and 512 then 'organization'
-    when octet_length(p_key.participant) > 512 then 'participantId' end;
+    when octet_length(p_key.participant) > 512 or not ablo.text_fits(p_key.participant) then 'participantId' end;
 begin
   if v_wrong is not null then
     perform ablo.raise_error('invalid_request', format('%s of the key is missing, too long, or of the wrong type', v_wrong),
       'hash: SHA-256 in hexadecimal; display: the first 12 characters, of the same kind as the key; label: up to 200 characters; '
-        || 'userMeta: an object of up to 16 KiB; organization and participant: up to 512 bytes',
+        || 'userMeta: an object of up to 16 KiB; organization and participant: up to 512 bytes, without control characters',
       jsonb_build_object('field', v_wrong));
   end if;
   insert into ablo.api_key as k (id, key_hash, prefix, display, organization_id, participant, parent_id,

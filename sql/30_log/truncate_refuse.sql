@@ -1,7 +1,8 @@
 -- Refuse TRUNCATE of a synced table: it fires no row trigger, so no subscriber would hear of it.
+-- Definer: who truncates need not know the kernel.
 -- Called by: zz_ablo_truncate. Raises: truncate_refused.
 create or replace function ablo.truncate_refuse() returns trigger
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

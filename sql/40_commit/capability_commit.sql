@@ -1,6 +1,6 @@
 -- Check that a key may do everything that a commit asks for, before anything is looked at or written.
--- Archiving counts as update. Who is told what a row holds now (a premise, onStale = notify) must be
--- allowed to read it. Returns the key: where it is bound to sync groups, each operation's row is looked at
+-- Archiving counts as update. Who is told what a row holds now (onStale = notify), or says when it was read (a premise,
+-- readAt), must be allowed to read it. Returns the key: where it is bound to sync groups, each operation's row is looked at
 -- too (ablo.capability_operation). Called by: ablo.commit_run, where a capability is given.
 -- Raises: capability_scope_denied and what ablo.capability_live raises. A model or action that does not
 -- exist is left to ablo.commit_apply.
@@ -15,6 +15,7 @@ declare
   v_item jsonb;
   v_model text;
   v_action text;
+  v_word text;
 begin
   if v_key.operations is null then
     return v_key;
@@ -26,7 +27,10 @@ begin
       or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive');
     perform ablo.capability_require(v_key, v_model,
       case when v_action in ('archive', 'unarchive') then 'update' else v_action end);
-    if ablo.stale_word(v_item ->> 'onStale') in ('notify', 'flag') or ablo.stale_word(ablo_model.conflict(v_model, v_kind)) = 'notify' then
+    v_word := ablo.stale_word(coalesce(v_item ->> 'onStale', ablo_model.conflict(v_model, v_kind)));
+    if v_word in ('notify', 'flag') or ablo.stale_word(ablo_model.conflict(v_model, v_kind)) = 'notify'
+      or v_item ->> 'readAt' is not null and v_word is distinct from 'overwrite'
+    then
       perform ablo.capability_require(v_key, v_model, 'read');
     end if;
   end loop;

@@ -36,6 +36,7 @@ declare
   v_word text;
   v_written text[];
   v_claimed boolean;
+  v_shared boolean := p_transport is not null and exists (select from ablo.model m where m.id_shared);
 begin
   applied := 0;
   guarded := false;
@@ -66,6 +67,11 @@ begin
     guarded := guarded or v_operation ->> 'readAt' is not null;
     if p_key.sync_groups is not null
       and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, false) is null
+    then
+      null;
+    end if;
+    if v_shared and v_action in ('create', 'update')
+      and ablo.reference_check(p_organization, v_model, v_id, v_operation -> 'data', false) is null
     then
       null;
     end if;
@@ -122,5 +128,10 @@ begin
         jsonb_build_object('model', v_operation ->> 'model', 'id', v_id, 'operation', v_index));
     end if;
   end loop;
+  if v_shared then
+    perform ablo.reference_check(p_organization, ablo_model.resolve(o ->> 'model'), o ->> 'id', o -> 'data', true)
+      from jsonb_array_elements(v_operations) o
+     where lower(o ->> 'action') in ('create', 'update');
+  end if;
 end
 $$;

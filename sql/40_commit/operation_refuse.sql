@@ -26,7 +26,7 @@ begin
     perform ablo.model_unknown(p_operation ->> 'model');
   else
     perform ablo.raise_error('invalid_id', format('operation %s on %s has no id', p_index, p_operation ->> 'model'),
-      'the client chooses the id of every row; a uuid will do',
+      'the client chooses the id: a UUID, or a number if the column holds numbers',
       v_where || jsonb_build_object('model', p_operation ->> 'model', 'field', 'id'));
   end if;
 end

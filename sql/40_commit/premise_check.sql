@@ -54,10 +54,10 @@ begin
     raise exception using errcode = 'AB0HD', message = 'held', detail = v_told::text;  -- ablo.commit_hold catches it
   elsif v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',
-      format('%s has moved since it was read at %s: sync id %s by %s',
+      format('%s has moved since it was read%s: sync id %s by %s',
         coalesce(nullif(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), ''),
           v_conflicts -> 0 ->> 'group'),
-        v_conflicts -> 0 ->> 'readAt', v_conflicts -> 0 ->> 'observedSyncId',
+        coalesce(' at ' || (v_conflicts -> 0 ->> 'readAt'), ''), v_conflicts -> 0 ->> 'observedSyncId',
         concat_ws(':', v_conflicts -> 0 -> 'writtenBy' ->> 'kind', v_conflicts -> 0 -> 'writtenBy' ->> 'id')),
       case when v_conflicts -> 0 ? 'tracked' then 'read it again, then track it again or untrack it'
            else 'read it again and decide anew' end,

@@ -1,6 +1,7 @@
 -- The newest delta that breaks one premise of a commit, or nothing; of a group or a filter also which
 -- rows have changed, where p_changes asks for it. What the holder of a row's claim wrote since the grant
--- does not count against its premise about that row (ablo.claims: what ablo.claim_guard noted).
+-- does not count against its premise about that row (ablo.claims: what ablo.claim_guard noted), unless
+-- the premise says own = true.
 -- Called by: ablo.reads_stale, under the order lock. p_before: what is newer in the log is the commit's
 -- own. Raises: server_execute_unknown_model, invalid_request, stale_context (too long ago to be judged).
 create or replace function ablo.read_stale(
@@ -41,7 +42,9 @@ begin
     select d.sync_id, d.actor into sync_id, actor
       from ablo.row_present(p_organization, v_model, row_id, p_operations, p_before) d;
   else
-    v_own := nullif(current_setting('ablo.claims', true), '')::jsonb -> (v_model || ':' || row_id) ->> 1;
+    if p_read -> 'own' is distinct from 'true' then
+      v_own := nullif(current_setting('ablo.claims', true), '')::jsonb -> (v_model || ':' || row_id) ->> 1;
+    end if;
     select d.sync_id, d.actor, d."row" into sync_id, actor, "row"
       from ablo.premise_stale(p_organization, v_model, row_id, p_read -> 'readAt', nullif(p_read -> 'fields', 'null'), p_before,
                               case when v_own is not null then current_setting('app.current_participant_id', true) end, v_own) d;

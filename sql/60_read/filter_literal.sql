@@ -18,6 +18,9 @@ begin
     end if;
     return format('array(select jsonb_array_elements_text(%L::jsonb))::%s', p_value, p_type);
   end if;
+  if p_type = 'bigint' and v_json_type = 'number' and p_value::numeric % 1 = 0 then
+    p_value := to_jsonb(trunc(p_value::numeric));  -- 1.0, which is 1
+  end if;
   if p_type = 'real' and not ablo.text_is(p_value #>> '{}', 'real') then
     v_type := 'double precision';
   end if;

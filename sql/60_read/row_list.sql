@@ -36,7 +36,7 @@ begin
     v_where := v_where || ablo.groups_sql(v_model,
       (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
   end if;
-  if p_query ? 'groups' then
+  if p_query ->> 'groups' is not null then
     v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));
   end if;
   if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then

@@ -46,11 +46,13 @@ as $$
    where c.relowner <> 'ablo_owner'::regrole and m.rolcanlogin and pg_has_role(m.oid, c.relowner, 'member')
      and pg_has_role(m.oid, 'ablo_runtime', 'member') and not pg_has_role(m.oid, 'ablo_owner', 'member')
   union all
-  -- Postgres ORs permissive policies; see ablo.identity_check for who a runtime login is not.
+  -- Postgres ORs permissive policies; on an adopted table ours are restrictive, and hold whatever others
+  -- allow. See ablo.identity_check for who a runtime login is not.
   select format(e'policy %s of table %s is permissive and applies to the runtime logins: by it they reach rows of '
       'every organization; drop it, or bind it to the roles that need it:\ndrop policy %I on %s;', p.polname, name, p.polname, name)
-    from synced join pg_catalog.pg_policy p on p.polrelid = relation
-   where p.polpermissive and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
+    from synced join pg_catalog.pg_policy p on p.polrelid = relation join pg_catalog.pg_class c on c.oid = relation
+   where c.relowner = 'ablo_owner'::regrole and p.polpermissive
+     and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
      and (p.polroles @> array[0::oid] or exists (
        select from pg_catalog.pg_roles m, unnest(p.polroles) r (id)
         where pg_has_role(m.oid, r.id, 'member') and not (m.rolsuper or m.rolbypassrls)
@@ -71,8 +73,13 @@ as $$
    where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace) and p.proowner <> 'ablo_owner'::regrole
    group by p.proowner
   union all
-  select 'publication ablo_delta does not publish inserts into ablo.delta through its root'
+  select e'publication ablo_delta does not publish all inserts into ablo.delta through its root, and nothing else:\n'
+      'alter publication ablo_delta set table ablo.delta; '
+      'alter publication ablo_delta set (publish = ''insert'', publish_via_partition_root = true);'
    where not exists (
      select from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
-      where p.pubname = 'ablo_delta' and p.pubinsert and p.pubviaroot and r.prrelid = 'ablo.delta'::regclass)
+      where p.pubname = 'ablo_delta' and p.pubinsert and p.pubviaroot and r.prrelid = 'ablo.delta'::regclass
+        and r.prqual is null and r.prattrs is null
+        and (select count(*) from pg_catalog.pg_publication_rel o where o.prpubid = p.oid) = 1
+        and not exists (select from pg_catalog.pg_publication_namespace n where n.pnpubid = p.oid))
 $$;

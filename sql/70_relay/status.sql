@@ -1,5 +1,6 @@
 -- What a service needs to know about the database it is on:
--- {kernelVersion, ready, drift: [text], schema: {version, hash} | null, walLevel, serverVersion}.
+-- {kernelVersion, ready, drift: [text], schema: {version, hash} | null, numbered: [typenames of models whose ids are
+-- numbers], walLevel, serverVersion}.
 -- Called by: readiness checks, ablo-pg status. Raises: nothing.
 create or replace function ablo.status() returns json
 language plpgsql stable security definer
@@ -13,6 +14,7 @@ begin
     'ready', v_drift = '{}' and exists (select from ablo.schema_version s where s.active),
     'drift', to_json(v_drift),
     'schema', (select json_build_object('version', s.version, 'hash', s.hash) from ablo.schema_version s where s.active),
+    'numbered', (select coalesce(json_agg(m.typename order by m.typename), '[]') from ablo.model m where m.id_type = 'bigint'),
     'walLevel', current_setting('wal_level'),
     'serverVersion', current_setting('server_version_num')::int);
 end

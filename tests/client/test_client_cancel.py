@@ -125,3 +125,28 @@ async def test_a_statement_has_ended_when_its_cancellation_gets_through(
     assert state == ("idle",)
     assert await database.run(backend) == pid
     await database.close()
+
+
+async def test_a_first_subscription_that_is_cancelled_leaves_the_client_whole(
+    make_client: Any,
+) -> None:
+    """At every step of its beginning. The next one begins, and closing raises nothing."""
+    for steps in range(16):
+        ablo = make_client()
+        begins = asyncio.ensure_future(ablo.tasks.subscribe().__aenter__())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        begins.cancel()
+        await asyncio.gather(begins, return_exceptions=True)
+        async with ablo.tasks.subscribe() as changes:
+            made = await ablo.tasks.create({"title": "a"})
+            with anyio.fail_after(10):
+                assert (await anext(changes)).id == made.id
+        await ablo.close()
+
+
+async def test_first_subscriptions_begin_together(make_client: Any) -> None:
+    ablo = make_client()
+    begun = [ablo.tasks.subscribe().__aenter__() for _ in range(6)]
+    handles = [ablo.tasks.on_change(lambda change: None) for _ in range(2)]
+    await asyncio.gather(*begun, *handles)

@@ -6,7 +6,9 @@ A call that waits there would wait for a thread or a loop that is not there, pas
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -81,6 +83,58 @@ def test_a_claim_of_the_parent_is_not_given_back_by_a_child(sync_ablo: Ablo) -> 
         assert not claim.lost.is_set()
 
 
+def test_a_child_leaves_a_claims_block_with_its_own_exit_code(sync_ablo: Ablo) -> None:
+    task = sync_ablo.tasks.create({"title": "a"})
+
+    def leave() -> None:
+        with claiming:
+            sys.exit(3)
+
+    with sync_ablo.tasks.claim(id=task.id) as claiming:
+        assert in_a_child(leave) == "3: 3"
+        assert sync_ablo.tasks.claim.state(task.id) is not None
+
+
+FORKS = """
+import os, signal, sys, threading, time
+from ablo_pg import Ablo, define_schema, Model
+class Task(Model):
+    title: str
+def client():
+    return Ablo(schema=define_schema(tasks=Task), timeout=5, **{place!r})
+first = client()
+threading.Thread(target=first.tasks.list, daemon=True).start()
+time.sleep({seconds})
+child = os.fork()
+if child == 0:
+    signal.alarm({patience})
+    client().tasks.list()
+    os._exit(0)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 127)
+"""
+
+
+def test_a_fork_beside_a_first_call_leaves_its_child_able_to_call(
+    place: Place, sync_ablo: Ablo
+) -> None:
+    """What a first call imports, in its thread, would stay locked in the child."""
+    for step in range(4):
+        program = FORKS.format(place=place(), seconds=step * 0.008, patience=CHILD_SECONDS)
+        ended = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, timeout=30, check=False
+        )
+        assert ended.returncode == 0, (step, ended.stderr)
+
+
+@pytest.mark.parametrize("kind", [Ablo, AsyncAblo])
+def test_a_client_is_not_passed_to_another_process(kind: Any, place: Place) -> None:
+    ablo = kind(schema=SCHEMA, **place())
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(AbloValidationError, match="another process") as caught:
+            attempt(ablo)
+        assert "make a client there" in (caught.value.remedy or "")
+
+
 def test_a_client_that_was_not_used_yet_works_in_each_child(place: Place, sync_ablo: Ablo) -> None:
     """As under a pre-forking server that imports the program first."""
     ablo = Ablo(schema=SCHEMA, timeout=5, **place())
@@ -151,6 +205,14 @@ async def test_another_threads_event_loop_is_refused(ablo: AsyncAblo) -> None:
     thread.start()
     await asyncio.to_thread(thread.join)
     assert "another event loop" in str(told[0])
+
+
+def test_a_call_without_asyncio_says_so(place: Place) -> None:
+    """As under trio."""
+    ablo = AsyncAblo(schema=SCHEMA, **place())
+    for call in (ablo.tasks.list, ablo.ready, lambda: ablo.tasks.create({"title": "a"})):
+        with pytest.raises(AbloValidationError, match="needs one"):
+            call().send(None)
 
 
 def test_other_event_loops_than_asyncios_own(place: Place) -> None:

@@ -52,7 +52,47 @@ def test_a_loopback_address_is_never_proxied(monkeypatch: pytest.MonkeyPatch) ->
         assert proxy_of(f"http://{host}") is None
 
 
-@pytest.mark.parametrize("value", [f"socks://u:{SECRET}@h:1", f"socks4://u:{SECRET}@h", "x://h"])
+@pytest.mark.parametrize(
+    ("host", "exempt", "proxied"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", False),
+        ("11.1.2.3", "localhost, 10.0.0.0/8", True),
+        ("10.1.2.3:8443", "x,10.1.2.3/8", False),
+        ("[fd00::1]:8443", "fd00::1", False),
+        ("[fd00::1]", "10.0.0.0/8, [fd00::]/8", True),
+        ("[fd00::1]", "fd00::/8", False),
+        ("relay.example", "*.example", False),
+        ("relay.example", "*.elsewhere", True),
+    ],
+)
+def test_no_proxy_is_read_as_other_clients_read_it(
+    monkeypatch: pytest.MonkeyPatch, host: str, exempt: str, proxied: bool
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", " HTTP://proxy:3128 ")
+    monkeypatch.setenv("NO_PROXY", exempt)
+    proxy = proxy_of(f"https://{host}")
+    assert (proxy and proxy.url) == ("http://proxy:3128" if proxied else None)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
+async def test_files_for_https_that_are_not_there_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/no/such/file")
+    async with AsyncAblo(schema=SCHEMA, base_url="https://relay.example", api_key="sk_x") as ablo:
+        with pytest.raises(AbloValidationError) as caught:
+            await ablo.tasks.list(timeout=5)
+    assert variable in (caught.value.remedy or "")
+
+
+UNUSABLE = (
+    *(f"socks://u:{SECRET}@h:1", f"socks4://u:{SECRET}@h", "x://h", f"http://u:{SECRET}@h:port"),
+    *(f"http://u:{SECRET}/x@h:1", f"u:{SECRET}@x@h:1", f"socks5://u:{SECRET}@", "http://h:0"),
+)
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
 def test_a_proxy_that_cannot_be_used_is_named_at_once(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:

@@ -216,6 +216,25 @@ async def test_lists_grow_by_every_acknowledged_append(make_client: MakeClient) 
     assert sorted(tags) == sorted(f"{number}.{n}" for number in range(4) for n in range(4))
 
 
+async def test_updates_of_one_holder_do_not_undo_each_other(
+    make_client: MakeClient, quick: None
+) -> None:
+    """Beside each other under a claim, and beside those of another client of the participant."""
+    one, other = make_client(), make_client()
+    task = await one.tasks.create({"title": "a", "count": 0})
+
+    async def add(ablo: AsyncAblo) -> None:
+        await ablo.tasks.update(task.id, lambda row: {"count": row.count + 1}, retries=64)
+
+    async with one.tasks.claim(id=task.id), anyio.create_task_group() as group:
+        for ablo in (one, other):
+            for _ in range(6):
+                group.start_soon(add, ablo)
+    found = await one.tasks.retrieve(task.id)
+    assert found is not None
+    assert found.count == 12
+
+
 def test_the_pause_grows_and_varies() -> None:
     options = UpdateOptions(None, 16, None, 9.0)
     update: Any = FunctionalUpdate(None, ENTRY, "t1", options)

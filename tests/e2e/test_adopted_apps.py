@@ -205,12 +205,23 @@ def test_the_application_migrates_on(site: DatabaseHandle) -> None:
         assert ablo.model(Note).create({"text": "t" * 40}).text == "t" * 40
 
 
+@pytest.mark.parametrize("role", ["test_app_owner", "test_app_granted", None])
+def test_a_truncate_says_what_to_do_instead(site: DatabaseHandle, role: str | None) -> None:
+    with admin_connection(site.admin_url) as admin:
+        migrate(admin, SCHEMA.spec)
+        admin.execute("grant truncate on notes to test_app_granted")
+    with login(site, role) as conn, pytest.raises(psycopg.Error, match="use DELETE FROM") as caught:
+        conn.execute("truncate notes")
+    assert caught.value.sqlstate == "AB029"
+
+
 def test_the_plan_lists_who_has_access_and_what_changes(site: DatabaseHandle) -> None:
     with admin_connection(site.admin_url) as admin:
         roles = {one.role: one for one in plan(admin, SCHEMA.spec).roles}
         superuser = str(conninfo_to_dict(site.admin_url)["user"])
-        assert (roles["test_app_owner"].by, roles["test_app_owner"].changes) == ("owner", ())
-        assert (roles[superuser].by, roles[superuser].changes) == ("superuser", ())
+        for role, by in (("test_app_owner", "owner"), (superuser, "superuser")):
+            assert roles[role].by == by
+            assert [change.split()[1] for change in roles[role].changes] == ["TRUNCATE"]
         granted = roles["test_app_granted"]
         assert granted.rights == ("select", "insert", "update", "delete")
         assert [change.split()[0] for change in granted.changes] == ["COPY"]

@@ -13,7 +13,7 @@ import pytest
 from ablo_pg import Ablo, AbloError, Model, define_schema
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, Server
-from ablo_pg.kernel import connect
+from ablo_pg.kernel import admin_connection, connect, migrate
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Captured = pytest.CaptureFixture[str]
@@ -123,6 +123,12 @@ def test_what_is_put_back_is_no_drift(site: DatabaseHandle) -> None:
     assert run(["status", "--admin-url", site.admin_url]) == 0
 
 
+class Memo(Model):
+    text: str | None = None
+
+
+TABLES = """select relname, relowner = 'ablo_owner'::regrole from pg_class
+  where relname in ('notes', 'memos') order by 1"""
 OWNED = """select count(*) from pg_proc p join pg_namespace n on n.oid = pronamespace
   where nspname in ('ablo', 'ablo_model') and proowner <> 'ablo_owner'::regrole"""
 
@@ -134,6 +140,9 @@ def test_a_restore_without_owners_is_seen_and_repaired(
         pytest.skip("needs the programs of the server")
     with ablo(site) as client:
         client.notes.create({"text": "a"}, id="1")
+    query(site.admin_url, "create table memos (id text primary key, text text)")
+    with admin_connection(site.admin_url) as admin:
+        migrate(admin, define_schema(notes=Note, memos=Memo).spec)
     name, dump = cluster.create_database(), str(tmp_path / "dump")
     restored = cluster.url(name)
     try:
@@ -149,7 +158,60 @@ def test_a_restore_without_owners_is_seen_and_repaired(
         made = connect(restored)
         assert query(restored, OWNED) == [(0,)]
         assert run(["status", "--admin-url", restored]) == 0
+        assert query(restored, TABLES) == [("memos", False), ("notes", True)]
         with ablo(DatabaseHandle(name, restored, made.database_url, "")) as client:
             assert client.notes.update("1", {"text": "b"}).text == "b"
     finally:
         cluster.drop_database(name)
+
+
+TYPES = """
+create type mood as enum ('sad', 'ok');
+create table things (
+  id serial primary key, organization_id text, gone text default 'g', n numeric(9, 3) default 1.5,
+  f float8 default 0.1, big float4 default 1e20, j jsonb default '{"k": [1, null, "é\\n"]}',
+  at timestamp default '2020-01-01 10:00', zoned timestamptz default 'infinity',
+  mood mood default 'ok', many text[] default '{a,b}', yes bool default true,
+  day date default '2020-02-02', ref uuid default '1c74e96b-2101-4b76-9674-b243fd89d1b4',
+  code char(5) default 'ab', "quo""te '%" text default '"%s''', nothing text)
+"""
+
+
+@pytest.mark.parametrize("change", ["rename column gone to moved", "drop column gone"])
+def test_the_writers_of_an_application_go_on(
+    site: DatabaseHandle, tmp_path: Path, change: str
+) -> None:
+    """What is left of their changes is told as before."""
+    query(site.admin_url, TYPES)
+    file = tmp_path / "things.py"
+    pulled = ["--table", "things", "--out", str(file)]
+    assert run(["pull", "--database-url", site.admin_url, *pulled]) == 0
+    assert run(["migrate", str(file), "--admin-url", site.admin_url]) == 0
+    for statement in (
+        "insert into things (organization_id) values ('acme')",
+        f"alter table things {change}",
+        "insert into things (organization_id) values ('acme')",
+        "update things set n = 2, mood = 'sad' where id = 2",
+        "delete from things where id = 1",
+    ):
+        query(site.admin_url, statement)
+    log = "select op, row::jsonb, changed from ablo.delta where model = 'things' order by sync_id"
+    (first, second, third, last) = query(site.admin_url, log)
+    assert [first[0], second[0], third[0], last[0]] == ["I", "I", "U", "D"]
+    own = ("id", "createdAt", "updatedAt", "gone")
+    whole, left = ({k: v for k, v in one[1].items() if k not in own} for one in (first, second))
+    assert (left, "gone" in first[1], "gone" in second[1]) == (whole, True, False)
+    assert third[1] == {
+        **second[1],
+        "n": "2.000",
+        "mood": "sad",
+        "updatedAt": third[1]["updatedAt"],
+    }
+    assert third[2] == ["updatedAt", "n", "mood"]
+
+
+def test_a_read_names_the_column(site: DatabaseHandle) -> None:
+    query(site.admin_url, "alter table notes rename column text to body")
+    with ablo(site) as client, pytest.raises(AbloError, match='column "text"') as caught:
+        client.model(Note).list()
+    assert caught.value.field == "text"

@@ -8,9 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from ablo_pg import Model, define_schema
+from ablo_pg import AbloError, Model, define_schema, field, model
 from ablo_pg.cluster import Server
-from ablo_pg.kernel import connect
+from ablo_pg.kernel import admin_connection, connect, migrate
+from ablo_pg.kernel.drift import kernel_state
+from ablo_pg.kernel.schema_push import push
 from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
 
 
@@ -51,6 +53,62 @@ def test_an_event_trigger_with_unqualified_names_sees_a_migration(site: Database
     apply_schema(site.admin_url, SCHEMA)
     ((tables,),) = run(site, "select count(*) from ddl_log where tag = 'CREATE TABLE'")
     assert tables == 2
+
+
+HIDDEN = [AUDITED, "create role test_ddl_role", "grant create on schema public to test_ddl_role"]
+
+
+@pytest.fixture
+def hidden(site: DatabaseHandle) -> Iterator[DatabaseHandle]:
+    """The event trigger's table is in a schema that a migration's search_path leaves out."""
+    run(site, "drop role if exists test_ddl_role", *HIDDEN)
+    run(site, "create event trigger tables on ddl_command_end execute function log_ddl()")
+    run(site, "alter event trigger tables enable always")
+    yield site
+    run(site, "drop owned by test_ddl_role", "drop role test_ddl_role")
+
+
+def seen(site: DatabaseHandle) -> int:
+    """Count what the event triggers have logged."""
+    return int(run(site, "select count(*) from ddl_log")[0][0])
+
+
+def test_an_event_trigger_does_not_break_a_migration(hidden: DatabaseHandle) -> None:
+    modes = "select evtname, evtenabled from pg_event_trigger order by 1"
+    run(hidden, "create table notes (id text primary key, organization_id text, text text)")
+    before = run(hidden, modes)
+    with admin_connection(hidden.admin_url) as admin:
+        notes = migrate(admin, SCHEMA.spec).plan.notes
+        assert [note for note in notes if note.startswith("log_ddl() has not seen all")]
+        assert kernel_state(admin).sound
+        more = define_schema(notes=model(text=(str | None, field(default=None, indexed=True))))
+        migrate(admin, more.spec)
+    assert run(hidden, modes) == before
+    logged = seen(hidden)
+    run(hidden, "create table later (id int)")
+    assert seen(hidden) == logged + 2
+
+
+def test_an_event_trigger_does_not_break_a_push(hidden: DatabaseHandle) -> None:
+    with admin_connection(hidden.admin_url) as admin:
+        warnings = push(admin, SCHEMA.spec).warnings
+    assert [one.kind for one in warnings] == ["event_trigger_passed_over"]
+
+
+def test_an_event_trigger_that_refuses_is_obeyed(site: DatabaseHandle) -> None:
+    run(
+        site,
+        """create function freeze() returns event_trigger language plpgsql as
+             $$ begin raise exception 'no tables until Monday'; end $$""",
+        "create event trigger frozen on ddl_command_start when tag in ('CREATE TABLE') "
+        "execute function freeze()",
+    )
+    with admin_connection(site.admin_url) as admin:
+        with pytest.raises(AbloError, match="no tables until Monday"):
+            migrate(admin, SCHEMA.spec)
+        with pytest.raises(AbloError, match="no tables until Monday"):
+            push(admin, SCHEMA.spec)
+    run(site, "drop event trigger frozen")
 
 
 @pytest.mark.parametrize("rights", ["", "grant insert on ddl_log to public"])
@@ -151,3 +209,15 @@ def test_without_a_superuser_the_transaction_says_it_itself(site: DatabaseHandle
             conn.execute(REQUIRE)
         conn.execute("set constraints all immediate")
         conn.execute(REQUIRE)
+
+
+def test_a_table_moved_to_a_schema_not_ours_stops_no_ddl(site: DatabaseHandle) -> None:
+    apply_schema(site.admin_url, SCHEMA)
+    run(site, ROWS, "create schema away", "alter table notes set schema away")
+    with psycopg.connect(site.admin_url) as conn:
+        conn.execute("update book.pages set text = 'y'")
+        conn.execute("alter table book.pages add column n int")
+        conn.execute("create table other (id int)")
+        conn.execute("alter table other add column n int")
+        conn.execute("alter table away.notes set schema public")
+    assert run(site, "select count(*) from ablo.delta where model = 'pages' and op = 'U'") == [(1,)]

@@ -11,7 +11,7 @@ import pytest
 
 from ablo_pg.cluster import Server
 from ablo_pg.compile.migration import MigrateOptions
-from ablo_pg.errors import AbloConflictError
+from ablo_pg.errors import AbloConflictError, AbloError
 from ablo_pg.kernel import admin_connection, migrate
 from ablo_pg.kernel.fit import fit
 from ablo_pg.kernel.migrate import plan
@@ -55,6 +55,8 @@ PETS = ModelSpec(
     tenancy=Tenancy("parent", local_key="owner", parent_table="people"),
 )
 BOTH: SchemaSpec = schema(PEOPLE, PETS)
+TITLE = Field("title", "title", "title", FieldType.STRING, optional=True)
+SHOPS = schema(ModelSpec("shops", "Shop", "shops", (TITLE,)))
 ALTER = MigrateOptions(alter_adopted=True)
 GIVEN = MigrateOptions(
     backfills={("people", "organizationId"): "acme", ("pets", "name"): "no name"}
@@ -189,3 +191,54 @@ def test_a_foreign_key_within_the_organization_gets_its_index(site: DatabaseHand
         assert migrate(conn, schema(PEOPLE, pets), ALTER).unchanged
         key = "select convalidated from pg_constraint where conname = 'pets_owner_fkey'"
         assert conn.execute(key).fetchone() == (True,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("uuid", "1c74e96b-2101-4b76-9674-b243fd89d1b4"), ("integer", "7")]
+)
+def test_an_organization_is_kept_as_its_column_is(
+    site: DatabaseHandle, kind: str, name: str
+) -> None:
+    """An insert that names none takes that of the backfill; one that cannot be is refused first."""
+    with admin_connection(site.admin_url) as conn:
+        make = f"create table shops (id serial primary key, organization_id {kind}, title text)"
+        conn.execute(make.encode())
+        conn.execute("insert into shops (title) values ('old')")
+        none = MigrateOptions(backfills={("shops", "organizationId"): "acme"})
+        with pytest.raises(AbloConflictError, match="organization acme is no value of its column"):
+            migrate(conn, SHOPS, none)
+        migrate(conn, SHOPS, replace(none, backfills={("shops", "organizationId"): name}))
+        conn.execute("insert into shops (title) values ('new')")
+        rows = conn.execute("select distinct organization_id::text from shops").fetchall()
+    assert rows == [(name,)]
+    with psycopg.connect(site.database_url) as conn:
+        conn.execute("select set_config('app.current_org_id', %s, true)", [name])
+        assert conn.execute("select count(*) from shops").fetchone() == (2,)
+
+
+COPY = """
+create table shops (id serial primary key, title text);
+create table shops_history as select *, now() as at from shops;
+create function keep() returns trigger language plpgsql as $$
+  begin insert into shops_history select {0}, now(); return null; end $$;
+create trigger keep after update on shops for each row execute function keep();
+create function archive() returns void language sql as
+  $$ insert into shops_history select s.*, now() from shops s $$;
+insert into shops (title) values ('old')
+"""
+
+
+def test_a_trigger_that_copies_whole_rows_is_refused(site: DatabaseHandle) -> None:
+    """Columns that are added would break each write of the application."""
+    with admin_connection(site.admin_url) as conn:
+        conn.execute(COPY.format("old.*").encode())
+        with pytest.raises(AbloConflictError, match=r"trigger keep calls keep\(\), which copies"):
+            migrate(conn, SHOPS)
+        with pytest.raises(AbloError, match=r"trigger keep calls keep\(\), which copies"):
+            push(conn, SHOPS)
+        body = COPY[COPY.index("create function keep") : COPY.index("create trigger")]
+        conn.execute(body.format("old.id, old.title").replace("create f", "create or replace f"))
+        notes = migrate(conn, SHOPS).plan.notes
+        assert [one for one in notes if one.startswith("shops: archive() copies whole rows")]
+        conn.execute("update shops set title = 'new'")
+        assert not [one for one in plan(conn, SHOPS).notes if "copies" in one]

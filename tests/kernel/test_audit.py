@@ -8,7 +8,9 @@ import pytest
 
 from ablo_pg.audit import parse_keys, seal_all, verify_all
 from ablo_pg.audit.verify import _Verification
+from ablo_pg.db.health import kernel_facts
 from ablo_pg.delta import COLUMNS
+from ablo_pg.kernel.doctor import judge_tables
 
 from .audit_log import BATCH, KEYS, ROTATED, Found, SealedLog, change
 
@@ -270,6 +272,43 @@ def test_partitions_dropped_while_it_verifies_are_no_breach(own_log: SealedLog) 
     begun = _Verification(own_log.conn, KEYS, "acme", None)
     own_log.conn.execute("select setval('ablo.sync_id', 12000000)")
     own_log.conn.execute("select ablo.delta_extend()")
+    seal_all(own_log.conn, KEYS, {})
     own_log.conn.execute("select ablo.delta_retain('0 s')")
     found = begun.run(own_log.anchors["acme"])
-    assert (found.sound, found.dropped) == (True, 10)
+    assert (found.sound, found.dropped) == (True, 11)
+
+
+@pytest.mark.parametrize("writes", [("acme",), ("newcomer",), ("acme", "newcomer")])
+def test_retention_keeps_what_is_not_sealed(own_log: SealedLog, writes: tuple[str, ...]) -> None:
+    """Also of an organization that has no seal yet. Doctor says so; sealing lets it go."""
+    conn = own_log.conn
+    seal_all(conn, KEYS, {})
+    for organization in writes:
+        change(conn, organization, "t2", 0)
+    for last in (12_000_000, 22_000_000):
+        conn.execute("select setval('ablo.sync_id', %s)", (last,))
+        conn.execute("select ablo.delta_extend()")
+        change(conn, "globex", "t1", last)
+    seal_all(conn, KEYS, {}, organization="globex")
+    warned: list[Any] = []
+    conn.add_notice_handler(lambda it: warned.append((it.message_primary, it.message_hint)))
+    count = "select count(*) from ablo.delta"
+    before = conn.execute(count).fetchone()
+    assert conn.execute("select ablo.delta_retain('0 s')").fetchone() == (0,)
+    assert conn.execute(count).fetchone() == before
+    told = f"ablo.delta_p000000 is kept: it has changes of {writes[0]} that are not sealed"
+    assert warned == [(told, "run ablo-pg audit seal")]
+    (finding,) = [each for each in judge_tables(kernel_facts(conn)) if each.name == "log"]
+    assert f"changes of '{writes[0]}'" in finding.problem
+    assert "audit seal" in str(finding.fix)
+
+    seal_all(conn, KEYS, {})
+    assert conn.execute("select ablo.delta_retain('0 s')").fetchone() == (19999999,)
+    assert [each for each in judge_tables(kernel_facts(conn)) if each.name == "log"] == []
+    for organization in {"acme", "globex", *writes}:
+        found = own_log.verify(organization=organization, anchored=False)
+        assert (found.sound, found.unsealed) == (True, 0)
+    # Retention that was only claimed is still found.
+    conn.execute("update ablo.log_state set dropped_through = 29999999")
+    conn.execute("delete from ablo.delta")
+    assert "missing" in {kind for kind, _, _ in own_log.broken(organization="globex")}

@@ -107,8 +107,12 @@ def test_nothing_of_it_is_on_the_path_of_a_commit(board: Board) -> None:
         "select proname from pg_proc where prosrc ~ '{0}' and proname !~ '^{0}'"
         " and pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace)"
     )
-    # Who breaks a claim is noted; no other routine breaks one.
-    assert board.rows(query.format("audit_")) == [("claim_break",)]
+    # Who breaks a claim is noted; no other routine breaks one. Retention asks what is sealed.
+    assert board.rows(query.format("audit_") + " order by 1") == [
+        ("claim_break",),
+        ("delta_retain",),
+    ]
+    assert board.rows(query.format("delta_retain")) == []
     assert board.rows(query.format("claim_break")) == []
 
 

@@ -162,6 +162,8 @@ def test_base_fields_and_columns_can_be_named(stored: tuple[Caller, dict[str, Ro
         ([["organizationId", "!=", caller.organization]], 0),
         ([["due_at", "is", None]], sum(row["dueAt"] is None for row in rows.values())),
         ([["count", 7]], sum(row["count"] == 7 for row in rows.values())),
+        ([["count", "=", 7.0]], sum(row["count"] == 7 for row in rows.values())),
+        ([["count", "in", [7.0, 1e0]]], sum(row["count"] in (1, 7) for row in rows.values())),
     ]:
         assert len(caller.list("tasks", {"where": where})["data"]) == count, where
 

@@ -23,6 +23,8 @@ from ablo_pg.errors import AbloServerError
 from ablo_pg.relay import AutoReader, Hub, Reader, barrier, stream
 from ablo_pg.testing import DatabaseHandle, make_database
 
+from .barrier_mutants import listed_only, no_barrier
+
 pytestmark = pytest.mark.anyio
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
 ORGANIZATIONS = [f"org-{number}" for number in range(12)]
@@ -165,25 +167,6 @@ async def test_a_commit_in_flight_while_a_reader_makes_its_slot(
     stage: Stage, make_reader: Any, kind: str
 ) -> None:
     assert await come_to(stage, make_reader(kind)) == EXPECTED
-
-
-async def listed_only(log: Any, point: Any) -> None:
-    """The barrier before: wait for those that a first snapshot lists as running."""
-
-    async def snapshot(conn: Any) -> tuple[int, set[int]]:
-        row = await (await conn.execute("select pg_current_snapshot()::text")).fetchone()
-        _, xmax, listed = row[0].split(":")
-        return int(xmax), {int(xid) for xid in listed.split(",") if xid}
-
-    _, first = await log._database.read(snapshot)
-    while True:
-        xmax, running = await log._database.read(snapshot)
-        if not any(xid >= xmax or xid in running for xid in first):
-            return
-
-
-async def no_barrier(log: Any, point: Any) -> None:
-    """Rely on the slot at once."""
 
 
 @pytest.mark.parametrize("mutant", [listed_only, no_barrier])

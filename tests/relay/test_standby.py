@@ -21,12 +21,12 @@ from psycopg.conninfo import conninfo_to_dict
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.cluster.paths import temporary_home
 from ablo_pg.db import routines
-from ablo_pg.db.log import PostgresLog
+from ablo_pg.db.log import Horizon, PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.urls import make_url
 from ablo_pg.errors import AbloConnectionError
 from ablo_pg.lsn import LSN
-from ablo_pg.relay import Hub, WalReader
+from ablo_pg.relay import AutoReader, Hub, Reader, WalReader
 from ablo_pg.testing import DatabaseHandle, make_database
 
 pytestmark = pytest.mark.anyio
@@ -125,7 +125,7 @@ async def slot_is_made(admin: Any, standby: Path) -> None:
 
 
 @asynccontextmanager
-async def reading(database_url: str, reader: WalReader) -> AsyncIterator[Any]:
+async def reading(database_url: str, reader: Reader) -> AsyncIterator[Any]:
     """A hub on a database, its reader and what has come; the pool writes nothing of its own."""
     database = Database(database_url, PoolOptions(chores=False))
     came: list[str] = []
@@ -169,6 +169,56 @@ async def test_slot_and_log_on_the_standby(
             await kit.until(lambda: came == ["x1"])
         await kit.write(admin, 1, prefix="y")
         await kit.until(lambda: came == ["x1", "y1"])
+
+
+async def replayed_late(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> tuple[str, list[str]]:
+    """A commit that lies before the slot of a reader and is replayed only after a while.
+
+    Returns how the reader goes on meanwhile, and what has come at the end.
+    """
+    reader = AutoReader(on(standby, db.database_url), db.replication_url)
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(on(standby, db.admin_url), autocommit=True) as there:
+        await there.execute("select pg_wal_replay_pause()")
+        await kit.write(admin, 1, prefix="x")
+        try:
+            async with reading(on(standby, db.database_url), reader) as (hub, came):
+
+                def streams() -> bool:
+                    live = all(channel.live for channel in hub.channels.values())
+                    return live and reader.status.kind == "wal"
+
+                with anyio.move_on_after(2):  # a reader that waits for nothing streams now
+                    await kit.until(streams)
+                kind = reader.status.kind
+                await there.execute("select pg_wal_replay_resume()")
+                await kit.until(streams)
+                await kit.write(admin, 1, prefix="y")
+                await kit.until(lambda: came[-1:] == ["y1"])
+        finally:
+            await there.execute("select pg_wal_replay_resume()")
+    return kind, came
+
+
+async def test_a_slot_on_the_primary_and_the_log_on_the_standby(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    """What lies before the slot is the standby's to show, so its replay is waited for."""
+    assert await replayed_late(db, admin, kit, standby) == ("listen", ["x1", "y1"])
+
+
+async def test_a_standby_that_waits_for_no_replay_is_caught(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path, monkeypatch: Any
+) -> None:
+    """The mutant: the bound of a primary, of which a standby has none."""
+
+    async def reached(log: PostgresLog, horizon: Horizon) -> bool:
+        return horizon.xid is None
+
+    monkeypatch.setattr(PostgresLog, "reached", reached)
+    assert await replayed_late(db, admin, kit, standby) == ("wal", ["y1"])
 
 
 async def test_a_position_that_is_not_replayed_yet_is_waited_for(

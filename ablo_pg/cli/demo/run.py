@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def set_up(admin_url: str, screen: Screen) -> Connected:
 def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Course:
     """Run `stream`; of several failures at once, raise the first alone."""
     try:
-        return anyio.run(stream, connected, seconds, screen)
+        return anyio.run(interruptible, connected, seconds, screen)
     except BaseExceptionGroup as group:
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
@@ -90,6 +91,17 @@ def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Cours
                 "a process of the demo was not done in time", remedy="run it on a calmer machine"
             )
         raise first from None
+
+
+async def interruptible(connected: Connected, seconds: float, screen: Screen) -> Course:
+    """Run `stream`. What fails while ^C ends it is only a consequence."""
+    try:
+        return await stream(connected, seconds, screen)
+    except Exception:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise
 
 
 async def stream(connected: Connected, seconds: float, screen: Screen) -> Course:

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from ablo_pg.errors import error_for
-
 logger = logging.getLogger("ablo_pg.client")
 
 
@@ -25,29 +23,32 @@ class Background:
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
+        self._waiting: list[Callable[[], Awaitable[None]]] = []  # for the group to open
 
     async def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work()` beside the caller, until it ends or `close`."""
+        """Run `work()` beside the caller, until it ends or `close`. Never suspends."""
         if self._host is None:
-            opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._host = asyncio.get_running_loop().create_task(self._hold(opened))
-            await opened
+            self._host = asyncio.get_running_loop().create_task(self._hold())
         if self._group is None:
-            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
-        self._group.start_soon(self._guard, work)
+            self._waiting.append(work)
+        else:
+            self._group.start_soon(self._guard, work)
 
     async def close(self) -> None:
         """End every task."""
         host, self._host, self._group = self._host, None, None
+        self._waiting = []
         if host is not None:
             host.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await host
 
-    async def _hold(self, opened: asyncio.Future[None]) -> None:
+    async def _hold(self) -> None:
         async with anyio.create_task_group() as group:
             self._group = group
-            opened.set_result(None)
+            waiting, self._waiting = self._waiting, []
+            for work in waiting:
+                group.start_soon(self._guard, work)
             await anyio.sleep_forever()
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:

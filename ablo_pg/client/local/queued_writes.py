@@ -61,10 +61,20 @@ def pending_of(session: Session, written: Model | Receipt) -> Pending | None:
 async def _queue(
     session: Session, entry: Entry, wire: Mapping[str, Any], request: CommitRequest
 ) -> Pending:
-    action, row_id = wire["action"], wire["id"]
+    action = wire["action"]
     copy, queue = session.local.copy, session.local.queue
     if copy is None or queue is None or action not in ACTIONS:
         raise _cannot(entry, action)
+    row_id = wire.get("id")
+    if row_id is None:
+        raise error_for(
+            "write_options_invalid",
+            f"A queued create of {entry.key} needs an id: the table's ids are numbers, which only "
+            "the database can make",
+            model=entry.key,
+            field="id",
+            remedy='use wait="confirmed"; a client on a database_url may pass id= with a number',
+        )
     if action == "update" and copy.get(entry, row_id) is None:
         raise error_for(
             "entity_not_found",

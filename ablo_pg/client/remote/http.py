@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import httpcore._backends.anyio  # noqa: F401  (httpx does at a first call; see `client.home`)
 import httpx
 import msgspec
 
@@ -112,15 +113,23 @@ class RelayHttp:
 
     def _transport(self) -> httpx.AsyncHTTPTransport:
         """Make the connections. Given to the client, so that `proxy_of` alone reads proxies."""
-        return httpx.AsyncHTTPTransport(
-            verify=self.address.base_url.startswith("https:"),
-            proxy=self.address.proxy.url if self.address.proxy else None,
-            limits=httpx.Limits(
-                max_connections=self._connections + LONG_CONNECTIONS,
-                max_keepalive_connections=self._connections,
-                keepalive_expiry=KEPT_SECONDS,
-            ),
-        )
+        try:
+            return httpx.AsyncHTTPTransport(
+                verify=self.address.base_url.startswith("https:"),
+                proxy=self.address.proxy.url if self.address.proxy else None,
+                limits=httpx.Limits(
+                    max_connections=self._connections + LONG_CONNECTIONS,
+                    max_keepalive_connections=self._connections,
+                    keepalive_expiry=KEPT_SECONDS,
+                ),
+            )
+        except OSError as exc:  # files that the environment names
+            raise error_for(
+                "invalid_options",
+                f"The certificates for https cannot be loaded: {exc}",
+                field="base_url",
+                remedy="check the environment's SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE",
+            ) from exc
 
     async def aclose(self) -> None:
         """Close every connection, for good."""

@@ -53,3 +53,7 @@ class RemoteLog:
     async def oldest(self) -> str:
         """See LogSource."""
         return ""
+
+    async def publication(self) -> str:
+        """See LogSource."""
+        return ""

@@ -76,6 +76,7 @@ class FunctionalUpdate(Generic[RowT]):
         self._seconds = options.seconds
         self._ends = time.monotonic() + options.seconds
         self._failures: list[AbloError] = []
+        self._stamp = 0  # of the row that the function was given last
 
     @property
     def what(self) -> str:
@@ -110,19 +111,23 @@ class FunctionalUpdate(Generic[RowT]):
         found = await self._session.transport.ask(ROW_GET, body)
         if found.data is None:
             raise no_row(self._entry, self._id)
+        self._stamp = found.stamp
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
 
-    async def write(self, current: RowT, data: Data) -> RowT | None:
-        """Write what was computed from `current`; return the row, or None: `pause`, then again.
+    async def write(self, data: Data) -> RowT | None:
+        """Write what was computed from what `read` gave; return the row.
+
+        Or None: `pause`, then again.
 
         Raises contention_exhausted, and every error that another attempt would meet too.
         """
         operation = Operation("update", self._entry.key, self._id, data)
         wire = encode_operation(self._session.registry, operation)
-        # As a premise of its own, not as the operation's readAt: under a claim the holder's own
-        # writes would not count there, and two updates of one holder would not see each other.
+        # own: under a claim the holder's own writes would not count, and of two updates that one
+        # holder runs at once the second would undo the first.
+        seen = {"model": self._entry.key, "id": self._id, "read_at": self._stamp, "own": True}
         request = self._session.assemble(
-            [wire], [current, *(self._reads or ())], self._key, returning=True
+            [wire], [seen, *(self._reads or ())], self._key, returning=True
         )
         try:
             done = await self._session.send(request)
@@ -205,7 +210,7 @@ async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
                 data = await data
             if not changes_of(update.what, data):
                 return current
-            done = await update.write(current, cast(Data, data))
+            done = await update.write(cast(Data, data))
             if done is None:
                 await asyncio.sleep(update.pause())  # so that writers that met part
         return done

@@ -30,11 +30,11 @@ from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import Data, Session, Wait, check_wait
-from ablo_pg.errors import AbloValidationError
+from ablo_pg.errors import AbloError
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
-from ablo_pg.wire.kernel_bodies import ListBody, RowBody
-from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST
+from ablo_pg.wire.kernel_bodies import ListBody, NoBody, RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST, STATUS
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -93,11 +93,9 @@ class ModelClient(Generic[RowT]):
         operation = Operation("create", self._key, id, data)
         try:
             return await self._write(operation, reads, idempotency_key, timeout, wait)
-        except AbloValidationError as error:
-            # A table that numbers its rows is known by its refusal of a UUID.
-            if id is not None or wait == "queued" or not error.details.get("generated"):
+        except AbloError as error:
+            if id is not None or wait == "queued" or not await self._is_numbered(error):
                 raise
-            self._session.registry.numbered.add(self._entry.typename)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
     async def retrieve(
@@ -328,6 +326,22 @@ class ModelClient(Generic[RowT]):
         """
         subscription = self.subscribe(cursor=cursor, groups=groups)
         return await follow(self._session, subscription, callback)
+
+    async def _is_numbered(self, error: AbloError) -> bool:
+        """Whether a create with an id of ours was refused because its table numbers the rows.
+
+        Such a table refuses a UUID. A retry of what it has numbered differs from the first request,
+        which had no id.
+        """
+        known = self._session.registry.numbered
+        if self._entry.typename in known:
+            return False
+        if error.details.get("generated"):
+            known.add(self._entry.typename)
+        elif error.code == "idempotency_conflict":
+            status = await self._session.transport.ask(STATUS, NoBody())
+            known.update(status.numbered)
+        return self._entry.typename in known
 
     def _functional(
         self,

@@ -56,8 +56,11 @@ def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
     on_stale = given.pop("on_stale", given.pop("onStale", None))
     read_at = given.pop("read_at", given.pop("readAt", None))
     absent = given.pop("absent", False)
+    own = given.pop("own", False)
     subject = str(given.get("group") or given.get("model"))
     wire = _subject(registry, given)
+    if own and "id" in wire:
+        wire["own"] = True
     if given:
         raise _invalid(f"A premise has no {sorted(given)[0]!r}", "reads", _FORMS)
     if absent and "id" in wire:

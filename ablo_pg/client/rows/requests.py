@@ -215,7 +215,7 @@ def encode_operation(
 ) -> dict[str, Any]:
     """Return one operation under wire names.
 
-    A create without an id gets one, unless the model's table is known to number its rows.
+    A create without an id gets one, unless the model's ids are known to be numbers.
     """
     if operation.action not in _ACTIONS:
         code = "commit_operation_unsupported" if operation.action else _MISSING_ACTION

@@ -198,7 +198,7 @@ class BlockingClaim(Generic[RowT]):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._inner.status != "released":
+        if self._portal.running and self._inner.status != "released":  # not in a forked child
             self._portal.call(self._inner.__aexit__, *exc)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, overload
 
 from ablo_pg.client.async_client import AsyncAblo, unknown_attribute
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT
+from ablo_pg.client.home import Rooted
 from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.sync.models import SyncModelClient
@@ -18,7 +19,7 @@ from ablo_pg.schema.rows import Model
 RowT = TypeVar("RowT", bound=Model)
 
 
-class BlockingClient:
+class BlockingClient(Rooted):
     """Owns the event loop and the async client in it; safe to use from several threads."""
 
     def __init__(

@@ -48,7 +48,7 @@ def run_blocking(
         data = compute(current)
         if not changes_of(update.what, data):
             return current
-        done = send(update.write, current, cast(Data, data))
+        done = send(update.write, cast(Data, data))
         if done is None:
             time.sleep(min(update.pause(), update.left()))  # so that writers that met part
     return done

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ablo_pg.compile.migration.draft import ModelDraft
-from ablo_pg.compile.migration.steps import Step
+from ablo_pg.compile.migration.steps import Check, Step
 from ablo_pg.compile.migration.value import backfill_sql
 from ablo_pg.compile.names import dollar, ident, literal, qualified, shorten
 from ablo_pg.compile.plan import Column
 from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.tables import ADDED, column_clauses
-from ablo_pg.compile.values import SQL_TYPE, default_sql, fits
+from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql, fits
 from ablo_pg.schema.neutral import FieldType
+from ablo_pg.schema.problems import Problem
 
 # A table of up to so many bytes is rewritten in about a third of a second on a small machine.
 REWRITE_BYTES: Final = 16 << 20
@@ -271,10 +272,18 @@ def _default_organization(m: ModelDraft, given: Any) -> None:
     column, facts = m.new.org, m.column(m.new.org.name)
     if facts is not None and ((facts.default and not facts.added) or given is None):
         return
-    value, whose = f"({CURRENT_ORG})", "the session's organization, or to none"
+    value, whose = CURRENT_ORG, "the session's organization, or to none"
     if given is not None:
         value = f"coalesce({CURRENT_ORG}, {literal(str(given))})"
         whose = f"the session's organization, else to {given}"
+    if facts is not None and facts.type not in STORED_AS[FieldType.STRING]:
+        value = f"({value})::{facts.declared}"
+        held = f"select count(*) from (select {literal(str(given))}::{facts.declared} as v) x"
+        message = f"organization {given} is no value of its column {column.name} {facts.declared}"
+        remedy = "name an organization that the column can hold"
+        problem = Problem("incompatible_change", m.key, column.wire, message, remedy)
+        m.draft.checks.append(Check(f"{held} where v is null", problem))
+    value = f"({value})"
     m.draft.expand.append(
         Step(
             "expand",

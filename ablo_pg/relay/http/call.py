@@ -112,7 +112,8 @@ def route(path: str, handler: Handler, *methods: str, deadline: bool = True) -> 
     async def endpoint(request: Request) -> Response:
         request.state.route = path
         with anyio.move_on_after(_seconds(request, deadline)) as scope:
-            return await handler(await admit(request))
+            call = await admit(request)
+            return call.service.unread.bounded(call.organization, await handler(call))
         assert scope.cancelled_caught
         raise _too_slow(request)
 

@@ -53,15 +53,23 @@ async def model_of(call: Call, verb: Verb) -> ModelSpec:
 
 
 async def create(call: Call) -> Response:
-    """POST: a row, under the id that the client chose, or that its table numbers it with."""
+    """POST: a row, under the id that the client chose, or that its table numbers it with.
+
+    Without either it gets a UUID made of the key, so that a retry names the same row.
+    """
     model = await model_of(call, "create")
     body = await call.body(CreateBody)
+    key = key_of(call, body.idempotency_key)
+    made = str(uuid.uuid5(uuid.NAMESPACE_OID, str((*call.who, model.key, key))))
     try:
-        return await _write(call, model, "create", body.id or str(uuid.uuid4()), body, 201)
+        return await _write(call, model, "create", body.id or made, body, 201, key)
     except AbloError as error:
-        if body.id or not error.details.get("generated"):
+        # A table that numbers its rows refuses a UUID. A retry of what it has numbered differs from
+        # the first request, which had no id.
+        numbered = error.details.get("generated") or error.code == "idempotency_conflict"
+        if body.id or not numbered:
             raise
-    return await _write(call, model, "create", None, body, 201)
+    return await _write(call, model, "create", None, body, 201, key)
 
 
 async def update(call: Call) -> Response:
@@ -83,10 +91,11 @@ async def _write(
     row_id: str | None,
     body: Guarded,
     status: int = 200,
+    key: str | None = None,
 ) -> Response:
     check_premises(call.service, body.reads, body.track)
     request = one_operation(action, model.key, row_id, body)
-    return await send_commit(call, key_of(call, body.idempotency_key), request, status)
+    return await send_commit(call, key or key_of(call, body.idempotency_key), request, status)
 
 
 async def read(call: Call) -> Response:

@@ -1,7 +1,9 @@
 """The HTTP protocol with bounds on what a connection may do before it has asked for anything.
 
 A peer that sends its head byte by byte, or without end, is answered and closed (slow loris); so is
-one connection too many. Bodies have their bounds in `limits`.
+one connection too many. Closed without an answer: a peer that sends many requests ahead of their
+answers, that sends trailers without end, or that stops reading. Bodies have their bounds in
+`limits`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from ablo_pg.json_text import dumps
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.wire.problems import problem_body
 
-HEAD_BYTES: Final = 64 << 10
+HEAD_BYTES: Final = 64 << 10  # also of trailers, and of what frames one chunk of a body
+PIPELINED: Final = 64  # requests of one connection that wait for the answer to the one before
+READ_BYTES: Final = 16 << 10  # read by a peer within `stuck_seconds`, while an answer waits for it
 # A refused body is read on for so long and so far, to be dropped: closing at once would reset the
 # connection, and the peer would lose the answer that says why.
 LINGER_SECONDS: Final = 2.0
@@ -32,6 +36,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True  # a head is awaited or being read
     _lingering = -1  # bytes of a body dropped after its answer; -1: not so far
+    _framing = 0  # bytes since the last part of a body
+    _unread = 0  # bytes that waited for the peer when it was last looked at
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or refuse it when there are too many."""
@@ -56,7 +63,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._lingering > LINGER_BYTES:
                 self.transport.close()
                 return
+        else:
+            self._framing += len(data)
         super().data_received(data)
+        if self._framing > HEAD_BYTES and not self._in_head:
+            self.transport.close()
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(
                 "request_too_large",
@@ -64,12 +75,25 @@ class BoundedProtocol(HttpToolsProtocol):
                 "send fewer or shorter headers",
             )
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; trailers are dropped."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is whole: the bounds of the body take over."""
         self._in_head = False
-        self._head_bytes = 0
+        self._head_bytes = self._framing = 0
         self._forget_deadline()
-        super().on_headers_complete()
+        if len(self.pipeline) < PIPELINED:
+            super().on_headers_complete()
+        else:
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._framing = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole: what comes next is a head."""
@@ -86,10 +110,36 @@ class BoundedProtocol(HttpToolsProtocol):
             self._forget_deadline()
             self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
+    def pause_writing(self) -> None:
+        """An answer waits for the peer: look whether it goes on reading."""
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """The peer has read what waited."""
+        super().resume_writing()
+        self._forget_stuck()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
         self._forget_deadline()
+        self._forget_stuck()
         super().connection_lost(exc)
+
+    def _look_again(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._stuck = self.loop.call_later(self.settings.stuck_seconds, self._look)
+
+    def _look(self) -> None:
+        if self._unread - self.transport.get_write_buffer_size() < READ_BYTES:
+            self.transport.abort()
+        else:
+            self._look_again()
+
+    def _forget_stuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _expect_head(self) -> None:
         if self._deadline is None:

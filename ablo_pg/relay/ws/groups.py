@@ -32,7 +32,8 @@ class SocketGroups:
         self._credential = credential
         self._granted = self._granted_by(credential)
         self._most = most
-        self._base = View(self._granted or frozenset((self._own,)), credential.readable)
+        own = frozenset((self._own,)) if self._granted is None else self._granted
+        self._base = View(own, credential.readable)
         self._joined: dict[str, list[View]] = {}
         self._follow()
         if asked is not None:

@@ -1,4 +1,5 @@
-"""The server's WebSocket protocol with one thing added: writing a frame that is encoded already.
+"""The server's WebSocket protocol with two things added: writing a frame that is encoded already,
+and bounds on frames that cost work and say nothing.
 
 A frame from the server is not masked (RFC 6455, 5.1), so the frame of a delta is the same bytes for
 every socket: `frame_of` makes it once, `SocketProtocol.write` hands it to a transport. Writing this
@@ -14,10 +15,17 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 EXTENSION: Final = "ablo.wire"
 FIN_TEXT: Final = 0x81
+# A client that sends more than this is cut off. The rest of a frame's handling is paced by its
+# reader; parsing is not, and holds the loop meanwhile.
+SLICE: Final = 8 << 10  # bytes that are parsed at once
+SMALL: Final = 256  # bytes of a fragment that says little
+IDLE_FRAMES: Final = 200  # pings, pongs and small fragments in a second
+QUEUED: Final = 2000  # messages ahead of their reader; fragments of one message
 
 
 class Wire(Protocol):
@@ -37,6 +45,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """Uvicorn's protocol that shows its Wire. Pass it as uvicorn's `ws`."""
 
     wire: ServerWire | None = None
+    _idle = 0  # frames that say nothing, in this second
+    _second = 0.0  # when it began
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -49,6 +59,32 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.wire = ServerWire(self)
             cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self.wire
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, and look after each part whether it is a flood."""
+        if self.loop.time() - self._second >= 1:
+            self._second, self._idle = self.loop.time(), 0
+        for start in range(0, len(data), SLICE):
+            super().data_received(data[start : start + SLICE])
+            if max(self.queue.qsize(), len(self.frames)) > QUEUED or self._idle > IDLE_FRAMES:
+                self.transport.abort()
+            if self.conn.parser_exc is not None or self.transport.is_closing():
+                return
+
+    def handle_ping(self) -> None:
+        """A ping: answered, and counted."""
+        self._idle += 1
+        super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """A pong: counted."""
+        self._idle += 1
+        super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A further fragment of a message: counted if it is small."""
+        self._idle += len(event.data) < SMALL and not event.fin
+        super().handle_cont(event)
 
     def pause_writing(self) -> None:
         """The transport has more lying in it than it likes."""

@@ -56,7 +56,7 @@ class Sockets:
         self.sessions: set[Session] = set()
         self.boards: dict[str, Board] = {}
         self.pump = Pump(service.metrics.deliveries.inc, service.hub.tasks)
-        self._by_key: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()  # by key, and by organization
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._tasks: TaskGroup | None = None
 
@@ -72,25 +72,32 @@ class Sockets:
 
     @contextmanager
     def room(self, credential: Credential) -> Iterator[None]:
-        """Hold a place among the sockets and streams of a credential.
+        """Hold a place among the sockets and streams of a credential and of its organization.
 
-        Raises connection_limit_exceeded when it has as many as there may be.
+        Raises connection_limit_exceeded when one of them has as many as there may be.
         """
-        most, key_id = self.service.settings.sockets_per_session, credential.key_id
-        if self._by_key[key_id] >= most:
-            raise error_for(
-                "connection_limit_exceeded",
-                f"This credential has {most} sockets or streams open, the most there may be",
-                remedy="close some, or mint a credential for each client",
-                details={"limit": most},
-            )
-        self._by_key[key_id] += 1
+        settings = self.service.settings
+        key, organization = f"key {credential.key_id}", f"of {credential.organization}"
+        self._check_room(key, settings.sockets_per_session, "credential")
+        # Others keep the other half.
+        self._check_room(organization, max(1, settings.connections // 2), "organization")
+        self._held.update((key, organization))
         try:
             yield
         finally:
-            self._by_key[key_id] -= 1
-            if not self._by_key[key_id]:
-                del self._by_key[key_id]
+            for name in (key, organization):
+                self._held[name] -= 1
+                if not self._held[name]:
+                    del self._held[name]
+
+    def _check_room(self, name: str, most: int, whose: str) -> None:
+        if self._held[name] >= most:
+            raise error_for(
+                "connection_limit_exceeded",
+                f"This {whose} has {most} sockets or streams open, the most there may be",
+                remedy="close some, or mint a credential for each client",
+                details={"limit": most},
+            )
 
     def add(self, session: Session) -> None:
         """A socket is open."""

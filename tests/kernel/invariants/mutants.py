@@ -59,7 +59,7 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
     "a row of nobody's that is given away is told as an update": (
         REWORDED.format(
             function="capture",
-            words="""'if old."organization_id" is not null then'""",
+            words="'if not v_made then'",
             others="$$if tg_op = 'UPDATE' then$$",
         ),
         NOBODYS,
@@ -93,7 +93,7 @@ CAPTURE: Final[dict[str, tuple[LiteralString, str]]] = {
 
 # The guard of notes lets a row go from one organization to another.
 MOVABLE: Final[LiteralString] = REWORDED.format(
-    function="guard", words="""'and old."organization_id" is not null'""", others="'and false'"
+    function="guard", words="""'or old."organization_id" is not null'""", others="'or false'"
 )
 
 NO_LOCK: Final[LiteralString] = """

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ablo_pg.relay.http import claim_routes
+
 pytestmark = pytest.mark.anyio
 
 ROW = "/api/v1/models/tasks/t1"
@@ -263,6 +265,21 @@ async def test_another_organization_knows_nothing_of_a_claim(api: Any, as_: Any)
 async def test_a_missing_row_is_claimed_for_seconds_only(
     api: Any, other: Any, asked: dict[str, Any]
 ) -> None:
+    await claim_missing(api, other, asked)
+
+
+@pytest.mark.parametrize("asked", [{}, {"ttl": "30s"}, {"ttl": 600}])
+@pytest.mark.parametrize(("bound", "other_value"), [("MISSING_MS", 1 << 40), ("MISSING", b"{}")])
+async def test_a_longer_claim_of_a_missing_row_is_caught(
+    api: Any, other: Any, asked: dict[str, Any], monkeypatch: Any, bound: str, other_value: Any
+) -> None:
+    """The mutants: the lease that was asked for; a bound that does not shorten it."""
+    monkeypatch.setattr(claim_routes, bound, other_value)
+    with pytest.raises(AssertionError):
+        await claim_missing(api, other, asked)
+
+
+async def claim_missing(api: Any, other: Any, asked: dict[str, Any]) -> None:
     """The SDK forgets a claim on a row that is not there: its id must not stay locked."""
     path = "/api/v1/models/tasks/t9"
     answer = (await api("POST", f"{path}/claim", {"description": "x", **asked})).json()

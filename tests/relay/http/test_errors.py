@@ -162,3 +162,23 @@ async def test_whole_numbers_beyond_64_bits(api: Any, world: Any) -> None:
         )
     listed = await api("GET", "/api/v1/claims?model=lineItems&id=l1")
     assert listed.json()["claims"][0]["meta"]["n"] == large
+
+
+@pytest.mark.parametrize("digits", [19, 20, 5000])
+async def test_a_number_beyond_any_position_is_no_failure(api: Any, digits: int) -> None:
+    """Postgres has no routine for integers that do not fit; the relay must not ask for one."""
+    await api.create("tasks", "t1", title="x")
+    number = "9" * digits
+    answer = await api("GET", f"/api/sync/bootstrap?models=tasks&lastSyncId={number}")
+    assert (answer.status_code, answer.json()["type"]) == (200, "full")
+    body = b'{"model": "tasks", "id": "t1", "limit": %b}' % number.encode()
+    answer = await send(api, body, "/api/v1/kernel/row_history")
+    assert answer.status_code == 400, answer.text
+    assert "sys." not in answer.text
+
+
+async def test_no_groups_are_no_condition(api: Any) -> None:
+    await api.create("tasks", "t1", title="x")
+    asked = {"model": "tasks", "query": {"groups": None}}
+    answer = await api("POST", "/api/v1/kernel/row_list", asked)
+    assert [row["id"] for row in answer.json()["data"]] == ["t1"]

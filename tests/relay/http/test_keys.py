@@ -201,3 +201,10 @@ async def test_a_publishable_key_reads_only(as_: Any) -> None:
     assert answer.status_code == 403
     assert (await reader("POST", CAPABILITIES, SWAP)).status_code == 403
     assert (await reader("POST", "/api/schema", {"schema": {}})).status_code == 403
+
+
+@pytest.mark.parametrize("user", ["", "a\nb", "\x1b[2J", "x" * 600])
+async def test_a_session_is_for_a_user_that_can_act(api: Any, user: str) -> None:
+    asked = {"user": {"id": user}, "operations": ["tasks.read"]}
+    answer = await api("POST", "/api/v1/ephemeral_keys", asked)
+    assert answer.status_code == 400, answer.text

@@ -52,6 +52,42 @@ async def test_an_organization_that_waits_leaves_the_others_their_part(world: An
             holder.rollback()
 
 
+class _NoShare(shares.Shares):
+    """The mutant: an organization takes whatever is free."""
+
+    def _may(self, organization: str) -> bool:
+        return sum(self._held.values()) < self.total
+
+
+@pytest.mark.parametrize("kind", [shares.Shares, _NoShare])
+async def test_reads_that_hang_leave_the_others_their_part(
+    world: Any, monkeypatch: Any, kind: type[shares.Shares]
+) -> None:
+    """Reads of one organization hang in a locked table; without shares all connections do."""
+    monkeypatch.setattr("ablo_pg.relay.service.Shares", kind)
+    relay = await world.start(pool_size=5, organization_share=2)
+    flood = await world.with_key(world.key(), relay)
+    other = await world.with_key(world.key("globex", "user:b"), relay)
+    await other.create("projects", "p1", name="x")
+    with (
+        psycopg.connect(world.db.admin_url) as holder,
+        psycopg.connect(world.db.admin_url, autocommit=True) as admin,
+    ):
+        holder.execute("lock table tasks in access exclusive mode")
+        held = 2 if kind is shares.Shares else 4
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(flood, "GET", "/api/v1/models/tasks")
+            with anyio.fail_after(10):
+                while admin.execute(WAITING).fetchone() != (held,):
+                    await anyio.lowlevel.checkpoint()
+            with anyio.move_on_after(1 if held == 4 else 10) as given_up:
+                answer = await other("GET", "/api/v1/models/projects/p1")
+                assert answer.status_code == 200
+            holder.rollback()
+    assert given_up.cancelled_caught == (kind is _NoShare)
+
+
 async def test_a_list_of_20_000_terms_is_refused(api: Any) -> None:
     for query in (
         {"orderBy": [["title", "asc"]] * 20_000},

@@ -198,6 +198,20 @@ async def test_streams_count_as_sockets(world: Any) -> None:
     assert answer.json()["code"] == "connection_limit_exceeded"
 
 
+async def test_sockets_of_one_organization_leave_room_for_others(world: Any, wait_for: Any) -> None:
+    relay = await world.start(connections=6)
+    first = await world.client("user:a", relay=relay)
+    for name in ("user:b", "user:c"):
+        await world.client(name, relay=relay)
+    with pytest.raises(InvalidStatus) as refused:
+        await world.client("user:d", relay=relay)
+    assert refused.value.response.status_code == 429
+    await world.client(key=world.key("user:a", "other"), relay=relay)
+    await first.socket.close()
+    await wait_for(lambda: len(relay.service.live.sessions) == 3)
+    await world.client("user:d", relay=relay)
+
+
 async def test_a_socket_that_ends_before_it_is_served_keeps_nothing(
     world: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,26 @@ def test_a_file_of_any_editor_is_read_and_goes_on_being_read(
     assert parse_env(path) == {"ABLO_API_KEY": "b", "OTHER": "1"}
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("K='v' # why", "v"),
+        ('export K="v#1"\t# why', "v#1"),
+        ("K=v\t# why", "v"),
+        ("K= # why", ""),
+        ("K=#1", "#1"),
+        ("K=postgresql://u:p#x@h/d", "postgresql://u:p#x@h/d"),
+        ('K="a\\"b # \\\\c"', 'a"b # \\c'),
+        (r"K='a\b'", r"a\b"),
+        ('K="v', '"v'),
+    ],
+)
+def test_quotes_and_comments_are_those_of_a_shell(tmp_path: Path, line: str, value: str) -> None:
+    path = tmp_path / ".env"
+    path.write_text(line + "\n")
+    assert parse_env(path) == {"K": value}
+
+
 def test_bytes_of_another_encoding_survive(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_bytes(b"# caf\xe9\nABLO_API_KEY=a\n")

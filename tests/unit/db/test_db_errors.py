@@ -49,6 +49,11 @@ def test_the_kernels_detail_fills_the_error() -> None:
     assert error.http_status == 409
 
 
+def test_the_rule_of_a_domain_belongs_to_no_model() -> None:
+    error = error_of(ErrorReport("23514", "", constraint="positive_check"), NAMES)
+    assert error.message == "A value breaks the rule 'positive_check'"
+
+
 @pytest.mark.parametrize("detail", [None, "", "not json", "[]", "3", '{"code": null}', '{"code'])
 def test_a_detail_that_is_none_of_ours_does_no_harm(detail: str | None) -> None:
     assert error_of(ErrorReport("AB050", "gone", detail)).code == "entity_not_found"

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ablo_pg.db.pool import Database, _Pool
+from ablo_pg.db.pool import Database, PoolOptions, _Pool
 
 
 @pytest.fixture
@@ -64,6 +64,20 @@ def test_while_it_does_something_else(
         pool = await Database(url_of(silent))._start_pool()
         await reached.wait()
         await anyio.wait_all_tasks_blocked()
+        assert not pool.closed
+
+    assert ends(work)
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_in_its_first_turns(silent: socket.socket, turns: int, size: int) -> None:
+    """Its scheduler is woken and cancelled in one turn, which `asyncio.wait_for` forgets."""
+
+    async def work() -> None:
+        pool = await Database(url_of(silent), PoolOptions(min_size=size))._start_pool()
+        for _ in range(turns):
+            await asyncio.sleep(0)
         assert not pool.closed
 
     assert ends(work)

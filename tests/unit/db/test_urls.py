@@ -75,6 +75,8 @@ MISREAD = {
     f"postgresql://u@h/d?{SECRET}=1": "cannot be read by libpq",
     f"postgresql://u:{SECRET}@h/d?schema=public&pgbouncer=true": "pgbouncer, schema",
     f"postgresql://u:{SECRET}@h/d\n": "line break",
+    f"postgresql://u:{SECRET}@h/d ": "ends with a space",
+    f" postgresql://u:{SECRET}@h/d": "ends with a space",
     f"host=h password={SECRET} {SECRET}": "cannot be read by libpq",
     f"host=h passwort={SECRET}": "cannot be read by libpq",
 }
@@ -128,6 +130,7 @@ def test_what_libpq_reads_is_taken(url: str) -> None:
         (f"https://h/{SECRET}\n", "not the URL of a relay"),
         ("https://", "not the URL of a relay"),
         ("http://[::1", "not the URL of a relay"),
+        ("https://h/ ", "ends with a space"),
     ],
 )
 def test_a_relay_url_that_is_none_is_refused_without_its_secret(url: str, told: str) -> None:

@@ -32,6 +32,7 @@ SOUND: dict[str, Any] = {
 CLEAN: dict[str, Any] = {
     "logBytes": 1,
     "stray": False,
+    "unsealed": None,
     "settles": True,
     "debts": [],
     "unvalidated": [],
@@ -95,6 +96,7 @@ def test_names_in_sql_are_quoted() -> None:
         ({"unvalidated": ["c on tasks"]}, "c on tasks is not validated", False),
         ({"invalid": ["i"]}, "index i is not valid", False),
         ({"stray": True}, "outgrown", True),
+        ({"unsealed": "acme"}, "changes of 'acme' in them are not sealed", False),
         ({"settles": False}, "set constraints all immediate", False),
         ({"logBytes": 60 << 30}, "60 GB", False),
     ],

@@ -106,3 +106,6 @@ class Simulation:
 
     async def oldest(self) -> str:
         return f"transaction {self.visible + 1} has not ended"
+
+    async def publication(self) -> str:
+        return "as it was"

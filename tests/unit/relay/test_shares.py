@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
 import anyio
 import pytest
 
 from ablo_pg.db.pool import PoolOptions
 from ablo_pg.errors import AbloError
+from ablo_pg.relay import shares as module
 from ablo_pg.relay.shares import SharedDatabase, Shares, acting_for
 
 pytestmark = pytest.mark.anyio
@@ -82,21 +88,25 @@ async def test_who_waits_too_long_is_told_and_leaves_nothing_behind() -> None:
     assert shares._held == {}
 
 
-async def test_a_place_that_comes_with_a_cancellation_is_given_on() -> None:
+@pytest.mark.parametrize("first", ["turn", "cancellation"])
+async def test_a_place_that_comes_with_a_cancellation_is_given_on(first: str) -> None:
+    """The waiter runs after both have come."""
     shares = Shares(total=1, share=1)
     acting_for.set("a")
+    scope = anyio.CancelScope()
+
+    async def waits() -> None:
+        with scope:
+            async with shares.place(5):
+                await anyio.sleep_forever()
+
     async with anyio.create_task_group() as group:
         async with shares.place(1):
-            scope = anyio.CancelScope()
-
-            async def cancelled() -> None:
-                with scope:
-                    async with shares.place(5):
-                        await anyio.sleep_forever()
-
-            group.start_soon(cancelled)
+            group.start_soon(waits)
             await anyio.wait_all_tasks_blocked()
-        scope.cancel()  # its turn has come, and it has not run since
+            if first == "cancellation":
+                scope.cancel()
+        scope.cancel()
     async with shares.place(0.01):
         pass
 
@@ -121,3 +131,46 @@ def test_commits_that_wait_for_rows_leave_a_place_of_the_share(
     database = SharedDatabase("postgresql://nowhere", PoolOptions(max_size=pool))
     database.shares = Shares(pool - 1, share)
     assert database.most_alone == most
+
+
+# name -> a text of `Shares`, what stands there instead, and the test above that sees it
+MUTANTS: dict[str, tuple[str, str, Callable[[], Awaitable[None]]]] = {
+    "one takes all there is": (
+        "held < self.share and ",
+        "",
+        test_one_organization_holds_its_share_and_others_come_in,
+    ),
+    "more than there is": (
+        " and sum(self._held.values()) < self.total",
+        "",
+        test_what_is_free_goes_to_who_has_least_of_it,
+    ),
+    "to who has most": ("min(due", "max(due", test_what_is_free_goes_to_who_has_least_of_it),
+    "who gives up stays in the queue": (
+        "self._leave(organization, turn)",
+        "pass",
+        test_who_waits_too_long_is_told_and_leaves_nothing_behind,
+    ),
+    "a turn is lost with its cancellation": (
+        "self._give(organization)\n            else",
+        "pass\n            else",
+        partial(test_a_place_that_comes_with_a_cancellation_is_given_on, "cancellation"),
+    ),
+    "the relay waits for its users": (
+        "if organization is None:",
+        "if organization is ...:",
+        test_work_of_the_relay_itself_does_not_wait,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+async def test_mutants_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, checker = MUTANTS[name]
+    source = inspect.getsource(Shares)
+    assert old in source, "Shares has changed: the mutant no longer applies"
+    made: dict[str, Any] = {**vars(module)}
+    exec(source.replace(old, new), made)
+    monkeypatch.setattr(f"{__name__}.Shares", made["Shares"])
+    with pytest.raises((AssertionError, AbloError, TimeoutError, ExceptionGroup)):
+        await checker()

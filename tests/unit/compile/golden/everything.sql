@@ -1070,57 +1070,53 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'comment:' || old."id",
-      'work:' || old."task_id"
-    ], null);
-    if old."task_id" is not null then
-      v_groups := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_groups);
-    end if;
-    v_groups := array(
-      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Comment', v_id)) g order by g
-    );
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'body', new."body"::text,
-      'taskId', new."task_id"::text
-    );
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'comment:' || new."id",
-      'work:' || new."task_id"
-    ], null);
-    if new."task_id" is not null then
-      v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
-    end if;
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'comment:' || old."id",
+        'work:' || old."task_id"
+      ], null);
+      if old."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_groups);
+      end if;
+      v_groups := array(
+        select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Comment', v_id)) g order by g
+      );
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'body', new."body"::text,
+        'taskId', new."task_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -1128,35 +1124,58 @@ begin
         case when old."body"::text collate "C" is distinct from new."body"::text collate "C" then 'body' end,
         case when old."task_id"::text collate "C" is distinct from new."task_id"::text collate "C" then 'taskId' end
       ], null);
-      if old."task_id" is distinct from new."task_id" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'comment:' || old."id",
-          'work:' || old."task_id"
-        ], null);
-        if old."task_id" is not null then
-          v_left := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_left);
         end if;
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Comment', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'comment:' || new."id",
+        'work:' || new."task_id"
+      ], null);
+      if new."task_id" is not null then
+        v_groups := ablo_model."tasks__above"(new."organization_id"::text, new."task_id"::text, v_groups);
       end if;
-    else
-      v_op := 'I';
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."task_id" is distinct from new."task_id" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'comment:' || old."id",
+            'work:' || old."task_id"
+          ], null);
+          if old."task_id" is not null then
+            v_left := ablo_model."tasks__above"(old."organization_id"::text, old."task_id"::text, v_left);
+          end if;
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Comment', v_id),
-    ablo.transaction_of('Comment', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Comment', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Comment', v_id),
+      ablo.transaction_of('Comment', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -1208,6 +1227,7 @@ create or replace function ablo_model."comments__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -1219,10 +1239,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'comments');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -1824,40 +1845,43 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."tenant" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."tenant" is distinct from old."tenant");
+  end if;
   if coalesce(new."tenant", old."tenant") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."tenant";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."tenant", 'event:' || old."id"];
-  else
-    v_organization := new."tenant";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."tenant"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'kind', new."Kind of ""event"""::text,
-      'payload', new."payload"
-    );
-    v_groups := array['org:' || new."tenant", 'event:' || new."id"];
-    if old."tenant" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."tenant";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."tenant", 'event:' || old."id"];
+    else
+      v_organization := new."tenant";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."tenant"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'kind', new."Kind of ""event"""::text,
+        'payload', new."payload"
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -1865,24 +1889,40 @@ begin
         case when old."Kind of ""event"""::text collate "C" is distinct from new."Kind of ""event"""::text collate "C" then 'kind' end,
         case when old."payload" is distinct from new."payload" then 'payload' end
       ], null);
-    else
-      v_op := 'I';
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Event', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."tenant", 'event:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Event', v_id),
-    ablo.transaction_of('Event', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Event', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Event', v_id),
+      ablo.transaction_of('Event', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."tenant" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -1900,6 +1940,7 @@ create or replace function ablo_model."events__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -1911,10 +1952,11 @@ begin
     v_organization := new."tenant";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."tenant" is distinct from old."tenant" and old."tenant" is not null
-    then
-      perform ablo.row_identity_refuse('crm', 'Event Log');
+    v_moved := new."id" is distinct from old."id"
+      or old."tenant" is not null and new."tenant" is distinct from old."tenant";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."tenant"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -2325,40 +2367,43 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'folders:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text,
-      'parentId', new."parent_id"::text
-    );
-    v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'folders:' || old."id"];
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text,
+        'parentId', new."parent_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -2366,24 +2411,40 @@ begin
         case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
         case when old."parent_id"::text collate "C" is distinct from new."parent_id"::text collate "C" then 'parentId' end
       ], null);
-    else
-      v_op := 'I';
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('folders', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'folders:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('folders', v_id),
-    ablo.transaction_of('folders', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'folders', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('folders', v_id),
+      ablo.transaction_of('folders', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -2401,6 +2462,7 @@ create or replace function ablo_model."folders__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -2412,10 +2474,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'folders');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -2926,63 +2989,82 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'notes:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'text', new."text"::text,
-      'archivedAt', new."archived_at"::timestamptz
-    );
-    v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'notes:' || old."id"];
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'text', new."text"::text,
+        'archivedAt', new."archived_at"::timestamptz
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."text"::text collate "C" is distinct from new."text"::text collate "C" then 'text' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end
       ], null);
-    else
-      v_op := 'I';
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('notes', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'notes:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('notes', v_id),
-    ablo.transaction_of('notes', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'notes', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('notes', v_id),
+      ablo.transaction_of('notes', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -3000,6 +3082,7 @@ create or replace function ablo_model."notes__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -3011,10 +3094,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'notes');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -3568,48 +3652,47 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'project:' || old."id",
-      'team:' || old."team_id"
-    ], null);
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text,
-      'teamId', new."team_id"::text
-    );
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'project:' || new."id",
-      'team:' || new."team_id"
-    ], null);
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'project:' || old."id",
+        'team:' || old."team_id"
+      ], null);
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text,
+        'teamId', new."team_id"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -3617,32 +3700,52 @@ begin
         case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end,
         case when old."team_id"::text collate "C" is distinct from new."team_id"::text collate "C" then 'teamId' end
       ], null);
-      if old."team_id" is distinct from new."team_id" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'project:' || old."id",
-          'team:' || old."team_id"
-        ], null);
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Project', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'project:' || new."id",
+        'team:' || new."team_id"
+      ], null);
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."team_id" is distinct from new."team_id" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'project:' || old."id",
+            'team:' || old."team_id"
+          ], null);
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
       end if;
-    else
-      v_op := 'I';
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Project', v_id),
-    ablo.transaction_of('Project', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Project', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Project', v_id),
+      ablo.transaction_of('Project', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -3660,6 +3763,7 @@ create or replace function ablo_model."projects__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -3671,10 +3775,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'projects');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -4438,73 +4543,67 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array_remove(array[
-      'org:' || old."organization_id",
-      'work:' || old."id",
-      'project:' || old."project_id",
-      'user:' || old."assignee"
-    ], null)
-    || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
-    if old."project_id" is not null then
-      v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
-    end if;
-    v_groups := array(
-      select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Task', v_id)) g order by g
-    );
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'title', new."title"::text,
-      'status', new."status"::text,
-      'priority', new."priority"::text,
-      'projectId', new."project_id"::text,
-      'assignee', new."assignee"::text,
-      'watchers', new."watchers",
-      'count', new."count",
-      'ratio', new."ratio",
-      'price', new."price"::text,
-      'done', new."done",
-      'startsAt', new."starts_at"::timestamptz,
-      'dueOn', new."due_on",
-      'ref', new."ref",
-      'meta', new."meta"
-    );
-    v_groups := array_remove(array[
-      'org:' || new."organization_id",
-      'work:' || new."id",
-      'project:' || new."project_id",
-      'user:' || new."assignee"
-    ], null)
-    || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
-    if new."project_id" is not null then
-      v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
-    end if;
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array_remove(array[
+        'org:' || old."organization_id",
+        'work:' || old."id",
+        'project:' || old."project_id",
+        'user:' || old."assignee"
+      ], null)
+      || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
+      if old."project_id" is not null then
+        v_groups := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_groups);
+      end if;
+      v_groups := array(
+        select distinct g from unnest(v_groups || ablo.row_groups(v_organization, 'Task', v_id)) g order by g
+      );
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'title', new."title"::text,
+        'status', new."status"::text,
+        'priority', new."priority"::text,
+        'projectId', new."project_id"::text,
+        'assignee', new."assignee"::text,
+        'watchers', new."watchers",
+        'count', new."count",
+        'ratio', new."ratio",
+        'price', new."price"::text,
+        'done', new."done",
+        'startsAt', new."starts_at"::timestamptz,
+        'dueOn', new."due_on",
+        'ref', new."ref",
+        'meta', new."meta"
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -4524,39 +4623,64 @@ begin
         case when old."ref" is distinct from new."ref" then 'ref' end,
         case when old."meta" is distinct from new."meta" then 'meta' end
       ], null);
-      if old."project_id" is distinct from new."project_id"
-        or old."assignee" is distinct from new."assignee"
-        or old."watchers" is distinct from new."watchers" then
-        v_left := array_remove(array[
-          'org:' || old."organization_id",
-          'work:' || old."id",
-          'project:' || old."project_id",
-          'user:' || old."assignee"
-        ], null)
-        || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
-        if old."project_id" is not null then
-          v_left := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_left);
         end if;
-        v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Task', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array_remove(array[
+        'org:' || new."organization_id",
+        'work:' || new."id",
+        'project:' || new."project_id",
+        'user:' || new."assignee"
+      ], null)
+      || case when new."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(new."watchers")) end;
+      if new."project_id" is not null then
+        v_groups := ablo_model."projects__above"(new."organization_id"::text, new."project_id"::text, v_groups);
       end if;
-    else
-      v_op := 'I';
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+        if old."project_id" is distinct from new."project_id"
+          or old."assignee" is distinct from new."assignee"
+          or old."watchers" is distinct from new."watchers" then
+          v_left := array_remove(array[
+            'org:' || old."organization_id",
+            'work:' || old."id",
+            'project:' || old."project_id",
+            'user:' || old."assignee"
+          ], null)
+          || case when old."watchers" is not null then ablo_model.role_groups('watcher', to_jsonb(old."watchers")) end;
+          if old."project_id" is not null then
+            v_left := ablo_model."projects__above"(old."organization_id"::text, old."project_id"::text, v_left);
+          end if;
+          v_left := nullif(array(select g from unnest(v_left) g where g <> all (v_groups)), '{}');
+        end if;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Task', v_id),
-    ablo.transaction_of('Task', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Task', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Task', v_id),
+      ablo.transaction_of('Task', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -4574,6 +4698,7 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -4585,10 +4710,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'tasks');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, new."organization_id" is distinct from old."organization_id");
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'
@@ -5135,63 +5261,82 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'team:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'name', new."name"::text
-    );
-    v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'team:' || old."id"];
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'name', new."name"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
         case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
         case when old."name"::text collate "C" is distinct from new."name"::text collate "C" then 'name' end
       ], null);
-    else
-      v_op := 'I';
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('Team', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'team:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('Team', v_id),
-    ablo.transaction_of('Team', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'Team', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('Team', v_id),
+      ablo.transaction_of('Team', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -5209,6 +5354,7 @@ create or replace function ablo_model."teams__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -5220,10 +5366,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'teams');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'

@@ -637,40 +637,43 @@ declare
   v_organization text;
   v_id text;
   v_op text;
+  v_gone boolean := tg_op = 'DELETE';
+  v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
   v_row json;
   v_changed text[];
 begin
+  if tg_op = 'UPDATE' then
+    v_made := old."organization_id" is null;
+    v_gone := not v_made
+      and (new."id" is distinct from old."id" or new."organization_id" is distinct from old."organization_id");
+  end if;
   if coalesce(new."organization_id", old."organization_id") is null then
     return null;
   end if;
-  if tg_op = 'DELETE' then
-    v_organization := old."organization_id";
-    v_id := old."id";
-    v_op := 'D';
-    v_groups := array['org:' || old."organization_id", 'tasks:' || old."id"];
-  else
-    v_organization := new."organization_id";
-    v_id := new."id";
-    v_row := pg_catalog.json_build_object(
-      'id', new."id"::text,
-      'createdAt', new."created_at"::timestamptz,
-      'updatedAt', new."updated_at"::timestamptz,
-      'organizationId', new."organization_id"::text,
-      'createdBy', new."created_by"::text,
-      'archivedAt', new."archived_at"::timestamptz,
-      'title', new."title"::text,
-      'status', new."status"::text
-    );
-    v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
-    if old."organization_id" is not null then
-      v_op := case
-        when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
-        when old."archived_at" is null then 'A'
-        else 'V'
-      end;
-      v_changed := array_remove(array[
+  loop
+    if v_gone then
+      v_organization := old."organization_id";
+      v_id := old."id";
+      v_op := 'D';
+      v_groups := array['org:' || old."organization_id", 'tasks:' || old."id"];
+    else
+      v_organization := new."organization_id";
+      v_id := new."id";
+      begin
+        v_row := pg_catalog.json_build_object(
+        'id', new."id"::text,
+        'createdAt', new."created_at"::timestamptz,
+        'updatedAt', new."updated_at"::timestamptz,
+        'organizationId', new."organization_id"::text,
+        'createdBy', new."created_by"::text,
+        'archivedAt', new."archived_at"::timestamptz,
+        'title', new."title"::text,
+        'status', new."status"::text
+      );
+        if not v_made then
+          v_changed := array_remove(array[
         'updatedAt',
         case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
         case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
@@ -678,24 +681,40 @@ begin
         case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
         case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
       ], null);
-    else
-      v_op := 'I';
+        end if;
+      exception when undefined_column then
+        select d.row_json, d.changed into v_row, v_changed
+        from ablo.row_drifted('tasks', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
+      end;
+      v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
+      if not v_made then
+        v_op := case
+          when (old."archived_at" is null) = (new."archived_at" is null) then 'U'
+          when old."archived_at" is null then 'A'
+          else 'V'
+        end;
+      else
+        v_op := 'I';
+      end if;
     end if;
-  end if;
-  if ablo.order_lock(v_organization) is null then null; end if;
-  insert into ablo.delta (
-    sync_id, organization_id, model, row_id, op, groups, "row", changed,
-    actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
-  )
-  values (
-    nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
-    coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
-    nullif(current_setting('ablo.on_behalf_of', true), ''),
-    nullif(current_setting('ablo.capability_id', true), ''),
-    ablo.claim_of('tasks', v_id),
-    ablo.transaction_of('tasks', v_id),
-    pg_current_xact_id(), clock_timestamp(), v_left
-  );
+    if ablo.order_lock(v_organization) is null then null; end if;
+    insert into ablo.delta (
+      sync_id, organization_id, model, row_id, op, groups, "row", changed,
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+    )
+    values (
+      nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
+      coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user),
+      nullif(current_setting('ablo.on_behalf_of', true), ''),
+      nullif(current_setting('ablo.capability_id', true), ''),
+      ablo.claim_of('tasks', v_id),
+      ablo.transaction_of('tasks', v_id),
+      pg_current_xact_id(), clock_timestamp(), v_left
+    );
+    exit when not v_gone or new."organization_id" is null;
+    v_gone := false;
+    v_made := true;
+  end loop;
   return null;
 end
 $ablo$;
@@ -713,6 +732,7 @@ create or replace function ablo_model."tasks__guard"()
 as $ablo$
 declare
   v_organization text;
+  v_moved boolean := false;
   v_writer text := coalesce(
     nullif(current_setting('app.current_participant_id', true), ''),
     'system:' || session_user
@@ -724,10 +744,11 @@ begin
     v_organization := new."organization_id";
   end if;
   if tg_op = 'UPDATE' then
-    if new."id" is distinct from old."id"
-      or new."organization_id" is distinct from old."organization_id" and old."organization_id" is not null
-    then
-      perform ablo.row_identity_refuse('public', 'tasks');
+    v_moved := new."id" is distinct from old."id"
+      or old."organization_id" is not null and new."organization_id" is distinct from old."organization_id";
+    if v_moved then
+      perform ablo.row_identity_check(tg_relid, false);
+      perform ablo.capture_note(old."organization_id"::text);
     end if;
     if new."updated_at" is not distinct from old."updated_at"
       and current_setting('ablo.keep_updated_at', true) is distinct from 'on'

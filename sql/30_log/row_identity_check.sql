@@ -1,0 +1,19 @@
+-- May this session change a row's id or organization? To every subscriber that is another row: the log has
+-- a delete and a create. An application may, in a table of its own, but for the organization of rows from
+-- which those of another table take theirs. Programs of ours may not, nor anybody in a table that we made.
+-- p_fixed: it is such an organization. Called by: guard triggers. Raises: row_identity_immutable.
+create or replace function ablo.row_identity_check(p_table regclass, p_fixed boolean) returns void
+language plpgsql stable
+as $$
+begin
+  if p_fixed
+    or (select c.relowner = 'ablo_owner'::regrole from pg_catalog.pg_class c where c.oid = p_table)
+    or pg_catalog.pg_has_role(session_user, 'ablo_runtime', 'member')
+      and not pg_catalog.pg_has_role(session_user, 'ablo_owner', 'member')
+  then
+    perform ablo.raise_error('row_identity_immutable',
+      format('the id and the organization of a row of %s cannot change', p_table),
+      'insert the row under its new identity and delete the old one, in one transaction');
+  end if;
+end
+$$;
