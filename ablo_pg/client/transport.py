@@ -17,13 +17,13 @@ from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.delta import Delta
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.wire.committed import Committed, Receipt
-from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_bodies import Body
 from ablo_pg.wire.kernel_calls import KernelCall
 
 if TYPE_CHECKING:
     from ablo_pg.client.sessions import SessionKey, SessionRequest
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 
 

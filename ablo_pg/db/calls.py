@@ -13,10 +13,10 @@ import orjson
 from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 
-from ablo_pg.wire.kernel_bodies import Caller, NoBody
+from ablo_pg.wire.kernel_bodies import Body, Caller
 from ablo_pg.wire.kernel_calls import KernelCall
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 
 
 async def ask(

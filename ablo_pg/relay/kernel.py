@@ -16,10 +16,10 @@ from ablo_pg.errors import AbloError
 from ablo_pg.json_text import Decoder
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.waits import ClaimWaits
-from ablo_pg.wire.kernel_bodies import Caller, NoBody
+from ablo_pg.wire.kernel_bodies import Body, Caller
 from ablo_pg.wire.kernel_calls import KernelCall
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 
 
 class _Claim(msgspec.Struct, frozen=True):

@@ -33,8 +33,8 @@ class Caller:
     key_id: str | None = None
 
 
-class NoBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Nothing to say; what every body is made from."""
+class Body(msgspec.Struct, frozen=True, rename="camel"):
+    """What a call says; each kind has the fields of its routine."""
 
     def arguments(self) -> dict[str, object]:
         """Return the routine's arguments, JSON as text."""
@@ -49,7 +49,11 @@ class NoBody(msgspec.Struct, frozen=True, rename="camel"):
         return ()
 
 
-class RowBody(NoBody, frozen=True):
+class NoBody(Body, frozen=True):
+    """Nothing."""
+
+
+class RowBody(Body, frozen=True):
     """A row."""
 
     model: Text
@@ -73,7 +77,7 @@ class HistoryBody(RowBody, frozen=True):
     before: Position | None = None
 
 
-class ListBody(NoBody, frozen=True):
+class ListBody(Body, frozen=True):
     """A page of a model's rows, in the kernel's query language."""
 
     model: Text
@@ -91,7 +95,7 @@ class SnapshotTarget(msgspec.Struct, frozen=True):
     id: Text
 
 
-class SnapshotBody(NoBody, frozen=True):
+class SnapshotBody(Body, frozen=True):
     """Rows to be read together."""
 
     targets: Annotated[list[SnapshotTarget], msgspec.Meta(max_length=1000)]
@@ -105,13 +109,13 @@ class SnapshotBody(NoBody, frozen=True):
         return tuple({one.model for one in self.targets})
 
 
-class ReceiptBody(NoBody, frozen=True):
+class ReceiptBody(Body, frozen=True):
     """The idempotency key of a commit."""
 
     key: Text
 
 
-class UntrackBody(NoBody, frozen=True):
+class UntrackBody(Body, frozen=True):
     """What to track no longer; null for everything."""
 
     targets: msgspec.Raw = msgspec.Raw(b"null")
@@ -122,7 +126,7 @@ class UntrackBody(NoBody, frozen=True):
         return {"targets": None if text == "null" else text}
 
 
-class LogBody(NoBody, frozen=True):
+class LogBody(Body, frozen=True):
     """A part of the log."""
 
     after: Position
@@ -136,7 +140,7 @@ class AcquireBody(RowBody, frozen=True):
     request: msgspec.Raw = EMPTY
 
 
-class ClaimBody(NoBody, frozen=True):
+class ClaimBody(Body, frozen=True):
     """An own claim."""
 
     claim_id: Text
@@ -148,13 +152,13 @@ class BeatBody(ClaimBody, frozen=True):
     request: msgspec.Raw = EMPTY
 
 
-class BeatsBody(NoBody, frozen=True):
+class BeatsBody(Body, frozen=True):
     """Own claims, to be renewed."""
 
     claim_ids: Texts
 
 
-class NewsBody(NoBody, frozen=True):
+class NewsBody(Body, frozen=True):
     """Claims to wait for, where the last answer said to go on, and how long to wait."""
 
     claim_ids: Texts = []
@@ -173,14 +177,14 @@ class OrderBody(RowBody, frozen=True):
         return {"model": self.model, "id": self.id, "order": order}
 
 
-class PresenceBody(NoBody, frozen=True):
+class PresenceBody(Body, frozen=True):
     """A session, and what it says of itself."""
 
     session: Text
     request: msgspec.Raw = EMPTY
 
 
-class SessionBody(NoBody, frozen=True):
+class SessionBody(Body, frozen=True):
     """A session."""
 
     session: Text

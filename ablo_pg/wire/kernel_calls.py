@@ -22,7 +22,7 @@ WHO: Final = ("organization", "participant")
 KEYED: Final = (*WHO, "capability_id")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-B = TypeVar("B", bound=bodies.NoBody)
+B = TypeVar("B", bound=bodies.Body)
 R_co = TypeVar("R_co", covariant=True)
 
 

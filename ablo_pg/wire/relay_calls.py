@@ -10,31 +10,31 @@ from typing import Final
 
 import msgspec
 
-from ablo_pg.wire.kernel_bodies import BeatBody, ClaimBody, NoBody
+from ablo_pg.wire.kernel_bodies import BeatBody, Body, ClaimBody
 from ablo_pg.wire.kernel_calls import WHO, KernelCall
 from ablo_pg.wire.names import Names
 
 
-class CommitIdBody(NoBody, frozen=True):
+class CommitIdBody(Body, frozen=True):
     """A commit, by its key or serverTxId. own: only if it is the participant's."""
 
     id: str
     own: bool
 
 
-class QueryBody(NoBody, frozen=True):
+class QueryBody(Body, frozen=True):
     """A query of the kernel's."""
 
     query: msgspec.Raw
 
 
-class TtlBody(NoBody, frozen=True):
+class TtlBody(Body, frozen=True):
     """How long leases are to last from here on; null: as long as before."""
 
     ttl: msgspec.Raw | None
 
 
-class HoldersBody(NoBody, frozen=True):
+class HoldersBody(Body, frozen=True):
     """Whose claims to list: of a model, or of a row, or of everything that a filter admits."""
 
     model: str | None
@@ -42,7 +42,7 @@ class HoldersBody(NoBody, frozen=True):
     filter: msgspec.Raw
 
 
-class EventsBody(NoBody, frozen=True):
+class EventsBody(Body, frozen=True):
     """What became of claims: after a position of theirs, and one of the log."""
 
     after: int

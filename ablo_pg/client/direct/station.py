@@ -18,10 +18,10 @@ from ablo_pg.db.claims import LISTEN
 from ablo_pg.db.errors import NO_NAMES, translate
 from ablo_pg.db.routines import load_json_raw
 from ablo_pg.relay.connecting import connect
-from ablo_pg.wire.kernel_bodies import BeatsBody, Caller, NoBody, PresenceBody
+from ablo_pg.wire.kernel_bodies import BeatsBody, Body, Caller, PresenceBody
 from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT, KernelCall
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 
 # A server that has gone without a word is noticed within seconds: another connection may reach it.

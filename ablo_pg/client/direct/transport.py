@@ -33,10 +33,10 @@ from ablo_pg.errors import error_for
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.committed import Committed, Receipt, committed_of, receipt_of
-from ablo_pg.wire.kernel_bodies import Caller, NoBody
+from ablo_pg.wire.kernel_bodies import Body, Caller
 from ablo_pg.wire.kernel_calls import KernelCall
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 _VERSIONS: Final = 20  # pushed schemas among which a client looks for its own
 

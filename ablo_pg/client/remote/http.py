@@ -20,11 +20,11 @@ from ablo_pg.client.remote.errors import error_of, unreachable
 from ablo_pg.client.remote.slots import Slots
 from ablo_pg.db.errors import NO_NAMES, Names
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
-from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_bodies import Body
 from ablo_pg.wire.kernel_calls import PREFIX, KernelCall
 from ablo_pg.wire.relay_url import relay_origin
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 
 # Three tries span about a second; the caller's own deadline ends them sooner.

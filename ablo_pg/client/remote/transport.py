@@ -30,10 +30,10 @@ from ablo_pg.errors import error_for
 from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.committed import Committed, Receipt, committed_of
-from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_bodies import Body
 from ablo_pg.wire.kernel_calls import KernelCall
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 
 

@@ -23,11 +23,11 @@ from ablo_pg.relay.http.limits import read_limited
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.shares import acting_for, aside
-from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_bodies import Body
 from ablo_pg.wire.kernel_calls import KernelCall
 from ablo_pg.wire.requests import read_body
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 
 T = TypeVar("T", bound=msgspec.Struct)
 P = ParamSpec("P")

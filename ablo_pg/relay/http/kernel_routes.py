@@ -24,11 +24,11 @@ from ablo_pg.relay.http.call import Call, Handler, route
 from ablo_pg.relay.http.writes import require, require_write
 from ablo_pg.relay.view import seen
 from ablo_pg.wire.deltas import delta_json
-from ablo_pg.wire.kernel_bodies import BeatsBody, ClaimBody, LogBody, NewsBody, NoBody
+from ablo_pg.wire.kernel_bodies import BeatsBody, Body, ClaimBody, LogBody, NewsBody
 from ablo_pg.wire.kernel_calls import CALLS, CLAIM_BEATS, PREFIX, KernelCall
 from ablo_pg.wire.relay_calls import CLAIM_GET
 
-B = TypeVar("B", bound=NoBody)
+B = TypeVar("B", bound=Body)
 LOG_PAGE: Final = 500  # deltas in one answer
 
 
