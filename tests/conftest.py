@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, settings, strategies
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
@@ -43,10 +43,9 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a path the default tier runs; a path that is named runs with all that is in it."""
-    selected: str = config.option.markexpr
-    if config.args_source is config.ArgsSource.TESTPATHS and "full" not in selected:
-        config.option.markexpr = f"({selected}) and not full" if selected else "not full"
+    """Without a path and -m the default tier runs; a path that is named runs whole."""
+    if config.args_source is config.ArgsSource.TESTPATHS and config.option.markexpr == "not long":
+        config.option.markexpr = "not long and not full"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         over_relay = getattr(item, "callspec", None) and "relay" in item.callspec.params.values()
         if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
             item.add_marker("full")
+
+
+def pytest_collection_finish() -> None:
+    """In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test."""
+    strategies.text().validate()
 
 
 @pytest.fixture(scope="session")
