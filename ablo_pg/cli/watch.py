@@ -1,7 +1,7 @@
-"""Watch the files that a schema is made of, and say when a save has settled.
+"""Watch the files of a schema, and report when a save has settled.
 
-Looks at names, sizes and times a few times a second: that works on every file system, over network
-mounts and in containers, and costs a handful of `stat` calls.
+Polls names, sizes and times a few times a second: that works on every file system, over network
+mounts and in containers, and costs a few `stat` calls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 LOOK_SECONDS: Final = 0.1
-# An editor writes a file in several steps; a save has settled when nothing moved for this long.
+# An editor writes a file in several steps; a save has settled when nothing changed for this long.
 SETTLE_SECONDS: Final = 0.3
 _MAX_FILES: Final = 2_000
 
@@ -20,7 +20,7 @@ Stamps: TypeAlias = dict[Path, tuple[int, int]]
 
 
 class Watch:
-    """Tells whether files have changed and settled. Call `settled` again and again.
+    """Detects whether files have changed and settled. Call `settled` repeatedly.
 
     clock: seconds, rising.
     """
@@ -32,7 +32,7 @@ class Watch:
         self._moved: float | None = None
 
     def settled(self) -> bool:
-        """Whether a change was seen, and nothing has moved since for SETTLE_SECONDS."""
+        """Whether a change was seen, and nothing has changed since for SETTLE_SECONDS."""
         now, found = self._clock(), stamps(self._target)
         if found != self._known:
             self._known, self._moved = found, now
@@ -43,19 +43,19 @@ class Watch:
 
 
 def changes(target: str) -> Iterator[None]:
-    """Yield after each save from this call on of the target's files, for good."""
+    """Yield after each later save of the target's files, indefinitely."""
     return _settlings(Watch(target))
 
 
 def _settlings(watch: Watch) -> Iterator[None]:
     while True:
-        time.sleep(LOOK_SECONDS)  # no notification: see above
+        time.sleep(LOOK_SECONDS)  # polls, see the module's docstring
         if watch.settled():
             yield
 
 
 def stamps(target: str) -> Stamps:
-    """Return size and time of each file that belongs to a target: of a package, all its modules."""
+    """Return size and time of each file of a target; for a package, of all its modules."""
     found: Stamps = {}
     for path in files_of(target):
         try:

@@ -1,8 +1,8 @@
-"""The seam between a client and where its data is: a database (`direct`) or a relay (`remote`).
+"""The interface between a client and its data: a database (`direct`) or a relay (`remote`).
 
 A transport is bound to one organization and one participant. Models travel by typename, rows as the
-JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises errors of
-`ablo_pg.errors` only; deadlines are the caller's (`deadlines.within`).
+JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise errors of
+`ablo_pg.errors`; callers set deadlines (`deadlines.within`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class DeltaStream(Protocol):
 
     @property
     def cursor(self) -> int:
-        """The sync id of the last delta handed out, or where the stream began."""
+        """The sync id of the last delta returned, or the stream's start."""
 
     def __aiter__(self) -> AsyncIterator[Delta]: ...
 
     async def __anext__(self) -> Delta: ...
 
     async def batch(self, limit: int = 1000) -> list[Delta]:
-        """Take what is there, at least one delta and at most `limit`."""
+        """Take what is available, at least one delta and at most `limit`."""
 
     async def aclose(self) -> None:
         """End the stream."""
@@ -58,15 +58,15 @@ class Transport(Protocol):
 
     @property
     def participant(self) -> str:
-        """Who acts, as `kind:id`."""
+        """The participant, as `kind:id`."""
 
     @property
     def on_behalf_of(self) -> str | None:
-        """For whom, as `kind:id`; None for nobody but the participant itself."""
+        """On whose behalf, as `kind:id`; None for the participant itself."""
 
     @property
     def reader_status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
 
     @property
     def claims(self) -> Beside:
@@ -82,10 +82,10 @@ class Transport(Protocol):
         """Make a call of the table; again where that is safe and the connection broke."""
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the schema that the database has, or None where none was applied."""
+        """Return the database's schema, or None if none was applied."""
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed, the active one included."""
+        """Return the hashes of the newest pushed versions, including the active one."""
 
     async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
@@ -97,13 +97,13 @@ class Transport(Protocol):
         """As `join`, on the calling thread, for a blocking connection."""
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
 
     async def session_revoke(self, session_id: str) -> None:
-        """End a session, and what was made of it."""
+        """End a session, and every key minted from it."""
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
-        """Read all rows of these models, and where to follow from."""
+        """Read all rows of these models, and the position to follow from."""
 
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None

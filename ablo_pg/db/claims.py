@@ -1,4 +1,4 @@
-"""What a connection is told of claims: to listen for them, and how many one may have."""
+"""What a connection says of claims: it listens for them, and limits how many one may have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLAIM_LIMITS: Final[LiteralString] = (
 
 
 async def claim_limits(conn: AsyncConnection[Any], held: int | None, waiting: int | None) -> None:
-    """Say for a connection how many claims one participant may have; None: the kernel's own."""
+    """Set for a connection how many claims one participant may have; None: the kernel's default."""
     if held is not None or waiting is not None:
         given = ["" if most is None else str(most) for most in (held, waiting)]
         await conn.execute(CLAIM_LIMITS, given)

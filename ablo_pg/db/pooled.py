@@ -18,25 +18,25 @@ from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool
 
 R = TypeVar("R")
-# Seconds for the server to end a statement that its caller, or the statement's time-out, gave up.
-# Protects callers from a server that is gone without a word; a false alarm costs the connection.
+# Seconds for the server to end a statement that its caller, or the statement's timeout, gave up.
+# Protects callers from a silently lost server; a false alarm costs the connection.
 CANCEL_SECONDS: Final = 3.0
-# Seconds between two looks at a statement that the server is still running. The socket wakes the
-# wait; the look is only a fallback. `wait_async`'s own default of 0 polls the event loop without
-# a pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
+# Seconds between two checks of a statement that the server is still running. The socket wakes the
+# wait; the check is only a fallback. `wait_async`'s own default of 0 polls the event loop without a
+# pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
 LOOK_SECONDS: Final = 1.0
 
 
 class PooledConnection(AsyncConnection[Row]):
-    """A connection whose statement has ended in the server when a cancellation passes its caller.
+    """A connection whose statement ends on the server before a cancellation gets through.
 
-    psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
-    at the next await and cuts that short: the connection was lost, and the statement could commit
-    after its caller had been told that time ran out.
+    psycopg makes the server cancel the statement, but an anyio scope delivers its cancellation
+    again at the next await and cuts that short: the connection was lost, and the statement could
+    still commit after its caller had got a timeout.
 
-    patience: seconds to wait for a server that should long have answered; None is for ever. A
-    network that carries nothing any more and tells nobody would hold the caller otherwise, and the
-    connection. generation: see Database.
+    patience: seconds to wait for a server that should long have answered; None means no limit.
+    Otherwise a silently broken network would hold the caller and the connection. generation: see
+    Database.
     """
 
     patience: float | None = None
@@ -61,7 +61,7 @@ class PooledConnection(AsyncConnection[Row]):
                 overdue.cancel()
 
     def _hang_up(self) -> None:
-        """End the connection at our side: who waits sees it broken, and does what is done then."""
+        """Close the connection at our side: waiters see it broken, and handle that."""
         self.hung_up = True
         with socket.fromfd(self.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as ours:
             ours.shutdown(socket.SHUT_RDWR)
@@ -81,8 +81,8 @@ Conn = PooledConnection[TupleRow]
 class Pool(AsyncConnectionPool[Conn]):
     """A pool whose workers and scheduler end when they are cancelled.
 
-    psycopg's take a cancellation that meets them at work for a failure of that work, and wait for
-    more: a loop that shuts down (`asyncio.run`) would wait for them for ever.
+    psycopg's workers mistake a cancellation during their work for a failure of that work, and wait
+    for more: an event loop that shuts down (`asyncio.run`) would wait for them forever.
     """
 
     def _start_workers(self) -> None:
@@ -110,8 +110,8 @@ class Pool(AsyncConnectionPool[Conn]):
 
 
 class _UntilCancelledEvent(asyncio.Event):
-    """What the scheduler waits for: psycopg's goes by `wait_for`, which on Python 3.11 loses a
-    cancellation that comes in the same turn as the event, as in the first turns of a pool."""
+    """The scheduler's event: psycopg's uses `wait_for`, which on Python 3.11 loses a cancellation
+    that arrives in the same turn as the event, as in the first turns of a pool."""
 
     async def wait_timeout(self, timeout: float) -> bool:
         if cancelled():
@@ -122,7 +122,7 @@ class _UntilCancelledEvent(asyncio.Event):
 
 
 class _UntilCancelled:
-    """A worker's queue, which gives out nothing more once the worker was cancelled."""
+    """A worker's queue, which returns nothing more once the worker was cancelled."""
 
     def __init__(self, queue: asyncio.Queue[Any]) -> None:
         self._queue = queue
@@ -134,14 +134,14 @@ class _UntilCancelled:
 
 
 def cancelled() -> bool:
-    """Whether somebody has asked the running task to end, even if that was taken for a failure."""
+    """Whether the running task was cancelled, even if that was mistaken for a failure."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def nothing_to_reset(conn: Conn) -> None:
-    """Make the pool take connections back in a task of its own.
+    """Make the pool take back connections in a separate task.
 
     Without a reset function `putconn` waits for the pool's lock in the caller's task, and a caller
-    that is cancelled there loses the connection for good.
+    that is cancelled there loses the connection permanently.
     """

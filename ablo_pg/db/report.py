@@ -14,7 +14,7 @@ from ablo_pg.wire.names import Names as Names
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """What Postgres says about one failure, whichever way it reached us."""
+    """Postgres's report of one failure, however it arrived."""
 
     sqlstate: str | None
     message: str

@@ -1,6 +1,6 @@
 """Ask the kernel for a caller of the relay, and count what the table of calls says is counted.
 
-Every route, socket and page asks here, so that a claim counts alike whoever asked for it.
+Every route, socket and page asks here, so that a claim counts the same wherever it was asked for.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class UntrackBody(Body, frozen=True):
     targets: msgspec.Raw = msgspec.Raw(b"null")
 
     def arguments(self) -> dict[str, object]:
-        """The targets, as JSON; everything is no JSON at all."""
+        """The targets, as JSON; SQL null for everything."""
         text = bytes(self.targets).decode()
         return {"targets": None if text == "null" else text}
 

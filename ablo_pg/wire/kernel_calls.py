@@ -30,11 +30,11 @@ R_co = TypeVar("R_co", covariant=True)
 class KernelCall(Generic[B, R_co]):
     """One call: POST /api/v1/kernel/NAME, `select ablo.NAME(...)`.
 
-    takes: which of the caller's (`Caller`) the routine is given beside the body's fields. result:
-    what reads the answer. verb: what a key must be allowed to do with the body's models; "write"
-    is any of create, update, delete. retryable: safe to send again while it is not known whether it
-    arrived. routine: where that is not the name. fixed: arguments that no body says. member: under
-    which an answer stands that is not JSON. metric: what a relay counts by it.
+    takes: which of the caller's (`Caller`) the routine takes in addition to the body's fields.
+    result: what reads the answer. verb: what a key must be allowed to do with the body's models;
+    "write" is any of create, update, delete. retryable: safe to send again while it is not known
+    whether it arrived. routine: if it has another name. fixed: arguments that no body says. member:
+    the name of an answer that is not JSON. metric: what a relay counts by it.
     """
 
     name: str
@@ -88,40 +88,42 @@ def _receipt(data: bytes, names: Names) -> Receipt | None:
 
 
 STATUS: Final = KernelCall(
-    "status", "The kernel's account of itself", bodies.NoBody, _by(results.KERNEL_STATUS), takes=()
+    "status", "The kernel's status", bodies.NoBody, _by(results.KERNEL_STATUS), takes=()
 )
 ROW_GET: Final = KernelCall("row_get", "A row", bodies.RowBody, _by(results.ROW_READ), "read")
 ROW_AT: Final = KernelCall(
-    "row_at", "A row as it was", bodies.RowAtBody, _by(results.ROW_READ), "read"
+    "row_at", "A row as of an earlier position", bodies.RowAtBody, _by(results.ROW_READ), "read"
 )
 ROW_HISTORY: Final = KernelCall(
-    "row_history", "What became of a row", bodies.HistoryBody, _by(results.HISTORY_READ), "read"
+    "row_history", "A row's history", bodies.HistoryBody, _by(results.HISTORY_READ), "read"
 )
 ROW_LIST: Final = KernelCall(
     "row_list", "A page of rows", bodies.ListBody, _by(results.PAGE_READ), "read"
 )
 SNAPSHOT_READ: Final = KernelCall(
-    "snapshot_read", "Rows together", bodies.SnapshotBody, _by(results.SNAPSHOT_READ), "read"
+    "snapshot_read", "Rows of one snapshot", bodies.SnapshotBody, _by(results.SNAPSHOT_READ), "read"
 )
 RECEIPT_GET: Final = KernelCall("receipt_get", "A receipt", bodies.ReceiptBody, _receipt)
-TRACK_LIST: Final = KernelCall("track_list", "What one tracks", bodies.NoBody, _by(results.TRACKS))
+TRACK_LIST: Final = KernelCall(
+    "track_list", "The caller's tracks", bodies.NoBody, _by(results.TRACKS)
+)
 TRACK_REMOVE: Final = KernelCall(
-    "track_remove", "Track less", bodies.UntrackBody, _number, retryable=False, member="removed"
+    "track_remove", "End tracks", bodies.UntrackBody, _number, retryable=False, member="removed"
 )
 LOG_HEAD: Final = KernelCall(
     *("log_head", "The last position of the log", bodies.NoBody, _number),
     takes=("organization",),
     member="head",
 )
-LOG_READ: Final = KernelCall("log_read", "A part of the log", bodies.LogBody, _by(results.LOG_PAGE))
+LOG_READ: Final = KernelCall("log_read", "A page of the log", bodies.LogBody, _by(results.LOG_PAGE))
 CLAIM_ACQUIRE: Final = KernelCall(
-    *("claim_acquire", "Ask for a claim", bodies.AcquireBody, claim_results.claim_answer_of),
+    *("claim_acquire", "Request a claim", bodies.AcquireBody, claim_results.claim_answer_of),
     verb="write",
     takes=(*KEYED, "on_behalf_of", "key_id"),
     metric="claims",
 )
 CLAIM_LOOK: Final = KernelCall(
-    *("claim_look", "Look at a claim", bodies.ClaimBody, claim_results.claim_answer_of),
+    *("claim_look", "Read a claim", bodies.ClaimBody, claim_results.claim_answer_of),
     routine="claim_get",
     fixed={"renew": True},
     metric="claim_waits",
@@ -132,33 +134,34 @@ CLAIM_BEATS: Final = KernelCall(
     metric="claim_waits",
 )
 CLAIM_NEWS: Final = KernelCall(
-    "claim_news", "Wait for news", bodies.NewsBody, _by(msgspec.json.Decoder(News))
+    "claim_news", "Wait for claim events", bodies.NewsBody, _by(msgspec.json.Decoder(News))
 )
 CLAIM_RELEASE: Final = KernelCall(
-    "claim_release", "Give a claim back", bodies.ClaimBody, _flag, member="released"
+    "claim_release", "Release a claim", bodies.ClaimBody, _flag, member="released"
 )
 CLAIM_RELEASE_ROW: Final = KernelCall(
-    "claim_release_row", "Give a row back", bodies.RowBody, _flag, member="released"
+    "claim_release_row", "Release all claims on a row", bodies.RowBody, _flag, member="released"
 )
 CLAIM_LINE: Final = KernelCall(
-    *("claim_line", "A row's holders and line", bodies.RowBody, claim_results.claim_line_of),
+    *("claim_line", "A row's holders and wait queue", bodies.RowBody, claim_results.claim_line_of),
     verb="read",
     routine="claim_list",
 )
 CLAIM_REORDER: Final = KernelCall(
-    *("claim_reorder", "Reorder a line", bodies.OrderBody, _flag),
+    *("claim_reorder", "Reorder a wait queue", bodies.OrderBody, _flag),
     verb="write",
     retryable=False,
     member="reordered",
 )
 PRESENCE_BEAT: Final = KernelCall(
-    *("presence_beat", "Be here", bodies.PresenceBody, claim_results.presence_ttl_of), takes=WHO
+    *("presence_beat", "Set own presence", bodies.PresenceBody, claim_results.presence_ttl_of),
+    takes=WHO,
 )
 PRESENCE_LEAVE: Final = KernelCall(
-    "presence_leave", "Be gone", bodies.SessionBody, _flag, takes=WHO, member="left"
+    "presence_leave", "End own presence", bodies.SessionBody, _flag, takes=WHO, member="left"
 )
 PRESENCE_LIST: Final = KernelCall(
-    "presence_list", "Who is here", bodies.NoBody, claim_results.presence_of
+    "presence_list", "Who is present", bodies.NoBody, claim_results.presence_of
 )
 CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
     *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, SNAPSHOT_READ, RECEIPT_GET),

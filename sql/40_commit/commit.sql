@@ -1,10 +1,10 @@
 -- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
--- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, by
--- which door it came (http, websocket), is kept for the record.
+-- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
+-- interface it came through (http, websocket), is stored for its record.
 -- Locks, in order: the idempotency key, rows, the organization's order lock.
 -- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
 -- premise would be judged on an old snapshot.
--- Returns the receipt; where the request has "returning": true, with the rows beside it (ablo.commit_rows).
+-- Returns the receipt; where the request has "returning": true, with the rows too (ablo.commit_rows).
 -- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
 -- back as it found them.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans

@@ -1,4 +1,4 @@
--- The answer to a commit whose request has "returning": its receipt, and beside it "rows", one an operation:
+-- The answer to a commit whose request has "returning": its receipt, and in it "rows", one an operation:
 -- {"row": {...} | null, "stamp": n}, the row as this transaction leaves it; null where the key may not read the
 -- model. A replay is given the rows as they are now, an operation that was held back likewise. Rows that
 -- together are larger than one answer may be are left out, all of them: the caller reads them then.

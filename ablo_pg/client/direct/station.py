@@ -1,4 +1,4 @@
-"""The sidecar's way to a database: connections of its own, beside any pool."""
+"""The sidecar's connections to a database, separate from any pool."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT, KernelCall
 B = TypeVar("B", bound=Body)
 R = TypeVar("R")
 
-# A server that has gone without a word is noticed within seconds: another connection may reach it.
+# Detects a silently lost server within seconds: another connection may reach it.
 _PATIENCE: Final = {
     "tcp_user_timeout": 5000,  # ms
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-# A peer that is gone without a word is noticed within half a minute; waiters look by themselves.
+# Detects a silently lost peer within half a minute; waiters check on their own.
 _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
@@ -68,7 +68,7 @@ class DatabaseLeases:
 
     @property
     def broken(self) -> bool:
-        """Whether it is of no more use."""
+        """Whether it is unusable."""
         return self._conn.closed
 
     async def renew(
@@ -89,7 +89,7 @@ class DatabaseLeases:
         return call.result(answer, NO_NAMES)
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._conn.close()
 
 
@@ -102,13 +102,13 @@ class DatabaseNews:
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
-        """Return what was said of any claim; nothing is missed between two calls."""
+        """Return the events of any claim; none is missed between two calls."""
         with _translated():
             notifies = self._conn.notifies(timeout=seconds, stop_after=1)
             return [notification.payload async for notification in notifies]
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._conn.close()
 
 

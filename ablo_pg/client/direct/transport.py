@@ -1,7 +1,7 @@
-"""The transport straight to a database: no daemon, the kernel's routines over a pool.
+"""The direct transport to a database: no daemon, the kernel's routines over a pool.
 
-Commits of concurrent callers leave together (`db.group_commit`). The stream side starts with the
-first subscription and stops with the client.
+Concurrent commits are batched (`db.group_commit`). The stream side starts with the first
+subscription and stops with the client.
 """
 
 from __future__ import annotations
@@ -70,17 +70,17 @@ class DirectTransport:
 
     @property
     def participant(self) -> str:
-        """Who acts, as `kind:id`."""
+        """The participant, as `kind:id`."""
         return self._participant
 
     @property
     def on_behalf_of(self) -> str | None:
-        """For whom, as `kind:id`."""
+        """On whose behalf, as `kind:id`."""
         return self._on_behalf_of
 
     @property
     def reader_status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
         return self._source.status
 
     @property
@@ -105,7 +105,7 @@ class DirectTransport:
         return call.result(answer, self._database.names)
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the schema that the database has, or None where none was applied."""
+        """Return the database's schema, or None if none was applied."""
         found = await self._database.read(registry.schema_active, 0, "")
         if found is None:
             return None
@@ -113,7 +113,7 @@ class DirectTransport:
         return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed, the active one included."""
+        """Return the hashes of the newest pushed versions, including the active one."""
         found = await self._database.read(registry.schema_history, None, _VERSIONS)
         return frozenset(one["hash"] for one in msgspec.json.decode(found))
 
@@ -124,7 +124,7 @@ class DirectTransport:
         return committed_of(await self._commits.submit(item), self._database.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
-        """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""
+        """Apply a commit inside the caller's open transaction; it commits or rolls back with it."""
         check_joinable(connection)
         arguments = self._arguments(request)
         try:
@@ -155,11 +155,11 @@ class DirectTransport:
         return receipt_of(body, self._database.names)
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
         return await self._sessions.create(request)
 
     async def session_revoke(self, session_id: str) -> None:
-        """End a session, and what was made of it."""
+        """End a session, and every key minted from it."""
         await self._sessions.revoke(session_id)
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
@@ -180,7 +180,7 @@ class DirectTransport:
 
 
 def check_joinable(connection: Any) -> None:
-    """Refuse what is not a psycopg connection with a transaction that the commit can be part of."""
+    """Refuse anything but a psycopg connection with a transaction that the commit can join."""
     if not isinstance(connection, Connection | AsyncConnection):
         raise error_for(
             "invalid_options",

@@ -1,6 +1,6 @@
-"""The log behind a relay: a `LogSource` that a client's hub catches up from, and its deltas.
+"""The log behind a relay: the `LogSource` that a client's hub catches up from, and its deltas.
 
-Only what the key may see comes; for a client that is the whole log.
+It returns only what the key may see; for a client that is the whole log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RemoteLog:
     async def read(
         self, organization: str, after: int, limit: int, through: int | None = None
     ) -> list[Delta]:
-        """See LogSource: what the key may not see is passed over."""
+        """See LogSource: what the key may not see is skipped."""
         found: list[Delta] = []
         whole = False
         while not whole and len(found) < limit:

@@ -1,4 +1,4 @@
-"""Claims: ask for a row, wait in line, keep it, give it back, see who has it."""
+"""Claims: claim a row, wait in the queue, renew, release, list holders."""
 
 from __future__ import annotations
 
@@ -61,9 +61,8 @@ async def writable_model(call: Call, name: str) -> ModelSpec:
 async def acquire_row(call: Call) -> Response:
     """POST: claim the row of the path.
 
-    A row that is missing may be claimed in order to create it. The TypeScript SDK gives such a
-    claim up without a word, so its lease is short: a create in good time lands, and a heartbeat
-    with a ttl makes it longer.
+    A missing row may be claimed in order to create it. The TypeScript SDK silently abandons such a
+    claim, so its lease is short: a timely create lands, and a heartbeat with a ttl extends it.
     """
     body = await call.body(AcquireBody)
     return await _acquire(call, call.path("model"), call.path("id"), body)
@@ -101,15 +100,15 @@ async def heartbeat_row(call: Call) -> Response:
     if body.claim_id is None:
         raise error_for(
             "claim_id_required",
-            "A heartbeat names its claim",
+            "A heartbeat must name its claim",
             field="claimId",
-            remedy='send {"claimId": ...}, as the acquire answered it',
+            remedy='send {"claimId": ...}, as returned by the acquire',
         )
     return await _heartbeat(call, body.claim_id, body)
 
 
 async def heartbeat(call: Call) -> Response:
-    """POST: renew a claim, or a place in line. A waiter whose turn has come is told so here."""
+    """POST: renew a claim, or a place in the queue. A waiter whose turn has come is granted."""
     return await _heartbeat(call, call.path("claim"), await call.body(BeatBody))
 
 
@@ -119,7 +118,7 @@ async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
 
 
 async def heartbeat_all(call: Call) -> Response:
-    """POST: renew everything the caller holds or waits for."""
+    """POST: renew every claim and wait of the caller."""
     body = await call.body(BeatAllBody)
     ttl = None if body.ttl is None else msgspec.Raw(pass_on(body.ttl))
     answer = await call.ask(CLAIM_HEARTBEAT_EVERY, TtlBody(ttl))
@@ -133,7 +132,7 @@ async def get_claim(call: Call) -> Response:
 
 
 async def release_row(call: Call) -> Response:
-    """DELETE: give back, or stop waiting for, the row of the path. Nothing held is no error."""
+    """DELETE: release, or stop waiting for, the row of the path. Not an error if there is none."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     row = RowBody(model.typename, call.path("id"))
@@ -147,7 +146,7 @@ async def release(call: Call) -> Response:
 
 
 async def list_claims(call: Call) -> Response:
-    """GET holders, and with a model and an id the wait line too."""
+    """GET holders, and with a model and an id the wait queue too."""
     wanted = read_claim_filter(call.request.query_params)
     model = None
     if wanted.model is not None:
@@ -162,7 +161,7 @@ async def list_claims(call: Call) -> Response:
 
 
 async def reorder(call: Call) -> Response:
-    """POST: move waiters to the head of the line."""
+    """POST: move waiters to the head of the queue."""
     model = await writable_model(call, call.path("model"))
     body = await call.body(ReorderBody)
     order = OrderBody(model.typename, call.path("id"), list(reorder_request(body)))

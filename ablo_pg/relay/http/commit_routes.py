@@ -25,7 +25,7 @@ from ablo_pg.wire.commits import CommitBody, many_operations
 from ablo_pg.wire.records import read_record_query, record_body, records_body
 from ablo_pg.wire.relay_calls import COMMIT_GET, COMMIT_LIST, CommitIdBody, QueryBody
 
-STORED: Final = "confirmed"  # what was refused leaves nothing behind
+STORED: Final = "confirmed"  # a refused commit leaves nothing behind
 
 
 async def commit(call: Call) -> Response:
@@ -46,7 +46,7 @@ async def commit(call: Call) -> Response:
     for one in operations:
         model = (await call.service.schemas.find(one.model)).model(one.model)
         verb = VERB_OF.get(one.action.lower())
-        if verb is not None:  # the kernel refuses what is no action
+        if verb is not None:  # the kernel refuses unknown actions
             require(call.credential, model, verb)
         models.append(model.key)
     key = key_of(call, body.idempotency_key or body.client_tx_id)

@@ -1,4 +1,4 @@
-"""The API described: for programs (/openapi.json) and for people (/docs), of the active schema."""
+"""The description of the active schema's API, for programs (/openapi.json) and people (/docs)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _allowed(service: RelayService) -> None:
     if not service.settings.docs:
         raise error_for(
             "route_not_found",
-            "The description is not shown here",
+            "The API description is not served here",
             remedy="start the relay without --no-docs",
         )
 

@@ -1,4 +1,4 @@
-"""The kernel's own calls, for the Python client: POST /api/v1/kernel/NAME, its JSON there and back.
+"""The kernel's own calls, for the Python client: POST /api/v1/kernel/NAME, its JSON in and out.
 
 What the routes for models cannot say: filters of every kind, stamps, snapshots, the past of a row,
 tracks, claims with their rows, the log by page. The table (`wire.kernel_calls`) says what each
@@ -83,7 +83,7 @@ async def claim_news(call: Call) -> Response:
 
 
 async def _is_here(call: Call, claim_id: str) -> bool:
-    """Whether the caller may know of that claim: of others nothing is told."""
+    """Whether the caller may know of that claim: other claims are not revealed."""
     try:
         await call.ask(CLAIM_GET, ClaimBody(claim_id))
     except AbloNotFoundError:
@@ -92,7 +92,7 @@ async def _is_here(call: Call, claim_id: str) -> bool:
 
 
 async def log_read(call: Call) -> Response:
-    """Deltas after a position that the caller may see, and how far that looked."""
+    """Deltas after a position that the caller may see, and how far that read went."""
     body = await call.body(LogBody)
     limit = min(body.limit, LOG_PAGE)
     page = await call.service.database.read(
@@ -114,7 +114,7 @@ def _check_number(call: Call, claim_ids: Sequence[str]) -> None:
             "invalid_request",
             f"{len(claim_ids)} claims in one request; the limit is {limit}",
             field="claimIds",
-            remedy="name those that are live; a participant may have no more",
+            remedy="name only live claims; a participant cannot have more",
             details={"limit": limit},
         )
 
