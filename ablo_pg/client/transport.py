@@ -8,20 +8,18 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.local.bootstrap import Bootstrap
 from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.delta import Delta
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.wire.committed import Committed, Receipt
 from ablo_pg.wire.kernel_bodies import Body
 from ablo_pg.wire.kernel_calls import KernelCall
-
-if TYPE_CHECKING:
-    from ablo_pg.client.sessions import SessionKey, SessionRequest
 
 B = TypeVar("B", bound=Body)
 R = TypeVar("R")

@@ -18,10 +18,10 @@ from typing import Final
 
 import anyio
 
+from ablo_pg.changefeed.hub import Hub
 from ablo_pg.db import calls, registry
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.hub import Hub
 from ablo_pg.wire.kernel_bodies import Caller, NoBody
 from ablo_pg.wire.kernel_calls import STATUS
 from ablo_pg.wire.results import KERNEL_STATUS

@@ -24,11 +24,21 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
+  -- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
+  -- interface it came through (http, websocket), is stored for its record.
+  -- Locks, in order: the idempotency key, rows, the organization's order lock.
+  -- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
+  -- premise would be checked on an old snapshot.
+  -- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
+  -- Plans are generic and by index from the first call on: a log that is still small when a session plans
+  -- its statements is not small for long. Nothing here is worth compiling.
 declare
   -- An earlier commit of this transaction holds the order lock. The setting alone proves nothing.
   v_ordered boolean := current_setting('ablo.ordered', true) is not distinct from p_organization
     and pg_try_advisory_xact_lock(ablo.order_key(p_organization));
   v_receipt json;
+  v_done text;
   -- The caller's settings, to be given back. (SET clauses would do it, but only a superuser may name a
   -- custom setting in one.)
   v_found text[] := array[

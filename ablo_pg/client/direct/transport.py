@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.direct.sessions import DirectSessions
 from ablo_pg.client.direct.station import DirectStation
@@ -22,7 +23,7 @@ from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db import calls, registry, routines
 from ablo_pg.db.errors import translate
@@ -30,7 +31,6 @@ from ablo_pg.db.group_commit import GroupCommit
 from ablo_pg.db.pool import Database
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.committed import Committed, Receipt, committed_of, receipt_of
 from ablo_pg.wire.kernel_bodies import Body, Caller

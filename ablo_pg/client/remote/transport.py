@@ -15,6 +15,7 @@ import anyio
 import msgspec
 import orjson
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
@@ -24,10 +25,9 @@ from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
 from ablo_pg.client.remote.station import RemoteStation
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.wire.committed import Committed, Receipt, committed_of
 from ablo_pg.wire.kernel_bodies import Body

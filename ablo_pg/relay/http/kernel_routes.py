@@ -16,13 +16,13 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.view import seen
 from ablo_pg.db import log
+from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.errors import AbloNotFoundError, error_for
-from ablo_pg.relay.claim_news import EVERYTHING
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
 from ablo_pg.relay.http.writes import require, require_write
-from ablo_pg.relay.view import seen
 from ablo_pg.wire.deltas import delta_json
 from ablo_pg.wire.kernel_bodies import BeatsBody, Body, ClaimBody, LogBody, NewsBody
 from ablo_pg.wire.kernel_calls import CALLS, CLAIM_BEATS, PREFIX, KernelCall

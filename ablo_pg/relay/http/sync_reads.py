@@ -15,10 +15,10 @@ import anyio
 import msgspec
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST
 from ablo_pg.db import calls, routines
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.snapshots import in_snapshot
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.catchup import UNSEEN_FIRST, UNSEEN_LAST
 from ablo_pg.relay.http.call import Call
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.kernel_bodies import ListBody

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 import msgspec
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
-from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.ws.session import Scope, Session, payload_of
+from ablo_pg.relay.auth import Authenticator, Credential
+from ablo_pg.relay.kernel import Kernel
+from ablo_pg.relay.ws.session import Scope, Session
 from ablo_pg.wire.frames import (
     LEASE_SECONDS,
     PROTOCOL_VERSION,
@@ -28,9 +29,6 @@ from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT
 from ablo_pg.wire.limits import SOCKET_SCOPES
 from ablo_pg.wire.requests import pass_on
 
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
-
 SCOPE_SECONDS: Final = 60.0  # how long joined groups are followed, from the last ping
 PRESENCE_GROUPS: Final = 50  # shown of what a participant follows
 PROTOCOL_CLOSE: Final = 4010
@@ -44,13 +42,14 @@ PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which all socke
 class FollowFrames:
     """Handles the frames of subscriptions, cursors, scopes, presence and pings."""
 
-    service: RelayService
+    kernel: Kernel
+    authenticator: Authenticator
 
     async def subscribe(self, session: Session, frame: Frame) -> None:
         """update_subscription: a full replacement, answered in order."""
         groups = session.groups
         try:
-            asked = (await payload_of(self.service, frame, UpdateSubscription)).sync_groups
+            asked = (await session.payload(frame, UpdateSubscription)).sync_groups
             told = groups.replace(asked)
         except AbloError as exc:
             code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
@@ -63,7 +62,7 @@ class FollowFrames:
 
     async def sync(self, session: Session, frame: Frame) -> None:
         """sync_request: the feed answers."""
-        request = await payload_of(self.service, frame, SyncRequest)
+        request = await session.payload(frame, SyncRequest)
         if request.protocol_version not in (None, PROTOCOL_VERSION):
             session.close(PROTOCOL_CLOSE, "protocol_version_unsupported")
             return
@@ -80,7 +79,7 @@ class FollowFrames:
         """claim: follow more groups for a while; claim_ack."""
         payload: dict[str, Any] = {"claimId": ""}  # a name that is too long is not repeated
         try:
-            join = await payload_of(self.service, frame, ScopeJoin)
+            join = await session.payload(frame, ScopeJoin)
             payload["claimId"] = join.claim_id
             seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
             check_scopes(session, join.claim_id)
@@ -102,17 +101,17 @@ class FollowFrames:
         held = ExitStack()
         watch = None
         if other is not None:
-            watch = held.enter_context(self.service.authenticator.watch(other))
+            watch = held.enter_context(self.authenticator.watch(other))
         session.scopes[name] = Scope(anyio.current_time() + seconds, seconds, watch, held)
 
     async def leave(self, session: Session, frame: Frame) -> None:
         """release: stop following them."""
-        leave = await payload_of(self.service, frame, ScopeLeave)
+        leave = await session.payload(frame, ScopeLeave)
         session.leave_scope(leave.claim_id)
 
     async def present(self, session: Session, frame: Frame) -> None:
         """presence_update: the client's own activity, shown to the others."""
-        said = await payload_of(self.service, frame, PresenceUpdate)
+        said = await session.payload(frame, PresenceUpdate)
         given: dict[str, Any] = loads(bytes(frame.payload))
         meta = {
             key: given[key][:200]
@@ -133,7 +132,7 @@ class FollowFrames:
         if now - session.pinged < BEAT_SECONDS:
             return  # what was stored a moment ago is still valid
         session.pinged = now
-        await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
+        await renew(self.kernel, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
     async def beat(self, session: Session) -> None:
@@ -148,15 +147,14 @@ class FollowFrames:
             "ttl": f"{LEASE_SECONDS}s",
         }
         body = PresenceBody(session.id, msgspec.Raw(pass_on(request)))
-        await self.service.kernel.ask(PRESENCE_BEAT, session.credential.caller, body)
-        if session.board is not None:
-            session.board.hint()
+        await self.kernel.ask(PRESENCE_BEAT, session.credential.caller, body)
+        session.changed()
 
     async def _other(self, session: Session, token: str | None) -> Credential | None:
         """Return the additional credential that a token stands for."""
         if token is None:
             return None
-        other = await self.service.authenticator.authenticate(token)
+        other = await self.authenticator.authenticate(token)
         if other.organization != session.organization:
             raise error_for(
                 "capability_invalid",
@@ -178,15 +176,15 @@ def check_scopes(session: Session, name: str) -> None:
         )
 
 
-async def renew(service: RelayService, session: Session, kernel_ids: list[str]) -> None:
+async def renew(kernel: Kernel, session: Session, kernel_ids: list[str]) -> None:
     """Renew these claims of a socket; the live state tells the client which are lost."""
     if not kernel_ids:
         return
     caller = session.credential.caller
-    answer = await service.kernel.ask(CLAIM_BEATS, caller, BeatsBody(kernel_ids))
+    answer = await kernel.ask(CLAIM_BEATS, caller, BeatsBody(kernel_ids))
     now = anyio.current_time()
     for own in session.claims.values():
         if own.kernel_id in kernel_ids:
             own.renewed = now
-    if b'"lost"' in answer and session.board is not None:
-        session.board.hint()
+    if b'"lost"' in answer:
+        session.changed()
