@@ -1,14 +1,3 @@
--- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
--- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
--- interface it came through (http, websocket), is stored for its record.
--- Locks, in order: the idempotency key, rows, the organization's order lock.
--- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
--- premise would be judged on an old snapshot.
--- Returns the receipt; where the request has "returning": true, with the rows too (ablo.commit_rows).
--- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
--- back as it found them.
--- Plans are generic and by index from the first call on: a log that is still small when a session plans
--- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit(
   p_organization text,
   p_participant text,
@@ -30,6 +19,7 @@ as $$
   -- Locks, in order: the idempotency key, rows, the organization's order lock.
   -- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
   -- premise would be checked on an old snapshot.
+  -- Returns the receipt; if the request has "returning": true, with the rows too (ablo.commit_rows).
   -- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
   -- Plans are generic and by index from the first call on: a log that is still small when a session plans
   -- its statements is not small for long. Nothing here is worth compiling.
@@ -60,16 +50,19 @@ begin
   if p_request -> 'returning' = 'true' then
     v_receipt := ablo.commit_rows(p_organization, p_request, v_receipt);
   end if;
-  if set_config('app.current_org_id', v_found[1], true) is null
-    or set_config('app.current_participant_id', v_found[2], true) is null
-    or current_setting('ablo.on_behalf_of', true) <> v_found[3]
-      and set_config('ablo.on_behalf_of', v_found[3], true) is null
-    or current_setting('ablo.capability_id', true) <> v_found[4]
-      and set_config('ablo.capability_id', v_found[4], true) is null
-    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
-    or current_setting('ablo.claims', true) <> '' and set_config('ablo.claims', '', true) is null
-  then
-    null;
+  v_done := set_config('app.current_org_id', v_found[1], true);
+  v_done := set_config('app.current_participant_id', v_found[2], true);
+  if current_setting('ablo.on_behalf_of', true) <> v_found[3] then
+    v_done := set_config('ablo.on_behalf_of', v_found[3], true);
+  end if;
+  if current_setting('ablo.capability_id', true) <> v_found[4] then
+    v_done := set_config('ablo.capability_id', v_found[4], true);
+  end if;
+  if current_setting('ablo.transaction_ids', true) <> '' then
+    v_done := set_config('ablo.transaction_ids', '', true);
+  end if;
+  if current_setting('ablo.claims', true) <> '' then
+    v_done := set_config('ablo.claims', '', true);
   end if;
   return v_receipt;
 end

@@ -37,7 +37,7 @@ begin
   v_response := ablo.receipt_json(p_key, 0, v_sync_id, v_at, v_told::jsonb, null);
   insert into ablo.receipt (organization_id, participant, key, request_hash, response, sync_id, created_at, transport, reads,
                             capability_id)
-  values (p_organization, p_participant, p_key, jsonb_hash_extended(p_request - 'returning', 7004), v_response, v_sync_id, v_at, p_transport,
+  values (p_organization, p_participant, p_key, ablo.request_hash(p_request), v_response, v_sync_id, v_at, p_transport,
           p_request -> 'reads', p_capability_id);
   return v_response;
 end

@@ -1,14 +1,14 @@
 create or replace function ablo.commit_rows(p_organization text, p_request jsonb, p_receipt json) returns json
 language plpgsql volatile
 as $$
--- The answer to a commit whose request has "returning": its receipt, and in it "rows", one an operation:
--- {"row": {...} | null, "stamp": n}, the row as this transaction leaves it; null where the key may not read the
--- model. A replay is given the rows as they are now, an operation that was held back likewise. Rows that
--- together are larger than one answer may be are left out, all of them: the caller reads them then.
--- The last delta of this very commit has its row already, which spares a read under the order lock.
--- Called by: ablo.commit, ablo.commit_batch, after ablo.commit_run, whose identity settings still hold; the
--- receipt that is stored has no rows. A landed commit must not fail for what its key may not read: nothing is
--- raised here. Locks: none.
+  -- The answer to a commit whose request has "returning": its receipt, and in it "rows", one an operation:
+  -- {"row": {...} | null, "stamp": n}, the row as this transaction leaves it; null where the key may not read the
+  -- model. A replay is given the rows as they are now, an operation that was held back likewise. Rows that
+  -- together are larger than one answer may be are left out, all of them: the caller reads them then.
+  -- The last delta of this very commit has its row already, which spares a read under the order lock.
+  -- Called by: ablo.commit, ablo.commit_batch, after ablo.commit_run, whose identity settings still hold; the
+  -- receipt that is stored has no rows. A landed commit must not fail for what its key may not read: nothing is
+  -- raised here. Locks: none.
 declare
   v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_key ablo.key_rights := ablo.key_acting();

@@ -19,9 +19,7 @@ as $$
   -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
   -- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 declare
-  -- Of what is to be done, not of how it is to be answered.
-  v_hash bigint := jsonb_hash_extended(
-    case when p_request -> 'returning' is null then p_request else p_request - 'returning' end, 7004);
+  v_hash bigint := ablo.request_hash(p_request);
   v_seen bigint;
   v_made_with text;
   v_response json;

@@ -1,9 +1,9 @@
 create or replace function ablo.row_read(p_organization text, p_model ablo.model, p_id text, p_groups text[]) returns json
 language plpgsql stable
 as $$
--- One row and its stamp: {"row": {...} | null, "stamp": n}, as ablo.row_get has it. p_groups: the sync groups
--- that the reader's key is bound to; a row outside them reads as missing. Null: all.
--- Called by: ablo.row_get, ablo.commit_rows, which have checked that the reader may read the model. Locks: none.
+  -- One row and its stamp: {"row": {...} | null, "stamp": n}, as ablo.row_get has it. p_groups: the sync groups
+  -- that the reader's key is bound to; a row outside them reads as missing. Null: all.
+  -- Called by: ablo.row_get, ablo.commit_rows, which have checked that the reader may read the model. Locks: none.
 declare
   v_row json;
 begin
