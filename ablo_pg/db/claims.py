@@ -6,7 +6,6 @@ from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
 
-LISTEN: Final[LiteralString] = "listen ablo_claim"
 CLAIM_LIMITS: Final[LiteralString] = (
     "select set_config('ablo.open_claims', %s, false), set_config('ablo.open_waits', %s, false)"
 )
