@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ablo_pg.cli.extras import from_extra
 from ablo_pg.cli.options import json_option, target_argument
 
 EPILOG = """\b
@@ -48,6 +49,7 @@ def dev_command(**options: Any) -> None:
     are written to .env. The schema is pushed again 300 ms after each save; a mistake in it is told,
     and the last good version stays. Ends with nothing left running.
     """
-    from ablo_pg.cli.dev.run import DevOptions, run_dev  # the relay is only loaded where it is used
+    with from_extra("embedded"):  # the relay is only loaded where it is used
+        from ablo_pg.cli.dev.run import DevOptions, run_dev
 
     run_dev(DevOptions(**options))

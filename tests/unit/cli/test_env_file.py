@@ -71,7 +71,9 @@ def test_a_file_of_any_editor_is_read_and_goes_on_being_read(
         ("HOST=h\nK=postgresql://${NOWHERE:-x}/$HOST", "postgresql://x/$HOST"),
     ],
 )
-def test_quotes_comments_and_references_are_those_of_python_dotenv(tmp_path: Path, line: str, value: str) -> None:
+def test_quotes_comments_and_references_are_those_of_python_dotenv(
+    tmp_path: Path, line: str, value: str
+) -> None:
     path = tmp_path / ".env"
     path.write_text(line + "\n")
     assert parse_env(path)["K"] == value
