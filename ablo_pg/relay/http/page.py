@@ -1,0 +1,46 @@
+"""Pages for people (the console, /docs): how their files are served, and what browsers let them do.
+
+They show rows and schemas that anybody may have written. So nothing of that can become a program,
+no other origin is loaded from or told anything, and nobody frames the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-cache",  # kept, and asked about: a new release shows at once
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it is served."""
+
+    body: bytes
+    kind: str
+    tag: str
+
+    @classmethod
+    def of(cls, body: bytes, kind: str) -> Asset:
+        """Return the asset of a file's content and media type."""
+        return cls(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def asset_answer(request: Request, asset: Asset, policy: str) -> Response:
+    """Answer with a file under a Content-Security-Policy; 304 if the caller has it."""
+    headers = {**HEADERS, "content-security-policy": policy, "etag": asset.tag}
+    if asset.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(asset.body, headers=headers, media_type=asset.kind)
