@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,44 +27,42 @@ def saves(target: str) -> Iterator[bool]:
 
 
 def _steps(target: str) -> Iterator[bool]:
+    path = path_of(target).absolute()
+    file = path.resolve()  # it may be a link
+    folders = {path.parent, file.parent}
     polling = None  # watchfiles decides: WATCHFILES_FORCE_POLLING, or WSL
     missed = False  # whether something may have been saved while nothing was watched
+
+    def counts(change: Change, name: str) -> bool:  # a module imports its neighbours
+        return name.endswith(".py") if path.suffix == ".py" else Path(name) in (path, file)
+
     while True:
-        path = path_of(target).absolute()
-        folders = {path.parent, path.resolve().parent}  # the file may be a link
         began = _identities(folders)
         if began is None:
-            missed = True
             time.sleep(LOOK_MS / 1000)
             yield False
-            continue
-        watching = watch(
-            *folders,
-            watch_filter=_filter(path),
-            step=SETTLE_MS,
-            rust_timeout=LOOK_MS,
-            yield_on_timeout=True,
-            force_polling=polling,
-            recursive=False,
-        )
-        try:
-            for changes in watching:
-                yield missed or bool(changes)
-                missed = False
-                if _identities(folders) != began:
-                    break
-        except (OSError, RuntimeError):  # no inotify instance is left, or the folder has just gone
-            if polling:
-                raise
-            polling = True
+        else:
+            watching = watch(
+                *folders,
+                watch_filter=counts,
+                step=SETTLE_MS,
+                rust_timeout=LOOK_MS,
+                yield_on_timeout=True,
+                force_polling=polling,
+                recursive=False,
+            )
+            try:
+                for changes in watching:
+                    yield missed or bool(changes)
+                    missed = False
+                    if _identities(folders) != began:
+                        break
+            except (OSError, RuntimeError):
+                if polling:
+                    raise
+                # No inotify instance is left, unless the folder has just gone.
+                polling = _identities(folders) is not None or None
         missed = True
-
-
-def _filter(path: Path) -> Callable[[Change, str], bool]:
-    """Return which files count: a schema in Python imports its neighbours, one in JSON does not."""
-    if path.suffix == ".py":
-        return lambda change, name: name.endswith(".py")
-    return lambda change, name: Path(name) in (path, path.resolve())
 
 
 def _identities(folders: set[Path]) -> list[tuple[int, int]] | None:
