@@ -144,7 +144,7 @@ __all__ = [
     "unread_fields",
 ]
 
-# Tracebacks, `repr` and generated documentation name the public place, not the module within.
+# Tracebacks, `repr` and generated documentation name the public module, not the internal one.
 for _public in [globals()[name] for name in __all__]:
     if isinstance(_public, type | _FunctionType) and _public.__module__.startswith("ablo_pg."):
         _public.__module__ = "ablo_pg"

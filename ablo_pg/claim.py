@@ -1,7 +1,7 @@
-"""Claims and presence as frozen values: what `db.claim_results` makes and clients hand on.
+"""Claims and presence as frozen values, made by `db.claim_results` and returned by clients.
 
-A claim is a lease on a row (or on some of its fields) with a wait line. All times are the
-database's; nobody compares them with a clock of their own.
+A claim is a lease on a row (or on some of its fields) with a wait queue. All times are the
+database's; clients do not compare them with their own clocks.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-# How a claim stands: held, in line, given back, run out, ended by somebody else.
+# The state of a claim: held, queued, released, expired, broken by another participant.
 ClaimPhase: TypeAlias = Literal["active", "queued", "committed", "expired", "canceled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimSummary:
-    """A claim in few words, for those it stands in the way of.
+    """A claim's summary, for participants that it blocks.
 
-    model: schema key. held_by: the participant, `kind:id`. action: what it is for. fields: the part
-    of the row, None for the whole. position: place in the wait line, None for a holder.
+    model: schema key. held_by: the participant, `kind:id`. action: its purpose. fields: the part of
+    the row, None for the whole. position: place in the wait queue, None for a holder.
     """
 
     claim_id: str
@@ -38,9 +38,10 @@ class ClaimSummary:
 class ClaimState:
     """One claim as the database had it.
 
-    ttl: seconds that a lease, or a place in line, lasts from its last renewal. fence_token: rises
-    with every grant; None while queued. read_at: stamp of the row at the grant. position: place in
-    line, 0 is next. blocked_by: what a queued claim waits for, holders first, then earlier waiters.
+    ttl: seconds that a lease, or a place in the queue, lasts from its last renewal. fence_token:
+    rises with every grant; None while queued. read_at: stamp of the row at the grant. position:
+    place in the queue, 0 is next. blocked_by: what a queued claim waits for, holders first, then
+    earlier waiters.
     """
 
     id: str
@@ -66,9 +67,9 @@ class ClaimState:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
-    """What acquiring or looking gives: the claim; when active, the row (JSON) and its stamp.
+    """The result of an acquire or read: the claim; if active, the row (JSON) and its stamp.
 
-    recheck: seconds after which a waiter looks again, whether it was told something or not.
+    recheck: seconds after which a waiter checks again, with or without a notification.
     """
 
     claim: ClaimState
@@ -87,7 +88,7 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class ClaimBeat:
-    """What a renewal says of one claim. ttl: seconds it now lasts; None for a lost one."""
+    """The result of a renewal for one claim. ttl: seconds it now lasts; None for a lost one."""
 
     claim_id: str
     status: Literal["held", "queued", "lost"]
@@ -96,9 +97,9 @@ class ClaimBeat:
 
 @dataclass(frozen=True, slots=True)
 class ClaimStatus:
-    """What `on_status` is called with: when the place in line changes, at the grant, at the loss.
+    """The argument of `on_status`: when the position changes, at the grant, at the loss.
 
-    position: place in line, 0 is next; None unless queued. blocked_by: what stands before it.
+    position: place in the queue, 0 is next; None unless queued. blocked_by: what is ahead of it.
     """
 
     status: Literal["queued", "held", "lost"]
@@ -109,10 +110,10 @@ class ClaimStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """A participant who is here: it beats, or holds or waits for claims.
+    """A present participant: it sends heartbeats, or holds or waits for claims.
 
-    sessions: how many clients of it beat; 0 for one that is known by its claims only. seen_at: its
-    last beat; expires_at: when it is gone unless it beats again.
+    sessions: how many of its clients send heartbeats; 0 for one that is known by its claims only.
+    seen_at: its last heartbeat; expires_at: when it disappears without another.
     """
 
     participant: str

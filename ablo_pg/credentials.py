@@ -1,14 +1,14 @@
-"""API keys as text: how one is made, checked and hashed. Pure, but for the randomness of `new_key`.
+"""API keys as text: created, checked and hashed. Pure, except for the randomness of `new_key`.
 
     sk_  30 characters of the alphabet  6 of checksum
     sk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA390g5D
 
-The checksum is the CRC-32 of all that stands before it, in base 62, big-endian, padded with zeros:
-a mistyped key is told from an unknown one without asking the database. 30 characters of 62 are 178
-bits, so a key cannot be guessed and its plain SHA-256 is safe to store; nothing else of it is kept
-but the first twelve characters, by which a person tells keys apart.
+The checksum is the CRC-32 of everything before it, in base 62, big-endian, padded with zeros: it
+tells a mistyped key from an unknown one without asking the database. 30 characters of 62 are 178
+bits, so a key cannot be guessed and its plain SHA-256 is safe to store. Nothing else of it is
+stored except the first twelve characters, which identify it to people.
 
-Callers: the command line makes keys, the relay checks and hashes what it is sent.
+Callers: the command line creates keys, the relay checks and hashes those it receives.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from ablo_pg.errors import AbloAuthenticationError
 
 Prefix: TypeAlias = Literal["sk", "rk", "ek", "pk"]
-# As written before the underscore of the body. The long spellings are what older clients ask for.
+# The part before the underscore of the body. Older clients request the long spellings.
 Spelling: TypeAlias = Literal["sk", "rk", "ek", "pk", "sk_test", "sk_live"]
 
 PREFIXES: Final[tuple[Prefix, ...]] = get_args(Prefix)
@@ -32,7 +32,7 @@ ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercas
 RANDOM_LENGTH: Final = 30
 CHECKSUM_LENGTH: Final = 6
 DISPLAY_LENGTH: Final = 12
-MAX_LENGTH: Final = 200  # of what is looked at at all
+MAX_LENGTH: Final = 200  # the longest input that is checked at all
 
 _KEY: Final = re.compile(
     rf"(?=.{{12,{MAX_LENGTH}}}\Z)(sk|rk|ek|pk)_(?:(?:test|live)_)?([0-9A-Za-z]+)", re.ASCII
@@ -40,7 +40,7 @@ _KEY: Final = re.compile(
 
 
 def new_key(spelling: Spelling = "sk") -> str:
-    """Return a new key from the system's randomness. This is the only time that it is whole."""
+    """Return a new key from the system's randomness. It is complete only here."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     start = f"{spelling}_{body}"
     return start + checksum(start)
@@ -61,26 +61,25 @@ def checksum(text: str) -> str:
 
 
 def check_key(key: str) -> Prefix:
-    """Return which kind of key this is. Raises apikey_invalid, and never repeats what it was given.
+    """Return the kind of this key. Raises apikey_invalid, and never repeats its input.
 
-    A body of 36 characters ends in a checksum; keys of another length come from elsewhere and have
-    none.
+    A body of 36 characters ends in a checksum; keys of another length have none.
     """
     found = _KEY.fullmatch(key)
     if found is None:
-        raise _invalid("This is no API key", "send one that begins with sk_, rk_, ek_ or pk_")
+        raise _invalid("This is not an API key", "send one that begins with sk_, rk_, ek_ or pk_")
     if len(found[2]) == RANDOM_LENGTH + CHECKSUM_LENGTH:
         start, end = key[:-CHECKSUM_LENGTH], key[-CHECKSUM_LENGTH:]
         if checksum(start) != end:
             raise _invalid(
-                f"This {found[1]}_ key is mistyped: its checksum does not fit",
-                "copy it again, whole",
+                f"This {found[1]}_ key is mistyped: its checksum does not match",
+                "copy the whole key again",
             )
     return cast(Prefix, found[1])
 
 
 def key_hash(key: str) -> str:
-    """Return what is stored of a key: SHA-256, 64 hexadecimal digits."""
+    """Return the stored form of a key: SHA-256, 64 hexadecimal digits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -90,7 +89,7 @@ def display_prefix(key: str) -> str:
 
 
 def spelling_of(display: str) -> Spelling:
-    """Return how a key is spelt of which this part is shown.
+    """Return the spelling of a key, from its visible part.
 
     >>> spelling_of("sk_test_Ab12")
     'sk_test'

@@ -1,7 +1,7 @@
-"""A delta: one committed row change, as `ablo.delta` stores it and every reader hands it on.
+"""A delta: one committed row change, as `ablo.delta` stores it and every reader passes it on.
 
 `relay.arrival` (the stream) and `db.log` (catch-up) both produce it; the hub routes it; clients and
-the wire layer spell it. The row stays the bytes that Postgres made: whoever needs values parses
+the wire layer format it. The row stays the bytes that Postgres made; callers that need values parse
 them.
 """
 
@@ -23,11 +23,11 @@ OP_NAMES: Final[dict[str, str]] = {
 class Delta(NamedTuple):
     """One row of the log.
 
-    sync_id: position in the organization's order. row: the whole row after the change as JSON
-    bytes (camelCase keys), None for a delete. changed: wire names of the fields an update changed.
-    groups: the sync groups that the row is in after it; of a delete, was in. left_groups: those
-    that it has left by it. actor: `kind:id`. created_at: ISO 8601, UTC, spelled as Postgres spells
-    it in JSON. xid: the writing transaction.
+    sync_id: position in the organization's order. row: the whole row after the change as JSON bytes
+    (camelCase keys), None for a delete. changed: wire names of the fields an update changed.
+    groups: the row's sync groups after the change, or before a delete. left_groups: those that the
+    change removed it from. actor: `kind:id`. created_at: ISO 8601, UTC, in Postgres's JSON
+    spelling. xid: the writing transaction.
 
     A named tuple because it is the cheapest frozen value to make, and one is made per row change.
     """

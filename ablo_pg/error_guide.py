@@ -1,7 +1,7 @@
 """The page on error codes: `python -m ablo_pg.error_guide > docs/errors.md`.
 
-`errors.toml` has each code's cause, remedy and an example. The error that is raised says which row,
-field or login it was; the page says it of all of them.
+`errors.toml` has each code's cause, remedy and an example. The raised error names the row, field or
+login; the page describes the code in general.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ SOURCE: Final = Path(__file__).with_name("errors.toml")
 _HEAD: Final = """\
 # Errors
 
-Every error has a stable `code`, a class, an HTTP status and a SQLSTATE; it says what happened, \
-which row or field it was, and what to do (`remedy`).
-The classes derive from `AbloError` in `ablo_pg.errors`. Where a retry can help, the same call may \
-succeed later as it is; a commit is sent again under the same key.
+Every error has a stable `code`, a class, an HTTP status and a SQLSTATE. It says what happened, \
+names the row or field, and says what to do (`remedy`). The classes derive from `AbloError` in \
+`ablo_pg.errors`. If the retry column says yes, the same call may succeed later; send a commit \
+again under the same key.
 
-This page is made from the code: `python -m ablo_pg.error_guide > docs/errors.md`.
+This page is generated from the code: `python -m ablo_pg.error_guide > docs/errors.md`.
 
 | code | class | status | SQLSTATE | retry |
 |---|---|---|---|---|
@@ -29,7 +29,7 @@ This page is made from the code: `python -m ablo_pg.error_guide > docs/errors.md
 
 
 class Guide(NamedTuple):
-    """One code: how it comes about, what to do about it, and a case in point."""
+    """The cause, remedy and example of one code."""
 
     cause: str
     remedy: str
@@ -37,7 +37,7 @@ class Guide(NamedTuple):
 
 
 def guides() -> dict[str, Guide]:
-    """Read what there is to know of each code."""
+    """Read the guide of each code."""
     return {
         code: Guide(entry["cause"], entry["remedy"], entry["example"])
         for code, entry in tomllib.loads(SOURCE.read_text(encoding="utf-8")).items()

@@ -1,15 +1,15 @@
 """The one exception tree, and the stable codes that SQL, HTTP and Python share.
 
     AbloError
-      AbloAuthenticationError      401  who are you
-      AbloPermissionError          403  you may not (also database_role_cannot_enforce_rls)
+      AbloAuthenticationError      401  the caller is unknown
+      AbloPermissionError          403  a right is missing (also database_role_cannot_enforce_rls)
       AbloValidationError          400  the request is wrong; nothing was written
       AbloNotFoundError            404  no such row, model or claim
-      AbloConflictError            409  a constraint or a schema stands against it
-        AbloIdempotencyError       409  the key was used for another payload
-        AbloStaleContextError      409  something that was read has moved
-        AbloClaimedError           409  somebody else holds the row, or the claim is lost
-        AbloContentionError        409  the retry budget of a functional update is spent
+      AbloConflictError            409  a constraint or a schema prevents it
+        AbloIdempotencyError       409  the key was used for a different request
+        AbloStaleContextError      409  something that was read has changed
+        AbloClaimedError           409  another participant holds the row, or the claim is lost
+        AbloContentionError        409  the retries of a functional update are exhausted
       AbloRateLimitError           429  slow down
       AbloConnectionError          503  the server cannot be reached, or the connection broke
       AbloTimeoutError             504  a wait reached its deadline
@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Final
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """What is fixed about a code: its SQLSTATE, HTTP status, and whether a retry can help."""
+    """The fixed attributes of a code: its SQLSTATE, HTTP status, and whether a retry can help."""
 
     code: str
     sqlstate: str
@@ -38,9 +38,9 @@ class ErrorCode:
 
 
 class AbloError(Exception):
-    """Anything ablo_pg raises on purpose.
+    """Every deliberate error of ablo_pg.
 
-    Args: message says what happened, with the ids; `remedy` says what to do about it.
+    Args: message states what happened, with the ids; `remedy` states what to do about it.
     """
 
     default_code: ClassVar[str] = "internal_error"
@@ -71,13 +71,13 @@ class AbloError(Exception):
 
 
 class AbloAuthenticationError(AbloError):
-    """The caller is not known, or the credential has ended."""
+    """The caller is unknown, or the credential has ended."""
 
     default_code = "apikey_invalid"
 
 
 class AbloPermissionError(AbloError):
-    """The caller is known and may not do this."""
+    """The caller is known but lacks the right to do this."""
 
     default_code = "permission_denied"
 
@@ -95,25 +95,25 @@ class AbloNotFoundError(AbloError):
 
 
 class AbloConflictError(AbloError):
-    """The database's state stands against the request."""
+    """A constraint or the database's state prevents the request."""
 
     default_code = "constraint_violation"
 
 
 class AbloIdempotencyError(AbloConflictError):
-    """The idempotency key was used before, for another payload."""
+    """The idempotency key was used before, for a different request."""
 
     default_code = "idempotency_conflict"
 
 
 class AbloStaleContextError(AbloConflictError):
-    """A premise no longer holds: a row, field or group that was read has moved since."""
+    """A premise no longer holds: a row, field or group that was read has changed since."""
 
     default_code = "stale_context"
 
 
 class AbloClaimedError(AbloConflictError):
-    """Another participant holds the row, or the claim written under is no longer live."""
+    """Another participant holds the row, or the write's own claim is no longer live."""
 
     default_code = "entity_claimed"
 
@@ -148,8 +148,8 @@ class AbloServerError(AbloError):
     default_code = "internal_error"
 
 
-# code, SQLSTATE, HTTP status, retryable, class. One row a code; sql/00_base/error_state.sql has the
-# same SQLSTATEs, and a test compares the two. Codes of Postgres's own states carry those.
+# code, SQLSTATE, HTTP status, retryable, class. One row per code; sql/00_base/error_state.sql has
+# the same SQLSTATEs, and a test compares the two. Codes of Postgres's own states carry those.
 _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("internal_error", "XX000", 500, True, AbloServerError),
     ("commit_failed", "AB500", 500, True, AbloServerError),

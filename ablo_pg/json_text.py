@@ -1,11 +1,10 @@
-"""JSON that Postgres made, read whatever it holds. Pure.
+"""Reads JSON that Postgres made, whatever it contains. Pure.
 
 Postgres stores JSON that Python's readers refuse: nesting beyond their stacks, numbers of 131,072
-digits, halves of surrogate pairs. Such a value must not cost a reader the answer that it stands in.
-So everything that reads the kernel's JSON with content of users in it comes here: the fast way
-first; where that refuses the text, `_shield` puts a string in the place of each value that is too
-much, and the value comes as `RawJson`. Bytes that are only passed on (`msgspec.Raw`) stay as they
-were.
+digits, lone surrogates. Such a value must not make the whole answer unreadable. All code that reads
+the kernel's JSON with user content uses this module. It tries the fast way first; if that refuses
+the text, `_shield` replaces each excessive value by a string, and the value is returned as
+`RawJson`. Bytes that are only passed on (`msgspec.Raw`) stay unchanged.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from pydantic_core import from_json
 
 T = TypeVar("T")
 
-DEEPEST: Final = 150  # pydantic reads 200 levels, and what is shielded stands inside of an answer
+DEEPEST: Final = 150  # pydantic reads 200 levels, and a shielded value is inside an answer
 LONGEST: Final = 4300  # digits that Python reads into an int (sys.set_int_max_str_digits)
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]|[-+.0-9eE]+|[a-zA-Z]+', re.DOTALL)
 _SPECIAL: Final = re.compile(rb"\\u[dD][89a-fA-F]|[\x80-\xff]")
 _SHORT: Final = 300  # no number of fewer characters without an exponent is out of range
 _STAND_IN: Final = re.compile(rb'"(raw-json-[0-9a-f]{16}-)([0-9]+)"')
-_HUGE: Final = re.compile(rb"[0-9][eE][+]?[0-9]{3}")  # what pydantic takes for infinity
+_HUGE: Final = re.compile(rb"[0-9][eE][+]?[0-9]{3}")  # what pydantic treats as infinity
 
 
 class RawJson:
@@ -55,7 +54,7 @@ class RawJson:
 def loads(data: bytes | str, *, whole: bool = False) -> Any:
     """Return the values of a JSON document, `RawJson` for those that Python cannot read.
 
-    whole: then for all of it, so that nothing is found inside of a value that is not what it seems.
+    whole: then for all of it, so that no part of a value is mistaken for what it seems.
 
     >>> loads('{"a": 1, "b": [1e400]}')
     {'a': 1, 'b': [RawJson('1e400')]}
@@ -75,13 +74,13 @@ def loads(data: bytes | str, *, whole: bool = False) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Return values as JSON: those that `loads` left unread, and long integers, as they were.
+    """Return values as JSON: those that `loads` left unread, and long integers, unchanged.
 
-    What JSON has no form for (a time, an exception) comes as its text.
+    Values without a JSON form (a time, an exception) become their text.
     """
     try:
         return orjson.dumps(value, default=_plain)
-    except TypeError:  # beyond 64 bits, or 254 levels: the database holds them, and orjson does not
+    except TypeError:  # beyond 64 bits or 254 levels: orjson cannot write them
         return msgspec.json.encode(value, enc_hook=_raw)
 
 
@@ -94,13 +93,13 @@ def _raw(value: Any) -> Any:
 
 
 class Decoder(Generic[T]):
-    """A `msgspec.json.Decoder` that content of users does not stop."""
+    """A `msgspec.json.Decoder` that tolerates any user content."""
 
     def __init__(self, kind: type[T]) -> None:
         self._decoder = msgspec.json.Decoder(kind)
 
     def decode(self, data: bytes | str | msgspec.Raw) -> T:
-        """Return the value. Raises msgspec.DecodeError where it is not of the kind."""
+        """Return the value. Raises msgspec.DecodeError if it is not of the type."""
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, RecursionError):
@@ -113,7 +112,7 @@ _MEMBERS: Final = Decoder(dict[str, msgspec.Raw])
 
 
 def members(data: bytes | msgspec.Raw) -> dict[str, bytes]:
-    """Return the members of a JSON object, each as the bytes that it is.
+    """Return the members of a JSON object, each as its bytes.
 
     >>> members(b'{"id":"a","n":1e400}')
     {'id': b'"a"', 'n': b'1e400'}
@@ -125,7 +124,7 @@ def members(data: bytes | msgspec.Raw) -> dict[str, bytes]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal as jsonb has it: 1 is 1.0, and true is not 1.
+    """Whether two JSON values are equal as in jsonb: 1 is 1.0, and true is not 1.
 
     >>> same([1, {"a": 2}], [1.0, {"a": 2}]), same([True], [1]), same("1", 1)
     (True, False, False)
@@ -140,12 +139,12 @@ def same(one: Any, other: Any) -> bool:
 
 
 def joined(found: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object of members as `members` gives them."""
+    """Return the JSON object of members as returned by `members`."""
     return b"{%b}" % b",".join(orjson.dumps(name) + b":" + each for name, each in found.items())
 
 
 class _Shielded:
-    """A document without what is too much for readers: strings stand in, `kept` has the rest."""
+    """A document whose excessive values are replaced by strings; `kept` has the originals."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -168,7 +167,7 @@ class _Shielded:
                 continue
             if first not in b"]}":
                 start = found.start()
-            elif start < done:  # the end of what was not too deep
+            elif start < done:  # the end of the part that was not too deep
                 continue
             yield data[done:start]
             done = found.end()
@@ -177,7 +176,7 @@ class _Shielded:
         yield data[done:]
 
     def restore(self, value: Any) -> Any:
-        """Return a value that was made of `text`, with what was kept back in its place."""
+        """Return a value parsed from `text`, with the kept values back in place."""
         if isinstance(value, str):
             if not value.startswith(self._mark):
                 return value
@@ -203,7 +202,7 @@ class _Shielded:
 
 
 def _readable(token: bytes) -> bool:
-    """Whether readers take a string, a number or a word."""
+    """Whether readers accept a string, a number or a word."""
     if token[0] == 0x22:
         if _SPECIAL.search(token) is None:
             return True
@@ -218,5 +217,5 @@ def _readable(token: bytes) -> bool:
         return True
     try:
         return len(token) <= LONGEST and abs(float(token)) != float("inf")
-    except ValueError:  # not a number: for the reader to say
+    except ValueError:  # not a number: the reader reports it
         return True

@@ -1,10 +1,10 @@
-"""Public kit for tests of programs that use ablo_pg: throw-away Postgres, kernel, schema, logins.
+"""Public test kit for programs that use ablo_pg: temporary Postgres, kernel, schema, logins.
 
     with throwaway_cluster() as server, make_database(schema, server=server) as database:
         async with AsyncAblo(schema=schema, database_url=database.database_url, ...) as ablo:
             ...
 
-A session-wide cluster and `template=` keep a test at some 50 ms: see `template_database`.
+With a session-wide cluster and `template=` a test takes about 50 ms: see `template_database`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHandle:
-    """A database made for a test: admin_url may do anything, the other two are least-privilege."""
+    """A test database: admin_url has all rights, the other two are least-privilege."""
 
     name: str
     admin_url: str
@@ -81,7 +81,7 @@ def make_database(
     """Make a database with kernel, schema and logins; drop it and them at the end.
 
     Args: template, a database from `template_database` to copy: then the kernel is not installed
-    again, and `schema` is applied on top when given.
+    again, and `schema` is applied on top if given.
     """
     name = server.create_database(template=template)
     admin_url = server.url(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, settings, strategies
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server
@@ -55,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         over_relay = getattr(item, "callspec", None) and "relay" in item.callspec.params.values()
         if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
             item.add_marker("full")
+
+
+def pytest_collection_finish() -> None:
+    """In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test."""
+    strategies.text().validate()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""The audit chain: keyed hashes over each organization's log, so that nobody rewrites it unseen.
+"""The audit chain: keyed hashes over each organization's log, which make rewrites detectable.
 
-`chain` says what is hashed, `seal` vouches for what is new, `verify` finds what is no longer as it
-was sealed, `anchor` keeps the chain's end outside the database. The key never comes near that.
+`chain` defines what is hashed, `seal` seals new deltas, `verify` finds what differs from what was
+sealed, `anchor` records the chain's end outside the database. The key never enters the database.
 """
 
 from ablo_pg.audit.anchor import Anchor, read_anchors, write_anchors

@@ -1,8 +1,8 @@
-"""Anchors: how far an organization's chain had come, noted outside the database.
+"""Anchors: the end of an organization's chain, recorded outside the database.
 
-Whoever rules the database can cut seals off the end of a chain and leave no trace in it. An anchor
-names the last seal that was there, so that `verify` and the next `seal` miss it. It needs no
-secrecy, but a place that the database's rulers do not write to.
+A database superuser can cut seals off the end of a chain and leave no trace in it. An anchor names
+the last seal, so that `verify` and the next `seal` notice. It need not be secret, but must be in a
+place where database administrators cannot write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FORMAT: Final = "ablo_pg audit anchor 1"
 
 
 class Anchor(msgspec.Struct, frozen=True, rename="camel"):
-    """One organization's: the seal that its chain must still have."""
+    """For one organization: the seal that its chain must still have."""
 
     number: int
     last_sync_id: int
@@ -48,14 +48,14 @@ def read_anchors(path: Path) -> dict[str, Anchor]:
     except OSError as exc:
         raise _invalid(f"{path}: {exc.strerror}") from exc
     except msgspec.DecodeError as exc:
-        raise _invalid(f"{path} is no anchor file: {exc}") from exc
+        raise _invalid(f"{path} is not an anchor file: {exc}") from exc
     if found.format != FORMAT:
         raise _invalid(f"{path} has the format {found.format!r}, not {FORMAT!r}")
     return found.organizations
 
 
 def write_anchors(path: Path, anchors: Mapping[str, Anchor]) -> None:
-    """Replace an anchor file whole, and durably: a crash leaves the old one or the new one."""
+    """Replace an anchor file atomically and durably: a crash leaves the old one or the new one."""
     data = msgspec.json.encode(_File(FORMAT, dict(sorted(anchors.items()))))
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -73,18 +73,18 @@ def write_anchors(path: Path, anchors: Mapping[str, Anchor]) -> None:
 
 
 def anchored_seal(conn: Any, organization: str, anchor: Anchor) -> Seal | None:
-    """Return the seal of the number that the anchor names, or None when it is gone."""
+    """Return the seal of the number that the anchor names, or None if it is gone."""
     found = next(iter(list(audit.seals(conn, organization, anchor.number - 1, 1))), None)
     seal = None if found is None else seal_of(found)
     return seal if seal is not None and seal.number == anchor.number else None
 
 
 def check_anchor(conn: Any, organization: str, anchor: Anchor) -> None:
-    """Raise audit_broken where the chain no longer has the seal that the anchor names."""
+    """Raise audit_broken if the chain no longer has the seal that the anchor names."""
     seal = anchored_seal(conn, organization, anchor)
     if seal is not None and anchor_of(seal) == anchor:
         return
-    what = "is gone" if seal is None else "is another one"
+    what = "is gone" if seal is None else "differs"
     raise error_for(
         "audit_broken",
         f"seal {anchor.number} of {organization}, which the anchor names, {what}",
@@ -98,5 +98,5 @@ def _invalid(message: str) -> AbloError:
         "invalid_options",
         message,
         field="anchor",
-        remedy="pass a file that `ablo-pg audit seal --anchor` or `audit head --anchor` wrote",
+        remedy="pass a file written by `ablo-pg audit seal --anchor` or `audit head --anchor`",
     )

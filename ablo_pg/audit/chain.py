@@ -1,4 +1,4 @@
-"""What a seal vouches for, byte by byte. Pure: no I/O, no clock, no settings.
+"""What a seal covers, byte by byte. Pure: no I/O, no clock, no settings.
 
 A seal covers a run of one organization's deltas, in sync id order, after the seal before it. With
 HMAC-SHA256 (RFC 2104) under a key that the database never sees:
@@ -20,11 +20,10 @@ and xid8 8 bytes, big-endian; timestamptz microseconds since 2000-01-01 00:00 UT
 big-endian. No time zone, DateStyle, float or JSON setting has a part in it. The first seal's
 previous_mac is NULL.
 
-Why not one running hash over the deltas: a seal's entries are authentic by its own mac, so each
-delta is judged by itself. One that is broken is named and does not hide what follows it, a delta
-that moved is recognised (its fingerprint does not hold its place), and verification can begin
-wherever the log now begins. Order, number and completeness are in the entries and in the chain of
-macs.
+Why not one running hash over the deltas: a seal's own mac authenticates its entries, so each delta
+is checked on its own. A broken delta is named and does not hide what follows it, a delta that moved
+is recognised (its fingerprint does not depend on its place), and verification can begin wherever
+the log now begins. Order, number and completeness are in the entries and in the chain of macs.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _NULL: Final = struct.pack(">i", -1)
 
 @dataclass(frozen=True, slots=True)
 class AuditKey:
-    """A key and its name, which seals carry. The secret shows in no repr."""
+    """A key and its name, which seals carry. `repr` does not show the secret."""
 
     id: str
     secret: bytes
@@ -58,7 +57,7 @@ class AuditKey:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a seal says of one delta."""
+    """A seal's record of one delta."""
 
     sync_id: int
     fingerprint: bytes
@@ -80,12 +79,12 @@ class Seal:
     mac: bytes = b""
 
     def entries(self) -> list[Entry]:
-        """Return what it says of its deltas, in order. Only of a seal whose mac holds."""
+        """Return the entries of its deltas, in order. Only for a seal with a valid mac."""
         return [Entry(*each) for each in ENTRY.iter_unpack(self.fingerprints)]
 
 
 def frame(values: Iterable[bytes | None]) -> bytes:
-    """Write values so that no two different sequences give the same bytes.
+    """Encode values so that no two different sequences give the same bytes.
 
     >>> frame([b"a", None, b""]).hex(" ")
     '00 00 00 01 61 ff ff ff ff 00 00 00 00'
@@ -127,7 +126,7 @@ def holds(key: AuditKey, seal: Seal) -> bool:
 
 
 def seal_of(columns: Sequence[bytes | None]) -> Seal:
-    """Build a seal of its row's columns in binary form."""
+    """Build a seal from its row's columns in binary form."""
     organization, number, first, last, count, key_id, previous, entries, at, mac = columns
     return Seal(
         text(organization),

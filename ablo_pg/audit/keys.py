@@ -1,4 +1,4 @@
-"""Keys of the audit chain: where they come from, and which one a seal names. Pure but for one file.
+"""Keys of the audit chain: their sources, and lookup by a seal's key id. Pure except for one file.
 
 A key is written `ID:SECRET`, the secret 64 or more hexadecimal digits; several on lines of their
 own (or with commas between). The first seals, all verify: to rotate, put the new one first.
@@ -32,7 +32,7 @@ class Keyring:
 
 
 def parse_keys(text: str, source: str) -> Keyring:
-    """Read keys; source says where they are from. Raises invalid_options, never showing one."""
+    """Read keys; source names their origin. Raises invalid_options, never showing one."""
     found: dict[str, AuditKey] = {}
     lines = (line.split("#")[0].strip() for line in re.split(r"[\n,]", text))
     for place, line in enumerate((line for line in lines if line), 1):
@@ -40,10 +40,10 @@ def parse_keys(text: str, source: str) -> Keyring:
         if match is None:
             raise _invalid(f"key {place} of {source} is not ID:SECRET, with 64 hex digits or more")
         if match[1] in found:
-            raise _invalid(f"{source} has two keys of the id {match[1]}")
+            raise _invalid(f"{source} has two keys with the id {match[1]}")
         found[match[1]] = AuditKey(match[1], bytes.fromhex(match[2]))
     if not found:
-        raise _invalid(f"{source} holds no key")
+        raise _invalid(f"{source} contains no key")
     return Keyring(next(iter(found.values())), found)
 
 
@@ -54,7 +54,7 @@ def read_keys(path: Path) -> Keyring:
     except OSError as exc:
         raise _invalid(f"{path}: {exc.strerror}") from exc
     except UnicodeDecodeError:
-        raise _invalid(f"{path} is no text") from None
+        raise _invalid(f"{path} is not text") from None
 
 
 def _invalid(message: str) -> AbloError:

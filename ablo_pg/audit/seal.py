@@ -1,10 +1,10 @@
-"""Sealing: vouch for the deltas that came since an organization's last seal.
+"""Sealing: append seals for deltas since an organization's last seal.
 
-A process of its own, beside the commits: it reads what is committed, in batches of bounded memory,
-and appends seals; it takes no lock that a commit takes. That it sees a whole prefix of each log is
-the log's own promise (whoever sees a sync id has seen all lower ones). It may be killed at any
-moment, and run twice at once: a seal is one insert, and the database takes it only as the chain's
-next one.
+A separate process, independent of commits: it reads what is committed, in batches of bounded
+memory, and appends seals; it takes no lock that a commit takes. The log guarantees that it sees a
+whole prefix (a reader that sees a sync id has seen all lower ones). It may be killed at any moment,
+and run twice at once: a seal is one insert, and the database accepts it only as the chain's next
+one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from ablo_pg.audit.keys import Keyring
 from ablo_pg.db import audit
 from ablo_pg.errors import AbloError, AbloServerError, error_for
 
-# Deltas a seal covers at most: bounds what a sealer holds in memory, and what one seal weighs
-# (24 bytes each).
+# Maximum deltas of a seal: bounds a sealer's memory, and one seal's size (24 bytes each).
 BATCH: Final = 1000
 
 Progress = Callable[[str, int], None]
@@ -30,9 +29,9 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What one round did, in how many organizations something was new.
+    """The result of one round, and how many organizations had new deltas.
 
-    refused: why nothing was sealed in some; one that was tampered with does not stop the others.
+    refused: why some organizations were not sealed; one broken chain does not stop the others.
     """
 
     organizations: int
@@ -50,10 +49,10 @@ def seal_all(
     batch: int = BATCH,
     progress: Progress | None = None,
 ) -> Sealed:
-    """Seal what is new in one organization, or in all.
+    """Seal the new deltas of one organization, or of all.
 
-    anchors: where each chain must still reach; moved on to where it then ends. A chain that does
-    not continue from where it must gets no further seal: audit_broken in `refused`.
+    anchors: the end that each chain must still have; updated to its new end. A chain that does not
+    continue from there gets no further seal: audit_broken in `refused`.
     """
     organizations = seals = deltas = 0
     refused: list[AbloError] = []
@@ -76,7 +75,7 @@ def heads(
 ) -> dict[str, Anchor]:
     """Return where the chain of one organization, or of each, ends.
 
-    Raises audit_broken where a chain no longer has the seal that its anchor names.
+    Raises audit_broken if a chain no longer has the seal that its anchor names.
     """
     found: dict[str, Anchor] = {}
     for name in _names(conn, anchors, organization):
@@ -91,7 +90,7 @@ def heads(
 def _names(
     conn: Connection[Any], anchors: Mapping[str, Anchor], organization: str | None
 ) -> Iterator[str]:
-    """Go through the organizations, then through those that only an anchor remembers."""
+    """Go through the organizations, then through those that only an anchor names."""
     if organization is not None:
         yield organization
         return
@@ -144,7 +143,7 @@ def _entries(
 def _append(
     conn: Connection[Any], keys: Keyring, organization: str, end: Seal | None, entries: list[Entry]
 ) -> bool:
-    """Append the next seal; False when another sealer was faster."""
+    """Append the next seal; False if another sealer was faster."""
     at = audit.now(conn)
     seal = Seal(
         organization=organization,
@@ -174,7 +173,7 @@ def _append(
 
 
 def _require_sound(keys: Keyring, end: Seal) -> None:
-    """Refuse to build on a seal that was altered, or whose key is not at hand."""
+    """Refuse to continue from a seal that was altered, or whose key was not given."""
     key = keys.find(end.key_id)
     if key is None:
         raise _broken(end, f"names the key {end.key_id!r}, which was not given")

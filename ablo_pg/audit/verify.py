@@ -1,7 +1,7 @@
-"""Verifying: recompute an organization's chain over what the log still keeps, and name what broke.
+"""Verifying: recompute an organization's chain over what the log still has, and name what broke.
 
-One pass per organization, seal by seal; a seal's entries and one delta are in memory at a time.
-What a seal says counts only if its own mac holds. Retention drops the oldest deltas: their seals
+One pass per organization, seal by seal; a seal's entries and one delta are in memory at a time. A
+seal's content counts only if its own mac is valid. Retention drops the oldest deltas: their seals
 stay, and are checked as seals.
 """
 
@@ -23,24 +23,24 @@ from ablo_pg.db import audit
 from ablo_pg.errors import error_for
 
 Kind = Literal[
-    "altered",  # a delta's content is not what was sealed
+    "altered",  # a delta's content differs from what was sealed
     "missing",  # a sealed delta is gone
-    "inserted",  # a delta stands among sealed ones that was not there
-    "reordered",  # a sealed delta stands in another place
-    "seal_altered",  # a seal's own mac does not hold, or it is not the one it should be
-    "seal_missing",  # a seal is gone, within the chain or, says the anchor, from its end
+    "inserted",  # a delta among sealed ones that was not there when they were sealed
+    "reordered",  # a sealed delta is in another place
+    "seal_altered",  # a seal's own mac is invalid, or it is not the one it should be
+    "seal_missing",  # a seal is gone, within the chain or, according to the anchor, from its end
     "key_unknown",  # a seal names a key that was not given: a key is missing, or it was altered
     "not_anchored",  # the anchor does not name an organization whose chain it should
 ]
 _DETAILS: Final[dict[Kind, str]] = {
-    "altered": "its content is not what was sealed",
+    "altered": "its content differs from what was sealed",
     "missing": "it was sealed and is gone",
-    "inserted": "it stands among sealed ones, and no seal has it",
+    "inserted": "it is among sealed ones, and no seal has it",
     "reordered": "its content was sealed under another sync id",
 }
-# A sealer notes an organization's first seals at the end of its round.
+# A sealer records an organization's first seals in the anchor at the end of its round.
 NEW: Final = dt.timedelta(minutes=10)
-KEPT: Final = 100  # findings told per organization; the rest is counted
+KEPT: Final = 100  # findings listed per organization; the rest is counted
 
 WANTED: Final = 100_000  # contents remembered as missing from their place; bounds memory
 
@@ -58,11 +58,11 @@ class Broken:
 
 @dataclass(slots=True)
 class Verified:
-    """What was found in one organization.
+    """The findings of one organization.
 
-    seals: sound ones. deltas: those that are as they were sealed, the last of them `through`.
-    dropped: sealed deltas that retention has dropped. unsealed: deltas after the last seal, for
-    which nothing vouches. broken: in the order of the chain, at most 100; broken_count: all.
+    seals: sound ones. deltas: those that are as sealed, the last of them `through`. dropped: sealed
+    deltas that retention has dropped. unsealed: deltas after the last seal, which nothing covers.
+    broken: in the order of the chain, at most 100; broken_count: all.
     """
 
     organization: str
@@ -76,7 +76,7 @@ class Verified:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is broken."""
+        """Whether there is no broken link."""
         return not self.broken_count
 
 
@@ -90,9 +90,8 @@ def verify_all(
 ) -> Iterator[Verified]:
     """Verify one organization, or each that has deltas, seals or an anchor, in order of name.
 
-    anchors: None where there is no anchor file. Raises invalid_options for an organization of which
-    there is no trace: a wrong name is not sound. Raises audit_broken where something else stands in
-    place of a table.
+    anchors: None if there is no anchor file. Raises invalid_options for an unknown organization: a
+    wrong name must not verify as sound. Raises audit_broken if a table was replaced.
     """
     audit.check_tables(conn)
     known = anchors or {}
@@ -103,7 +102,7 @@ def verify_all(
         if found == Verified(name):
             raise error_for(
                 "invalid_options",
-                f"there is neither a delta nor a seal of an organization {name!r}",
+                f"there are no deltas and no seals of an organization {name!r}",
                 field="organization",
                 remedy="check the name; `ablo-pg audit head` lists those that have seals",
             )
@@ -116,7 +115,7 @@ def _names(conn: Connection[Any], anchors: Mapping[str, Anchor]) -> Iterator[str
 
 
 def is_old(seal: Seal) -> bool:
-    """Whether a seal was made so long ago that an anchor file that is kept must know of it."""
+    """Whether a seal is so old that a maintained anchor file must know it."""
     made = EPOCH + dt.timedelta(microseconds=integer(seal.sealed_at))
     return dt.datetime.now(dt.UTC) - made > NEW
 
@@ -132,12 +131,12 @@ class _Verification:
         self._progress = progress
         self._found = Verified(organization)
         self._dropped = audit.dropped_through(conn)
-        # Fingerprints that a place should have and has not, that it has and should not.
+        # Fingerprints that are missing from a place, and unexpected ones there.
         self._wanted: set[bytes] = set()
         self._strays: dict[int, bytes] = {}
 
     def run(self, anchor: Anchor | None, *, anchored: bool = False) -> Verified:
-        """Check every seal and what it covers, the end of the chain, and what lies after it."""
+        """Check every seal and what it covers, the end of the chain, and the deltas after it."""
         organization = self._found.organization
         previous: Seal | None = None
         sound = True
@@ -168,9 +167,9 @@ class _Verification:
                 yield seal
 
     def _check_place(self, seal: Seal, previous: Seal | None, sound: bool) -> int:
-        """Check that a sound seal continues the one before; return after what it covers the log.
+        """Check that a sound seal continues the previous one; return where its deltas begin.
 
-        sound: whether the one before is; what one that is not says of its place counts for nothing.
+        sound: whether the previous seal is; if not, its claim about its position is ignored.
         """
         expected = 1 if previous is None else previous.number + 1
         if seal.number > expected and sound:
@@ -178,7 +177,7 @@ class _Verification:
             missing = f"{expected}" if seal.number == expected + 1 else f"{expected} and following"
             self._break("seal_missing", first, expected, f"seal {missing}: gone")
         elif sound and previous is not None and seal.previous_mac != previous.mac:
-            detail = "the next seal continues another one than this"
+            detail = "the next seal continues a different one"
             self._break("seal_altered", previous.first_sync_id, previous.number, detail)
         if previous is None and seal.number == 1:
             return audit.LOWEST
@@ -195,7 +194,7 @@ class _Verification:
             holds(one, replace(seal, key_id=one.id)) for one in self._keys.keys.values()
         )
         if known:
-            detail = "the seal is not as it was made; what it covers is not judged"
+            detail = "the seal was altered; what it covers is not checked"
             self._break("seal_altered", seal.first_sync_id, seal.number, detail)
         else:
             detail = f"it names the key {seal.key_id!r}, which was not given, or it was altered"
@@ -203,7 +202,7 @@ class _Verification:
         return None
 
     def _check_deltas(self, key: AuditKey, seal: Seal, after: int) -> None:
-        """Compare what a sound seal says with what the log has in its range."""
+        """Compare a sound seal's entries with the log in its range."""
         deltas = audit.deltas(self._conn, seal.organization, after, seal.last_sync_id)
         actual = ((entry_of(key, delta), True) for delta in deltas)
         sealed = ((entry, False) for entry in seal.entries())
@@ -211,7 +210,7 @@ class _Verification:
         strays: list[tuple[Kind, Entry]] = []
         stray_count = 0
         waiting: Entry | None = None  # sealed, and not yet seen in the log
-        # Of the same sync id, what is sealed comes first.
+        # For the same sync id, the sealed delta comes first.
         for entry, is_actual in heapq.merge(sealed, actual, key=lambda pair: pair[0].sync_id):
             here = waiting if is_actual and waiting and waiting.sync_id == entry.sync_id else None
             gone += [waiting] if waiting and not here else []
@@ -229,7 +228,7 @@ class _Verification:
         self._found.broken_count += stray_count - len(strays)
 
     def _missing(self, gone: list[Entry]) -> list[Entry]:
-        """Return what of it retention has not dropped, maybe just now."""
+        """Return the part that retention has not dropped, perhaps just now."""
         if gone and gone[-1].sync_id > self._dropped:
             self._dropped = audit.dropped_through(self._conn)
         missing = [entry for entry in gone if entry.sync_id > self._dropped]
@@ -238,12 +237,12 @@ class _Verification:
         return missing
 
     def _want(self, entries: list[Entry]) -> None:
-        """Note contents that are not where they should be."""
+        """Record contents that are not in their place."""
         if len(self._wanted) < WANTED:
             self._wanted |= {entry.fingerprint for entry in entries}
 
     def _tell(self, seal: Seal, strays: list[tuple[Kind, Entry]], missing: list[Entry]) -> None:
-        """Report what one seal has found, in order."""
+        """Report the findings of one seal, in order."""
         if self._found.broken_count < KEPT:
             self._strays |= {entry.sync_id: entry.fingerprint for _, entry in strays}
         found: list[tuple[Kind, Entry]] = [*strays, *(("missing", entry) for entry in missing)]
@@ -260,7 +259,7 @@ class _Verification:
             each.seal == anchor.number and each.kind == "seal_altered"
             for each in self._found.broken
         ):
-            detail = "it is not the one that the anchor names"
+            detail = "it differs from the one that the anchor names"
             self._break("seal_altered", seal.first_sync_id, seal.number, detail)
 
     def _break(self, kind: Kind, sync_id: int | None, seal: int, detail: str) -> None:
@@ -270,7 +269,7 @@ class _Verification:
             found.broken.append(Broken(kind, found.organization, sync_id, seal, detail))
 
     def _recognise_moved(self) -> None:
-        """A content that is missing in one place and stands in another was moved there."""
+        """A content missing in one place and present in another was moved."""
         for index, one in enumerate(self._found.broken):
             if one.sync_id in self._strays and self._strays[one.sync_id] in self._wanted:
                 detail = _DETAILS["reordered"]

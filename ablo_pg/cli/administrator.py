@@ -1,4 +1,4 @@
-"""The administrative connection of a command; what it is refused is told with its login."""
+"""The administrative connection of a command; its errors name the login."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ablo_pg.kernel import admin_connection
 
 @contextmanager
 def administrator(admin_url: str) -> Iterator[psycopg.Connection]:
-    """Connect, and translate what the database refuses. Raises as `admin_connection`."""
+    """Connect, and translate database errors. Raises as `admin_connection`."""
     with admin_connection(admin_url) as conn:
         try:
             yield conn

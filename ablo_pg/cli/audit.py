@@ -1,4 +1,4 @@
-"""`ablo-pg audit`: seal the log with a key of one's own, and find out whether it was rewritten."""
+"""`ablo-pg audit`: seal the log with your own key, and find out whether it was rewritten."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ anchor_option = click.option(
     "--anchor",
     "anchor_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File outside the database that notes where each chain ends.",
+    help="File outside the database that records where each chain ends.",
 )
 
 
@@ -81,7 +81,7 @@ def audit_command() -> None:
 @key_options
 @organization_option
 @anchor_option
-@click.option("--follow", is_flag=True, help="Go on until interrupted.")
+@click.option("--follow", is_flag=True, help="Run until interrupted.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -99,11 +99,11 @@ def seal_command(
     interval: float,
     as_json: bool,
 ) -> int:
-    """Vouch for what was committed since the last seal. Commits neither wait nor notice.
+    """Seal what was committed since the last seal. Commits are not affected.
 
-    May run twice at once, and be killed at any moment. With --anchor it first makes sure that no
-    chain has lost its end, and afterwards notes the new ends. A chain that was tampered with gets
-    no further seal (exit code 1); the others do.
+    Two sealers can run at once, and either can be killed at any time. With --anchor it first checks
+    that every chain still has its recorded end, and then records the new ends. A chain that was
+    tampered with gets no further seal (exit code 1); the others do.
     """
     keys, anchors = _keys(key_file), _anchors(anchor_file)
     told = Rounds(as_json, follow=follow)
@@ -115,7 +115,7 @@ def seal_command(
             told.add(done)
             if not follow:
                 return 1 if done.refused else 0
-            time.sleep(interval)  # nothing tells of commits: that would cost each of them
+            time.sleep(interval)  # a notification for each commit would slow commits down
 
 
 @click.command("verify", epilog=VERIFY_EPILOG)
@@ -133,8 +133,8 @@ def verify_command(
 ) -> int:
     """Compare the log with its seals, and name the first broken link. Changes nothing.
 
-    Exit code 0 when all that is sealed and kept is as it was sealed, 1 otherwise. Without --anchor
-    it cannot miss seals that were cut off a chain's end; deltas after the last seal are counted.
+    Exit code 0 if everything sealed and kept is as it was sealed, 1 otherwise. Without --anchor it
+    cannot detect seals that were cut off a chain's end. Deltas after the last seal are counted.
     """
     keys = _keys(key_file)
     anchors = None if anchor_file is None else read_anchors(anchor_file)
@@ -155,9 +155,9 @@ def verify_command(
 def head_command(
     admin_url: str, organization: str | None, anchor_file: Path | None, as_json: bool
 ) -> None:
-    """Show where each chain ends; with --anchor, note it there. Needs no key, and checks nothing.
+    """Show where each chain ends; with --anchor, record it. Needs no key, and verifies nothing.
 
-    An anchor that exists must still hold: it is not replaced where a chain no longer has its seal.
+    An existing anchor must still hold: it is not replaced if a chain no longer has its seal.
     """
     anchors = _anchors(anchor_file)
     with admin_connection(admin_url) as conn, prepared(conn):
@@ -172,13 +172,13 @@ def head_command(
 @organization_option
 @click.option(
     "-n", "--lines", default=100, show_default=True, metavar="COUNT",
-    type=click.IntRange(1, 10_000), help="How many of the last ones.",
+    type=click.IntRange(1, 10_000), help="How many of the latest entries.",
 )  # fmt: skip
 @json_option
 def acts_command(admin_url: str, organization: str | None, lines: int, as_json: bool) -> None:
     """Show who ended whose claim, and when: the last 10,000 of each organization are kept.
 
-    These are rows of the database, not sealed as the log is: its superuser could change them.
+    These are rows of the database, not sealed like the log: its superuser could change them.
     """
     with admin_connection(admin_url) as conn, prepared(conn):
         found = acts(conn, organization, lines)

@@ -1,4 +1,4 @@
-"""How `ablo-pg audit` tells what it did and found: lines for a person, or one JSON object."""
+"""The output of `ablo-pg audit`: lines for people, or one JSON object."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ablo_pg.cli.output import plain, say, show, show_error, show_json
 from ablo_pg.db.audit import Act
 from ablo_pg.schema.names import wire_name
 
-# Seconds between progress lines: a person reads no faster, and pipes get none.
+# Seconds between progress lines, on a terminal only.
 PROGRESS_EVERY: Final = 1.0
 
 
 class Progress:
-    """Says on a terminal how far a long run has come: nothing in its first second."""
+    """Show progress of a long run on a terminal; nothing in the first second."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
@@ -34,7 +34,7 @@ class Progress:
 
 
 class Report:
-    """What `audit verify` has found, told as it comes; as JSON at the end."""
+    """The findings of `audit verify`, printed as they come; as JSON at the end."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -45,11 +45,11 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is broken."""
+        """Whether no link is broken."""
         return not self._broken
 
     def add(self, one: Verified) -> None:
-        """Tell of one organization."""
+        """Report one organization."""
         self._count += 1
         self._broken += one.broken_count
         if self._first is None and one.broken:
@@ -64,7 +64,7 @@ class Report:
             show(f"  and {one.broken_count - len(one.broken):,} more")
 
     def close(self) -> None:
-        """Tell the verdict."""
+        """Report the verdict."""
         if self._as_json:
             first = None if self._first is None else asdict(self._first)
             show_json(
@@ -78,7 +78,7 @@ class Report:
 
 
 class Rounds:
-    """What `audit seal` did, round by round; with `follow` only what is new."""
+    """The result of `audit seal`, round by round; with `follow`, only rounds with new seals."""
 
     def __init__(self, as_json: bool, *, follow: bool) -> None:
         self._as_json = as_json
@@ -86,7 +86,7 @@ class Rounds:
         self._refused: set[str] = set()
 
     def add(self, done: Sealed) -> None:
-        """Tell of one round."""
+        """Report one round."""
         for error in done.refused:
             if str(error) not in self._refused:
                 show_error(error, as_json=self._as_json)
@@ -114,13 +114,13 @@ def show_heads(ends: Mapping[str, Anchor], as_json: bool) -> None:
 
 
 def show_acts(found: Sequence[Act], as_json: bool) -> None:
-    """Show who did what to what is another's."""
+    """Show who ended whose claim."""
     if as_json:
         told = [_camel(asdict(act)) for act in found]
         show_json({"acts": told})
         return
     if not found:
-        say("nobody has ended another's claim")
+        say("no participant has ended another's claim")
     for act in found:
         claim = act.subject
         words = f' ("{plain(claim["description"])}")' if claim.get("description") else ""
@@ -136,7 +136,7 @@ def _line(one: Verified) -> str:
     if one.through is not None:
         parts.append(f"through sync id {one.through}")
     if one.dropped:
-        parts.append(f"{one.dropped:,} sealed ones dropped by retention, not verified")
+        parts.append(f"{one.dropped:,} sealed deltas dropped by retention, not verified")
     if one.unsealed:
         parts.append(f"{one.unsealed:,} not sealed yet")
     return f"{one.organization}: " + "; ".join(parts)

@@ -1,4 +1,4 @@
-"""`ablo-pg claims`: who holds which rows, who waits for them, and the end of a claim that hangs."""
+"""`ablo-pg claims`: who holds which rows, who waits for them; break a stuck claim."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ablo_pg.errors import AbloConnectionError
 from ablo_pg.json_text import loads
 
 READER: Final = "system:ablo-pg"
-LOOK_SECONDS: Final = 0.5  # between two looks of --watch; an index read each
+LOOK_SECONDS: Final = 0.5  # between two reads of --watch; each is an index read
 EPILOG = """\b
 Examples:
   ablo-pg claims --organization acme
@@ -38,20 +38,23 @@ Examples:
 @database_url_option
 @organization_option
 @click.option("--model", metavar="MODEL", help="Only claims on rows of this model.")
-@click.option("--id", "row_id", metavar="ID", help="Only claims on rows of this id.")
+@click.option("--id", "row_id", metavar="ID", help="Only claims on rows with this id.")
 @click.option("--watch", is_flag=True, help="Show it again after every change, until interrupted.")
 @click.option("--break", "broken", metavar="CLAIM", help="End this claim, or this wait.")
 @click.option(
-    "--as", "participant", metavar="KIND:ID", help="Who breaks it; default: user:LOGIN of yours."
+    "--as",
+    "participant",
+    metavar="KIND:ID",
+    help="Participant that breaks it; default: user:LOGIN of yours.",
 )
 @json_option
 def claims_command(
     database_url: str, organization: str, broken: str | None, watch: bool, as_json: bool, **how: Any
 ) -> None:
-    """Show who holds what, what for and for how long, and who waits in line for it.
+    """Show who holds which rows, for what purpose and how long, and who waits in the queue.
 
-    --break ends one: its holder is told and its later writes are refused with claim_lost, the next
-    in line is granted. Who did it stands in the claim's meta and in the server's log.
+    --break ends one: its holder's later writes are refused with claim_lost, and the next waiter is
+    granted. The claim's meta and the server's log record who did it.
     """
     database = Database(database_url, PoolOptions(max_size=2, application_name="ablo-pg claims"))
     board = Board(database, organization, how["model"], how["row_id"])
@@ -72,7 +75,7 @@ class Board:
     row_id: str | None
 
     async def read(self) -> list[dict[str, Any]]:
-        """Return claims row by row, holders before those who wait, in line order."""
+        """Return claims row by row: holders, then waiters in queue order."""
         models = await self._models()
         wanted = None if self.model is None else typename_of(models, self.model).lower()
         keys = {typename.lower(): key for typename, key in models.items()}
@@ -114,7 +117,7 @@ async def _show(board: Board, watch: bool, as_json: bool) -> None:
 
 
 async def _again(board: Board, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Look again; a server that is gone is waited for."""
+    """Read again; wait for a server that is unreachable."""
     try:
         return await board.read()
     except AbloConnectionError as exc:
@@ -124,7 +127,7 @@ async def _again(board: Board, before: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _standing(claims: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return what counts as a change: not the passing of time."""
+    """Return the parts whose change is shown; elapsed time is not one."""
     return [(claim["claimId"], claim["status"], claim["description"]) for claim in claims]
 
 
@@ -139,7 +142,7 @@ def _print(claims: list[dict[str, Any]], as_json: bool, *, clear: bool) -> None:
     if clear:
         click.clear()
     if not claims:
-        say("nobody holds or waits for anything")
+        say("no claims, no waiters")
     for claim in claims:
         show(_line(claim))
 

@@ -32,14 +32,16 @@ Examples:
 
 @click.command("compile", epilog=EPILOG)
 @target_argument
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
-@click.option("--kernel", is_flag=True, help="Put the kernel's own SQL before it.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
+)
+@click.option("--kernel", is_flag=True, help="Put the kernel's own SQL first.")
 @click.option("--diff", "against", metavar="AGAINST", help="Show what has changed instead.")
 @click.option(
     "--database-url",
     envvar=["ABLO_ADMIN_URL", "DATABASE_URL"],
     metavar="URL",
-    help="Database that --diff looks at. [env: ABLO_ADMIN_URL, DATABASE_URL]",
+    help="Database that --diff reads. [env: ABLO_ADMIN_URL, DATABASE_URL]",
 )
 @json_option
 def compile_command(
@@ -53,8 +55,8 @@ def compile_command(
     """Print the SQL of a schema. Running it twice changes nothing the second time.
 
     Tables, checks, indexes, row-level security, triggers and write functions; each script is one
-    transaction. Nothing is connected to, but by --diff, which only reads: it says every change, and
-    ends with exit code 3 if one of them would break what is stored, or clients.
+    transaction. It connects to no database. Only --diff does, and only reads: it lists every
+    change, and ends with exit code 3 if one of them would break stored rows or clients.
     """
     spec = load_target(target)
     if against is None:
@@ -76,7 +78,7 @@ def _print(spec: SchemaSpec, output: Path | None, kernel: bool, as_json: bool) -
                 "invalid_options",
                 f"{output} cannot be written: {exc.strerror}",
                 field="output",
-                remedy="name a file in a folder that is there",
+                remedy="name a file in an existing folder",
             ) from None
         say(f"{output}: {len(text.splitlines())} lines")
     if as_json:

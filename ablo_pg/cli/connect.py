@@ -1,4 +1,4 @@
-"""`ablo-pg connect`: a database becomes ready, and a .env gets its two URLs."""
+"""`ablo-pg connect`: prepare a database and print its two URLs for .env."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Examples:
 @click.option(
     "--control",
     is_flag=True,
-    help="Also make the login that makes and manages keys; DATABASE_URL then no longer can.",
+    help="Also create the login that manages keys; DATABASE_URL then no longer can.",
 )
 @json_option
 def connect_command(admin_url: str, control: bool, as_json: bool) -> int:
-    """Install the kernel in a database and make the two logins that programs use.
+    """Install the kernel in a database and create the two logins that programs use.
 
-    Prints DATABASE_URL=... and ABLO_REPLICATION_URL=... to stdout, ready for a .env file; the
-    passwords are shown this once. Run again, it upgrades the kernel and gives both logins new
-    passwords, so the URLs printed before stop working. With --control it also prints
+    Prints DATABASE_URL=... and ABLO_REPLICATION_URL=... to stdout, ready for a .env file. The
+    passwords are shown once. Running it again upgrades the kernel and gives both logins new
+    passwords, so the previous URLs stop working. With --control it also prints
     ABLO_CONTROL_URL=..., which `ablo-pg keys` then needs: keep it where people work, not where
-    programs run. Where the login may not create roles, the SQL for somebody who may goes to stderr
+    programs run. If the login may not create roles, the SQL for a login that may goes to stderr
     instead, and the exit code is 1.
     """
     working("installing the kernel and its logins")

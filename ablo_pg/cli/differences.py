@@ -1,4 +1,4 @@
-"""What a schema changes: against the active version, the tables that exist, or another schema."""
+"""What a schema changes: against the active version, the existing tables, or another schema."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ablo_pg.schema.pushing import PushOptions, PushPlan, change_item, plan_push
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What was found. items: one JSON object a change, with `flag` or `sql` where it helps."""
+    """The differences. items: one JSON object per change, with `flag` or `sql` if that helps."""
 
     before: str
     after: str
@@ -28,9 +28,9 @@ class Differences:
 
 
 def differences(spec: SchemaSpec, against: str, database_url: str | None) -> Differences:
-    """Compare a schema with `pushed`, `tables`, or what another TARGET names.
+    """Compare a schema with `pushed`, `tables`, or the schema of another TARGET.
 
-    Raises: invalid_options without a database where one is needed; what reading raises.
+    Raises: invalid_options if a database is needed and none is given; errors of reading.
     """
     if against not in ("pushed", "tables"):
         before = load_target(against)
@@ -74,7 +74,7 @@ def _of_tables(spec: SchemaSpec, fits: Sequence[ModelFit]) -> Differences:
 
 
 def show_differences(found: Differences, as_json: bool) -> None:
-    """Tell what was found."""
+    """Report the differences."""
     if as_json:
         told = {"from": found.before, "to": found.after, "fits": found.fits}
         show_json(told | {"changes": list(found.items)})

@@ -1,4 +1,4 @@
-"""`ablo-pg doctor`: everything a first day can go wrong with, each with its fix."""
+"""`ablo-pg doctor`: what commonly goes wrong on day one, each with its fix."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ Examples:
     "--replication-url", envvar="ABLO_REPLICATION_URL", metavar="URL",
     help="[env: ABLO_REPLICATION_URL]",
 )  # fmt: skip
-@click.option("--fix", is_flag=True, help="Run the fixes that can do no harm, then look again.")
+@click.option("--fix", is_flag=True, help="Run the safe fixes, then check again.")
 @json_option
 def doctor_command(
     target: str | None, admin_url: str | None, fix: bool, as_json: bool, **urls: str | None
 ) -> int:
-    """Look at server, logins, kernel, schema, tables and log; say what is wrong and what helps.
+    """Check server, logins, kernel, schema, tables and log; report problems and their fixes.
 
-    Looks through every login that is given; changes nothing without --fix. Exit code 0 when nothing
-    stands in the way (notes do not), 1 otherwise.
+    Uses every login that is given; changes nothing without --fix. Exit code 0 if there is no
+    blocker (notes do not count), 1 otherwise.
     """
     _require(admin_url, fix, urls)
     wanted = load_target(target).hash if target else None
     where = (admin_url, urls["database_url"], urls["replication_url"], wanted)
-    working("looking through every login")
+    working("checking with every login")
     found, fixed = examine(*where), list[Finding]()
     if fix and admin_url:
         fixed = repair(admin_url, found)
@@ -57,7 +57,7 @@ def _require(admin_url: str | None, fix: bool, urls: dict[str, str | None]) -> N
     if (fix and not admin_url) or not (admin_url or any(urls.values())):
         raise error_for(
             "invalid_options",
-            "--fix needs the administrative login" if fix else "no login is given to look through",
+            "--fix needs the administrative login" if fix else "no login is given to check with",
             field="admin_url",
             remedy="pass --admin-url, or set ABLO_ADMIN_URL (and DATABASE_URL)",
         )

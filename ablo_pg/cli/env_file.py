@@ -2,7 +2,7 @@
 
 python-dotenv reads it, so that it means here what it means to the project's own program. Writing is
 ours: `dotenv.set_key` fails on the encodings that `_text` reads. Only our names are read, and the
-environment takes precedence. Other lines, comments and order are kept when it is written.
+environment takes precedence. Writing keeps other lines, comments and the order.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _OURS: Final = re.compile(r"ABLO_[A-Z_]+|DATABASE_URL")
 
 
 def read_env_file(path: Path = ENV_FILE) -> None:
-    """Put what a .env file says about us into the environment, where that does not say it."""
+    """Put our variables from a .env file into the environment, unless they are set there."""
     for name, value in parse_env(path).items():
         if _OURS.fullmatch(name) and value:
             os.environ.setdefault(name, value)
 
 
 def parse_env(path: Path) -> dict[str, str]:
-    """Return the names and values of a .env file; {} if it is missing or cannot be read."""
+    """Return the names and values of a .env file; {} if there is none or it cannot be read."""
     try:
         text = _text(path)
     except OSError:
@@ -45,14 +45,14 @@ def parse_env(path: Path) -> dict[str, str]:
 def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
     """Set names in a .env file, and return those that have changed. It is readable by its owner.
 
-    A line that sets a name is replaced in its place; a new name goes to the end.
-    Raises: invalid_options for a value of several lines, or a file that cannot be written.
+    A line that sets a name is replaced in place; a new name is appended. Raises: invalid_options
+    for a value of several lines, or a file that cannot be written.
     """
     for name, value in values.items():
         if not value.isprintable():
             raise error_for(
                 "invalid_options",
-                f"{name} would not stay one line of {path}",
+                f"{name} would not fit on one line of {path}",
                 field=name,
                 remedy="leave out line breaks and control characters",
             )
@@ -83,9 +83,9 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    """Return what a file holds: UTF-8, with the byte order mark of some editors or without.
+    """Return a file's text: UTF-8, with or without the byte order mark that some editors write.
 
-    UTF-16 is what `>` of an older PowerShell writes. Bytes of another encoding stay as they are.
+    UTF-16 is what `>` of an older PowerShell writes. Bytes of another encoding are kept.
     """
     try:
         raw = path.read_bytes()
@@ -106,7 +106,7 @@ def _unwritable(path: Path, exc: OSError) -> AbloError:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a new one for its owner alone, for it holds passwords."""
+    """Write a file atomically; a new one is readable only by its owner: it holds passwords."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

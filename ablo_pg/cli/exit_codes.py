@@ -1,9 +1,9 @@
-"""Exit codes with a meaning of their own."""
+"""Exit codes with a special meaning."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# For scripts: another failure is worth a look at the machine, this one at the schema.
+# For scripts: other failures concern the machine, this one the schema.
 DOES_NOT_FIT: Final = 3
 INTERRUPTED: Final = 130  # by ^C, as a shell says it

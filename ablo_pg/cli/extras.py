@@ -1,4 +1,4 @@
-"""The parts that are installed as an extra: what a command says if it needs one that is missing."""
+"""Imports from an extra of the package, and the error of a command whose extra is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ablo_pg.errors import error_for
 
 @contextmanager
 def from_extra(extra: Literal["relay", "embedded"]) -> Iterator[None]:
-    """Import in this block what an extra brings; raises extra_not_installed if it is missing."""
+    """Wrap imports of an extra's libraries; raises extra_not_installed if one is missing."""
     try:
         yield
     except ModuleNotFoundError as exc:

@@ -1,7 +1,7 @@
-"""An organization's log as a command reads it: what happened last, then what happens.
+"""An organization's log as a command reads it: the latest changes, then new ones.
 
-Straight from the database with the runtime login: the end of the log by index, then the same reader
-and hub that clients follow, which resume by themselves when the server was gone.
+Reads the database with the runtime login: the end of the log by index, then the reader and hub that
+clients use, which resume automatically after the server was away.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ablo_pg.delta import OP_NAMES, Delta
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auto import AutoReader
 
-PAGE: Final = 500  # deltas a read of the log's end
-# How far back a filter is searched for matches; a false end only shows fewer old lines.
+PAGE: Final = 500  # deltas per read of the log's end
+# How far back a filter looks for matches; stopping early only shows fewer old lines.
 SEARCHED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which changes: of a model, of some operations, from a time on; None and empty: all."""
+    """Which changes: of a model, of some operations, from a time on; None and empty mean all."""
 
     model: str | None = None
     ops: frozenset[str] = frozenset()
@@ -98,7 +98,7 @@ class Feed:
         return found[::-1]
 
     async def follow(self, after: int, wanted: Wanted) -> AsyncIterator[Delta]:
-        """Yield what is wanted of everything after a position, for good."""
+        """Yield all wanted changes after a position, indefinitely."""
         reader = AutoReader(self.database_url, self.replication_url)
         source = StreamSource(PostgresLog(self._database), reader, self._background)
         models = None if wanted.model is None else frozenset([wanted.model])
@@ -109,7 +109,7 @@ class Feed:
         changes: Subscription[Any] = Subscription(begin, _as_they_are, after)
         try:
             async for change in changes:
-                delta = cast(Delta, change)  # handed through as it is
+                delta = cast(Delta, change)  # passed through unchanged
                 if wanted.admits(delta):
                     yield delta
         finally:
@@ -122,7 +122,7 @@ async def _as_they_are(deltas: list[Delta]) -> list[Any]:
 
 
 def typename_of(models: dict[str, str], name: str) -> str:
-    """Return the typename that a model's key, typename or their lower case stands for."""
+    """Return the typename for a model's key or typename, in any case."""
     for typename, key in models.items():
         if name.lower() in (typename.lower(), key.lower()):
             return typename

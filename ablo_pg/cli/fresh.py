@@ -1,7 +1,7 @@
-"""Load a schema in a process of its own: `python -m ablo_pg.cli.fresh TARGET` writes it as JSON.
+"""Load a schema in a separate process: `python -m ablo_pg.cli.fresh TARGET` writes it as JSON.
 
 A watcher reads a file again after each save. Python keeps modules, and an author's file may do
-anything while it is imported (fail, hang, exit); a process of its own has none of that to pass on.
+anything while it is imported (fail, hang, exit). A separate process contains all of that.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import orjson
 from ablo_pg.errors import error_for
 from ablo_pg.schema import SchemaSpec, dump_schema_json, parse_schema_json
 
-# A file that is imported does no more than declare. A false alarm costs another save.
+# An imported file only declares. A false alarm costs another save.
 LOAD_SECONDS: Final = 30
 
 
 def load_fresh(target: str) -> SchemaSpec:
-    """Load what TARGET names, as it is now; raises as `target.load_target`, and when it hangs."""
+    """Load TARGET as it is now; raises as `target.load_target`, and if it hangs."""
     command = [sys.executable, "-m", __name__, target]
     try:
         done = subprocess.run(
@@ -30,7 +30,7 @@ def load_fresh(target: str) -> SchemaSpec:
         raise error_for(
             "schema_definition_invalid",
             f"{target} was not imported within {LOAD_SECONDS} s",
-            remedy="let the file only declare: no input, no loops, no network",
+            remedy="the file must only declare: no input, no loops, no network",
         ) from None
     try:
         told = orjson.loads(done.stdout.rpartition(b"\x1e")[2])
@@ -39,7 +39,7 @@ def load_fresh(target: str) -> SchemaSpec:
         raise error_for(
             "schema_definition_invalid",
             f"{target} ended the process that imported it: {''.join(end)[:300]}",
-            remedy="let the file only declare; `python FILE` shows what it does",
+            remedy="the file must only declare; `python FILE` shows what it does",
         ) from None
     if "error" in told:
         raise error_for(**told["error"])
@@ -47,7 +47,7 @@ def load_fresh(target: str) -> SchemaSpec:
 
 
 def tell(target: str) -> None:
-    """Write the schema, or the error, to stdout after a mark: the file may have printed too."""
+    """Write the schema, or the error, to stdout after a mark, because the file may print too."""
     from ablo_pg.cli.target import load_target
     from ablo_pg.errors import AbloError
 

@@ -1,4 +1,4 @@
-"""`ablo-pg generate`: files that editors and other languages read, made of a schema."""
+"""`ablo-pg generate`: files for editors and other languages, generated from a schema."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Examples:
 def generate_command(target: str, out: Path | None, check: bool, as_json: bool) -> int:
     """Write a typed client module, a JSON Schema for each model, and the API as OpenAPI.
 
-    With `ablo_client.Ablo` in place of `ablo_pg.Ablo`, editors and mypy know `ablo.tasks`. The
-    same schema gives the same files; a file that it did not write is never replaced.
+    With `ablo_client.Ablo` instead of `ablo_pg.Ablo`, editors and mypy know `ablo.tasks`. The same
+    schema gives the same files. It only replaces files that it wrote.
     """
     files = files_of(target)
     place = Path(target.partition(":")[0]).parent if out is None else out
@@ -49,7 +49,7 @@ def generate_command(target: str, out: Path | None, check: bool, as_json: bool) 
 
 
 def files_of(target: str) -> dict[str, str]:
-    """Return what is to be written for a target."""
+    """Return the files to write for a target."""
     if target.endswith(".json"):
         return generated_files(load_target(target), {})
     schema = load_schema(target)
@@ -57,7 +57,7 @@ def files_of(target: str) -> dict[str, str]:
 
 
 def _differs(path: Path, text: str) -> bool:
-    """Whether a file is to be written. Raises invalid_options for one that is not ours."""
+    """Whether a file must be written. Raises invalid_options for a file that is not ours."""
     try:
         known = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -67,7 +67,7 @@ def _differs(path: Path, text: str) -> bool:
     if MARK not in known[:300]:
         raise error_for(
             "invalid_options",
-            f"{path} is not a file that this command wrote",
+            f"{path} was not written by this command",
             field="out",
             remedy="move it, or choose another --out",
         )
@@ -85,7 +85,7 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
                 "invalid_options",
                 f"{path} cannot be written: {exc.strerror}",
                 field="out",
-                remedy="choose a folder that can be written to",
+                remedy="choose a writable folder",
             ) from None
 
 

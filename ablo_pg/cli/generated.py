@@ -1,6 +1,6 @@
-"""What `ablo-pg generate` writes, as text: a typed client module, JSON Schema, OpenAPI. Pure.
+"""The output of `ablo-pg generate`, as text: a typed client module, JSON Schema, OpenAPI. Pure.
 
-Equal schemas give equal files, so a project can commit them and its CI compare.
+Equal schemas give equal files, so a project can commit them and compare them in CI.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ablo_pg.schema import Model, ModelSpec, SchemaSpec
 from ablo_pg.wire.openapi import openapi_document
 from ablo_pg.wire.openapi_models import model_components
 
-# In every file that was written; one without it is somebody's own, and stays.
+# In every generated file; a file without it is never replaced.
 MARK: Final = "Written by ablo-pg generate"
 CLIENT_FILE: Final = "ablo_client.py"
-_ROW: Final = "Row"  # the class of a model that has none to import
+_ROW: Final = "Row"  # the class of a model that has no importable one
 
 
 def generated_files(spec: SchemaSpec, classes: Mapping[str, type[Model]]) -> dict[str, str]:
     """Return every file, by its path below the output folder.
 
-    Args: classes, the row class of each model key; none for a pushed schema.
+    Args: classes, the row class of each model key; empty for a pushed schema.
     """
     files = {CLIENT_FILE: client_module(spec, classes)}
     files["openapi.json"] = _json({"x-comment": _mark(spec)} | openapi_document(spec, __version__))
@@ -39,7 +39,7 @@ def generated_files(spec: SchemaSpec, classes: Mapping[str, type[Model]]) -> dic
 
 
 def json_schema(model: ModelSpec, spec: SchemaSpec) -> dict[str, Any]:
-    """Return a model as JSON Schema: a row; `New` is what makes one, `Changes` what alters one."""
+    """Return a model as JSON Schema: `Row`, `New` for creates, `Changes` for updates."""
     parts = {name.rpartition(".")[2]: part for name, part in model_components(model).items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -82,7 +82,7 @@ def _mark(spec: SchemaSpec) -> str:
 
 
 def _imports(classes: Mapping[str, type[Model]]) -> tuple[list[str], dict[str, str]]:
-    """Return the import lines of the row classes that can be imported, and their names by key."""
+    """Return the import lines of the importable row classes, and their names by key."""
     taken = {"Model", "ModelClient", "SyncModelClient", "AsyncAblo", "Ablo", "ablo_pg"}
     lines, names = [], {}
     for key, cls in sorted(classes.items()):

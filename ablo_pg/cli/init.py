@@ -1,4 +1,4 @@
-"""`ablo-pg init`: the files of a new project. What is there already stays as it is."""
+"""`ablo-pg init`: the files of a new project. Existing files stay as they are."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ Examples:
     type=click.Choice(["direct", "endpoint"]),
     default="direct",
     show_default=True,
-    help="Where rows live: direct, in a Postgres of yours. endpoint is refused by this release.",
+    help="Where rows live: direct, in your own Postgres. endpoint is not supported by this "
+    "release.",
 )
 @json_option
 def init_command(yes: bool, organization: str | None, storage: str, as_json: bool) -> None:
     """Start a project in this folder: ablo/schema.py, ablo/client.py, ablo/agent.py, .env.
 
-    Never overwrites: a file that is there stays, .env and .gitignore get the lines that they lack.
-    Asks in a terminal; never with --yes, with --json, or without a terminal.
+    Never overwrites: existing files stay; .env and .gitignore get the lines that they lack. Asks in
+    a terminal; never with --yes, with --json, or without a terminal.
     """
     _refuse_endpoint(storage)
     asks = not yes and not as_json and sys.stdin.isatty()
@@ -56,14 +57,14 @@ def init_command(yes: bool, organization: str | None, storage: str, as_json: boo
 
 
 def _refuse_endpoint(storage: str) -> None:
-    """Say so before anything is written: rows that stay behind an HTTP endpoint cannot be had."""
+    """Refuse storage behind an HTTP endpoint before anything is written."""
     if storage == "endpoint":
         raise error_for(
             "invalid_options",
-            "rows behind an HTTP endpoint of yours (--storage endpoint) are not served",
+            "rows behind your own HTTP endpoint (--storage endpoint) are not supported",
             field="storage",
-            remedy="use --storage direct: rows live in a Postgres of yours, in tables that may "
-            "exist already (`ablo-pg pull` writes their schema)",
+            remedy="use --storage direct: rows live in your own Postgres, also in existing "
+            "tables (`ablo-pg pull` writes their schema)",
         )
 
 
@@ -76,7 +77,7 @@ def _ask(asks: bool) -> str:
 
 
 def _write(root: Path, organization: str) -> dict[str, list[str]]:
-    """Write what is missing; return the paths made, added to, and kept."""
+    """Write what is missing; return the created, extended and kept paths."""
     done: dict[str, list[str]] = {"created": [], "extended": [], "kept": []}
     try:
         env = _extend_env(root / ENV_FILE, organization)
@@ -88,7 +89,7 @@ def _write(root: Path, organization: str) -> dict[str, list[str]]:
         raise error_for(
             "invalid_options",
             f"this folder cannot be written to: {exc}",
-            remedy="run it in a folder of yours, in which nothing else is called ablo",
+            remedy="run it in your own folder, in which no other file is called ablo",
         ) from None
     return done
 

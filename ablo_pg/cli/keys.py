@@ -1,4 +1,4 @@
-"""`ablo-pg keys`: API keys of an organization: make, list, end and renew them."""
+"""`ablo-pg keys`: create, list, revoke and rotate the API keys of an organization."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Duration(click.ParamType[int]):
         """Read "90s", "15m", "1h", "30d"."""
         found = _DURATION.fullmatch(str(value))
         if found is None:
-            self.fail(f"{value!r} is no duration; write 90s, 15m, 1h or 30d", param, ctx)
+            self.fail(f"{value!r} is not a duration; write 90s, 15m, 1h or 30d", param, ctx)
         return int(found[1]) * _SECONDS[found[2]]
 
 
@@ -88,7 +88,7 @@ database_url_option = click.option(
     envvar=["ABLO_CONTROL_URL", "DATABASE_URL"],
     required=True,
     metavar="URL",
-    help="The control login that `connect --control` made; without one the runtime login. "
+    help="The control login that `connect --control` created; without one the runtime login. "
     "[env: ABLO_CONTROL_URL, DATABASE_URL]",
 )
 organization_option = click.option(
@@ -96,32 +96,32 @@ organization_option = click.option(
     envvar="ABLO_ORGANIZATION",
     required=True,
     metavar="NAME",
-    help="Whose keys. [env: ABLO_ORGANIZATION]",
+    help="Organization of the keys. [env: ABLO_ORGANIZATION]",
 )
 key_argument = click.argument("key_id", metavar="KEY_ID")
 
 
 @click.group("keys", epilog=GROUP_EPILOG)
 def keys_command() -> None:
-    """API keys. Only hashes are stored; a key is shown once, when it is made."""
+    """API keys. Only hashes are stored; a key is shown once, when it is created."""
 
 
 @keys_command.command("create", epilog=CREATE_EPILOG)
 @database_url_option
 @organization_option
-@click.option("--participant", required=True, metavar="KIND:ID", help="Whom it acts as.")
+@click.option("--participant", required=True, metavar="KIND:ID", help="Participant it acts as.")
 @click.option("--prefix", type=click.Choice(SPELLINGS), default="sk", show_default=True)
-@click.option("--can", type=Names(), metavar="OPERATIONS", help="What it may do; else everything.")
-@click.option("--groups", type=Names(), metavar="GROUPS", help="Sync groups it is bound to.")
+@click.option("--can", type=Names(), metavar="OPERATIONS", help="Operations. [default: all]")
+@click.option("--groups", type=Names(), metavar="GROUPS", help="Sync groups it is limited to.")
 @click.option(
     "--scope",
     type=Names(),
     metavar="SCOPES",
-    help="Rights over the service, such as schema:push; none: none. An sk_ key without --can and "
-    "--groups has them all otherwise, any other key none.",
+    help="Rights over the service, such as schema:push; none for no rights. By default an sk_ "
+    "key without --can and --groups has all of them, any other key none.",
 )
-@click.option("--ttl", type=Duration(), help="How long it lives; else until it is revoked.")
-@click.option("--label", metavar="TEXT", help="What to call it in lists.")
+@click.option("--ttl", type=Duration(), help="Lifetime. [default: until it is revoked]")
+@click.option("--label", metavar="TEXT", help="Name in lists.")
 @json_option
 def create_command(
     database_url: str,
@@ -131,7 +131,7 @@ def create_command(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Make a key. It is printed on stdout, this once."""
+    """Create a key and print it on stdout. It is shown only once."""
     key = new_key(prefix)
     request = {"prefix": prefix[:2], **_request(**how)}
     with kernel(database_url) as conn:
@@ -142,7 +142,7 @@ def create_command(
 @keys_command.command("list", epilog=LIST_EPILOG)
 @database_url_option
 @organization_option
-@click.option("--all", "everything", is_flag=True, help="Also minted keys and those that ended.")
+@click.option("--all", "everything", is_flag=True, help="Also minted and ended keys.")
 @json_option
 def list_command(database_url: str, organization: str, everything: bool, as_json: bool) -> None:
     """List an organization's keys, newest first, at most 1000. Never shows a key itself."""
@@ -160,13 +160,13 @@ def list_command(database_url: str, organization: str, everything: bool, as_json
 @organization_option
 @json_option
 def revoke_command(key_id: str, database_url: str, organization: str, as_json: bool) -> None:
-    """End a key, and all that came of it by minting or rotation.
+    """Revoke a key, and every key minted or rotated from it.
 
     Relays close its sockets within 5 s.
     """
     with kernel(database_url) as conn:
         ended = keys.revoke_key(conn, organization, key_id)
-    say(f"revoked {ended.id}, and {len(ended.revoked) - 1} that came of it")
+    say(f"revoked {ended.id}, and {len(ended.revoked) - 1} derived from it")
     if as_json:
         show_json({"id": ended.id, "revoked": ended.revoked})
 
@@ -176,14 +176,14 @@ def revoke_command(key_id: str, database_url: str, organization: str, as_json: b
 @database_url_option
 @organization_option
 @click.option(
-    "--grace", type=Duration(), default="1h", show_default=True, help="The old one's rest."
+    "--grace", type=Duration(), default="1h", show_default=True, help="How long the old one works."
 )
-@click.option("--ttl", type=Duration(), help="How long the new one lives; else as the old one did.")
+@click.option("--ttl", type=Duration(), help="Lifetime of the new one. [default: the old one's]")
 @json_option
 def rotate_command(
     key_id: str, database_url: str, organization: str, grace: int, ttl: int | None, as_json: bool
 ) -> None:
-    """Put a new key in the place of one. The old one, and what was minted from it, end soon.
+    """Replace a key by a new one. The old key, and keys minted from it, end soon.
 
     The new one lives on. Revoking the old one ends the new one too: use a short --grace instead.
     """
@@ -197,7 +197,7 @@ def rotate_command(
 
 @contextmanager
 def kernel(database_url: str) -> Iterator[psycopg.Connection]:
-    """Connect, and translate what the database refuses."""
+    """Connect, and translate database errors."""
     with admin_connection(database_url) as conn:
         try:
             yield conn
@@ -220,7 +220,7 @@ def _request(
     ttl: int | None,
     label: str | None,
 ) -> dict[str, Any]:
-    """Return what was asked for, as the kernel spells it; nothing for what was left out."""
+    """Return the options in the kernel's spelling; omit those left out."""
     asked = {
         "operations": None if can is None else [each for one in can for each in _spell_out(one)],
         "syncGroups": groups,
@@ -241,11 +241,11 @@ def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, Any]) ->
         show_json({"key": key, **_facts(made), **more})
         return
     show(key)
-    say(f"{made.id} acts as {made.participant} in {made.organization_id}; it is shown only now")
+    say(f"{made.id} acts as {made.participant} in {made.organization_id}; it is shown only once")
 
 
 def _facts(key: KeyRecord) -> dict[str, Any]:
-    """Return what may be shown of a key at any time."""
+    """Return the parts of a key that can be shown at any time."""
     return {
         "id": key.id,
         "display": key.display,

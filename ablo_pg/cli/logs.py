@@ -1,4 +1,4 @@
-"""`ablo-pg logs`: what changed, when, by whom; then what changes."""
+"""`ablo-pg logs`: what changed, when, and who changed it; then new changes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Examples:
 )  # fmt: skip
 @click.option(
     "-n", "--lines", default=20, show_default=True, metavar="COUNT",
-    type=click.IntRange(0, 100_000), help="How many past changes to begin with.",
+    type=click.IntRange(0, 100_000), help="How many past changes to show first.",
 )  # fmt: skip
 @click.option("--since", metavar="DURATION", help="Only changes of the last 15m, 2h, 30s.")
 @click.option("--model", metavar="MODEL", help="Only changes of this model.")
@@ -46,18 +46,20 @@ Examples:
     "--op", "ops", multiple=True, type=click.Choice(list(OP_NAMES.values())),
     help="Only these operations; repeat it.",
 )  # fmt: skip
-@click.option("--follow/--no-follow", default=True, help="Go on with what happens; the default.")
+@click.option(
+    "--follow/--no-follow", default=True, help="Follow new changes (the default), or exit."
+)
 @json_option
 def logs_command(database_url: str, organization: str, as_json: bool, **how: Any) -> None:
     """Show an organization's changes: time, operation, model, id, actor, changed fields.
 
-    Every writer's changes, psql's too, in the order in which they were committed. Goes on until
-    interrupted, also over a restart of the server. With --json one object a line.
+    Shows changes from every writer, including psql, in commit order. Follows until interrupted, and
+    survives a restart of the server. With --json it writes one object per line.
     """
     since = how["since"] and seconds_of(how["since"], "since")
     start = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=since) if since else None
     wanted = Wanted(how["model"], frozenset(how["ops"]), start)
-    # The reader says when the server is gone; the pool says so many times over.
+    # The reader reports an unreachable server; the pool would repeat it many times.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     feed = Feed(database_url, organization, how["replication_url"])
     anyio.run(partial(_show, feed, wanted, how["lines"], how["follow"], as_json))
@@ -91,7 +93,7 @@ def _print(delta: Delta, models: dict[str, str], as_json: bool) -> None:
         styled(moment.strftime("%Y-%m-%d %H:%M:%S"), dim=True),
         styled(f"{op:9}", fg=COLOURS.get(op, "yellow")),
         f"{model} {plain(delta.row_id)}",
-        styled(plain(delta.actor or "nobody"), fg="cyan"),
+        styled(plain(delta.actor or "unknown"), fg="cyan"),
     ]
     if delta.on_behalf_of:
         parts.append(f"for {plain(delta.on_behalf_of)}")

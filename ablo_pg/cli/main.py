@@ -1,4 +1,4 @@
-"""The root command, and how every command's errors reach a person or a program."""
+"""The root command, and how errors of every command are reported."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
-    # An ordinary end, so that servers and processes of ours are stopped on the way out.
+    # Exit normally, so that our servers and processes are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     read_env_file()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit code; an expected error shows no traceback.
+    """Run the command line and return its exit code; expected errors show no traceback.
 
-    Colours are for a terminal, and for nobody who has set NO_COLOR.
+    Use colours only on a terminal, and not if NO_COLOR is set.
     """
     color = False if os.environ.get("NO_COLOR") else None
-    with click.Context(cli, info_name="ablo-pg", color=color):  # errors are shown in it, too
+    with click.Context(cli, info_name="ablo-pg", color=color):  # errors are coloured too
         return _run(arguments, "--json" in arguments, color)
 
 
@@ -64,7 +64,7 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         show_error(error, as_json=as_json)
         failed = DOES_NOT_FIT if error.code == "incompatible_change" else 1
         return INTERRUPTED if _was_interrupted(error) else failed
-    except psycopg.Error as exc:  # of an administrative connection: the others translate their own
+    except psycopg.Error as exc:  # administrative connections only
         show_error(translate_admin(exc), as_json=as_json)
         return INTERRUPTED if _was_interrupted(exc) else 1
     except (click.exceptions.Abort, asyncio.CancelledError):
@@ -75,7 +75,7 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         show_usage(error, as_json=as_json)
         return error.exit_code
     except BrokenPipeError:
-        # The reader (head, less) has gone; without this, Python complains again at exit.
+        # The reader (head, less) has exited; without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return result if isinstance(result, int) else 0

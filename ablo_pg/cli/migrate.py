@@ -1,4 +1,4 @@
-"""`ablo-pg migrate`: the models of a schema become tables, beside whoever is writing to them."""
+"""`ablo-pg migrate`: change tables to fit a schema while others write to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Exit code 3: stored rows stand against it; every reason is named, and what would
 Examples:
   ablo-pg migrate app/schema.py --admin-url postgresql://postgres@localhost/app
   ablo-pg migrate app.schema:schema --dry-run
-  ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=nobody
+  ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=unassigned
   ablo-pg migrate app/schema.py --output plan.sql
 """
 
@@ -35,10 +35,10 @@ Examples:
 @click.command("migrate", epilog=EPILOG)
 @target_argument
 @admin_url_option
-@click.option("--dry-run", is_flag=True, help="Print the plan, and run nothing of it.")
+@click.option("--dry-run", is_flag=True, help="Print the plan without running it.")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write the plan as SQL there, and run nothing of it.",
+    help="Write the plan as SQL to this file, without running it.",
 )  # fmt: skip
 @click.option(
     "--rename", "renames", multiple=True, metavar="OLD:NEW",
@@ -46,26 +46,28 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--backfill", "backfills", multiple=True, metavar="MODEL.FIELD=VALUE",
-    help="Value for rows that have none, or one that is removed; repeat it.",
+    help="Value for rows that have none, or one that was removed; repeat it.",
 )  # fmt: skip
-@click.option("--drop", is_flag=True, help="Drop columns and tables that are declared no more.")
-@click.option("--rewrite", is_flag=True, help="Let a retype rewrite a large table: writers wait.")
+@click.option("--drop", is_flag=True, help="Drop columns and tables that are no longer declared.")
+@click.option(
+    "--rewrite", is_flag=True, help="Let a retype rewrite a large table while writers wait."
+)
 @click.option(
     "--alter-adopted", is_flag=True,
-    help="Bring an application's columns to the schema: types, NOT NULL, CHECKs, keys, defaults.",
+    help="Change an application's columns to fit: types, NOT NULL, CHECKs, keys, defaults.",
 )  # fmt: skip
 @click.option(
     "--lock-timeout", default=400, metavar="MS", type=click.IntRange(10, 60_000),
-    show_default=True, help="What a writer may have to wait behind a lock request.",
+    show_default=True, help="How long a writer may wait behind a lock request.",
 )  # fmt: skip
 @json_option
 def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> None:
-    """Bring tables, columns, indexes, row-level security, triggers and functions to a schema.
+    """Change tables, columns, indexes, row-level security, triggers and functions to fit a schema.
 
-    Beside live writers: what needs a scan is done without holding them up, what needs a lock waits
-    for it briefly and tries again, rows get values in small batches. Up to the moment in which the
-    schema becomes the active one a failure leaves nothing behind; after it, running the command
-    again goes on. The kernel must be there (`ablo-pg connect`).
+    Runs while others write: scans do not block writers, each lock is requested briefly and retried,
+    and rows get values in small batches. A failure before the schema becomes active leaves nothing
+    behind; after that, run the command again to resume. The kernel must be installed (`ablo-pg
+    connect`).
     """
     spec = load_target(target)
     options = _options(spec, how["renames"], how["backfills"])
@@ -90,7 +92,7 @@ def _options(
 
 
 class _Progress:
-    """Tells on stderr how far the batches are, once in two seconds."""
+    """Reports the progress of batches on stderr, every two seconds."""
 
     def __init__(self) -> None:
         self._told = time.monotonic()
@@ -109,9 +111,9 @@ def _show_plan(made: MigrationPlan, output: Path | None, as_json: bool) -> None:
             raise AbloValidationError(
                 f"{output} cannot be written: {exc.strerror}",
                 code="invalid_options",
-                remedy="name a file in a folder that is there",
+                remedy="name a file in an existing folder",
             ) from None
-        say(f"{len(made.steps)} steps written to {output}; nothing was run")
+        say(f"{len(made.steps)} steps written to {output}; none was run")
     if as_json:
         show_json(_plan_json(made))
         return

@@ -11,23 +11,22 @@ admin_url_option = click.option(
     envvar="ABLO_ADMIN_URL",
     required=True,
     metavar="URL",
-    help="Administrative login at the database to use, postgresql://... Used once, stored nowhere. "
-    "[env: ABLO_ADMIN_URL]",
+    help="Administrative login of the database, postgresql://... Used once, not stored. [env: "
+    "ABLO_ADMIN_URL]",
 )
 read_url_option = click.option(
     "--database-url",
     envvar=["ABLO_ADMIN_URL", "DATABASE_URL"],
     required=True,
     metavar="URL",
-    help="Database to look at; any login that may see the tables. "
-    "[env: ABLO_ADMIN_URL, DATABASE_URL]",
+    help="Database to read; any login that may see the tables. [env: ABLO_ADMIN_URL, DATABASE_URL]",
 )
 database_url_option = click.option(
     "--database-url",
     envvar="DATABASE_URL",
     required=True,
     metavar="URL",
-    help="The runtime login that `ablo-pg connect` made. [env: DATABASE_URL]",
+    help="The runtime login that `ablo-pg connect` created. [env: DATABASE_URL]",
 )
 organization_option = click.option(
     "--organization",
@@ -40,7 +39,7 @@ json_option = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Write one JSON object to stdout; errors too, to stderr.",
+    help="Write one JSON object to stdout, errors as JSON to stderr.",
 )
 target_argument = click.argument(
     "target", metavar="[TARGET]", required=False, default="ablo/schema.py"

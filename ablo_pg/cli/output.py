@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout, words for a person on stderr, errors in one shape."""
+"""Output of commands: results on stdout, messages for people on stderr, errors in one format."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ import orjson
 
 from ablo_pg.errors import AbloError, error_for
 
-# What moves a terminal's cursor, sets its title, or turns text around (Unicode, UAX 9).
+# Characters that move a terminal's cursor, set its title, or reverse text (Unicode, UAX 9).
 _CONTROLS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-# Begins a colour of ours. Nobody outside can know it, so no text brings a colour along.
+# Marks our own colours. The mark is random, so outside text cannot contain it.
 _OWN: Final = f"\x1b{secrets.token_hex(8)}["
 
 
 def show(text: str, *, err: bool = False) -> None:
-    """Write lines for a person. Whatever text from outside is in them, a terminal only shows it."""
+    """Write lines for people. Text from outside is escaped, so a terminal only shows it."""
     shown = "\x1b[".join(plain(part, lines=True) for part in text.split(_OWN))
     click.echo(shown, err=err)
 
 
 def say(text: str = "") -> None:
-    """Tell a person something, on stderr: stdout holds the result alone."""
+    """Write a message for people to stderr: stdout holds only the result."""
     show(text, err=True)
 
 
@@ -40,7 +40,7 @@ def styled(text: str, **how: Any) -> str:
 
 
 def working(text: str) -> None:
-    """Say what takes a while now, to whoever watches; a pipe gets nothing."""
+    """Report on a terminal what currently takes time; write nothing to a pipe."""
     if sys.stderr.isatty():
         say(f"... {text}")
 
@@ -51,9 +51,9 @@ def show_json(value: Any) -> None:
 
 
 def plain(text: str, *, lines: bool = False) -> str:
-    r"""Return text with what a terminal would obey, rather than show, as its escape.
+    r"""Return text with control characters escaped, so that a terminal shows them.
 
-    lines: leave line ends and tabs; without, an id stays on its line.
+    lines: keep line ends and tabs; otherwise escape them, so that an id stays on its line.
 
     >>> plain("a\x1b[2Jb\n")
     'a\\x1b[2Jb\\n'
@@ -62,7 +62,7 @@ def plain(text: str, *, lines: bool = False) -> str:
 
 
 def show_error(error: AbloError, *, as_json: bool) -> None:
-    """Write an error to stderr: what happened, what to do, then what belongs to it."""
+    """Write an error to stderr: the message, the remedy, then details."""
     if as_json:
         fields = {
             "code": error.code,
@@ -82,14 +82,14 @@ def show_error(error: AbloError, *, as_json: bool) -> None:
 
 
 def show_usage(error: click.ClickException, *, as_json: bool) -> None:
-    """Write wrong usage to stderr, as click does; for a program in the shape of every error."""
+    """Write a usage error to stderr, in click's format; with JSON, in that of every error."""
     if not as_json:
         told = io.StringIO()
         error.show(told)
         say(told.getvalue().rstrip())
         return
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-    remedy = f"`{command or 'ablo-pg'} --help` shows what it takes"
+    remedy = f"`{command or 'ablo-pg'} --help` shows the usage"
     show_error(error_for("invalid_options", error.format_message(), remedy=remedy), as_json=True)
 
 
@@ -101,14 +101,14 @@ def _detail_lines(error: AbloError) -> Iterable[str]:
     if isinstance(sql := details.get("sql"), str):
         yield from ("", "-- run this as a superuser, in the same database:", sql)
     if "DATABASE_URL" in details:
-        yield "-- from then on these work; they are shown only now:"
+        yield "-- from then on these work; they are shown only once:"
         yield from (f"{name}={url}" for name, url in details.items() if name.endswith("_URL"))
     if isinstance(log := details.get("log"), list):
         yield from (f"  | {line}" for line in log)
 
 
 def _plain(value: Any) -> Any:
-    """Spell what orjson cannot: in doubt as text."""
+    """Serialize what orjson cannot, as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return str(value)

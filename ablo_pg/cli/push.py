@@ -1,4 +1,4 @@
-"""`ablo-pg push`: make a schema the active version, if nothing breaks or the user says so."""
+"""`ablo-pg push`: make a schema the active version, if it breaks nothing or a flag allows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ option that would allow it.
 Examples:
   ablo-pg push
   ablo-pg push --dry-run
-  ablo-pg push --rename tasks.title:name --backfill tasks.owner=nobody
+  ablo-pg push --rename tasks.title:name --backfill tasks.owner=unassigned
   ablo-pg push app/schema.py --url https://relay.example.com
 """
 
@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--url", metavar="URL", help="Relay to push to, with ABLO_API_KEY. [env: ABLO_API_URL]"
 )
-@click.option("--force", is_flag=True, help="Make changes that lose something.")
+@click.option("--force", is_flag=True, help="Make changes that lose data.")
 @click.option(
     "--rename",
     "renames",
@@ -50,9 +50,9 @@ Examples:
     "backfills",
     multiple=True,
     metavar="MODEL.FIELD=VALUE",
-    help="Value for stored rows that have none, or one that is removed; repeat it.",
+    help="Value for stored rows that have none, or one that was removed; repeat it.",
 )
-@click.option("--dry-run", is_flag=True, help="Run every statement, then roll all of it back.")
+@click.option("--dry-run", is_flag=True, help="Run every statement, then roll back.")
 @click.option("--watch", is_flag=True, help="Push again after each save, until interrupted.")
 @json_option
 def push_command(
@@ -60,8 +60,8 @@ def push_command(
 ) -> None:
     """Validate a schema, compare it with the active version, and make it the active one.
 
-    Says every change. The same schema again changes nothing. One transaction: whole or not at all,
-    and of two pushes at once the second compares with what the first has made.
+    Lists every change. The same schema again changes nothing. The push is one transaction. Of two
+    concurrent pushes, the second compares with the result of the first.
     """
     place = place_of(admin_url, url, {name: os.environ.get(name) for name in VARIABLES})
     if not watch:
@@ -69,7 +69,7 @@ def push_command(
         return
     with from_extra("embedded"):
         from ablo_pg.cli.watch import saves
-    settled = saves(target)  # from before it is read: none of them is missed
+    settled = saves(target)  # before the file is read, so that no save is missed
     push_or_say(place, target, as_json, how)
     for saved in settled:
         if saved:
@@ -85,12 +85,12 @@ def push_once(
     backfills: tuple[str, ...] = (),
     dry_run: bool = False,
 ) -> Outcome:
-    """Push a schema, with the options as they were typed."""
+    """Push a schema, with the options from the command line."""
     return place.push(spec, read_options(spec, force, renames, backfills), dry_run=dry_run)
 
 
 def push_or_say(place: Place, target: str, as_json: bool, how: dict[str, Any]) -> None:
-    """Load a target as it is now, and push it; go on after an error: the next save may mend it."""
+    """Load a target as it is now and push it; continue after an error: the next save may fix it."""
     try:
         show(push_once(place, load_fresh(target), **how), as_json, how["dry_run"])
     except AbloError as error:
@@ -98,7 +98,7 @@ def push_or_say(place: Place, target: str, as_json: bool, how: dict[str, Any]) -
 
 
 def show(done: Outcome, as_json: bool, dry_run: bool) -> None:
-    """Tell what a push did."""
+    """Report what a push did."""
     if as_json:
         show_json(done.as_json())
         return

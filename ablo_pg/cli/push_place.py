@@ -1,4 +1,4 @@
-"""Where `push` pushes to: a database, with an administrative URL, or a relay, with a key."""
+"""The destination of `push`: a database, with an administrative URL, or a relay, with a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _JSON_TYPES = (FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN, FieldType
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a push came to. changes: as JSON; of a real push a relay tells only the warnings."""
+    """The result of a push. changes: as JSON; for a real push a relay returns only the warnings."""
 
     version: int
     hash: str
@@ -46,7 +46,7 @@ class Place(Protocol):
     """Takes schemas."""
 
     def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
-        """Push; raises incompatible_change and what the place raises."""
+        """Push; raises incompatible_change and the destination's errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class DatabasePlace:
 
 @dataclass(frozen=True, slots=True)
 class RelayPlace:
-    """A relay, which applies what it is sent if it was given an administrative URL."""
+    """A relay, which applies the schema if it has an administrative URL."""
 
     remote: Remote
 
     def push(self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool) -> Outcome:
-        """Send the schema; a dry run to a path of its own, which older relays do not have."""
+        """Send the schema; a dry run uses its own path, which older relays lack."""
         body = {
             "schema": dump_schema_json(spec),
             "force": options.force,
@@ -106,17 +106,17 @@ class RelayPlace:
                 raise
             raise error_for(
                 "invalid_options",
-                f"the relay at {self.remote.origin} cannot try a push out; nothing was changed",
+                f"the relay at {self.remote.origin} does not support dry runs; nothing was changed",
                 field="dry_run",
                 remedy="upgrade it, or pass --admin-url of its database",
             ) from None
 
 
 def place_of(admin_url: str | None, url: str | None, environment: dict[str, str | None]) -> Place:
-    """Choose: a URL given on the command line, else the environment's; a database before a relay.
+    """Choose: a URL from the command line, else from the environment; a database before a relay.
 
-    Args: environment holds ABLO_ADMIN_URL, ABLO_API_URL and ABLO_API_KEY where they are set.
-    Raises: invalid_options when nothing says where to push.
+    Args: environment holds ABLO_ADMIN_URL, ABLO_API_URL and ABLO_API_KEY if they are set. Raises:
+    invalid_options if no destination is given.
     """
     key = environment.get("ABLO_API_KEY")
     if admin_url is None and url is None:
@@ -127,10 +127,10 @@ def place_of(admin_url: str | None, url: str | None, environment: dict[str, str 
         return RelayPlace(Remote(url, key))
     raise error_for(
         "invalid_options",
-        "ABLO_API_KEY is not set" if url else "there is nowhere to push to",
+        "ABLO_API_KEY is not set" if url else "no destination to push to",
         field="key" if url else "url",
-        remedy="pass --admin-url (or ABLO_ADMIN_URL) of a database, or --url (or ABLO_API_URL) of "
-        "a relay and its key in ABLO_API_KEY; `ablo-pg dev` writes them to .env",
+        remedy="pass --admin-url (or ABLO_ADMIN_URL) of a database, or --url (or ABLO_API_URL) "
+        "of a relay and its key in ABLO_API_KEY; `ablo-pg dev` writes them to .env",
     )
 
 
@@ -154,7 +154,7 @@ def _rename(text: str) -> tuple[str, str]:
 
 
 def _backfill(spec: SchemaSpec, text: str) -> Backfill:
-    """Read model.field=value; the value is JSON where the field is no kind of text."""
+    """Read model.field=value; the value is JSON unless the field is a text type."""
     place, equals, value = text.partition("=")
     model, dot, name = place.partition(".")
     if not (equals and dot and model and name):
@@ -174,4 +174,4 @@ def _backfill(spec: SchemaSpec, text: str) -> Backfill:
 
 
 def _bad(what: str, remedy: str) -> AbloError:
-    return error_for("invalid_request", f"{what} cannot be read", remedy=remedy)
+    return error_for("invalid_request", f"{what} is invalid", remedy=remedy)

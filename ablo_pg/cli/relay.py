@@ -70,44 +70,44 @@ Examples:
 @click.option(
     "--docs/--no-docs",
     default=True,
-    help="Show /docs and /openapi.json, with the schema's names, to anybody who asks.",
+    help="Serve /docs and /openapi.json, with the schema's names, without a key.",
 )
 @click.option(
     "--console/--no-console",
     default=False,
-    help="Serve the console, a page that shows rows, log and claims live to who has a key.",
+    help="Serve the console, a page that shows rows, log and claims live to clients with a key.",
 )
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a limit by its name; repeat it.",
+    help="Set a limit by name; repeat it.",
 )
 @click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
     default="json",
     show_default=True,
-    help="Shape of the log on stderr.",
+    help="Format of the log on stderr.",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="What is logged at least.",
+    help="Lowest level that is logged.",
 )
 @click.option(
     "--print-config",
     is_flag=True,
-    help="Print every setting as JSON, without passwords, and end.",
+    help="Print every setting as JSON, without passwords, and exit.",
 )
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Say nothing to a person: stdout has one JSON object, stderr the log and errors as JSON.",
+    help="No messages for people: stdout has one JSON object, stderr the log and errors as JSON.",
 )
 def relay_command(
     origins: tuple[str, ...],
@@ -120,8 +120,8 @@ def relay_command(
 ) -> None:
     """Serve the schema as an API: rows, claims and commits over HTTP, changes as they happen.
 
-    Runs until SIGINT or SIGTERM, then lets what runs end. Prints one JSON object with its URL when
-    it takes requests.
+    Runs until SIGINT or SIGTERM, then lets running requests finish. Prints one JSON object with its
+    URL when it accepts requests.
     """
     settings = RelaySettings(allowed_origins=origins, **places, **read_changes(changes))
     if print_config:
@@ -137,7 +137,7 @@ def relay_command(
 
 
 def announce(relay: Relay, *, as_json: bool = False) -> None:
-    """Say where it serves."""
+    """Report where it serves."""
     show_json({"url": relay.url})
     if as_json:
         return
@@ -161,6 +161,6 @@ def read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
             found[name] = kind(value)
         except ValueError:
             raise click.BadParameter(
-                f"{name} is a number, not {value!r}", param_hint="--set"
+                f"{name} must be a number, not {value!r}", param_hint="--set"
             ) from None
     return found

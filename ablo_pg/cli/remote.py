@@ -12,7 +12,7 @@ import orjson
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.wire.relay_url import relay_origin
 
-# A person waits; a push that alters large tables may take minutes, a look does not.
+# A person waits; a push that alters large tables may take minutes, a read does not.
 LOOK_SECONDS: Final = 30.0
 PUSH_SECONDS: Final = 600.0
 _OURS: Final = frozenset({"type", "code", "message", "model", "param", "remedy", "retryable"})
@@ -20,18 +20,18 @@ _OURS: Final = frozenset({"type", "code", "message", "model", "param", "remedy",
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A relay. Args: url, its origin, with or without /api at the end; key, an sk_ key."""
+    """A relay. Args: url, its origin, with or without a trailing /api; key, an sk_ key."""
 
     url: str
     key: str = field(repr=False)
 
     @property
     def origin(self) -> str:
-        """The URL without /api and slashes at its end. Raises invalid_options."""
+        """The URL without a trailing /api and slashes. Raises invalid_options."""
         return "".join(relay_origin(self.url, "url"))
 
     def get(self, path: str) -> Any:
-        """Read a path such as /api/schema. Raises what the relay answered, or unreachable."""
+        """Read a path such as /api/schema. Raises the relay's error, or unreachable."""
         return self._call("GET", path, None, LOOK_SECONDS)
 
     def post(self, path: str, body: Any, *, seconds: float = PUSH_SECONDS) -> Any:
@@ -56,7 +56,7 @@ class Remote:
 
 
 def problem_of(status: int, raw: bytes) -> AbloError:
-    """Turn a relay's error body into the error that it stands for."""
+    """Turn a relay's error body into the error that it represents."""
     body = _json(raw)
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
         return error_for(

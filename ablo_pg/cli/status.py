@@ -1,4 +1,4 @@
-"""`ablo-pg status`: what a database has, and whether it is as it should be."""
+"""`ablo-pg status`: what a database has installed, and whether it has drifted."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Examples:
 @admin_url_option
 @json_option
 def status_command(admin_url: str, as_json: bool) -> int:
-    """Show the installed kernel, the active schema, and what has drifted. Changes nothing.
+    """Show the installed kernel, the active schema, and drift. Changes nothing.
 
-    Exit code 0 when all is as it should be, 1 otherwise.
+    Exit code 0 if there is no drift, 1 otherwise.
     """
     with administrator(admin_url) as conn:
         state = kernel_state(conn)

@@ -1,4 +1,4 @@
-"""`ablo-pg check` and `ablo-pg pull`: tables that exist, against a schema and as one."""
+"""`ablo-pg check` and `ablo-pg pull`: existing tables, against a schema and as one."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ Examples:
 @read_url_option
 @json_option
 def check_command(target: str, database_url: str, as_json: bool) -> int:
-    """Say for each model whether the table that exists fits it, and the SQL that would mend it.
+    """Report for each model whether its existing table fits, and the SQL that fixes it.
 
-    Reads only. Exit code 3 when a model does not fit.
+    Reads only. Exit code 3 if a model does not fit.
     """
     spec = load_target(target)
     with administrator(database_url) as conn:
@@ -77,10 +77,12 @@ def _show_fits(fits: tuple[ModelFit, ...], as_json: bool) -> None:
     default="organization_id",
     show_default=True,
     metavar="NAME",
-    help="Column that says whose a row is.",
+    help="Column that holds a row's organization.",
 )
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here; never overwrites."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file; never overwrites.",
 )
 @json_option
 def pull_command(
@@ -91,10 +93,10 @@ def pull_command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Write the schema of tables that exist, as a Python file that imports.
+    """Write the schema of existing tables as an importable Python file.
 
-    Keys, enums from CHECKs, relations from foreign keys, defaults. What could not be recovered is
-    said in comments, with the SQL that would change it. Reads only.
+    Keys, enums from CHECKs, relations from foreign keys, defaults. Comments list what could not be
+    recovered, with the SQL that would change it. Reads only.
     """
     with administrator(database_url) as conn:
         _known("schema", schemas, schema_names(conn))
@@ -114,7 +116,7 @@ def _known(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
             "invalid_options",
             f"there is no {what} {', '.join(missing)}",
             field=what,
-            remedy=f"name one of those that are there: {listed}{more}",
+            remedy=f"use an existing one: {listed}{more}",
         )
 
 
@@ -131,7 +133,7 @@ def _write(pulled: Pulled, out: Path | None, as_json: bool) -> None:
                 "invalid_options",
                 f"{out} cannot be written: {exc.strerror}",
                 field="out",
-                remedy="name a file that is not there yet, in a folder that is",
+                remedy="name a new file in an existing folder",
             ) from None
     keys = [model.key for model in pulled.spec.models]
     where = "" if out is None else f" to {out}"

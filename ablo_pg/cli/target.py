@@ -1,4 +1,4 @@
-"""What TARGET on a command line stands for: a schema in a file, in a module, or pushed as JSON."""
+"""What TARGET on a command line means: a schema in a file, in a module, or pushed as JSON."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ REMEDY = "name one as TARGET: app/schema.py, app.schema, app.schema:schema or sc
 def load_target(target: str) -> SchemaSpec:
     """Return the schema that TARGET names: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json.
 
-    Without :ATTRIBUTE the module's only schema is taken, or the one named `schema`.
-    Raises: schema_definition_invalid, invalid_schema; whatever a schema's own checks raise.
+    Without :ATTRIBUTE, uses the module's only schema, or the one named `schema`. Raises:
+    schema_definition_invalid, invalid_schema; the errors of a schema's own checks.
     """
     return _from_json(Path(target)) if target.endswith(".json") else load_schema(target).spec
 
 
 def load_schema(target: str) -> Schema:
-    """Return the schema of a TARGET that is Python, with its row classes."""
+    """Return the schema of a Python TARGET, with its row classes."""
     place, _, attribute = target.partition(":")
     module = _load_module(place)
     return _pick(module, place, attribute)
@@ -51,7 +51,7 @@ def _from_json(path: Path) -> SchemaSpec:
 
 def _load_module(place: str) -> ModuleType:
     try:
-        with redirect_stdout(sys.stderr):  # what the file prints is no result of ours
+        with redirect_stdout(sys.stderr):  # the file's own output is not our result
             if place.endswith(".py") or "/" in place:
                 return _import_file(Path(place))
             _see(Path.cwd())
@@ -63,9 +63,9 @@ def _load_module(place: str) -> ModuleType:
     except SystemExit as exc:
         raise _invalid(
             f"{place} ends the program that imports it (exit code {exc.code})",
-            "let the file only declare",
+            "the file must only declare",
         ) from exc
-    except Exception as exc:  # the user's own code: anything may happen in it
+    except Exception as exc:  # the user's own code: it can raise anything
         raise _invalid(
             f"{place} cannot be imported: {type(exc).__name__}: {exc}{_where(exc)}",
             "correct the file; `python FILE` shows the whole traceback",
@@ -75,7 +75,7 @@ def _load_module(place: str) -> ModuleType:
 def _import_file(path: Path) -> ModuleType:
     """Import a file; inside a package under its full name, so that relative imports work."""
     if not path.is_file():
-        raise _invalid(f"there is no file {path}", f"`ablo-pg init` makes one; or {REMEDY}")
+        raise _invalid(f"there is no file {path}", f"`ablo-pg init` creates one; or {REMEDY}")
     path = path.resolve()
     root, parts = path.parent, [path.stem]
     while (root / "__init__.py").is_file():
@@ -97,7 +97,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 class _FreshLoader(SourceFileLoader):
-    """Reads the source each time: compiled files are told apart by seconds, saves are not."""
+    """Reads the source each time: compiled files have a resolution of seconds, saves do not."""
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the file as it is now."""
@@ -132,7 +132,7 @@ def _pick(module: ModuleType, place: str, attribute: str) -> Schema:
 def _where(exc: Exception) -> str:
     """The last line of the user's file that was running, as ` (file:line)`."""
     if isinstance(exc, SyntaxError):
-        return ""  # its text says so already
+        return ""  # its message already contains it
     frames = traceback.extract_tb(exc.__traceback__)
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 

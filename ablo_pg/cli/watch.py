@@ -1,4 +1,4 @@
-"""Watch the files that a schema is made of, and report when a save has settled (watchfiles)."""
+"""Watch the files of a schema, and report when a save has settled (watchfiles)."""
 
 from __future__ import annotations
 

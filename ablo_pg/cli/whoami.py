@@ -1,4 +1,4 @@
-"""`ablo-pg whoami`: as whom commands and programs act here, and what that may do."""
+"""`ablo-pg whoami`: the login and participant that commands and programs use, and their rights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ablo_pg.db.urls import without_password
 from ablo_pg.errors import error_for
 
 RIGHTS: Final = (
-    ("superuser", "a superuser: fine for administration, refused for running"),
-    ("bypassesRls", "passes over row-level security: refused for running"),
+    ("superuser", "a superuser: fine for administration, refused for programs"),
+    ("bypassesRls", "bypasses row-level security: refused for programs"),
     ("runtime", "may read, write and claim as a participant (ablo_runtime)"),
     ("owner", "may migrate (ablo_owner)"),
     ("replication", "may stream the log (REPLICATION)"),
@@ -32,13 +32,13 @@ Examples:
 
 
 @click.command("whoami", epilog=EPILOG)
-@click.option("--database-url", metavar="URL", help="Login to ask about. [env: DATABASE_URL]")
+@click.option("--database-url", metavar="URL", help="Login to show. [env: DATABASE_URL]")
 @click.option("--url", metavar="URL", help="Relay to ask, with ABLO_API_KEY. [env: ABLO_API_URL]")
 @json_option
 def whoami_command(database_url: str | None, url: str | None, as_json: bool) -> None:
     """Show which login, database, organization and participant are in use, and their rights.
 
-    Asks the database where one is named, else the relay what its key stands for.
+    Asks the database if one is named, else the relay about its key.
     """
     if database_url is None and url is None:
         database_url, url = os.environ.get("DATABASE_URL"), os.environ.get("ABLO_API_URL")
@@ -70,7 +70,7 @@ def _of_relay(url: str | None) -> dict[str, Any]:
     if not (url and key):
         raise error_for(
             "invalid_options",
-            "nothing says whom to ask",
+            "no database or relay to ask",
             field="database_url",
             remedy="set DATABASE_URL, or ABLO_API_URL and ABLO_API_KEY",
         )

@@ -1,4 +1,4 @@
-"""`AsyncAblo`, the way into the library. `sync.client.Ablo` is its twin."""
+"""`AsyncAblo`, the entry point of the library. `sync.client.Ablo` is its twin."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ class AsyncAblo(Rooted):
         async with AsyncAblo(schema=schema, organization="acme", participant="agent:a") as ablo:
             task = await ablo.tasks.create({"title": "Write"})
 
-    Each model of the schema is an attribute (`ablo.tasks`); `ablo.model(Task)` is the typed way to
-    it, and the only one for a model whose key is also a method here.
+    Each model of the schema is an attribute (`ablo.tasks`). `ablo.model(Task)` returns the same
+    client, typed; use it for a model whose key is also a method here.
 
     Args:
         schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
         database_url: a runtime login; default: the environment variable DATABASE_URL.
-        base_url, api_key: a relay, in place of a database, and a key for it; default: ABLO_API_URL
-            and ABLO_API_KEY. The key says whose client this is. On a database a key is only what
-            `sessions` are made of.
-        organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
-            user, agent, system. With a relay both are only checked against the key.
-        on_behalf_of: for whom, `kind:id`; every change says so. Not with a relay.
+        base_url, api_key: a relay instead of a database, and a key for it; default: ABLO_API_URL
+            and ABLO_API_KEY. The key determines organization and participant. On a database a key
+            is only used to mint `sessions`.
+        organization: the tenant of all calls. participant: who acts, `kind:id`, kind one of user,
+            agent, system. With a relay both are only checked against the key.
+        on_behalf_of: for whom, `kind:id`; every change records it. Not with a relay.
         replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
             without one, changes arrive by LISTEN/NOTIFY. Not with a relay.
         pool_min_size, pool_max_size: connections kept and allowed.
-        timeout: seconds that a call may take, where it names none of its own.
+        timeout: seconds that a call may take by default.
         local: keep a copy of all models' rows, or of these models', which `ready` begins:
-            `ablo.tasks.local.list(...)`; then `wait="queued"` may be asked of writes.
+            `ablo.tasks.local.list(...)`; then writes support `wait="queued"`.
 
     Nothing connects before the first call or `ready`.
     """
@@ -125,9 +125,9 @@ class AsyncAblo(Rooted):
         await self.close()
 
     async def close(self) -> None:
-        """Give claims back, end subscriptions and connections, for good.
+        """Release claims, and end subscriptions and connections, permanently.
 
-        After a fork, or in another event loop, it leaves those to where they belong.
+        After a fork, or in another event loop, it leaves the connections alone.
         """
         if not self._session.home.here:
             return
@@ -141,10 +141,10 @@ class AsyncAblo(Rooted):
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
 
-        With `local=`, begin the local copy, too.
+        With `local=`, also start the local copy.
         Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
         kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned. A
-        schema other than the applied one is only warned of in the log: each may be the newer.
+        schema other than the applied one only logs a warning: either may be the newer.
         """
         async with within(self._session.seconds(timeout), "Connecting"):
             await self._session.transport.open()
@@ -173,7 +173,7 @@ class AsyncAblo(Rooted):
                 f"; {told}" if told else "",
             )
         if self._session.local.copy is not None:
-            async with within(self._session.seconds(timeout), "Beginning the local copy"):
+            async with within(self._session.seconds(timeout), "Starting the local copy"):
                 await self._session.local.copy.start()
         return status
 
@@ -184,17 +184,17 @@ class AsyncAblo(Rooted):
 
     @property
     def tracks(self) -> Tracks:
-        """What this participant tracks; `ablo.tasks.track(id=...)` adds to it."""
+        """This participant's tracks; `ablo.tasks.track(id=...)` adds one."""
         return self._tracks
 
     @property
     def presence(self) -> PresenceClient:
-        """Who is here, on what, with which claims."""
+        """Who is present, on what, with which claims."""
         return self._presence
 
     @property
     def sessions(self) -> Sessions:
-        """Keys for users and agents, made of the client's own API key."""
+        """Keys for users and agents, minted from the client's own API key."""
         return self._sessions
 
     @property
@@ -258,11 +258,11 @@ class AsyncAblo(Rooted):
         return await follow(self._session, subscription, callback)
 
     def pending(self, written: Model | Receipt) -> Pending | None:
-        """Return the handle of what a `wait="queued"` call returned; None for anything else."""
+        """Return the handle of a `wait="queued"` call's result; None for anything else."""
         return pending_of(self._session, written)
 
     def receipt(self, row: Model) -> Receipt | None:
-        """Return the receipt of the write that gave this row back; None for a row that was read."""
+        """Return the receipt of the write that returned this row; None for a row that was read."""
         return receipt_of_row(row)
 
 
@@ -271,6 +271,6 @@ def unknown_attribute(name: str, keys: Iterable[str]) -> UnknownModelError:
     return UnknownModelError(
         f"The schema declares no model {name!r}",
         model=name,
-        remedy=f"{did_you_mean(name, keys)} A new model is declared in the schema, then applied "
-        "with `ablo-pg migrate`",
+        remedy=f"{did_you_mean(name, keys)} To add a model, declare it in the schema and apply "
+        "it with `ablo-pg migrate`",
     )

@@ -28,9 +28,9 @@ def timeout_of(timeout: float | None, default: float) -> float:
 
 @asynccontextmanager
 async def within(seconds: float, what: str, key: str | None = None) -> AsyncIterator[None]:
-    """Bound what happens inside. Raises wait_for_timeout, naming `what` and the idempotency key.
+    """Bound the block. Raises wait_for_timeout, naming `what` and the idempotency key.
 
-    One cancellation is sent, not repeated ones, so that psycopg can cancel the statement on the
+    Cancellation is sent once, not repeatedly, so that psycopg can cancel the statement on the
     server and keep the connection.
     """
     try:

@@ -13,7 +13,7 @@ Duration: TypeAlias = str | float | dt.timedelta
 
 _TEXT: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h)", re.ASCII)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LIMIT: Final = 1e9  # seconds; the database clamps what a lease may last, this keeps numbers sane
+_LIMIT: Final = 1e9  # seconds; the database limits leases, this only rejects absurd numbers
 
 
 def encode_duration(value: Duration, field: str) -> str:

@@ -1,8 +1,8 @@
-"""The only place of the library that reads environment variables, where a URL is not given.
+"""The only module of the library that reads environment variables, for URLs that are not passed.
 
 DATABASE_URL: the runtime login. ABLO_REPLICATION_URL: the login that may read the stream.
 ABLO_API_URL and ABLO_API_KEY: a relay, and a key for it. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
-NO_PROXY (or their lower-case forms): the way to it.
+NO_PROXY (or their lower-case forms): the proxy to it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ablo_pg.errors import AbloError, error_for
 def base_url_of(given: str | None, api_key: str | None, database_url: str | None) -> str | None:
     """Return the URL of the relay to use, or None for a database.
 
-    What was passed decides: base_url means a relay, database_url a database, api_key alone a relay.
-    Where nothing was, DATABASE_URL goes before ABLO_API_URL. Raises invalid_options.
+    Arguments decide: base_url means a relay, database_url a database, api_key alone a relay.
+    Without arguments, DATABASE_URL takes precedence over ABLO_API_URL. Raises invalid_options.
     """
     if given or database_url is not None:
         return given
@@ -33,7 +33,7 @@ def base_url_of(given: str | None, api_key: str | None, database_url: str | None
     if named is None:
         raise error_for(
             "invalid_options",
-            "An API key was given, and no URL of a relay",
+            "An API key was given without a relay's URL",
             field="base_url",
             remedy="pass base_url=, or set ABLO_API_URL",
         )
@@ -41,25 +41,25 @@ def base_url_of(given: str | None, api_key: str | None, database_url: str | None
 
 
 def api_key_of(given: str | None) -> str:
-    """Return the key given, or ABLO_API_KEY. Raises api_key_required when there is neither."""
+    """Return the given key, or ABLO_API_KEY. Raises api_key_required if there is neither."""
     key = given or os.environ.get("ABLO_API_KEY")
     if not key:
         raise error_for(
             "api_key_required",
             "No API key was given",
             field="api_key",
-            remedy="pass api_key=, or set ABLO_API_KEY (`ablo-pg keys create` makes one)",
+            remedy="pass api_key=, or set ABLO_API_KEY (`ablo-pg keys create` creates one)",
         )
     return key
 
 
 def database_url_of(given: str | None) -> str:
-    """Return the URL given, or DATABASE_URL. Raises invalid_options when there is neither."""
+    """Return the given URL, or DATABASE_URL. Raises invalid_options if there is neither."""
     url = given or os.environ.get("DATABASE_URL")
     if not url:
         raise error_for(
             "invalid_options",
-            "No database URL was given, and no relay's",
+            "No URL of a database or relay was given",
             field="database_url",
             remedy="pass database_url=, or set DATABASE_URL (`ablo-pg connect` prints one); "
             "or pass base_url= and api_key= of a relay",
@@ -68,7 +68,7 @@ def database_url_of(given: str | None) -> str:
 
 
 def replication_url_of(given: str | None) -> str | None:
-    """Return the URL given, or ABLO_REPLICATION_URL, or None (changes come by LISTEN/NOTIFY)."""
+    """Return the given URL, or ABLO_REPLICATION_URL, or None (changes come by LISTEN/NOTIFY)."""
     return given or os.environ.get("ABLO_REPLICATION_URL") or None
 
 
@@ -84,10 +84,10 @@ class Proxy:
 
 
 def proxy_of(url: str) -> Proxy | None:
-    """Return the proxy that the environment names for a relay's URL; for a loopback address none.
+    """Return the proxy that the environment names for a relay's URL; None for loopback addresses.
 
-    Raises invalid_options for one that cannot be used: a request would fail later, without a word
-    of the variable that caused it.
+    Raises invalid_options for an unusable one: otherwise a request would fail later, without naming
+    the variable.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

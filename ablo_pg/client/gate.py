@@ -1,10 +1,10 @@
-"""What a changed schema means for a client that was built on another one.
+"""The effect of a changed schema on a client that was built with another one.
 
-A client carries the schema that it was written with. Nobody asks whether it is the active one while
-calls succeed: additive changes disturb nothing. A call that fails as calls do on a schema that has
-moved asks once; where that is the reason, the error then names the field and what became of it. A
-row that is read without a field, or with a value of another type, asks too: rows from before a
-field came have its default, but one that is gone, or is of another type now, is an error.
+A client carries its schema. It does not ask for the active one while calls succeed: additive
+changes do no harm. If a call fails in a way that a changed schema can cause, the client asks once,
+and the error then names the field and what happened to it. A row that lacks a field, or has a value
+of another type, also causes a request: rows from before a field was added have its default, but a
+field that was removed or retyped is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ablo_pg.schema import Change, SchemaSpec, diff
 from ablo_pg.schema.neutral import MISSING
 from ablo_pg.schema.rows import Model, strange_fields
 
-# What a client on another schema is refused with.
+# Refusals that a different schema can cause.
 _SUSPECT: Final = frozenset(
     {
         *("unknown_field", "column_type_mismatch", "not_null_violation", "check_violation"),
@@ -30,12 +30,12 @@ _SUSPECT: Final = frozenset(
 )
 
 
-# Seconds for which rows with the same strange fields do not ask again: a stream of old rows.
+# Seconds for which rows with the same unexpected fields do not ask again: a stream of old rows.
 _CALM: Final = 1.0
 
 
 class ActiveSchema(NamedTuple):
-    """The schema that a database has: its version, hash, and the models with their fields."""
+    """The schema of a database: its version, hash, and models with their fields."""
 
     version: int
     hash: str
@@ -43,27 +43,27 @@ class ActiveSchema(NamedTuple):
 
 
 class HasSchema(Protocol):
-    """A transport, as far as the gate needs it."""
+    """The part of a transport that the gate needs."""
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the active schema, or None where none was applied."""
+        """Return the active schema, or None if none was applied."""
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed."""
+        """Return the hashes of the newest pushed versions."""
 
 
 @dataclass(slots=True)
 class SchemaGate:
-    """Compares a client's schema with the active one, when there is a reason to."""
+    """Compares a client's schema with the active one, if there is a reason to."""
 
     spec: SchemaSpec
     _calm: dict[tuple[str, frozenset[str]], float] = field(default_factory=dict, repr=False)
 
     async def admit(self, transport: HasSchema, entry: Entry, rows: Iterable[Model | None]) -> None:
-        """Look at rows that were read.
+        """Check rows that were read.
 
-        Raises unknown_field or column_type_mismatch, as `explain` has it, where one lacks a field
-        that is no longer declared, or holds a value of a type that the field now has.
+        Raises unknown_field or column_type_mismatch, as `explain` builds it, if a row lacks a field
+        that is no longer declared, or has a value of a field's new type.
         """
         for row in rows:
             names = strange_fields(row) if row is not None else None
@@ -88,32 +88,32 @@ class SchemaGate:
             return
         calm = all(_stands_in(entry, one) for one in changes)
         if calm and self.spec.hash not in await transport.past_schemas():
-            return  # a program that is newer than the schema reads its defaults for the time being
+            return  # a program newer than the schema reads its defaults until the migration
         code = "unknown_field" if changes[0].kind == "field_dropped" else "column_type_mismatch"
         error = error_for(
-            code, f"a row of {entry.key} cannot be read whole", model=entry.key,
+            code, f"a row of {entry.key} does not match the client's schema", model=entry.key,
             field=entry.fields[str(changes[0].field)].name,
         )  # fmt: skip
         raise _explained(error, self.spec, active, changes)
 
     async def explain(self, transport: HasSchema, error: AbloError) -> AbloError:
-        """Return the error to raise: this one, or the same with what the schema has to do with it.
+        """Return the error to raise: this one, or the same with the schema's part in it.
 
-        `details["schema"]` of the second: client and active hash, version, and the changes.
+        `details["schema"]` of the latter: client and active hash, version, and the changes.
         """
         if error.code not in _SUSPECT:
             return error
         try:
             active = await transport.active_schema()
         except AbloError:
-            return error  # what failed first is the news
+            return error  # the first error is the one to report
         if active is None or active.hash == self.spec.hash:
             return error
         changes = [one for one in breaking(self.spec, active.spec) if _concerns(one, error)]
         return _explained(error, self.spec, active, changes) if changes else error
 
     async def warning(self, transport: HasSchema) -> str | None:
-        """Return in words what this client cannot go on with, or None."""
+        """Describe what makes the client unable to continue, or return None."""
         active = await transport.active_schema()
         if active is None or active.hash == self.spec.hash:
             return None
@@ -122,7 +122,7 @@ class SchemaGate:
 
 
 def breaking(client: SchemaSpec, active: SchemaSpec) -> list[Change]:
-    """Return the differences of models and fields that the client cannot go on with."""
+    """Return the differences of models and fields that make the client unable to continue."""
     return [one for one in diff(client, active) if one.kind in _WORDS and not one.additive]
 
 
@@ -133,7 +133,7 @@ def _concerns(change: Change, error: AbloError) -> bool:
 
 
 def _stands_in(entry: Entry, change: Change) -> bool:
-    """Whether a row that lacks the field has a value for it all the same."""
+    """Whether a row that lacks the field has a value for it anyway."""
     known = entry.fields[str(change.field)]
     absent = change.kind == "field_dropped"
     return absent and (known.optional or known.default is not MISSING)
@@ -147,9 +147,9 @@ def _same(one: str, other: str) -> bool:
 _WORDS: Final = {
     "model_dropped": "the model {where} is no longer declared",
     "field_dropped": "{where} is no longer declared",
-    "field_retyped": "{where} is of type {new} now, not {old}",
+    "field_retyped": "{where} now has type {new}, not {old}",
     "enum_value_removed": "{where} no longer allows {old!r}",
-    "field_made_required": "{where} is required now",
+    "field_made_required": "{where} is now required",
     "field_added": "{where} is new and required",
 }
 

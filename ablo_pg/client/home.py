@@ -1,8 +1,8 @@
-"""Where a client lives: the process and the event loop of its first call.
+"""The process and event loop that a client belongs to: those of its first call.
 
 Its connections, tasks and threads belong to both. After a fork the child has none of the parent's
-threads, and its sockets are the parent's own; in a second event loop nothing that waits in the
-first is ever woken. A call from elsewhere is refused at once: the alternative is a hang.
+threads, and its sockets belong to the parent; a second event loop never wakes waiters of the first.
+A call from elsewhere is refused at once: otherwise it would hang.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ablo_pg.errors import error_for
 
 
 class Home:
-    """Bound by the first `check` inside an event loop. Before that a client may go anywhere."""
+    """Bound by the first `check` inside an event loop. Before that a client may be moved."""
 
     def __init__(self) -> None:
         self._pid: int | None = None
@@ -31,7 +31,7 @@ class Home:
         return self._pid is None or (self._pid == os.getpid() and self._loop is _running())
 
     def check(self) -> None:
-        """Bind the client to this process and loop. Raises invalid_options anywhere else."""
+        """Bind the client to this process and event loop. Raises invalid_options anywhere else."""
         loop = _running()
         if self._pid is None and loop is not None:
             self._pid, self._loop = os.getpid(), loop
@@ -42,13 +42,13 @@ class Home:
             raise error_for(
                 "invalid_options",
                 "The client was first used in another event loop" + (", which ended" * ended),
-                remedy="make a client in each event loop, and close it there: "
-                "`async with AsyncAblo(...)` inside the function that asyncio.run is given",
+                remedy="make a client in each event loop, and close it there: `async with "
+                "AsyncAblo(...)` inside the function passed to asyncio.run",
             )
 
 
 def check_process(pid: int) -> None:
-    """Raise invalid_options in any process but that one, which is to say in a forked child."""
+    """Raise invalid_options in any other process, that is, in a forked child."""
     if pid != os.getpid():
         raise error_for(
             "invalid_options",

@@ -1,7 +1,7 @@
-"""Names between the author's spelling and the wire, and what to say about unknown ones.
+"""Names in the author's spelling and on the wire, and suggestions for unknown ones.
 
-Pure. Built once per client from the neutral schema; used by those who build requests (`rows`) and
-by the error translation of `db.errors`.
+Pure. Built once per client from the neutral schema; used to build requests (`rows`) and by the
+error translation of `db.errors`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ablo_pg.schema.rows import Model
 
 @dataclass(slots=True)
 class Tenant:
-    """Whose rows a client reads; over a relay the key says so, with the first answer."""
+    """The organization whose rows a client reads; over a relay the first answer has it."""
 
     organization: str = ""
 
@@ -27,7 +27,7 @@ class Tenant:
 class Entry:
     """One model as the client needs it; `fields` has each under its Python and its wire name.
 
-    tenant: whose rows the client reads.
+    tenant: the organization whose rows the client reads.
     """
 
     key: str
@@ -38,11 +38,11 @@ class Entry:
 
     @property
     def organization(self) -> str:
-        """Whose rows the client reads."""
+        """The organization whose rows the client reads."""
         return self.tenant.organization
 
     def field(self, name: str, *, code: str = "unknown_field") -> Field:
-        """Return the field of that Python or wire name; raise `code` naming near ones."""
+        """Return the field of that Python or wire name; raise `code` with similar names."""
         found = self.fields.get(name) if isinstance(name, str) else None
         if found is None:
             raise error_for(
@@ -55,7 +55,7 @@ class Entry:
         return found
 
     def python(self, wire: str) -> str:
-        """Return the author's name of a wire name; an unknown one stays as it is."""
+        """Return the author's name of a wire name; an unknown one is returned unchanged."""
         found = self.fields.get(wire)
         return wire if found is None else found.name
 
@@ -72,7 +72,7 @@ def fields_of(spec: ModelSpec) -> dict[str, Field]:
 
 
 def error_names(spec: SchemaSpec) -> Names:
-    """Return what the error translation needs to speak the author's language."""
+    """Return the names that the error translation needs."""
     models: dict[str, str] = {}
     fields: dict[tuple[str, str], str] = {}
     for model in spec.models:
@@ -84,7 +84,7 @@ def error_names(spec: SchemaSpec) -> Names:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say which known names are near `name`, or list them."""
+    """Suggest known names similar to `name`, or list them."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
@@ -99,6 +99,6 @@ def unknown_model(name: object, known: Iterable[str]) -> AbloError:
         "server_execute_unknown_model",
         f"The schema declares no model {name!r}",
         model=str(name),
-        remedy=f"{did_you_mean(str(name), known)} A new model is declared in the schema, "
-        "then applied with `ablo-pg migrate`",
+        remedy=f"{did_you_mean(str(name), known)} To add a model, declare it in the schema and "
+        "apply it with `ablo-pg migrate`",
     )

@@ -1,4 +1,4 @@
-"""Where a client's data is, a database or a relay, from what the caller passed."""
+"""Where a client's data is, a database or a relay, from the caller's arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ablo_pg.schema.author import Schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a constructor was told; see `AsyncAblo`."""
+    """The arguments of a constructor; see `AsyncAblo`."""
 
     database_url: str | None = field(repr=False)
     base_url: str | None
@@ -39,7 +39,7 @@ class Place:
     pool_max_size: int
 
     def transport(self, schema: Schema, tenant: Tenant, background: Background) -> Transport:
-        """Return the way there. Raises invalid_options where it is none, or two."""
+        """Return the transport. Raises invalid_options if the arguments name no place, or two."""
         base_url = base_url_of(self.base_url, self.api_key, self.database_url)
         if base_url is None:
             return self._direct(schema, tenant, background)
@@ -72,7 +72,7 @@ class Place:
     def _remote(
         self, base_url: str, schema: Schema, tenant: Tenant, background: Background
     ) -> Transport:
-        # Half of what an import of ablo_pg would take: paid by those who go over a relay.
+        # Half of the import time of ablo_pg: only needed for a relay.
         from ablo_pg.client.remote.http import RelayHttp, relay_address
         from ablo_pg.client.remote.log import RemoteLog
         from ablo_pg.client.remote.stream import RelayReader
@@ -83,9 +83,9 @@ class Place:
         if self.on_behalf_of is not None:
             raise error_for(
                 "invalid_options",
-                "on_behalf_of does not go with base_url: a key says who acts",
+                "on_behalf_of cannot be combined with base_url: the key determines who acts",
                 field="on_behalf_of",
-                remedy="mint a key for the one who acts: ablo.sessions.create(...)",
+                remedy="mint a key for that participant: ablo.sessions.create(...)",
             )
         address = relay_address(base_url, api_key_of(self.api_key))
         http = RelayHttp(address, error_names(schema.spec), self.pool_max_size)

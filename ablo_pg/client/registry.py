@@ -1,6 +1,6 @@
-"""What a client knows of its schema: finds a model's entry under any of its names.
+"""A client's knowledge of its schema: finds a model's entry by any of its names.
 
-Pure. `rows.requests` asks it while building requests, `rows.decode` while reading answers.
+Pure. `rows.requests` uses it to build requests, `rows.decode` to read answers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Registry:
 
     @property
     def organization(self) -> str:
-        """Whose rows the client reads and writes."""
+        """The organization whose rows the client reads and writes."""
         return self.tenant.organization
 
     def entry(self, model: str | type[Model]) -> Entry:

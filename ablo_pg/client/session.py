@@ -1,4 +1,4 @@
-"""What all parts of one client share: registry of its schema, transport, default deadline."""
+"""What all parts of one client share: its schema's registry, transport, default deadline."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from ablo_pg.client.local.queued import WriteQueue
 
 # confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
-# sent behind; see `local.queued`.
+# sent in the background; see `local.queued`.
 Wait: TypeAlias = Literal["confirmed", "queued"]
 Data: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Local:
-    """A client's local copy and what waits to be written, where it has one."""
+    """A client's local copy and queued writes, if it has them."""
 
     copy: LocalCopy | None = None
     queue: WriteQueue | None = None
 
     @property
     def position(self) -> int:
-        """Up to which sync id changes are in the copy."""
+        """The sync id up to which changes are in the copy."""
         return 0 if self.copy is None else self.copy.position or 0
 
 
@@ -49,7 +49,7 @@ class Session:
     """Shared by a client and everything it hands out."""
 
     registry: Registry
-    link: Transport  # without a look at where the caller is; see `transport`
+    link: Transport  # without the check of process and event loop; see `transport`
     timeout: float
     background: Background
     gate: SchemaGate
@@ -59,7 +59,7 @@ class Session:
 
     @property
     def transport(self) -> Transport:
-        """The way to the data. Raises invalid_options after a fork, and in another event loop."""
+        """The transport. Raises invalid_options after a fork, and in another event loop."""
         self.home.check()
         return self.link
 
@@ -78,7 +78,7 @@ class Session:
         return assemble(self.registry, operations, reads, key, self.claims.cover, track)
 
     async def known(self, reads: Reads | None, timeout: float | None) -> None:
-        """Make sure that it is known whose client this is, before evidence is looked at."""
+        """Wait until the client's organization is known, before evidence is checked."""
         if reads and not self.registry.organization:
             async with within(self.seconds(timeout), "Connecting"):
                 await self.transport.open()
@@ -101,23 +101,24 @@ class Session:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
-        """Read something; an error tells of a schema that has changed, where that is the reason."""
+        """Read something; an error explains a changed schema, if that is the reason."""
         try:
             yield
         except AbloError as exc:
             raise await self.gate.explain(self.transport, exc) from (exc.__cause__ or exc)
 
     async def admit(self, entry: Entry, rows: Iterable[Model | None]) -> None:
-        """Raise where rows that were read lack what the schema no longer has; see `gate`."""
+        """Raise if rows that were read lack what the schema no longer has; see `gate`."""
         await self.gate.admit(self.transport, entry, rows)
 
 
 def check_wait(wait: str) -> None:
-    """Refuse a `wait` that this transport cannot give."""
+    """Refuse a `wait` that this transport does not support."""
     if wait != "confirmed":
         raise error_for(
             "write_options_invalid",
-            f"wait={wait!r} is not for this call",
+            f"wait={wait!r} is not supported by this call",
             field="wait",
-            remedy='use wait="confirmed"; create, update and delete of a model take "queued" too',
+            remedy='use wait="confirmed"; create, update and delete of a model support "queued" '
+            "too",
         )

@@ -1,7 +1,7 @@
-"""Keys for others, made of one's own: `ablo.sessions.create(agent="triage", can={...})`.
+"""Keys for others, minted from the client's own: `ablo.sessions.create(agent="triage", can={...})`.
 
-A session never may more than the key that it is made of, and never lasts longer; the database
-judges that. Its token is shown this once.
+A session never exceeds its key's rights and never outlives it; the database enforces that. Its
+token is shown only once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloError, error_for
 
 Verb: TypeAlias = Literal["read", "create", "update", "delete"]
-# {"tasks": ["read", "update"]}, {"tasks": "read"}, or "*": all that the parent may.
+# {"tasks": ["read", "update"]}, {"tasks": "read"}, or "*": everything that the parent may do.
 Can: TypeAlias = Mapping[str, Verb | Sequence[Verb]] | Literal["*"]
 
 VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
@@ -26,7 +26,7 @@ TTL: Final = 3600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """A session to be made; `operations` as the kernel spells them, None for all."""
+    """A session to mint; `operations` in the kernel's spelling, None for all."""
 
     kind: Literal["user", "agent"]
     name: str
@@ -41,7 +41,7 @@ class SessionRequest:
 class SessionKey:
     """A session: its `token` is the API key to connect with. `repr` does not show it.
 
-    participant: as whom it acts, `kind:id`. expires_at: when it ends by itself.
+    participant: the one it acts as, `kind:id`. expires_at: when it expires.
     """
 
     id: str
@@ -52,17 +52,17 @@ class SessionKey:
 
 
 class MintsSessions(Protocol):
-    """A transport, as far as sessions need it."""
+    """The part of a transport that sessions need."""
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
 
     async def session_revoke(self, session_id: str) -> None:
-        """End it, and what was made of it."""
+        """End it, and every key minted from it."""
 
 
 class Sessions:
-    """Makes and ends sessions of users and agents. Needs an API key, also on a database."""
+    """Creates and ends sessions of users and agents. Needs an API key, also on a database."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -79,14 +79,14 @@ class Sessions:
         meta: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> SessionKey:
-        """Make a key for a user or an agent.
+        """Mint a key for a user or an agent.
 
-        user, agent: the id it acts as; one of them. can: which operations on which models,
-        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may. sync_groups: only rows
-        in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts (default
-        one hour). label, meta: kept with it. Raises capability_scope_denied where it would exceed
-        the own key, forbidden for a key that may make none, api_key_required on a database without
-        a key.
+        user, agent: the id it acts as; pass one of them. can: which operations on which models,
+        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may do. sync_groups: only
+        rows in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts
+        (default one hour). label, meta: stored with it. Raises capability_scope_denied if it would
+        exceed the own key, forbidden for a key that cannot mint, api_key_required on a database
+        without a key.
         """
         kind, name = _who(user, agent)
         request = SessionRequest(
@@ -102,7 +102,7 @@ class Sessions:
             return await self._session.transport.session_create(request)
 
     async def revoke(self, id: str, *, timeout: float | None = None) -> None:
-        """End a session at once, with all that was made of it; its streams end within seconds.
+        """End a session at once, with every key minted from it; its streams end within seconds.
 
         Raises capability_not_found.
         """
@@ -120,7 +120,7 @@ class Sessions:
             for verb in [verbs] if isinstance(verbs, str) else verbs:
                 if verb not in VERBS:
                     remedy = f"use some of: {', '.join(VERBS)}"
-                    raise _invalid("can", f"{verb!r} is no operation on {model}", remedy)
+                    raise _invalid("can", f"{verb!r} is not an operation on {model}", remedy)
                 found.append(f"{entry.typename.lower()}.{verb}")
         return tuple(dict.fromkeys(found))
 

@@ -1,8 +1,8 @@
-"""The seam between a client and where its data is: a database (`direct`) or a relay (`remote`).
+"""The interface between a client and its data: a database (`direct`) or a relay (`remote`).
 
 A transport is bound to one organization and one participant. Models travel by typename, rows as the
-JSON bytes that Postgres made, stamps and cursors as sync ids. Every call raises errors of
-`ablo_pg.errors` only; deadlines are the caller's (`deadlines.within`).
+JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise errors of
+`ablo_pg.errors`; callers set deadlines (`deadlines.within`).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class DeltaStream(Protocol):
 
     @property
     def cursor(self) -> int:
-        """The sync id of the last delta handed out, or where the stream began."""
+        """The sync id of the last delta returned, or the stream's start."""
 
     def __aiter__(self) -> AsyncIterator[Delta]: ...
 
     async def __anext__(self) -> Delta: ...
 
     async def batch(self, limit: int = 1000) -> list[Delta]:
-        """Take what is there, at least one delta and at most `limit`."""
+        """Take what is available, at least one delta and at most `limit`."""
 
     async def aclose(self) -> None:
         """End the stream."""
@@ -54,15 +54,15 @@ class Transport(Protocol):
 
     @property
     def participant(self) -> str:
-        """Who acts, as `kind:id`."""
+        """The participant, as `kind:id`."""
 
     @property
     def on_behalf_of(self) -> str | None:
-        """For whom, as `kind:id`; None for nobody but the participant itself."""
+        """On whose behalf, as `kind:id`; None for the participant itself."""
 
     @property
     def reader_status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
 
     @property
     def claims(self) -> ClaimTransport:
@@ -75,13 +75,13 @@ class Transport(Protocol):
         """End every connection and stream."""
 
     async def status(self) -> KernelStatus:
-        """Return the kernel's account of itself."""
+        """Return the kernel's status."""
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the schema that the database has, or None where none was applied."""
+        """Return the database's schema, or None if none was applied."""
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed, the active one included."""
+        """Return the hashes of the newest pushed versions, including the active one."""
 
     async def commit(self, request: CommitRequest) -> Receipt:
         """Apply a commit once, however often it has to be sent."""
@@ -96,25 +96,25 @@ class Transport(Protocol):
         """Return the receipt of the commit that landed under a key, or None."""
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
 
     async def session_revoke(self, session_id: str) -> None:
-        """End a session, and what was made of it."""
+        """End a session, and every key minted from it."""
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
-        """Read all rows of these models, and where to follow from."""
+        """Read all rows of these models, and the position to follow from."""
 
     async def track_list(self) -> bytes:
-        """Read what the participant tracks, as the kernel's JSON."""
+        """Read the participant's tracks, as the kernel's JSON."""
 
     async def track_remove(self, targets: bytes | None) -> int:
-        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        """End tracks on these targets (JSON), or all; return how many ended."""
 
     async def row_get(self, model: str, row_id: str) -> RowRead:
         """Read one row."""
 
     async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as it was at a position of the log."""
+        """Read one row as of an earlier position of the log."""
 
     async def row_history(
         self, model: str, row_id: str, limit: int, before: int | None
@@ -125,7 +125,7 @@ class Transport(Protocol):
         """Read one page."""
 
     async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark of one snapshot."""
+        """Read named rows and the watermark in one snapshot."""
 
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None

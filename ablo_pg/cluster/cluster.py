@@ -1,4 +1,4 @@
-"""`Cluster`: an embedded Postgres of our own, from initdb to a stop that leaves nothing behind."""
+"""`Cluster`: an embedded Postgres, from initdb to a stop that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from ablo_pg.errors import AbloServerError
 
 SUPERUSER: Final = "postgres"
 SOCKET_PORT: Final = 5432  # names the socket file; nothing listens on a network port
-# Long enough for crash recovery on a slow disk. A false alarm stops a start that was under way.
+# Long enough for crash recovery on a slow disk. A false alarm stops a start in progress.
 START_TIMEOUT: Final = 60
-# After a fast shutdown's checkpoint; then the server is stopped the hard way.
+# After a fast shutdown's checkpoint; then the server is stopped immediately.
 STOP_TIMEOUT: Final = 30
 INITDB_TIMEOUT: Final = 120
 # After a kill -9 of the postmaster its backends take a moment to notice; until they have gone, a
@@ -45,13 +45,13 @@ ORPHANS_TIMEOUT: Final = 15
 
 
 class Cluster(Server):
-    """A Postgres of our own, throw-away or kept in a folder: `with Cluster() as cluster: ...`.
+    """Our own Postgres, temporary or kept in a folder: `with Cluster() as cluster: ...`.
 
-    Args: folder, where to keep the data between runs; None makes a throw-away cluster, which is
-    deleted on stop, also when this process is killed. settings: see `ClusterSettings`; the default
-    is durable for a kept cluster only. binaries, or `prefer` ("embedded", "system") to find some.
-    Attributes after start: admin_url (the superuser at database postgres), tcp_url, pid.
-    A kept cluster that already runs is used as it is, and is then not stopped by us.
+    Args: folder, where to keep the data between runs; None makes a temporary cluster, which is
+    deleted on stop, even if this process is killed. settings: see `ClusterSettings`; the default is
+    durable for a kept cluster only. binaries, or `prefer` ("embedded", "system") to find some.
+    Attributes after start: admin_url (the superuser at database postgres), tcp_url, pid. A kept
+    cluster that already runs is used as it is, and is then not stopped by us.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Cluster(Server):
 
     @property
     def pid(self) -> int | None:
-        """The server's process id, or None when it does not run."""
+        """The server's process id, or None if it does not run."""
         if self._paths is None:
             return None
         known = read_pid_file(self._paths.data)
@@ -99,13 +99,14 @@ class Cluster(Server):
 
     @property
     def tcp_url(self) -> str | None:
-        """A URL over 127.0.0.1 without a login, when `tcp_port` was set: add user and password."""
+        """A URL over 127.0.0.1 without a login, if `tcp_port` was set: add user and password."""
         if self._tcp_port is None:
             return None
         return make_url({"host": "127.0.0.1", "port": self._tcp_port, "dbname": "postgres"})
 
     def start(self) -> Self:
-        """Make the data folder if need be and start the server; return when it takes connections.
+        """Create the data folder if necessary and start the server; return when it accepts
+        connections.
 
         Raises AbloServerError (embedded_postgres_unavailable) with the end of the server's log.
         """
@@ -146,7 +147,7 @@ class Cluster(Server):
         self._tcp_port = port if self.settings.tcp_port is not None else None
 
     def _initialise(self) -> None:
-        """Run initdb unless it has run to its end before, then write our configuration."""
+        """Run initdb unless it has completed before, then write our configuration."""
         data = self.paths.data
         if not (data / "ablo.conf").exists():
             data.mkdir(mode=0o700, exist_ok=True)
@@ -174,7 +175,7 @@ class Cluster(Server):
                 told = "\n".join(error.details["log"])
                 if "shared memory block" not in told or time.monotonic() > deadline:
                     raise
-                time.sleep(0.1)  # they are nobody's children: nothing tells of their end
+                time.sleep(0.1)  # they are not our children, so their end cannot be awaited
         self._started_here = True
         if self._folder is None:
             known = read_pid_file(self.paths.data)
@@ -189,7 +190,7 @@ class Cluster(Server):
         self._run("pg_ctl", [*start, "-l", str(paths.log)], timeout=START_TIMEOUT + 10)
 
     def stop(self) -> None:
-        """Stop the server if we started it, and delete a throw-away cluster. Safe to repeat."""
+        """Stop the server if we started it, and delete a temporary cluster. Safe to repeat."""
         if self._paths is None:
             return
         atexit.unregister(self.stop)
@@ -202,7 +203,7 @@ class Cluster(Server):
         self._paths, self._guard, self._started_here = None, None, False
 
     def own(self) -> None:
-        """Answer for a server that was found running as for one started here: `stop` stops it."""
+        """Take over a running server as if it was started here: `stop` stops it."""
         self._started_here = True
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
-"""The guard of a throw-away cluster: stops the server when the process that made it dies.
+"""The guard of a temporary cluster: stops the server when the process that made it dies.
 
 atexit does not run after SIGKILL or SIGTERM. The guard is a small shell process that reads from a
-pipe whose other end only we hold: a line means all is done, end of file means that we are gone.
+pipe whose other end only we hold: a line means that we are done, end of file that we died.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 # $1 is the server's pid, $2 its data folder, the rest are folders to delete. SIGINT asks for a fast
 # shutdown; after ten seconds SIGQUIT ends the server at once. A server's working folder is its data
-# folder: where /proc tells it, a reused pid is left alone and a zombie is not waited for.
+# folder: if /proc shows it, a reused pid is left alone and a zombie is not waited for.
 _SCRIPT: Final = """
 read -r word
 [ "$word" = released ] && exit 0
@@ -40,7 +40,7 @@ class Guard:
 
     @classmethod
     def watch(cls, pid: int, data: Path, folders: Sequence[Path]) -> Guard:
-        """Start a guard over server `pid`, in a session of its own: Ctrl-C does not reach it."""
+        """Start a guard over server `pid`, in a separate session: Ctrl-C does not reach it."""
         words = [str(pid), str(data.resolve()), *map(str, folders)]
         command = ["/bin/sh", "-c", _SCRIPT, "ablo-pg-guard", *words]
         process = subprocess.Popen(
@@ -54,7 +54,7 @@ class Guard:
         return cls(process)
 
     def release(self) -> None:
-        """Tell the guard that the server has been stopped, and wait for its end. Safe to repeat."""
+        """Notify the guard that the server has stopped, and wait for its end. Safe to repeat."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             try:
                 self._process.stdin.write(b"released\n")

@@ -1,4 +1,4 @@
-"""Where a cluster's files lie, and what its pid file says about a server that may still run."""
+"""Where a cluster's files are, and what its pid file says about a server that may still run."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ClusterPaths:
 
 
 def temporary_home(user: ServerUser, *, in_memory: bool = False) -> Path:
-    """Make a folder for a throw-away cluster that only `user` (and root) can enter.
+    """Create a folder for a temporary cluster that only `user` (and root) can enter.
 
-    TMPDIR counts when the user can enter it; otherwise the system's own temporary folder is used.
-    in_memory: where TMPDIR is not set, take a file system in memory that has plenty of room: a
-    database is made there in a third of the time.
+    TMPDIR is used if the user can enter it; otherwise the system's temporary folder. in_memory: if
+    TMPDIR is not set, use a file system in memory that has plenty of space: a database is created
+    there in a third of the time.
     """
     parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     if in_memory and "TMPDIR" not in os.environ and _has_room(MEMORY):
@@ -56,8 +56,8 @@ def _has_room(folder: Path) -> bool:
 def lasting_home(folder: Path, user: ServerUser) -> Path:
     """Make (or find) the folder of a kept cluster at `folder`.
 
-    Where the server's user cannot enter its parent (a project under /root, started by root), the
-    files go to a folder below /var/lib named after the path, and `folder`/location says so.
+    If the server's user cannot enter its parent (a project under /root, started by root), the files
+    go to a folder below /var/lib named after the path, and `folder`/location has its path.
     """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if user.can_enter(folder):
@@ -89,8 +89,8 @@ def remove(paths: ClusterPaths, *, keep_home: bool) -> None:
 
 
 def clear_lock_files(paths: ClusterPaths) -> None:
-    """Remove what a server that has died left: Postgres believes these files as long as any process
-    (a zombie too) has the pid in them."""
+    """Remove the files of a server that has died: Postgres trusts these files as long as any
+    process (even a zombie) has the pid in them."""
     (paths.data / "postmaster.pid").unlink(missing_ok=True)
     for file in paths.socket.iterdir():
         file.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ class PidFile:
 
 
 def read_pid_file(data: Path) -> PidFile | None:
-    """Return what postmaster.pid says, or None when it is missing or not yet whole."""
+    """Return the content of postmaster.pid, or None if it is missing or incomplete."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         return PidFile(int(lines[0]), int(lines[3]), Path(lines[4]))

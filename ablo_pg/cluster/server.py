@@ -1,4 +1,4 @@
-"""A Postgres server to make databases in: one that already runs, or a `Cluster` of our own."""
+"""A Postgres server to create databases in: an existing one, or our own `Cluster`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Server:
     def create_database(self, name: str | None = None, *, template: str | None = None) -> str:
         """Create a database (with a random name unless one is given) and return its name.
 
-        A template must have no sessions; copying one takes some 30 ms.
+        A template must have no sessions; copying one takes about 30 ms.
         """
         name = name or f"ablo_{secrets.token_hex(6)}"
         with connect(self.admin_url) as conn:
@@ -46,6 +46,6 @@ class Server:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop a database if it is there, ending the sessions in it."""
+        """Drop a database if it exists, ending its sessions."""
         with connect(self.admin_url) as conn:
             database_drop(conn, name)

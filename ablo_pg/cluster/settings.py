@@ -1,4 +1,4 @@
-"""What a cluster of ours is configured with: pure text for `ablo.conf` and `pg_hba.conf`."""
+"""The configuration of our cluster: pure text for `ablo.conf` and `pg_hba.conf`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-# Only where a crash may lose the data: a throw-away cluster is deleted after it anyway.
+# Only if a crash may lose the data: a temporary cluster is deleted after it anyway.
 # synchronous_commit stays on: a flush costs little without fsync, and logical decoding only sees
 # what has been flushed, so that turning it off delays every delta by up to 200 ms.
 NON_DURABLE: Final[Mapping[str, str]] = {
@@ -51,7 +51,7 @@ def configuration(settings: ClusterSettings, socket_folder: str, port: int, majo
     }
     if not settings.durable:
         values |= NON_DURABLE
-        if major >= 16:  # its passwords are as short-lived: hashing them is not made to take time
+        if major >= 16:  # its passwords are as short-lived, so hashing need not be slow
             values["scram_iterations"] = "1"
     values |= settings.extra
     lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
@@ -65,9 +65,9 @@ def configuration(settings: ClusterSettings, socket_folder: str, port: int, majo
 def access_rules() -> str:
     """Return the text of `pg_hba.conf`.
 
-    The socket's folder is 0700, so whoever reaches the socket is the user who runs the cluster (or
-    root) and owns its files too: a password would add nothing. Over TCP anybody on this machine
-    could connect, so there a password is asked for.
+    The socket's folder is 0700, so only the user who runs the cluster (or root) can reach the
+    socket, and that user owns its files too: a password would add nothing. Over TCP every user of
+    this machine could connect, so a password is required.
     """
     return (
         "# type  database     user  address        method\n"

@@ -1,8 +1,8 @@
 """The operating-system user that Postgres runs as, and how that user reaches the binaries.
 
 Postgres refuses to run as root. Started by root, it runs as an existing unprivileged user; binaries
-inside a folder which that user cannot enter (a virtual environment under /root) are linked or
-copied once into a cache. No user is added and no existing folder's permissions are changed.
+in a folder which that user cannot enter (a virtual environment under /root) are linked or copied
+once into a cache. No user is added and no existing folder's permissions are changed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Final
 from ablo_pg.cluster.binaries import Binaries
 from ablo_pg.errors import AbloServerError
 
-# `nobody` first: whoever is superuser inside the cluster can act as this user, and nobody owns
-# nothing, while `postgres` may own another server's data.
+# `nobody` first: a superuser inside the cluster can act as this user, who owns no files,
+# while `postgres` may own another server's data.
 CANDIDATES: Final = ("nobody", "postgres", "daemon")
 CACHE_FOLDERS: Final = ("/var/cache/ablo-pg", "/var/tmp/ablo-pg-cache")
 
@@ -78,7 +78,7 @@ class ServerUser:
 def server_user() -> ServerUser:
     """Return the current user, or for root the first unprivileged one of `CANDIDATES`.
 
-    Raises AbloServerError (embedded_postgres_unavailable) when root has none of them.
+    Raises AbloServerError (embedded_postgres_unavailable) if root has none of them.
     """
     if os.geteuid() != 0:
         return ServerUser(_own_name())
@@ -120,7 +120,7 @@ def reachable_binaries(binaries: Binaries, user: ServerUser) -> Binaries:
 
 
 def _fingerprint(binaries: Binaries) -> str:
-    """Name one build of the binaries, so that an upgraded package gets a copy of its own."""
+    """Name one build of the binaries, so that an upgraded package gets its own copy."""
     server = binaries.bin / "postgres"
     stat = server.stat()
     text = f"{server} {stat.st_size} {stat.st_mtime_ns}"
@@ -135,7 +135,7 @@ def _cache_folder(user: ServerUser) -> Path:
             owner = folder.stat().st_uid
         except OSError:
             continue
-        # A folder that somebody else made could be filled with other binaries.
+        # Another user's folder could be filled with other binaries.
         if owner == os.geteuid() and os.access(folder, os.W_OK) and user.can_enter(folder):
             return folder
     raise AbloServerError(
@@ -146,7 +146,7 @@ def _cache_folder(user: ServerUser) -> Path:
 
 
 def _copy_parts(binaries: Binaries, home: Path) -> None:
-    """Copy by hard link where the file system allows; appear at `home` whole or not at all."""
+    """Copy by hard link if the file system allows it; `home` appears complete or not at all."""
     assert binaries.parts_root is not None
     building = Path(tempfile.mkdtemp(prefix=f"{home.name}.", dir=home.parent))
     try:

@@ -1,8 +1,8 @@
-"""The compiler: the neutral form of a schema to the SQL that makes it work. Pure, deterministic.
+"""The compiler: from the neutral form of a schema to its SQL. Pure, deterministic.
 
 Flow: `schema` lowers what authors write to a SchemaSpec; `compile_schema` plans it (`plan`) and
-runs the passes, each a file of its own; `kernel.apply` or psql runs the statements on a database
-that has the kernel. Running them again changes nothing.
+runs the passes, each in its own file; `kernel.apply` or psql runs the statements on a database that
+has the kernel. Running them again changes nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
 _WHEN_IDLE: Final[tuple[ModelPass, ...]] = (required, checks, indexes)
 _SETTINGS: Final = (
     "set local client_min_messages = warning;",
-    # Event triggers of the user's fire here: they find names as a session does.
+    # The user's event triggers fire here: they find names as a session does.
     "select pg_catalog.set_config('search_path', ablo.table_path(null), true);",
     "do $$ begin perform pg_advisory_xact_lock(hashtext('provision:public')); end $$;",
 )
@@ -94,8 +94,8 @@ class CompiledSchema:
 def compile_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> CompiledSchema:
     """Compile a schema to SQL for a database that has the kernel. Equal schemas give equal text.
 
-    The statements need the rights of ablo_owner, and of the owners of tables that they adopt.
-    native: see `plan_schema`.
+    The statements need the rights of ablo_owner, and of the owners of adopted tables. native: see
+    `plan_schema`.
     """
     schema = plan_schema(spec, native)
     statements = (*calm_statements(schema), *locking_statements(schema))
@@ -104,11 +104,11 @@ def compile_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> CompiledSche
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What a migration of tables in use puts into the compiled script.
+    """The compiled script's part of a migration of tables in use.
 
-    live: keys of models whose tables are there; their NOT NULLs, constraints and indexes are not
-    the script's. changed: those of them that `changes` locks: they come last, so that their writers
-    wait for as little as can be.
+    live: keys of models whose tables exist; their NOT NULLs, constraints and indexes are not in the
+    script. changed: those of them that `changes` locks: they come last, so that their writers wait
+    as briefly as possible.
     """
 
     live: frozenset[str] = frozenset()
@@ -129,7 +129,7 @@ def calm_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]
 
 
 def locking_statements(schema: SchemaPlan, switch: Switch = _IDLE) -> Iterator[str]:
-    """Write the rest of the script: the changes of tables in use, and what comes after them."""
+    """Write the rest of the script: the changes of tables in use, and what follows them."""
     yield from _titled(_heading("changes of tables in use"), switch.changes)
     others = [model for model in schema.stored if model.spec.key in switch.changed]
     yield from _models(schema, others, switch.live)

@@ -1,11 +1,11 @@
 """Pass: the capture function, which turns a row change into its delta at the commit point.
 
-It is the trigger function of a deferred constraint trigger, so it runs once a changed row in every
-writer's transaction: assignments, the order lock (as an expression, which runs no query), then one
-static INSERT. The lock comes before the id is drawn: that makes id order the commit order. A row
-of an adopted table may belong to no organization: there is no log to tell its changes to, and it is
-created for its organization by the update that gives it one. Where it gets another id or
-organization it is deleted under the old one and created under the new: two deltas.
+It is the trigger function of a deferred constraint trigger, so it runs once per changed row in
+every writer's transaction: assignments, the order lock (as an expression, which runs no query),
+then one static INSERT. The lock is taken before the id is drawn: that makes id order the commit
+order. A row of an adopted table may belong to no organization: then no log records its changes, and
+the update that assigns an organization counts as its create. If it gets another id or organization,
+it is deleted under the old one and created under the new: two deltas.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ declare
   v_row json;
   v_changed text[];"""
 
-# As the guard has noted who wrote; a table whose guard is gone is drift, and its login's.
+# The writer recorded by the guard; a table without its guard is drift, and the writer is its login.
 _ACTOR: Final = (
     "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
 )
@@ -83,7 +83,7 @@ def _identity(model: ModelPlan, row: str) -> str:
 
 def _deleted(model: ModelPlan) -> str:
     lines = [_identity(model, "old"), "v_op := 'D';", f"v_groups := {near_groups(model, 'old')};"]
-    if is_deep(model):  # its owners may be gone by now; who saw the row last is in the log
+    if is_deep(model):  # its owners may be gone by now; the log has the row's last groups
         last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
         union = f"select distinct g from unnest(v_groups || {last}) g order by g"
         lines += [far_groups(model, "old"), f"v_groups := array(\n  {union}\n);"]
@@ -91,9 +91,9 @@ def _deleted(model: ModelPlan) -> str:
 
 
 def _kept(model: ModelPlan) -> str:
-    """An inserted or updated row. Groups that an update takes it out of hear that it is gone.
+    """An inserted or updated row. Groups that an update removes it from get a removal.
 
-    Where a column of a field is gone, its writer goes on, and the rest of the row is told.
+    If a field's column is gone, its writer can continue, and the rest of the row is logged.
     """
     archived, before = model.archived.sql, "case when not v_made then to_jsonb(old) end"
     drifted = f"ablo.row_drifted({model.typename}, tg_relid, {before}, to_jsonb(new))"
@@ -147,7 +147,7 @@ values (
 
 
 def _changed(model: ModelPlan) -> str:
-    """The wire names of what an update changed; updated_at always moves, the guard sees to it."""
+    """The wire names of what an update changed, always with updated_at (see the guard)."""
     columns = [column for column in model.row_columns if _can_change(column)]
     tests = [_change(column, key) for column in columns for key in column.keys]
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"

@@ -15,19 +15,19 @@ from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import is_ours
 from ablo_pg.schema.neutral import FieldType
 
-# Postgres parses a CHECK anew for every statement, so each is as short as can be. NaN sorts last.
+# Postgres parses a CHECK again for every statement, so each is short. NaN sorts last.
 _FINITE = {
     FieldType.NUMBER: "abs({0}) < 'Infinity'",
     FieldType.DECIMAL: "abs({0}) < 'Infinity'",
     FieldType.DATETIME: "isfinite({0})",
     FieldType.DATE: "isfinite({0})",
 }
-# Of rows that a `_finite` stands against: how many goes before it.
+# Of rows that violate a `_finite`: their number precedes it.
 NOT_FINITE: Final = "rows hold NaN or an infinity, which JSON has no spelling for"
 
 
 def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the enum lists, and the refusal of values that JSON has no spelling for.
+    """Emit the enum lists, and the refusal of values that JSON cannot express.
 
     Not on an adopted table: its application may write other values.
     """
@@ -37,9 +37,9 @@ def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 
 def foreign_keys(schema: SchemaPlan, live: Collection[str] = ()) -> Iterator[str]:
-    """Emit the foreign keys, once every table is there. They are checked within the tenant.
+    """Emit the foreign keys, after all tables. They are checked within the tenant.
 
-    live: keys of models whose tables `migration` sees to.
+    live: keys of models whose tables `migration` handles.
     """
     for model in schema.synced:
         edges = [edge for edge in model.edges if edge.fk and model.spec.key not in live]
@@ -50,7 +50,7 @@ def foreign_keys(schema: SchemaPlan, live: Collection[str] = ()) -> Iterator[str
 
 
 def check_names(model: ModelPlan, column: Column) -> tuple[str, str, str]:
-    """Return how this compiler names the constraints of a column: enum, finite, foreign key."""
+    """Return this compiler's names for the constraints of a column: enum, finite, foreign key."""
     name = f"{model.spec.table}_{column.name}"
     return f"{name}_enum", f"{name}_finite", f"{name}_fkey"
 
@@ -67,7 +67,7 @@ def check_definitions(model: ModelPlan) -> Iterator[tuple[str, str]]:
 
 
 def finite_test(column: Column) -> str | None:
-    """Return the test that JSON has a spelling for a column's value; None: it has for any."""
+    """Return the test that JSON can express a column's value; None: it can express any."""
     test = _FINITE.get(column.type)
     return test and test.format(column.sql)
 
@@ -84,7 +84,7 @@ def foreign_key_definition(model: ModelPlan, edge: Edge) -> tuple[str, str]:
 
 
 def _unique(target: ModelPlan) -> Guarded:
-    """A foreign key needs its target unique; an adopted table has another primary key than ours."""
+    """A foreign key needs a unique target; an adopted table has a different primary key."""
     columns = sorted([target.id.name, target.org.name])
     name = f"{target.spec.table}_{target.org.name}_id_key"
     return Guarded(
@@ -101,7 +101,7 @@ def _unique(target: ModelPlan) -> Guarded:
 
 
 def mark_of(definition: str) -> str:
-    """Return the comment that says by which definition a constraint was made."""
+    """Return the comment that records a constraint's definition."""
     return f"ablo_pg {digest(definition)}"
 
 

@@ -1,8 +1,8 @@
-"""Pass: the way from a model's name to its functions: `resolve`, `conflict`, `read`, `write` and
-`lock` of ablo_model.
+"""Pass: from a model's name to its functions: `resolve`, `conflict`, `read`, `write` and `lock` of
+ablo_model.
 
-Every commit goes through here, so a schema of many models branches in halves instead of trying one
-name after the other, and `resolve` looks names up in one JSON constant.
+Every commit uses this, so a schema of many models branches in halves instead of trying one name
+after the other, and `resolve` looks names up in one JSON constant.
 """
 
 from __future__ import annotations

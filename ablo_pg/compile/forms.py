@@ -1,8 +1,8 @@
-"""The statements that repeat, as frozen values with a `.sql()`: functions and guarded changes.
+"""The recurring statements, as frozen values with a `.sql()`: functions and guarded changes.
 
 A second run of a script must change nothing in the catalogue and should take no strong lock on a
-live table. What has `create or replace` uses it; the rest (policies, triggers, constraints) sits in
-a DO block that looks first, and carries a digest of its definition in its comment.
+live table. Objects with `create or replace` use it; the rest (policies, triggers, constraints) is
+in a DO block that checks first, and has a digest of its definition in its comment.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final, Literal
 
 from ablo_pg.compile.names import dollar, indent
 
-# pg_temp is searched FIRST for tables and types unless it is listed: with '' anybody who may make a
-# temporary type called "text" would run code as the owner of a security definer function.
+# pg_temp is searched FIRST for tables and types unless it is listed: with '' any user who may
+# create a temporary type called "text" would run code as the owner of a security definer function.
 # https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
 _PINNED: Final = "search_path = pg_catalog, pg_temp"
-# What a function of a model, an entry point of its own for writers of plain SQL, must not leave to
-# its caller's session. As `sql/90_grants/settings.sql` has it for the kernel; here only what the
-# function depends on, since each costs half a microsecond at every row.
+# Settings that a model's function, an entry point for writers of plain SQL, must not take from its
+# caller's session. As in `sql/90_grants/settings.sql` for the kernel; here only what the function
+# depends on, since each costs half a microsecond per row.
 Setting = Literal["timezone", "datestyle", "extra_float_digits", "row_security"]
 _SETTINGS: Final[dict[Setting, str]] = {
     "timezone": "timezone = 'UTC'",
@@ -33,9 +33,9 @@ _SETTINGS: Final[dict[Setting, str]] = {
 class Function:
     """A function in schema ablo_model. `name` is quoted, with its schema; `args` as declared.
 
-    pinned: with a search_path of its own. Without it a function can be inlined, and a call saves a
-    microsecond: for functions that only the owner may call, from routines that have pinned it.
-    grant: also callable by the runtime role; never without one of the two.
+    pinned: with its own search_path. Without it a function can be inlined, and a call saves a
+    microsecond: for functions that only the owner may call, from pinned routines. grant: also
+    callable by the runtime role; never without one of the two.
     """
 
     name: str

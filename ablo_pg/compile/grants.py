@@ -1,4 +1,4 @@
-"""Pass: what the runtime role may do with a table. Rows are a matter of the policies."""
+"""Pass: the runtime role's rights on a table. Policies decide about rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 def grants(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Grant row access on a tenant's table, reading only on the others. Never TRUNCATE.
 
-    To the kernel's owner too: an adopted table is not its own. Both draw from the sequences that
-    its defaults name.
+    Also to the kernel's owner, which does not own an adopted table. Both use the sequences that its
+    defaults name.
     """
     rights = "select, insert, update, delete" if model.synced else "select"
     for role in ("ablo_runtime", "ablo_owner"):
@@ -22,7 +22,7 @@ def grants(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     if model.synced:
         yield do_block(_SEQUENCES.format(regclass=model.regclass), declare="v_sequence text;")
     parent = model.parent_table
-    if parent and not parent.compiled:  # the organization is read from it at every insert
+    if parent and not parent.compiled:  # every insert reads the organization from it
         table = qualified(parent.schema, parent.table)
         yield f"grant select on table {table} to ablo_owner, ablo_runtime;"
 

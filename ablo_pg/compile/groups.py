@@ -1,9 +1,9 @@
-"""Pass: the sync groups of a row: its organization's, its own, its owners' up every parent edge.
+"""Pass: the sync groups of a row: its organization's, its own, its owners' along every parent edge.
 
 The groups next to the row are plain expressions over it (`near_groups`). Those further up need a
 lookup: `<model>__above(organization, id, groups)` adds the groups above one row to an array, each
-owner once, so that a loop in the data ends. `<model>__groups(table)` tells all of a row as it
-stands, for keys that are bound to some.
+owner once, so that it terminates if the data has a loop. `<model>__groups(table)` returns all
+groups of a row as it is, for keys that are limited to some.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         args=["p_organization text", "p_id text", "p_groups text[]"],
         returns="text[]",
         security="definer",
-        settings=("row_security",),  # a restore turns it off, and reading the owners would fail
+        settings=("row_security",),  # a restore disables it, and reading the owners would fail
         body=f"""\
 #variable_conflict use_variable
 declare
@@ -57,9 +57,9 @@ end""",
 
 
 def row_groups(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit `<model>__groups(table)`, of a row as it stands. Only the owner may call it.
+    """Emit `<model>__groups(table)`, for a row as it is. Only the owner may call it.
 
-    Inlinable where the row itself tells all of them.
+    Inlinable if the row itself has all of them.
     """
     if not model.synced:
         return
@@ -95,7 +95,7 @@ def is_deep(model: ModelPlan) -> bool:
 
 
 def near_groups(model: ModelPlan, row: str) -> str:
-    """Return the groups that the row itself tells: organization, own, direct owners, roles."""
+    """Return the groups that the row itself has: organization, own, direct owners, roles."""
     fixed = [f"'org:' || {row}.{model.org.sql}", model.group(f"{row}.{model.id.sql}")]
     single = [role for role in model.roles if not role.multi]
     flat = [edge.target.group(f"{row}.{edge.column.sql}") for edge in model.parents]
@@ -123,7 +123,7 @@ def far_groups(model: ModelPlan, row: str, *, into: str = "v_groups") -> str:
 
 
 def left_groups(model: ModelPlan) -> str:
-    """Return statements that set v_left to the groups that an update takes the row out of."""
+    """Return statements that set v_left to the groups that an update removes the row from."""
     columns = [edge.column for edge in model.parents] + [role.column for role in model.roles]
     moved = "\n  or ".join(f"old.{c.sql} is distinct from new.{c.sql}" for c in columns)
     lines = [f"v_left := {near_groups(model, 'old')};", far_groups(model, "old", into="v_left")]

@@ -1,10 +1,10 @@
 """Pass: the guard function, before every row change: identity, updated_at, organization, writer.
 
-A row that belongs to nobody may be given an organization: only who row-level security does not bind
-sees it. Of an adopted table, its application may also change a row's id, and its organization where
-no other table's rows take theirs from it; `ablo.row_identity_check` decides.
+A row without an organization may be assigned one: only a login that is not subject to row-level
+security sees it. The application of an adopted table may also change a row's id, and its
+organization if no other table's rows take theirs from it; `ablo.row_identity_check` decides.
 
-One function and no WHEN clause: Postgres parses a WHEN anew for every statement, which costs more
+One function and no WHEN clause: Postgres parses a WHEN again for every statement, which costs more
 than the call does. It runs as the owner, since a writer of plain SQL may not call the kernel.
 """
 
@@ -20,7 +20,7 @@ from ablo_pg.compile.values import differs
 
 
 def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit `<model>__guard()`, and `<model>__adopt()` where a parent row knows the organization."""
+    """Emit `<model>__guard()`, and `<model>__adopt()` if the parent has the organization."""
     if not model.synced:
         return
     if model.parent_table:
@@ -28,7 +28,7 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     org = model.org.sql
     declared = "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
     bind = ""
-    if model.spec.claims_bind_sql:  # nobody's row is nobody's to claim
+    if model.spec.claims_bind_sql:  # a row without an organization cannot be claimed
         bind = f"\n  if v_organization is not null then\n{indent(_bind(model), 4)}\n  end if;"
     yield from Function(
         name=model.function("guard"),
@@ -70,7 +70,7 @@ end""",
 
 
 def _updated(schema: SchemaPlan, model: ModelPlan) -> str:
-    """updated_at moves, but where a migration only tells the row under a new name."""
+    """updated_at changes, unless a migration only rewrites the row under a new name."""
     org, id_ = model.org.sql, model.id.sql
     taken = any(
         (one.schema, one.table) == (model.spec.table_schema, model.spec.table)
@@ -95,9 +95,9 @@ end if;"""
 
 
 def _bind(model: ModelPlan) -> str:
-    """A claim also keeps plain SQL out. One probe of an index where nobody has claimed the row.
+    """A claim also refuses plain SQL. One index probe if the row is not claimed.
 
-    At levels above READ COMMITTED the probe may look at the past: there `claim_bind` decides.
+    At levels above READ COMMITTED the probe may see the past: there `claim_bind` decides.
     """
     changed = ",\n    ".join(
         f"case when {differs(column, 'old', 'new')} then {literal(column.wire.lower())} end"
@@ -136,7 +136,7 @@ def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:
     """The row takes its parent's organization. Runs with the writer's own view of the parents.
 
     If the parent has no organization, which only a login that sees all rows can find, neither has
-    the row. Nor has a row without a parent that an adopted table's application inserts.
+    the row. The same applies to a row without a parent, inserted by an adopted table's application.
     """
     org, key = model.org.sql, f"new.{parent.local_key}"
     is_ours = "(select c.relowner = 'ablo_owner'::regrole from pg_class c where c.oid = tg_relid)"

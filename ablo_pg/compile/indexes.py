@@ -11,7 +11,7 @@ from ablo_pg.schema.neutral import FieldType
 
 
 def indexes(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit one btree index a column. CREATE INDEX locks first, so a look comes before it."""
+    """Emit one btree index per column. CREATE INDEX locks first, so check the catalogue before."""
     parts = [_index(schema, model, column) for column in indexed_columns(model)]
     if parts:
         yield do_block(*parts)
@@ -39,5 +39,5 @@ def _index(schema: SchemaPlan, model: ModelPlan, column: Column) -> Guarded:
 
 
 def index_keys(model: ModelPlan, column: Column) -> str:
-    """Return what the index of a column is over: the tenant first."""
+    """Return the columns of a column's index: the tenant first."""
     return f"{model.org.sql}, {column.sql}" if model.synced else column.sql

@@ -1,4 +1,4 @@
-"""What a push does to tables beyond compiling: renames, retypings, values for stored rows.
+"""Table changes of a push beyond compiling: renames, retypings, values for stored rows.
 
 Flow: `kernel.schema_push` runs `moves`, the compiled statements of the new schema, `fills`, and the
 compiled ones again, by which columns without NULLs become NOT NULL, all in one transaction. For
@@ -20,7 +20,7 @@ from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 from ablo_pg.schema.diff import FIELD_MOVED, Change
 from ablo_pg.schema.neutral import FieldType, SchemaSpec
 
-# Captured now, by the functions as they are now: a table with pending events cannot be altered.
+# Captured now, by the current functions: a table with pending events cannot be altered.
 _CAPTURE: Final = "set constraints all immediate; set constraints all deferred;"
 
 
@@ -39,7 +39,7 @@ def moves(
     changes: Sequence[Change],
     backfills: Mapping[tuple[str, str], Any],
 ) -> tuple[str, ...]:
-    """Return the statements that bring the tables of `old` to where `new` can be compiled onto.
+    """Return the statements that prepare the tables of `old` for compiling `new`.
 
     Args: changes, all of `diff(old, new, renames=...)`. backfills: (model key, JSON name) -> value.
     """
@@ -47,7 +47,7 @@ def moves(
     statements: list[str] = []
     for pair in _pairs(before, after, changes):
         both = [(pair.columns[c.name], c) for c in pair.new.fields if c.name in pair.columns]
-        for origin, column in both:  # while the old names hold: the triggers know these
+        for origin, column in both:  # while the old names are valid: the triggers use these
             value = backfills.get((pair.new.spec.key, column.wire))
             statements += _replace_removed(pair.old, origin, column, value)
         statements += _rename_table(pair)
@@ -59,7 +59,7 @@ def moves(
 
 
 def fills(new: SchemaSpec, backfills: Mapping[tuple[str, str], Any]) -> tuple[str, ...]:
-    """Return the statements that give rows without a value theirs."""
+    """Return the statements that fill rows without a value."""
     statements: list[str] = []
     for model in plan_schema(new).stored:
         for column in model.fields:
@@ -71,7 +71,7 @@ def fills(new: SchemaSpec, backfills: Mapping[tuple[str, str], Any]) -> tuple[st
 
 
 def unfit(column: Column, kind: str) -> str:
-    """Return the condition of the rows that stand against a change of that kind."""
+    """Return the condition of the rows that violate a change of that kind."""
     if kind == "enum_value_removed":
         return f"{column.sql} <> all ({_values(column)})"
     return "true" if kind == "field_added" else f"{column.sql} is null"
@@ -112,7 +112,7 @@ def _rename_table(pair: Pair) -> Iterator[str]:
 
 
 def _rename_columns(before: SchemaPlan, after: SchemaPlan, pair: Pair) -> Iterator[str]:
-    """Rename columns, and what of ours is named after table and column."""
+    """Rename columns, and our objects that are named after table and column."""
     new = pair.new
     steps: list[Guarded | str] = []
     for column in new.fields:
@@ -160,7 +160,7 @@ def _retype(model: ModelPlan, origin: Column, column: Column) -> Iterator[str]:
     yield do_block(
         *(
             f"alter table {model.table} drop constraint if exists {ident(name)};"
-            for name in check_names(model, column)[:2]  # a foreign key is not ours to lose
+            for name in check_names(model, column)[:2]  # a foreign key is not ours to drop
         ),
         f"alter table {model.table} alter column {column.sql} drop default,\n"
         f"  alter column {column.sql} type {kind} using {using}"
@@ -175,7 +175,7 @@ def _cast(origin: Column, column: Column) -> str:
 
 
 def _replace_removed(model: ModelPlan, origin: Column, column: Column, value: Any) -> Iterator[str]:
-    """Give rows another value where theirs is no longer allowed; their CHECK is made anew later."""
+    """Replace values that are no longer allowed; their CHECK is created again later."""
     if value is None or column.type is not FieldType.ENUM:
         return
     if set(origin.enum_values) <= set(column.enum_values):

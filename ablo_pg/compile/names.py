@@ -1,7 +1,7 @@
-"""Every name and literal that the compiler writes goes through here, and nowhere else.
+"""Every name and literal that the compiler writes is quoted here, and nowhere else.
 
 Names from a schema are always quoted, so reserved words, capitals, quotes and Unicode need no
-special case. Names longer than Postgres takes are cut by `schema.identifiers`, which keeps them
+special case. Names longer than Postgres allows are cut by `schema.identifiers`, which keeps them
 apart.
 """
 
@@ -17,7 +17,7 @@ from ablo_pg.schema.identifiers import MAX_BYTES as MAX_BYTES
 from ablo_pg.schema.identifiers import digest as digest
 from ablo_pg.schema.identifiers import shorten as shorten
 
-# A quoted name, or a constant; neither holds NUL.
+# A quoted name, or a constant; neither contains NUL.
 _QUOTED: Final = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'""")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
@@ -41,14 +41,14 @@ def qualified(schema: str, name: str) -> str:
 
 
 def regclass(schema: str, name: str) -> str:
-    """Write a relation as a regclass constant; its parser knows plain double quotes only."""
+    """Write a relation as a regclass constant, whose parser only supports plain double quotes."""
     parts = (shorten(part).replace('"', '""') for part in (schema, name))
     return literal(".".join(f'"{part}"' for part in parts)) + "::regclass"
 
 
 @lru_cache(maxsize=8192)
 def literal(text: str) -> str:
-    """Quote a string constant; right whatever standard_conforming_strings says."""
+    """Quote a string constant; correct for any setting of standard_conforming_strings."""
     if "\0" in text:
         raise ValueError("a text constant cannot hold the NUL character")
     body = text.replace("'", "''")
@@ -74,7 +74,7 @@ def json_literal(value: Any) -> str:
 
 
 def dollar(body: str, tag: str = "ablo") -> str:
-    """Dollar-quote a body under a tag that the body does not hold."""
+    """Dollar-quote a body with a tag that the body does not contain."""
     number = 0
     mark = f"${tag}$"
     while mark in body or body.endswith(mark[:-1]):
@@ -89,7 +89,7 @@ def comment(text: str) -> str:
 
 
 def indent(text: str, by: int = 2) -> str:
-    """Indent every line that starts outside quotes: a quoted name may hold line breaks."""
+    """Indent every line that starts outside quotes: a quoted name may contain line breaks."""
     pad = " " * by
     lines = text.split("\n")
     if any(line.count('"') % 2 for line in lines):

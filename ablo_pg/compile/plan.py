@@ -1,8 +1,8 @@
-"""What every pass needs to know about a model, worked out once: columns, names, groups, ownership.
+"""What every pass needs to know about a model, computed once: columns, names, groups, ownership.
 
 Flow: `compile_schema` builds one `SchemaPlan` from the neutral form; the passes read it and write
-SQL. Pure. A model whose tenancy is `parent` gets its organization in a column of its own all the
-same, filled from the parent row by a trigger: isolation, order and indexes work as for any other.
+SQL. Pure. A model whose tenancy is `parent` also has a separate organization column, filled from
+the parent row by a trigger: isolation, order and indexes work as for any other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BASE_WIRES: Final = tuple(wire for _, wire, _, _ in BASE_FIELDS)
 class Column:
     """One column of a model's table, and the JSON key under which it travels.
 
-    native: an enum type of the database, or an array, where the field is an enum or JSON.
+    native: an enum type of the database, or an array, if the field is an enum or JSON.
     """
 
     wire: str
@@ -45,7 +45,7 @@ class Column:
     required: bool = False
     default: Any = MISSING
     enum_values: tuple[str, ...] = ()
-    formerly: tuple[str, ...] = ()  # keys under which it travels as well
+    formerly: tuple[str, ...] = ()  # other keys for it
     native: bool = False
 
     @property
@@ -91,7 +91,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class ParentTable:
-    """Where a model of tenancy `parent` finds its organization; columns are quoted."""
+    """The source of the organization for a model of tenancy `parent`; columns are quoted."""
 
     schema: str
     table: str
@@ -116,7 +116,7 @@ class ModelPlan:
 
     @property
     def title(self) -> str:
-        """The model's key: what messages call it."""
+        """The model's key: its name in messages."""
         return self.spec.key
 
     @property
@@ -141,7 +141,7 @@ class ModelPlan:
 
     @property
     def id(self) -> Column:
-        """The column that a row is known by."""
+        """The column that identifies a row."""
         return self.base[0]
 
     @property
@@ -198,7 +198,7 @@ class SchemaPlan:
         return (model for model in self.models if model.synced)
 
     def index_name(self, model: ModelPlan, column: Column) -> str:
-        """Return `<table>_<column>_idx`, hashed when another table derives the same name."""
+        """Return `<table>_<column>_idx`, with a hash if another table derives the same name."""
         plain = f"{model.spec.table}_{column.name}_idx"
         if (model.spec.table_schema, plain) not in self.taken:
             return shorten(plain)
@@ -208,7 +208,7 @@ class SchemaPlan:
 def plan_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> SchemaPlan:
     """Resolve a schema. A relation whose field or target is not declared makes no edge.
 
-    Args: native, the columns of tables that are there whose types are enums or arrays.
+    Args: native, columns of existing tables whose types are enums or arrays.
     """
     ordered = sorted(spec.models, key=lambda m: m.key)
     models = tuple(_plan_model(model, native) for model in ordered)

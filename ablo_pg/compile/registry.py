@@ -1,4 +1,4 @@
-"""Pass: what the kernel is told about the models: the last statement of a compiled schema."""
+"""Pass: the kernel's description of the models: the last statement of a compiled schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ablo_pg.schema.wire_json import dump_schema_json
 
 
 def registry(schema: SchemaPlan) -> Iterator[str]:
-    """Emit the call of ablo.schema_register; the same schema registers as nothing new."""
+    """Emit the call of ablo.schema_register; the same schema again registers nothing."""
     pushed = dollar(_pretty(dump_schema_json(schema.spec)), "json")
     models = dollar(_pretty([_model(model) for model in schema.models]), "json")
     hash_ = literal(schema.hash)

@@ -1,14 +1,15 @@
-"""Pass: row-level security: what a transaction of ours sees is its organization's rows.
+"""Pass: row-level security: our transactions see only their organization's rows.
 
 The setting is read in a subselect, so that the planner evaluates it once a statement; '' (a custom
 setting after SET LOCAL has ended) and NULL both mean no organization, and match no row.
 
-A table that we made belongs to ablo_owner: one policy binds everybody, its owner too (FORCE). An
-adopted table keeps its owner, whom nothing binds, and its rows stay in sight of every other role.
-There the policies that hold us to an organization are restrictive and name our two roles; others
-meet `using (true)` only, which the planner drops, so that their plans stay what they were. A table
-that had row-level security before keeps its own policies for its own roles. Triggers run as
-ablo_owner for every writer: what they look up in a session of somebody else's is not held.
+A table that we created belongs to ablo_owner: one policy applies to every role, its owner too
+(FORCE). An adopted table keeps its owner, who is not subject to policies, and every other role
+still sees its rows. There the policies that limit us to an organization are restrictive and name
+our two roles; others meet `using (true)` only, which the planner drops, so that their plans do not
+change. A table that had row-level security before keeps its own policies for its own roles.
+Triggers run as ablo_owner for every writer: their lookups in a session of another application are
+not limited.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SESSION_OF_OURS: Final = (
 
 
 def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Enable it, and keep the policies as compiled."""
+    """Enable it, and update the policies to their compiled definitions."""
     if not model.synced:
         return
     own = "\n".join(part.block() for part in _of_ours(model))
@@ -59,24 +60,24 @@ def binds_everybody(model: ModelPlan) -> str:
 
 
 def policy_name(model: ModelPlan) -> str:
-    """Return what the tenant's policy on a model's table is called, before it is cut to length."""
+    """Return the name of the tenant's policy on a model's table, before it is cut to length."""
     return policy_names(model.spec.table)[0]
 
 
 def policy_names(table: str) -> tuple[str, str, str, str]:
-    """Return the names of a table's policies: tenant's, kernel's, ours, everybody else's."""
+    """Return the names of a table's policies: tenant's, kernel's, ours, other roles'."""
     ends = ("tenant_isolation", "kernel_tenant_isolation", "ablo_rows", "all_rows")
     isolation, kernel, ours, others = (f"{table}_{end}" for end in ends)
     return isolation, kernel, ours, others
 
 
 def drop_policy(model: ModelPlan, name: str) -> str:
-    """Return what removes a policy of somebody else's from a model's table."""
+    """Return the SQL that removes a foreign policy from a model's table."""
     return f"drop policy {ident(name)} on {model.table};"
 
 
 def rename_policy(model: ModelPlan, name: str) -> str:
-    """Return what gives a policy of somebody else's a name that is none of ours."""
+    """Return the SQL that renames a foreign policy, so that it has no name of ours."""
     return f"alter policy {ident(name)} on {model.table} rename to {ident(f'own_{name}')};"
 
 
@@ -94,7 +95,7 @@ def _of_ours(model: ModelPlan) -> Iterator[Guarded]:
 
 
 def _of_an_adopted(model: ModelPlan) -> Iterator[Guarded]:
-    """The rows' sight first: from ENABLE on, whom no policy lets see a row sees none."""
+    """The policies first: after ENABLE, a role without a policy sees no row."""
     isolation, kernel, ours, others = policy_names(model.spec.table)
     everything = "for all\n  to {0}\n  using (true)\n  with check (true)"
     all_rows = _policy(model, others, everything.format("public"))

@@ -1,7 +1,7 @@
-"""Pass: a row as JSON, under its wire keys. What reads and deltas carry.
+"""Pass: a row as JSON, under its wire keys, for reads and deltas.
 
-json_build_object takes 50 pairs at most. Wider rows are merged out of several: each part loses its
-braces, and the text in between is parsed once more, which checks it.
+json_build_object takes 50 pairs at most. Wider rows are merged from several: each part loses its
+braces, and the resulting text is parsed once more, which checks it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def row(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 def read(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__read(id)`: one row of the current organization as JSON, or null.
 
-    A statement of its own for each model: its plan is kept, where one made out of names would be
-    planned at every read.
+    A separate statement for each model: its plan is cached, while a statement built from names
+    would be planned at every read.
     """
     own = f"t.{model.org.sql} = v_organization and " if model.synced else ""
     declared = (

@@ -1,4 +1,4 @@
-"""Pass: the tests of JSON values that all models share, and the refusal that names what is wrong.
+"""Pass: the tests of JSON values that all models share, and the refusal that names the problem.
 
 The tests are plain SQL functions without a SET clause: the planner inlines them into the write
 functions' one validity expression. Each is true, false, or NULL for an absent key.
@@ -193,7 +193,7 @@ begin
           else 'is not a field of the model'
         end,
         case v_field
-          when 'id' then 'pass the id beside data, not in it'
+          when 'id' then 'pass the id next to data, not in it'
           when 'archivedAt' then 'use the archive and unarchive actions'
           else 'leave it out; the fields are: ' || (
             select left(coalesce(string_agg(k, ', ' order by k), 'none'), 500)

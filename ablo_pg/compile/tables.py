@@ -1,8 +1,8 @@
-"""Pass: the tables. Created with their base columns; fields are added where they are missing.
+"""Pass: the tables. Created with their base columns; missing fields are added.
 
-Adding and altering take an ACCESS EXCLUSIVE lock, so each sits behind a look at the catalogue: a
-run that has nothing to change takes none. A table that exists already is adopted: it keeps its
-owner, and its columns stay as they are; it is completed by those that it lacks.
+Adding and altering take an ACCESS EXCLUSIVE lock, so each is behind a check of the catalogue: a run
+that has nothing to change takes none. A table that exists already is adopted: it keeps its owner
+and its columns, and gets the missing ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import CURRENT_ORG, binds_everybody, is_ours
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 
-# The comment on a column that we added to a table of somebody else's.
+# The comment on a column that we added to an adopted table.
 ADDED: Final = "added by ablo_pg"
 
 
@@ -29,10 +29,10 @@ def tables(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 
 def required(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit NOT NULL on and off, once every table is there to take an organization from.
+    """Emit NOT NULL on and off, after all tables that an organization may come from.
 
-    Not of an adopted table, whose application may write NULLs. Its rows take their parent's
-    organization, though.
+    Not for an adopted table, whose application may write NULLs. Its rows still take their parent's
+    organization.
     """
     columns = [*([model.org] if model.synced else []), *model.fields]
     parts = [
@@ -64,7 +64,7 @@ def types(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 
 def _schema(model: ModelPlan) -> Guarded:
-    """The schema of a table outside public: made if it is missing, and opened to both roles."""
+    """The schema of a table outside public: created if missing, and opened to both roles."""
     name = model.spec.table_schema
     return Guarded(
         f"not exists (\n"
@@ -110,12 +110,12 @@ def _base_type(column: Column) -> str:
 
 
 def column_clauses(model: ModelPlan) -> list[tuple[Column, str]]:
-    """Return what ADD COLUMN says of each column that a table may lack."""
+    """Return the ADD COLUMN clause of each column that a table may lack."""
     clauses: list[tuple[Column, str]] = []
     for column in _own_columns(model):
         if column.wire != "id":
             base_type = _base_type(column)
-            if column is model.org:  # an adopted table has rows that nobody assigned yet
+            if column is model.org:  # an adopted table has rows without an organization
                 base_type = "text"
             clauses.append((column, base_type))
     for column in model.fields:
@@ -139,7 +139,7 @@ def _organization(model: ModelPlan) -> Guarded:
 
 
 def _columns(model: ModelPlan) -> Guarded:
-    """Add what is missing. A new column with a default fills the rows that are there."""
+    """Add what is missing. A new column with a default fills existing rows."""
     clauses = column_clauses(model)
     adds = ",\n  ".join(f"add column if not exists {c.sql} {clause}" for c, clause in clauses)
     return Guarded(
@@ -160,7 +160,7 @@ def _lacks(model: ModelPlan, columns: Sequence[Column]) -> str:
 
 
 def assign_organizations(model: ModelPlan) -> Iterator[str]:
-    """Emit that rows of an adopted table take their parent's organization, where it has one."""
+    """Emit that rows of an adopted table take their parent's organization, if it has one."""
     parent = model.parent_table
     if parent:
         yield (
@@ -180,7 +180,7 @@ def _assign(model: ModelPlan) -> Iterator[str]:
 
 
 def _owner(model: ModelPlan) -> Guarded:
-    """A table that we made, restored without its owner; an adopted one keeps its own."""
+    """A table that we created, restored without its owner; an adopted one keeps its own."""
     return Guarded(
         f"exists (\n  select from pg_catalog.pg_class c\n"
         f"  where c.oid = {model.regclass} and c.relowner <> 'ablo_owner'::regrole\n"

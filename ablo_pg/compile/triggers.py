@@ -1,8 +1,8 @@
 """Pass: the triggers of a synced table. ENABLE ALWAYS: replication roles and loads fire them too.
 
-A constraint trigger has no `or replace`, so the set is dropped and made again when one of it is
+A constraint trigger has no `or replace`, so the set is dropped and created again if one of it is
 missing, disabled or of another definition; otherwise nothing is locked. Names sort late, so that a
-table's own triggers have had their say.
+table's own triggers run first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The field types in SQL: the column type, JSON to column, column to JSON, and the test of a value.
 
-The tests are calls of the small functions of `support`, which the planner inlines.
+The tests call the small functions of `support`, which the planner inlines.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SQL_TYPE: Final[dict[FieldType, str]] = {
     FieldType.ENUM: "text",
     FieldType.JSON: "jsonb",
 }
-# What a column may be of (pg_type.typname) for the field to work; ours first. An adopted table has
-# other types than we would give it; what is not here could be read but not written.
+# Column types (pg_type.typname) that work for the field; ours first. An adopted table has other
+# types than we would give it; types that are not listed could be read but not written.
 _TEXT: Final = ("text", "varchar", "bpchar", "citext")
 STORED_AS: Final[dict[FieldType, tuple[str, ...]]] = {
     FieldType.STRING: _TEXT,
@@ -62,7 +62,7 @@ _FROM_TEXT: Final[dict[FieldType, str]] = {
 def from_json(column: Column, table: str, data: str = "p_data") -> str:
     """Return the column's value out of a jsonb object; NULL when it is absent or JSON null.
 
-    table: quoted. It knows what an enum type or an array makes of a value.
+    table: quoted. Its columns decide how an enum type or an array converts a value.
     """
     if column.native:
         return native(column, table, f"{data} -> {column.key}")
@@ -82,21 +82,20 @@ def native(column: Column, table: str, value: str) -> str:
 def to_json(column: Column, row: str) -> str:
     """Return the expression that JSON gets: a decimal as text, so that no reader rounds it.
 
-    The blanks that fill up a char(n) are none of its value, and the cast to text leaves them out.
+    A char(n)'s padding is not part of its value, and the cast to text removes it.
     """
     value = f"{row}.{column.sql}"
     if column.type in (FieldType.STRING, FieldType.ENUM, FieldType.DECIMAL):
         return f"{value}::text"
     if column.type is FieldType.DATETIME:
-        return f"{value}::timestamptz"  # nothing to do but for an adopted `timestamp` column
+        return f"{value}::timestamptz"  # only needed for an adopted `timestamp` column
     return value
 
 
 def differs(column: Column, one: str, other: str) -> str:
-    """Return whether a change of a row shows in a column.
+    """Return whether a change of a row is visible in a column.
 
-    A column's own equality may call texts equal that readers tell apart (a nondeterministic
-    collation).
+    A column's own equality may equate texts that readers distinguish (nondeterministic collations).
     """
     values = [f"{row}.{column.sql}" for row in (one, other)]
     if column.type in (FieldType.STRING, FieldType.ENUM):
@@ -105,7 +104,7 @@ def differs(column: Column, one: str, other: str) -> str:
 
 
 def valid(column: Column) -> str:
-    """Return the test that a JSON value is one of the column's; NULL when the key is absent."""
+    """Return the test that a JSON value fits the column; NULL if the key is absent."""
     value = f"p_data -> {column.key}"
     if column.type is FieldType.ENUM:
         values = ", ".join(json_literal(item) for item in column.enum_values)

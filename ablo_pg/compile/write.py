@@ -1,8 +1,8 @@
 """Pass: the write function of a model: static INSERT, UPDATE and DELETE behind one boolean test.
 
-The test is a single expression over the data; what it refuses goes to `<model>__explain`, which
-raises the error that names field, value and remedy. It runs with the rights and under the policies
-of the commit that calls it.
+The test is a single expression over the data; a refusal goes to `<model>__explain`, which raises
+the error that names field, value and remedy. It runs with the rights and under the policies of the
+commit that calls it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.values import default_sql, from_json, native, valid
 from ablo_pg.schema.neutral import FieldType
 
-_LARGE = 1_000_000  # bytes of data from which the lengths of its values are looked at
+_LARGE = 1_000_000  # bytes of data beyond which the lengths of its values are checked
 _UPDATED = "greatest(v_now, t.\"updated_at\" + interval '1 millisecond')"
 
 
@@ -136,10 +136,10 @@ end"""
 
 
 def _one_spelling(model: ModelPlan) -> str:
-    """Take the id. Refuse one that the column cannot hold, or spells otherwise (a capital uuid).
+    """Take the id. Refuse one that the column cannot hold, or spells differently (uuids).
 
-    The log, premises and claims know a row by its column's text: under another spelling a write
-    would pass them by. Only an adopted table has ids of another type than text.
+    The log, premises and claims identify a row by its column's text: under another spelling a write
+    would bypass them. Only an adopted table has ids of another type than text.
     """
     title = literal(model.title)
     shown = "quote_literal(left(p_id, 80))"
@@ -169,7 +169,7 @@ end if;"""
 
 
 def _new_names(model: ModelPlan) -> str:
-    """Take what is sent under a field's former names; under its own, that counts."""
+    """Accept values under a field's former names; its own name takes precedence."""
     steps = [
         f"\nif jsonb_typeof(p_data) = 'object' and p_data ? {former} then\n"
         f"  p_data := jsonb_build_object({column.key}, p_data -> {former})"
@@ -203,7 +203,7 @@ def _arrays(model: ModelPlan) -> list[Column]:
 
 
 def _refuse_elements(model: ModelPlan, column: Column) -> str:
-    """An array column gives back what it took: no number where it has texts."""
+    """An array column must return what it took: no number for texts."""
     return (
         f"if to_jsonb({from_json(column, model.table)}) <> p_data -> {column.key} then\n"
         f"  perform ablo_model.field_refuse('column_type_mismatch', {literal(model.title)},\n"

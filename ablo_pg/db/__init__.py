@@ -1,1 +1,1 @@
-"""Everything that speaks to Postgres: pool, one function per kernel routine, error translation."""
+"""Everything that talks to Postgres: pool, one function per kernel routine, error translation."""

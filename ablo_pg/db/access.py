@@ -1,4 +1,4 @@
-"""Which roles have access to an application's table, and by what, before it is adopted."""
+"""Which roles have access to an application's table, and how, before it is adopted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from psycopg import sql
 class Access(msgspec.Struct, frozen=True):
     """One role, or public, on one table. by: superuser, bypassrls, owner, or grant.
 
-    runs: programs of ours run as it: a member of ablo_runtime. reached: that one inherits the
-    rights of ablo_runtime, and what binds them. bound: row-level security holds for it from then
-    on, and did not before. named: a grant names it, or it owns the table. reads_parent: it may
-    select from the table that the organization of a row comes from.
+    runs: our programs run as it: a member of ablo_runtime. reached: that one inherits the rights of
+    ablo_runtime, and its limits. bound: row-level security will apply to it, and did not before.
+    named: a grant names it, or it owns the table. reads_parent: it may select from the table that
+    determines a row's organization.
     """
 
     role: str
@@ -28,7 +28,7 @@ class Access(msgspec.Struct, frozen=True):
     reads_parent: bool
 
 
-# Roles that have no more than everybody has are told of as public. Predefined roles (pg_...) count
+# Roles without rights beyond PUBLIC's are reported as public. Predefined roles (pg_...) count
 # through their members.
 _ACCESS: Final[LiteralString] = """
 with place as (
@@ -90,12 +90,12 @@ def table_access(conn: psycopg.Connection, table: str, parent: str | None) -> tu
 
 
 def let_read(table: str, role: str) -> str:
-    """Return the SQL that lets a role read a table; public is everybody."""
+    """Return the SQL that lets a role read a table; public means every role."""
     return f"grant select on {table} to {role if role == 'public' else _quoted(role)};"
 
 
 def no_runtime(role: str) -> str:
-    """Return the SQL after which no program of ours runs as a role."""
+    """Return the SQL that stops our programs from running as a role."""
     return f"revoke ablo_runtime from {_quoted(role)};"
 
 

@@ -1,7 +1,7 @@
 """Statements of an administrator: databases and logins. Everything else runs as the runtime role.
 
-Names are quoted by psycopg; a password never appears in a statement's text but as a SCRAM verifier,
-so that no server log can show it (Postgres manual, CREATE ROLE, PASSWORD).
+Names are quoted by psycopg. A password appears in a statement's text only as a SCRAM verifier, so
+that no server log can show it (Postgres manual, CREATE ROLE, PASSWORD).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ablo_pg.db.membership import member_statement
 def database_create(conn: psycopg.Connection, name: str, template: str | None = None) -> None:
     """Create a database, as a copy of `template` if one is given; `conn` is autocommit.
 
-    A copy is made file by file. Through the WAL, which is the default and spares a busy server two
-    checkpoints, it takes half as long again, and so does the first session in it.
+    Copies file by file. Copying through the WAL, which is the default and spares a busy server two
+    checkpoints, takes half as long again, and so does the first session in it.
     """
     query = sql.SQL("create database {} {}").format(
         sql.Identifier(name),
@@ -31,9 +31,9 @@ def database_create(conn: psycopg.Connection, name: str, template: str | None = 
 
 
 def database_drop(conn: psycopg.Connection, name: str) -> None:
-    """Drop a database if it is there, ending the sessions and the replication streams in it.
+    """Drop a database if it exists, ending its sessions and replication streams.
 
-    `with (force)` ends sessions, but a database whose slot is in use it refuses to drop.
+    `with (force)` ends sessions, but refuses to drop a database whose slot is in use.
     """
     conn.execute(
         "select pg_terminate_backend(active_pid, 5000) from pg_replication_slots"
@@ -44,7 +44,7 @@ def database_drop(conn: psycopg.Connection, name: str) -> None:
 
 
 def role_drop(conn: psycopg.Connection, name: str) -> None:
-    """Drop a login if it is there; what it may do in this database is revoked first."""
+    """Drop a login if it exists; its rights in this database are revoked first."""
     known = conn.execute("select from pg_catalog.pg_roles where rolname = %s", [name]).fetchone()
     if known is not None:
         conn.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
@@ -54,9 +54,9 @@ def role_drop(conn: psycopg.Connection, name: str) -> None:
 def login_statements(
     conn: psycopg.Connection, name: str, group: str, password: str, *, exists: bool
 ) -> list[str]:
-    """Return the SQL that makes a login (or gives it a new password) as a member of `group`.
+    """Return the SQL that creates a login (or changes its password) as a member of `group`.
 
-    It then inherits the group's rights, also if it existed and did not.
+    It then inherits the group's rights, even if it existed and did not.
     """
     verifier = conn.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
     command: LiteralString = "alter role" if exists else "create role"
@@ -71,12 +71,12 @@ def login_statements(
 
 
 def control_group_statement() -> str:
-    """Return the SQL that makes the group of the control logins."""
+    """Return the SQL that creates the group of the control logins."""
     return "create role ablo_control nologin nosuperuser nocreatedb nocreaterole nobypassrls"
 
 
 def control_separate(conn: psycopg.Connection) -> None:
-    """Take the making of keys away from the runtime role and give it to the control role."""
+    """Move the right to create keys from the runtime role to the control role."""
     conn.execute("select ablo.control_separate()")
 
 
@@ -86,7 +86,7 @@ def replication_statement(conn: psycopg.Connection, name: str) -> str:
 
 
 def replication_group_statement(conn: psycopg.Connection, name: str) -> str:
-    """Return what does the same on managed servers that have a group for it (Amazon RDS)."""
+    """Return the equivalent SQL for managed servers that have a group for it (Amazon RDS)."""
     return sql.SQL("grant rds_replication to {}").format(sql.Identifier(name)).as_string(conn)
 
 
@@ -103,7 +103,7 @@ def owner_statements(conn: psycopg.Connection, admin: str) -> list[str]:
 
 
 def run_statements(conn: psycopg.Connection, statements: Iterable[str]) -> None:
-    """Run statements that were made above, in one transaction."""
+    """Run statements built above, in one transaction."""
     with conn.transaction():
         for statement in statements:
             conn.execute(statement)

@@ -1,12 +1,12 @@
-"""What is sealed and verified, in Postgres's binary form.
+"""The data that is sealed and verified, in Postgres's binary form.
 
-Read from the tables themselves: a routine, a view or an operator of somebody's could show what is
-not there. Only appending a seal, which is verified afterwards like any other, is a routine.
+Read from the tables directly: a replaced routine, view or operator could show what is not there.
+Only appending a seal, which is verified afterwards like any other, is a routine.
 
-Callers: `ablo_pg.audit`, on an administrative connection (autocommit) that is `prepared`.
-Values come as the bytes that the server's binary output functions make (bigint, timestamptz and
-xid8: 8 bytes, big-endian; text and json: UTF-8; arrays: array_send), which no setting changes but
-the client encoding, and that is pinned. Everything streams: one row is in memory at a time.
+Callers: `ablo_pg.audit`, on an administrative connection (autocommit) that is `prepared`. Values
+are the bytes of the server's binary output functions (bigint, timestamptz and xid8: 8 bytes,
+big-endian; text and json: UTF-8; arrays: array_send), which depend on no setting but the client
+encoding, which is pinned. Everything streams: one row is in memory at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ablo_pg.errors import error_for
 
 Column: TypeAlias = bytes | None
 
-# Names and operators mean Postgres's own, whatever a schema or the session has put before them.
+# Names and operators are Postgres's own, whatever a schema or the session has put before them.
 PREPARE: Final[LiteralString] = "set search_path to pg_catalog"
 DELTAS: Final[LiteralString] = """
     select d.sync_id, d.organization_id, d.model, d.row_id, d.op, d.groups, d."row", d.changed,
@@ -58,8 +58,8 @@ ORGANIZATIONS: Final[LiteralString] = """
             order by s.organization_id, s.number limit 1))
         from found f where f.id is not null)
     select f.id from found f where f.id is not null offset 1 limit %s"""
-# How far retention says that it has dropped the log, how far the log has come, and the first that
-# is still there of what was dropped: partitions above are not looked at.
+# How far retention claims to have dropped the log, the log's head, and the first remaining delta of
+# what was dropped: partitions above are not read.
 DROPPED: Final[LiteralString] = """
     select l.dropped_through, q.last_value,
            (select min(d.sync_id) from ablo.delta d where d.sync_id <= l.dropped_through)
@@ -69,8 +69,8 @@ UNSEALED: Final[LiteralString] = """
 ACTS: Final[LiteralString] = """
     select organization_id, happened_at, actor, act, subject from ablo.audit_acts(%s, %s)"""
 NOW: Final[LiteralString] = "select clock_timestamp()"
-# What is no table, or whose partitions are none, or hides rows from its owner: a view or a policy
-# shows each reader what it likes.
+# Not a table, with partitions that are not tables, or hiding rows from its owner: a view or a
+# policy can show each reader something else.
 POSED: Final[LiteralString] = """
     select n.name
       from (values ('ablo.delta', 'p'), ('ablo.audit_seal', 'r'), ('ablo.log_state', 'r'),
@@ -85,11 +85,11 @@ POSED: Final[LiteralString] = """
 LOWEST: Final = -(2**63)
 HIGHEST: Final = 2**63 - 1
 PARTITION: Final = 10_000_000  # sync ids of one partition, see ablo.delta_extend
-PAGE: Final = 100  # seals or organizations a query asks for
+PAGE: Final = 100  # seals or organizations per query
 
 
 class _RawLoader(Loader):
-    """Hand a binary value over as its bytes."""
+    """Return a binary value as its bytes."""
 
     format = Format.BINARY
 
@@ -102,7 +102,7 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 
 @contextmanager
 def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
-    """Make a connection ready for the functions below; translate what goes wrong meanwhile."""
+    """Prepare a connection for the functions below; translate errors meanwhile."""
     try:
         conn.execute(PREPARE)
         yield conn
@@ -134,7 +134,7 @@ def chain_end(conn: Connection[Any], organization: str) -> tuple[Column, ...] | 
 
 
 def append(conn: Connection[Any], *columns: object) -> bool:
-    """Append a seal (columns in the table's order); False when it does not continue the chain."""
+    """Append a seal (columns in the table's order); False if it does not continue the chain."""
     return bool(_value(conn, APPEND, *columns))
 
 
@@ -150,10 +150,10 @@ def organizations(conn: Connection[Any]) -> Iterator[str]:
 
 
 def dropped_through(conn: Connection[Any]) -> int:
-    """Return how far retention has dropped the log, as far as that can be true.
+    """Return how far retention has dropped the log, if that is plausible.
 
-    It drops whole partitions that the log has left behind, and nothing of them stays: a claim that
-    does not fit, or that something contradicts, counts for nothing from there on.
+    It drops whole partitions that the log has moved past, and nothing of them stays: a claim that
+    does not fit, or is contradicted, is ignored from there on.
     """
     said, reached, kept = conn.execute(DROPPED).fetchone() or (0, 0, None)
     if (said + 1) % PARTITION or said >= reached:
@@ -162,13 +162,13 @@ def dropped_through(conn: Connection[Any]) -> int:
 
 
 def check_tables(conn: Connection[Any]) -> None:
-    """Raise audit_broken where something else stands in place of a table that is read here."""
+    """Raise audit_broken if a table that is read here was replaced."""
     posed = [name for (name,) in conn.execute(POSED)]
     if posed:
         raise error_for(
             "audit_broken",
-            f"{', '.join(posed)}: not the table that was installed; what it shows proves nothing",
-            remedy="find out who replaced it; restore the database from before",
+            f"{', '.join(posed)}: not the installed table; its content proves nothing",
+            remedy="find out who replaced it; restore an earlier state of the database",
             details={"relations": posed},
         )
 
@@ -180,7 +180,7 @@ def unsealed(conn: Connection[Any], organization: str, after: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody did to what is another's: `subject` is that, as it was."""
+    """An act of one participant on another's claim: `subject` is the claim as it was."""
 
     organization: str
     happened_at: dt.datetime
@@ -190,7 +190,7 @@ class Act:
 
 
 def acts(conn: Connection[Any], organization: str | None, limit: int) -> list[Act]:
-    """Return the newest acts, oldest first; None: of all organizations."""
+    """Return the newest acts, oldest first; None means all organizations."""
     return [Act(*row) for row in conn.execute(ACTS, (organization, limit))]
 
 

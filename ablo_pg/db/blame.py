@@ -1,9 +1,9 @@
-"""Whose code failed inside a statement, and at what: read from what Postgres sends with an error.
+"""Whose code failed inside a statement, and on what, from Postgres's error report.
 
-`db.errors` asks. The innermost PL/pgSQL frame decides: a function of schema ablo or ablo_model is
-ours, any other is the user's, and a trigger, rule or default of the table has called it. A frame
-reads `PL/pgSQL function public.audit() line 3 at SQL statement`; other languages of the server put
-other words in the same places.
+Used by `db.errors`. The innermost PL/pgSQL frame decides: a function of schema ablo or ablo_model
+is ours, any other is the user's, called by a trigger, rule or default of the table. A frame reads
+`PL/pgSQL function public.audit() line 3 at SQL statement`; servers in other languages have other
+words in the same places.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from ablo_pg.db.report import ErrorReport, Names
 from ablo_pg.errors import AbloError, error_for
 
-# What a message of class 42 names; never what follows a colon, which may be a value.
+# The names in a message of class 42; never what follows a colon, which may be a value.
 _OBJECT: Final = re.compile(
     r"\b(?:column|field|function|relation|schema|sequence|table|type|view)\s+"
     r'(?:"[^"]{1,130}"|[\w.]{1,130})'
@@ -32,7 +32,7 @@ _MODEL: Final = re.compile(r'ablo_model\."?(.+?)__[a-z]+"?\(')
 
 
 def foreign_function(context: str | None) -> str | None:
-    """Return the user's function in which it failed, with its arguments; None when it was ours."""
+    """Return the user's function that failed, with its arguments; None if it was ours."""
     frame = _FRAME.search(context or "")
     return None if frame is None or _OURS.match(frame[1]) else frame[1]
 
@@ -52,7 +52,7 @@ def written_model(context: str | None) -> str | None:
 
 
 def named_objects(message: str) -> str:
-    """Return the tables, columns and functions that a message names, and nothing else of it."""
+    """Return the tables, columns and functions that a message names, and nothing else."""
     return ", ".join(dict.fromkeys(_OBJECT.findall(message)))
 
 
@@ -73,7 +73,7 @@ def trigger_failed(report: ErrorReport, names: Names, function: str) -> AbloErro
     elif state in _UNDEFINED:
         remedy = (
             f"name it with its schema, or `alter function {function} set search_path = SCHEMAS`; "
-            "`ablo-pg check SCHEMA` says where triggers find names"
+            "`ablo-pg check SCHEMA` shows where triggers find names"
         )
     return error_for(
         "trigger_failed",
@@ -85,7 +85,7 @@ def trigger_failed(report: ErrorReport, names: Names, function: str) -> AbloErro
 
 
 def missing_object(report: ErrorReport, names: Names) -> AbloError:
-    """Return the error of a table or column that is gone, or of a kernel that is not there."""
+    """Return the error of a missing table or column, or of a missing kernel."""
     if re.search(r"\bablo_model\b", report.message) or not re.search(r"\bablo\b", report.message):
         model = names.model(written_model(report.context))
         named = _COLUMN.search(report.message)
@@ -94,13 +94,13 @@ def missing_object(report: ErrorReport, names: Names) -> AbloError:
         what = f"The table of {model}" if model else "The database"
         return error_for(
             "model_not_provisioned",
-            f"{what} is not as the declared schema has it{objects and f': see {objects}'}",
+            f"{what} does not match the declared schema{objects and f': see {objects}'}",
             model=model,
             field=names.field(model, column) if column else None,
             remedy=MIGRATE_REMEDY + ", or undo the change; `ablo-pg status` lists what differs",
         )
     return error_for(
         "kernel_not_installed",
-        "This database lacks the ablo kernel, or a part of it",
+        "This database lacks the ablo kernel, or part of it",
         remedy=KERNEL_REMEDY,
     )

@@ -18,7 +18,7 @@ class InstalledKernel:
 
 
 def installed_kernel(conn: psycopg.Connection) -> InstalledKernel | None:
-    """Return the installed kernel, or None when the database has none."""
+    """Return the installed kernel, or None if the database has none."""
     with conn.transaction():
         known = conn.execute("select to_regclass('ablo.kernel_version')").fetchone()
         if known is None or known[0] is None:
@@ -32,7 +32,7 @@ def installed_kernel(conn: psycopg.Connection) -> InstalledKernel | None:
 
 @dataclass(frozen=True, slots=True)
 class AdminRights:
-    """What an administrative login may do about roles."""
+    """What an administrative login may do with roles."""
 
     name: str
     superuser: bool
@@ -44,7 +44,7 @@ class AdminRights:
 
     @property
     def may_install(self) -> bool:
-        """Whether the install can get the roles that it needs."""
+        """Whether the install can create the roles that it needs."""
         return self.superuser or self.creates_roles or (self.groups_exist and self.owner_member)
 
 
@@ -62,14 +62,14 @@ from pg_catalog.pg_roles r where r.rolname = current_user
 
 
 def admin_rights(conn: psycopg.Connection) -> AdminRights:
-    """Return what the connected login may do about roles."""
+    """Return what the connected login may do with roles."""
     row = conn.execute(_RIGHTS).fetchone()
     assert row is not None  # the current user is always in pg_roles
     return AdminRights(*row)
 
 
 def without_event_triggers(conn: psycopg.Connection) -> None:
-    """Fire no trigger of tables or events for the rest of this transaction; superusers may."""
+    """Fire no table or event triggers for the rest of this transaction; superusers may do this."""
     conn.execute("set local session_replication_role = replica")
 
 
@@ -83,7 +83,7 @@ class RoleFacts:
 
 
 def role_facts(conn: psycopg.Connection, name: str) -> RoleFacts | None:
-    """Return what a role is, or None when there is none of that name."""
+    """Return a role's attributes, or None if there is no role of that name."""
     row = conn.execute(
         "select rolsuper, rolbypassrls, rolreplication from pg_catalog.pg_roles where rolname = %s",
         [name],
@@ -92,24 +92,24 @@ def role_facts(conn: psycopg.Connection, name: str) -> RoleFacts | None:
 
 
 def role_exists(conn: psycopg.Connection, name: str) -> bool:
-    """Tell whether a role of that name exists in the cluster."""
+    """Whether a role of that name exists in the cluster."""
     return role_facts(conn, name) is not None
 
 
 def server_setting(conn: psycopg.Connection, name: str) -> str | None:
-    """Return a setting of the server, or None when this login may not see it."""
+    """Return a setting of the server, or None if this login may not see it."""
     row = conn.execute("select pg_catalog.current_setting(%s, true)", [name]).fetchone()
     return row[0] if row else None
 
 
 def kernel_status(conn: psycopg.Connection) -> dict[str, Any]:
-    """Return what the kernel says about itself (`ablo.status()`)."""
+    """Return the kernel's status (`ablo.status()`)."""
     row = conn.execute("select ablo.status()").fetchone()
     return dict(row[0]) if row else {}
 
 
 def lock_provisioning(conn: psycopg.Connection, schema: str) -> None:
-    """Keep a second migration of `schema` out until the transaction ends; waits 5 s at most.
+    """Lock out a second migration of `schema` until the transaction ends; waits 5 s at most.
 
     5 s protects the writers that queue up behind our own lock requests on busy tables; a false
     alarm costs a retry of the migration.

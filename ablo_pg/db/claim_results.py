@@ -1,4 +1,4 @@
-"""The JSON of claim and presence routines, as the values of `ablo_pg.claim`.
+"""The JSON of claim and presence routines, as values of `ablo_pg.claim`.
 
 Wire names become the author's names, milliseconds of the database's clock become aware datetimes,
 durations become seconds. A row inside an answer stays bytes.
@@ -54,7 +54,7 @@ class _Claim(msgspec.Struct, frozen=True, rename="camel"):
     on_behalf_of_id: str | None = None
     on_behalf_of_kind: str | None = None
     capability_id: str | None = None
-    meta: Any = None  # an object; what is written by hand may be anything
+    meta: Any = None  # an object; hand-written SQL may store anything
     granted_at: int | None = None
     ended_at: int | None = None
     fence_token: int | None = None
@@ -87,7 +87,7 @@ class _Presence(msgspec.Struct, frozen=True, rename="camel"):
     sessions: int = 0
     status: str | None = None
     activity: Any = None
-    meta: Any = None  # an object; what is written by hand may be anything
+    meta: Any = None  # an object; hand-written SQL may store anything
     since: int | None = None
     seen_at: int | None = None
     expires_at: int | None = None
@@ -140,7 +140,7 @@ def claim_beats_of(data: bytes) -> list[ClaimBeat]:
 
 
 def presence_ttl_of(data: bytes) -> float:
-    """Read the answer of presence_beat: the seconds until the next one must have come."""
+    """Read the answer of presence_beat: the seconds within which the next one is due."""
     return _PRESENCE_BEAT.decode(data).ttl_ms / 1000
 
 

@@ -1,9 +1,8 @@
 """One function per routine of claims and presence, a single `select ablo.x(...)` each.
 
-As `db.routines`: every function takes a connection whose JSON is raw, gives JSON back as bytes
-(`db.claim_results` reads it), and raises psycopg's errors. capability: the id of the key that asks;
-None for one that may do everything. Callers: the direct transport, the lease
-keeper.
+As `db.routines`: every function takes a connection whose JSON is raw, returns JSON as bytes
+(`db.claim_results` parses it), and raises psycopg's errors. capability: the id of the caller's key;
+None for unlimited rights. Callers: the direct transport, the lease keeper.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object
 
 
 async def claim_limits(conn: AsyncConnection[Any], held: int | None, waiting: int | None) -> None:
-    """Say for a connection how many claims one participant may have; None: the kernel's own."""
+    """Set for a connection how many claims one participant may have; None: the kernel's default."""
     if held is not None or waiting is not None:
         given = ["" if most is None else str(most) for most in (held, waiting)]
         await conn.execute(CLAIM_LIMITS, given)
@@ -67,7 +66,7 @@ async def claim_acquire(
     capability_id: str | None = None,
     key_id: str | None = None,
 ) -> bytes:
-    """Ask for a claim: granted, or a place in line. The same claimId twice is the same claim.
+    """Request a claim: granted, or queued. The same claimId twice is the same claim.
 
     key_id: the key behind the request; the claim ends when that is revoked.
     """
@@ -94,7 +93,7 @@ async def claim_get(
     renew: bool,
     capability: str | None = None,
 ) -> bytes:
-    """Look at a claim; one whose turn has come is granted here. renew: as a heartbeat too."""
+    """Read a claim; if its turn has come, it is granted. renew: also act as a heartbeat."""
     found: bytes = await _value(
         conn, CLAIM_GET, organization, participant, claim_id, renew, capability
     )
@@ -123,7 +122,7 @@ async def claim_heartbeat_every(
     ttl: bytes | None,
     capability: str | None = None,
 ) -> bytes:
-    """Renew whatever a participant holds or waits for; ttl: JSON, null keeps each one's own."""
+    """Renew every claim and wait of a participant; ttl: JSON, null keeps each one's own."""
     given = None if ttl is None else ttl.decode()
     found: bytes = await _value(
         conn, CLAIM_HEARTBEAT_EVERY, organization, participant, given, capability
@@ -152,7 +151,7 @@ async def claim_release(
     claim_id: str,
     capability: str | None = None,
 ) -> bool:
-    """Give a claim back, or leave the line; whether there was something to give back."""
+    """Release a claim, or leave the queue; return whether there was one to release."""
     target = (organization, participant, claim_id, capability)
     return bool(await _value(conn, CLAIM_RELEASE, *target))
 
@@ -165,7 +164,7 @@ async def claim_release_row(
     row_id: str,
     capability: str | None = None,
 ) -> bool:
-    """Give back whatever the participant holds, or waits for, on a row."""
+    """Release every claim and wait of the participant on a row."""
     target = (organization, participant, model, row_id, capability)
     return bool(await _value(conn, CLAIM_RELEASE_ROW, *target))
 
@@ -173,7 +172,7 @@ async def claim_release_row(
 async def claim_break(
     conn: AsyncConnection[Any], organization: str, participant: str, claim_id: str
 ) -> bool:
-    """End somebody else's claim or wait; whether it was there to be ended."""
+    """End another participant's claim or wait; return whether it existed."""
     return bool(await _value(conn, CLAIM_BREAK, organization, participant, claim_id))
 
 
@@ -185,7 +184,7 @@ async def claim_list(
     row_id: str,
     capability: str | None = None,
 ) -> bytes:
-    """Read a row's holders and its wait line. Never waits, changes nothing."""
+    """Read a row's holders and its wait queue. Never waits, changes nothing."""
     target = (organization, participant, model, row_id, capability)
     found: bytes = await _value(conn, CLAIM_LIST, *target)
     return found
@@ -200,7 +199,7 @@ async def claim_list_filtered(
     wanted: bytes,
     capability: str | None = None,
 ) -> bytes:
-    """Read holders of an organization that a filter admits, and with a row its wait line."""
+    """Read holders of an organization that match a filter, and for a row its wait queue."""
     found: bytes = await _value(
         conn,
         CLAIM_LIST_FILTERED,
@@ -223,7 +222,7 @@ async def claim_events(
     limit: int,
     capability: str | None = None,
 ) -> bytes:
-    """Read what became of claims after a position, as far as a key may know of them."""
+    """Read claim events after a position, as far as a key may see them."""
     found: bytes = await _value(
         conn, CLAIM_EVENTS, organization, participant, after, log, limit, capability
     )
@@ -239,7 +238,7 @@ async def claim_reorder(
     order: Sequence[str],
     capability: str | None = None,
 ) -> None:
-    """Move these waiters to the head of the line, in this order."""
+    """Move these waiters to the head of the queue, in this order."""
     await _value(
         conn,
         CLAIM_REORDER,
@@ -255,7 +254,7 @@ async def claim_reorder(
 async def presence_beat(
     conn: AsyncConnection[Any], organization: str, participant: str, session: str, request: bytes
 ) -> bytes:
-    """Say that a session of the participant is here, and what it does."""
+    """Record a session of the participant, and its activity."""
     found: bytes = await _value(
         conn, PRESENCE_BEAT, organization, participant, session, request.decode()
     )
@@ -265,13 +264,13 @@ async def presence_beat(
 async def presence_leave(
     conn: AsyncConnection[Any], organization: str, participant: str, session: str
 ) -> bool:
-    """Say that a session is gone."""
+    """Record that a session has left."""
     return bool(await _value(conn, PRESENCE_LEAVE, organization, participant, session))
 
 
 async def presence_list(
     conn: AsyncConnection[Any], organization: str, participant: str, capability: str | None = None
 ) -> bytes:
-    """Read who is here."""
+    """Read who is present."""
     found: bytes = await _value(conn, PRESENCE_LIST, organization, participant, capability)
     return found

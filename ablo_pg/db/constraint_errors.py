@@ -1,4 +1,4 @@
-"""Errors of constraints and of values, for `db.errors`: which field of which model it was."""
+"""Errors of constraints and values, for `db.errors`: the field and model concerned."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ablo_pg.schema.identifiers import shorten
 
 
 def _field(report: ErrorReport, names: Names, *suffixes: str) -> str | None:
-    """Read the field out of a compiled constraint's name, `<table>_<column><suffix>`.
+    """Read the field from a compiled constraint's name, `<table>_<column><suffix>`.
 
-    Postgres gives no DETAIL with the key's columns where row-level security is on. A name that was
-    too long ends in a hash: the column is the one whose name it is.
+    Postgres gives no DETAIL with the key's columns if row-level security is on. A name that was too
+    long ends in a hash: compare it with each column's.
     """
     model, found, table = names.model(report.table), report.constraint or "", report.table
     for suffix in suffixes:
@@ -32,7 +32,7 @@ def unique(report: ErrorReport, names: Names) -> AbloError:
             f"That id of {model} is taken",
             model=model,
             field="id",
-            remedy="choose another id, or update the row that is there",
+            remedy="choose another id, or update the existing row",
         )
     return error_for(
         "unique_violation",
@@ -60,7 +60,7 @@ def foreign_key(report: ErrorReport, names: Names) -> AbloError:
 
 
 def not_null(report: ErrorReport, names: Names) -> AbloError:
-    """Return the error of a value that is missing."""
+    """Return the error of a missing value."""
     model = names.model(report.table)
     name = names.field(model, report.column)
     return error_for(
@@ -79,10 +79,12 @@ def check(report: ErrorReport, names: Names) -> AbloError:
     place = f"{model}{'.' + name if name else ''}: a" if model else "A"  # a domain has no table
     return error_for(
         "check_violation",
-        f"{place} value breaks the rule {report.constraint!r}",
+        f"{place} value violates the constraint {report.constraint!r}",
         model=model,
         field=name,
-        remedy="use one of the declared values" if name else "use a value that the rule allows",
+        remedy="use one of the declared values"
+        if name
+        else "use a value that the constraint allows",
         details={"constraint": report.constraint},
     )
 
@@ -98,5 +100,5 @@ def type_mismatch(report: ErrorReport, names: Names) -> AbloError:
         model=model,
         field=name,
         remedy="pass a value of the declared type, in range, without NUL and without characters "
-        "that the encoding of the database lacks",
+        "that the database's encoding lacks",
     )

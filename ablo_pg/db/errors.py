@@ -1,6 +1,6 @@
-"""Turn what Postgres answers into the tree of `ablo_pg.errors`, once, for every door.
+"""Translates Postgres errors into the tree of `ablo_pg.errors`, once, for every interface.
 
-`translate` takes a psycopg exception, `error_of` an error object from a commit batch; both lower to
+`translate` takes a psycopg exception, `error_of` an error object from a commit batch; both produce
 an `ErrorReport`. Only the kernel's own DETAIL (JSON, SQLSTATE class AB) is ever shown: Postgres's
 DETAIL quotes row values, and a message must not carry another organization's data. The psycopg
 exception stays reachable as `__cause__`. SQLSTATEs: Postgres manual, appendix A.
@@ -52,15 +52,15 @@ def translate(exc: psycopg.Error, names: Names = NO_NAMES) -> AbloError:
 
 
 def said_by(exc: psycopg.Error) -> str:
-    """Return what the server says, or libpq of a connection that is not made, on one line."""
+    """Return the server's message, or libpq's for a failed connection attempt, on one line."""
     text = exc.diag.message_primary or str(exc).strip()
     return text.splitlines()[0] if text else "no reason given"
 
 
 def translate_admin(exc: psycopg.Error, conn: psycopg.Connection[Any] | None = None) -> AbloError:
-    """As `translate`, of an administrative connection: who may do it, and what has cut it short.
+    """As `translate`, for an administrative connection: who may do it, what cut it short.
 
-    conn: the connection. Postgres's message is shown: an administrator may see what it names.
+    conn: the connection. Postgres's message is shown: an administrator may see the names in it.
     """
     said = said_by(exc)
     if exc.sqlstate == "42501":
@@ -72,15 +72,15 @@ def translate_admin(exc: psycopg.Error, conn: psycopg.Connection[Any] | None = N
             details["sql"] = member_statement("ablo_owner", login, version) + ";"
         return error_for(
             "admin_role_insufficient",
-            f"the login {login} may not do this: {said}",
+            f"the login {login} lacks the right to do this: {said}",
             remedy="use the login that `ablo-pg connect` was run with, or another member of "
-            "ablo_owner" + ("; the SQL makes this one such a member" if conn else ""),
+            "ablo_owner" + ("; the SQL adds this login as a member" if conn else ""),
             details=details,
         )
     if exc.sqlstate == "57014":
         return error_for(
             "wait_for_timeout",
-            f"the server has cut a statement short: {said}",
+            f"the server cut a statement short: {said}",
             remedy="if statement_timeout is too short for administration, set PGOPTIONS="
             "'-c statement_timeout=0' for this command; else run it again",
             details={"sqlstate": exc.sqlstate},
@@ -89,7 +89,7 @@ def translate_admin(exc: psycopg.Error, conn: psycopg.Connection[Any] | None = N
 
 
 def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
-    """Return the error that this report stands for."""
+    """Return the error for this report."""
     state = report.sqlstate or ""
     if state.startswith("AB") or (state == "55P03" and "code" in _json_object(report.detail)):
         return _from_kernel(report, names)
@@ -132,16 +132,16 @@ def _text(value: object) -> str | None:
 def _unreachable(said: str) -> AbloError:
     what, remedy = "The database cannot be reached", "check database_url, and that the server runs"
     if _REFUSED.search(said):
-        what = "The login or its password is refused"
-        remedy = "check user and password in the URL, and that pg_hba.conf lets them in"
+        what = "The login or its password was refused"
+        remedy = "check user and password in the URL, and that pg_hba.conf admits them"
     elif "startup parameter" in said:
-        remedy = "a pooler answers, which takes no such parameter: leave it out of the URL, or "
-        remedy += "lead the URL straight to the server"
+        remedy = "a pooler does not accept this parameter: remove it from the URL, or "
+        remedy += "use a URL that leads directly to the server"
     return error_for("database_unreachable", f"{what}: {said}", remedy=remedy)
 
 
 def _fixed(code: str, message: str, remedy: str) -> Callable[[ErrorReport, Names], AbloError]:
-    """Make a translator that says the same whatever the report holds."""
+    """Make a translator that ignores the report's content."""
 
     def make(report: ErrorReport, names: Names) -> AbloError:
         return error_for(code, message, remedy=remedy, details={"sqlstate": report.sqlstate})
@@ -156,7 +156,7 @@ def _connection(report: ErrorReport, names: Names) -> AbloError:
 def _read_only(report: ErrorReport, names: Names) -> AbloError:
     return error_for(
         "database_unreachable",
-        f"The database takes no writes here: {report.message}",
+        f"The database accepts no writes here: {report.message}",
         remedy="connect to the primary server; on the primary, see default_transaction_read_only",
         details={"sqlstate": report.sqlstate},
     )
@@ -166,8 +166,8 @@ def _unprepared(report: ErrorReport, names: Names) -> AbloError:
     return error_for(
         "transaction_pooler",
         f"The server does not have this session's prepared statements: {report.message}",
-        remedy="so it is behind a pooler that shares sessions (use it in session mode, or a URL "
-        "straight to the server), and after DISCARD ALL",
+        remedy="this happens behind a pooler that shares sessions (use session mode, or a URL "
+        "that leads directly to the server), and after DISCARD ALL",
         details={"sqlstate": report.sqlstate},
     )
 
@@ -176,9 +176,9 @@ def _user_raised(report: ErrorReport, names: Names) -> AbloError:
     function = foreign_function(report.context)
     return error_for(
         "constraint_violation",
-        f"A function or trigger of the database refused: {report.message}",
+        f"A function or trigger of the database refused the write: {report.message}",
         model=names.model(report.table),
-        remedy=report.hint or "see the rule that raised it",
+        remedy=report.hint or "see the constraint or trigger that raised it",
         details={"function": function} if function else None,
     )
 
@@ -192,17 +192,15 @@ def _internal(report: ErrorReport, names: Names) -> AbloError:
     )
 
 
-# How Postgres words 28P01 and 28000, and libpq a password that is missing: of a connection that is
-# not made no SQLSTATE reaches us. A server that speaks no English is told of as out of reach.
+# Postgres's words for 28P01 and 28000, and libpq's for a missing password: a failed connection
+# attempt has no SQLSTATE. A server in another language is reported as unreachable.
 _REFUSED: Final = re.compile(
     r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
     r"|is not permitted to log in"
 )
-_FAULTS: Final = ("42", "3F", "22")  # classes of what a function itself does wrong
+_FAULTS: Final = ("42", "3F", "22")  # classes of errors in a function itself
 _RETRY: Final = "retry; nothing was written"
-_write_conflict = _fixed(
-    "write_conflict", "Concurrent transactions stood in each other's way", _RETRY
-)
+_write_conflict = _fixed("write_conflict", "Concurrent transactions conflicted", _RETRY)
 _login = _fixed("database_unreachable", "The database refused the login", "check user and password")
 _too_large = _fixed(
     "request_too_large", "A value is larger than the database can store or index", "make it smaller"
@@ -222,14 +220,14 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
     "22001": type_mismatch,
     "22030": type_mismatch,
     "22032": type_mismatch,
-    "42804": missing_object,  # never of a value: columns that are not as a function knows them
+    "42804": missing_object,  # never of a value: columns do not match what a function expects
     "22025": _fixed("query_invalid_like_pattern", "The pattern ends in an escape", "double it"),
     "40001": _write_conflict,
     "40P01": _write_conflict,
-    "55P03": _fixed("lock_timeout", "Somebody else holds the row or the key", _RETRY),
+    "55P03": _fixed("lock_timeout", "Another session holds the row or the key", _RETRY),
     "57014": _fixed("wait_for_timeout", "The statement was cancelled or ran too long", _RETRY),
     "25P04": _fixed("wait_for_timeout", "The transaction ran too long", _RETRY),
-    "53300": _fixed("connection_limit_exceeded", "The server takes no more connections", "wait"),
+    "53300": _fixed("connection_limit_exceeded", "The server accepts no more connections", "wait"),
     "54000": _too_large,
     "54001": _too_large,
     "42P01": missing_object,
@@ -238,8 +236,8 @@ _BY_STATE: Final[dict[str, Callable[[ErrorReport, Names], AbloError]]] = {
     "3F000": missing_object,
     "42501": _fixed(
         "permission_denied",
-        "The login may not do this",
-        "let it be a member of ablo_runtime (`ablo-pg connect` makes such a login)",
+        "The login lacks the right to do this",
+        "make it a member of ablo_runtime (`ablo-pg connect` creates such a login)",
     ),
     "25006": _read_only,
     "26000": _unprepared,

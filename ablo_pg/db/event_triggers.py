@@ -1,4 +1,4 @@
-"""Event triggers of the user's that fail under statements of ours, and how to do without them."""
+"""The user's event triggers that fail under our statements, and how to continue without them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ where e.evtenabled <> 'D'
   and (format('%%I()', p.proname) = any (%(names)s)
     or format('%%I.%%I()', n.nspname, p.proname) = any (%(names)s))
 """
-_RAISED: Final = "P0001"  # it means to refuse
+_RAISED: Final = "P0001"  # a deliberate refusal
 PASSED_OVER: Final = (
     "{} has not seen all of it: an event trigger calls it, and it fails here (see the names that "
     "it uses; alter function ... set search_path)"
@@ -28,7 +28,7 @@ PASSED_OVER: Final = (
 
 
 def failing(conn: psycopg.Connection, exc: psycopg.Error) -> str | None:
-    """Return the function of an event trigger that has failed, if this login can do without it."""
+    """Return the function of a failed event trigger, if this login can continue without it."""
     function = foreign_function(exc.diag.context)
     if function is None or exc.sqlstate == _RAISED or conn.closed:
         return None
@@ -40,7 +40,7 @@ def failing(conn: psycopg.Connection, exc: psycopg.Error) -> str | None:
 
 @contextmanager
 def passing_over(conn: psycopg.Connection, functions: Iterable[str]) -> Iterator[None]:
-    """Do without the event triggers that call these, in the present transaction of a superuser."""
+    """Disable the event triggers that call these, in the current transaction of a superuser."""
     found = _calling(conn, [*functions])
     for name, _ in found:
         conn.execute(sql.SQL("alter event trigger {} disable").format(sql.Identifier(name)))
@@ -52,7 +52,7 @@ def passing_over(conn: psycopg.Connection, functions: Iterable[str]) -> Iterator
 
 @contextmanager
 def without_triggers(conn: psycopg.Connection) -> Iterator[None]:
-    """Fire no trigger outside a transaction, where none can be disabled for its time only."""
+    """Fire no trigger outside a transaction, where triggers cannot be disabled temporarily."""
     conn.execute("set session_replication_role = replica")
     try:
         yield

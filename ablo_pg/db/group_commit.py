@@ -1,4 +1,4 @@
-"""Group commit: concurrent commits of one organization go down as one transaction.
+"""Group commit: concurrent commits of one organization are sent as one transaction.
 
 Callers: the direct transport and the relay. The kernel runs a batch under the organization's order
 lock, each commit in its own subtransaction, so their one flush is shared.
@@ -36,16 +36,16 @@ from ablo_pg.errors import (
 )
 
 BATCH_LIMIT: Final = 50
-# Bytes of requests in one batch: bounds what one statement holds in memory on both sides.
+# Bytes of requests in one batch: bounds the memory of one statement on both sides.
 BATCH_BYTES: Final = 4_000_000
 # Seconds. Protects the other commits from a lone one that waits for a row lock; a false alarm (a
-# slow flush) costs that the next flight starts before this one is back, which is safe.
+# slow flush) only starts the next batch before this one is back, which is safe.
 LONE_PATIENCE: Final = 0.02
 RETRIES: Final = 6
-# Seconds before the second try after a deadlock, doubled each time; jitter keeps the two writers
-# that met from meeting again.
+# Seconds before the second attempt after a deadlock, doubled each time; jitter keeps the same two
+# writers from colliding again.
 DEADLOCK_PAUSE: Final = 0.01
-# What a commit's data, or the rows it meets, can be wrong about.
+# Errors of a commit's data, or of the rows it meets.
 OF_DATA: Final = frozenset(
     {
         *("unknown_field", "column_type_mismatch", "not_null_violation", "check_violation"),
@@ -58,7 +58,7 @@ _WOULD_WAIT: Final = "55P03"
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """A commit on its way. `turn` becomes True (fly) or False (`receipt` or `error` is set)."""
+    """A commit in progress. `turn` becomes True (lead) or False (`receipt` or `error` is set)."""
 
     item: BatchItem
     turn: asyncio.Future[bool]
@@ -69,11 +69,11 @@ class _Waiting:
 
 @dataclass(slots=True)
 class GroupCommit:
-    """Coalesces one organization's commits over one database."""
+    """Batches one organization's commits on one database."""
 
     database: Database
     organization: str
-    on_flight: Callable[[int], None] | None = None  # told how many commits leave together
+    on_flight: Callable[[int], None] | None = None  # called with the size of each batch
     _queue: deque[_Waiting] = field(default_factory=deque, init=False)
     _flying: bool = field(default=False, init=False)
     _alone: asyncio.Semaphore = field(init=False)
@@ -84,8 +84,8 @@ class GroupCommit:
     async def submit(self, item: BatchItem) -> bytes:
         """Commit `item`; return its receipt as JSON, or raise its error.
 
-        A commit may fail for several reasons at once. Claims, fences and what was read come before
-        its data: who has to read again, or wait, is not told of a field.
+        A commit may fail for several reasons at once. Claims, fences and premises come before its
+        data: a caller that has to read again, or wait, gets no error about a field.
         """
         try:
             return await self._submit_again(item)
@@ -100,10 +100,10 @@ class GroupCommit:
     async def _submit_again(self, item: BatchItem) -> bytes:
         """Commit `item`.
 
-        Sent again under its key, a bounded number of times: after a connection that broke, which
-        leaves the outcome unknown, and after a deadlock with other writers of its rows, which
-        leaves nothing; once after it met columns that a migration was just changing: its second
-        answer, from the functions of after, counts.
+        Sent again under its key, a bounded number of times: after a broken connection, which leaves
+        the outcome unknown, and after a deadlock with other writers of its rows, which leaves
+        nothing; once after it met columns that a migration was just changing: its second answer,
+        from the new functions, counts.
         """
         for attempt in range(RETRIES):
             try:
@@ -117,7 +117,7 @@ class GroupCommit:
                 if not moved and (exc.code != "write_conflict" or attempt == RETRIES - 1):
                     raise
                 await asyncio.sleep(random.uniform(0, DEADLOCK_PAUSE * 2**attempt))
-        raise AssertionError("unreachable: the last try returns or raises")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _submit_once(self, item: BatchItem) -> bytes:
         me = _Waiting(item, asyncio.get_running_loop().create_future())
@@ -133,7 +133,7 @@ class GroupCommit:
             return await self._send_alone(item)
         if me.error is not None:
             raise me.error
-        if me.receipt is None:  # the pilot was cancelled in flight
+        if me.receipt is None:  # the leader was cancelled in flight
             return await self._submit_once(item)
         return me.receipt
 
@@ -148,7 +148,7 @@ class GroupCommit:
             raise
 
     def _hand_over(self) -> None:
-        """Give the lead to the next one that waits, or set it free."""
+        """Pass the lead to the next waiting commit, or clear it."""
         self._flying = bool(self._queue)
         if self._queue:
             self._queue.popleft().turn.set_result(True)
@@ -173,19 +173,19 @@ class GroupCommit:
         try:
             await self._fly_batch(batch)
         except AbloError as exc:
-            # What one holds may spoil the statement of all: then each goes on its own.
+            # One of them may break the statement for all: then each is sent on its own.
             spoilt = len(batch) > 1 and isinstance(exc, AbloValidationError)
             for one in batch:
                 one.error, one.would_wait = exc, spoilt
         finally:
-            # First the next flight, then the answers: what callers do with those overlaps with it.
+            # First the next batch, then the answers: callers' work on those overlaps with it.
             self._hand_over()
             for one in batch[1:]:
                 if not one.turn.done():
                     one.turn.set_result(False)
 
     async def _fly_alone(self, me: _Waiting) -> None:
-        """Send one commit; let the others go on when it takes long."""
+        """Send one commit; let the others proceed if it takes long."""
         handed = False
 
         def let_go() -> None:

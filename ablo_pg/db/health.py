@@ -1,4 +1,4 @@
-"""What `ablo-pg doctor` reads of a server, in one query a connection, and the SQL of its fixes."""
+"""The facts that `ablo-pg doctor` reads, one query per connection, and the SQL of its fixes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 from psycopg import sql
 
-# Readable by any login, but for what pg_stat_activity and the slots show of others.
+# Readable by any login, except what pg_stat_activity and the slots show of others.
 _SERVER: Final[LiteralString] = """
 select json_build_object(
   'version', current_setting('server_version_num')::int,
@@ -41,7 +41,7 @@ select json_build_object(
     where a.datname = current_database() and a.state like 'idle in transaction%'
       and a.xact_start < clock_timestamp() - interval '5 minutes')
 )"""
-# As an administrator, once there is a kernel.
+# As an administrator, if there is a kernel.
 _KERNEL: Final[LiteralString] = """
 select json_build_object(
   'logBytes', (select coalesce(sum(pg_catalog.pg_total_relation_size(i.inhrelid)), 0)
@@ -72,7 +72,7 @@ select json_build_object(
 )"""
 
 
-# Who holds an advisory lock of the kernel while it is idle, is prepared, or has others wait. A
+# Who holds an advisory lock of the kernel while it is idle, is prepared, or blocks others. A
 # transaction at its commit point holds the gate and the order locks of its organizations.
 _HELD: Final[LiteralString] = """
 with lock as (
@@ -100,7 +100,7 @@ select coalesce(json_agg(x), '[]') from (
          and t.locktype = 'transactionid' and t.mode = 'ExclusiveLock'
     left join pg_catalog.pg_prepared_xacts p on h.pid is null and p.transaction = t.transactionid
 ) x where x.seconds is not null"""
-# The log's organizations, one probe of an index each, that these order locks are of.
+# The organizations of these order locks, one index probe per organization of the log.
 _OF_KEYS: Final[LiteralString] = """
 with recursive o (id) as (
   (select d.organization_id from ablo.delta d order by 1 limit 1)
@@ -113,7 +113,7 @@ select id from o where ablo.order_key(id) = any (%s) limit 5"""
 
 
 def held_locks(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
-    """Return who holds the kernel's locks for some time, and whose commits wait for it.
+    """Return who has held the kernel's locks for some time, and whose commits wait.
 
     Each with pid or gid, program, state, event, waiters, seconds, and organizations: at most five.
     """
@@ -125,57 +125,57 @@ def held_locks(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
 
 
 def server_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
-    """Return settings, slots, and transactions that stand in the way."""
+    """Return settings, slots, and transactions that block others."""
     row = conn.execute(_SERVER).fetchone()
     return dict(row[0]) if row else {}
 
 
 def kernel_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
-    """Return what the kernel's catalogue shows an administrator."""
+    """Return the part of the kernel's catalogue that an administrator sees."""
     row = conn.execute(_KERNEL).fetchone()
     return dict(row[0]) if row else {}
 
 
 def backend_pid(conn: psycopg.Connection[Any]) -> int:
-    """Return the server process that answers; behind a pooler not the one that was greeted by."""
+    """Return the server process that answers; behind a pooler it may differ from the first one."""
     row = conn.execute("select pg_catalog.pg_backend_pid()").fetchone()
     return int(row[0]) if row else 0
 
 
 def identity_check(conn: psycopg.Connection[Any]) -> None:
-    """Have the kernel refuse a login that could see past row-level security."""
+    """Let the kernel refuse a login that could see past row-level security."""
     conn.execute("select ablo.identity_check()")
 
 
 def status(conn: psycopg.Connection[Any]) -> dict[str, Any]:
-    """Return what the kernel says about itself."""
+    """Return the kernel's status."""
     row = conn.execute("select ablo.status()").fetchone()
     return dict(row[0]) if row else {}
 
 
 def logical_wal() -> str:
-    """Return the SQL that lets the log be streamed after a restart."""
+    """Return the SQL that enables streaming the log after a restart."""
     return "alter system set wal_level = logical;"
 
 
 def enable_trigger(table: str, name: str) -> str:
-    """Return the SQL that has a trigger of ours fire for every writer."""
+    """Return the SQL that makes a trigger of ours fire for every writer."""
     return f'alter table {table} enable always trigger "{name}";'
 
 
 def force_rls(table: str, *, ours: bool) -> str:
-    """Return the SQL that has row-level security hold, of a table of ours for its owner too."""
+    """Return the SQL that enables row-level security, on a table of ours for its owner too."""
     statement = f"alter table {table} enable row level security;"
     return f"{statement}\nalter table {table} force row level security;" if ours else statement
 
 
 def extend_log() -> str:
-    """Return the SQL that makes the log's next partition."""
+    """Return the SQL that creates the log's next partition."""
     return "select ablo.delta_extend();"
 
 
 def drop_slot(name: str) -> str:
-    """Return the SQL that gives back the disk that a slot keeps."""
+    """Return the SQL that frees the disk that a slot retains."""
     return f"select pg_drop_replication_slot({_quoted(name)});"
 
 
@@ -190,7 +190,7 @@ def end_session(pid: int) -> str:
 
 
 def plain_login(name: str) -> str:
-    """Return the SQL that makes row-level security hold for a login that is no superuser."""
+    """Return the SQL that makes row-level security apply to a login that is not a superuser."""
     return sql.SQL("alter role {} nobypassrls;").format(sql.Identifier(name)).as_string()
 
 
@@ -200,7 +200,7 @@ def allow_replication(name: str) -> str:
 
 
 def run_fix(conn: psycopg.Connection[Any], statement: str) -> None:
-    """Run a fix that was made above."""
+    """Run a fix built above."""
     conn.execute(statement)
 
 

@@ -1,4 +1,4 @@
-"""Which login a connection is, and what it may do."""
+"""The login of a connection, and its rights."""
 
 from __future__ import annotations
 

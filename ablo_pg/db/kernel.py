@@ -1,4 +1,4 @@
-"""The statements of an install, as text: kernel/script.py joins them into one script."""
+"""The statements of an install, as text; kernel/script.py joins them into one script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def literal(text: str) -> str:
 
 
 def kernel_record(path: str, checksum: str) -> str:
-    """Return the statement that notes an installed file."""
+    """Return the statement that records an installed file."""
     return f"select ablo.kernel_record({literal(path)}, {literal(checksum)});"
 
 

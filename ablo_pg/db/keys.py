@@ -1,9 +1,9 @@
 """One function per kernel routine on API keys, a single `select ablo.x(...)` each.
 
-A key itself never gets here: its hash and its first characters do. Callers: the command line
-(blocking, as administrator: `by` is None), and the relay, for what a credential asks about itself
-and about the keys that were minted from it. A credential is named by its hash there, which proves
-that it was shown; ids are no secret. Raises psycopg's errors, as `db.routines`.
+A key itself never gets here, only its hash and its first characters. Callers: the command line
+(blocking, as administrator: `by` is None), and the relay, for requests of a credential about itself
+and about keys minted from it. There a credential is named by its hash, which proves possession; ids
+are not secret. Raises psycopg's errors, as `db.routines`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ KEY_REVOKE: Final[LiteralString] = "select ablo.key_revoke(%s, %s, %s)"
 KEY_ROTATE: Final[LiteralString] = "select ablo.key_rotate(%s, %s, %s::jsonb, %s)"
 KEY_STATES: Final[LiteralString] = "select ablo.key_states(%s::text[])"
 LISTEN: Final[LiteralString] = "listen ablo_key"
-STATES_AT_ONCE: Final = 1000  # keys that KEY_STATES looks at
+STATES_AT_ONCE: Final = 1000  # keys per call of KEY_STATES
 
 
 class KeyRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """A key as the database tells it. Times are seconds since 1970, by the database's clock.
+    """A stored key. Times are seconds since 1970, by the database's clock.
 
     operations, sync_groups: None means all. `now` is when it was read.
     """
@@ -73,7 +73,7 @@ class RotatedFrom(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Rotated(msgspec.Struct, frozen=True, rename="camel"):
-    """A key in the place of another."""
+    """A key that replaces another."""
 
     key: KeyRecord
     rotated_from: RotatedFrom
@@ -87,7 +87,7 @@ STATES: Final = msgspec.json.Decoder(dict[str, Literal["expired", "revoked", "un
 
 
 def iso_time(seconds: float | None) -> str | None:
-    """Write a time of a key as ISO 8601 in UTC, to the millisecond: 2026-01-01T00:00:00.000Z."""
+    """Format a time of a key as ISO 8601 in UTC, to the millisecond: 2026-01-01T00:00:00.000Z."""
     if seconds is None:
         return None
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
@@ -112,25 +112,25 @@ async def key_mint(
     key: str,
     request: Mapping[str, Any],
 ) -> KeyRecord:
-    """Store a new key as a child of another, which the caller was shown: it knows the hash.
+    """Store a new key as a child of another, which the caller presented: it knows the hash.
 
-    Args: key, as `credentials.new_key` made it. request: prefix? ("rk"), participantKind?,
-    participantId? (see ablo.mint_participant), operations? or wideScope: true, syncGroups?,
-    scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?.
+    Args: key, from `credentials.new_key`. request: prefix? ("rk"), participantKind?, participantId?
+    (see ablo.mint_participant), operations? or wideScope: true, syncGroups?, scopes?, ttlSeconds?
+    (3600), label?, userMeta?, organizationId?.
     """
     body = _request(key, request)
     return KEY.decode(await _value(conn, KEY_MINT, organization, parent_hash, body))
 
 
 async def key_get(conn: AsyncConnection[Any], organization: str, key_id: str, by: str) -> KeyRecord:
-    """Return a key, whatever its status, to one that may end it: `by` is the hash of that one."""
+    """Return a key, whatever its status, to one that may end it: `by` is the hash of the latter."""
     return KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
 
 
 async def key_revoke(
     conn: AsyncConnection[Any], organization: str, key_id: str, by: str | None
 ) -> Revoked:
-    """End a key and what came of it. by: the hash of the key that asks."""
+    """End a key and every key derived from it. by: the hash of the caller's key."""
     return REVOKED.decode(await _value(conn, KEY_REVOKE, organization, key_id, by))
 
 
@@ -141,9 +141,9 @@ async def key_rotate(
     request: Mapping[str, Any],
     by: str | None,
 ) -> tuple[str, Rotated]:
-    """Put a new key, spelt alike, in the place of another; return it, which is the only time.
+    """Replace a key by a new one of the same spelling; return it, which happens only once.
 
-    Args: request: graceSeconds? (3600), ttlSeconds?. by: the hash of the key that asks.
+    Args: request: graceSeconds? (3600), ttlSeconds?. by: the hash of the caller's key.
     """
     old = KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
     key = new_key(spelling_of(old.display))
@@ -169,12 +169,12 @@ def find_key(conn: Connection[Any], key: str) -> KeyRecord | None:
 
 
 def list_keys(conn: Connection[Any], organization: str, *, everything: bool) -> list[KeyRecord]:
-    """List an organization's live keys, newest first; everything: minted and ended ones too."""
+    """List an organization's live keys, newest first; everything: include minted and ended ones."""
     return KEYS.decode(_value_blocking(conn, KEY_LIST, organization, everything))
 
 
 def revoke_key(conn: Connection[Any], organization: str, key_id: str) -> Revoked:
-    """End a key and what came of it, by minting or by rotation."""
+    """End a key and every key minted or rotated from it."""
     return REVOKED.decode(_value_blocking(conn, KEY_REVOKE, organization, key_id, None))
 
 
@@ -193,7 +193,7 @@ def rotate_key(
 
 
 def _request(key: str, request: Mapping[str, Any]) -> str:
-    """Return a request as JSON, with what may be stored of the key in place of it."""
+    """Return a request as JSON, with the storable part of the key instead of the key."""
     return orjson.dumps({**request, "hash": key_hash(key), "display": display_prefix(key)}).decode()
 
 

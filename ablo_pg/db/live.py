@@ -1,7 +1,7 @@
-"""Who is here and who holds what, for relays that show it: the read, and the channel that hints;
-and where local copies begin that were read a moment ago.
+"""Claims and presence for relays that show them: the read, and the notification channel; and the
+start positions of recently read local copies.
 
-One function a routine, as `db.claims`. Caller: `relay.ws`.
+One function per routine, as `db.claims`. Caller: `relay.ws`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIVE_KEY: Final[LiteralString] = "select ablo.live_key()"
 async def live_read(
     conn: AsyncConnection[Any], organization: str, participant: str, groups: bool
 ) -> bytes:
-    """Read an organization's claims and presence. groups: also the sync groups of claimed rows."""
+    """Read an organization's claims and presence. groups: include claimed rows' sync groups."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(LIVE_READ, (organization, participant, groups))
         row = await cursor.fetchone()
@@ -34,12 +34,12 @@ async def live_read(
 async def bootstrap_note(
     conn: AsyncConnection[Any], organization: str, key_id: str, sync_id: int
 ) -> None:
-    """Note that rows were read with a key as of a sync id."""
+    """Record that rows were read with a key as of a sync id."""
     await conn.execute(BOOTSTRAP_NOTE, (organization, key_id, sync_id))
 
 
 async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id: str) -> int | None:
-    """Return the earliest sync id as of which rows were read with a key of late, or None."""
+    """Return the earliest sync id as of which rows were recently read with a key, or None."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(BOOTSTRAP_START, (organization, key_id))
         row = await cursor.fetchone()
@@ -47,7 +47,7 @@ async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id:
 
 
 async def listen_live(conn: AsyncConnection[Any]) -> None:
-    """Begin to hear which organizations have changed."""
+    """Listen for organizations that have changed."""
     await conn.execute(LISTEN)
 
 
@@ -57,5 +57,5 @@ async def hold_live_lock(conn: AsyncConnection[Any]) -> bool:
 
 
 async def tell_all(conn: AsyncConnection[Any]) -> None:
-    """Have every relay look at everything: something may have changed unsaid."""
+    """Make every relay check everything: a notification may have been lost."""
     await conn.execute(TELL_ALL)

@@ -1,4 +1,4 @@
-"""Reading the log by index: `LogSource`, the seam that the relay catches up through, on Postgres.
+"""Reading the log by index: `LogSource`, the interface that the relay catches up through.
 
 Callers: `relay.catchup`, for one subscriber, for an organization after a gap, and for the LISTEN
 reader. Every read is bounded.
@@ -28,13 +28,13 @@ _COLUMNS: Final[LiteralString] = """
 READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s)"
 TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
-# pg_current_xact_id assigns an xid, also in a read-only transaction; never on a standby.
+# pg_current_xact_id assigns an xid, even in a read-only transaction; never on a standby.
 HORIZON: Final[LiteralString] = """
     select case when not pg_is_in_recovery() then pg_current_xact_id()::text end"""
 PROGRESS: Final[LiteralString] = """
     select pg_snapshot_xmin(pg_current_snapshot())::text,
            case when pg_is_in_recovery() then pg_last_wal_replay_lsn()::text end"""
-# The wait event of another login's session shows to members of pg_read_all_stats only.
+# Only members of pg_read_all_stats see the wait event of another login's session.
 OLDEST: Final[LiteralString] = """
     select s.xmin::text, l.pid, p.gid, a.wait_event
       from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin) s
@@ -63,18 +63,17 @@ LISTEN_LOCK_TRY: Final[LiteralString] = """
                       and database = (select oid from pg_database
                                        where datname = current_database()))
       from (values (%s::bigint)) lock (key)"""
-# Bounds how long a listener hears nothing while it waits in line.
+# Bounds how long a listener receives nothing while it waits for the lock.
 LISTEN_LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
 LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
-HEADS_AT_ONCE: Final = 500  # organizations a query asks about; an index probe each
+HEADS_AT_ONCE: Final = 500  # organizations per query; an index probe each
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """A moment, to be compared with what queries show later; `relay.barrier` has the proof.
+    """A point in time, to compare with what queries show later; `relay.barrier` has the proof.
 
-    lsn: every commit record in question lies before it. xid: above every xid that had been handed
-    out; None on a standby.
+    lsn: every commit record in question lies before it. xid: above every assigned one, if any.
     """
 
     lsn: LSN
@@ -82,7 +81,7 @@ class Horizon:
 
 
 class LogSource(Protocol):
-    """The log, as far as catching up needs it. Raises errors of `ablo_pg.errors` only."""
+    """The log, as far as catching up needs it. Only raises errors of `ablo_pg.errors`."""
 
     async def read(
         self, organization: str, after: int, limit: int, through: int | None = None
@@ -90,7 +89,7 @@ class LogSource(Protocol):
         """Return at most `limit` deltas with after < sync_id <= through, in order.
 
         `is_whole` tells whether more was visible when the query ran. Raises cursor_ahead, and
-        snapshot_required when the log no longer reaches back to `after`.
+        snapshot_required if the log no longer reaches back to `after`.
         """
 
     async def head(self, organization: str) -> int:
@@ -100,13 +99,13 @@ class LogSource(Protocol):
         """Return the head of each organization."""
 
     async def horizon(self, lsn: LSN) -> Horizon:
-        """Return the present moment; lsn: a position that the WAL had reached before the call."""
+        """Return the current point in time; lsn: a position reached before the call."""
 
     async def reached(self, horizon: Horizon) -> bool:
         """Whether queries show every commit whose record lies before horizon.lsn."""
 
     async def oldest(self) -> str:
-        """Name the oldest transaction that has not ended, for a status."""
+        """Name the oldest running transaction, for a status."""
 
     async def publication(self) -> str:
         """Return which publication of the log this is; an altered one is another.
@@ -116,8 +115,8 @@ class LogSource(Protocol):
 
 
 def is_whole(page: Sequence[Delta], limit: int) -> bool:
-    """Whether a page of the log was all that was visible: else it was cut, at its limit or at the
-    budget of bytes at which the kernel ends an answer."""
+    """Whether a page of the log was everything visible: otherwise it was cut, at its limit or at
+    the kernel's byte budget for an answer."""
     return len(page) < limit and sum(len(each.row or b"") for each in page) < ANSWER_BYTES
 
 
@@ -154,7 +153,7 @@ class PostgresLog:
         xmin, replayed = await self._database.read(progress)
         if horizon.xid is not None:
             return xmin > horizon.xid
-        # A standby that was promoted has replayed all that there was.
+        # A promoted standby has replayed everything that there was.
         return replayed is None or replayed >= horizon.lsn
 
     async def oldest(self) -> str:
@@ -175,7 +174,7 @@ class PostgresLog:
 
 
 async def xid_assign(conn: AsyncConnection[Any]) -> int | None:
-    """Take an xid and give it back; None on a standby, where there are none to be had.
+    """Take an xid and release it; None on a standby, which has none.
 
     Rolled back: a commit might wait for a synchronous standby.
     """
@@ -192,7 +191,7 @@ async def progress(conn: AsyncConnection[Any]) -> tuple[int, LSN | None]:
 
 
 async def oldest_transaction(conn: AsyncConnection[Any]) -> str:
-    """Name the oldest transaction that has not ended, and what it waits for if that is shown."""
+    """Name the oldest running transaction, and what it waits for if that is visible."""
     row = await (await conn.execute(OLDEST)).fetchone()
     assert row is not None
     xid, pid, gid, waits_for = row
@@ -216,7 +215,7 @@ async def publication_of_log(conn: AsyncConnection[Any]) -> str | None:
 async def delta_read(
     conn: AsyncConnection[Any], organization: str, after: int, limit: int, through: int | None
 ) -> list[Delta]:
-    """Call ablo.delta_read; psycopg's errors are the caller's to translate."""
+    """Call ablo.delta_read; the caller translates psycopg's errors."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         cursor.adapters.register_loader("json", RawJsonLoader)
         await cursor.execute(READ, (organization, after, limit, through))
@@ -226,7 +225,7 @@ async def delta_read(
 async def delta_tail(
     conn: AsyncConnection[Any], organization: str, before: int | None, limit: int
 ) -> list[Delta]:
-    """Call ablo.delta_tail: the deltas before a position, newest first; None is the end."""
+    """Call ablo.delta_tail: the deltas before a position, newest first; None means the end."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         cursor.adapters.register_loader("json", RawJsonLoader)
         await cursor.execute(TAIL, (organization, before, limit))
@@ -256,7 +255,7 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         row[11],
         row[12],
         int(row[13]),
-        # '"2026-11-23T05:13:01.65672"', as Postgres writes a timestamp in JSON
+        # '"2026-11-23T05:13:01.65672"', Postgres's format of a timestamp in JSON
         row[14][1:-1].decode() + "+00:00",
         tuple(row[15] or ()),
     )
@@ -265,13 +264,13 @@ def _delta(row: tuple[Any, ...]) -> Delta:
 async def hold_listen_lock(
     conn: AsyncConnection[Any], key_query: LiteralString = LISTEN_KEY
 ) -> bool:
-    """Try to hold the lock whose presence makes commits NOTIFY, for the life of this session.
+    """Try to hold the lock whose presence makes commits NOTIFY, for the lifetime of this session.
 
-    A plain try would starve under load, since every commit holds the lock shared for a moment. So
-    where only commits hold it, get in line for it, briefly: whoever waits for it makes commits
-    notify as well, and it is granted when the commits under way have ended.
+    A plain attempt would starve under load, since every commit holds the lock shared for a moment.
+    If only commits hold it, this waits for it briefly: a waiter makes commits notify too, and it is
+    granted when the running commits have ended.
 
-    Args: key_query, which lock; another channel has another one.
+    Args: key_query, which lock; other channels have other locks.
     """
     row = await (await conn.execute(key_query)).fetchone()
     key = row[0] if row else 0

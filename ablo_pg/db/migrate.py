@@ -1,6 +1,6 @@
-"""What a migration reads from the catalogue, and how it takes its locks. All blocking.
+"""What a migration reads from the catalogue, and how it takes locks. All blocking.
 
-The statements of a plan are the compiler's; here is what surrounds them.
+The compiler writes a plan's statements; this module has what surrounds them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current
 _OURS: Final[LiteralString] = """
 select t from unnest(%s::text[]) t join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass(t)
 where pg_catalog.pg_has_role(c.relowner, 'usage')"""
-# Who stands in the way of a lock: other sessions with locks on these tables, oldest first.
+# Who blocks a lock: other sessions with locks on these tables, oldest first.
 _HOLDERS: Final[LiteralString] = """
 select distinct a.pid, coalesce(a.application_name, ''), a.state,
   extract(epoch from clock_timestamp() - a.xact_start)::int
@@ -101,7 +101,7 @@ class Holder:
 
 
 def table_facts(conn: psycopg.Connection, schema: str, table: str) -> dict[str, Any] | None:
-    """Return what the catalogue says of a table, or None where there is none."""
+    """Return the catalogue's description of a table, or None if there is none."""
     row = conn.execute(_FACTS, [schema, table]).fetchone()
     return row[0] if row else None
 
@@ -112,7 +112,7 @@ def pushed_schemas(conn: psycopg.Connection) -> list[tuple[Any, bool]]:
 
 
 def migration_debts(conn: psycopg.Connection) -> frozenset[str]:
-    """Return the typenames of models whose rows are still to be written once."""
+    """Return the typenames of models whose rows still have to be written once."""
     return frozenset(name for (name,) in conn.execute(_DEBTS))
 
 
@@ -123,9 +123,9 @@ def lock_holders(conn: psycopg.Connection, tables: Iterable[str]) -> list[Holder
 
 @contextmanager
 def provisioning(conn: psycopg.Connection) -> Iterator[None]:
-    """Keep every other migration out for the life of this block; waits 5 s at most for its turn.
+    """Lock out every other migration for the duration of this block; waits 5 s at most.
 
-    5 s protects a person at a terminal; a false alarm costs a second try. The lock is the
+    5 s protects a person at a terminal; a false alarm costs a second attempt. The lock is the
     session's, so the connection must not go through a pooler that shares sessions.
     """
     with conn.transaction():
@@ -140,7 +140,8 @@ def provisioning(conn: psycopg.Connection) -> Iterator[None]:
 
 @contextmanager
 def sight(conn: psycopg.Connection, tables: Iterable[str]) -> Iterator[None]:
-    """Let a login that row-level security binds see every row of these tables, and no other login.
+    """Let a login that is subject to row-level security, and no other, see all rows of these
+    tables.
 
     A policy for this login alone; the kernel's functions run as another role. Superusers need none,
     and tables of other owners get none: the plan has refused what would alter them.
@@ -170,14 +171,14 @@ def _table(name: str) -> sql.SQL:
 
 
 def set_lock_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
-    """Bound, until the transaction ends, how long it waits for a lock (and others behind it)."""
+    """Limit, until the transaction ends, how long it waits for a lock (and others behind it)."""
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
 
 
 def write_briefly(conn: psycopg.Connection, milliseconds: int | None) -> None:
-    """Bound how long the rows of the next statement are held: captured at once, and given up.
+    """Limit how long the next statement holds rows: captured at once, and given up at the limit.
 
-    Captured within the statement, so that the bound is on all that a page does but its flush.
+    Captured within the statement, so that the limit covers all of a page except its flush.
     """
     if milliseconds is not None:
         set_statement_timeout(conn, milliseconds)
@@ -185,14 +186,14 @@ def write_briefly(conn: psycopg.Connection, milliseconds: int | None) -> None:
 
 
 def set_statement_timeout(conn: psycopg.Connection, milliseconds: int) -> None:
-    """Bound, until the transaction ends, how long one statement takes; 0 is for ever."""
+    """Limit, until the transaction ends, how long one statement takes; 0 means no limit."""
     conn.execute(
         "select pg_catalog.set_config('statement_timeout', %s, true)", [f"{milliseconds}ms"]
     )
 
 
 def is_waited_for(conn: psycopg.Connection) -> bool:
-    """Tell whether another session waits for a lock of this one's."""
+    """Whether another session waits for a lock of this one's."""
     query = """
     select exists (select from pg_catalog.pg_locks l where not l.granted
       and pg_catalog.pg_backend_pid() = any (pg_catalog.pg_blocking_pids(l.pid)))"""
@@ -200,12 +201,12 @@ def is_waited_for(conn: psycopg.Connection) -> bool:
 
 
 def set_session_patience(conn: psycopg.Connection, milliseconds: int) -> None:
-    """Bound how long statements outside a transaction wait for a lock."""
+    """Limit how long statements outside a transaction wait for a lock."""
     conn.execute("select pg_catalog.set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
 
 
 def write_as_migration(conn: psycopg.Connection, *, keep_updated_at: bool) -> None:
-    """Have the log say that a migration made these changes; of those that only tell, no row."""
+    """Attribute these changes to a migration; `updated_at` stays if a row is only rewritten."""
     if keep_updated_at:
         conn.execute("select pg_catalog.set_config('ablo.keep_updated_at', 'on', true)")
     conn.execute(
@@ -214,6 +215,6 @@ def write_as_migration(conn: psycopg.Connection, *, keep_updated_at: bool) -> No
 
 
 def count(conn: psycopg.Connection, query: str) -> int:
-    """Return the one number that a compiled query gives."""
+    """Return the single number that a compiled query returns."""
     row = conn.execute(query).fetchone()
     return int(row[0]) if row else 0

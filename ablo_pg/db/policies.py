@@ -1,4 +1,4 @@
-"""Row-level security policies of others: those that open a table of ours, or are named as ours."""
+"""Other row-level security policies: those that open a table of ours, or use a name of ours."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final, LiteralString
 
 import psycopg
 
-# Postgres ORs permissive policies: on a table of ours, one more of them opens what our policy keeps
-# shut. On an adopted table ours are restrictive, and hold whatever others allow. A runtime login is
-# a member of ablo_runtime whom `ablo.identity_check` lets in. `ablo.drift_check` asks the same;
-# here the roles need not exist yet.
+# Postgres ORs permissive policies: on a table of ours, one more opens what our policy closes. On an
+# adopted table ours are restrictive, and apply whatever others allow. A runtime login is a member
+# of ablo_runtime that `ablo.identity_check` accepts. `ablo.drift_check` uses the same test; here
+# the roles need not exist yet.
 _OTHERS: Final[LiteralString] = """
 select n.nspname, c.relname, p.polname,
   c.relowner = (select o.oid from pg_catalog.pg_roles o where o.rolname = 'ablo_owner') is true,
@@ -35,7 +35,7 @@ _MENDS: Final = ("drop policy ", "alter table ")
 
 
 def with_mending(drift: str) -> tuple[str, str | None]:
-    """Split what `ablo.drift_check` says into the sentence and the SQL that mends it, if any."""
+    """Split a message of `ablo.drift_check` into the sentence and the SQL that fixes it, if any."""
     for start in _MENDS:
         text, found, rest = drift.rpartition(f"\n{start}")
         if found:
@@ -46,7 +46,7 @@ def with_mending(drift: str) -> tuple[str, str | None]:
 def other_policies(
     conn: psycopg.Connection, tables: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str, str, bool, bool]]:
-    """Return the policies on tables that we did not make.
+    """Return the other policies on these tables.
 
     Each as schema, table, name, whether the table is ours, whether it lets a login of ours in.
     """

@@ -1,9 +1,9 @@
 """The bounded pool of runtime connections, opened on first use.
 
-Callers: the direct transport and the relay. `Database.run` is the one place where a connection is
-taken, a routine is called and psycopg's errors become ours. The first use checks that the login
-cannot bypass row-level security, on a connection of its own, so that a wrong URL answers at once
-and by name instead of as a pool that never fills.
+Callers: the direct transport and the relay. Only `Database.run` takes a connection, calls a routine
+and translates psycopg's errors. The first use checks, on a separate connection, that the login
+cannot bypass row-level security, so that a wrong URL fails at once and by name instead of as a pool
+that never fills.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Seconds for the server to end a statement that its caller, or the statement's time-out, gave up.
-# Protects callers from a server that is gone without a word; a false alarm costs the connection.
+# Seconds for the server to end a statement that its caller, or the statement's timeout, gave up.
+# Protects callers from a silently lost server; a false alarm costs the connection.
 CANCEL_SECONDS: Final = 3.0
-# Seconds between two looks at a statement that the server is still running. The socket wakes the
-# wait; the look is only a fallback. `wait_async`'s own default of 0 polls the event loop without
-# a pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
+# Seconds between two checks of a statement that the server is still running. The socket wakes the
+# wait; the check is only a fallback. `wait_async`'s own default of 0 polls the event loop without a
+# pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
 LOOK_SECONDS: Final = 1.0
-# Reconnecting protects a reader from a restarted server. Three tries span about a second; the
+# Reconnecting protects a reader from a restarted server. Three attempts span about a second; the
 # caller's own deadline ends them sooner.
 RECONNECT_TRIES: Final = 3
 RECONNECT_PAUSE: Final = 0.1
-WORKERS: Final = 4  # tasks that connect and take connections back
-# Seconds a connection is kept. Each new one has the log grow a partition ahead: one holds 10
-# million ids and the next is made at half, so this is safe up to some 8,000 deltas a second.
+WORKERS: Final = 4  # tasks that connect and return connections
+# Seconds a connection is kept. Each new one makes the log grow a partition ahead: one holds 10
+# million ids and the next is created at half, so this is safe up to about 8,000 deltas a second.
 LIFETIME: Final = 600.0
-# Seconds from one connection's chores to those of the next. Many opened at once have better to do.
+# Seconds from one connection's maintenance to the next: many opened at once need not all do it.
 CHORES_SECONDS: Final = 60.0
 
 
@@ -58,12 +58,12 @@ CHORES_SECONDS: Final = 60.0
 class PoolOptions:
     """How many connections, and how long to wait for one.
 
-    acquire_timeout: seconds a caller waits for a free connection; protects callers from a pool that
-    is spent, a false alarm costs one retryable error. connect_timeout: seconds for one login.
-    statement_timeout: seconds for one statement, 0 for none; protects a service's pool from a
+    acquire_timeout: seconds a caller waits for a free connection; protects callers from an
+    exhausted pool, a false alarm costs one retryable error. connect_timeout: seconds for one login.
+    statement_timeout: seconds for one statement, 0 for no limit; protects a service's pool from a
     statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
-    how many claims one participant may hold, and wait for; None for the kernel's own numbers.
-    chores: a new connection begins with `routines.chores`, unless another has within a minute.
+    how many claims one participant may hold, and wait for; None for the kernel's own limits.
+    `chores`: a new connection begins with `routines.chores`, unless another has within a minute.
     """
 
     min_size: int = 1
@@ -78,15 +78,15 @@ class PoolOptions:
 
 
 class PooledConnection(AsyncConnection[Row]):
-    """A connection whose statement has ended in the server when a cancellation passes its caller.
+    """A connection whose statement ends on the server before a cancellation gets through.
 
-    psycopg has the server cancel the statement, but an anyio scope delivers its cancellation again
-    at the next await and cuts that short: the connection was lost, and the statement could commit
-    after its caller had been told that time ran out.
+    psycopg makes the server cancel the statement, but an anyio scope delivers its cancellation
+    again at the next await and cuts that short: the connection was lost, and the statement could
+    still commit after its caller had got a timeout.
 
-    patience: seconds to wait for a server that should long have answered; None is for ever. A
-    network that carries nothing any more and tells nobody would hold the caller otherwise, and the
-    connection. generation: see Database.
+    patience: seconds to wait for a server that should long have answered; None means no limit.
+    Otherwise a silently broken network would hold the caller and the connection. generation: see
+    Database.
     """
 
     patience: float | None = None
@@ -111,7 +111,7 @@ class PooledConnection(AsyncConnection[Row]):
                 overdue.cancel()
 
     def _hang_up(self) -> None:
-        """End the connection at our side: who waits sees it broken, and does what is done then."""
+        """Close the connection at our side: waiters see it broken, and handle that."""
         self.hung_up = True
         with socket.fromfd(self.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as ours:
             ours.shutdown(socket.SHUT_RDWR)
@@ -131,8 +131,8 @@ _Conn = PooledConnection[TupleRow]
 class _Pool(AsyncConnectionPool[_Conn]):
     """A pool whose workers and scheduler end when they are cancelled.
 
-    psycopg's take a cancellation that meets them at work for a failure of that work, and wait for
-    more: a loop that shuts down (`asyncio.run`) would wait for them for ever.
+    psycopg's workers mistake a cancellation during their work for a failure of that work, and wait
+    for more: an event loop that shuts down (`asyncio.run`) would wait for them forever.
     """
 
     def _start_workers(self) -> None:
@@ -146,8 +146,8 @@ class _Pool(AsyncConnectionPool[_Conn]):
 
 
 class _UntilCancelledEvent(asyncio.Event):
-    """What the scheduler waits for: psycopg's goes by `wait_for`, which on Python 3.11 loses a
-    cancellation that comes in the same turn as the event, as in the first turns of a pool."""
+    """The scheduler's event: psycopg's uses `wait_for`, which on Python 3.11 loses a cancellation
+    that arrives in the same turn as the event, as in the first turns of a pool."""
 
     async def wait_timeout(self, timeout: float) -> bool:
         if _cancelled():
@@ -158,7 +158,7 @@ class _UntilCancelledEvent(asyncio.Event):
 
 
 class _UntilCancelled:
-    """A worker's queue, which gives out nothing more once the worker was cancelled."""
+    """A worker's queue, which returns nothing more once the worker was cancelled."""
 
     def __init__(self, queue: asyncio.Queue[Any]) -> None:
         self._queue = queue
@@ -170,7 +170,7 @@ class _UntilCancelled:
 
 
 def _cancelled() -> bool:
-    """Whether somebody has asked the running task to end, even if that was taken for a failure."""
+    """Whether the running task was cancelled, even if that was mistaken for a failure."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -179,8 +179,8 @@ def _cancelled() -> bool:
 class Database:
     """A pool of runtime connections to one database.
 
-    Nothing connects before the first `run`. Raises what `db.errors` makes of the failure;
-    `database_role_cannot_enforce_rls` when the login could read past row-level security.
+    Nothing connects before the first `run`. Raises the translated errors of `db.errors`;
+    `database_role_cannot_enforce_rls` if the login could read past row-level security.
     """
 
     url: str = field(repr=False)
@@ -190,9 +190,9 @@ class Database:
     _closed: bool = field(default=False, init=False, repr=False)
     _chores_due: float = field(default=0.0, init=False, repr=False)  # on time.monotonic's clock
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
-    # Of the connections that are made now. Where one is found dead, all of its age are suspect.
+    # Of the connections that are made now. If one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
-    # Of the callers who wait for a connection, and why none can be had once they are cancelled.
+    # Callers that wait for a connection, and why none is available if they are cancelled.
     _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
     _outage: AbloError | None = field(default=None, init=False, repr=False)
     _unready: AbloError | None = field(default=None, init=False, repr=False)  # of a login's start
@@ -203,7 +203,7 @@ class Database:
         return max(1, self.options.max_size // 2)
 
     async def open(self) -> None:
-        """Check the login and start the pool; does nothing when it is open."""
+        """Check the login and start the pool; no effect if it is open."""
         if self._pool is not None:
             return
         async with self._opening:
@@ -214,7 +214,7 @@ class Database:
                 self._pool = await self._start_pool()
 
     async def close(self) -> None:
-        """Close every connection, for good."""
+        """Close every connection, permanently."""
         self._closed = True
         pool, self._pool = self._pool, None
         if pool is not None:
@@ -242,7 +242,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """As `run`, for a routine that writes nothing: a broken connection is tried again."""
+        """As `run`, for a routine that writes nothing: a broken connection is retried."""
         for attempt in range(RECONNECT_TRIES):
             try:
                 return await self.run(routine, *args, **kwargs)
@@ -250,16 +250,16 @@ class Database:
                 if self._pool is None or attempt == RECONNECT_TRIES - 1:
                     raise
                 await self.mend(attempt)
-        raise AssertionError("unreachable: the last try returns or raises")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def mend(self, attempt: int) -> None:
-        """Throw out broken idle connections after one broke, and pause before the next try."""
+        """Discard broken idle connections after one broke, and pause before the next attempt."""
         if self._pool is not None:
             await self._pool.check()
         await asyncio.sleep(RECONNECT_PAUSE * 2**attempt)
 
     async def _renew(self, generation: int) -> None:
-        """Replace the connections of a generation: the network has swallowed one of them."""
+        """Replace the connections of a generation: the network has silently dropped one of them."""
         if generation == self._generation and self._pool is not None:
             self._generation += 1
             await self._pool.drain()
@@ -295,9 +295,9 @@ class Database:
                 raise error_for(outage.code, outage.message, remedy=outage.remedy) from outage
 
     async def _not_connected(self, pool: AsyncConnectionPool[_Conn]) -> None:
-        """Tell those who wait when the pool has no connection left and cannot make one.
+        """Notify waiters if the pool has no connection left and cannot make one.
 
-        While it has others, one of them may yet be handed back. Who finds the server back by now
+        While it has others, one of them may still be returned. A caller that finds the server back
         asks the pool again.
         """
         if _cancelled() or pool.get_stats()["pool_size"] > 0:
@@ -332,7 +332,7 @@ class Database:
             reset=_nothing_to_reset,
             num_workers=WORKERS,
             max_lifetime=LIFETIME,
-            # Not tried again by the pool, whose pauses grow to minutes: the next caller does.
+            # Not retried by the pool, whose pauses grow to minutes: the next caller does that.
             reconnect_timeout=0,
             reconnect_failed=self._not_connected,
             open=False,
@@ -377,24 +377,24 @@ async def _identity_check(conn: AsyncConnection[Any]) -> None:
 
 
 async def _nothing_to_reset(conn: _Conn) -> None:
-    """Make the pool take connections back in a task of its own.
+    """Make the pool take back connections in a separate task.
 
     Without a reset function `putconn` waits for the pool's lock in the caller's task, and a caller
-    that is cancelled there loses the connection for good.
+    that is cancelled there loses the connection permanently.
     """
 
 
 def _no_connection(pool: AsyncConnectionPool[_Conn], options: PoolOptions) -> Exception:
-    """Say whether the pool is spent or the server is gone."""
+    """Determine whether the pool is exhausted or the server is gone."""
     if pool.get_stats().get("pool_size", 0) >= options.max_size:
         return error_for(
             "connection_limit_exceeded",
             f"All {options.max_size} connections of the pool were busy for "
             f"{options.acquire_timeout:g} s",
-            remedy="raise pool_max_size, or do less at once",
+            remedy="raise pool_max_size, or do less concurrently",
         )
     return error_for(
         "database_unreachable",
         f"No connection could be made within {options.acquire_timeout:g} s",
-        remedy="check that the server runs and takes connections",
+        remedy="check that the server runs and accepts connections",
     )

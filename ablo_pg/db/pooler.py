@@ -1,11 +1,12 @@
-"""Whether a pooler hands one server process to several sessions: found out, not guessed.
+"""Whether a pooler shares one server process between sessions: proved, not guessed.
 
 This package keeps settings, prepared statements, LISTEN and advisory locks in its sessions. A
-pooler in session mode keeps them; one in transaction or statement mode gives them to strangers and
-takes theirs: a statement then fails, or answers under somebody else's settings, now and then. So
-such a way is refused when it is opened. Proof is that two open sessions are answered by one server
-process, or one session by two; each has settings of its own then, for a proxy that pins a session
-which has some. A server that greets by the process that answers needs no proof: nothing is between.
+pooler in session mode preserves them. One in transaction or statement mode gives them to other
+clients, and other clients' to us: from time to time a statement fails, or runs under another
+client's settings. Such a URL is refused when it is opened. The proof is that one server process
+answers two open sessions, or two processes answer one session; each session has its own settings
+then, for a proxy that pins a session that has some. A server that reports the process that answers
+needs no proof: nothing is in between.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from ablo_pg.errors import error_for
 
 OTHERS: Final = 2  # sessions that are opened to take the first one's server process away from it
 # Seconds for each of them. A pooler may have no server process left for it; then nothing is proved,
-# and a start is late by so much.
+# and the start is delayed by that much.
 PATIENCE: Final = 3.0
 PROCESS: Final[LiteralString] = "select pg_catalog.pg_backend_pid()"
 
 
 async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **parameters: Any) -> None:
-    """Raise transaction_pooler when the sessions of this URL are not their own.
+    """Raise transaction_pooler if this URL's sessions are shared.
 
     Args: conn, open, on the URL; parameters, of further connections to it. Raises psycopg.Error.
     """
@@ -58,6 +59,6 @@ def _shared(proof: str) -> Exception:
         "transaction_pooler",
         f"The URL leads through a pooler that shares sessions: {proof}",
         field="database_url",
-        remedy="use the pooler in session mode (PgBouncer: pool_mode = session), or a URL straight "
-        "to the server",
+        remedy="use the pooler in session mode (PgBouncer: pool_mode = session), or a URL that "
+        "leads directly to the server",
     )

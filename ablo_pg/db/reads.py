@@ -1,7 +1,7 @@
-"""What a relay reads in one statement that a library asks in two, and commits looked up.
+"""Reads that a relay does in one statement and a library in two, and commit lookups.
 
-As `db.routines`: one function a statement, JSON as bytes, psycopg's errors. capability: the id of
-the key that asks; None for one that may do everything.
+As `db.routines`: one function per statement, JSON as bytes, psycopg's errors. capability: the id of
+the caller's key; None for unlimited rights.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a service asks a database about itself: its schema, and whether changes come through."""
+"""What a service reads about the database itself: its schema, and whether changes come through."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA_ACTIVE: Final[LiteralString] = "select ablo.schema_active(%s, %s)"
 async def schema_active(
     conn: AsyncConnection[Any], known_version: int, known_hash: str
 ) -> bytes | None:
-    """Read {"version", "hash", "pushedAt", "schema"}; None when it is the known one, or none."""
+    """Read {"version", "hash", "pushedAt", "schema"}; None if it is the known one, or missing."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(SCHEMA_ACTIVE, (known_version, known_hash))
         row = await cursor.fetchone()
@@ -37,7 +37,7 @@ def active_schema(conn: Connection[Any]) -> dict[str, Any] | None:
 
 
 async def canary_emit(conn: AsyncConnection[Any], service: str) -> int:
-    """Put a delta that is nobody's into the log; return its sync id."""
+    """Put a delta of no organization into the log; return its sync id."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(CANARY_EMIT, (service,))
         row = await cursor.fetchone()

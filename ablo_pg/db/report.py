@@ -1,4 +1,4 @@
-"""One failure as Postgres tells it, and how the author calls things: what errors are made of."""
+"""One failure as Postgres reports it, and the author's names: the input of error translation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """What Postgres says about one failure, whichever way it reached us."""
+    """Postgres's report of one failure, however it arrived."""
 
     sqlstate: str | None
     message: str
@@ -23,7 +23,7 @@ class ErrorReport:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How the author calls things: SQL and wire names to the schema key and the Python field name.
+    """The author's names: SQL and wire names to the schema key and the Python field name.
 
     models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
     """
@@ -32,7 +32,7 @@ class Names:
     fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def model(self, name: str | None) -> str | None:
-        """Return the schema key for a table or typename; an unknown name stays as it is."""
+        """Return the schema key for a table or typename; an unknown name is returned unchanged."""
         return None if name is None else self.models.get(name, name)
 
     def field(self, model: str | None, name: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The kernel's JSON results as values; rows inside them stay bytes until somebody wants them."""
+"""The kernel's JSON results as values; rows inside them stay bytes until they are needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RowRead(msgspec.Struct, frozen=True):
 
     @property
     def data(self) -> bytes | None:
-        """The row's JSON; None where there is no such row."""
+        """The row's JSON; None if there is no such row."""
         data = bytes(self.row)
         return None if data == b"null" else data
 
@@ -42,7 +42,7 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
-    """One change of a row, as `ablo.row_history` tells it; `row` is null for a delete."""
+    """One change of a row, from `ablo.row_history`; `row` is null for a delete."""
 
     sync_id: int
     op: Op
@@ -109,7 +109,7 @@ class SchemaStatus(msgspec.Struct, frozen=True):
 
 
 class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """The kernel's account of itself. `drift` names what differs from what was installed.
+    """The kernel's status. `drift` names differences from what was installed.
 
     numbered: typenames of models whose ids are numbers, in adopted tables.
     """

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One right of a role. name: as SQL. table: the one a function is about, if it is about one."""
+    """One right of a role. name: as SQL. table: the one that a function is about, if any."""
 
     kind: str
     right: str
@@ -21,8 +21,8 @@ class Right:
     table: str | None = None
 
 
-# What is not there (a table, a function of another release, a role) is no missing right: others
-# look for that. Before release 16 a signature whose table is gone is an error, hence `table`.
+# A missing object (a table, a function of another release, a role) is not a missing right: other
+# checks report that. Before release 16 a signature whose table is gone is an error, hence `table`.
 _MISSING: Final[LiteralString] = """
 select (w.n - 1)::int from pg_catalog.jsonb_array_elements(%s) with ordinality as w (a, n)
 join pg_catalog.pg_roles r on r.rolname = w.a ->> 'role'
@@ -38,7 +38,7 @@ order by w.n"""
 
 
 def missing_rights(conn: psycopg.Connection[Any], wanted: Sequence[Right]) -> tuple[Right, ...]:
-    """Return those of the wanted rights that a role lacks although the object is there."""
+    """Return the wanted rights that a role lacks although the object exists."""
     asked = [
         {"kind": w.kind, "right": w.right, "name": w.name, "role": w.role, "table": w.table}
         for w in wanted

@@ -1,9 +1,9 @@
 """One function per kernel routine, a single `select ablo.x(...)` each.
 
-JSON results come back as the bytes that Postgres made (`db.results` decodes them where values are
-needed, a relay forwards them as they are). Callers: the direct transport, group commit, the relay.
-Every function takes a connection of `db.pool` (whose JSON is raw) or, where it says so, the
-caller's own, and raises psycopg's errors; `db.errors` translates.
+JSON results are returned as the bytes that Postgres made (`db.results` decodes them if values are
+needed, a relay forwards them unchanged). Callers: the direct transport, group commit, the relay.
+Every function takes a connection of `db.pool` (whose JSON is raw) or, if documented, the caller's
+own, and raises psycopg's errors; `db.errors` translates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SWEPT_AT_OPENING: Final = 1000  # rows of a kind: some milliseconds of a new co
 
 
 class RawJsonLoader(Loader):
-    """Hand JSON over as bytes, unparsed."""
+    """Pass JSON on as bytes, unparsed."""
 
     def load(self, data: Buffer) -> bytes:
         """Return the value's bytes."""
@@ -71,7 +71,7 @@ SESSION_PREPARE: Final[LiteralString] = (
 
 
 def load_json_raw(context: AdaptContext) -> None:
-    """Let a connection or cursor hand JSON over unparsed."""
+    """Let a connection or cursor pass JSON on unparsed."""
     for name in _JSON_TYPES:
         context.adapters.register_loader(name, RawJsonLoader)
 
@@ -84,13 +84,13 @@ async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object
 
 
 async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float = 0.0) -> None:
-    """Prepare a connection of the pool: raw JSON, and a server that notices when we are gone.
+    """Prepare a connection of the pool: raw JSON, and a server that notices if we are gone.
 
-    It looks every 5 s, also while it waits for a lock; without that the statement of a killed
-    process would wait on, and hold what it holds. A false alarm is not possible: the check looks at
-    the socket, not at the clock. A server that cannot look (Windows) refuses the setting.
+    It checks every 5 s, even while it waits for a lock; otherwise the statement of a killed process
+    would wait on, and keep its locks. There is no false alarm: the check reads the socket, not the
+    clock. A server that cannot check (Windows) refuses the setting.
 
-    And its commits may notify listeners: no transaction of the pool is ever prepared.
+    Its commits may also notify listeners: no transaction of the pool is ever prepared.
     """
     load_json_raw(conn)
     await conn.execute(SESSION_NOTIFY)
@@ -101,9 +101,9 @@ async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float =
 
 
 async def chores(conn: AsyncConnection[Any]) -> None:
-    """Make the log's next partition, and forget some of what has had its time.
+    """Create the log's next partition, and delete some expired rows.
 
-    For databases that no relay keeps: a pool renews its connections more often than one fills.
+    For databases without a relay: a pool renews its connections more often than a partition fills.
     """
     await conn.execute(DELTA_EXTEND)
     await conn.execute(HOUSEKEEP, (_SWEPT_AT_OPENING,))
@@ -119,7 +119,7 @@ async def commit(
     capability_id: str | None = None,
     transport: str | None = None,
 ) -> bytes:
-    """Run one commit; return the receipt as JSON. transport: by which door it came."""
+    """Run one commit; return the receipt as JSON. transport: the interface it came through."""
     who = (organization, participant)
     found: bytes = await _value(
         conn, COMMIT_OVER, *who, key, request.decode(), on_behalf_of, capability_id, transport
@@ -130,7 +130,7 @@ async def commit(
 async def commit_refusal(
     conn: AsyncConnection[Any], organization: str, participant: str, request: bytes
 ) -> None:
-    """Raise what stood against a commit before its data did; nothing when nothing else does."""
+    """Raise what a commit violates besides its data; do nothing if there is nothing else."""
     await _value(conn, COMMIT_REFUSAL, organization, participant, request.decode())
 
 
@@ -171,9 +171,9 @@ def commit_join_blocking(
 async def commit_batch(
     conn: AsyncConnection[Any], organization: str, commits: list[BatchItem]
 ) -> list[tuple[bytes | None, bytes | None]]:
-    """Run up to 60 commits in one transaction, each on its own feet.
+    """Run up to 60 commits in one transaction; each succeeds or fails on its own.
 
-    Returns, in the order given, (receipt, error), one of the two None. An error with SQLSTATE 55P03
+    Returns, in the given order, (receipt, error), one of the two None. An error with SQLSTATE 55P03
     means that the commit would have had to wait: send it alone.
     """
     async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -204,7 +204,7 @@ async def row_get(
     row_id: str,
     capability_id: str | None = None,
 ) -> bytes:
-    """Read one row: {"row": {..} | null, "stamp": n}. Bound by what a capability may see."""
+    """Read one row: {"row": {..} | null, "stamp": n}. Limited to what a capability may see."""
     who = (organization, participant)
     found: bytes = await _value(conn, ROW_GET, *who, model, row_id, capability_id)
     return found
@@ -233,7 +233,7 @@ async def row_at(
     position: int,
     capability_id: str | None = None,
 ) -> bytes:
-    """Read one row as it was: {"row": {..} | null, "stamp": n}."""
+    """Read one row as of an earlier position: {"row": {..} | null, "stamp": n}."""
     who = (organization, participant)
     found: bytes = await _value(conn, ROW_AT, *who, model, row_id, position, capability_id)
     return found
@@ -271,21 +271,21 @@ async def snapshot_read(
 
 
 async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
-    """Return the organization's watermark, 0 when its log is empty."""
+    """Return the organization's watermark, 0 if its log is empty."""
     return int(await _value(conn, LOG_HEAD, organization))
 
 
 async def housekeep(conn: AsyncConnection[Any], limit: int) -> int:
-    """Forget what has had its time, at most `limit` of a kind; return the most of one kind."""
+    """Delete expired rows, at most `limit` of a kind; return the most of one kind."""
     return int(await _value(conn, HOUSEKEEP, limit) or 0)
 
 
 async def status(conn: AsyncConnection[Any]) -> bytes:
-    """Return the kernel's own account of itself: version, readiness, drift, schema, server."""
+    """Return the kernel's own status: version, readiness, drift, schema, server."""
     found: bytes = await _value(conn, STATUS)
     return found
 
 
 async def identity_check(conn: AsyncConnection[Any]) -> None:
-    """Raise database_role_cannot_enforce_rls where the login could bypass row-level security."""
+    """Raise database_role_cannot_enforce_rls if the login could bypass row-level security."""
     await _value(conn, IDENTITY_CHECK)

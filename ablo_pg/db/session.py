@@ -1,8 +1,8 @@
-"""What text depends on, pinned at every connection that this package makes: the one place.
+"""The settings that text depends on, pinned on every connection of this package, in one place.
 
-A database, a role, a URL and the PG* variables may each set these; what a value reads as, whether a
-commit may run and what a reader takes in must not hang on that. The kernel's entry points pin what
-they render and parse as well (`sql/90_grants/settings.sql`), for callers that come by psql.
+A database, a role, a URL and the PG* variables may each set these. How a value reads, whether a
+commit may run and what a reader receives must not depend on that. The kernel's entry points also
+pin what they render and parse (`sql/90_grants/settings.sql`), for callers from psql.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, Connection
 
 from ablo_pg.db.urls import url_parameters
 
-# Given at the start, where it outranks every default: the first message is to be readable already.
+# Sent at the start, where it overrides every default: the first message must already be readable.
 ENCODING: Final[dict[str, Any]] = {"client_encoding": "UTF8"}
 # Text first, then what a statement may do at all, then how SQL is read and printed.
 SETTINGS: Final[dict[LiteralString, LiteralString]] = {
@@ -57,7 +57,7 @@ def connect(url: str, **parameters: Any) -> Connection:
 
 
 async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
-    """As `connect`. Also for replication: SET goes by the simple protocol, all that one knows."""
+    """As `connect`. Also for replication: SET uses the simple protocol."""
     url_parameters(url)
     conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
     try:

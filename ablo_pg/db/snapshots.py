@@ -17,7 +17,7 @@ R = TypeVar("R")
 async def in_snapshot(
     conn: AsyncConnection[Any], work: Callable[[AsyncConnection[Any]], Awaitable[R]]
 ) -> R:
-    """Run `work(conn)` in one read-only transaction whose statements all see the same."""
+    """Run `work(conn)` in one read-only transaction whose statements all see the same snapshot."""
     await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     await conn.set_read_only(True)
     try:

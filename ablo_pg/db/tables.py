@@ -18,9 +18,9 @@ UNLOGGED: Final = "it is unlogged: a crash of the server empties it, and the log
 class ColumnFacts(msgspec.Struct, frozen=True):
     """One column. `type` as people write it, `base` the pg_type name under any domain.
 
-    default: its expression. generated: the value is not the writer's to choose; identity: unless
-    the insert overrides it. labels: of an enum type, else empty. exact: equal values are the same
-    text, whatever the collation. native: an enum type, or an array of scalars.
+    default: its expression. generated: the writer cannot choose the value; identity: unless the
+    insert overrides it. labels: of an enum type, else empty. exact: equal values are the same text,
+    whatever the collation. native: an enum type, or an array of scalars.
     """
 
     name: str
@@ -60,7 +60,7 @@ class IndexFacts(msgspec.Struct, frozen=True):
 class TableFacts(msgspec.Struct, frozen=True):
     """One relation: kind r (table), p (partitioned), v, m (views), f (foreign table).
 
-    children: quoted names of the tables that inherit from it; its partitions are none.
+    children: quoted names of the tables that inherit from it, without its partitions.
     """
 
     schema: str
@@ -179,7 +179,7 @@ def read_tables(
 ) -> tuple[TableFacts, ...]:
     """Return every table and view of these schemas (default: all but the kernel's and Postgres's).
 
-    What an extension owns is left out.
+    Tables that an extension owns are left out.
     """
     parameters = {"schemas": None if schemas is None else list(schemas)}
     row = conn.execute(_TABLES, parameters).fetchone()
@@ -194,7 +194,7 @@ class TextFacts(NamedTuple):
 
 
 def text_facts(conn: psycopg.Connection) -> TextFacts:
-    """Return what text means in a database beyond the types of its columns."""
+    """Return how a database treats text beyond the types of its columns."""
     row: Any = conn.execute("""
         select pg_catalog.current_setting('server_encoding'), s.reset_val
           from pg_catalog.pg_settings s where s.name = 'TimeZone'""").fetchone()
@@ -202,7 +202,7 @@ def text_facts(conn: psycopg.Connection) -> TextFacts:
 
 
 def schema_names(conn: psycopg.Connection) -> tuple[str, ...]:
-    """Return the schemas that may have tables of the user's."""
+    """Return the schemas that may contain the user's tables."""
     query = """
     select nspname from pg_catalog.pg_namespace
     where nspname not in ('ablo', 'ablo_model', 'information_schema') and nspname !~ '^pg_'
@@ -212,14 +212,14 @@ def schema_names(conn: psycopg.Connection) -> tuple[str, ...]:
 
 @contextmanager
 def snapshot(conn: psycopg.Connection) -> Iterator[None]:
-    """See one state of the database in this block, and change nothing in it."""
+    """Read one state of the database in this block, and change nothing."""
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read read only")
         yield
 
 
 def count_rows(conn: psycopg.Connection, table: str, condition: str) -> int | None:
-    """Count a table's rows under a condition; None when it is not there or not ours to read.
+    """Count a table's rows that match a condition; None if it does not exist or may not be read.
 
     Args: both as SQL, made by the compiler, which quotes every name in them.
     """
@@ -229,10 +229,9 @@ def count_rows(conn: psycopg.Connection, table: str, condition: str) -> int | No
 def count_each(
     conn: psycopg.Connection, table: str, conditions: Mapping[str, str]
 ) -> dict[str, int]:
-    """Count a table's rows under several conditions in one pass; empty when it cannot be read.
+    """Count a table's rows that match several conditions in one pass; empty if it cannot be read.
 
-    Row-level security must not hide rows from the count: without the right to see all, none is
-    made.
+    Row-level security must not hide rows: without the right to see all, there is no count.
     """
     if not conditions:
         return {}

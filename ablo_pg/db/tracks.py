@@ -29,7 +29,7 @@ TRACKS: Final = msgspec.json.Decoder(list[TrackData])
 async def track_list(
     conn: AsyncConnection[Any], organization: str, participant: str, capability: str | None = None
 ) -> bytes:
-    """Read what a participant tracks, as JSON."""
+    """Read a participant's tracks, as JSON."""
     return bytes(await _value(conn, TRACK_LIST, organization, participant, capability))
 
 
@@ -40,7 +40,7 @@ async def track_remove(
     targets: bytes | None,
     capability: str | None = None,
 ) -> int:
-    """Stop tracking the targets, or all where there are none; return how many were tracked."""
+    """End tracks on the targets, or all if there are none; return how many ended."""
     text = None if targets is None else targets.decode()
     return int(await _value(conn, TRACK_REMOVE, organization, participant, text, capability))
 

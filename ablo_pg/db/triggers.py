@@ -1,7 +1,7 @@
-"""A table's own triggers as the catalogue has them, and what their functions may not do as ours.
+"""A table's own triggers from the catalogue, and the rights that their functions lack as ours.
 
 A write through the API fires them with the rights of ablo_owner, under `ablo.table_path`. Reads
-only; the caller is in a transaction, whose search_path is set and put back here.
+only; the caller is in a transaction, whose search_path is set and restored here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class FunctionFacts(msgspec.Struct, frozen=True):
 
 
 class TriggerFacts(msgspec.Struct, frozen=True):
-    """A trigger that is not ours and not switched off, and its function."""
+    """An enabled trigger that is not ours, and its function."""
 
     name: str
     function: FunctionFacts
@@ -44,7 +44,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 def own_path(function: str) -> str:
-    """Return the SQL by which a function finds names in schemas of its own choice."""
+    """Return the SQL that makes a function find names in chosen schemas."""
     return f"alter function {function} set search_path = SCHEMAS;"
 
 
@@ -75,7 +75,7 @@ join pg_catalog.pg_language l on l.oid = p.prolang
 where n.nspname not in ('pg_catalog', 'information_schema', 'ablo', 'ablo_model')
   and l.lanname in ('sql', 'plpgsql') and p.prosrc ~* 'insert\\s+into'
   and position(lower(%s) in lower(p.prosrc)) > 0"""
-# A role that is still to be made has what PUBLIC has. An identity column asks for no right.
+# A role that does not exist yet has PUBLIC's rights. An identity column needs no right.
 _LACKING: Final = """
 with role as (
   select case when exists (select from pg_catalog.pg_roles where rolname = 'ablo_owner')
@@ -145,7 +145,7 @@ def names_found_by(conn: psycopg.Connection, path: str | None) -> Iterator[None]
 
 
 def called(conn: psycopg.Connection, names: Iterable[str]) -> tuple[FunctionFacts, ...]:
-    """Return those of the names that are functions of the user's, in SQL or PL/pgSQL."""
+    """Return the names that are user functions, in SQL or PL/pgSQL."""
     return _FUNCTION_LIST.decode(_one(conn, _CALLED, list(names)) or "[]")
 
 
@@ -155,13 +155,13 @@ def copying(conn: psycopg.Connection, table: str) -> tuple[FunctionFacts, ...]:
 
 
 def lacking(conn: psycopg.Connection, used: Sequence[tuple[str, str]]) -> tuple[Missing, ...]:
-    """Return what ablo_owner lacks of (relation, right); names that are no relation are left."""
+    """Return what ablo_owner lacks of (relation, right); other names are ignored."""
     names, rights = [name for name, _ in used], [right for _, right in used]
     return _MISSING_LIST.decode(_one(conn, _LACKING, names, rights) or "[]")
 
 
 def unseen(conn: psycopg.Connection, names: Iterable[str]) -> frozenset[str]:
-    """Return the names that are no relation under the present search_path."""
+    """Return the names that are not relations under the current search_path."""
     return frozenset(name for (name,) in conn.execute(_UNSEEN, [list(names)]))
 
 

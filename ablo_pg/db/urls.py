@@ -1,7 +1,7 @@
-"""Connection URLs: read, with a reason when one cannot be, and made of libpq's parameters.
+"""Connection URLs: parsed, with a reason if that fails, and built from libpq's parameters.
 
-A reason never quotes the URL, and never libpq, which quotes it: a password that is not
-percent-encoded ends up where a host or a port is expected.
+A reason never quotes the URL, and never libpq, which quotes it: an unencoded password ends up where
+a host or a port is expected.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from ablo_pg.errors import error_for
 
 _SHAPE: Final = "write it as postgresql://user:password@host:5432/database"
-_ENCODE: Final = "percent-encode what is special in user and password: @ as %40, / as %2F, : as %3A"
-# What other programs put into a URL, and libpq does not know.
+_ENCODE: Final = "percent-encode these in user and password: @ as %40, / as %2F, : as %3A"
+# Parameters that other programs put into a URL, and libpq does not know.
 _OF_OTHERS: Final = frozenset(
     {
         *("schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"),
@@ -48,10 +48,10 @@ _NUMBERS: Final = (
 
 
 def url_parameters(url: str, name: str = "the URL") -> dict[str, Any]:
-    """Return a URL's libpq parameters; `name` is what its owner calls it, for the error.
+    """Return a URL's libpq parameters; `name` is the caller's name for it, for the error.
 
-    Raises invalid_options for one that libpq cannot read, or reads otherwise than it was meant.
-    The error holds nothing of the URL but its scheme.
+    Raises invalid_options for one that libpq cannot read, or reads differently than intended. The
+    error contains only the URL's scheme.
     """
     reason, remedy = _misread(url)
     if not reason:
@@ -71,10 +71,10 @@ def url_parameters(url: str, name: str = "the URL") -> dict[str, Any]:
 
 
 def _misread(url: str) -> tuple[str, str]:
-    """Return why a URL is not what libpq would take it for, with the remedy; or two empty texts."""
+    """Return why libpq would misread a URL, with the remedy; or two empty strings."""
     scheme, mark, rest = url.partition("://")
     if not url.isprintable():
-        return "holds a line break or another control character", "remove it"
+        return "contains a line break or another control character", "remove it"
     if url != url.strip():
         return "begins or ends with a space", "remove it"
     if not mark:
@@ -121,7 +121,7 @@ def make_url(parameters: Mapping[str, Any]) -> str:
         if not host.startswith(("/", "@")):
             rest.pop("host", None)
             address = f"[{host}]" if ":" in host else quote(host, safe="")
-        # Also without a host: no `&` is left then, and a shell can source the .env file.
+        # Even without a host: no `&` is left then, and a shell can source the .env file.
         address += f":{port}" if port else ""
     start = f"{credentials}@" if credentials else ""
     query = urlencode(rest, safe="/,", quote_via=quote)
@@ -135,8 +135,8 @@ def with_login(
 ) -> dict[str, Any]:
     """Return parameters for another login at the same place.
 
-    What belongs to the first login (its password and key files) is dropped, and so is what belongs
-    to one session; how to reach the server stays.
+    Values that belong to the first login (its password and key files) or to one session are
+    dropped; how to reach the server is kept.
     """
     kept = {key: value for key, value in parameters.items() if key not in _OF_A_LOGIN}
     return kept | {"user": user, "password": password} | changed
@@ -152,7 +152,7 @@ _OF_A_LOGIN = frozenset(
 
 
 def without_password(url: str | None) -> str | None:
-    """Return a URL that may be shown: what is secret in it is left out.
+    """Return a URL that may be shown, without its secrets.
 
     >>> without_password("postgresql://me:secret@localhost/app")
     'postgresql://me@localhost/app'

@@ -1,4 +1,4 @@
-"""The kernel: find sql/, install and upgrade it, apply compiled schemas, make logins, see drift."""
+"""The kernel: find, install and upgrade sql/; apply compiled schemas, create logins, find drift."""
 
 from ablo_pg.kernel.apply import Applied, apply
 from ablo_pg.kernel.connect import Connected, admin_connection, connect

@@ -1,6 +1,6 @@
 """What a migration changes for the roles that have access to the tables that it adopts.
 
-Flow: `db.access` (catalogue) -> here -> the plan. Normally nothing; what cannot stay is refused.
+Flow: `db.access` (catalogue) -> here -> the plan. Usually nothing changes; the rest is refused.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from ablo_pg.db.access import Access, let_read, no_runtime, table_access
 from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.problems import Problem
 
-_COPY = "COPY ... FROM is refused: Postgres has none under row-level security; use INSERT"
-_TRUNCATE = "a TRUNCATE is refused: no subscriber would hear of it; use DELETE"
-_HELD = "held to one organization: programs of ours run as it"
+_COPY = (
+    "COPY ... FROM is refused: Postgres does not support it under row-level security; use INSERT"
+)
+_TRUNCATE = "a TRUNCATE is refused: subscribers would miss it; use DELETE"
+_HELD = "limited to one organization: our programs run as it"
 
 
 def roles_with_access(
     conn: psycopg.Connection, spec: SchemaSpec, tables: dict[tuple[str, str], TableFacts]
 ) -> tuple[tuple[RoleAccess, ...], tuple[Problem, ...]]:
-    """Return the roles of each adopted table, and what stands against adopting it. Reads only."""
+    """Return the roles of each adopted table, and what prevents adopting it. Reads only."""
     roles: list[RoleAccess] = []
     problems: list[Problem] = []
     for model in plan_schema(spec).synced:
@@ -58,9 +60,9 @@ def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
             "incompatible_change",
             model.spec.key,
             None,
-            f"programs of ours run as {one.role}, which owns its table or may act as its owner, so "
-            "that row-level security would not bind them",
-            f"{no_runtime(one.role)} and run them as the login that `ablo-pg connect` makes",
+            f"our programs run as {one.role}, which owns its table or may act as its owner, and is "
+            "therefore not subject to row-level security",
+            f"{no_runtime(one.role)} and run them as the login that `ablo-pg connect` creates",
         )
     elif one.runs and not one.reached:
         yield Problem(
@@ -77,7 +79,7 @@ def _problems(model: ModelPlan, one: Access) -> Iterable[Problem]:
             "incompatible_change",
             model.spec.key,
             None,
-            f"{one.role} writes its table, and could not any more: whose a row is comes from "
-            f"{parent}, which it may not read",
+            f"{one.role} writes its table, and could no longer: the organization of a row comes "
+            f"from {parent}, which it may not read",
             let_read(str(parent), one.role),
         )

@@ -16,19 +16,19 @@ from ablo_pg.kernel.files import kernel_version
 
 
 class Compiled(Protocol):
-    """What is applied: statements in order, each of which changes nothing when it ran before."""
+    """What to apply: statements in order, each of which changes nothing if it ran before."""
 
     @property
     def statements(self) -> Sequence[str]:
-        """The statements, one a string."""
+        """The statements, as separate strings."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome: how many statements ran, and whether they were kept.
+    """The outcome: how many statements ran, and whether they were committed.
 
-    passed_over: functions of event triggers of the user's that failed under them, see `apply`.
+    passed_over: functions of the user's event triggers that failed under them, see `apply`.
     """
 
     statements: int
@@ -39,7 +39,7 @@ class Applied:
 def apply(
     conn: psycopg.Connection, compiled: Compiled, *, schema: str = "public", dry_run: bool = False
 ) -> Applied:
-    """Apply a compiled schema; all of it or nothing, and one migration at a time per `schema`.
+    """Apply a compiled schema atomically, one migration at a time per `schema`.
 
     Where an event trigger of the user's fails, a superuser does it again without that one.
 
@@ -70,7 +70,7 @@ def apply(
 
 
 def require_kernel(conn: psycopg.Connection) -> None:
-    """Refuse a database without a kernel of this very version."""
+    """Refuse a database without a kernel of exactly this version."""
     kernel = installed_kernel(conn)
     if kernel is None:
         raise AbloServerError(
@@ -80,7 +80,7 @@ def require_kernel(conn: psycopg.Connection) -> None:
         raise AbloServerError(
             f"the database has kernel {kernel.version}, this package needs {kernel_version()}",
             code="kernel_not_installed",
-            remedy="bring it up with `ablo-pg connect --admin-url URL`",
+            remedy="upgrade it with `ablo-pg connect --admin-url URL`",
             details={"installed": kernel.version, "own": kernel_version()},
         )
     if kernel.version > kernel_version():

@@ -50,7 +50,7 @@ _TABLES: Final = {
     "versioninfo": "FluentMigrator",
     "schemaversions": "DbUp",
 }
-# Names that could be anybody's, and the columns that tell.
+# Names that applications use too, and the columns that identify the tool.
 _WITH_COLUMNS: Final = {
     "schema_migrations": (({"version"}, "a migration tool (Rails, Ecto, dbmate, migrate)"),),
     "migrations": (

@@ -1,6 +1,6 @@
 """`connect`: from an administrative connection to two working, least-privilege URLs.
 
-Used by the command line and by `ablo_pg.testing`; everything it does can be repeated.
+Used by the command line and by `ablo_pg.testing`; all of it can be repeated.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from ablo_pg.kernel.roles import (
     require_role_rights,
 )
 
-# For a URL that we just made: a server that took our admin connection answers well within it, and
-# a false alarm only costs the note that the URL could not be tried.
+# For a URL that we just made: a server that took our admin connection answers well within it, and a
+# false alarm only costs the note that the URL could not be tested.
 PROBE_TIMEOUT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """What `connect` made. `replication_url` is None where replication is not ours to grant;
-    `control_url` where it was not asked for.
+    """The result of `connect`. `replication_url` is None if we may not grant replication;
+    `control_url` if it was not requested.
 
-    notes: sentences for a person: what was done, and what would make it better.
-    problems: URLs that do not work from here, and why.
+    notes: sentences for a person: what was done, and what would improve it. problems: URLs that do
+    not work from here, and why.
     """
 
     installed: Installed
@@ -51,12 +51,12 @@ class Connected:
 
 
 def connect(admin_url: str, *, control: bool = False) -> Connected:
-    """Install the kernel, make (or renew) the logins, and try their URLs.
+    """Install the kernel, create (or renew) the logins, and test their URLs.
 
-    Args: admin_url, of a login that may create roles, at the database to use. control: also
-    make the control login; from then on the runtime login makes and manages no keys.
-    Raises: database_unreachable, and what `install` and `make_logins` raise. Where the login may
-    not create roles, details["sql"] is for somebody who may, with the URLs that it makes beside.
+    Args: admin_url, of a login that may create roles, at the database to use. control: also create
+    the control login; from then on the runtime login cannot create or manage keys. Raises:
+    database_unreachable, and the errors of `install` and `make_logins`. If the login may not create
+    roles, details["sql"] is for a login that may, along with the URLs that it creates.
     """
     with admin_connection(admin_url) as conn:
         place = _place(conn, admin_url)
@@ -84,7 +84,7 @@ def connect(admin_url: str, *, control: bool = False) -> Connected:
 
 
 def _install(conn: psycopg.Connection) -> Installed:
-    """Install; a refusal for want of rights then also says what somebody else can run."""
+    """Install; a refusal for lack of rights also carries SQL for another login."""
     try:
         return install(conn)
     except AbloPermissionError as exc:
@@ -94,7 +94,7 @@ def _install(conn: psycopg.Connection) -> Installed:
 
 
 def _add_urls(error: AbloPermissionError, place: Mapping[str, Any]) -> None:
-    """Say which URLs the error's SQL makes: in it the passwords stand as verifiers only."""
+    """Add the URLs that the error's SQL creates: in the SQL, passwords are only verifiers."""
     for name, variable in (("runtime", "DATABASE_URL"), ("replication", "ABLO_REPLICATION_URL")):
         login = error.details.pop(name, None)
         if isinstance(login, Login):
@@ -107,7 +107,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
     Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
     """
     parameters = url_parameters(admin_url)
-    # 10 s: a person waits at a terminal; a host that drops packets would hold the command minutes.
+    # 10 s: a person waits at a terminal; a host that drops packets would block for minutes.
     timeout = parameters.get("connect_timeout") or 10
     conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
     try:
@@ -117,7 +117,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
 
 
 def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, Any]:
-    """Where the database is, in full: what the URL left to the environment is filled in."""
+    """The database's complete location, with what the environment adds to the URL."""
     place = conninfo_to_dict(admin_url)
     if "," not in str(place.get("host", "")):
         place |= {"host": conn.info.host, "port": conn.info.port}
@@ -130,7 +130,7 @@ def _notes(
     if installed.before is None:
         yield f"kernel {installed.version} installed"
     elif installed.changed_files:
-        yield f"kernel {installed.before} brought up to {installed.version}"
+        yield f"kernel {installed.before} upgraded to {installed.version}"
     elif not installed.restored:
         yield f"kernel {installed.version} was installed already; nothing changed"
     else:
@@ -139,24 +139,24 @@ def _notes(
         yield SQL_ASCII
     if installed.passed_over is not None:
         yield (
-            f"no event trigger has seen the install: {installed.passed_over}, which one calls, "
-            "fails as ablo_owner (see its rights and the names that it uses)"
+            f"event triggers were off during the install: {installed.passed_over}, which one "
+            "calls, fails as ablo_owner (see its rights and the names that it uses)"
         )
     for lack in installed.restored:
         yield f"restored: {lack.role} had lost {lack.lost}"
     for login in (logins.runtime, logins.replication, control):
         if login is not None and login.rotated:
-            yield f"login {login.name} existed: its password was changed, the earlier one is void"
+            yield f"login {login.name} existed: its password was changed, the old one is void"
         elif login is not None:
-            yield f"login {login.name} made"
+            yield f"login {login.name} created"
     if logins.replication_sql is not None:
         yield (
-            "this login may not grant REPLICATION, so streams run on LISTEN/NOTIFY; to stream the "
+            "this login may not grant REPLICATION, so streams use LISTEN/NOTIFY; to stream the "
             f"WAL, let a superuser run: {logins.replication_sql}"
         )
     elif server_setting(conn, "wal_level") != "logical":
         yield (
-            "wal_level is not logical, so streams run on LISTEN/NOTIFY; to stream the WAL, run "
+            "wal_level is not logical, so streams use LISTEN/NOTIFY; to stream the WAL, run "
             "`alter system set wal_level = logical;` and restart the server"
         )
 
@@ -164,10 +164,10 @@ def _notes(
 def _working_url(
     place: Mapping[str, Any], login: Login, listening: tuple[str | None, str | None]
 ) -> tuple[str, str | None]:
-    """Return the first URL that takes the login, or the plain one and why it did not.
+    """Return the first URL that accepts the login, or the plain one and why it failed.
 
-    Over a unix socket many servers only let in a login named like the operating-system user (peer);
-    the same server usually takes a password on its loopback address.
+    Over a unix socket many servers only admit a login named like the operating-system user (peer);
+    the same server usually accepts a password on its loopback address.
     """
     plain = make_url(with_login(place, login.name, login.password))
     urls = [plain]
@@ -184,6 +184,6 @@ def _working_url(
         else:
             return url, None
     return plain, (
-        f"login {login.name} was made but cannot connect from here: {failure}; "
-        "let pg_hba.conf admit it with a password (scram-sha-256)"
+        f"login {login.name} was created but cannot connect from here: {failure}; let pg_hba.conf "
+        "admit it with a password (scram-sha-256)"
     )

@@ -1,7 +1,7 @@
-"""What can be wrong with a set-up on its first day and later, each with its fix.
+"""What can be wrong with an installation on day one and later, each with its fix.
 
-`examine` looks through up to three logins; every judgement is a function from facts to findings,
-so that each can be tested without the trouble it tells of.
+`examine` uses up to three logins. Every judgement is a function from facts to findings, so each can
+be tested without causing the problem.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ from ablo_pg.kernel.fit import SQL_ASCII
 
 Level: TypeAlias = Literal["ok", "note", "blocker"]
 OLDEST: Final = 150_000
-# WAL that an idle slot keeps, and a log that grows, before somebody should know.
+# WAL that an idle slot retains, and a log's size, before it is reported.
 SLOT_BYTES: Final = 1 << 30
 LOG_BYTES: Final = 50 << 30
 CLOCK_SECONDS: Final = 2.0
 PREPARED_SECONDS: Final = 60
 # A commit holds its organization's lock for a flush, some milliseconds.
 HELD_SECONDS: Final = 5
-# Locks that a migration of everything takes per table and index, with room for others.
+# Locks that a migration of everything takes per table and index, with a margin.
 LOCKS_EACH: Final = 2
-# What helps where a login may not even look.
+# The remedy if a login may not even read the facts.
 _DENIED: Final = {
-    "administrative login": "give --admin-url the login that `ablo-pg connect` was run with, "
-    "another member of ablo_owner, or a superuser",
+    "administrative login": "pass --admin-url with the login that `ablo-pg connect` was run "
+    "with, another member of ablo_owner, or a superuser",
     "runtime login": "run `ablo-pg connect --admin-url URL`: it restores the rights of "
-    "ablo_runtime and makes new URLs; or `ablo-pg doctor --fix --admin-url URL`, which makes none",
+    "ablo_runtime and prints new URLs; or `ablo-pg doctor --fix --admin-url "
+    "URL`, which does not",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. fix: what to do; sql: the same as SQL; safe: `--fix` may run it."""
+    """One check. fix: what to do; sql: the same as SQL; safe: `--fix` may run it."""
 
     name: str
     level: Level
@@ -63,7 +64,7 @@ def examine(
     replication_url: str | None,
     schema_hash: str | None = None,
 ) -> list[Finding]:
-    """Look at whatever the URLs lead to; schema_hash: of the schema that should be active."""
+    """Check everything that the URLs lead to; schema_hash: of the schema that should be active."""
     found: list[Finding] = []
     facts: dict[str, Any] = {}
     if admin_url:
@@ -91,7 +92,7 @@ def examine(
 
 
 def repair(admin_url: str, findings: Iterable[Finding]) -> list[Finding]:
-    """Run the safe fixes; return the findings that they were of. Raises what Postgres says."""
+    """Run the safe fixes; return their findings. Raises Postgres's errors."""
     done = []
     with admin_connection(admin_url) as conn:
         for finding in findings:
@@ -161,9 +162,7 @@ def _runtime(
     findings = [*judge_login(login), *judge_way(conn.info.backend_pid, conn)]
     if all(finding.level != "blocker" for finding in findings):
         health.identity_check(conn)
-        findings.append(
-            Finding("runtime login", "ok", f"{login['login']} is bound as it should be")
-        )
+        findings.append(Finding("runtime login", "ok", f"{login['login']} has the right limits"))
     return facts, findings
 
 
@@ -183,7 +182,7 @@ def _replication(
 
 
 def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
-    """Version, settings, slots, clock, transactions that hang."""
+    """Version, settings, slots, clock, stuck transactions."""
     version = facts["version"]
     if version < OLDEST:
         text = f"the server is PostgreSQL {version // 10_000}, which is too old"
@@ -196,7 +195,7 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
         fix = "create the database again with encoding 'UTF8'"
         yield Finding("encoding", "blocker", SQL_ASCII, fix)
     elif facts["encoding"] != "UTF8":
-        text = f"the database is in {facts['encoding']}: text that it cannot hold is refused"
+        text = f"the database uses {facts['encoding']}: text that it cannot represent is refused"
         fix = "for text of every language, create it again with encoding 'UTF8'"
         yield Finding("encoding", "note", text, fix)
     if facts["walLevel"] != "logical":
@@ -212,10 +211,10 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
     yield from _judge_standing(facts)
     if abs(facts["now"] - now) > CLOCK_SECONDS:
         text = f"this machine's clock and the server's are {abs(facts['now'] - now):.0f} s apart"
-        fix = "let both keep time (NTP); leases go by the server's clock alone"
+        fix = "synchronize both (NTP); leases use the server's clock only"
         yield Finding("clock", "note", text, fix)
     if facts["locks"] < LOCKS_EACH * facts["relations"]:
-        text = f"room for {facts['locks']} locks, and {facts['relations']} tables and indexes"
+        text = f"there are {facts['locks']} locks for {facts['relations']} tables and indexes"
         fix = "raise max_locks_per_transaction, then restart the server"
         yield Finding("max_locks_per_transaction", "note", text, fix)
 
@@ -223,7 +222,7 @@ def judge_server(facts: dict[str, Any], now: float) -> Iterator[Finding]:
 def _judge_durability(facts: dict[str, Any]) -> Iterator[Finding]:
     if facts["fsync"] == "off":
         text = "fsync is off: a crash of the machine can destroy the database"
-        yield Finding("fsync", "note", text, "set fsync = on, unless nothing in it matters")
+        yield Finding("fsync", "note", text, "set fsync = on, unless the data is disposable")
     if facts["synchronousCommit"] == "off":
         text = "synchronous_commit is off: a crash can lose commits that were confirmed"
         yield Finding("synchronous_commit", "note", text, "set synchronous_commit = on")
@@ -232,31 +231,31 @@ def _judge_durability(facts: dict[str, Any]) -> Iterator[Finding]:
 def _judge_standing(facts: dict[str, Any]) -> Iterator[Finding]:
     for slot in facts["slots"]:
         if not slot["active"] and slot["bytes"] > SLOT_BYTES:
-            text = f"slot {slot['name']} has no reader and keeps {slot['bytes'] >> 20} MB of WAL"
-            fix = "start its reader, or drop it if it is nobody's (none of it is ablo_pg's)"
+            text = f"slot {slot['name']} has no reader and retains {slot['bytes'] >> 20} MB of WAL"
+            fix = "start its reader, or drop it if it is unused (it does not belong to ablo_pg)"
             yield Finding("slots", "note", text, fix, health.drop_slot(slot["name"]))
     for each in facts["prepared"]:
         if each["seconds"] > PREPARED_SECONDS:
-            text = f"prepared transaction {each['gid']!r} lies since {each['seconds']} s: it holds "
-            text += "up new slots and vacuum"
+            text = f"prepared transaction {each['gid']!r} has been open for {each['seconds']} s"
+            text += ": it blocks new slots and vacuum"
             fix = "commit it, or run this"
             yield Finding("prepared", "note", text, fix, health.end_prepared(each["gid"]))
     if (facts["unanswered"] or 0) > HELD_SECONDS:
-        text = f"a commit waits for a synchronous standby since {facts['unanswered']} s "
+        text = f"a commit has waited for a synchronous standby for {facts['unanswered']} s "
         text += (
             f"(synchronous_standby_names = {facts['standbys']!r}): its organization cannot write"
         )
-        fix = "bring the standby back, or take it from synchronous_standby_names and reload"
+        fix = "bring the standby back, or remove it from synchronous_standby_names and reload"
         yield Finding("synchronous standby", "blocker", text, fix)
     for each in facts["idle"]:
         text = f"process {each['pid']} ({each['program'] or 'unnamed'}) is idle in a transaction "
-        text += f"since {each['seconds']} s: it holds up migrations and new slots"
+        text += f"for {each['seconds']} s: it blocks migrations and new slots"
         fix = "end its transaction, or run this"
         yield Finding("idle transactions", "note", text, fix, health.end_session(each["pid"]))
 
 
 def judge_held(held: Iterable[dict[str, Any]]) -> Iterator[Finding]:
-    """Who holds up the commits of an organization, the log's growth, an install or a migration."""
+    """Who blocks the commits of an organization, the log's growth, an install or a migration."""
     for each in held:
         if each["seconds"] < HELD_SECONDS:
             continue
@@ -268,32 +267,32 @@ def judge_held(held: Iterable[dict[str, Any]]) -> Iterator[Finding]:
             text = f"prepared transaction {each['gid']!r}"
             fix, statement = "commit it, or run this", health.end_prepared(each["gid"])
         text += f" has held locks of the kernel for {each['seconds']} s"
-        text += f", and commits of {whose} cannot go on" if whose else ""
+        text += f", and commits of {whose} cannot proceed" if whose else ""
         text += f"; {each['waiters']} waiting for it" if each["waiters"] else ""
         yield Finding("locks", "blocker", text, fix, statement)
 
 
 def judge_way(greeted: int, conn: psycopg.Connection) -> Iterator[Finding]:
-    """Whether a pooler stands in between: another process answers than has greeted us."""
+    """Whether a pooler stands in between: another process answers than the one that greeted us."""
     if health.backend_pid(conn) != greeted:
         text = f"a pooler stands between {conn.info.user} and the server"
-        fix = "fine for DATABASE_URL in session mode; give the replication and the administrative "
-        fix += "URL the server's own port"
+        fix = "fine for DATABASE_URL in session mode; for the replication and the administrative "
+        fix += "URL use the server's own port"
         yield Finding("pooler", "note", text, fix)
 
 
 def judge_login(login: dict[str, Any]) -> Iterator[Finding]:
-    """Whether a login may be what programs run as."""
+    """Whether programs may run as a login."""
     rights, name = login["rights"], login["login"]
     if rights["superuser"] or rights["bypassesRls"]:
-        text = f"login {name} passes over row-level security and is refused for running"
+        text = f"login {name} bypasses row-level security and is refused for programs"
         fix = "use the DATABASE_URL that `ablo-pg connect` printed"
-        # A login that administers may be the server's only one: nothing is taken from it.
+        # An administrative login may be the server's only one: it keeps its rights.
         running = rights["runtime"] and not (rights["superuser"] or rights["owner"])
         statement = health.plain_login(name) if running else None
         yield Finding("runtime login", "blocker", text, fix, statement)
     elif not rights["runtime"]:
-        text = f"login {name} is no member of ablo_runtime"
+        text = f"login {name} is not a member of ablo_runtime"
         fix = "use the DATABASE_URL that `ablo-pg connect` printed"
         yield Finding("runtime login", "blocker", text, fix)
 
@@ -319,11 +318,11 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
         yield Finding("schema", "blocker", "no schema has been applied", fix)
     elif schema_hash is not None and schema_hash != active:
         text = f"the active schema is {active}, the given one {schema_hash}"
-        yield Finding("schema", "note", text, "run `ablo-pg migrate` to make it the active one")
+        yield Finding("schema", "note", text, "run `ablo-pg migrate` to activate it")
     else:
         yield Finding("schema", "ok", f"{active} is active")
     for item in state.drift:
-        text, mends = with_mending(str(item))  # not ours, so nothing for --fix
+        text, mends = with_mending(str(item))  # not ours, so --fix does nothing
         fix = "run `ablo-pg connect`, then `ablo-pg migrate`: both repair what they find"
         yield Finding("drift", "blocker", text, "run this" if mends else fix, mends)
     for lack in state.lacks:
@@ -331,27 +330,27 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
 
 
 def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
-    """Triggers, row-level security, migrations that are not finished, the log's room."""
+    """Triggers, row-level security, unfinished migrations, the log's partitions."""
     for each in facts["triggers"]:
         text = f"trigger {each['name']} of {each['table']} does not fire for every writer"
         statement = health.enable_trigger(each["table"], each["name"])
         yield Finding("triggers", "blocker", text, "run this", statement, safe=True)
     for each in facts["open"]:
-        text = f"row-level security of {each['table']} does not hold for every login of ours"
+        text = f"row-level security of {each['table']} does not apply to every login of ours"
         statement = health.force_rls(each["table"], ours=each["ours"])
         yield Finding("row-level security", "blocker", text, "run this", statement, safe=True)
     if not facts["settles"]:
         text = "no event trigger captures changes before DDL: UPDATE and ALTER TABLE of one synced "
         text += "table in one transaction need `set constraints all immediate` in between"
-        fix = "run `ablo-pg connect` as a superuser, who may make event triggers"
+        fix = "run `ablo-pg connect` as a superuser, who can create event triggers"
         yield Finding("event trigger", "note", text, fix)
-    unfinished = [f"rows of {name} are still to be written" for name in facts["debts"]]
+    unfinished = [f"rows of {name} still have to be written" for name in facts["debts"]]
     unfinished += [f"constraint {name} is not validated" for name in facts["unvalidated"]]
     unfinished += [f"index {name} is not valid" for name in facts["invalid"]]
     for text in unfinished:
-        yield Finding("migration", "note", text, "run `ablo-pg migrate` again: it goes on")
+        yield Finding("migration", "note", text, "run `ablo-pg migrate` again: it resumes")
     if facts["stray"]:
-        text = "the log has outgrown its partitions: retention cannot drop what is in the default"
+        text = "the log has outgrown its partitions: retention cannot drop the default partition"
         statement = health.extend_log()
         yield Finding("log", "note", text, "run this", statement, safe=True)
     if facts["unsealed"] is not None:
@@ -360,4 +359,4 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("log", "note", text, "run `ablo-pg audit seal`")
     if facts["logBytes"] > LOG_BYTES:
         text = f"the log takes {facts['logBytes'] >> 30} GB"
-        yield Finding("log", "note", text, "let ablo.delta_retain drop old partitions")
+        yield Finding("log", "note", text, "run ablo.delta_retain to drop old partitions")

@@ -1,4 +1,4 @@
-"""What in a database differs from what its kernel and this package say should be there."""
+"""The differences of a database from what its kernel and this package installed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class KernelState:
     """The state of the installed kernel.
 
     installed: None without a kernel. outdated: files that differ from ours (an upgrade or a
-    downgrade is due). drift: what the database itself reports (triggers disabled, and so on).
-    lacks: rights of the group roles that somebody has revoked.
+    downgrade is due). drift: the database's own report (triggers disabled, and so on). lacks:
+    revoked rights of the group roles.
     """
 
     installed: int | None
@@ -31,7 +31,7 @@ class KernelState:
 
     @property
     def sound(self) -> bool:
-        """Whether a kernel of ours is installed, unchanged, and reports no drift or lack."""
+        """Whether a kernel of ours is installed, unchanged, without drift or missing rights."""
         same = self.installed == self.own and not self.outdated
         return same and not self.drift and not self.lacks
 

@@ -1,4 +1,4 @@
-"""What a failed install tells its caller."""
+"""The error of a failed install."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def install_failure(exc: psycopg.Error) -> AbloError:
-    """Turn a Postgres error of an install into the error of the tree that fits."""
+    """Turn a Postgres error of an install into the matching error of the tree."""
     message = exc.diag.message_primary or str(exc)
     if exc.sqlstate is None or exc.sqlstate.startswith(("AB", "08", "57")):
         return translate(exc)
@@ -24,8 +24,8 @@ def install_failure(exc: psycopg.Error) -> AbloError:
             f"the install of the kernel failed in {function}, which an event trigger calls: "
             f"{message}",
             code="trigger_failed",
-            remedy="the install runs as ablo_owner: give that role what the function needs, or let "
-            "a superuser install, who can do without event triggers",
+            remedy="the install runs as ablo_owner: give that role what the function needs, or "
+            "let a superuser install, who can disable event triggers",
             details={"function": function, "sqlstate": exc.sqlstate},
         )
     if exc.sqlstate == INSUFFICIENT_PRIVILEGE:

@@ -33,7 +33,7 @@ class KernelFile:
 def sql_root() -> Path:
     """Return the sql/ folder: the installed package's, else the checkout's.
 
-    An editable install does not see the files that the wheel puts into the package.
+    An editable install does not have the files that the wheel adds to the package.
     """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "sql", package.parent / "sql"):
@@ -42,7 +42,7 @@ def sql_root() -> Path:
     raise AbloServerError(
         f"the kernel's SQL files are not in {package / 'sql'}",
         code="kernel_not_installed",
-        remedy="reinstall ablo-pg: its wheel carries them",
+        remedy="reinstall ablo-pg: its wheel contains them",
     )
 
 
@@ -53,7 +53,7 @@ def read_files(root: Path) -> tuple[KernelFile, ...]:
 
 
 def _position(file: KernelFile) -> tuple[int, str]:
-    """Migrations run on the base alone, before routines that need what they add."""
+    """Migrations run after the base only, before routines that need what they add."""
     folder = file.path.split("/")[0]
     return ({BASE: 0, MIGRATIONS: 1}.get(folder, 2), file.path)
 
@@ -66,12 +66,12 @@ def _read(root: Path, path: Path) -> KernelFile:
 
 @cache
 def kernel_files() -> tuple[KernelFile, ...]:
-    """Return the kernel's files in running order. Read once a process."""
+    """Return the kernel's files in running order. Read once per process."""
     return read_files(sql_root())
 
 
 def kernel_version(files: tuple[KernelFile, ...] | None = None) -> int:
-    """Return the version of these files (by default our own), as the first file states it."""
+    """Return the version of these files (by default our own), from the first file."""
     first = (files or kernel_files())[0]
     match = _VERSION.search(first.sql)
     if match is None:

@@ -1,8 +1,8 @@
-"""Do the tables that exist fit a schema? Read-only: every reason, and the SQL that would mend it.
+"""Whether existing tables fit a schema. Read-only: every reason, and the SQL that fixes it.
 
-Flow: `db.tables` (facts, counts) -> `fit` -> the command line. A problem stands in the way of
-`migrate`, or of reads and writes afterwards; a warning is for a person to decide; an addition is
-what `migrate` does by itself.
+Flow: `db.tables` (facts, counts) -> `fit` -> the command line. A problem prevents `migrate`, or
+later reads and writes; a warning needs a decision; an addition is what `migrate` does
+automatically.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ Level: TypeAlias = Literal["problem", "warning", "addition"]
 Counts: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, int]]
 _ORGANIZATION: Final = "organization"
 _UTC: Final = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu")
-# A database that converts nothing takes any bytes; what is not UTF-8 no reader can decode.
+# A database without conversion accepts any bytes; readers cannot decode what is not UTF-8.
 SQL_ASCII: Final = (
     "the database is in SQL_ASCII, which converts and checks nothing: text that this package "
-    "writes is UTF-8 and comes back as written; a row in which another program has left other "
-    "bytes cannot be read; lengths and letter case are those of bytes"
+    "writes is UTF-8 and reads back unchanged; a row in which another program has left other "
+    "bytes cannot be read; lengths and letter case count bytes"
 )
 _NO_SQL: Final = "name another table or column, or leave the model out"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a model's table. `field` is a JSON name; `sql` would mend it."""
+    """One finding about a model's table. `field` is a JSON name; `sql` would fix it."""
 
     level: Level
     message: str
@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ModelFit:
-    """How one model stands: new (there is no table yet), fits, or misfits."""
+    """The state of one model: new (no table yet), fits, or misfits."""
 
     model: str
     table: str
@@ -90,9 +90,9 @@ def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
 
 
 def obstacles(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Problem, ...]:
-    """Return the problems that no migration or push mends: of tables, base columns and policies.
+    """Return the problems that no migration or push fixes: of tables, base columns and policies.
 
-    What the fields say against the rows, they ask themselves.
+    They check themselves what the fields require of the rows.
     """
     models = tuple(plan_schema(spec).stored)
     tables, opened = _tables(conn, models), policies(conn, spec)
@@ -150,15 +150,15 @@ def _text(model: ModelPlan, table: TableFacts, text: TextFacts) -> Iterator[Find
         )
         yield Finding(
             "warning",
-            f"without a time zone, and read and written as UTC: {', '.join(names)}; where the app "
-            f"keeps the time of {text.zone} in them, convert them",
+            f"without a time zone, and read and written as UTC: {', '.join(names)}; if the app "
+            f"stores the time of {text.zone} in them, convert them",
             None,
             f"alter table {model.table}\n{alter};",
         )
 
 
 def _copied(conn: psycopg.Connection, model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
-    """Functions that new columns break: of a trigger, every write of the table's application."""
+    """Functions that new columns break; for a trigger's, every write of the table's application."""
     if model.synced:
         added = [one.name for one in model.row_columns if table.column(one.name) is None]
         for message, fires in broken_copies(conn, model.table, table.name, added):
@@ -166,9 +166,9 @@ def _copied(conn: psycopg.Connection, model: ModelPlan, table: TableFacts) -> It
 
 
 def trigger_notes(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[str, ...]:
-    """Return what the tables' own triggers lack for writes through the API, a sentence each.
+    """Return what the tables' own triggers lack for writes through the API, one sentence each.
 
-    And the functions that columns which are added break.
+    Also the functions that the added columns break.
     """
     with snapshot(conn):
         models = tuple(plan_schema(spec).synced)
@@ -199,11 +199,11 @@ def _reasons(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
 
 
 def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Finding, ...]:
-    """Compare a model with a table that exists."""
+    """Compare a model with an existing table."""
     rows = counts(_conditions(model, table))
     found: list[Finding] = []
     if not rows:
-        message = "its rows cannot be looked at by this login: whether they fit is not known"
+        message = "this login cannot read its rows: whether they fit is unknown"
         found.append(Finding("warning", message))
     for column in model.fields:
         facts = table.column(column.name)
@@ -222,7 +222,7 @@ def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Findi
 
 
 def _conditions(model: ModelPlan, table: TableFacts) -> dict[str, str]:
-    """Return what is to be counted, by name."""
+    """Return the conditions to count, by name."""
     conditions = {"all": "true"}
     for column in model.fields:
         facts = table.column(column.name)
@@ -245,10 +245,10 @@ def _missing(model: ModelPlan, column: Column, rows: int | None) -> Iterator[Fin
         message = f"column {column.name} is missing: `migrate` adds it"
         yield Finding("addition", message, column.wire)
         return
-    count = "there are rows" if rows is None else f"{rows:,} rows are there"
+    count = "there are rows" if rows is None else f"there are {rows:,} rows"
     yield Finding(
         "problem",
-        f"column {column.name} is missing, required, and {count} that have no value for it",
+        f"column {column.name} is missing, required, and {count} have no value for it",
         column.wire,
         f"alter table {model.table} add column {column.sql} {SQL_TYPE[column.type]};\n"
         f"update {model.table} set {column.sql} = VALUE;",
@@ -291,14 +291,14 @@ def _rounded(model: ModelPlan, column: Column, facts: ColumnFacts) -> Iterator[F
 
 
 def _inexact(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
-    """An enum's values are told apart by their text, here and in every client."""
+    """An enum's values are distinguished by their text, here and in every client."""
     for column in model.fields:
         facts = table.column(column.name)
         if column.type is FieldType.ENUM and facts is not None and not facts.exact:
             yield Finding(
                 "problem",
-                f"column {column.name} is {facts.type}, which compares other texts as equal to the "
-                "listed ones; rows could hold values that no client takes",
+                f"column {column.name} is {facts.type}, which compares other texts as equal to "
+                "the listed ones; rows could hold values that no client accepts",
                 column.wire,
                 f"alter table {model.table} alter column {column.sql} type text "
                 f'collate "default" using {column.sql}::text;',
@@ -317,7 +317,7 @@ def _values(model: ModelPlan, column: Column, rows: Mapping[str, int]) -> Iterat
     if odd:
         yield Finding(
             "problem",
-            f"{odd:,} rows have a value that is none of: {', '.join(column.enum_values[:20])}",
+            f"{odd:,} rows have a value that is not one of: {', '.join(column.enum_values[:20])}",
             column.wire,
             f"update {model.table} set {column.sql} = VALUE\n"
             f"  where {unfit(column, 'enum_value_removed')};",
@@ -359,18 +359,18 @@ def _organization(
     if facts is None:
         yield Finding("addition", f"column {model.org.name} is missing: `migrate` adds it", wire)
         if rows.get("all", 1) and model.parent_table is None:
-            message = "until its rows have an organization, nobody sees them"
+            message = "rows without an organization are invisible"
             add = f"alter table {model.table} add column if not exists {model.org.sql} text;"
             yield Finding("warning", message, wire, f"{add}\n{assign}")
     elif facts.base not in KEY_TYPES or facts.labels:
         yield Finding("problem", f"column {model.org.name} is {facts.type}, not text", wire)
     elif rows.get(_ORGANIZATION):
-        message = f"{rows[_ORGANIZATION]:,} rows have no organization: nobody sees them"
+        message = f"{rows[_ORGANIZATION]:,} rows have no organization and are invisible"
         yield Finding("warning", message, wire, assign)
 
 
 def _others(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
-    """Columns that the schema does not know, and without which no row can be made."""
+    """Required columns that are missing from the schema."""
     known = {column.name for column in model.row_columns}
     for facts in table.columns:
         given = facts.default or facts.generated or facts.identity
@@ -386,5 +386,5 @@ def _others(model: ModelPlan, table: TableFacts) -> Iterator[Finding]:
 
 
 def sound(fits: Sequence[ModelFit]) -> bool:
-    """Whether nothing stands in the way."""
+    """Whether there is no problem."""
     return all(one.state != "misfits" for one in fits)

@@ -1,4 +1,4 @@
-"""Install or upgrade the kernel in a database: one transaction, all or nothing."""
+"""Install or upgrade the kernel in a database, in one transaction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ OLDEST_SERVER: Final = 150_000
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an install found and left. `before` is None when there was no kernel.
+    """What an install found and left. `before` is None if there was no kernel.
 
-    restored: rights on the kernel that somebody had revoked. passed_over: a function of an event
-    trigger of the user's that failed under the install, so that no event trigger has seen it.
+    restored: rights on the kernel that had been revoked. passed_over: a function of a user's event
+    trigger that failed during the install, which was therefore repeated without event triggers.
     """
 
     before: int | None
@@ -36,7 +36,7 @@ class Installed:
 def require_supported(server_version: int) -> None:
     """Refuse a server that is too old. Args: server_version as libpq gives it, 150004 for 15.4.
 
-    A newer major than we know is let through: it is more likely to work than not.
+    A newer major than we know is accepted: it is more likely to work than not.
     """
     if server_version < OLDEST_SERVER:
         raise AbloServerError(
@@ -48,11 +48,11 @@ def require_supported(server_version: int) -> None:
 
 
 def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = None) -> Installed:
-    """Install the kernel, or bring an older one up to ours; safe to repeat and to race.
+    """Install the kernel, or upgrade an older one; safe to repeat and to run concurrently.
 
     Args: conn, an administrative connection outside a transaction; its autocommit setting is kept.
     Raises: kernel_newer_than_client, kernel_checksum_mismatch, admin_role_insufficient,
-    migration_failed with the SQLSTATE. Nothing partial stays.
+    migration_failed with the SQLSTATE. Nothing partial remains.
     """
     require_supported(conn.info.server_version)
     files = files or kernel_files()
@@ -68,7 +68,7 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
     known = dict(before.checksums) if before else {}
     changed = tuple(file.path for file in files if known.get(file.path) != file.checksum)
     restored: tuple[Lack, ...] = ()
-    if not changed:  # what a new release grants for the first time was not revoked
+    if not changed:  # rights that a new release adds were not revoked
         restored = lacks(conn, kernel_rights(files))
     passed_over = _run(conn, script_body(files))
     known_version = before.version if before else None
@@ -76,14 +76,14 @@ def install(conn: psycopg.Connection, files: tuple[KernelFile, ...] | None = Non
 
 
 def _run(conn: psycopg.Connection, script: str) -> str | None:
-    """Run the script; where an event trigger fails in it, run it again without event triggers.
+    """Run the script; if an event trigger fails in it, run it again without event triggers.
 
-    The script runs as ablo_owner, whom the user's event triggers need not know. Only a superuser
-    may do without them; everybody else gets the error, which names the function.
+    The script runs as ablo_owner, which the user's event triggers may not know. Only a superuser
+    can disable them; other logins get the error, which names the function.
     """
     try:
         with conn.transaction():
-            # Our own files; no value from outside is in the text.
+            # Our own files; the text contains no outside value.
             conn.execute(script)
     except psycopg.Error as exc:
         function = foreign_function(exc.diag.context)

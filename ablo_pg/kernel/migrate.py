@@ -1,9 +1,9 @@
-"""Migrate a database that is in use: plan, ask the rows, then run the steps beside the writers.
+"""Migrate a database that is in use: plan, check the rows, then run the steps.
 
 Flow: `db.migrate` (facts) -> `compile.migration` (plan) -> here -> `runner`. A statement that needs
-a lock waits for it at most `lock_timeout_ms`, so nobody queues up behind it for longer, and is
-tried again. Until the switch everything can be taken back, and is, when a step fails; after it a
-further run goes on.
+a lock waits for it at most `lock_timeout_ms`, so no session queues behind it for longer, and is
+retried. Until the switch everything can be undone, and is, if a step fails; after it another run
+resumes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CAST_FAILED = "22"  # class "data exception": a value does not convert
 class Migrated:
     """What was done.
 
-    before: hash of the schema that was active; written: rows by backfills; effective: steps
+    before: hash of the previously active schema; written: rows by backfills; effective: steps
     besides the switch that had something to do.
     """
 
@@ -58,18 +58,18 @@ class Migrated:
 
     @property
     def unchanged(self) -> bool:
-        """Whether that schema was active already, and there was nothing else to do."""
+        """Whether that schema was already active, and there was nothing else to do."""
         return self.before == self.plan.hash and not self.effective
 
 
 def plan(
     conn: psycopg.Connection, spec: SchemaSpec, options: MigrateOptions = NO_OPTIONS
 ) -> MigrationPlan:
-    """Plan a migration and ask the rows whether they fit. Changes nothing.
+    """Plan a migration and check whether the rows fit. Changes nothing.
 
-    Args: conn, an administrative connection (autocommit).
-    Raises: incompatible_change with `details["problems"]`, one for everything that stands against
-    it; kernel_not_installed, kernel_newer_than_client.
+    Args: conn, an administrative connection (autocommit). Raises: incompatible_change with
+    `details["problems"]`, one for everything that prevents it; kernel_not_installed,
+    kernel_newer_than_client.
     """
     require_kernel(conn)
     with ExitStack() as stack:
@@ -86,9 +86,9 @@ def migrate(
 ) -> Migrated:
     """Plan a migration and run it. One at a time per database.
 
-    Args: conn, an administrative connection (autocommit), straight to the server.
-    Raises: as `plan`; migration_failed with details step, phase, statement, index, sqlstate;
-    lock_timeout when others held what it needs for longer than its patience.
+    Args: conn, an administrative connection (autocommit), directly to the server. Raises: as
+    `plan`; migration_failed with details step, phase, statement, index, sqlstate; lock_timeout if
+    others held what it needs for longer than its patience.
     """
     require_kernel(conn)
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ def migrate(
             raise AbloTimeoutError(
                 "another migration of this database is running",
                 code="lock_timeout",
-                remedy="wait for its end, then run this again",
+                remedy="wait until it ends, then run this again",
             ) from exc
         made, before = _checked(conn, spec, options, stack)
         runner = Runner(conn, made, pace, report or _silent)
@@ -122,7 +122,7 @@ def _checked(
     roles, refused = roles_with_access(conn, spec, tables)
     made = replace(made, roles=roles, refusals=(*made.refusals, *refused))
     against = obstacles(conn, spec)
-    if against:  # nor can the rows be asked, where a table is none of a model's
+    if against:  # the rows cannot be checked either, if a table cannot be a model's
         raise _refused([*against, *made.refusals])
     if made.checks or any(_looks(step) for step in made.steps):
         stack.enter_context(db.sight(conn, made.tables))
@@ -145,7 +145,7 @@ def _before(conn: psycopg.Connection) -> tuple[Before, str | None]:
         except AbloError:
             if active_now:
                 raise
-            # Pushed under rules that this release no longer knows: it tells us nothing.
+            # Pushed under rules that this release no longer knows: it gives no information.
     active = specs[0] if pushed and pushed[0][1] and specs else None
     hash_ = active.hash if active is not None else None
     return Before(active, tuple(specs), db.migration_debts(conn)), hash_
@@ -170,7 +170,7 @@ def _asked(conn: psycopg.Connection, made: MigrationPlan) -> list[Problem]:
             count = db.count(conn, check.sql)
         except psycopg.Error as exc:
             if exc.sqlstate == INSUFFICIENT_PRIVILEGE and made.refusals:
-                continue  # they say whose the table is
+                continue  # they decide whose the table is
             if not (exc.sqlstate or "").startswith(_CAST_FAILED):
                 raise translate_admin(exc, conn) from exc
             count = -1

@@ -1,10 +1,10 @@
-"""Policies of others on a model's table that ours do not get along with.
+"""Other policies on a model's table that conflict with ours.
 
-On a table of ours, one by which a login reads or writes rows of every organization; on an adopted
+On a table of ours, one that gives a login the rows of every organization; on an adopted
 table, one with the name of ours, which would take its place.
 
-Flow: `db.policies` (catalogue) -> here -> `fit`, by which `migrate` and `schema_push` do not go on.
-Once they are installed, `ablo.drift_check` reports the same.
+Flow: `db.policies` (catalogue) -> here -> `fit`, which makes `migrate` and `schema_push` refuse.
+After the installation, `ablo.drift_check` reports the same.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ablo_pg.schema import SchemaSpec
 
 @dataclass(frozen=True, slots=True)
 class BadPolicy:
-    """A policy of others that cannot stay as it is; `sql` changes that."""
+    """Another policy that cannot stay as it is; `sql` changes that."""
 
     message: str
     sql: str
 
 
 def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[BadPolicy, ...]]:
-    """Return what stands on the tables of a schema's models, by model key. Reads only."""
+    """Return the policies on the tables of a schema's models, by model key. Reads only."""
     models = {place(model): model for model in plan_schema(spec).synced}
     found: dict[str, tuple[BadPolicy, ...]] = defaultdict(tuple)
     for schema, table, name, ours, opens in other_policies(conn, models):
@@ -46,11 +46,11 @@ def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[B
 
 
 def _of_ours(model: ModelPlan, name: str) -> BadPolicy | None:
-    if name == shorten(policy_name(model)):  # one of that name is replaced by ours
+    if name == shorten(policy_name(model)):  # ours replaces one of that name
         return None
     message = (
-        f"its policy {name} is permissive and applies to the runtime logins: by it they "
-        "reach rows of every organization; drop it, or bind it to the roles that need it"
+        f"its policy {name} is permissive and applies to the runtime logins, which then "
+        "reach rows of every organization; drop it, or restrict it to the roles that need it"
     )
     return BadPolicy(message, drop_policy(model, name))
 

@@ -1,7 +1,7 @@
-"""From tables that exist to a schema that fits them, and notes on what no schema can say.
+"""From existing tables to a schema that fits them, and notes on what no schema can express.
 
-Flow: `db.tables` (facts) -> `pull_schema` -> `schema.source` writes the file. Pure. What is not
-recovered for certain is said in a comment beside its place, with the SQL that would change that.
+Flow: `db.tables` (facts) -> `pull_schema` -> `schema.source` writes the file. Pure. What cannot be
+recovered reliably becomes a comment in its place, with the SQL that would change that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ablo_pg.schema.names import lookup_key, wire_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, MISSING
 from ablo_pg.schema.source import Notes, usable_key
 
-# The type that a column's own stands for; text with a list of values is an ENUM.
+# The type that a column's own type maps to; text with a list of values is an ENUM.
 _PULLED: Final = tuple(kind for kind in FieldType if kind is not FieldType.ENUM)
 _BASE: Final = {column: kind for _, wire, column, kind in BASE_FIELDS if wire != "id"} | {
     ARCHIVED_FIELD[2]: ARCHIVED_FIELD[3]
@@ -31,7 +31,7 @@ _PARENT_TYPES: Final = (FieldType.STRING, FieldType.UUID)
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A schema as it was found, and what is to be said about it.
+    """The recovered schema, and notes about it.
 
     left_out: names of tables, and why they are in no schema.
     """
@@ -43,7 +43,7 @@ class Pulled:
 
 @dataclass(slots=True)
 class _Draft:
-    """A model in the making, and its notes."""
+    """A model under construction, and its notes."""
 
     table: TableFacts
     key: str
@@ -56,7 +56,7 @@ def pull_schema(
 ) -> Pulled:
     """Return the schema of these tables.
 
-    Args: organization_column, the column that says whose a row is, where a table has it.
+    Args: organization_column, the column that holds a row's organization, if a table has it.
     """
     drafts: list[_Draft] = []
     tail: list[str] = []
@@ -67,13 +67,13 @@ def pull_schema(
         tool = tool_of(table)
         found: list[tuple[str, str | None]] = []
         if tool is not None:
-            found.append((f"it is where {tool} keeps its own records", None))
+            found.append((f"{tool} keeps its own records in it", None))
         else:
             found += table_reasons(table, id_column, organization_column)
             found += _base_reasons(table, {id_column, organization_column})
         reasons = [part for reason in found for part in reason if part]
         if not reasons and lookup_key(table.name) in taken:
-            reasons = ["another table has that name, case aside, and models are known by it"]
+            reasons = ["another table has that name, ignoring case, and it identifies a model"]
         if reasons:
             left[f"{table.schema}.{table.name}"] = tuple(reasons)
             tail += [f"{table.schema}.{table.name} is left out:", *(f"  {r}" for r in reasons)]
@@ -105,7 +105,7 @@ def _base_reasons(table: TableFacts, known: set[str]) -> Iterator[tuple[str, str
 
 
 def _key(table: str, taken: set[str]) -> str:
-    """Choose a model's key: the table's name where Python and the client can have it."""
+    """Choose a model's key: the table's name if Python and the client can use it."""
     cleaned = "".join(char if char.isascii() and char.isalnum() else "_" for char in table)
     cleaned = cleaned.strip("_") or "table"
     cleaned = cleaned if cleaned[0].isalpha() else f"t_{cleaned}"
@@ -129,7 +129,7 @@ def _draft(table: TableFacts, key: str, id_column: str, organization_column: str
     draft.inside += _id_to_pass(table, id_column)
     if organization is None and table.column(tenancy.column) is None:
         draft.inside += [
-            f"It has no {tenancy.column}: `migrate` adds one, and says whose the rows are with",
+            f"It has no {tenancy.column}: `migrate` adds one; assign the rows' organization with",
             f"  --backfill {key}.organizationId=ORGANIZATION",
             "or do so afterwards:",
             f"  update {qualified(table.schema, table.name)} "
@@ -154,7 +154,7 @@ def _id_to_pass(table: TableFacts, id_column: str) -> Iterator[str]:
         if column.identity or "nextval(" in (column.default or ""):
             yield f"A create without id= gets the next number of {id_column}."
         else:
-            yield f"A create passes id=, a whole number as text: {id_column} gets none by itself."
+            yield f"A create passes id=, a whole number as text: {id_column} is not numbered."
 
 
 def _is_base(column: ColumnFacts, draft: _Draft) -> bool:
@@ -168,7 +168,7 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
         kind = FieldType.ENUM if column.labels else FieldType.JSON
     reason = None
     if column.generated:
-        reason = "its value is generated, and no writer's to choose"
+        reason = "its value is generated and cannot be written"
     elif kind is None:
         fix = f": {_retyped(column, draft)}" if column.base == "json" else ""
         reason = f"there is no field type for {column.type}{fix}"
@@ -210,7 +210,7 @@ def _retyped(column: ColumnFacts, draft: _Draft) -> str:
 
 
 def _free_wire(column: str, names: set[str]) -> str:
-    """Choose a JSON name that no other field has, nor any base field."""
+    """Choose a JSON name that no other field and no base field has."""
     taken = names | {wire for _, wire, _, _ in BASE_FIELDS} | {ARCHIVED_FIELD[1]}
     wire, number = wire_name(column), 1
     base = wire
@@ -237,7 +237,7 @@ def _indexed(draft: _Draft, column: str) -> bool:
 
 
 def _say_rest(draft: _Draft) -> None:
-    """Name what stays in the table and in no schema: other CHECKs, keys, indexes."""
+    """Name what stays in the table and not in the schema: other CHECKs, keys, indexes."""
     for one in draft.table.constraints:
         if one.kind == "c" and not _ours(one, draft):
             draft.inside.append(f"the table also checks {one.name}: {one.definition}")
@@ -268,7 +268,7 @@ def _relate(draft: _Draft, drafts: Sequence[_Draft]) -> None:
         columns = [c for c in pairs if target and pairs[c] == target.model.id_column]
         key = fields.get(columns[0]) if len(columns) == 1 else None
         if target is None or key is None:
-            draft.inside.append(f"a foreign key that is no relation here: {one.definition}")
+            draft.inside.append(f"a foreign key that cannot be a relation here: {one.definition}")
             continue
         tenant = {draft.model.tenancy.column: target.model.tenancy.column}
         own = {key.column: target.model.id_column}
@@ -293,7 +293,7 @@ def _relation_name(key: Field, names: set[str]) -> str:
 
 
 def _without_cycles(spec: SchemaSpec) -> SchemaSpec:
-    """Take ownership from relations until no model owns itself."""
+    """Remove ownership from relations until no model owns itself."""
     while True:
         ring = next((one for one in check(spec) if one.code == "ownership_cycle"), None)
         if ring is None:

@@ -1,4 +1,4 @@
-"""Push a schema over an administrative URL, in one call: what a service does with a push."""
+"""Push a schema over an administrative URL, in one call, for a service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from ablo_pg.schema.pushing import PushOptions
 def push_schema(
     admin_url: str, spec: SchemaSpec, options: PushOptions, *, dry_run: bool = False
 ) -> Pushed:
-    """Make a schema the active one, or try it out; blocking. Raises as `schema_push.push`."""
+    """Make a schema the active one, or do a dry run; blocking. Raises as `schema_push.push`."""
     with admin_connection(admin_url) as conn:
         return push(conn, spec, options, dry_run=dry_run)

@@ -1,6 +1,6 @@
-"""The rights that the group roles should have, and those of them that somebody has revoked.
+"""The rights that the group roles should have, and which of them were revoked.
 
-What should be is read from the GRANTs themselves: the kernel's file, and what is compiled for each
+The GRANTs themselves define what should be: those of the kernel's file, and those compiled for each
 model of the active schema.
 """
 
@@ -46,7 +46,7 @@ class Lack:
 
     @property
     def lost(self) -> str:
-        """What is lacking, in words; of many objects the first few."""
+        """The missing rights, in words; of many objects the first few."""
         named, more = ", ".join(self.names[:_SHOWN]), len(self.names) - _SHOWN
         words = f"{', '.join(self.rights)} on {self.kind} {named}"
         return f"{words} and {more} more" if more > 0 else words
@@ -75,7 +75,7 @@ def model_rights(spec: SchemaSpec) -> tuple[Right, ...]:
 
 
 def lacks(conn: psycopg.Connection, wanted: tuple[Right, ...]) -> tuple[Lack, ...]:
-    """Return what is missing, gathered so that one GRANT mends each."""
+    """Return what is missing, grouped so that one GRANT fixes each."""
     rights: dict[tuple[str, str, str], list[str]] = {}
     for each in missing_rights(conn, wanted):
         rights.setdefault((each.role, each.kind, each.name), []).append(each.right)
@@ -86,7 +86,7 @@ def lacks(conn: psycopg.Connection, wanted: tuple[Right, ...]) -> tuple[Lack, ..
 
 
 def _read(statement: str, table: str | None = None) -> Iterator[Right]:
-    """Take a GRANT apart. The kernel's names several objects; a model's, with quotes, names one."""
+    """Parse a GRANT. The kernel's names several objects; a model's, with quotes, names one."""
     match = _GRANT.match(statement)
     if match is None:
         raise ValueError(f"not a GRANT as we write them: {statement!r}")

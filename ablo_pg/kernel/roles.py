@@ -1,8 +1,8 @@
-"""The logins of one database: one for running, one for replication and, where it is asked for, one
-that makes keys; each in its group role.
+"""The logins of one database: one for running, one for replication and, if requested, one that
+manages keys; each in its group role.
 
-The groups (`ablo_runtime`, `ablo_replication`) belong to the kernel; the logins are made per
-database, with generated passwords that are returned once and stored nowhere.
+The groups (`ablo_runtime`, `ablo_replication`) belong to the kernel; the logins are created per
+database, with generated passwords that are returned once and not stored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROLES_FILE: Final = "00_base/00_roles.sql"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login as made just now. `rotated`: it existed, and its earlier password no longer works."""
+    """A newly created login. `rotated`: it existed, and its previous password no longer works."""
 
     name: str
     password: str
@@ -45,8 +45,8 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """Both logins. `replication` is None where the server does not let us make such a login;
-    `replication_sql` is then what an administrator has to run."""
+    """Both logins. `replication` is None if the server does not let us create such a login; an
+    administrator must then run `replication_sql`."""
 
     runtime: Login
     replication: Login | None
@@ -65,9 +65,9 @@ def login_name(kind: Literal["runtime", "replication", "control"], database: str
 def require_role_rights(conn: psycopg.Connection) -> None:
     """Refuse, before anything is changed, a login that cannot get the roles of an install.
 
-    Raises AbloPermissionError (admin_role_insufficient); details["sql"] is what to run instead, by
-    somebody who may, and details["passwords"] the passwords that it sets. None of it for a login
-    that programs run as: row-level security would no longer hold for it.
+    Raises AbloPermissionError (admin_role_insufficient); details["sql"] is the SQL for a login that
+    may run it, and details["passwords"] the passwords that it sets. Not for a login that programs
+    run as: it would no longer be subject to row-level security.
     """
     rights = admin_rights(conn)
     alone = conn.info.server_version >= SINCE_GRANTS_SAY
@@ -87,18 +87,18 @@ def require_role_rights(conn: psycopg.Connection) -> None:
             f"{rights.name} is the login that programs run as or stream with; nothing was changed",
             code="admin_role_insufficient",
             field="admin_url",
-            remedy="give --admin-url an administrative login: a superuser, or one with CREATEROLE "
-            "that owns the database",
+            remedy="pass --admin-url with an administrative login: a superuser, or one with "
+            "CREATEROLE that owns the database",
         )
     raise insufficient_rights(conn, with_groups=True)
 
 
 def make_logins(conn: psycopg.Connection) -> Logins:
-    """Make the logins of the connected database, or give existing ones new passwords.
+    """Create the logins of the connected database, or change the passwords of existing ones.
 
-    Args: conn, an administrative connection (autocommit) to a database with the kernel.
-    Raises: admin_role_insufficient as above; database_role_cannot_enforce_rls when a login of that
-    name exists and is superuser or may bypass row-level security.
+    Args: conn, an administrative connection (autocommit) to a database with the kernel. Raises:
+    admin_role_insufficient as above; database_role_cannot_enforce_rls if a login of that name
+    exists and is superuser or may bypass row-level security.
     """
     database = conn.info.dbname
     runtime = _new_login(conn, login_name("runtime", database))
@@ -120,7 +120,7 @@ def make_logins(conn: psycopg.Connection) -> Logins:
 
 
 def make_control_login(conn: psycopg.Connection) -> Login:
-    """Make the login that makes and manages keys, which the runtime login then no longer may.
+    """Create the login that manages keys, which the runtime login then can no longer do.
 
     Raises as `make_logins`.
     """
@@ -142,9 +142,9 @@ def _new_login(conn: psycopg.Connection, name: str) -> Login:
         raise AbloPermissionError(
             f"role {name} exists and is superuser or has BYPASSRLS",
             code="database_role_cannot_enforce_rls",
-            remedy="give that role another name: this one is for the login that programs run as"
+            remedy="rename that role: this name is for the login that programs run as"
             if facts.superuser
-            else f"run {plain_login(name)} or give that role another name",
+            else f"run {plain_login(name)} or rename that role",
         )
     return Login(name, secrets.token_urlsafe(24), rotated=facts is not None)
 
@@ -154,7 +154,7 @@ def _statements(conn: psycopg.Connection, login: Login, group: str) -> list[str]
 
 
 def _allow_replication(conn: psycopg.Connection, name: str) -> str | None:
-    """Give the REPLICATION attribute; return the SQL to run when this login may not give it."""
+    """Grant the REPLICATION attribute; return the SQL to run if this login may not grant it."""
     facts = role_facts(conn, name)
     if facts is not None and facts.replication:
         return None
@@ -171,10 +171,10 @@ def _allow_replication(conn: psycopg.Connection, name: str) -> str | None:
 
 
 def insufficient_rights(conn: psycopg.Connection, *, with_groups: bool) -> AbloPermissionError:
-    """Build the error that carries the SQL for somebody who may create roles.
+    """Build the error with the SQL for a login that may create roles.
 
-    with_groups: also the group roles and what the kernel's owner needs, for a first install.
-    details: "sql", and "runtime" and "replication", the logins that the SQL makes.
+    with_groups: include the group roles and what the kernel's owner needs, for a first install.
+    details: "sql", and "runtime" and "replication", the logins that the SQL creates.
     """
     admin = admin_rights(conn).name
     runtime = _new_login(conn, login_name("runtime", conn.info.dbname))
@@ -197,7 +197,7 @@ def insufficient_rights(conn: psycopg.Connection, *, with_groups: bool) -> AbloP
         remedy = "let a superuser run the SQL below in this database, then run this command again"
     elif runtime.rotated:
         message = f"the kernel is installed; login {admin} may not renew the passwords"
-        remedy = "keep the URLs that you have, or let a superuser run the SQL below for new ones"
+        remedy = "keep your current URLs, or let a superuser run the SQL below for new ones"
     else:
         message = f"the kernel is installed; login {admin} may not create logins"
         remedy = "let a superuser run the SQL below in this database"

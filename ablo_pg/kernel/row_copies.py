@@ -1,4 +1,4 @@
-"""Functions that copy whole rows of a table into another one: new columns break them.
+"""Functions that copy whole rows of a table into another one, which new columns break.
 
 Such as `insert into notes_history select old.*, now()`. Bodies are read as text; what one makes up
 at run time is not seen, but for `($1).*` of a row that it is passed.
@@ -25,7 +25,7 @@ _STAR: Final = r"(?:\w+\s*\.\s*)?\*[^;]*?\bfrom\s+(?:only\s+)?(?:\w+\.|\"[^\"]+\
 def broken_copies(
     conn: psycopg.Connection, table: str, name: str, added: Sequence[str]
 ) -> Iterator[tuple[str, bool]]:
-    """Say which functions copy rows of a table that gets columns; and whether a trigger calls it.
+    """List functions that copy rows of a table that gets columns, and whether a trigger calls them.
 
     Args: table, quoted; name, as it is; added, the columns that it gets.
     """
@@ -49,7 +49,7 @@ def copies_row(body: str) -> bool:
 
 
 def _plain(body: str) -> str:
-    """Leave out comments, and calls with what is passed to them: there a row is one value."""
+    """Remove comments, and calls with their arguments: there a row is one value."""
     text, before = COMMENT.sub(" ", body), ""
     while text != before:
         before, text = text, _CALL.sub(" f ", text)

@@ -1,4 +1,4 @@
-"""Run the steps of a migration, one kind after the other, and take back what a failure leaves."""
+"""Run the steps of a migration, by kind, and undo what a failure leaves."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ablo_pg.db import migrate as db
 from ablo_pg.db.event_triggers import failing, passing_over, without_triggers
 from ablo_pg.errors import AbloError, AbloServerError, AbloTimeoutError
 
-_BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: try again
-_TOO_LONG = "57014"  # what holds rows or tables for longer than their writers may wait
-_OVERRUNS = 3  # tries of a step that takes too long; each makes writers wait
-_FEWEST = 2  # rows of a page: itself and where the next one begins
+_BUSY = ("55P03", "40P01", "AB062")  # a lock, a deadlock, a claim: retry
+_TOO_LONG = "57014"  # holds rows or tables for longer than their writers may wait
+_OVERRUNS = 3  # attempts of a step that takes too long; each makes writers wait
+_FEWEST = 2  # rows of a page: each row, and where the next page begins
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How considerate a migration is.
 
-    lock_timeout_ms: what a writer may have to wait behind a lock request of ours; a false alarm
-    costs another try. hold_ms: for how long the switch may have tables that others wait for, its
-    waits for their locks included; a false alarm costs another try, three of them the migration.
-    patience: seconds of such tries before a step is given up. batch_seconds: about how long one
+    lock_timeout_ms: how long a writer may wait behind a lock request of ours; a false alarm costs
+    another attempt. hold_ms: how long the switch may hold tables that others wait for, including
+    its own waits for locks; a false alarm costs another attempt, three of them the migration.
+    patience: seconds of such attempts before a step is given up. batch_seconds: about how long one
     page of rows is held.
     """
 
@@ -38,12 +38,12 @@ class Pace:
 
     @property
     def hold_ms(self) -> int:
-        """What a writer may have to wait in all: under a second by default."""
+        """How long a writer may wait in all: under a second by default."""
         return self.lock_timeout_ms + 500
 
     @property
     def page_ms(self) -> int:
-        """After how long a page is given up, and made smaller: four times what it should take."""
+        """When a page is given up and made smaller: after four times its target duration."""
         return round(self.batch_seconds * 4000)
 
 
@@ -51,32 +51,32 @@ DEFAULT_PACE = Pace()
 
 
 class Report(Protocol):
-    """Hears how far a migration is: step from 0, rows done and about how many there are."""
+    """Receives the progress of a migration: step from 0, rows done and about how many there are."""
 
     def __call__(self, step: int, done: int, total: int) -> None:
-        """Take note."""
+        """Report progress."""
 
 
 class _Hold:
-    """For how long others may have waited for a transaction; it begins when that is first asked."""
+    """How long others may have waited for a transaction; counts from the first check."""
 
     def __init__(self, limit_ms: int) -> None:
         self._limit = limit_ms / 1000
         self._since: float | None = None
 
     def left_ms(self) -> int:
-        """Return what is left; at least 1, since 0 would be for ever."""
+        """Return what is left; at least 1, since 0 would mean no limit."""
         now = time.monotonic()
         self._since = self._since or now
         return max(1, round((self._since + self._limit - now) * 1000))
 
     @property
     def half_over(self) -> bool:
-        """Whether it is time to look if anybody waits at all."""
+        """Whether it is time to check for waiters."""
         return self._since is not None and self.left_ms() < self._limit * 500
 
     def nobody_waited(self) -> None:
-        """Begin anew: whoever comes now has not waited yet."""
+        """Start over: a new waiter has not waited yet."""
         self._since = None
 
     @property
@@ -110,7 +110,7 @@ class Runner:
                 self._take_back()
                 raise
             if step.phase == "switch":
-                self._undo.clear()  # from here on it goes forward only
+                self._undo.clear()  # from here on there is no way back
             elif not isinstance(step, Batches):
                 self._undo += step.undo
         return self._written
@@ -130,7 +130,7 @@ class Runner:
         self.effective += step.phase != "switch"
 
     def _transaction(self, number: int, step: Step) -> None:
-        """One transaction. What locks several tables waits less for each, so that the sum holds."""
+        """One transaction. A step that locks several tables waits less for each: the sum holds."""
         timeout = max(50, self._pace.lock_timeout_ms // max(1, step.tables))
         until = time.monotonic() + self._pace.patience
         overruns = 0
@@ -159,7 +159,7 @@ class Runner:
             _pause()
 
     def _alone(self, number: int, step: Alone) -> None:
-        """A statement that waits for transactions under way, while writers go on."""
+        """A statement that waits for running transactions, while writers continue."""
         db.set_session_patience(self._conn, round(self._pace.patience * 1000))
         bare = without_triggers(self._conn) if self.passed_over else nullcontext()
         try:
@@ -176,7 +176,7 @@ class Runner:
                 db.set_session_patience(self._conn, 0)
 
     def _passes_over(self, exc: psycopg.Error) -> bool:
-        """Do without an event trigger of the user's that failed. False: it was none, or cannot."""
+        """Continue without a failed user's event trigger. False: another error, or impossible."""
         function = failing(self._conn, exc)
         if function is None or function in self.passed_over:
             return False
@@ -184,7 +184,7 @@ class Runner:
         return True
 
     def _pages(self, number: int, step: Batches) -> None:
-        """Rounds over the rows until none is left; each round passes over rows that are held."""
+        """Rounds over the rows until none is left; each round skips locked rows."""
         until = time.monotonic() + self._pace.patience
         done = 0
         while True:
@@ -220,7 +220,7 @@ class Runner:
                 limit = max(_FEWEST, limit // 2)
                 _pause()
                 continue
-            until = time.monotonic() + self._pace.patience  # of this page's tries, not the round's
+            until = time.monotonic() + self._pace.patience  # of this page, not the round
             written, seen, after = found or (0, 0, None)
             done += written
             self._written += written
@@ -282,11 +282,11 @@ class Runner:
         self, number: int, step: AnyStep, index: int, statement: str
     ) -> AbloTimeoutError:
         return AbloTimeoutError(
-            f"{step.title}: in {_OVERRUNS} tries it was not done with its tables within "
+            f"{step.title}: in {_OVERRUNS} attempts it did not finish with its tables within "
             f"{self._pace.hold_ms} ms, for which their writers wait",
             code="lock_timeout",
-            remedy=self._remedy(step) + ": change fewer models at a time, come at a quieter hour, "
-            "or let writers wait longer with --lock-timeout",
+            remedy=self._remedy(step) + ": change fewer models at a time, run it at a quieter "
+            "hour, or let writers wait longer with --lock-timeout",
             details={"step": number, "phase": step.phase, "index": index, "statement": statement},
         )
 
@@ -301,12 +301,12 @@ class Runner:
 
 
 def _next_limit(limit: int, took: float, wanted: float) -> int:
-    """Twice or half the page, so that one takes about as long as it may."""
+    """Double or halve the page, so that one takes about its target duration."""
     if took > wanted:
         return max(_FEWEST, limit // 2)
     return min(5000, limit * 2) if took < wanted / 2 else limit
 
 
 def _pause() -> None:
-    """Let those through who queued up behind us."""
+    """Let the sessions through that queued behind us."""
     time.sleep(random.uniform(0.05, 0.25))

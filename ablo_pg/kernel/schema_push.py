@@ -1,7 +1,7 @@
-"""Push a schema: compare with the active version, refuse what would break, apply the rest at once.
+"""Push a schema: compare with the active version, refuse what would break, apply the rest.
 
-One transaction under the provisioning lock, the comparison included: of two pushes at once the
-second compares with what the first has made. `apply` runs the statements.
+One transaction under the provisioning lock, including the comparison: of two concurrent pushes, the
+second compares with the result of the first. `apply` runs the statements.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NO_SCHEMA: Final = SchemaSpec(())
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The version of the schema that a database has; version 0: none was pushed."""
+    """The version of a database's schema; version 0: none was pushed."""
 
     version: int
     hash: str
@@ -47,7 +47,7 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did. unchanged: the active version was this one. kept: False after a dry run."""
+    """The result of a push. unchanged: this version was active. kept: False after a dry run."""
 
     version: int
     hash: str
@@ -76,7 +76,7 @@ def read_active(conn: psycopg.Connection) -> Active:
 
 
 def preview(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[Active, PushPlan]:
-    """Return the active version, and what a push without options would make of it. Reads only."""
+    """Return the active version, and the changes of a push without options. Reads only."""
     active = read_active(conn)
     options = PushOptions()
     return active, plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
@@ -92,10 +92,9 @@ def push(
     """Make `spec` the active schema of a database.
 
     Args: conn, an administrative connection outside a transaction. dry_run runs everything and
-    rolls it back.
-    Raises: incompatible_change with every reason, and the flag that would allow it;
-    schema_definition_invalid for declarations that are not enforced; lock_timeout; what `apply`
-    raises. Nothing is changed then.
+    rolls it back. Raises: incompatible_change with every reason, and the flag that would allow it;
+    schema_definition_invalid for declarations that are not enforced; lock_timeout; the errors of
+    `apply`. Nothing is changed then.
     """
     require_kernel(conn)
     with _tables(conn, spec), conn.transaction(force_rollback=dry_run):
@@ -120,10 +119,10 @@ def push(
 def _unfit_tables(against: Sequence[Problem]) -> AbloError:
     return error_for(
         "incompatible_change",
-        "\n".join(["tables that exist do not fit:", *bullets(against)]),
+        "\n".join(["existing tables do not fit:", *bullets(against)]),
         model=against[0].model,
         field=against[0].field,
-        remedy="nothing was changed; `ablo-pg check` says all that stands against it",
+        remedy="nothing was changed; `ablo-pg check` lists every reason",
         details={
             "unexecutable": [
                 {
@@ -154,7 +153,7 @@ def _deadline() -> Iterator[None]:
 
 @contextmanager
 def _tables(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[None]:
-    """Say who held the tables for longer than a push waits for them."""
+    """Report who held the tables for longer than a push waits for them."""
     try:
         yield
     except (psycopg.errors.LockNotAvailable, AbloServerError) as exc:
@@ -164,16 +163,16 @@ def _tables(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[None]:
         holders = lock_holders(conn, [model.table for model in plan_schema(spec).stored])
         who = "; ".join(map(str, holders)) or "pg_stat_activity shows who"
         raise AbloTimeoutError(
-            f"others held the tables that it needs: {who}",
+            f"other sessions held the tables that it needs: {who}",
             code="lock_timeout",
-            remedy="nothing was changed: run it again, or use `ablo-pg migrate`, which tries "
-            "for a minute; pg_terminate_backend(PID) ends a session that hangs",
+            remedy="nothing was changed: run it again, or use `ablo-pg migrate`, which retries "
+            "for a minute; pg_terminate_backend(PID) ends a stuck session",
             details={**details, "holders": [holder.pid for holder in holders]},
         ) from exc
 
 
 def _native(conn: psycopg.Connection, spec: SchemaSpec) -> Native:
-    """Return which columns of the tables that are there are of an enum type or an array."""
+    """Return which columns of existing tables have an enum type or an array type."""
     places = [place(model) for model in plan_schema(spec).stored]
     facts = {where: table_facts(conn, *where) for where in places}
     return {where: TableFacts.of(found).native for where, found in facts.items() if found}
@@ -188,7 +187,7 @@ def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan, native: Native
 
 
 def _unowned(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Change]:
-    """Tell of rows of adopted tables that belong to no organization."""
+    """Report rows of adopted tables that belong to no organization."""
     for model in plan_schema(spec).stored:
         facts = table_facts(conn, *place(model)) if model.synced else None
         if facts is None or facts["columns"][model.org.name]["notNull"]:
@@ -197,15 +196,15 @@ def _unowned(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Change]:
         if rows == 0:
             continue
         key, shown = model.spec.key, "some" if rows is None else f"{rows:,}"
-        gives = f"`migrate --backfill {key}.organizationId=NAME` gives them one"
+        gives = f"`migrate --backfill {key}.organizationId=NAME` assigns one"
         if model.parent_table:
-            gives = f"`migrate` gives them that of their rows in {model.parent_table.table}"
-        reason = f"{shown} rows belong to no organization, so nobody sees them; {gives}"
+            gives = f"`migrate` assigns that of their rows in {model.parent_table.table}"
+        reason = f"{shown} rows belong to no organization and are invisible; {gives}"
         yield Change("rows_unowned", key, "organizationId", False, reason)
 
 
 def _unseen(functions: Iterable[str]) -> Iterator[Change]:
-    """Tell of event triggers that the push had to do without."""
+    """Report event triggers that the push continued without."""
     for function in functions:
         detail = PASSED_OVER.format(function)
         yield Change("event_trigger_passed_over", None, None, False, detail)
@@ -214,7 +213,7 @@ def _unseen(functions: Iterable[str]) -> Iterator[Change]:
 def _counter(
     conn: psycopg.Connection, old: SchemaSpec, new: SchemaSpec, options: PushOptions
 ) -> Callable[[Change], int | None]:
-    """Return what counts the stored rows that stand against a change, in the old tables."""
+    """Return counters of the stored rows that violate a change, in the old tables."""
     before = {model.spec.key: model for model in plan_schema(old).stored}
     after = {model.spec.key: model for model in plan_schema(new).stored}
     origins = {target: source for source, target in options.renames}

@@ -1,7 +1,7 @@
 """The whole kernel as one script: pure text from files.
 
-The script takes the install lock, refuses to replace a newer kernel, runs every file and notes its
-checksum; running it again changes nothing. psql and `install` run the same text.
+The script takes the install lock, refuses to replace a newer kernel, runs every file and records
+its checksum; running it again changes nothing. psql and `install` run the same text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ablo_pg.kernel.files import KernelFile, kernel_files
 def script_body(files: tuple[KernelFile, ...]) -> str:
     """Return the script of these files without its transaction brackets."""
     parts = [_statement(file) for file in files]
-    # Only now do the functions that note a file exist on an empty database.
+    # Only now do the functions that record a file exist on an empty database.
     records = [kernel_record(file.path, file.checksum) for file in files if not file.is_migration]
     finish = kernel_finish(file.path for file in files)
     return "\n\n".join([*parts, "\n".join(records), finish]) + "\n"

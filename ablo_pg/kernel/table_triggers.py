@@ -1,9 +1,8 @@
-"""Would a table's own triggers run in a write through the API? What they lack, and the SQL for it.
+"""Whether a table's own triggers work in a write through the API, and the SQL for what they lack.
 
 Flow: `db.triggers` (catalogue) -> here -> `fit` (for `check`) and `migrate` (its notes). Bodies are
-read for the relations and functions that they name, SQL in strings included; a name that is no
-relation means nothing. What a body makes up at run time is not seen: the error at run time names
-the function (`db.errors`).
+read for the relations and functions that they name, including SQL in strings; other names are
+ignored. Dynamic SQL is not seen: the error at run time names the function (`db.errors`).
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Unfit:
 
 
 def unfit_triggers(conn: psycopg.Connection, table: str) -> Iterator[Unfit]:
-    """Judge the triggers of a table (a quoted name). Reads only, in the caller's transaction."""
+    """Check the triggers of a table (a quoted name). Reads only, in the caller's transaction."""
     triggers = own_triggers(conn, table)
     if triggers:
         paths = table_path(conn, table), table_path(conn, table, of_session=True)
@@ -83,7 +82,7 @@ def _judge(
         yield Unfit(text, "\n".join(grants))
     if hidden:
         text = f"{whose} names {', '.join(sorted(hidden))}: found by a session's search_path, "
-        text += f"not by that of a write through the API ({own}), which leaves out schemas in "
+        text += f"but not by that of a write through the API ({own}), which leaves out schemas in "
         text += "which other roles may create objects; revoke that, or set the function's own"
         yield Unfit(text, own_path(function.name))
     if found := _WHO.search(COMMENT.sub(" ", function.body)):
@@ -96,7 +95,7 @@ def _judge(
 def _lacks(
     conn: psycopg.Connection, function: FunctionFacts, path: str | None, depth: int
 ) -> tuple[list[str], frozenset[str]]:
-    """Return the GRANTs that it needs, and the names that are no relation under its path."""
+    """Return the GRANTs that it needs, and the names that are not relations under its path."""
     body = COMMENT.sub(" ", function.body)
     used = list(_used(body))
     names = {name for name, _ in used}

@@ -1,7 +1,7 @@
-"""What the catalogue prints of defaults and CHECKs, read back: constants, and lists of values.
+"""Defaults and CHECKs as the catalogue prints them, parsed: constants, and lists of values.
 
-Flow: `db.tables` (facts) -> here -> `pull`. Pure. Only what is certain is read: an expression of
-another shape is None, and `pull` then says so in a comment.
+Flow: `db.tables` (facts) -> here -> `pull`. Pure. Only certain forms are parsed: other expressions
+are None, and `pull` then adds a comment.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import orjson
 from ablo_pg.schema.neutral import MISSING, Field, FieldType
 from ablo_pg.schema.values import BadValueError, to_json_value
 
-# 'it''s', or E'a\\b' where a backslash is in it; then casts: ::text, ::character varying(20)[].
+# 'it''s', or E'a\\b' if it contains a backslash; then casts: ::text, ::character varying(20)[].
 _LITERAL: Final = re.compile(r"(E?)'((?:[^']|'')*)'")
 _CAST: Final = re.compile(
     r"::(?:\"[^\"]+\"|[a-z_][a-z0-9_.]*(?: [a-z]+)*)(?:\(\d+(?:,\d+)?\))?(?:\[\])*"
 )
-_MARK, _COLUMN = "\x01", "\x02"  # stand for a constant, and for the column
+_MARK, _COLUMN = "\x01", "\x02"  # placeholders for a constant, and for the column
 _LISTED: Final = re.compile(rf"CHECK {_COLUMN} = ANY ARRAY\[{_MARK}(?:, {_MARK})*\]")
 _ARRAY: Final = re.compile(rf"CHECK {_COLUMN} = ANY {_MARK}")
 _ONE: Final = re.compile(rf"CHECK {_COLUMN} = {_MARK}(?: OR {_COLUMN} = {_MARK})*")
@@ -29,7 +29,7 @@ _ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",{}]+)')
 
 
 def listed_values(definition: str, column: str) -> tuple[str, ...] | None:
-    """Return the values of a CHECK that lists what a column may be; None for any other CHECK.
+    """Return the values of a CHECK that lists a column's values; None for any other CHECK.
 
     Args: definition, as pg_get_constraintdef prints it.
     """
@@ -72,7 +72,7 @@ def array_elements(text: str) -> tuple[str, ...] | None:
 
 
 def constant(expression: str | None, field: Field) -> Any:
-    """Return the JSON value of a default that is a constant; MISSING for none, or for another."""
+    """Return the JSON value of a constant default; MISSING for no default, or another."""
     if expression is None:
         return MISSING
     text = _CAST.sub("", expression).strip("() ")
@@ -94,7 +94,7 @@ def constant(expression: str | None, field: Field) -> Any:
 
 
 def default_as(expression: str, sql_type: str) -> str:
-    """Return a default, as the catalogue prints it, for a column that is given another type."""
+    """Return a default, as the catalogue prints it, for a column that gets another type."""
     literal = _without_cast(expression)
     if sql_type == "text" and _LITERAL.fullmatch(literal):
         return literal
@@ -120,6 +120,6 @@ def _typed(found: Any, field: Field) -> Any:
     if field.type is FieldType.BOOLEAN:
         return {"t": True, "true": True, "f": False, "false": False}[found]
     if field.type is FieldType.DATETIME and len(found) > 10 and found[10] == " ":
-        # As Postgres prints a moment: 2026-01-02 03:04:05+00
+        # Postgres's format of a timestamp: 2026-01-02 03:04:05+00
         return re.sub(r"([+-]\d\d)$", r"\1:00", found.replace(" ", "T", 1))
     return found

@@ -1,10 +1,10 @@
 """From CopyData to arrivals, and from arrivals to deltas: the hot path of the WAL reader. Pure.
 
 `stream` feeds every message it reads to an `Assembler`, whose `batch` collects the arrivals. Only
-what routing by organization needs is read at once; `Arrival.delta` decodes the rest when the hub
-has somebody for it, so that one of an organization without subscribers costs a fifth. `pgoutput` is
-the complete decoder; here only the messages of protocol 1 that the publication sends all the time
-are spelled out by offset, and everything else goes through `pgoutput.decode`.
+what routing by organization needs is read at once. `Arrival.delta` decodes the rest if the hub has
+a subscriber for it, so a delta of an organization without subscribers costs a fifth. `pgoutput` is
+the complete decoder. This module decodes by offset only the frequent messages of protocol 1 and
+leaves the others to `pgoutput.decode`.
 
 Offsets in one Insert, behind the 25 bytes of the WAL data header (text format, see `messages`):
     25 49 I | 26 relation u32 | 30 4e N | 31 000f columns | 33 74 t | 34 length u32 | 38 "4" ...
@@ -33,7 +33,7 @@ _new: Final = tuple.__new__
 
 
 class Arrival(NamedTuple):
-    """A delta that the stream has brought, still in the bytes of its Insert."""
+    """A delta that the stream has delivered, still in the bytes of its Insert."""
 
     sync_id: int
     organization_id: str
@@ -47,7 +47,7 @@ class Arrival(NamedTuple):
 def decode_insert(message: bytes) -> Delta:
     """Decode a whole Insert into the log (CopyData, text format).
 
-    TimeZone is UTC and DateStyle ISO: created_at comes as 2026-11-23 05:13:01.65672+00.
+    TimeZone is UTC and DateStyle ISO: created_at looks like 2026-11-23 05:13:01.65672+00.
     """
     at = _FIRST_COLUMN
     values: list[Any] = []
@@ -60,7 +60,7 @@ def decode_insert(message: bytes) -> Delta:
             start = at + 5
             at = start + _U32(message, at + 1)[0]
             add(message[start:at])
-    # In the order of COLUMNS. Spelled out: this runs once a delta, and a loop takes twice as long.
+    # In the order of COLUMNS. Unrolled: this runs once per delta, and a loop takes twice as long.
     sync_id, organization, model, row_id, op, groups, row, changed = values[:8]
     actor, behalf, capability, claim, transaction, xid, created_at, left = values[8:]
     return _new(
@@ -106,12 +106,12 @@ def array(text: str) -> tuple[str, ...]:
 
 
 class Assembler:
-    """Collects what a protocol 1 stream brings, and how far the stream has been taken in.
+    """Collects what a protocol 1 stream delivers, and how far the stream has been read.
 
-    batch: since it was last emptied. confirmable: the WAL position before which everything
-    has been put into a batch: the end of the last whole transaction, or, between transactions, what
-    a keepalive says. A transaction may be in several batches. described: the log's description has
-    come, which precedes the first insert and the first after any change of the publication.
+    batch: since it was last emptied. confirmable: the WAL position before which everything has been
+    put into a batch: the end of the last whole transaction, or, between transactions, the position
+    of a keepalive. A transaction may be in several batches. described: the log's description has
+    arrived, which precedes the first insert and the first after any change of the publication.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Assembler:
     def feed(self, data: bytes) -> Keepalive | None:
         """Take one CopyData message; return it decoded if it is a keepalive.
 
-        Raises PgOutputError for bytes that make no sense, kernel_newer_than_client when the log's
+        Raises PgOutputError for bytes that make no sense, kernel_newer_than_client if the log's
         columns are not those that this build knows.
         """
         if data[0] == KEEPALIVE:
@@ -169,10 +169,10 @@ class Assembler:
 
 
 def check_columns(names: Sequence[str]) -> None:
-    """Refuse a log whose first columns are not the ones we know; more may follow them."""
+    """Refuse a log whose first columns are not the known ones; more may follow them."""
     if tuple(names[: len(COLUMNS)]) != COLUMNS:
         raise error_for(
             "kernel_newer_than_client",
             f"ablo.delta has the columns {', '.join(names)}; this build knows {', '.join(COLUMNS)}",
-            remedy="upgrade ablo-pg here, or the kernel there",
+            remedy="upgrade ablo-pg on this machine, or the kernel in the database",
         )

@@ -1,16 +1,16 @@
-"""Who a token stands for, and the moment from which it no longer does.
+"""Which credential a token stands for, and when it ends.
 
-token -> check_key (no database) -> SHA-256 -> cache, else ablo.key_find -> Credential -> doors
-                                                        NOTIFY ablo_key -^      sockets: watch()
+token -> check_key (no database) -> SHA-256 -> cache, else ablo.key_find -> Credential
+NOTIFY ablo_key -^      sockets: watch()
 
-- A lookup is by hash, here and in the database's index: how long it takes tells about the hash of
-  what was sent, and nothing about a stored key that is near it. No token is kept.
-- A credential is remembered for two seconds at most, never past its expiry, and forgotten at once
-  when the database says that its key has changed. Times of expiry are the database's; here only
-  what is left of them is measured.
-- What stays open longer than that is watched: every two seconds, and at once on a notification, the
-  database is asked which of the keys in use have ended. A notification is a hint and nothing more:
-  a forged one costs a query, a lost one two seconds.
+- A lookup is by hash, here and in the database's index: its duration reveals something about the
+  hash of what was sent, and nothing about similar stored keys. No token is kept.
+- A credential is cached for two seconds at most, never past its expiry, and removed at once when
+  the database reports that its key has changed. Times of expiry are the database's; this process
+  only measures how much of them is left.
+- Connections that stay open longer are watched: every two seconds, and at once on a notification,
+  the database is asked which of the keys in use have ended. A notification is only a hint: a forged
+  one costs a query, a lost one two seconds.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from ablo_pg.relay.view import Models, View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-# How long a revoked key is still taken where its notification was lost.
+# How long a revoked key is still accepted if its notification was lost.
 CACHE_SECONDS: Final = 2.0
-CACHE_SIZE: Final = 10_000  # credentials remembered; the oldest go first
-# How often the keys in use are looked at. With the cache's age this stays within five seconds.
+CACHE_SIZE: Final = 10_000  # credentials in the cache; the oldest are removed first
+# How often the keys in use are checked. With the cache's age this stays within five seconds.
 RECHECK_SECONDS: Final = 2.0
-# The least pause between two looks, so that a flood of notifications is no flood of queries.
+# The shortest pause between two checks, so that many notifications do not cause many queries.
 CALM_SECONDS: Final = 0.05
-# How long a look may take. Protects from a connection that is open here and dead there; a false
+# How long a check may take. Guards against a connection that is open here and dead there; a false
 # alarm costs a new connection.
 LOOK_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.1
@@ -93,16 +93,16 @@ class Credential:
 
     @property
     def capability(self) -> str | None:
-        """Its id where the database has to look at it as well: unless it may do all.
+        """Its id if the database must check it too: unless it may do everything.
 
-        What a minted key does is checked in its own transaction, and attributed to it.
+        The database checks a minted key's actions in their own transaction, and attributes them.
         """
         may_all = self.operations is None and self.sync_groups is None
         return None if self.prefix == "sk" and may_all else self.key_id
 
     @property
     def readable(self) -> Models | None:
-        """The models that it may read; None is every one."""
+        """The models that it may read; None means every model."""
         if self.operations is None or "*.read" in self.operations:
             return None
         return Models(lambda typename: self.may(typename, "read"))
@@ -120,26 +120,26 @@ class Credential:
         return f"{typename.lower()}.{verb}" in self.operations or f"*.{verb}" in self.operations
 
     def holds(self, scope: str) -> bool:
-        """Whether it has a right over the service. The database writes all of them out."""
+        """Whether it has a right over the service. The database lists all of them explicitly."""
         return scope in self.scopes
 
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """Somebody who relies on a credential for longer than a request."""
+    """A user of a credential for longer than a request."""
 
     credential: Credential
     error: AbloError | None = field(default=None, init=False)
     _ended: anyio.Event = field(default_factory=anyio.Event, init=False)
 
     async def ended(self) -> AbloError:
-        """Wait until the key is revoked or expired; return the error that says which."""
+        """Wait until the key is revoked or expired; return that error."""
         await self._ended.wait()
         assert self.error is not None
         return self.error
 
     def end(self, status: str) -> None:
-        """Tell whoever waits."""
+        """Wake the waiter."""
         if self.error is None:
             self.error = ended_error(status)
             self._ended.set()
@@ -154,20 +154,19 @@ class _Remembered:
 class Authenticator:
     """The credentials of one relay.
 
-    `run` keeps watch; without it a credential is still no older than CACHE_SECONDS.
+    `run` watches; without it a credential is still no older than CACHE_SECONDS.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache: OrderedDict[str, _Remembered] = OrderedDict()
-        self.changes = 0  # notifications so far: what was read before one is not remembered
+        self.changes = 0  # notifications so far: a result read before one is not cached
         self._watches: dict[str, set[Watch]] = {}
 
     async def authenticate(self, token: str | None) -> Credential:
-        """Return what a token stands for.
+        """Return the credential of a token.
 
-        Raises: api_key_required, apikey_invalid, apikey_expired, apikey_revoked, and what the pool
-        raises.
+        Raises: api_key_required, apikey_invalid, apikey_expired, apikey_revoked, the pool's errors.
         """
         if not token:
             raise error_for(
@@ -181,7 +180,7 @@ class Authenticator:
         if known is not None and known.until > time.monotonic():
             return known.credential
         changes, asked = self.changes, time.monotonic()
-        # Who was known a moment ago does not wait behind a flood of unknown keys.
+        # A cached credential does not wait behind a flood of unknown keys.
         acting = acting_for.set(STRANGERS if known is None else known.credential.organization)
         try:
             record = await self._database.read(keys.key_find, hashed)
@@ -198,7 +197,7 @@ class Authenticator:
 
     @contextmanager
     def watch(self, credential: Credential) -> Iterator[Watch]:
-        """Be told when a credential ends, within five seconds: `await watch.ended()`."""
+        """Watch a credential; its end is known within five seconds: `await watch.ended()`."""
         watch = Watch(credential)
         self._watches.setdefault(credential.hash, set()).add(watch)
         try:
@@ -210,20 +209,20 @@ class Authenticator:
                 del self._watches[credential.hash]
 
     def watching(self, key_ids: Iterable[str]) -> int:
-        """Return how many rely on these keys for longer than a request: their open sockets."""
+        """Return how many open sockets use these keys."""
         wanted = set(key_ids)
         watches = (watch for some in self._watches.values() for watch in some)
         return sum(watch.credential.key_id in wanted for watch in watches)
 
     def forget(self, key_ids: Iterable[str]) -> None:
-        """Look anew at these keys, because they were changed here, or somebody says so."""
+        """Check these keys again, because they were changed here, or a caller reports so."""
         self.changes += 1
         gone = set(key_ids)
         for hashed in [h for h, one in self._cache.items() if one.credential.key_id in gone]:
             del self._cache[hashed]
 
     async def run(self) -> None:
-        """Listen, and look at the keys in use, until cancelled."""
+        """Listen, and check the keys in use, until cancelled."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             try:
@@ -235,7 +234,7 @@ class Authenticator:
                         await conn.close()
             except (psycopg.Error, TimeoutError) as exc:
                 reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
-                logger.warning("the keys in use are not looked at: %s", reason)
+                logger.warning("the keys in use are not checked: %s", reason)
             await anyio.sleep(backoff.pause())
 
     def _remember(self, credential: Credential, asked: float) -> None:
@@ -252,12 +251,12 @@ class Authenticator:
         self._cache.clear()
 
     async def _follow(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
-        """Look at once, then on each notification, and by the clock. One connection for both.
+        """Check at once, then on each notification, and by the clock. One connection for both.
 
-        It is not of the pool: that may be spent when a key has to end.
+        It is not from the pool, which may be exhausted when a key must end.
         """
         await conn.execute(keys.LISTEN)
-        self._forget_all()  # what was said before
+        self._forget_all()  # sent before this connection listened
         while True:
             with anyio.fail_after(LOOK_SECONDS):
                 await self._look(conn)
@@ -266,7 +265,7 @@ class Authenticator:
             async for notification in conn.notifies(timeout=RECHECK_SECONDS, stop_after=1):
                 self._take_hint(notification.payload)
                 hinted = True
-            if hinted:  # others come with it: one look for all
+            if hinted:  # others arrive with it: one check for all
                 async for notification in conn.notifies(timeout=CALM_SECONDS):
                     self._take_hint(notification.payload)
 
@@ -301,7 +300,7 @@ def ended_error(status: str) -> AbloError:
         return error_for("apikey_expired", "The key has expired", remedy="mint or rotate a new one")
     return error_for(
         "apikey_invalid",
-        "No key like this one is known here",
+        "This key is unknown here",
         remedy="check that it belongs to this server (`ablo-pg keys list`)",
     )
 
@@ -311,9 +310,9 @@ def _is_past(credential: Credential, now: float) -> bool:
 
 
 def _credential(record: KeyRecord, hashed: str, asked: float) -> Credential:
-    """Return the credential of a record that was asked for at a monotonic time.
+    """Return the credential of a record that was requested at a monotonic time.
 
-    The database read its clock after that, so the end comes out early by the way there, never late.
+    The database read its clock later, so the end is computed early by the round trip, never late.
     """
     left = None if record.expires_at is None else record.expires_at - record.now
     return Credential(

@@ -1,12 +1,12 @@
-"""`AutoReader`: the WAL where it is to be had, LISTEN where it is not, and the way back.
+"""`AutoReader`: reads the WAL if available, else LISTEN, and switches back.
 
-Subscribers are served while a slot is being made, which waits for running transactions: LISTEN
+Subscribers are served while a slot is being created, which waits for running transactions: LISTEN
 works meanwhile. When the slot streams, the LISTEN reader is stopped first and the hub begins the
-stream after that: the channels are brought up through the log, so the switch loses and repeats
-nothing (see `catchup`). When the stream breaks, the LISTEN reader goes on from where the channels
-stand and the WAL is tried again: soon after a broken connection, rarely when the server said that
-it cannot be, and at once when LISTEN had to connect anew: a server that was restarted may have been
-given what it lacked (wal_level changes in no other way).
+stream after that. The channels are brought up through the log, so the switch loses and repeats
+nothing (see `catchup`). If the stream breaks, the LISTEN reader continues at the channels'
+positions and the WAL is tried again: soon after a broken connection, rarely if the server reported
+that it is impossible, and at once if LISTEN had to reconnect, because a restarted server may have
+gained what it lacked (wal_level changes only that way).
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from ablo_pg.relay.status import ReaderStatus, StatusLog
 from ablo_pg.relay.stream import ReplicationStream, open_stream
 
 NO_URL: Final = "no replication_url is given"
-# How long a slot may take before LISTEN steps in. It spares a healthy start the switch; a false
+# How long a slot may take before LISTEN takes over. It spares a healthy start the switch; a false
 # alarm costs a connection and a few index reads.
 SLOT_SECONDS: Final = 0.3
-# A slot that is not ready after this is given up and asked for anew: a proxy may have swallowed the
-# request. A false alarm costs one more wait for the transactions that run then.
+# A slot that is not ready after this is given up and requested again: a proxy may have swallowed
+# the request. A false alarm costs one more wait for the transactions that run then.
 SLOT_DEADLINE: Final = 600.0
 BROKEN_FIRST: Final = 0.05
 BROKEN_LAST: Final = 5.0
-# When an administrator must act first. It bounds how late the WAL is used after that.
+# If an administrator must act first. It bounds how late the WAL is used after that.
 REFUSED_FIRST: Final = 15.0
 REFUSED_LAST: Final = 300.0
-# A stream that held for so long was a good one: the next failure is tried again at once.
+# A stream that lasted this long was healthy: the next failure is retried at once.
 GOOD_SECONDS: Final = 5.0
 
 
 class AutoReader:
-    """Chooses between the two readers, and always says which one runs and why.
+    """Chooses between the two readers, and always reports which one runs and why.
 
     Args: database_url, of the runtime login. replication_url, of a login with the REPLICATION
-    attribute, straight to the server; without one the LISTEN reader is all there is.
+    attribute, directly to the server; without it only the LISTEN reader is used.
     """
 
     def __init__(self, database_url: str, replication_url: str | None = None) -> None:
@@ -85,7 +85,7 @@ class AutoReader:
                 self._refused.reset()
 
     async def _open(self, url: str, hub: Hub, failure: AbloError | None) -> ReplicationStream:
-        """Try until there is a stream; LISTEN works when that takes long, and has ended then."""
+        """Try until there is a stream. LISTEN works if that takes long, and has ended on return."""
         hopeless = anyio.Event()
         opened: list[ReplicationStream] = []
         self._waits_for(WAITING if failure is None else explain(failure).reason)
@@ -123,12 +123,12 @@ class AutoReader:
             await anyio.sleep(self._broken.pause())
 
     async def _step_in(self, hub: Hub, hopeless: anyio.Event) -> None:
-        """Let the LISTEN reader work when a slot takes too long, or cannot be had."""
+        """Let the LISTEN reader work if a slot takes too long or is refused."""
         with anyio.move_on_after(SLOT_SECONDS):
             await hopeless.wait()
         await self._listen.run(hub)
 
     def _waits_for(self, reason: str) -> None:
-        """Say why the WAL is not read, whatever is done meanwhile."""
+        """Report why the WAL is not read, whatever is done meanwhile."""
         self._listen.reason = reason
         self._log.set("listen" if self._log.status.kind == "listen" else "none", reason)

@@ -2,12 +2,12 @@
 
 Why joining is safe (I1, I7). Within an organization, id order is commit order is visibility order,
 so a query that shows id n shows every lower id, and a page that comes back short was, when its
-query ran, all that was visible. A delta can reach us over WAL before it is visible. Whoever joins
-therefore (1) registers, so that whatever the hub sends from now on is kept; (2) notes the last id
-that the hub had sent before that; (3) reads the log until a page is short AND that id is reached;
-(4) drops, from what was kept, ids not above the last one read. Nothing is missed: a delta is sent
-after (1), or was sent before it and is covered by (2) and (3), or was never for the hub to send
-because it was visible before the stream began (see `stream`), and (3) queries after (1). Nothing
+query ran, all that was visible. A delta can arrive over WAL before it is visible. A subscriber that
+joins therefore (1) registers, so that everything the hub sends from now on is kept; (2) records the
+last id that the hub had sent before that; (3) reads the log until a page is short AND that id is
+reached; (4) drops, from what was kept, ids not above the last one read. Nothing is missed: a delta
+is sent after (1), or was sent before it and is covered by (2) and (3), or was visible before the
+stream began (see `stream`), so that the hub never sends it, and (3) queries after (1). Nothing
 comes twice: ids only rise (4).
 """
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 PAGE_FIRST: Final = 64  # deltas; before the size of this organization's rows is known
-# Taking in a page is one step of the event loop, some 5 ms of this size: less than a gulp of the
-# stream. With larger ones, a few subscribers that catch up would hold up everybody who is live.
+# Processing a page is one step of the event loop, about 5 ms at this size: less than a batch of the
+# stream. With larger pages, a few subscribers that catch up would delay every live one.
 PAGE_MOST: Final = 500
 PAGE_LEAST: Final = 8
 PAGE_BYTES: Final = 2 << 20
-# What was sent and is not visible becomes so in microseconds, or when a standby has answered.
+# What was sent and is not visible becomes visible in microseconds, or when a standby has answered.
 UNSEEN_FIRST: Final = 0.001
 UNSEEN_LAST: Final = 0.1
 RETRY_FIRST: Final = 0.05
@@ -43,13 +43,13 @@ RETRY_LAST: Final = 5.0
 
 
 class PageSize:
-    """How many deltas to ask for, so that a page holds about PAGE_BYTES whatever the rows' size."""
+    """How many deltas to request, so that a page holds about PAGE_BYTES whatever the rows' size."""
 
     def __init__(self) -> None:
         self.limit = PAGE_FIRST
 
     def learn(self, page: Sequence[Delta]) -> None:
-        """Look at a page that came back."""
+        """Learn from a page that came back."""
         if page:
             each = sum(delta.size for delta in page) / len(page)
             wanted = min(int(PAGE_BYTES / each), self.limit * 4)
@@ -61,7 +61,7 @@ async def read_page(
 ) -> tuple[list[Delta], bool]:
     """Read the next deltas; return them, and whether that was all that was visible.
 
-    patient: wait as long as the database is away. Raises cursor_ahead, snapshot_required.
+    patient: wait while the database is unreachable. Raises cursor_ahead, snapshot_required.
     """
     backoff = Backoff(RETRY_FIRST, RETRY_LAST)
     while True:
@@ -80,10 +80,10 @@ async def read_page(
 
 
 async def advance(channel: Channel, log: LogSource) -> None:
-    """Send an organization's subscribers everything that is visible and that they have not got.
+    """Send an organization's subscribers every visible delta that they do not have.
 
-    Subscribers are told the log's own refusal (snapshot_required, cursor_ahead) when they read it
-    themselves; here it only cuts them loose.
+    Subscribers get the log's own refusal (snapshot_required, cursor_ahead) when they read it; this
+    function only disconnects them.
     """
     size = PageSize()
     whole = False
@@ -91,7 +91,7 @@ async def advance(channel: Channel, log: LogSource) -> None:
         try:
             page, whole = await read_page(log, channel.organization, channel.position, size)
         except AbloError as exc:
-            logger.warning("%s: subscribers cut loose: %s", channel.organization, exc)
+            logger.warning("%s: subscribers disconnected: %s", channel.organization, exc)
             channel.cut_all()
             return
         for delta in page:
@@ -101,8 +101,8 @@ async def advance(channel: Channel, log: LogSource) -> None:
 async def join(channel: Channel, log: LogSource) -> None:
     """Bring a channel that existed before the stream began up to it, and make it live.
 
-    While reading, what the stream brings for this organization is kept in the channel, within its
-    bounds; if those are exceeded the kept part is dropped and the next round reads that much more.
+    While reading, the channel keeps what the stream delivers for this organization, within its
+    bounds. If those are exceeded, the kept part is dropped and the next round reads that much more.
     """
     unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
     while channel.in_use:

@@ -1,7 +1,7 @@
 """One organization in the hub: its subscribers by sync group, and how far they have been sent.
 
-A channel is live when the stream's deltas go straight to its subscribers. One that existed before
-the stream began is not: it is driven by `catchup.advance` (the LISTEN reader) or brought up by
+A channel is live if the stream's deltas go directly to its subscribers. One that existed before the
+stream began is not live: it is driven by `catchup.advance` (the LISTEN reader) or brought up by
 `catchup.join`. Single-threaded: nothing here awaits.
 """
 
@@ -16,7 +16,7 @@ from ablo_pg.relay.arrival import Arrival
 
 KEEP_COUNT: Final = 4096
 KEEP_BYTES: Final = 4 << 20
-ARRIVAL_OVERHEAD: Final = 250  # bytes of one, beside its message
+ARRIVAL_OVERHEAD: Final = 250  # bytes of one, in addition to its message
 
 
 class Receiver(Protocol):
@@ -27,19 +27,19 @@ class Receiver(Protocol):
 
     @property
     def queued(self) -> int:
-        """How many deltas wait in it."""
+        """How many deltas are queued in it."""
 
     def offer(self, delta: Delta, size: int) -> bool:
-        """Take a delta of about `size` bytes for its groups; False when there is no room."""
+        """Take a delta of about `size` bytes for its groups; False if the queue is full."""
 
     def cut(self) -> None:
-        """Stop receiving; it goes on from the log."""
+        """Stop receiving; it continues from the log."""
 
 
 class Channel:
-    """Deltas in, to each receiver whose groups meet the delta's, once each and in order.
+    """Passes deltas to each receiver whose groups meet the delta's, once each and in order.
 
-    What it may see of one is the receiver's to say.
+    The receiver decides what it may see of a delta.
 
     position: every delta up to this id has been dispatched, or lies before every receiver.
     sent: asks the hub for the last id that the stream has brought for this organization.
@@ -63,11 +63,11 @@ class Channel:
 
     @property
     def queued(self) -> int:
-        """How many deltas wait in its receivers."""
+        """How many deltas are queued in its receivers."""
         return sum(receiver.queued for receiver in self._receivers)
 
     def add(self, receiver: Receiver) -> None:
-        """Begin to offer it what is dispatched from now on."""
+        """Offer it everything that is dispatched from now on."""
         self._receivers.add(receiver)
         for group in receiver.groups:
             self._by_group.setdefault(group, set()).add(receiver)
@@ -82,9 +82,9 @@ class Channel:
                 self._by_group.pop(group, None)
 
     def receive(self, arrival: Arrival) -> None:
-        """Take what the stream has brought for this organization."""
+        """Take what the stream has delivered for this organization."""
         if self.live:
-            if arrival[0] > self.position:  # else the log has brought it already
+            if arrival[0] > self.position:  # else it was read from the log already
                 self.dispatch(arrival.delta())
         elif self._kept is not None:
             self._kept.append(arrival)
@@ -93,7 +93,7 @@ class Channel:
                 self._kept = None
 
     def dispatch(self, delta: Delta) -> None:
-        """Offer a delta to whom it is for, unless that has happened: ids only rise."""
+        """Offer a delta to its receivers, unless that has happened: ids only rise."""
         sync_id = delta.sync_id
         if sync_id <= self.position:
             return
@@ -111,7 +111,7 @@ class Channel:
             receiver.cut()
 
     def keep(self) -> int:
-        """Begin to keep what the stream brings; return the last id it had brought before."""
+        """Begin to keep what the stream delivers; return the last id it had delivered before."""
         self._kept = deque()
         self._kept_bytes = 0
         return self._sent()
@@ -122,7 +122,7 @@ class Channel:
         return self._kept is not None
 
     def go_live(self) -> bool:
-        """Dispatch what was kept and go live; False when too much came to keep."""
+        """Dispatch what was kept and go live; False if too much arrived to keep."""
         kept, self._kept = self._kept, None
         if kept is None:
             return False
@@ -132,11 +132,11 @@ class Channel:
         return True
 
     def interrupt(self) -> None:
-        """The stream has ended: nothing more comes by itself."""
+        """The stream has ended: nothing more arrives automatically."""
         self.live = False
         self._kept = None
 
     def cut_all(self) -> None:
-        """Cut every receiver loose."""
+        """Disconnect every receiver."""
         for receiver in list(self._receivers):
             receiver.cut()

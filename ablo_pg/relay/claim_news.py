@@ -1,9 +1,9 @@
-"""Hears in the database that something happened to a claim, for clients that wait over HTTP.
+"""Listens for claim events in the database, for clients that wait over HTTP.
 
-A client asks with the claims it waits for or holds, and where it stood; it is answered when one of
-them was heard of. What was heard is remembered for a while, so nothing is missed between two
-questions; who comes from another relay, or from too far back, is told to look at everything. It
-listens while somebody asks, and a notification is only a hint: whoever is told looks.
+A client asks with the claims it waits for or holds, and its last position; it is answered when an
+event for one of them arrives. Events are kept for a while, so nothing is missed between two
+requests. A client that comes from another relay, or from too far back, must check everything.
+The relay listens while a client asks. A notification is only a hint: the client then checks.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from ablo_pg.relay.connecting import connect
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-REMEMBERED: Final = 10_000  # of the last claims that were heard of; some 100 bytes each
+REMEMBERED: Final = 10_000  # of the latest claim events; about 100 bytes each
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody asks
-IDLE_SECONDS: Final = 30.0  # without a question, after which the connection ends
+LOOK_SECONDS: Final = 1.0  # how often it checks whether any client asks
+IDLE_SECONDS: Final = 30.0  # without a request, after which the connection closes
 EVERYTHING: Final = ""
 
 
 class ClaimNews:
-    """What was heard of claims. Alive inside `run`; one event loop."""
+    """Claim events. Alive inside `run`; one event loop."""
 
     def __init__(self, url: str, remembered: int = REMEMBERED) -> None:
         self._url = url
         self._self = secrets.token_hex(6)  # tells this relay's positions from another's
         self._said: deque[str] = deque(maxlen=remembered)
-        self._count = 0  # of all that was ever said
+        self._count = 0  # of all events so far
         self._heard = anyio.Event()
         self._wanted = anyio.Event()
         self._asked_at = 0.0
@@ -48,15 +48,15 @@ class ClaimNews:
 
     @property
     def position(self) -> str:
-        """Where news go on from here."""
+        """The position after the latest event."""
         return f"{self._self}:{self._count}"
 
     async def ask(
         self, claim_ids: Collection[str], after: str | None, seconds: float
     ) -> tuple[list[str], str]:
-        """Return which of these claims something was said of after a position, and the next one.
+        """Return which of these claims had events after a position, and the next position.
 
-        Waits at most so long. '' among them stands for all.
+        Waits at most this long. '' among them stands for all.
         """
         self._asked_at = anyio.current_time()
         self._asking += 1
@@ -73,7 +73,7 @@ class ClaimNews:
             self._asked_at = anyio.current_time()
 
     async def run(self) -> None:
-        """Listen while somebody asks; again when the connection breaks. Until cancelled."""
+        """Listen while a client asks; reconnect if the connection breaks. Until cancelled."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             await self._wanted.wait()
@@ -81,14 +81,14 @@ class ClaimNews:
                 conn = await connect(self._url, application_name="ablo_pg relay claims")
                 try:
                     await conn.execute(LISTEN)
-                    self._say(EVERYTHING)  # what was said before was not heard
+                    self._say(EVERYTHING)  # earlier events were not received
                     backoff.reset()
                     await self._listen(conn)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await conn.close()
             except psycopg.Error as exc:
-                logger.info("news of claims are not heard: %s", translate(exc).code)
+                logger.info("claim events are not received: %s", translate(exc).code)
                 await anyio.sleep(backoff.pause())
 
     async def _listen(self, conn: AsyncConnection[Any]) -> None:
@@ -104,7 +104,7 @@ class ClaimNews:
         heard.set()
 
     def _since(self, claim_ids: Collection[str], after: str | None) -> list[str]:
-        """Return what was said of these after a position; everything where that is not known."""
+        """Return the events of these claims after a position; all of them if that is unknown."""
         if after is None:
             return []
         name, _, count = after.partition(":")

@@ -1,4 +1,4 @@
-"""Making a connection that is cancelled cleanly."""
+"""Making a connection that can be cancelled cleanly."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from psycopg import AsyncConnection
 from ablo_pg.db.session import connect_async
 
 CONNECT_TIMEOUT: Final = 10
-# How long a cancelled attempt may still take. Protects the server from a session that nobody
-# closes; it costs whoever shuts down that long, and only where the server does not answer.
+# How long a cancelled attempt may still take. Protects the server from a session that is never
+# closed; it delays a shutdown that long, and only if the server does not answer.
 GRACE_SECONDS: Final = 0.5
 
 
 async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     """Connect, autocommit, pinned, and never prepare a statement. Raises psycopg.Error.
 
-    A walsender knows no prepared statements, and behind a pooler they may be another session's.
+    A walsender has no prepared statements, and behind a pooler they may be another session's.
 
-    psycopg leaves a connection whose making was cancelled to the garbage collector, and its session
-    stays on the server until that comes by. So an attempt that is cancelled is let finish, then
-    closed.
+    psycopg leaves a connection whose creation was cancelled to the garbage collector, and its
+    session stays on the server until then. A cancelled attempt is therefore finished, then closed.
     """
     conn: AsyncConnection[Any] | None = None
     attempt = anyio.CancelScope(shield=True)
@@ -43,7 +42,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
             with attempt:
                 try:
                     conn = await connect_async(url, **options)
-                except psycopg.Error as exc:  # out of the task group it would come wrapped
+                except psycopg.Error as exc:  # out of the task group it would be wrapped
                     failure = exc
             await anyio.lowlevel.checkpoint_if_cancelled()
             group.cancel_scope.cancel()

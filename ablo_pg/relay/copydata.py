@@ -1,4 +1,4 @@
-"""What travels inside CopyData while a slot streams: WAL data and keepalives in, status out. Pure.
+"""The content of CopyData while a slot streams: WAL data and keepalives in, status out. Pure.
 
 Postgres manual, "Streaming Replication Protocol". All integers are big-endian; clocks count
 microseconds since 2000-01-01 UTC. Neighbours: `stream` moves these over the socket, `pgoutput`
@@ -28,9 +28,9 @@ _STATUS: Final = Struct(">BQQQqB")
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """The server's sign of life.
+    """The server's keepalive.
 
-    wal_end: how far it has sent. reply_wanted: it closes the connection when no status comes before
+    wal_end: how far it has sent. reply_wanted: it closes the connection if no status arrives within
     wal_sender_timeout; it starts to ask at half of that.
 
         6b | 00000000019331e8 | 000303e96aa61023 | 00  ->  Keepalive(LSN('0/19331E8'), ..., False)
@@ -50,8 +50,8 @@ def decode_keepalive(data: bytes) -> Keepalive:
 def encode_status(flushed: int, clock: int, *, reply: bool = False) -> bytes:
     """Write a standby status update.
 
-    flushed: everything before this WAL position has been handed on and need never be sent again;
-    it is reported as written, flushed and applied. clock: ours, microseconds since 2000. reply: ask
-    for a keepalive at once.
+    flushed: everything before this WAL position has been passed on and need never be sent again; it
+    is reported as written, flushed and applied. clock: ours, microseconds since 2000. reply:
+    request a keepalive at once.
     """
     return _STATUS.pack(0x72, flushed, flushed, flushed, clock, reply)

@@ -1,8 +1,8 @@
 """The relay as a process: binds, serves, and ends in order. The composition root of its parts.
 
-Order of the end: not ready any more (balancers look elsewhere), no new connections, what runs gets
-`stop_seconds`, then the reader and the pools close. Killed at any instant instead, it leaves
-nothing behind either: its replication slot is temporary, its sessions' locks go with them.
+Shutdown order: not ready (balancers switch), no new connections, running requests get
+`stop_seconds`, then the reader and the pools close. If the process is killed instead, it leaves
+nothing behind either: its replication slot is temporary, and its sessions' locks end with them.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from ablo_pg.relay.ws.protocol import SocketProtocol
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 BACKLOG: Final = 2048
-# Tells a socket whose peer is gone without a word. A false alarm, a peer that answers no ping of
-# the protocol for so long, costs it a reconnect from its cursor.
+# Detects a socket whose peer has silently disappeared. A false alarm, a peer that answers no
+# protocol ping for so long, costs it a reconnect from its cursor.
 PING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A relay that serves: where, and its inside for who composes it."""
+    """A serving relay: its address, and its components for callers that compose it."""
 
     url: str
     service: RelayService
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which says when it has begun."""
+    """uvicorn without its signal handlers, which reports when it has started."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -52,7 +52,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs the process."""
+        """Leave signals to the caller that runs the process."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -61,7 +61,7 @@ class _Server(uvicorn.Server):
         self.begun.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let what runs end; cut off whoever is still connected when the time for that is over."""
+        """Let running requests finish; close the remaining connections when their time is over."""
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
@@ -74,7 +74,7 @@ async def serving(
 ) -> AsyncIterator[Relay]:
     """Serve until the block ends, then stop in order.
 
-    Raises what `RelayService.running` raises; invalid_options when the address cannot be bound.
+    Raises the errors of `RelayService.running`; invalid_options if the address cannot be bound.
     """
     service = make_service(settings, apply_schema)
     listener = bind(settings.host, settings.port)
@@ -96,7 +96,7 @@ async def run(
     apply_schema: SchemaApplier | None = None,
     begun: Callable[[Relay], Any] = lambda relay: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. begun: told once, when requests are taken."""
+    """Serve until SIGINT or SIGTERM. begun: called once, when requests are accepted."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serving(settings, apply_schema) as relay:
             begun(relay)
@@ -106,10 +106,10 @@ async def run(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; raises invalid_options when it cannot be had."""
+    """Return a socket that listens there; raises invalid_options if it cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio switches Nagle's delay off only where it is: without
-    # that, an answer's body waits some 40 ms for the peer to acknowledge its head.
+    # The protocol is named because asyncio switches Nagle's delay off only then: otherwise an
+    # answer's body waits about 40 ms for the peer to acknowledge its head.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -119,9 +119,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise error_for(
             "invalid_options",
-            f"{host}:{port} cannot be listened on: {exc.strerror or exc}",
+            f"cannot listen on {host}:{port}: {exc.strerror or exc}",
             field="port",
-            remedy="choose another --port, or end what listens there",
+            remedy="choose another --port, or stop the process that listens there",
         ) from exc
     return listener
 

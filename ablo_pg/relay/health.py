@@ -1,10 +1,10 @@
-"""Whether this relay does its work: a canary through the whole path, and how old the last one is.
+"""Whether this relay works: a canary through the whole path, and the age of the last one.
 
-The canary is a delta of nobody's (`ablo.canary_emit`): written through a pool connection of its
-own, read by the reader, routed by the hub, seen here. Each has a number, and its age counts from
-the moment it was sent: on a path that is a minute late every canary is a minute old. Alive means
-that the loop turns; ready means that a canary came through lately, that the schema can be read, and
-that the kernel is as it was installed.
+The canary is a delta of no organization (`ablo.canary_emit`): written through its own pool
+connection, read by the reader, routed by the hub, received here. Each has a number, and its age
+counts from when it was sent: on a path that is a minute late every canary is a minute old. Alive
+means that the event loop runs. Ready means that a canary recently came through, that the schema can
+be read, and that the kernel is as installed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ablo_pg.relay.hub import Hub
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 ORGANIZATION: Final = "ablo:canary"
-DRIFT_SECONDS: Final = 30.0  # between looks at the kernel's triggers and functions
+DRIFT_SECONDS: Final = 30.0  # between checks of the kernel's triggers and functions
 AGAIN_SECONDS: Final = 1.0  # after a failure
-KEPT: Final = 1000  # canaries on their way; one that comes later than that says nothing
+KEPT: Final = 1000  # canaries in flight; one that arrives later than that proves nothing
 
 
 @dataclass(slots=True)
 class Health:
-    """Emits canaries, looks for them, and says whether the relay is ready.
+    """Emits canaries, waits for them, and reports whether the relay is ready.
 
-    Args: database, a pool of its own, so that a spent pool does not hide what it is to show.
+    Args: database, a separate pool, so that an exhausted pool does not hide the problem.
     """
 
     database: Database
@@ -46,24 +46,24 @@ class Health:
     clock: Callable[[], float] = time.monotonic
     name: str = field(default_factory=lambda: f"relay-{secrets.token_hex(8)}")
     stopping: bool = field(default=False, init=False)
-    drift: tuple[str, ...] = field(default=("not looked at yet",), init=False)
+    drift: tuple[str, ...] = field(default=("not checked yet",), init=False)
     failure: str | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
-    _sent: dict[str, float] = field(default_factory=dict, init=False)  # on their way, oldest first
+    _sent: dict[str, float] = field(default_factory=dict, init=False)  # in flight, oldest first
     _seen: float | None = field(default=None, init=False)
 
     @property
     def age(self) -> float | None:
-        """Seconds since the canary that came through last was sent; None before the first."""
+        """Seconds since the latest received canary was sent; None before the first."""
         return None if self._seen is None else self.clock() - self._seen
 
     @property
     def ready(self) -> bool:
-        """Whether requests should come here."""
+        """Whether requests should be sent here."""
         return not self.reasons()
 
     def reasons(self) -> list[str]:
-        """Return why not, in words that name no organization; empty when ready."""
+        """Return why not, in words that name no organization; empty if ready."""
         found = []
         age = self.age
         if self.stopping:
@@ -81,7 +81,7 @@ class Health:
         return found
 
     async def run(self) -> None:
-        """Send and look until cancelled."""
+        """Send and check until cancelled."""
         async with anyio.create_task_group() as group:
             for work in (self._look, self._watch_drift, self._send):
                 group.start_soon(self.hub.tasks.keep, "health", work)
@@ -96,7 +96,7 @@ class Health:
             await anyio.sleep(self.every)
 
     def _next(self) -> str:
-        """Return what the next canary is called. It may arrive before its sender has an answer."""
+        """Return the next canary's name. It may arrive before its sender has an answer."""
         self._number += 1
         name = f"{self.name}/{self._number}"
         self._sent[name] = self.clock()
@@ -109,7 +109,7 @@ class Health:
             try:
                 async with self.hub.subscribe(ORGANIZATION) as canaries:
                     async for delta in canaries:
-                        # Other relays' are not known here. They come in the order they were sent.
+                        # Other relays' canaries are unknown here. They arrive in order.
                         self._seen = self._sent.pop(delta.row_id, self._seen)
             except AbloError as exc:
                 logger.info("canaries cannot be followed: %s", exc.code)
@@ -122,5 +122,5 @@ class Health:
                 self.drift = tuple(found.drift)
                 await anyio.sleep(DRIFT_SECONDS)
             except AbloError as exc:
-                logger.info("the kernel cannot be looked at: %s", exc.code)
+                logger.info("the kernel cannot be checked: %s", exc.code)
                 await anyio.sleep(AGAIN_SECONDS)

@@ -1,6 +1,6 @@
-"""Keeping the kernel's own tables small: receipts, ended claims, forgotten tracks.
+"""Keeps the kernel's own tables small: receipts, ended claims, expired tracks.
 
-Any number of relays may do it on one database: they find each other at it, and one at a time does.
+Any number of relays may run it on one database; a lock lets one work at a time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ablo_pg.errors import AbloError
 logger: Final = logging.getLogger("ablo_pg.relay")
 
 EVERY_SECONDS: Final = 60.0
-# Rows of a kind in one transaction. Small, so that no commit waits for long on what it writes.
+# Rows of a kind in one transaction. Small, so that no commit waits long for its locks.
 AT_ONCE: Final = 2000
 
 
 async def keep_house(database: Database, every: float = EVERY_SECONDS) -> None:
-    """Forget what has had its time, again and again, until cancelled."""
+    """Delete what has expired, repeatedly, until cancelled."""
     while True:
         try:
             most = AT_ONCE

@@ -1,9 +1,9 @@
 """The hub: from the one reader to the subscribers of every organization.
 
 A reader calls `publish` (the stream) or drives the channels itself (LISTEN); `subscribe` makes
-subscribers. Memory is bounded: a subscriber's queue by count and bytes (beyond it is cut loose and
-goes on from the log), the memory of what the stream has sent by `Sent`. Nobody waits for anybody:
-`publish` never blocks. Runs on one event loop.
+subscribers. Memory is bounded: a subscriber's queue by count and bytes (beyond that it is
+disconnected and continues from the log), the record of what the stream has sent by `Sent`.
+Subscribers never wait for each other: `publish` never blocks. Runs on one event loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ablo_pg.relay.view import View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-# Above one gulp of the stream, so that a subscriber that keeps up is never cut loose by its size.
+# More than one batch of the stream, so that batch size never disconnects a subscriber.
 QUEUE_COUNT: Final = 8192
 QUEUE_BYTES: Final = 8 << 20
 
@@ -38,8 +38,8 @@ class Hub:
         async with hub.subscribe("acme", models={"Task"}) as changes:
             async for delta in changes: ...
 
-    Args: log, what subscribers catch up from. queue_count, queue_bytes: how much one subscriber may
-    leave lying before it is cut loose. tasks: what the readers run theirs with.
+    Args: log, which subscribers catch up from. queue_count, queue_bytes: how much one subscriber
+    may leave unread before it is disconnected. tasks: runs the readers' tasks.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Hub:
         self.channels: dict[str, Channel] = {}
         self.sent = Sent()
         self.streaming = False
-        self.cut_loose = 0  # how often a subscriber was, since the start
-        self.joined = anyio.Event()  # set, and replaced, when a channel is made
+        self.cut_loose = 0  # how often a subscriber was disconnected, since the start
+        self.joined = anyio.Event()  # set, and replaced, when a channel is created
 
     def subscribe(
         self,
@@ -70,11 +70,10 @@ class Hub:
         """Follow an organization's deltas after `cursor`, in some groups; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
-        stands for the organization's own. models: of which typenames; None means all. cursor: a
-        sync id.
-        Returns an async iterator of Delta, also an async context manager that begins at once; its
-        `cursor` is where to resume. Raises cursor_invalid, and when it begins cursor_ahead and
-        snapshot_required.
+        stands for the organization's own. models: of these typenames; None means all. cursor: a
+        sync id. Returns an async iterator of Delta, also an async context manager that begins at
+        once; its `cursor` is where to resume. Raises cursor_invalid, and when it begins
+        cursor_ahead and snapshot_required.
         """
         own = f"org:{organization}"
         named = ["default"] if groups is None else groups
@@ -84,7 +83,7 @@ class Hub:
     def follow(
         self, organization: str, views: Sequence[View], cursor: int | None = None
     ) -> Subscription:
-        """Follow what these views show of an organization's deltas; see `subscribe`."""
+        """Follow the part of an organization's deltas that these views show; see `subscribe`."""
         if cursor is not None and (isinstance(cursor, bool) or cursor < 0):
             raise error_for(
                 "cursor_invalid",
@@ -97,8 +96,8 @@ class Hub:
     def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
         """Register a receiver that has everything up to `position`.
 
-        Everything above the returned channel's present position will be offered to it; it must
-        read the log at least up to there.
+        Everything above the returned channel's current position will be offered to it; it must read
+        the log at least up to there.
         """
         channel = self.channels.get(organization)
         if channel is None:
@@ -111,14 +110,14 @@ class Hub:
         return channel
 
     def detach(self, channel: Channel, receiver: Receiver) -> None:
-        """Take a receiver out; a channel without any is dropped."""
+        """Remove a receiver; a channel without receivers is dropped."""
         channel.remove(receiver)
         if not channel and channel.in_use:
             channel.in_use = False
             del self.channels[channel.organization]
 
     def publish(self, batch: Sequence[Arrival]) -> None:
-        """Take what the stream has brought, in its order. Never blocks."""
+        """Take what the stream has delivered, in its order. Never blocks."""
         channels, sent = self.channels, self.sent.latest
         for arrival in batch:
             sync_id, organization, _ = arrival
@@ -127,15 +126,15 @@ class Hub:
             if channel is not None:
                 try:
                     channel.receive(arrival)
-                except Exception:  # its subscribers read it in the log, and are told what is wrong
+                except Exception:  # its subscribers read it in the log, and get the error there
                     self.tasks.failed("dispatch")
                     channel.cut_all()
 
     def begin_stream(self) -> list[Channel]:
-        """A stream begins: whatever it does not bring is visible in the log.
+        """A stream begins: everything that it does not deliver is visible in the log.
 
-        Returns the channels that there are; each has to be brought up with `catchup.join`. New ones
-        are live at once.
+        Returns the existing channels; each has to be brought up with `catchup.join`. New ones are
+        live at once.
         """
         self.sent.clear()
         self.streaming = True
@@ -144,7 +143,7 @@ class Hub:
         return list(self.channels.values())
 
     def end_stream(self) -> None:
-        """The stream has ended; the channels stay where they are."""
+        """The stream has ended; the channels keep their positions."""
         self.streaming = False
         self.sent.clear()
         for channel in self.channels.values():

@@ -1,9 +1,9 @@
-"""A commit lane for each organization that commits right now.
+"""A commit lane for each organization that is committing.
 
-What commits together of one organization shares a flush (`db.group_commit`). A lane is made with
-the first commit and dropped with the last, so that memory follows what is under way, not who ever
-came. Organizations do not wait for each other: each has its own order lock and at most one flight
-of a batch, and takes connections from the pool as its share allows (`shares`).
+Concurrent commits of one organization share a flush (`db.group_commit`). A lane is created with the
+first commit and dropped with the last, so memory follows current work, not past clients.
+Organizations do not wait for each other: each has its own order lock and at most one batch in
+flight, and takes connections from the pool as its share allows (`shares`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CommitLanes:
     """Sends commits, each through its organization's lane."""
 
     database: Database
-    on_flight: Callable[[int], None] | None = None  # told the size of each flight
+    on_flight: Callable[[int], None] | None = None  # called with the size of each batch
     _lanes: dict[str, _Lane] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:

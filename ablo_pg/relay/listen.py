@@ -1,13 +1,13 @@
-"""`ListenReader`: LISTEN/NOTIFY as a hint and index reads of the log, where the WAL cannot be read.
+"""`ListenReader`: LISTEN/NOTIFY as a hint and index reads of the log, if the WAL is unavailable.
 
-It reads only organizations that have subscribers, each from where its channel stands, so it can
-take over from a broken stream, and be taken over, at any moment without gap or repeat. A
-notification says whose log to read; since it is only a hint (writers of servers with two-phase
-commit leave none, a pooler swallows them, a connection may just have broken) everybody's heads are
-compared every 250 ms as well.
+It reads only organizations that have subscribers, each from its channel's position, so it can take
+over from a broken stream, and be replaced, at any time without gap or repeat. A notification says
+whose log to read. Because it is only a hint (writers on servers with two-phase commit send none, a
+pooler swallows them, a connection may just have broken), all positions are also compared every 250
+ms.
 
-Commits notify only while somebody holds the listen lock, because a NOTIFY serialises the commits of
-the whole cluster. One listener's lock serves all.
+Commits notify only while a session holds the listen lock, because a NOTIFY serialises the commits
+of the whole cluster. One listener's lock serves all.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from ablo_pg.relay.status import ReaderStatus, StatusLog
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-# How late a delta is when its notification was lost; one query for up to 500 organizations each.
+# How late a delta is if its notification was lost; one query for up to 500 organizations each.
 POLL_SECONDS: Final = 0.25
-# Without it nobody notifies, and polling is all there is.
+# Without it commits send no notifications, and only polling is left.
 LOCK_SECONDS: Final = 1.0
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
@@ -45,8 +45,8 @@ READS_AT_ONCE: Final = 4
 class ListenReader:
     """Reads the log by index, on hints and by the clock.
 
-    Args: url, of the runtime login; a connection of its own is held on it. reason, why this one
-    reads, for the status. log, where to keep that when somebody shares it.
+    Args: url, of the runtime login; holds its own connection there. reason, why this reader is
+    used, for the status. log, where to keep the status if it is shared.
     """
 
     def __init__(self, url: str, reason: str | None = None, log: StatusLog | None = None) -> None:
@@ -71,7 +71,7 @@ class ListenReader:
                 group.start_soon(hub.tasks.keep, "listener", partial(work, hub))
 
     async def _listen(self, hub: Hub) -> None:
-        """Hold a connection that listens while somebody subscribes; again when it breaks."""
+        """Hold a connection that listens while there are subscribers; reconnect if it breaks."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             if not hub.channels:
@@ -87,13 +87,13 @@ class ListenReader:
                     with anyio.CancelScope(shield=True):
                         await conn.close()
             except psycopg.Error as exc:
-                logger.info("listening is interrupted, polling goes on: %s", translate(exc))
+                logger.info("listening is interrupted, polling continues: %s", translate(exc))
                 await anyio.sleep(backoff.pause())
 
     async def _take_hints(self, conn: AsyncConnection[Any], hub: Hub) -> None:
         await conn.execute(LISTEN)
         held, retry = False, 0.0
-        while hub.channels:  # else commits would notify nobody
+        while hub.channels:  # else commits would notify without a listener
             if not held and time.monotonic() >= retry:
                 held = await hold_listen_lock(conn)
                 retry = time.monotonic() + LOCK_SECONDS

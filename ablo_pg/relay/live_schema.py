@@ -1,9 +1,8 @@
-"""The schema that the database has now, with its models under every spelling.
+"""The active schema of the database, with its models under every spelling.
 
-A service looks at it on each request. `LiveSchemas.run` looks for a new one every second, and
-whoever meets a model that it does not know looks at once, so a push through another process is seen
-in time. Which rows and columns there are is the database's business; this only spells names and
-lists rights.
+A service reads it on each request. `LiveSchemas.run` checks for a new one every second, and a
+request for an unknown model checks at once, so a push through another process is noticed in time.
+The database decides which rows and columns exist; this module only maps names and lists rights.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ VERBS: Final = ("read", "create", "update", "delete")
 
 @dataclass(frozen=True)
 class LiveSchema:
-    """One pushed schema. `version` 0 and no models: none has been pushed."""
+    """One pushed schema. `version` 0 and no models: no schema has been pushed."""
 
     version: int = 0
     hash: str = ""
@@ -45,7 +44,7 @@ class LiveSchema:
 
     @cached_property
     def by_name(self) -> Mapping[str, ModelSpec]:
-        """The models under key, typename and table, in lower case; a key goes before the others."""
+        """The models under key, typename and table, in lower case; a key takes precedence."""
         found: dict[str, ModelSpec] = {}
         for spelling in ("table", "typename", "key"):
             found.update({getattr(spec, spelling).lower(): spec for spec in self.spec.models})
@@ -53,19 +52,19 @@ class LiveSchema:
 
     @cached_property
     def operations(self) -> tuple[str, ...]:
-        """Every right there is: `<typename in lower case>.<verb>`, as credentials spell them."""
+        """Every possible right: `<typename in lower case>.<verb>`, as credentials spell them."""
         return tuple(
             f"{spec.typename.lower()}.{verb}" for spec in self.spec.models for verb in VERBS
         )
 
     @cached_property
     def openapi(self) -> dict[str, Any]:
-        """The API's description, made once."""
+        """The API's description, built once."""
         return openapi_document(self.spec, __version__)
 
     @cached_property
     def names(self) -> Names:
-        """How clients call what the database's errors name."""
+        """The names that clients use for what database errors name."""
         models = {
             name: spec.key for spec in self.spec.models for name in (spec.table, spec.typename)
         }
@@ -122,29 +121,29 @@ _ACTIVE: Final = msgspec.json.Decoder(_Active)
 
 @dataclass(slots=True)
 class LiveSchemas:
-    """Keeps the active schema of a database at hand.
+    """Keeps the active schema of a database in memory.
 
-    Args: database, whose errors name what the schema names. probe, to look through: a pool that is
-    not spent when that one is.
+    Args: database, whose errors use the schema's names. probe, a pool to read through that is not
+    exhausted when that one is.
     """
 
     database: Database
     probe: Database
     _current: LiveSchema = field(default_factory=LiveSchema, init=False)
     _looking: anyio.Lock = field(default_factory=anyio.Lock, init=False)
-    failure: AbloError | None = field(default=None, init=False)  # of the last look, if it failed
+    failure: AbloError | None = field(default=None, init=False)  # of the last read, if it failed
 
     def current(self) -> LiveSchema:
         """Return the schema as last seen."""
         return self._current
 
     async def refresh(self) -> LiveSchema:
-        """Look now; return the active schema."""
+        """Read now; return the active schema."""
         async with self._looking:
             known = self._current
             found = await self.probe.read(registry.schema_active, known.version, known.hash)
             if found is not None:
-                # A large one in a thread: everybody else's requests go on meanwhile.
+                # A large one in a thread, so that other requests proceed meanwhile.
                 self._current = (
                     await anyio.to_thread.run_sync(live_schema_of, found)
                     if len(found) > PARSED_HERE
@@ -154,11 +153,11 @@ class LiveSchemas:
             return self._current
 
     async def find(self, name: str) -> LiveSchema:
-        """Return the schema, looked at anew when it does not know the model."""
+        """Return the schema; read it again if it does not have the model."""
         return self._current if self._current.find(name) is not None else await self.refresh()
 
     async def run(self) -> None:
-        """Look every second until cancelled. A look that fails is tried again."""
+        """Read every second until cancelled. A failed read is retried."""
         while True:
             try:
                 await self.refresh()
@@ -169,7 +168,7 @@ class LiveSchemas:
 
 
 def live_schema_of(data: bytes) -> LiveSchema:
-    """Read what `ablo.schema_active` answers."""
+    """Parse the answer of `ablo.schema_active`."""
     found = _ACTIVE.decode(data)
     document = bytes(found.schema)
     parsed: Any = msgspec.json.decode(document)

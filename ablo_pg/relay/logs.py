@@ -1,7 +1,7 @@
-"""Log lines as JSON, one object a line: for programs that collect them.
+"""Log lines as JSON, one object per line, for programs that collect them.
 
-What a record carries beyond its message is listed here by name. Rows, keys and texts of requests
-are not among it, and nothing logs them.
+This module lists by name the fields that a record may carry besides its message. Rows, keys and
+texts of requests are not among them, and are never logged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LogFormat = Literal["json", "text"]
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, and the fields it has."""
+    """One JSON object per record: time, level, logger, message, and its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -40,7 +40,7 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """A line for people: the message, then name=value.
 
-    clean: takes from a text what a terminal would obey.
+    clean: escapes the control characters in a text.
     """
 
     def __init__(self, shape: str, clean: Callable[[str], str]) -> None:
@@ -56,7 +56,7 @@ class TextFormatter(logging.Formatter):
 def configure_logs(
     shape: LogFormat, level: str, clean: Callable[[str], str] = lambda text: text
 ) -> None:
-    """Send the process's log to stderr in this shape. clean: see TextFormatter."""
+    """Send the process's log to stderr in this format. clean: see TextFormatter."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter()
@@ -64,7 +64,7 @@ def configure_logs(
         else TextFormatter("%(asctime)s %(levelname)-7s %(message)s", clean)
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Its lines name addresses and paths; ours say the same without them.
+    # Its lines contain addresses and paths; ours have the same information without them.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("psycopg").setLevel(logging.ERROR)

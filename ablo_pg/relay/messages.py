@@ -37,7 +37,7 @@ class Commit:
     """
 
     commit_lsn: LSN
-    end_lsn: LSN  # what may be confirmed once the transaction has been handed on
+    end_lsn: LSN  # what may be confirmed once the transaction has been passed on
     committed_at: int
 
 
@@ -191,7 +191,7 @@ class StreamAbort:
 class TwoPhase:
     """62 begin prepare, 50 prepare, 4b commit prepared, 72 rollback prepared, 70 stream prepare
 
-    Sent only to those who ask for `two_phase`, which nothing here does; kept undecoded.
+    Sent only to clients that request `two_phase`, which nothing here does; kept undecoded.
     """
 
     tag: str

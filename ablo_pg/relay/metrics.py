@@ -1,7 +1,8 @@
-"""What a relay counts, in the Prometheus text format.
+"""The metrics of a relay, in the Prometheus text format.
 
-Counters and histograms are told by those who do the work; what is a state (subscribers, lag, pool)
-is read when somebody asks. No label carries an organization, a participant, a key or a row.
+Counters and histograms are updated by the code that does the work; states (subscribers, lag, pool)
+are read when metrics are requested. No label carries an organization, a participant, a key or a
+row.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class RelayMetrics:
-    """The relay's own registry; `text()` is what /metrics answers."""
+    """The relay's own registry; /metrics answers `text()`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -39,17 +40,19 @@ class RelayMetrics:
         self.commits = self._count(
             "ablo_commits", "Commits by outcome: confirmed, or an error's code", "outcome"
         )
-        self.batch = self._spread("ablo_commit_batch_size", "Commits that went together", BATCH)
+        self.batch = self._spread("ablo_commit_batch_size", "Size of commit batches", BATCH)
         self.claims = self._count(
-            "ablo_claims", "Claims asked for: active, queued, or an error's code", "outcome"
+            "ablo_claims", "Claims requested: active, queued, or an error's code", "outcome"
         )
         self.claim_wait_seconds = self._spread(
-            "ablo_claim_wait_seconds", "From the place in line to the grant", SECONDS
+            "ablo_claim_wait_seconds", "From queuing to the grant", SECONDS
         )
-        self.rate_limited = self._count("ablo_rate_limited", "Requests refused by a key's rate")
+        self.rate_limited = self._count(
+            "ablo_rate_limited", "Requests refused by a key's rate limit"
+        )
         self.task_failures = self._count(
             "ablo_task_failures",
-            "Failures of what runs beside requests; each is tried again",
+            "Failures of background tasks; each is retried",
             "task",
         )
         self.sockets_closed = self._count("ablo_sockets_closed", "Sockets that ended", "code")
@@ -84,23 +87,25 @@ class _States(Collector):
 def states_of(service: RelayService) -> Iterable[Metric]:
     """Read the gauges of a service."""
     reader = service.reader.status
-    kind = GaugeMetricFamily("ablo_reader", "Which reader runs: 1 for it", labels=("kind",))
+    kind = GaugeMetricFamily("ablo_reader", "The reader in use: 1 for it", labels=("kind",))
     for each in ("wal", "listen", "none"):
         kind.add_metric((each,), float(each == reader.kind))
     yield kind
-    yield _gauge("ablo_stream_lag_seconds", "Age of what the stream brought last", reader.lag)
-    yield _gauge("ablo_stream_lag_bytes", "WAL written and not handed on", reader.lag_bytes)
+    yield _gauge("ablo_stream_lag_seconds", "Age of the stream's latest delta", reader.lag)
+    yield _gauge("ablo_stream_lag_bytes", "WAL written and not yet passed on", reader.lag_bytes)
     hub = service.hub
     channels = list(hub.channels.values())
     yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
     queued = sum(channel.queued for channel in channels)
-    yield _gauge("ablo_queue_deltas", "Deltas that wait for their subscriber", queued)
-    yield _gauge("ablo_cut_loose", "Subscribers cut loose since the start", hub.cut_loose)
+    yield _gauge("ablo_queue_deltas", "Deltas queued for their subscriber", queued)
+    yield _gauge("ablo_cut_loose", "Subscribers disconnected since the start", hub.cut_loose)
     yield _gauge("ablo_sockets", "Open sockets", service.metrics.sockets)
-    yield _gauge("ablo_commit_lanes", "Organizations with a commit under way", len(service.lanes))
+    yield _gauge("ablo_commit_lanes", "Organizations with a commit in flight", len(service.lanes))
     health = service.health
-    yield _gauge("ablo_ready", "Whether /ready says so", float(health.ready))
-    yield _gauge("ablo_canary_age_seconds", "Since the last canary came through", health.age)
+    yield _gauge("ablo_ready", "Whether /ready reports ready", float(health.ready))
+    yield _gauge(
+        "ablo_canary_age_seconds", "Seconds since the latest received canary was sent", health.age
+    )
     for name, value in service.database.pool_stats().items():
         if name in ("pool_size", "pool_available", "requests_waiting"):
             yield _gauge(

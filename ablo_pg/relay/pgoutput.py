@@ -110,7 +110,7 @@ class _Cursor:
 def decode(data: bytes, at: int = 0, *, in_stream: bool = False) -> LogicalMessage:
     """Decode the message that begins at byte `at` of `data` and goes to its end.
 
-    in_stream: between StreamStart and StreamStop. Raises PgOutputError for anything else than one
+    in_stream: between StreamStart and StreamStop. Raises PgOutputError unless the bytes are one
     whole message.
     """
     cursor = _Cursor(data, at)

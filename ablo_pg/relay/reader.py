@@ -1,7 +1,7 @@
-"""`Reader`, the seam between the database and the hub, and `WalReader`, the one on the WAL.
+"""`Reader`, the interface between the database and the hub, and `WalReader`, which reads the WAL.
 
-A reader is one long task: `run(hub)` connects, follows, and connects again by itself, until it is
-cancelled. Neighbours: `listen.ListenReader` and `auto.AutoReader` implement the same seam.
+A reader is one long task: `run(hub)` connects, follows, and reconnects automatically, until it is
+cancelled. `listen.ListenReader` and `auto.AutoReader` implement the same interface.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ablo_pg.relay.stream import STATUS_SECONDS, ReplicationStream, open_stream
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
-# Between tries to stream again. The first protects nobody and is short, because a lost connection
-# is most often back at once; the last bounds how long subscribers wait after the server is back.
+# Between attempts to stream again. The first is short, because a lost connection is usually back at
+# once; the last bounds how long subscribers wait after the server is back.
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 5.0
-JOINS_AT_ONCE: Final = 4  # organizations brought up side by side: connections of the pool they use
+JOINS_AT_ONCE: Final = 4  # organizations brought up concurrently: connections of the pool they use
 TEND_SECONDS: Final = 5.0
 
 
@@ -38,16 +38,16 @@ class Reader(Protocol):
 
     @property
     def status(self) -> ReaderStatus:
-        """Which way it reads now."""
+        """How it reads now."""
 
     async def run(self, hub: Hub) -> None:
-        """Read until cancelled; errors are reported in `status` and tried again."""
+        """Read until cancelled; errors are reported in `status` and retried."""
 
 
 class WalReader:
     """Reads the WAL through a temporary slot; while it cannot, subscribers wait.
 
-    Args: url, of a login with the REPLICATION attribute, straight to the server (no pooler).
+    Args: url, of a login with the REPLICATION attribute, directly to the server (no pooler).
     """
 
     def __init__(self, url: str) -> None:
@@ -78,7 +78,7 @@ class WalReader:
 
 
 async def follow(stream: ReplicationStream, hub: Hub) -> None:
-    """Hand a stream to the hub until it breaks, and bring waiting organizations up to it.
+    """Feed the hub from a stream until it breaks, and bring waiting organizations up to it.
 
     Closes the stream. Raises the AbloError that broke it.
     """

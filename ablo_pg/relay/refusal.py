@@ -1,8 +1,8 @@
-"""Why the WAL cannot be streamed, in words for an administrator, and whether waiting can help.
+"""Why the WAL cannot be streamed, for an administrator, and whether waiting can help.
 
-What the server has said is always shown. A cause is named only where the answer proves it, so a
-match is of a name that no language translates, or of a SQLSTATE that has one meaning here; what
-matches nothing is shown as it is.
+The server's message is always shown. A cause is named only if the answer proves it: matches are on
+names that are never translated, or on SQLSTATEs that have one meaning here. Other messages are
+shown unchanged.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from ablo_pg.errors import AbloError
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """reason: for status and log. lasting: it stays so until somebody changes something."""
+    """reason: for status and log. lasting: it stays until an administrator changes something."""
 
     reason: str
     lasting: bool
 
 
 _STRAIGHT: Final = (
-    "what answers at replication_url is no WAL sender: it must lead straight to the server, "
-    "not through a pooler"
+    "replication_url does not lead to a WAL sender: it must lead directly to the server, not "
+    "through a pooler"
 )
 _RIGHT: Final = "give the login of replication_url the REPLICATION attribute"
-# SQLSTATE (Postgres manual, appendix A), a part of the message, what to do. libpq gives no SQLSTATE
-# for a connection that is not made, only the server's words.
+# SQLSTATE (Postgres manual, appendix A), a part of the message, remedy. libpq gives no SQLSTATE for
+# a failed connection attempt, only the server's message.
 _KNOWN: Final[tuple[tuple[str | None, str, str], ...]] = (
     (None, "wal_level", "set wal_level = logical and restart the server"),
     (None, "WAL sender", _RIGHT),
@@ -40,16 +40,16 @@ _KNOWN: Final[tuple[tuple[str | None, str, str], ...]] = (
     (None, "password authentication failed", "correct the password in replication_url"),
     (None, "max_wal_senders", "all WAL senders are in use: raise max_wal_senders"),
     ("53400", "", "all replication slots are in use: raise max_replication_slots"),
-    # Asked for replication, what answers takes no command of it, or not even the request.
+    # The peer refuses a replication command, or the request for replication itself.
     ("42601", "CREATE_REPLICATION_SLOT", _STRAIGHT),
     (None, "unsupported startup parameter", _STRAIGHT),
     (None, "replication connections are not", _STRAIGHT),
-    ("42704", '"ablo_delta"', "run `ablo-pg connect` again: it makes the publication"),
+    ("42704", '"ablo_delta"', "run `ablo-pg connect` again: it creates the publication"),
 )
 
 
 def explain(error: AbloError) -> Refusal:
-    """Say why a stream could not be opened, or broke."""
+    """Explain why a stream could not be opened, or broke."""
     cause = error.__cause__
     if not isinstance(cause, psycopg.Error):
         return Refusal(error.message, lasting=False)

@@ -1,4 +1,4 @@
-"""The last id that the stream has brought, by organization: what a joiner must have reached."""
+"""The last id that the stream has delivered, by organization, which a joiner must have reached."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Final
 
 from ablo_pg.db.log import LogSource
 
-# Organizations to remember before the older half may be forgotten; some 100 bytes each.
+# Organizations to remember before the older half may be forgotten; about 100 bytes each.
 GENERATION: Final = 50_000
 
 
 class Sent:
-    """A map that forgets an organization only when what it was sent is visible to any query.
+    """A map that forgets an organization only when what it was sent is visible to every query.
 
     Two generations. When `latest` has grown large it becomes the older one. The log is asked for
-    the heads of the older ones, and those whose head has reached what was sent are forgotten: what
-    one query has seen, a joiner's later query sees. One probe of an index for each organization.
+    the heads of the older ones, and those whose head has reached what was sent are forgotten: a
+    later query of a joiner sees what one query has seen. One index probe for each organization.
     """
 
     def __init__(self, generation: int = GENERATION) -> None:
@@ -27,7 +27,7 @@ class Sent:
         return len(self.latest) + len(self._older)
 
     def last(self, organization: str) -> int:
-        """Return the last id sent for it, or 0 when whatever was sent is visible."""
+        """Return the last id sent for it, or 0 if everything sent is visible."""
         found = self.latest.get(organization)
         return self._older.get(organization, 0) if found is None else found
 
@@ -37,7 +37,7 @@ class Sent:
         self._older = {}
 
     async def tend(self, log: LogSource) -> None:
-        """Forget what may be forgotten; cheap to call when there is nothing to do."""
+        """Forget what may be forgotten; cheap to call if there is nothing to do."""
         if not self._older and len(self.latest) >= self._generation:
             self._older, self.latest = self.latest, {}
         older = self._older

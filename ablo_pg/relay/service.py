@@ -1,7 +1,6 @@
-"""`RelayService`: everything the doors (HTTP, WebSocket) share, and its life.
+"""`RelayService`: everything that the interfaces (HTTP, WebSocket) share, and its lifetime.
 
-Composed by `daemon` from settings. Nothing in it is needed by another relay: what must be common is
-in the database.
+Composed by `daemon` from settings. No other relay needs it: shared state is in the database.
 """
 
 from __future__ import annotations
@@ -37,17 +36,16 @@ from ablo_pg.relay.ws.sockets import Sockets
 from ablo_pg.schema import Change, SchemaSpec
 from ablo_pg.schema.pushing import PushOptions
 
-# Threads that read large bodies: with more of them the loop would wait for its turn at the
-# interpreter's lock.
+# Threads that parse large bodies: more of them would make the event loop wait for the GIL.
 PARSERS: Final = 2
 
 
 class PushResult(Protocol):
-    """What a push did."""
+    """The result of a push."""
 
     @property
     def version(self) -> int:
-        """The version that is active now; of a dry run the one that would be."""
+        """The version that is now active; for a dry run, the one that would be."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -55,11 +53,11 @@ class PushResult(Protocol):
 
     @property
     def warnings(self) -> tuple[Change, ...]:
-        """Changes that were made although they cost something."""
+        """Changes that were made although they lose data."""
 
     @property
     def unchanged(self) -> bool:
-        """Whether it was active before."""
+        """Whether it was already active."""
 
 
 class SchemaApplier(Protocol):
@@ -68,15 +66,15 @@ class SchemaApplier(Protocol):
     def __call__(
         self, spec: SchemaSpec, options: PushOptions, *, dry_run: bool = False
     ) -> PushResult:
-        """Compare, refuse or apply, and keep nothing of a dry run; raises AbloError."""
+        """Compare, refuse or apply, and save nothing for a dry run; raises AbloError."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RelayService:
-    """What a request needs. Made by `make_service`, alive inside `running`.
+    """What a request needs. Created by `make_service`, alive inside `running`.
 
-    apply_schema: None where no administrative URL was given. clock: seconds, rising, this
-    process's; what is compared between processes is the database's time.
+    apply_schema: None if no administrative URL was given. clock: seconds, rising, of this process;
+    comparisons between processes use the database's time.
     """
 
     settings: RelaySettings
@@ -107,8 +105,8 @@ class RelayService:
     async def running(self) -> AsyncIterator[None]:
         """Check the database, then follow it until the block ends.
 
-        Raises what the first connection raises (database_unreachable, kernel_not_installed,
-        database_role_cannot_enforce_rls), so that a wrong start ends at once and by name.
+        Raises the errors of the first connection (database_unreachable, kernel_not_installed,
+        database_role_cannot_enforce_rls), so that a wrong configuration fails at once and by name.
         """
         try:
             await self.database.open()
@@ -126,7 +124,7 @@ class RelayService:
                 await self.health.database.close()
 
     def _tasks(self) -> dict[str, Work]:
-        """Return what runs beside requests, by the name that its failures are counted under."""
+        """Return the background tasks, by the names under which their failures are counted."""
         return {
             "reader": partial(self.reader.run, self.hub),
             "schema": self.schemas.run,
@@ -139,7 +137,7 @@ class RelayService:
         }
 
     def stop(self) -> None:
-        """Say that the end is near: not ready any more, long answers end by themselves."""
+        """Announce the shutdown: not ready any more, long answers end."""
         self.health.stopping = True
         self.stopping.set()
 
@@ -147,7 +145,7 @@ class RelayService:
 def make_service(
     settings: RelaySettings, apply_schema: SchemaApplier | None = None
 ) -> RelayService:
-    """Put a service together; nothing connects before `running`."""
+    """Create a service; nothing connects before `running`."""
     options = PoolOptions(
         max_size=settings.pool_size,
         acquire_timeout=settings.acquire_seconds,
@@ -157,7 +155,7 @@ def make_service(
         application_name="ablo_pg relay",
     )
     database = SharedDatabase(settings.database_url, options)
-    # One place stays free of requests: keys are looked up and schemas read with it.
+    # One connection stays free of requests: for key lookups and reading schemas.
     places = max(1, settings.pool_size - 1)
     database.shares = Shares(places, min(settings.organization_share, max(1, places - 1)))
     metrics = RelayMetrics()
@@ -167,7 +165,7 @@ def make_service(
         queue_bytes=settings.queue_bytes,
         tasks=Tasks(lambda name: metrics.task_failures.labels(name).inc()),
     )
-    # Two connections of its own: a spent pool must not look like a broken path.
+    # Two separate connections: an exhausted pool must not look like a broken path.
     probe = Database(
         settings.database_url,
         PoolOptions(

@@ -1,7 +1,7 @@
-"""What a relay may be told: places, limits, deadlines. Every limit has its default here.
+"""The settings of a relay: places, limits, deadlines. Every limit has its default here.
 
-Pure values. The command line fills them in (`cli.relay`), `RelayService` and the doors read them.
-Who goes beyond a limit gets a typed error that names it; docs/relay.md lists them.
+Pure values. The command line fills them in (`cli.relay`); `RelayService` and the interfaces read
+them. A caller beyond a limit gets a typed error that names it; docs/relay.md lists them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from ablo_pg.db.urls import url_parameters, without_password
 from ablo_pg.errors import error_for
 
-# What the kernel takes at most, whatever a relay would let pass.
+# The kernel's maximum, whatever a relay would allow.
 MOST: Final = {"operations": 500, "premises": 500, "list_rows": 1000}
 SECRET: Final = ("database_url", "replication_url", "admin_url")
 
@@ -23,7 +23,7 @@ class RelaySettings:
 
     Places: host, port (0: any free one), database_url of the runtime login, replication_url of the
     one that may stream (without it changes come by LISTEN), admin_url for schema pushes only
-    (without it a push is refused with the way to do it), allowed_origins of browsers (`*`: any).
+    (without it a push is refused with the alternatives), allowed_origins of browsers (`*`: any).
     """
 
     host: str = "127.0.0.1"
@@ -32,10 +32,10 @@ class RelaySettings:
     replication_url: str | None = field(default=None, repr=False)
     admin_url: str | None = field(default=None, repr=False)
     allowed_origins: tuple[str, ...] = ()
-    docs: bool = True  # /docs and /openapi.json, which show the schema's names to anybody
+    docs: bool = True  # /docs and /openapi.json, which show the schema's names without a key
     console: bool = False  # /console/, a page for people: without a key it shows nothing
 
-    # What one request may be.
+    # Limits of one request.
     body_bytes: int = 1 << 20
     operations: int = 500
     premises: int = 500
@@ -44,19 +44,19 @@ class RelaySettings:
     request_burst: int = 400  # of one key, at once
     list_rows: int = 1000
 
-    # How long things may take. Each protects connections from a caller who does not go on; a false
-    # alarm costs that caller a request.
-    header_seconds: float = 10.0  # from the connection, or the last answer's next byte, to the head
+    # Deadlines. Each protects connections from a caller that stalls; a false alarm costs that
+    # caller a request.
+    header_seconds: float = 10.0  # from the connection, or the previous answer, to the head
     body_seconds: float = 15.0  # from the head to the last byte of the body
     request_seconds: float = 28.0  # the whole answer; clients give up after 30
     statement_seconds: float = 15.0
     keep_alive_seconds: float = 75.0
-    stop_seconds: float = 10.0  # what runs may end when the relay is told to stop
+    stop_seconds: float = 10.0  # for running requests after the relay is stopped
 
     # Connections.
     pool_size: int = 10
-    # Of the pool: statements of one organization at once. Commits that wait for rows take half of
-    # the pool at most, and leave one of these to calls that need not wait.
+    # Of the pool: concurrent statements of one organization. Commits that wait for rows take half
+    # of the pool at most, and leave one of these to calls that need not wait.
     organization_share: int = 6
     acquire_seconds: float = 10.0
     connections: int = 10_000  # of clients, sockets included
@@ -67,15 +67,15 @@ class RelaySettings:
     sockets_per_session: int = 20
     open_claims: int = 64  # of one participant
     open_waits: int = 32
-    queue_count: int = 8192  # deltas that one subscriber may leave lying
+    queue_count: int = 8192  # deltas that one subscriber may leave unread
     queue_bytes: int = 8 << 20
-    # How long a socket, a stream or an answer may leave unread what was written to it. Protects
-    # memory; a false alarm costs that client a reconnect, from its cursor.
+    # How long a socket, a stream or an answer may leave written data unread. Protects memory; a
+    # false alarm costs that client a reconnect, from its cursor.
     stuck_seconds: float = 20.0
     # Of large answers to one organization that clients have not read yet. Protects memory.
     unread_bytes: int = 128 << 20
 
-    # Readiness: a canary goes through the whole path this often, and may be this old.
+    # Readiness: a canary passes through the whole path this often, and may be this old.
     canary_seconds: float = 2.0
     canary_age: float = 10.0
 
@@ -95,14 +95,14 @@ class RelaySettings:
             if value > MOST.get(name, value):
                 raise error_for(
                     "invalid_options",
-                    f"{name} is {value}; the kernel takes {MOST[name]} at most",
+                    f"{name} is {value}; the kernel's maximum is {MOST[name]}",
                     field=name,
                     remedy=f"set it to {MOST[name]} or less",
                 )
 
     @classmethod
     def limits(cls) -> dict[str, type[int] | type[float]]:
-        """Return the settings that are numbers, but for the port, and of which kind."""
+        """Return the settings that are numbers, except the port, with their types."""
         kinds = {int: int, float: float}
         found = {each.name: kinds.get(type(each.default)) for each in fields(cls)}
         return {name: kind for name, kind in found.items() if kind and name != "port"}

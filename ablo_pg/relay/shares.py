@@ -1,12 +1,12 @@
-"""Fair admission: what all organizations use together, of which one gets a share at most.
+"""Fair admission to what all organizations share: one organization gets a share at most.
 
-In front of the pool (`SharedDatabase`) and of the threads that read large bodies (`aside`). An
-organization that asks for more than its share waits for itself. What becomes free goes to the
-waiting organization that has least of it, the longest waiting one first, so a flood of one delays
-another's request by what one statement takes, not by the flood. Who asks is known by `acting_for`:
-it is set where a credential is admitted, and tasks inherit it. Keys
-that nobody has shown lately are looked up as one organization's. Work of the relay itself (schemas,
-housekeeping) has no organization and no bound but the pool's own.
+In front of the pool (`SharedDatabase`) and of the threads that parse large bodies (`aside`). An
+organization that asks for more than its share waits for itself. A free place goes to the waiting
+organization that has the fewest, the longest waiting one first, so a flood by one delays another's
+request by one statement, not by the flood. `acting_for` identifies the organization: it is set when
+a credential is admitted, and tasks inherit it. Lookups of unknown keys count as one organization's.
+Work of the relay itself (schemas, housekeeping) has no organization and no limit except the pool's
+own.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from ablo_pg.wire.limits import PARSED_HERE
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PARSE_SECONDS: Final = 10.0  # how long a large body waits for its turn to be read
+PARSE_SECONDS: Final = 10.0  # how long a large body waits to be parsed
 
-STRANGERS: Final = ""  # whose key is looked up for the first time: no organization has this name
+STRANGERS: Final = ""  # the organization of keys looked up for the first time; no organization has
+# this name
 acting_for: Final[ContextVar[str | None]] = ContextVar("acting_for", default=None)
 
 
 class Shares:
-    """So many places, of which an organization holds `share` at most."""
+    """A number of places, of which an organization holds `share` at most."""
 
     def __init__(self, total: int, share: int) -> None:
         self.total = total
@@ -49,7 +50,7 @@ class Shares:
 
     @asynccontextmanager
     async def place(self, seconds: float) -> AsyncIterator[None]:
-        """Hold a place for the organization that acts. Raises connection_limit_exceeded."""
+        """Hold a place for the acting organization. Raises connection_limit_exceeded."""
         organization = acting_for.get()
         if organization is None:
             yield
@@ -70,7 +71,7 @@ class Shares:
             with anyio.fail_after(seconds):
                 await turn.wait()
         except BaseException as exc:
-            if turn.is_set():  # it came with the cancellation
+            if turn.is_set():  # it was granted at the moment of cancellation
                 self._give(organization)
             else:
                 self._leave(organization, turn)
@@ -104,9 +105,9 @@ class Shares:
     def _refusal(self, seconds: float) -> Exception:
         return error_for(
             "connection_limit_exceeded",
-            f"This organization's share, {self.share} statements at once, was busy for "
+            f"This organization's share, {self.share} concurrent statements, was busy for "
             f"{seconds:g} s",
-            remedy="do less at once, or have less asked by each request",
+            remedy="send fewer requests at once, or combine them",
             details={"limit": self.share},
         )
 
@@ -132,7 +133,7 @@ class SharedDatabase(Database):
 async def aside(
     shares: Shares, size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
 ) -> R:
-    """Return work(...): here for a few bytes, in a thread for more, so that the loop turns on."""
+    """Return work(...): here for a few bytes, in a thread for more."""
     if size <= PARSED_HERE:
         return work(*args, **kwargs)
     async with shares.place(PARSE_SECONDS):

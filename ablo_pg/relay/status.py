@@ -1,4 +1,4 @@
-"""Which reader runs, since when, and why not the other: what status, metrics and log report."""
+"""Which reader runs, since when, and why not the other one, for status, metrics and log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ ReaderKind = Literal["wal", "listen", "socket", "events", "none"]
 
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
-    """A reader's account of itself.
+    """The status of a reader.
 
     kind: wal (logical replication), listen (LISTEN/NOTIFY and polling); of a client on a relay,
-    socket (a live socket) or events (Server-Sent Events); none (not connected).
-    reason: why it is not `wal` or `socket`, or what is being waited for; None when all is well.
-    lag: seconds that what was last handed on had been committed before, or that nothing could be
-    read; None when that is not known. lag_bytes: WAL that the server has written and that is not
-    handed on yet.
+    socket (a live socket) or events (Server-Sent Events); none (not connected). reason: why it is
+    not `wal` or `socket`, or what it waits for; None if there is no problem. lag: seconds since the
+    commit of what was last passed on, or since nothing could be read; None if unknown. lag_bytes:
+    WAL that the server has written and that is not passed on yet.
     """
 
     kind: ReaderKind = "none"
@@ -39,14 +38,14 @@ class StatusLog:
         self.status = ReaderStatus()
 
     def set(self, kind: ReaderKind, reason: str | None) -> None:
-        """Say what runs now, and why."""
+        """Report what runs now, and why."""
         old = self.status
         if (old.kind, old.reason) == (kind, reason):
             return
         since = old.since if old.kind == kind else dt.datetime.now(dt.UTC)
         self.status = ReaderStatus(kind, reason, since)
         logger.log(
-            # A start, and a reader that was asked for, are as they should be.
+            # A start, and the requested reader, are the normal case.
             logging.INFO
             if kind in ("wal", "socket") or old.reason == NOT_STARTED
             else logging.WARNING,

@@ -1,9 +1,8 @@
 """The replication connection: a temporary slot, streamed through libpq's COPY BOTH mode.
 
-psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` makes the
-slot and waits until it may be relied on (`barrier` says when), `ReplicationStream.run` hands what
-arrives to a sink. Neighbours: `copydata` and `arrival` read the bytes, `reader` opens streams again
-when they break.
+psycopg has no replication API; its libpq wrapper (`conn.pgconn`) is enough. `open_stream` creates
+the slot and waits until it may be relied on (see `barrier`), `ReplicationStream.run` passes what
+arrives to a sink. `copydata` and `arrival` read the bytes; `reader` reopens broken streams.
 
 Why a temporary slot: it dies with the connection, so a killed process leaves nothing in the
 database and holds back no WAL.
@@ -33,15 +32,15 @@ from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.copydata import CLOCK_EPOCH, encode_status
 
 PUBLICATION: Final = "ablo_delta"
-# What one wake-up may take in before other tasks get their turn: some 10 ms of decoding.
+# What one wake-up may read before other tasks get their turn: about 10 ms of decoding.
 GULP_MESSAGES: Final = 3000
 GULP_BYTES: Final = 1 << 20
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
-# so that a status that is late three times over still saves the connection.
+# so that the connection survives three late ones.
 STATUS_SECONDS: Final = 5.0
 # A server that has not answered so many seconds of statuses is gone; a half-open connection would
-# tell nobody. Or wal_sender_timeout, where that is less: it gives us up after the same time. A
-# false alarm costs a new slot.
+# go unnoticed. Or wal_sender_timeout, if that is less: the server gives us up after the same time.
+# A false alarm costs a new slot.
 SILENCE_SECONDS: Final = 60.0
 # Between two looks at the publication. It bounds how long subscribers go without what an altered
 # one leaves out; a look is an index probe.
@@ -49,7 +48,7 @@ CHECK_SECONDS: Final = 5.0
 
 
 class ReplicationStream:
-    """A streaming slot. Attributes of `assembler` say how far it has come."""
+    """A streaming slot. Attributes of `assembler` have its progress."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class ReplicationStream:
         self._check = check  # that the publication is what it was before the slot was made
         self.assembler = Assembler()
         self.confirmed = 0
-        self.heard = time.monotonic()  # when something last came from the server
+        self.heard = time.monotonic()  # when the server last sent something
         self._conn = conn
         self._pgconn = conn.pgconn
         self._silence = min(SILENCE_SECONDS, sender_timeout or SILENCE_SECONDS)
@@ -71,16 +70,16 @@ class ReplicationStream:
         self._next_check = time.monotonic() + CHECK_SECONDS
 
     async def run(self, sink: Callable[[list[Arrival]], None]) -> None:
-        """Hand every batch to `sink` as it arrives, until cancelled or the connection breaks.
+        """Pass every batch to `sink` as it arrives, until cancelled or the connection breaks.
 
-        The socket's readiness calls us straight from the event loop, without a task switch. `sink`
+        The socket's readiness calls us directly from the event loop, without a task switch. `sink`
         must not block: back-pressure ends at the subscribers' queues, so statuses go out in time
-        whatever the subscribers do. What `sink` has taken is what is confirmed to the server.
-        Raises AbloConnectionError when the connection is lost, and what `check` raises.
+        whatever the subscribers do. What `sink` has taken is confirmed to the server. Raises
+        AbloConnectionError if the connection is lost, and the errors of `check`.
 
-        What an altered publication leaves out is never sent, and nothing says so. But before the
-        next insert the server describes the log again, as it does now and then for other reasons:
-        then nothing goes on before `check` has passed. Also now and then, for one that stays so.
+        What an altered publication leaves out is silently never sent. But the server describes the
+        log again before the next insert (and sometimes for other reasons): then nothing continues
+        before `check` has passed. It also runs from time to time, for a lasting alteration.
         """
         while True:
             await self._run(sink)
@@ -105,8 +104,8 @@ class ReplicationStream:
                     broken.set_result(None)
                     return
             except Exception as exc:
-                # Now, not later: libpq may have closed the socket, and its number may come to
-                # stand for somebody else's before the task that waits for us runs.
+                # Now, not later: libpq may have closed the socket, and its number may be reused by
+                # another one before the task that waits for us runs.
                 loop.remove_reader(socket)
                 broken.set_exception(exc)
                 return
@@ -130,15 +129,15 @@ class ReplicationStream:
             if broken.cancel():
                 loop.remove_reader(socket)
             else:
-                broken.exception()  # seen, also when we were cancelled meanwhile
+                broken.exception()  # visible even if we were cancelled meanwhile
 
     async def aclose(self) -> None:
-        """Close the socket, which ends the walsender and drops its slot; nothing to wait for."""
+        """Close the socket, which ends the walsender and drops its slot; no waiting."""
         with anyio.CancelScope(shield=True):
             await self._conn.close()
 
     def _gulp(self, sink: Callable[[list[Arrival]], None]) -> bool:
-        """Take in what is there; return whether it stopped because it had enough."""
+        """Read what is available; return whether it stopped at its limit."""
         assembler = self.assembler
         feed, get = assembler.feed, self._pgconn.get_copy_data
         messages = size = 0
@@ -175,14 +174,14 @@ class ReplicationStream:
     def _send_status(self) -> None:
         self.confirmed = self.assembler.confirmable
         clock = int((time.time() - CLOCK_EPOCH) * 1_000_000)
-        # An answer is asked for: it says how far the server is, and that it is there.
+        # An answer is requested: it has the server's position, and shows that the server is alive.
         self._pgconn.put_copy_data(encode_status(self.confirmed, clock, reply=True))
-        # 34 bytes; what the socket does not take now goes out with the next call
+        # 34 bytes; what the socket does not accept now goes out with the next call
         self._pgconn.flush()
         self._next_status = time.monotonic() + self._every
 
     def _end(self) -> psycopg.Error:
-        """Say why the server ended the stream."""
+        """Return the server's reason for ending the stream."""
         result = self._pgconn.get_result()
         if result is None or result.status == ExecStatus.COMMAND_OK:
             return psycopg.OperationalError("the server ended the stream and gave no reason")
@@ -192,11 +191,11 @@ class ReplicationStream:
 async def open_stream(
     url: str, log: LogSource, say: Callable[[str], None] = lambda reason: None
 ) -> ReplicationStream:
-    """Connect, make a temporary slot, wait until it may be relied on, and start it.
+    """Connect, create a temporary slot, wait until it may be relied on, and start it.
 
-    Args: log, what the stream is joined with; say is told what is waited for. May wait as long as
-    the longest transaction that is running: run it under a deadline. Raises what `db.errors` makes
-    of the failure, with Postgres's error as `__cause__`.
+    Args: log, which the stream is joined with; say is called with what is waited for. May wait as
+    long as the longest running transaction: run it under a deadline. Raises the translated error of
+    `db.errors`, with Postgres's error as `__cause__`.
     """
 
     async def make_slot(conn: AsyncConnection[Any]) -> str:
@@ -208,7 +207,7 @@ async def open_stream(
             try:
                 consistent_point = (await _row(conn, command))[1]
                 await wait_until_visible(log, LSN.parse(consistent_point))
-            except (psycopg.Error, AbloError) as exc:  # out of the task group it would come wrapped
+            except (psycopg.Error, AbloError) as exc:  # out of the task group it would be wrapped
                 failure = exc
             group.cancel_scope.cancel()
         if failure is not None:
@@ -229,7 +228,7 @@ async def open_stream(
 
 
 async def open_slot(url: str, slot: str) -> ReplicationStream:
-    """Start a slot that exists already, for measurements; its maker answers for it."""
+    """Start an existing slot, for measurements; its creator is responsible for it."""
 
     async def made(conn: AsyncConnection[Any]) -> str:
         return slot
@@ -267,8 +266,8 @@ async def _open(
 
 
 async def _row(conn: AsyncConnection[Any], query: str) -> tuple[Any, ...]:
-    # Without parameters psycopg uses the simple protocol, the only one a walsender knows; `connect`
-    # sees to it that it prepares nothing.
+    # Without parameters psycopg uses the simple protocol, the only one that a walsender supports;
+    # `connect` disables prepared statements.
     row = await (await conn.execute(query.encode())).fetchone()
     assert row is not None
     return tuple(row)
@@ -292,5 +291,5 @@ def _lost(exc: psycopg.Error | None) -> AbloConnectionError:
     return AbloConnectionError(
         f"The replication connection broke: {exc or 'the server is silent'}",
         code="database_unreachable",
-        remedy="the reader connects again by itself",
+        remedy="the reader reconnects automatically",
     )

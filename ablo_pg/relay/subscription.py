@@ -1,11 +1,11 @@
-"""One subscriber: catches up from the log, joins the live stream, does both again when cut loose.
+"""One subscriber: catches up from the log, joins the live stream, and repeats if disconnected.
 
-States, driven by whoever iterates:
+States, driven by the consumer's iteration:
     reading   not registered; pages of the log, at the consumer's own pace
     joining   registered, its queue filling, still reading up to the hub's position (see `catchup`)
     live      the queue only
 A queue that overflows is emptied and the subscriber goes back to reading from its cursor, so a slow
-one costs nobody else anything and misses nothing.
+one costs other subscribers nothing and misses nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Subscription:
     """An endless async iterator of deltas in order, without gap or repeat. Made by `Hub.subscribe`.
 
     One consumer at a time. `cursor` never runs ahead of what the consumer has taken. Raises
-    cursor_ahead, and snapshot_required when the log no longer reaches back to the cursor.
+    cursor_ahead, and snapshot_required if the log no longer reaches back to the cursor.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Subscription:
         self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
         self._read = self._cursor  # how far the log has been read
         self._page: deque[Delta] = deque()  # read from the log, not taken yet
-        self._queue: deque[Delta] = deque()  # brought by the hub, not taken yet
+        self._queue: deque[Delta] = deque()  # delivered by the hub, not taken yet
         self._queued_bytes = 0
         self._most = hub.queue_count
         self._most_bytes = hub.queue_bytes
@@ -79,7 +79,7 @@ class Subscription:
 
     @property
     def queued(self) -> int:
-        """How many deltas are here and not taken yet."""
+        """How many deltas are available and not taken yet."""
         return len(self._queue) + len(self._page)
 
     @property
@@ -103,7 +103,7 @@ class Subscription:
         return self
 
     async def begin(self) -> None:
-        """Fix where to start from; without a cursor that is now. Idempotent."""
+        """Fix the start position; without a cursor, now. Idempotent."""
         if self.state is not State.NEW:
             return
         self.state = State.READING
@@ -111,8 +111,8 @@ class Subscription:
             if self._given is None:
                 self._read = await self._hub.log.head(self.organization)
                 self._attach()
-                # What the hub had sent already is not news, even if no query shows it yet. What
-                # has been committed since the head was read is: the read below brings it.
+                # What the hub had already sent is not new, even if no query shows it yet. Commits
+                # since the head was read are new: the read below returns them.
                 self._read = self._cursor = max(self._read, self._target)
             await self._read_on(patient=False)
         except BaseException:
@@ -129,9 +129,10 @@ class Subscription:
             await self._wait_for_more()
 
     async def batch(self, limit: int = 1000) -> list[Delta]:
-        """Take what is there, at least one delta and at most `limit`. Raises StopAsyncIteration.
+        """Take what is available, at least one delta and at most `limit`. Raises
+        StopAsyncIteration.
 
-        The cursor then stands after the last of them.
+        The cursor is then after the last of them.
         """
         found = [await self.__anext__()]
         while len(found) < limit:
@@ -142,24 +143,25 @@ class Subscription:
         return found
 
     async def catch_up(self, limit: int = 1000) -> list[Delta]:
-        """Take what the log brings, at most `limit`; nothing once it is live: then `drain`."""
+        """Take what the log delivers, at most `limit`; nothing once it is live: use `drain`."""
         while not self._page and self.state not in (State.LIVE, State.CLOSED):
             await self._wait_for_more()
         count = min(limit, len(self._page))
         return [delta for delta in (self._take() for _ in range(count)) if delta is not None]
 
     def drain(self, limit: int, size: int) -> list[Delta]:
-        """Take what the hub has brought, without waiting: at most `limit`, and about `size` bytes.
+        """Take what the hub has delivered, without waiting: at most `limit` and about `size` bytes.
 
-        For one who is called by `on_news` when something comes to an empty queue, and when the
-        subscription is cut loose, in place of waiting. Nothing while there is more to catch up.
+        For a caller that uses `on_news` instead of waiting: it is called when something is added to
+        an empty queue, and when the subscription is disconnected. Returns nothing while there is
+        more to catch up.
         """
         found: list[Delta] = []
         queue = self._queue
         if not queue or self._page or self.state is not State.LIVE:
             return found
         if len(queue) <= limit and self._queued_bytes <= size and queue[0].sync_id > self._cursor:
-            found.extend(queue)  # the usual case: ids rise, so none of it is a repeat
+            found.extend(queue)  # the usual case: ids rise, so there are no repeats
             queue.clear()
             self._queued_bytes = 0
             self._cursor = found[-1].sync_id
@@ -173,7 +175,7 @@ class Subscription:
         return found
 
     def regroup(self, views: Sequence[View]) -> None:
-        """Follow other groups from here on; what was brought for the old ones only is dropped."""
+        """Follow other groups from here on; deltas delivered only for the old ones are dropped."""
         if self._channel is not None:
             self._channel.remove(self)
         self.views = views
@@ -185,14 +187,14 @@ class Subscription:
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
-        """End it; `cursor` stays readable. A consumer that waits gets StopAsyncIteration."""
+        """End it; `cursor` stays readable. A waiting consumer gets StopAsyncIteration."""
         if self.state is not State.CLOSED:
             self._detach(self.cursor)
             self._page.clear()
             self.state = State.CLOSED
             self._wake.set()
 
-    # What the channel calls.
+    # Called by the channel.
 
     def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
@@ -217,17 +219,17 @@ class Subscription:
         self._hub.cut_loose += 1
         cursor = self.cursor
         level = logging.INFO if self.state is State.LIVE else logging.DEBUG
-        logger.log(level, "%s: a subscriber is cut loose at %s", self.organization, cursor)
+        logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
         self._detach(cursor)
         self.state = State.READING
         self._wake.set()
         if self.on_news is not None:
             self.on_news()
 
-    # How it moves on.
+    # Progress.
 
     def _take(self) -> Delta | None:
-        """Take the next delta that is here, from the page first: it is older."""
+        """Take the next available delta, from the page first: it is older."""
         if self._page:
             delta = self._page.popleft()
             self._cursor = delta.sync_id
@@ -236,13 +238,13 @@ class Subscription:
             while self._queue:
                 delta = self._queue.popleft()
                 self._queued_bytes -= delta.size
-                if delta.sync_id > self._cursor:  # else the log has brought it already
+                if delta.sync_id > self._cursor:  # else it was read from the log already
                     self._cursor = delta.sync_id
                     return delta
         return None
 
     async def _wait_for_more(self) -> None:
-        """Make the next step; nothing is here to be taken."""
+        """Make the next step; there is nothing to take."""
         if self.state is State.NEW:
             await self.begin()
         elif self.state is State.LIVE:
@@ -256,7 +258,7 @@ class Subscription:
             await self._read_on()
 
     async def _read_on(self, *, patient: bool = True) -> None:
-        """Read one page of the log, and register or go live when it brought all there was."""
+        """Read one page of the log, and register or go live if it returned everything."""
         reading = self.state
         page, whole = await read_page(
             self._hub.log, self.organization, self._read, self._size, patient=patient
@@ -264,7 +266,7 @@ class Subscription:
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
             self._page.extend(self._seen(page))
-        if not whole or self.state is not reading:  # or cut loose while it was read
+        if not whole or self.state is not reading:  # or disconnected while it was read
             return
         if self.state is State.READING:
             self._attach()
@@ -290,7 +292,7 @@ class Subscription:
         self.state = State.LIVE
 
     def _drop_repeats(self) -> None:
-        """Drop what the log has brought already."""
+        """Drop what was read from the log already."""
         while self._queue and self._queue[0].sync_id <= self._read:
             self._queued_bytes -= self._queue.popleft().size
 

@@ -1,9 +1,9 @@
-"""What runs beside requests: a failure in it is logged and counted, and takes nothing else down.
+"""Background tasks: a failure is logged and counted, and does not affect anything else.
 
-Content of one row, one organization or one peer may make a task fail in ways that its author did
-not think of. `keep` runs it again after a pause; `attempt` runs one turn of a loop over many of
-them, and the loop goes on. Errors that a task expects it handles itself. No failure leaves here but
-cancellation.
+The content of one row, one organization or one peer may make a task fail in ways that its author
+did not foresee. `keep` restarts it after a pause; `attempt` runs one turn of a loop over many of
+them, and the loop continues. A task handles expected errors itself. Nothing but cancellation
+propagates.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Tasks:
-    """Runs tasks under names that a metric can carry: of a kind of work, never of whose it is.
+    """Runs tasks under names that a metric can carry: of a kind of work, never of a tenant.
 
-    Args: count, told the name of each task that has failed.
+    Args: count, called with the name of each failed task.
     """
 
     def __init__(self, count: Callable[[str], None] = lambda name: None) -> None:
         self._count = count
 
     async def keep(self, name: str, work: Work) -> None:
-        """Run `work()` until it returns, again after a pause when it fails."""
+        """Run `work()` until it returns; restart it after a pause if it fails."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             began = anyio.current_time()
@@ -44,7 +44,7 @@ class Tasks:
             await anyio.sleep(backoff.pause())
 
     async def attempt(self, name: str, work: Work) -> bool:
-        """Run `work()` once; return whether it did not fail."""
+        """Run `work()` once; return whether it succeeded."""
         try:
             await work()
         except Exception:
@@ -53,6 +53,6 @@ class Tasks:
         return True
 
     def failed(self, name: str) -> None:
-        """Log and count the exception that is being handled."""
+        """Log and count the current exception."""
         logger.exception("a task failed: %s", name)
         self._count(name)

@@ -1,8 +1,8 @@
-"""What a key may see of the log where the kernel is not asked: the stream, pages of the log.
+"""What a key may see of the log if the kernel is not asked: the stream, pages of the log.
 
-`seen` mirrors `ablo.delta_seen` and `View.sees` mirrors `ablo.key_sees`; nothing else here decides
-it, and a test compares both sides. Every row is in the group of its organization, so a key without
-sync groups has that one.
+`seen` mirrors `ablo.delta_seen` and `View.sees` mirrors `ablo.key_sees`; nothing else in Python
+decides this, and a test compares both sides. Every row is in the group of its organization, so a
+key without sync groups has that one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ablo_pg.delta import Delta
 
 
 class Models:
-    """The models that pass a test, whichever there will be; each is asked about once."""
+    """The models that pass a test, present or future; each is tested once."""
 
     def __init__(self, test: Callable[[str], bool]) -> None:
         self._test = test
@@ -29,21 +29,21 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Some groups, and the models that may be seen in them; None is every model."""
+    """Some groups, and the models that may be seen in them; None means every model."""
 
     groups: frozenset[str]
     models: Container[str] | None = None
 
     def sees(self, model: str, groups: Iterable[str]) -> bool:
-        """Whether what belongs to these groups of a model is in it."""
+        """Whether rows of a model in these groups are visible in it."""
         return not self.groups.isdisjoint(groups) and (self.models is None or model in self.models)
 
 
 def seen(views: Sequence[View], delta: Delta) -> Delta | None:
     """Return a delta as the holder of these views may see it, or None.
 
-    Each view stands by itself: models of one are not seen in the groups of another. A row that has
-    left the groups is a removal, with nothing of what it became.
+    Views are independent: models of one are not seen in the groups of another. A row that has left
+    the groups becomes a removal, without its new content.
     """
     left = delta.left_groups
     own = f"org:{delta.organization_id}" if left else ""

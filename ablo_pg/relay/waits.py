@@ -1,4 +1,4 @@
-"""How long claims wait, as far as one relay sees both ends: the place in line, and the grant."""
+"""How long claims wait, if one relay sees both ends: queuing and grant."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-REMEMBERED: Final = 10_000  # waits; those begun longest ago are forgotten, and not measured
+REMEMBERED: Final = 10_000  # waits; the oldest are dropped, and not measured
 
 
 @dataclass(slots=True)
 class ClaimWaits:
-    """Measures waits and hands the seconds on. Times are of this process's clock."""
+    """Measures waits and passes the seconds on. Times are of this process's clock."""
 
     observe: Callable[[float], None]
     clock: Callable[[], float]
     _begun: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
 
     def begin(self, claim_id: str) -> None:
-        """A claim has its place in line."""
+        """A claim is queued."""
         self._begun.setdefault(claim_id, self.clock())
         while len(self._begun) > REMEMBERED:
             self._begun.popitem(last=False)

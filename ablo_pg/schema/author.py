@@ -7,8 +7,8 @@
     schema = define_schema(tasks=Task)
     schema = define_schema(tasks=model(title=str, status=Literal["todo", "doing", "done"]))
 
-Flow: row classes -> `lowering` -> `neutral.SchemaSpec` -> `checks`; a schema that has problems is
-never made, and the error lists all of them.
+Flow: row classes -> `lowering` -> `neutral.SchemaSpec` -> `checks`. A schema with problems is never
+built, and the error lists all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ablo_pg.schema.wire_json import dump_schema_json, schema_hash
 class Schema:
     """A checked schema: the neutral form, and the row class of each model.
 
-    `define_schema` makes it. `spec` is what compiles and what two schemas are compared by.
+    Built by `define_schema`. `spec` is what compiles and what two schemas are compared by.
     """
 
     spec: SchemaSpec
@@ -100,7 +100,7 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
         else:
             annotations[name], namespace[name] = declared, field()
     with warnings.catch_warnings():
-        # A field may well be called `json` or `copy`; pydantic warns of the method it hides.
+        # A field may be called `json` or `copy`; pydantic warns about the method it hides.
         warnings.filterwarnings("ignore", message=".*shadows an attribute", category=UserWarning)
         row: type[Model] = new_class(
             "model", (Model,), dict(options or {}), lambda body: body.update(namespace)
@@ -114,7 +114,7 @@ def _hidden_field(name: str) -> Problem:
         "invalid_name",
         None,
         name,
-        "an attribute that starts with an underscore is no field",
+        "an attribute that starts with an underscore cannot be a field",
         f'choose another name, and keep it in JSON: {name.strip("_")}=(str, field(wire="{name}"))',
     )
 
@@ -133,8 +133,8 @@ def define_schema(
         define_schema({"any key": Task})
 
     Args:
-        by_key: models whose key is no Python name.
-        identity_roles: group kinds a participant belongs to, and where its ids come from.
+        by_key: models whose key is not a Python name.
+        identity_roles: group kinds of a participant, and the source of its ids.
         session_settings: custom Postgres settings to set in each write, each to its source.
 
     Raises:
@@ -160,7 +160,7 @@ def define_schema(
 
 
 def _check_classes(classes: Mapping[str, Any]) -> list[Problem]:
-    """Find what is no row class at all, or one class under two keys."""
+    """Find values that are not row classes, and classes under two keys."""
     problems: list[Problem] = []
     seen: dict[Any, str] = {}
     for key, cls in classes.items():

@@ -1,4 +1,4 @@
-"""Checks for two things under one name: models, fields and columns."""
+"""Checks for two things with the same name: models, fields and columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _check_models(spec: SchemaSpec) -> list[Problem]:
                         "name_clash",
                         model.key,
                         None,
-                        f"its {label} {name!r} also means {other!r}: case does not count",
+                        f"its {label} {name!r} also means {other!r}: names are not case-sensitive",
                         "give one of the two another name",
                     )
                 )
@@ -106,7 +106,7 @@ def _check_columns(model: ModelSpec) -> list[Problem]:
 
 
 def _base_columns(model: ModelSpec) -> Iterable[str]:
-    """Name the columns we make ourselves; the archive mark may be declared."""
+    """Name the columns that we create; the archive mark may be declared."""
     for _, wire, column, _ in BASE_FIELDS:
         if wire not in ("id", "organizationId"):
             yield column

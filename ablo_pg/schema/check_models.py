@@ -1,4 +1,4 @@
-"""Checks of one model by itself: names, fields, enums, tenancy, roles, conflict policy."""
+"""Checks of a single model: names, fields, enums, tenancy, roles, conflict policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESERVED_KINDS: Final = frozenset({"org", "default"})
 
 
 def check_model(model: ModelSpec) -> list[Problem]:
-    """Return the problems of one model that no other model has a part in."""
+    """Return the problems of one model that involve no other model."""
     problems = check_name(model.key, None, "its key", model.key)
     for label, name in (
         ("its typename", model.typename),
@@ -43,7 +43,7 @@ def check_model(model: ModelSpec) -> list[Problem]:
                 "invalid_name",
                 model.key,
                 None,
-                f"the Postgres schema {model.table_schema!r} is not for model tables",
+                f"the Postgres schema {model.table_schema!r} is reserved",
                 "choose another table_schema",
             )
         )
@@ -65,18 +65,18 @@ def check_model(model: ModelSpec) -> list[Problem]:
 def check_name(
     model: str | None, field: str | None, label: str, name: str, *, group: bool = False
 ) -> list[Problem]:
-    """Return what keeps a name from being one. A sync group's kind also stands before a colon."""
+    """Return what makes a name invalid. A sync group's kind also stands before a colon."""
     reason = None
     if not name:
         reason = f"{label} is empty"
     elif "\0" in name:
-        reason = f"{label} holds a NUL character"
+        reason = f"{label} contains a NUL character"
     elif any("\ud800" <= char <= "\udfff" for char in name):
-        reason = f"{label} holds half of a surrogate pair"
+        reason = f"{label} contains a lone surrogate"
     elif len(name) > MAX_NAME:
         reason = f"{label} is {len(name):,} characters long, the limit is {MAX_NAME:,}"
     elif group and ":" in name:
-        reason = f"{label} {name[:80]!r} holds a colon, which separates kind and id"
+        reason = f"{label} {name[:80]!r} contains a colon, which separates kind and id"
     elif group and name in RESERVED_KINDS:
         reason = f"{label} {name!r} already means the whole organization"
     if reason is None:
@@ -138,7 +138,7 @@ def _check_enum(model: str, field: Field) -> list[Problem]:
     if not values:
         add("its list of values is empty", "list at least one value")
     if len(values) > MAX_ENUM_VALUES:
-        add(f"it lists {len(values):,} values", "make them rows of a model of their own")
+        add(f"it lists {len(values):,} values", "make them rows of a separate model")
     twice = (
         sorted({value for value in values if values.count(value) > 1})
         if len(set(values)) < len(values)
@@ -147,7 +147,10 @@ def _check_enum(model: str, field: Field) -> list[Problem]:
     if twice:
         add(f"it lists {twice[0][:80]!r} more than once", "list each value once")
     if any("\0" in value or any("\ud800" <= c <= "\udfff" for c in value) for value in values):
-        add("a value holds a character that Postgres cannot store", "remove U+0000 and surrogates")
+        add(
+            "a value contains a character that Postgres cannot store",
+            "remove U+0000 and surrogates",
+        )
     return problems
 
 
@@ -160,7 +163,9 @@ def _check_tenancy(model: ModelSpec) -> list[Problem]:
 
     columns = {field.column for field in model.fields}
     if tenancy.kind not in ("column", "parent", "none", "source"):
-        add(f"{tenancy.kind!r} is no kind of tenancy", "use one of: column, parent, none, source")
+        add(
+            f"{tenancy.kind!r} is not a kind of tenancy", "use one of: column, parent, none, source"
+        )
     if tenancy.kind == "column":
         problems += check_name(model.key, None, "its organization column", tenancy.column)
     if tenancy.kind != "parent":
@@ -173,7 +178,7 @@ def _check_tenancy(model: ModelSpec) -> list[Problem]:
         return problems
     if tenancy.local_key not in columns:
         add(
-            f"its local_key {tenancy.local_key!r} is no column of the model",
+            f"its local_key {tenancy.local_key!r} is not a column of the model",
             "name the field that holds the parent's id",
         )
     if tenancy.parent_table == model.table:
@@ -187,9 +192,9 @@ def _check_policy(model: ModelSpec) -> list[Problem]:
     problems: list[Problem] = []
     for kind, disposition in model.conflict:
         if kind not in PARTICIPANT_KINDS:
-            reason, remedy = f"{kind!r} is no participant kind", ", ".join(PARTICIPANT_KINDS)
+            reason, remedy = f"{kind!r} is not a participant kind", ", ".join(PARTICIPANT_KINDS)
         elif disposition not in DISPOSITIONS:
-            reason, remedy = f"{disposition!r} is no answer to {kind}", ", ".join(DISPOSITIONS)
+            reason, remedy = f"{disposition!r} is not an answer to {kind}", ", ".join(DISPOSITIONS)
         else:
             continue
         problems.append(
@@ -208,12 +213,12 @@ def _check_policy(model: ModelSpec) -> list[Problem]:
 
 
 def _check_role(model: ModelSpec, role: EntityRole) -> list[Problem]:
-    """Return what keeps a role from making a group: it would be missing without a word."""
+    """Return what keeps a role from making a group, which would silently be missing."""
     types = {field.wire: field.type for field in model.fields}
     types |= {"id": FieldType.STRING, "createdBy": FieldType.STRING}
     source, is_json = role.source_field, types.get(role.source_field) is FieldType.JSON
     if source not in types:
-        reason, remedy = f"reads {source!r}, which is no field", "name a field of the model"
+        reason, remedy = f"reads {source!r}, which is not a field", "name a field of the model"
     elif model.tenancy.kind not in ("column", "parent"):
         reason, remedy = "cannot be made: rows without an organization have no groups", "remove it"
     elif role.multi and not is_json:

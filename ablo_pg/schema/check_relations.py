@@ -22,7 +22,7 @@ def check_relations(model: ModelSpec, spec: SchemaSpec) -> list[Problem]:
                     "unknown_target",
                     model.key,
                     relation.name,
-                    f"its target {relation.target[:80]!r} is no model of the schema",
+                    f"its target {relation.target[:80]!r} is not a model of the schema",
                     f"use one of: {known}",
                 )
             )
@@ -36,7 +36,7 @@ def check_relations(model: ModelSpec, spec: SchemaSpec) -> list[Problem]:
 def check_cycles(spec: SchemaSpec) -> list[Problem]:
     """Return one problem for each cycle of `parent=True` edges.
 
-    The owner's sync group hears of a row's changes, up to the root; on a cycle there is no root.
+    The owner's sync group receives a row's changes, up to the root; a cycle has no root.
     """
     edges = {
         model.key: [(r.name, r.target) for r in model.relations if r.parent]
@@ -96,7 +96,7 @@ def _check_belongs_to(model: ModelSpec, relation: Relation, target: ModelSpec) -
         if not base and (compiled or relation.foreign_key_column is None):
             add(
                 "missing_foreign_key",
-                f"its key is to be in {relation.foreign_key[:80]!r}, which is no field here",
+                f"its key {relation.foreign_key[:80]!r} is not a field here",
                 f"declare the field as str, or name another: "
                 f'belongs_to("{relation.target[:80]}", field="...")',
             )
@@ -117,7 +117,7 @@ def _check_belongs_to(model: ModelSpec, relation: Relation, target: ModelSpec) -
     if relation.parent and target.tenancy.kind == "source":
         add(
             "invalid_owner",
-            f"{relation.target!r} lives behind a data source, and cannot own rows here",
+            f"{relation.target!r} is behind a data source, and cannot own rows here",
             "drop parent=True",
         )
     return problems
@@ -142,8 +142,7 @@ def _check_has(model: ModelSpec, relation: Relation, target: ModelSpec) -> list[
                 "missing_foreign_key",
                 model.key,
                 relation.name,
-                f"its key is to be in {relation.foreign_key[:80]!r}, which is no field of "
-                f"{relation.target!r}",
+                f"its key {relation.foreign_key[:80]!r} is not a field of {relation.target!r}",
                 f"declare it on {relation.target!r}, or name another with field=",
             )
         )

@@ -1,8 +1,8 @@
-"""What can be wrong with a schema, all at once.
+"""All checks of a schema, reported at once.
 
-`check` reads the neutral form, so it holds for declared and pushed schemas alike; `check_python`
-adds the names that only Python has trouble with. The checks of single models, of relations and of
-clashes are in files of their own.
+`check` reads the neutral form, so it applies to declared and pushed schemas alike; `check_python`
+adds names that only cause trouble in Python. Separate modules check single models, relations and
+clashes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CLIENT_NAMES: Final = frozenset(
     }
 )
 
-# What pydantic itself calls on an instance or class; a field of that name takes its place.
+# What pydantic itself calls on an instance or class; a field of that name would replace it.
 _PYDANTIC_NAMES: Final = frozenset(name for name in dir(BaseModel) if name.startswith("model_"))
 
 
@@ -92,7 +92,7 @@ def check(spec: SchemaSpec) -> list[Problem]:
 
 
 def check_python(classes: Mapping[str, type[Model]]) -> list[Problem]:
-    """Return the problems that only Python has: names that its attributes already use."""
+    """Return the problems specific to Python: names that its attributes already use."""
     problems: list[Problem] = []
     for key, cls in classes.items():
         if key in CLIENT_NAMES or key.startswith("_"):
@@ -144,9 +144,9 @@ def _check_session_settings(spec: SchemaSpec) -> list[Problem]:
     for name, source in spec.session_settings:
         prefix = name.partition(".")[0].lower()
         if prefix == "ablo" or name.lower() in _RESERVED_SETTINGS:
-            reason, remedy = "it is one of our own", "choose another name"
+            reason, remedy = "it is reserved for ablo_pg", "choose another name"
         elif not all(part.isidentifier() and part.isascii() for part in name.split(".")):
-            reason, remedy = "it is no setting's name", "write it as prefix.name"
+            reason, remedy = "it is not a setting's name", "write it as prefix.name"
         elif "." not in name:
             reason, remedy = "a custom setting needs a prefix", f"write it as app.{name}"
         elif source not in SETTING_SOURCES:

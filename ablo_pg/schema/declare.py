@@ -1,4 +1,4 @@
-"""What an author writes beside annotations: `field()`, `indexed`, relations, and model options.
+"""What an author writes besides annotations: `field()`, `indexed`, relations, model options.
 
     class Task(Model, table="Tasks", conflict={"agent": "reject"}):
         title: str = field(max_length=200)
@@ -23,7 +23,7 @@ from ablo_pg.schema.neutral import Disposition, EntityRole, ParticipantKind, Ten
 
 @dataclass(frozen=True, slots=True)
 class FieldMarker:
-    """What `field()` and `indexed` leave in a field's metadata."""
+    """What `field()` and `indexed` store in a field's metadata."""
 
     indexed: bool = False
     column: str | None = None
@@ -44,7 +44,7 @@ def field(
     formerly: str | Sequence[str] = (),
     **constraints: Any,
 ) -> Any:
-    """Say more about a field than its type does.
+    """Declare more about a field than its type.
 
         title: str = field(indexed=True, column="ttl", default="untitled", max_length=200)
 
@@ -102,10 +102,10 @@ def belongs_to(
     Args:
         target: the other model's key in `define_schema`, or its class.
         field: the field with the id; default: the relation's name and `_id`.
-        parent: the target owns the row, so its sync group also hears of the row's changes.
+        parent: the target owns the row, so its sync group also receives the row's changes.
         fk: also make a FOREIGN KEY (deferrable; ON DELETE CASCADE when `parent`).
         index: make an index on the field.
-        options: other options, passed on as they are.
+        options: other options, passed on unchanged.
     """
     extra = tuple((options or {}).items())
     return RelationDeclaration("belongsTo", target, field, parent, fk, index, options=extra)
@@ -146,7 +146,7 @@ class ModelOptions(TypedDict, total=False):
 
     table: str  # table name; default: the schema key
     table_schema: str  # Postgres schema of the table; default: public
-    id_column: str  # column that a row is known by, in a table that was there; default: id
+    id_column: str  # column that identifies a row, in an existing table; default: id
     typename: str  # name in deltas; default: the schema key
     tenancy: Tenancy | Literal["none", "source"]  # default: column organization_id
     load: Literal["instant", "lazy"]  # whether replicas load the model at once
@@ -155,6 +155,6 @@ class ModelOptions(TypedDict, total=False):
     scope: str | bool  # sync group root: True, or the group's kind
     grants: Mapping[str, Any]
     entity_roles: Sequence[EntityRole]  # sync groups granted by fields
-    conflict: Mapping[ParticipantKind, Disposition]  # what a stale write of that kind meets
-    claims_bind_sql: bool  # a claim also keeps plain SQL writers (psql, ORM, COPY) out
-    options: Mapping[str, Any]  # other options of the pushed JSON, passed on as they are
+    conflict: Mapping[ParticipantKind, Disposition]  # what happens to a stale write of that kind
+    claims_bind_sql: bool  # a claim also refuses plain SQL writers (psql, ORM, COPY)
+    options: Mapping[str, Any]  # other options of the pushed JSON, passed on unchanged

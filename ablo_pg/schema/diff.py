@@ -1,7 +1,7 @@
-"""The differences between two schemas, as data: what changed, and whether rows and readers survive.
+"""The differences between two schemas, as data, and whether they affect rows and readers.
 
-A change is additive when every stored row still fits and whoever knows the old schema can go on
-reading and writing. `migrate` applies additive changes; the others need the user's word.
+A change is additive if every stored row still fits and clients of the old schema can continue to
+read and write. `migrate` applies additive changes; the others need a flag.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Change:
         return f"{self.kind} {where}{values}: {self.reason}".replace("  ", " ")
 
 
-# A field under another name, for whose clients it is lost, or is still there too.
+# A field under another name, which its clients lose, or which is still available too.
 FIELD_MOVED: Final = ("field_renamed", "field_also_named")
 # Of what is no longer declared; only `migrate --drop` removes it.
 _TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
 _COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
 # Retypings under which every stored value keeps its JSON.
 _WIDENINGS: Final = {
-    (FieldType.ENUM, FieldType.STRING): "the values stay; the list of allowed ones goes",
+    (FieldType.ENUM, FieldType.STRING): "the values stay; the list of allowed values is removed",
     (FieldType.UUID, FieldType.STRING): "the values stay, as text; the table is rewritten",
     (FieldType.DATE, FieldType.STRING): "the values stay, as text; the table is rewritten",
 }
@@ -185,7 +185,7 @@ def _added(model: str, field: Field) -> Change:
 def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
     wire = new.wire
     if old.wire in new.formerly:
-        reason = "clients that use the old name go on reading and writing it"
+        reason = "clients that use the old name can still read and write it"
         yield Change("field_also_named", model, wire, True, reason, old.wire, wire)
     elif old.wire != wire:
         reason = "clients that use the old name no longer find it"
@@ -218,7 +218,7 @@ def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
             model,
             wire,
             True,
-            "it counts for later rows only",
+            "it applies to later rows only",
             None if old.default is MISSING else old.default,
             None if new.default is MISSING else new.default,
         )
@@ -246,13 +246,13 @@ _OPTIONS: Final = (
     ("id_column", "id_column_changed", False, "subscribers know each row by its old id"),
     ("tenancy", "tenancy_changed", False, "it decides which organization sees which row"),
     ("group_kind", "scope_changed", False, "subscribers know its sync groups by the old kind"),
-    ("is_scope_root", "scope_changed", False, "it decides which sync groups there are"),
+    ("is_scope_root", "scope_changed", False, "it decides which sync groups exist"),
     ("grants", "grants_changed", False, "it decides who sees which row"),
-    ("entity_roles", "entity_roles_changed", False, "it decides who hears of which row"),
+    ("entity_roles", "entity_roles_changed", False, "it decides who receives which row's changes"),
     ("plane", "plane_changed", False, "it decides who may reach the model"),
     ("mutable", "mutable_changed", False, "it decides whether clients may write"),
-    ("conflict", "conflict_changed", True, "it counts for later writes only"),
-    ("claims_bind_sql", "claims_bind_sql_changed", True, "it counts for later writes only"),
+    ("conflict", "conflict_changed", True, "it applies to later writes only"),
+    ("claims_bind_sql", "claims_bind_sql_changed", True, "it applies to later writes only"),
     ("load", "load_changed", True, "rows stay as they are"),
     ("options", "options_changed", True, "clients interpret it"),
 )
@@ -264,7 +264,7 @@ def _diff_options(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         if name == "conflict":
             before, after = dict(before), dict(after)
         if not same(before, after):
-            # A model that becomes writable breaks nobody.
+            # A model that becomes writable breaks no client.
             fine = additive or (name == "mutable" and after)
             yield Change(kind, new.key, None, fine, reason, _plain(before), _plain(after))
 
@@ -275,7 +275,7 @@ def _diff_relations(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         origin = before.pop(relation.name, None)
         if origin is None:
             calm = not relation.fk
-            reason = "rows stay as they are" if calm else "stored keys may lead nowhere"
+            reason = "rows stay as they are" if calm else "stored keys may refer to missing rows"
             yield Change("relation_added", new.key, relation.name, calm, reason)
         elif _edge(origin) != _edge(relation):
             reason = "it may decide sync groups and foreign keys"
@@ -284,12 +284,12 @@ def _diff_relations(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
             yield Change("relation_changed", new.key, relation.name, True, "rows stay as they are")
     for name, relation in before.items():
         calm = not relation.parent
-        reason = "rows stay as they are" if calm else "the owner's group would no longer hear of it"
+        reason = "rows stay as they are" if calm else "the owner's group would miss its changes"
         yield Change("relation_dropped", new.key, name, calm, reason)
 
 
 def _edge(relation: Relation) -> tuple[object, ...]:
-    """What of a relation decides about rows and groups."""
+    """The part of a relation that affects rows and groups."""
     key = relation.foreign_key, relation.foreign_key_column
     return relation.kind, relation.target, key, relation.parent, relation.fk
 
@@ -307,8 +307,8 @@ def _plain(value: Any) -> Any:
 
 def _diff_settings(old: SchemaSpec, new: SchemaSpec) -> Iterator[Change]:
     if old.identity_roles != new.identity_roles:
-        reason = "it decides who hears of which row"
+        reason = "it decides who receives which row's changes"
         yield Change("identity_roles_changed", None, None, False, reason)
     if old.session_settings != new.session_settings:
-        reason = "policies and triggers of yours may read them"
+        reason = "your own policies and triggers may read them"
         yield Change("session_settings_changed", None, None, False, reason)

@@ -1,9 +1,9 @@
 """The hash of a schema: 32-bit FNV-1a over canonical JSON, eight hex digits.
 
-The same digits come out of the JavaScript clients, so the JSON text here is the one JSON.stringify
+The JavaScript clients compute the same digits, so the JSON text here is the one that JSON.stringify
 writes: keys sorted by UTF-16 code unit at every depth, no spaces, numbers in ECMAScript notation
-(ECMA-262, Number::toString). FNV-1a runs over UTF-16 code units, not bytes
-(RFC 9923 has the algorithm and both constants).
+(ECMA-262, Number::toString). FNV-1a runs over UTF-16 code units, not bytes (RFC 9923 has the
+algorithm and both constants).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Identifiers as Postgres stores them: what is too long is cut here, by everybody, in one way.
+"""Identifiers as Postgres stores them; long ones are always cut here, in the same way.
 
-Postgres cuts identifiers at 63 bytes, which can fold two names into one. `shorten` cuts them itself
+Postgres cuts identifiers at 63 bytes, which can turn two names into one. `shorten` cuts them itself
 and adds a hash of the whole name, which is stable and keeps them apart. The compiler names objects
-by it. Errors, policies and migrations call it too when they look for such an object.
+with it. Errors, policies and migrations call it too, to find such an object.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def digest(text: str, digits: int = _HASH_DIGITS) -> str:
 
 
 def shorten(name: str, *, force: bool = False) -> str:
-    """Fit a name into 63 bytes: as it is, or cut at a character and ended by its own hash.
+    """Fit a name into 63 bytes: unchanged, or cut at a character and ended by its hash.
 
-    `force` adds the hash even to a short name, for one that another object would have as well.
+    `force` adds the hash even to a short name that another object would have as well.
     """
     raw = name.encode()
     if len(raw) <= MAX_BYTES and not force:

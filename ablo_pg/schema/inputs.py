@@ -1,9 +1,9 @@
-"""What a caller wants to write, checked before the round trip: `validate_create`, `_update`.
+"""A caller's data, checked before the round trip: `validate_create`, `_update`.
 
 Flow: `data` (snake_case or wire keys, Python values) -> here -> wire keys and JSON values -> SQL,
-which checks again, for other writers. `values` decides what a column can hold; pydantic decides
-what the author of the class asked for beyond that (constraints, validators, nested models). Where
-the author asked for nothing, pydantic is not run.
+which checks again, for other writers. `values` decides what a column can hold; pydantic checks what
+the author of the class requires beyond that (constraints, validators, nested models). Without such
+requirements, pydantic is not run.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def validate_update(
 ) -> dict[str, Any]:
     """Check the data of a change: any of the fields. As `validate_create`, without defaults.
 
-    Validators of single fields run; those of the whole model do not, for the rest of the row is not
-    at hand.
+    Validators of single fields run; those of the whole model do not, because the rest of the row is
+    not available.
     """
     plan = plan_for(model)
     faults: list[_Fault] = []
@@ -99,7 +99,7 @@ def find_field(model: type[Model], name: str) -> Field | None:
 
 
 def encode_value(model: type[Model], name: str, value: object, *, key: str | None = None) -> Any:
-    """Return what JSON carries for a value that a field is compared with.
+    """Return the JSON form of a value that a field is compared with.
 
     Raises:
         AbloValidationError: `query_invalid_identifier` for an unknown field, or the value's fault.
@@ -166,9 +166,9 @@ def _unknown(plan: WritePlan, name: object) -> _Fault:
         reason = f"a field's name is a string, got {shape(name)}"
         return _Fault("unknown_field", None, reason, _suggest(plan, ""))
     if name in RESERVED:
-        remedy = "leave it out: it is set for you"
+        remedy = "leave it out: it is set automatically"
         if name == "id":
-            remedy = "leave it out of data, and pass id= beside it"
+            remedy = "leave it out of data, and pass id= instead"
         return _Fault("unknown_field", name, f"{name!r} cannot be written", remedy)
     if name in _SYSTEM_FIELDS:
         return _Fault(
@@ -191,7 +191,7 @@ def _suggest(plan: WritePlan, name: str) -> str:
 def _convert(
     plan: WritePlan, given: Mapping[str, tuple[FieldPlan, Any]], faults: list[_Fault]
 ) -> dict[str, Any]:
-    """Turn each value into JSON; where a validator converts, pydantic comes first (later)."""
+    """Turn each value into JSON; if a validator converts, pydantic runs first (later)."""
     result: dict[str, Any] = {}
     for wire, (part, value) in given.items():
         if part.converts and value is not None:
@@ -210,7 +210,7 @@ def _run_pydantic(
     *,
     create: bool,
 ) -> dict[str, Any]:
-    """Validate with the author's class, and turn what comes out into JSON."""
+    """Validate with the author's class, and turn the result into JSON."""
     shadow = plan.create_class if create else plan.update_class
     try:
         row = shadow.model_validate({wire: value for wire, (_, value) in given.items()})

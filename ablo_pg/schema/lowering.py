@@ -1,7 +1,7 @@
 """From a row class to its neutral fields, relations and options.
 
 Flow: `rows.Model` subclass -> here -> `neutral.ModelSpec`, which `author` collects into a schema.
-Nothing is raised: what is wrong comes back as problems, and the rest is lowered all the same.
+Nothing is raised: faults are returned as problems, and the rest is lowered anyway.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ablo_pg.schema.values import BadValueError, to_json_value
 
 @dataclass(frozen=True, slots=True)
 class LoweredFields:
-    """The declared fields of a row class, and what is wrong with them."""
+    """The declared fields of a row class, and their problems."""
 
     fields: tuple[Field, ...]
     problems: tuple[Problem, ...]
@@ -61,7 +61,7 @@ def relations_of(cls: type[Model]) -> Iterator[tuple[str, RelationDeclaration]]:
 
 
 def reserved_field(label: str, name: str) -> Problem:
-    """The problem of a model that declares a base field itself."""
+    """The problem of a model that declares a base field."""
     return Problem(
         "reserved_field",
         label,
@@ -120,8 +120,8 @@ def _with_default(field: Field, default: Any, label: str, problems: list[Problem
                 "reserved_name",
                 label,
                 field.name,
-                f"Python's classes have an attribute {field.name!r} already",
-                f"say that it is a field: {field.name}: ... = field()",
+                f"Python classes already have an attribute {field.name!r}",
+                f"declare it as a field: {field.name}: ... = field()",
             )
         )
         return field
@@ -146,5 +146,5 @@ def _marker(metadata: tuple[object, ...]) -> FieldMarker:
 
 
 def _column(name: str, marker: FieldMarker) -> str:
-    """Return the column: as declared, or as it was called when the field had its first name."""
+    """Return the column: as declared, or that of the field's first name."""
     return marker.column or column_name(marker.formerly[0] if marker.formerly else name)

@@ -12,7 +12,7 @@ from ablo_pg.schema.values import shape
 
 
 def check_options(key: str, options: ModelOptions) -> tuple[ModelOptions, list[Problem]]:
-    """Return the options that make sense, and a problem for each that does not."""
+    """Return the valid options, and a problem for each invalid one."""
     good: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in options.items():

@@ -1,7 +1,7 @@
 """The spellings of a field's name: Python `due_date`, wire `dueDate`, column `due_date`.
 
 Pure string work, used by `lowering` (Python -> wire -> column) and `wire_json` (wire -> column).
-Only ASCII letters change case, as in the JavaScript clients that push schemas. A mapping may fold
+Only ASCII letters change case, as in the JavaScript clients that push schemas. A mapping may turn
 two names into one (`due_date` and `dueDate` are both `dueDate` on the wire); `checks` reports it.
 """
 
@@ -39,5 +39,5 @@ def column_name(name: str) -> str:
 
 
 def lookup_key(name: str) -> str:
-    """Return the form under which model names are compared: case does not count."""
+    """Return the form in which model names are compared: not case-sensitive."""
     return name.lower()

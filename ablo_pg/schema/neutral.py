@@ -1,4 +1,4 @@
-"""The neutral form of a schema: the one frozen shape that every author's spelling lowers to.
+"""The neutral form of a schema: the one frozen form of every author's spelling.
 
 Flow: `schema.author` (Python classes) and `schema.parse` (pushed JSON) produce it; `schema.checks`
 and `schema.diff` read it; `compile` turns it into SQL. Nothing here does I/O.
@@ -55,10 +55,8 @@ class Field:
     indexed: bool = False
     enum_values: tuple[str, ...] = ()
     default: Any = MISSING  # a JSON value, or MISSING
-    extra: tuple[
-        tuple[str, Any], ...
-    ] = ()  # what pushed JSON says beyond this; MISSING: key unsaid
-    formerly: tuple[str, ...] = ()  # JSON names that it is read and written under as well
+    extra: tuple[tuple[str, Any], ...] = ()  # other pushed attributes; MISSING: the key was absent
+    formerly: tuple[str, ...] = ()  # other JSON names for reads and writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """How a row's organization is known.
+    """How a row's organization is determined.
 
     column: its own column. parent: through `local_key` -> `parent_table`.`parent_key`, whose
     `parent_org_column` holds it. none: not tenant data (readable, not writable through the API).
@@ -122,7 +120,7 @@ class ModelSpec:
     table: str
     fields: tuple[Field, ...]
     table_schema: str = "public"
-    id_column: str = "id"  # of a table that knows its rows by another name
+    id_column: str = "id"  # of a table that identifies its rows by another column
     relations: tuple[Relation, ...] = ()
     tenancy: Tenancy = Tenancy()
     load: Literal["instant", "lazy"] = "instant"
@@ -133,7 +131,7 @@ class ModelSpec:
     grants: tuple[tuple[str, Any], ...] = ()
     entity_roles: tuple[EntityRole, ...] = ()
     conflict: tuple[tuple[ParticipantKind, Disposition], ...] = ()
-    claims_bind_sql: bool = False  # a claim also keeps plain SQL writers out
+    claims_bind_sql: bool = False  # a claim also refuses plain SQL writers
     options: tuple[tuple[str, Any], ...] = ()  # other pushed model options, kept verbatim
 
     @property
@@ -153,7 +151,7 @@ class SchemaSpec:
     hash: str = field(default="", compare=False)  # 8 hex digits, set by `wire_json.schema_hash`
 
     def model(self, key: str) -> ModelSpec:
-        """Return the model with that key. KeyError when there is none."""
+        """Return the model with that key. KeyError if there is none."""
         for spec in self.models:
             if spec.key == key:
                 return spec

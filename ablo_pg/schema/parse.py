@@ -1,8 +1,8 @@
-"""Pushed schema JSON, version 3, to the neutral form; the way back from `wire_json.dump`.
+"""Pushed schema JSON, version 3, to the neutral form; the reverse of `wire_json.dump`.
 
 Flow: a client's push or a .json file -> here -> `checks` -> `neutral.SchemaSpec`. Unknown keys and
-other spellings are kept (see `wire_json`); what cannot be understood is a problem, and all problems
-are raised together.
+other spellings are kept (see `wire_json`); invalid parts are problems, and all problems are raised
+together.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _parse_document(document: Any) -> tuple[SchemaSpec, list[Problem]]:
     if top.data.get("v", VERSION) not in (VERSION, None):
         top.problem(
             "unsupported_version",
-            f"it is of version {str(top.data['v'])[:20]}, only {VERSION} is understood",
+            f"it is of version {str(top.data['v'])[:20]}, only {VERSION} is supported",
             "push it with a client of this generation",
         )
     nullable = top.data.get(COLUMNS) == "nullable"
@@ -159,7 +159,7 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
 
 
 def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:
-    """Read a field. nullable: one without a default is optional, however it is spelt.
+    """Read a field. nullable: one without a default is optional, however it is spelled.
 
     The TypeScript SDK pushes a field with a default as a required one without: its clients leave
     such a field out, and its own tables have no NOT NULL.
@@ -248,7 +248,7 @@ def _parse_conflict(top: Reading) -> tuple[tuple[ParticipantKind, Disposition], 
         if name not in kinds:
             policy.problem(
                 "invalid_conflict",
-                f"conflict policy: {shape(name)} is no participant kind",
+                f"conflict policy: {shape(name)} is not a participant kind",
                 f"use one of: {', '.join(kinds)}",
             )
     return tuple(
@@ -269,7 +269,7 @@ def _parse_entity_role(top: Reading, value: Any) -> EntityRole:
 def _parse_identity_role(top: Reading) -> IdentityRole:
     source = top.data.get("source")
     rest = {name: value for name, value in top.data.items() if name not in ("kind", "source")}
-    if not isinstance(source, str):  # kept as it is; another generation's way to say it
+    if not isinstance(source, str):  # kept unchanged; the spelling of another generation
         rest["source"] = source if "source" in top.data else MISSING
     return IdentityRole(
         top.text("kind", ""), source if isinstance(source, str) else "", tuple(rest.items())

@@ -1,8 +1,8 @@
-"""How to check writes of a row class, worked out once per class.
+"""How to check writes of a row class, computed once per class.
 
 `inputs` asks for a class's plan on every write. The plan knows which fields need pydantic at all,
-and holds two shadows of the class for those that do: one for creates, in which the base fields need
-no value, and one for updates, in which no field does and no validator of the whole model runs.
+and holds two shadow classes for those that do: one for creates, in which the base fields need no
+value, and one for updates, in which no field does and no validator of the whole model runs.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class FieldPlan:
 
     @property
     def required(self) -> bool:
-        """Whether a create must give it."""
+        """Whether a create must provide it."""
         return self.info.is_required() and not self.field.optional
 
 
 class WritePlan:
-    """What `inputs` needs to know of one row class."""
+    """The write checks of one row class."""
 
     def __init__(self, cls: type[Model]) -> None:
         self.cls = cls

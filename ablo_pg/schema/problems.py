@@ -1,7 +1,7 @@
 """A problem with a schema as a value, and the one error that carries all of them.
 
 `checks`, `lowering` and `wire_json` collect problems; `author.define_schema` and
-`parse.parse_schema_json` raise them together, so that nobody fixes a schema one error at a time.
+`parse.parse_schema_json` raise them together, so that authors see all errors at once.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _SHOWN: Final = 20  # reasons in a message; its error's details have all
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a schema: where it is, what it is, and what to do about it.
+    """One problem of a schema: where it is, what it is, and what to do about it.
 
-    `code` is stable; `model` is the schema key, `field` a field's or relation's name, where known.
+    `code` is stable; `model` is the schema key, `field` a field's or relation's name, if known.
     """
 
     code: str
@@ -30,7 +30,7 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """The place as people write it: `tasks.title`, `tasks`, or `schema`."""
+        """The place in readable form: `tasks.title`, `tasks`, or `schema`."""
         return ".".join(part for part in (self.model, self.field) if part is not None) or "schema"
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ def bullets(reasons: Sequence[object]) -> list[str]:
 
 
 def schema_error(problems: Sequence[Problem], *, code: str) -> AbloValidationError:
-    """Build the error that lists every problem, one a line; `details["problems"]` has them as data.
+    """Build the error that lists every problem; `details["problems"]` has them as data.
 
     Args: code is `schema_definition_invalid` (declared in Python) or `invalid_schema` (JSON).
     """

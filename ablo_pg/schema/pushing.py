@@ -1,7 +1,7 @@
-"""Which changes a push makes by itself, which need the user's word, and which it cannot make. Pure.
+"""Which changes a push makes automatically, which need a flag, and which it cannot make. Pure.
 
-Flow: `diff` says what changed -> `judge` sets each change against the options given and, where only
-stored rows decide, against how many of them do not fit -> `kernel.schema_push` applies or refuses.
+Flow: `diff` lists the changes -> `judge` checks each against the given options and, if that depends
+on stored rows, against how many of them do not fit -> `kernel.schema_push` applies or refuses.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ablo_pg.schema.neutral import MISSING, Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import bullets
 from ablo_pg.schema.values import BadValueError, to_json_value
 
-# Changes that fit as soon as no stored row stands against them.
+# Changes that fit if no stored row violates them.
 OF_ROWS: Final = frozenset({"field_added", "field_made_required", "enum_value_removed"})
-# No flag allows these: rows would change hands.
+# No flag allows these: rows would change owners.
 NEVER: Final = frozenset({"tenancy_changed"})
-# What follows from a model's new key, or a field's new name, that a rename has allowed.
+# Consequences of a model's new key, or a field's new name, that a rename has allowed.
 _WITH_MODEL: Final = frozenset(
     {"model_renamed", "typename_changed", "table_changed", "scope_changed"}
 )
 _WITH_FIELD: Final = frozenset({"field_renamed", "column_changed"})
 _SHOWN: Final = 20  # renames that a remedy suggests
 
-# Counts the rows that do not fit: (change) -> rows; None where they cannot be looked at.
+# Counts the rows that do not fit: (change) -> rows; None if they cannot be read.
 Count = Callable[[Change], int | None]
 
 
@@ -42,7 +42,7 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """The user's word: allow what loses something; what was renamed; values for old rows."""
+    """The user's flags: allow data loss; renames; values for old rows."""
 
     force: bool = False
     renames: tuple[tuple[str, str], ...] = ()
@@ -51,7 +51,7 @@ class PushOptions:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A change that is not made, why, and what would allow it; None: nothing does."""
+    """A refused change, why, and the flag that allows it; None: no flag does."""
 
     change: Change
     reason: str
@@ -64,7 +64,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class PushPlan:
-    """The verdict on a push: all changes, those refused, and those made although they cost."""
+    """The verdict on a push: all changes, those refused, and those made with data loss."""
 
     changes: tuple[Change, ...]
     refusals: tuple[Refusal, ...]
@@ -108,14 +108,14 @@ def incompatible(plan: PushPlan) -> AbloError:
 
 
 def _remedy(refusals: Sequence[Refusal]) -> str:
-    """Say once, ready to be typed, which flags allow all of it; a new name goes before a drop."""
+    """List, ready to type, the flags that allow everything; a new name is preferred to a drop."""
     flags = dict.fromkeys((one.flag or "").partition(" (or ")[0] for one in refusals)
     renames = dict.fromkeys(name for one in refusals if (name := _rename(one.change)))
     given = " ".join(flag for flag in flags if flag)
     if not given:
-        return "nothing was changed; add what is new beside what is old, and move the rows in SQL"
-    instead = f"; for what has a new name: {' '.join([*renames][:_SHOWN])}" if renames else ""
-    return f"nothing was changed; if it is meant, add: {given}{instead}"
+        return "nothing was changed; add a new model next to the old one and move the rows in SQL"
+    instead = f"; for renamed ones: {' '.join([*renames][:_SHOWN])}" if renames else ""
+    return f"nothing was changed; if this is intended, add: {given}{instead}"
 
 
 def change_item(change: Change) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def change_item(change: Change) -> dict[str, Any]:
 
 
 class _Judge:
-    """One push's word on each change."""
+    """The verdict of one push on each change."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class _Judge:
         self._fields = {(one.model, one.field) for one in moved if one.kind in FIELD_MOVED}
 
     def refuse(self, change: Change) -> Refusal | None:
-        """Return the refusal of a change, or None when it may be made."""
+        """Return the refusal of a change, or None if it may be made."""
         if change.additive or self._renamed(change):
             return None
         if change.kind in NEVER:
@@ -166,10 +166,10 @@ class _Judge:
         if (change.model, change.field) in self._backfills:
             return None
         rows = self._count(change)
-        # A removed value that is stored breaks the CHECK: force has nothing to do there.
+        # A removed value that is stored violates the CHECK: force does not help there.
         if rows == 0 or (self._force and change.kind != "enum_value_removed"):
             return None
-        stands = change.reason if rows is None else f"{rows:,} stored rows stand against it"
+        stands = change.reason if rows is None else f"{rows:,} stored rows violate it"
         return Refusal(change, stands, f"--backfill {change.model}.{change.field}=VALUE")
 
 
@@ -179,7 +179,7 @@ def _flag(change: Change) -> str:
 
 
 def _rename(change: Change) -> str | None:
-    """Return the flag that says of what seems to be dropped that it has a new name."""
+    """Return the flag that declares a seeming drop to be a rename."""
     if change.kind == "field_dropped":
         where = f"{change.model}.{change.field}"
         return f"--rename {where}:{change.model}.NEW"
@@ -198,7 +198,7 @@ def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, 
         field = None if model is None else _field(model, one.field)
         if model is not None and field is None and one.field == "organizationId":
             flag = f"--backfill {model.key}.organizationId={one.value}"
-            raise _bad(one, "a push gives rows no organization", f"use `ablo-pg migrate {flag}`")
+            raise _bad(one, "a push assigns no organization", f"use `ablo-pg migrate {flag}`")
         if model is None or field is None:
             raise _bad(one, "the new schema has no such field", "name one as model.field=value")
         try:

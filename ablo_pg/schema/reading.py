@@ -1,4 +1,4 @@
-"""Reads one JSON object of a pushed schema: typed values out, problems noted, nothing raised."""
+"""Reads one JSON object of a pushed schema: typed values out, problems recorded, nothing raised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
 class Reading:
-    """A JSON object and where it stands. A null counts as absent; the default is then returned."""
+    """A JSON object and its place. A null counts as absent; the default is then returned."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Reading:
         return Reading(data, self.problems, self.model, field)
 
     def problem(self, code: str, message: str, remedy: str) -> None:
-        """Note what is wrong here."""
+        """Record a problem here."""
         self.problems.append(Problem(code, self.model, self.field, message, remedy))
 
     def text(self, name: str, default: str) -> str:
@@ -47,7 +47,7 @@ class Reading:
         return default
 
     def maybe_text(self, name: str) -> str | None:
-        """Return a string, or None where there is none."""
+        """Return a string, or None if there is none."""
         return None if self.data.get(name) is None else self.text(name, "")
 
     def flag(self, name: str, default: bool) -> bool:

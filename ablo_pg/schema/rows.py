@@ -1,6 +1,6 @@
 """`Model`, the base of the row classes that users declare, and the fast way from JSON to a row.
 
-A row is a value: frozen, compared by its fields. It remembers in a hidden slot when it was read
+A row is a value: frozen, compared by its fields. A hidden slot records when it was read
 (`Evidence`), so that the client can guard a write with the row it was derived from.
 """
 
@@ -30,7 +30,7 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a row was read as: the model's key, the log's stamp of the read, whose row it is."""
+    """The evidence of a row: the model's key, the log's stamp of the read, its organization."""
 
     model: str
     stamp: int
@@ -41,7 +41,7 @@ class Evidence:
     kw_only_default=True, frozen_default=True, field_specifiers=(field, PydanticField)
 )
 class RowClass(ModelMetaclass):
-    """The type of row classes: tells type checkers that rows are frozen and fields by keyword."""
+    """The type of row classes: tells type checkers that rows are frozen and fields are keywords."""
 
 
 class Model(BaseModel, metaclass=RowClass):
@@ -98,7 +98,7 @@ RowT = TypeVar("RowT", bound=Model)
 
 
 def set_evidence(row: RowT, model: str, stamp: int) -> RowT:
-    """Note on a row that it was read as of `stamp`; return the row."""
+    """Record that a row was read as of `stamp`; return the row."""
     object.__setattr__(row, "_ablo_evidence", Evidence(model, stamp))
     return row
 
@@ -112,19 +112,19 @@ def evidence_of(row: Model) -> Evidence | None:
 def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
     """Build a row from the JSON of a delta or a read (wire keys; unknown keys are ignored).
 
-    Reading never fails for what a row holds, for the database is the record: where a value breaks a
-    rule that only the class knows (a plain SQL writer, a row older than the rule), it comes through
-    all the same, as its type if it converts and as JSON gave it if not, as `RawJson` where it has
-    no form in Python; a missing one is None. `unread_fields` lists those that are not as declared.
+    Reading never fails because of a row's content, because the database is the record. If a value
+    violates a rule that only the class knows (a plain SQL writer, a row older than the rule), it is
+    returned anyway: as its type if it converts, as JSON gave it if not, as `RawJson` if it has no
+    form in Python. A missing one is None. `unread_fields` lists those that are not as declared.
 
     Raises:
-        AbloValidationError: it is no row at all: not a JSON object, or without an id.
+        AbloValidationError: it is not a row: not a JSON object, or without an id.
     """
     try:
         if isinstance(data, Mapping):
             return cls.model_validate(data)
         return cls.model_validate_json(data)
-    except Exception:  # a validator of the author's may raise anything
+    except Exception:  # the author's validators may raise anything
         return _lenient_row(cls, data)
 
 
@@ -133,7 +133,7 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
     row_id = loads(raw["id"]) if "id" in raw else None
     if not isinstance(row_id, str):
         raise AbloValidationError(
-            f"this is no row of {cls.__name__}: it must be a JSON object with an id",
+            f"this is not a row of {cls.__name__}: it must be a JSON object with an id",
             code="validation_failed",
             model=cls.__name__,
             remedy="pass the row of a delta or a read, with its wire keys",
@@ -155,7 +155,7 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
 
 
 def _members(data: bytes | str | Mapping[str, Any]) -> dict[str, bytes]:
-    """Return the members of a row, each as JSON; none where it is no row."""
+    """Return the members of a row, each as JSON; empty if it is not a row."""
     if isinstance(data, Mapping):
         return {name: dumps(value) for name, value in data.items()}
     try:
@@ -165,7 +165,7 @@ def _members(data: bytes | str | Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _as_declared(annotation: Any, value: Any) -> tuple[Any, bool]:
-    """Return a value as its type, and whether it is that; else the value as it was."""
+    """Return a value as its type, and True; else the unchanged value and False."""
     if isinstance(value, RawJson):
         return value, False
     try:
@@ -192,9 +192,9 @@ def unread_fields(row: Model) -> Mapping[str, AbloValidationError]:
     """Return the fields of a row whose value is not of the declared type, each with the reason.
 
     The error's `details["raw"]` is the value's JSON as the database has it. The row holds the value
-    as JSON gave it (a date of the year -44 as a str), or a `RawJson` where it has no form in Python
-    (a number of 5,000 digits, nesting beyond 150 levels). Empty for a row that is as its class
-    says, and for a copy.
+    as JSON gave it (a date in the year -44 as a str), or a `RawJson` if it has no form in Python (a
+    number with 5,000 digits, nesting beyond 150 levels). Empty for a row that matches its class,
+    and for a copy.
     """
     found: Mapping[str, AbloValidationError] | None = getattr(row, "_ablo_unread", None)
     return found or MappingProxyType({})
@@ -207,7 +207,7 @@ def strange_fields(row: Model) -> frozenset[str]:
 
 
 def changed_row(row: RowT, data: Mapping[str, Any]) -> RowT:
-    """Return a row with some values (wire keys) in the place of its own, and its evidence."""
+    """Return a row with some values (wire keys) replaced, and its evidence."""
     names = {info.alias or name: name for name, info in type(row).model_fields.items()}
     given = {names[wire]: value for wire, value in data.items() if wire in names}
     fields = type(row).model_fields

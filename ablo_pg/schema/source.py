@@ -1,7 +1,7 @@
-"""A schema as a Python file: the way back from the neutral form to what an author would write.
+"""A schema as a Python file: from the neutral form back to an author's spelling.
 
-Flow: `kernel.pull` makes a SchemaSpec of tables -> here -> a file that imports. Pure. Names that no
-class can have are written under another, and keep their JSON and column names with `field(...)`.
+Flow: `kernel.pull` makes a SchemaSpec of tables -> here -> an importable file. Pure. Names that no
+class can have are replaced, and keep their JSON and column names with `field(...)`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _IMPORTS: Final = (
     ("JsonValue", "from pydantic import JsonValue"),
 )
 _OURS: Final = ("Model", "Tenancy", "belongs_to", "define_schema", "field", "has_many", "has_one")
-# A field of such a name would hide what later lines of its class mean.
+# A field of such a name would hide what later lines of its class refer to.
 _USED: Final = frozenset(
     {
         *_OURS,
@@ -69,7 +69,7 @@ _PLAIN: Final = Tenancy()
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Comments for a written schema. `before` stand above a model, `inside` below its fields."""
+    """Comments for a written schema. `before` go above a model, `inside` below its fields."""
 
     head: tuple[str, ...] = ()
     before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Notes:
 def write_source(spec: SchemaSpec, notes: Notes = Notes()) -> str:
     """Write a schema as a Python file. Importing it gives the same models again.
 
-    What only pushed JSON can say (unknown options, another author's spelling) is not written.
+    What only pushed JSON can express (unknown options, another author's spelling) is not written.
     """
     classes = class_names(model.key for model in spec.models)
     blocks = [_model(model, classes[model.key], notes) for model in spec.models]
@@ -110,7 +110,7 @@ def usable_key(name: str) -> bool:
 
 
 def attribute_names(model: ModelSpec) -> dict[str, str]:
-    """Return the Python attribute of each field, by JSON name: as close to it as Python allows."""
+    """Return the Python attribute of each field, by JSON name: as similar as Python allows."""
     taken = {f.wire for f in model.fields} | {r.name for r in model.relations}
     found: dict[str, str] = {}
     for each in model.fields:
@@ -136,7 +136,7 @@ def _usable(name: str) -> bool:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Return the name, or with a number after it, and note it as taken."""
+    """Return the name, or with a number after it, and mark it as taken."""
     free, number = name, 1
     while free in taken:
         number += 1
@@ -214,7 +214,7 @@ def _type(each: Field) -> str:
 
 
 def _value(each: Field, name: str) -> str:
-    """Return what stands after the `=` of a field; '' when nothing does."""
+    """Return what follows the `=` of a field; '' for nothing."""
     default = "None" if each.optional else ""
     if each.default is not MISSING:
         default = _default(each)
@@ -306,7 +306,7 @@ def _imports(body: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """Write a value as Python does, a string in double quotes where that needs no escape."""
+    """Write a value in Python, a string in double quotes if that needs no escape."""
     text = repr(value)
     if isinstance(value, str) and text[0] == "'" and '"' not in text:
         return f'"{text[1:-1]}"'

@@ -52,7 +52,7 @@ class UnsupportedTypeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoweredType:
-    """What an annotation comes to. `markers` are the Annotated extras met on the way."""
+    """The result of reading an annotation. `markers` are the Annotated extras in it."""
 
     type: FieldType
     optional: bool = False
@@ -95,7 +95,7 @@ def lower_type(annotation: Any) -> LoweredType:
 
 
 def describe(annotation: Any) -> str:
-    """Spell a type the way its author did, as far as Python remembers."""
+    """Spell a type as its author did, as far as Python remembers."""
     if isinstance(annotation, type) and typing.get_origin(annotation) is None:
         return annotation.__qualname__
     return str(annotation).replace("typing.", "")
@@ -116,7 +116,7 @@ def _lower_union(annotation: Any) -> LoweredType:
     if kinds == {FieldType.JSON}:
         return LoweredType(FieldType.JSON, optional)
     raise UnsupportedTypeError(
-        f"a column has one type, and {describe(annotation)} is several",
+        f"a column has one type, but {describe(annotation)} is several",
         "declare one of them (X | None is fine), or a pydantic model or JsonValue to store JSON",
     )
 
@@ -160,6 +160,6 @@ def _require_schema(annotation: Any) -> None:
         TypeAdapter(annotation)
     except PydanticUserError as exc:
         raise UnsupportedTypeError(
-            f"{describe(annotation)} holds a type that JSON cannot carry",
+            f"{describe(annotation)} contains a type that JSON cannot represent",
             f"inside, use one of: {SUPPORTED}",
         ) from exc

@@ -1,7 +1,7 @@
-"""What a schema may declare and this release does not enforce: refused by push and migrate. Pure.
+"""Declarations that this release does not enforce: refused by push and migrate. Pure.
 
-A restriction that is read and dropped leaves rows open that its author believes closed. Reading a
-schema still takes it, so that versions pushed by earlier releases can be read.
+A restriction that is read and ignored leaves rows open that its author believes closed. Reading a
+schema still accepts it, so that versions pushed by earlier releases can be read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ablo_pg.schema.neutral import SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 
 CODE: Final = "not_enforced"
-# Model options of the wire form that the server would have to act on; others are the clients' own.
+# Model options of the wire form that the server would have to enforce; others concern only clients.
 _OPTIONS: Final = {
     "autoFill": "leave it out; send the field, or declare a default",
     "requiredFields": "leave it out; make the fields not optional",
@@ -30,7 +30,7 @@ def require_enforced(spec: SchemaSpec) -> None:
 def _problems(spec: SchemaSpec) -> Iterator[Problem]:
     if spec.identity_roles:
         kinds = ", ".join(role.kind for role in spec.identity_roles)
-        remedy = "leave it out; bind each key with syncGroups when it is minted"
+        remedy = "leave it out; limit each key with syncGroups when it is minted"
         yield _problem(None, "identityRoles", f" (roles: {kinds})", remedy)
     if spec.session_settings:
         names = ", ".join(name for name, _ in spec.session_settings)

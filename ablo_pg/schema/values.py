@@ -1,8 +1,8 @@
-"""One value of one field: is it storable, and what does JSON carry for it?
+"""One value of one field: whether it can be stored, and its JSON form.
 
-The database has the last word on every rule here; checking before the round trip gives an error
-that names the field in the author's words. Used for defaults (`lowering`), for writes (`inputs`),
-and for the values of filters (client).
+The database decides every rule here; checking before the round trip gives an error that names the
+field in the author's words. Used for defaults (`lowering`), for writes (`inputs`), and for the
+values of filters (client).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BadValueError(Exception):
 
 
 def to_json_value(field: Field, value: object) -> Any:
-    """Return what JSON carries for a value of `field`; None only where the field is optional.
+    """Return the JSON form of a value of `field`; None only if the field is optional.
 
     Raises:
         BadValueError: wrong type, out of range, not in the enum, NUL, too long.
@@ -88,13 +88,13 @@ def _text(text: str) -> str:
     if "\0" in text:
         raise BadValueError(
             "validation_failed",
-            f"it holds a NUL character, which Postgres text cannot store: {shape(text)}",
+            f"it contains a NUL character, which Postgres text cannot store: {shape(text)}",
             "remove the character U+0000",
         )
     if not text.isascii() and _SURROGATE.search(text):
         raise BadValueError(
             "validation_failed",
-            f"it holds half of a surrogate pair, which is no character: {shape(text)}",
+            f"it contains a lone surrogate, which is not a character: {shape(text)}",
             "decode the text with the right codec, or replace the lone surrogate",
         )
     if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
@@ -106,7 +106,7 @@ def _too_large(size: int) -> BadValueError:
     return BadValueError(
         "request_too_large",
         f"it is {size:,} bytes long, the limit is {MAX_TEXT_BYTES:,}",
-        "store large content elsewhere and keep its address in the field",
+        "store large content elsewhere and its address in the field",
     )
 
 
@@ -228,7 +228,7 @@ def _json(field: Field, value: object) -> Any:
 
 
 def json_value(value: object) -> Any:
-    """Return a value as plain JSON that every reader takes. Raises BadValueError."""
+    """Return a value as plain JSON that every reader accepts. Raises BadValueError."""
     try:
         plain = to_jsonable_python(value, by_alias=True)
     except (PydanticSerializationError, ValueError, RecursionError) as exc:
@@ -252,7 +252,7 @@ def _check_json(root: Any) -> None:
         elif isinstance(node, float) and not math.isfinite(node):
             raise _mismatch(node, "finite numbers inside JSON", "use null instead")
         elif isinstance(node, int) and not BIGINT_MIN <= node <= BIGINT_MAX:
-            raise _mismatch(node, "integers of 64 bits inside JSON", "carry it in a string")
+            raise _mismatch(node, "integers of 64 bits inside JSON", "store it in a string")
         elif isinstance(node, dict | list):
             if depth >= MAX_JSON_DEPTH:
                 raise _mismatch(root, f"JSON at most {MAX_JSON_DEPTH} levels deep", "flatten it")

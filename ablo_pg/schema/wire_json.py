@@ -1,8 +1,8 @@
 """The JSON form of a schema, version 3, as clients of every language push it.
 
 `dump` writes the canonical JSON of the neutral form; its hash is the schema's. `parse` is tolerant:
-what it does not know, and what another author spelt differently from `dump`, is kept as `extra`, so
-that dump(parse(json)) == json and the hash of a pushed schema never changes in our hands.
+unknown parts, and spellings other than `dump`'s, are kept as `extra`, so that dump(parse(json)) ==
+json and we never change the hash of a pushed schema.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ablo_pg.schema.neutral import (
 )
 
 VERSION: Final = 3
-# Top-level, laid over a pushed schema by a relay and no part of its hash: "nullable" when fields
-# that are not optional may be left out all the same.
+# Top-level, added to a pushed schema by a relay and not part of its hash: "nullable" if fields that
+# are not optional may be left out anyway.
 COLUMNS: Final = "columns"
 
 # Each storable type: its JSON spelling, and the `format` that tells it from others spelt alike.
@@ -153,7 +153,7 @@ def dump_tenancy(tenancy: Tenancy) -> dict[str, Any]:
 
 
 def apply_extra(document: dict[str, Any], extra: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Lay what an author wrote beyond or unlike the canonical form over it."""
+    """Apply an author's additions and deviations to the canonical form."""
     for name, value in extra:
         if value is MISSING:
             document.pop(name, None)

@@ -1,1 +1,1 @@
-"""What crosses the relay's doors, as pure functions: bodies in, bodies out. No I/O, no clock."""
+"""The data that crosses the relay's interfaces, as pure functions: bodies in, bodies out."""

@@ -1,7 +1,7 @@
-"""The authority object: what a credential may do, in identities, receipts and mints.
+"""The authority object: a credential's rights, in identities, receipts and mints.
 
-`operations` lists `<typename in lower case>.<read|create|update|delete>` and nothing wider: older
-clients refuse a star. There is one branch, the root, and one project a database; its id is the
+`operations` lists `<typename in lower case>.<read|create|update|delete>` without wildcards: older
+clients refuse a star. There is one branch, the root, and one project per database; its id is the
 organization's.
 """
 
@@ -14,7 +14,7 @@ BRANCH_ID: Final = "br_main"
 
 
 def expand_operations(granted: Collection[str] | None, every: Iterable[str]) -> list[str]:
-    """Return what is granted out of every operation there is; None grants all, `*.read` all reads.
+    """Return the granted ones of all operations; None grants all, `*.read` all reads.
 
     >>> expand_operations({"*.read", "task.update"}, ["task.read", "task.update", "task.delete"])
     ['task.read', 'task.update']
@@ -26,7 +26,7 @@ def expand_operations(granted: Collection[str] | None, every: Iterable[str]) -> 
 
 
 def wire_groups(organization: str, granted: Collection[str] | None) -> list[str]:
-    """Return the sync groups of a credential; None is everything of its organization."""
+    """Return the sync groups of a credential; None means the whole organization."""
     if granted is None:
         return ["default", f"org:{organization}"]
     return sorted(granted)

@@ -1,4 +1,4 @@
-"""Bodies and filters of the claim routes, and the kernel's requests that they become."""
+"""Bodies and filters of the claim routes, and their translation to the kernel's requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Ttl = Name | int | float  # "30s", or seconds
 
 
 class TargetBody(msgspec.Struct, frozen=True):
-    """What a claim covers: a row (where the path does not say), or fields of it."""
+    """What a claim covers: a row (if the path does not name it), or fields of it."""
 
     model: ModelName | None = None
     id: RowId | None = None
@@ -50,20 +50,20 @@ class BeatBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BeatAllBody(msgspec.Struct, frozen=True, rename="camel"):
-    """POST of a heartbeat for all one holds."""
+    """POST of a heartbeat for all of the caller's claims."""
 
     ttl: Ttl | None = None
 
 
 class OrderItem(msgspec.Struct, frozen=True, rename="camel"):
-    """One waiter; who it is is known by its claim."""
+    """One waiter, identified by its claim."""
 
     claim_id: Name
     held_by: RowId | None = None
 
 
 class ReorderBody(msgspec.Struct, frozen=True):
-    """POST of a new order: those listed first, the rest as they were."""
+    """POST of a new order: listed waiters first, the others unchanged."""
 
     order: Annotated[list[OrderItem], msgspec.Meta(max_length=1000)]
 
@@ -98,7 +98,7 @@ def reorder_request(body: ReorderBody) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFilter:
-    """Which claims a list is about; None is all."""
+    """Which claims a list covers; None means all."""
 
     model: str | None
     id: str | None
@@ -109,7 +109,7 @@ class ClaimFilter:
     capability_id: str | None
 
     def kernel_filter(self) -> dict[str, Any]:
-        """Return what the kernel can filter by; `admits` does the rest."""
+        """Return the part that the kernel can filter; `admits` does the rest."""
         asked: dict[str, Any] = {
             "kind": self.actor_kind,
             "capabilityId": self.capability_id,
@@ -120,7 +120,7 @@ class ClaimFilter:
         return {key: value for key, value in asked.items() if value is not None}
 
     def admits(self, claim: Mapping[str, Any]) -> bool:
-        """Whether ids that are given without their kind are this claim's."""
+        """Whether ids that are given without their kind match this claim."""
         return all(
             wanted is None or wanted in (there, bare_id(there))
             for wanted, there in (

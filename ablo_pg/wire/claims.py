@@ -1,8 +1,8 @@
-"""Claims as HTTP carries them, made of the kernel's JSON (`ablo.claim_json`, `ablo.claim_summary`).
+"""Claims in HTTP bodies, from the kernel's JSON (`ablo.claim_json`, `ablo.claim_summary`).
 
-One body serves both generations of clients: `description`, `action` and `reason` say the same, ids
-of participants stand without their kind, which is beside them. Keys that may be absent are never
-null, but for the three of delegation.
+One body serves both generations of clients: `description`, `action` and `reason` are synonyms, and
+participants are ids with a separate kind. Optional keys are never null, except the three of
+delegation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NULLABLE: Final = ("onBehalfOfId", "onBehalfOfKind", "capabilityId")
 
 
 def http_claim(claim: Json) -> dict[str, Any]:
-    """Return a claim with its target, who holds it, and its place or fence token."""
+    """Return a claim with its target, its holder, and its position or fence token."""
     kind, actor = split_participant(claim["actor"])
     behalf_kind, behalf = split_participant(claim.get("onBehalfOfId"))
     body = {key: value for key, value in claim.items() if value is not None}
@@ -37,7 +37,7 @@ def http_claim(claim: Json) -> dict[str, Any]:
 
 
 def http_summary(summary: Json) -> dict[str, Any]:
-    """Return a claim in few words, as errors and answers to waiters carry it."""
+    """Return a claim's summary, for errors and answers to waiters."""
     kind, holder = split_participant(summary.get("heldBy"))
     body = {key: value for key, value in summary.items() if value is not None}
     words = summary.get("description") or summary.get("action") or ""
@@ -50,7 +50,7 @@ def http_summary(summary: Json) -> dict[str, Any]:
 
 
 def acquired_body(answer: Json) -> tuple[int, dict[str, Any]]:
-    """Return the status and body of an acquire: 201 with the claim, or 202 with a place in line."""
+    """Return status and body of an acquire: 201 with the claim, or 202 with its position."""
     claim = http_claim(answer["claim"])
     body: dict[str, Any] = {"id": claim["id"], "object": "claim", "status": claim["status"]}
     if claim["status"] == "active":
@@ -75,7 +75,7 @@ def claim_state_body(answer: Json) -> dict[str, Any]:
 
 
 def claim_list_body(line: Json) -> dict[str, Any]:
-    """Return holders, then waiters: in `data`, and apart for the older generation."""
+    """Return holders, then waiters: in `data`, and separately for the older generation."""
     claims = [http_claim(one) for one in line.get("claims") or ()]
     queue = [http_claim(one) for one in line.get("queue") or ()]
     return {
@@ -89,5 +89,5 @@ def claim_list_body(line: Json) -> dict[str, Any]:
 
 
 def beats_body(beats: Iterable[Json]) -> dict[str, Any]:
-    """Return the answer of a heartbeat for everything one holds."""
+    """Return the answer of a heartbeat for all of the caller's claims."""
     return {"object": "list", "results": [dict(beat) for beat in beats]}

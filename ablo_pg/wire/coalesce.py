@@ -1,14 +1,14 @@
-"""What one frame carries of a row, as the last state that it leaves. Pure.
+"""Merges the changes of a row in one frame into its last state. Pure.
 
 Live clients of the TypeScript SDK keep the first of several deltas of one row that arrive together,
-and drop an update that comes with its create. So for them a frame has one delta a row, at the place
-and under the id of the row's last change: ids still rise, and the frame's last id, which a client
-acknowledges and resumes from, stays the last.
+and drop an update that arrives with its create. For them a frame therefore has one delta per row,
+at the place and under the id of the row's last change: ids still rise, and the frame's last id,
+which a client acknowledges and resumes from, stays the last.
 
     in the frame                         sent
     create, update ..                    create, with the last row
     update, update ..                    update, with the last row and all that changed
-    .., delete                           delete; also behind a create, which nobody has seen
+    .., delete                           delete; also after an unseen create
     delete, create or update             create, with the last row
     archive, update / unarchive, update  archive / unarchive, with the last row
     create, archive                      archive; unarchived again: create
@@ -37,7 +37,7 @@ def coalesce(deltas: Sequence[Delta]) -> Sequence[Delta]:
 
 
 def _joined(before: Delta, unseen: bool, delta: Delta) -> tuple[Delta, bool]:
-    """Join two changes of a row. unseen: before the first of them the client had no such row."""
+    """Merge two changes of a row. unseen: the client did not have the row before them."""
     unseen = unseen or before.op == "D"
     op = _op(before.op, unseen, delta.op)
     both = op == "U" and before.op == "U"

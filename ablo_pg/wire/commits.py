@@ -1,7 +1,7 @@
-"""Writes as bodies carry them, and as the kernel takes them.
+"""Writes in bodies, and in the kernel's form.
 
-Every door lowers to one form: `{"operations": [...], "reads"?, "track"?}` with no nulls, so that
-equal writes have equal hashes. A row's data goes through as the bytes it came in.
+Every interface translates to one form: `{"operations": [...], "reads"?, "track"?}` without nulls,
+so that equal writes have equal hashes. A row's data is passed on as the bytes it came in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOTHING: Final = msgspec.Raw(b"")
 
 
 class Guarded(msgspec.Struct, frozen=True, rename="camel"):
-    """What a write may rest on. `idempotency_key` is read where the header is missing."""
+    """What a write may be based on. `idempotency_key` is read if the header is missing."""
 
     claim: Name | None = None
     claim_id: Name | None = None
@@ -51,7 +51,7 @@ class DeleteBody(Guarded, frozen=True):
 
 
 class OperationBody(msgspec.Struct, frozen=True, rename="camel"):
-    """One operation of a commit; what is null is not said."""
+    """One operation of a commit; nulls are omitted."""
 
     action: Name
     model: ModelName
@@ -76,7 +76,7 @@ class CommitBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def row_data(data: msgspec.Raw) -> orjson.Fragment | None:
-    """Return a row's data to be passed on; None where there is none. Raises invalid_body."""
+    """Return a row's data to pass on; None if there is none. Raises invalid_body."""
     text = bytes(data).strip()
     if text in (b"", b"null"):
         return None
@@ -91,7 +91,7 @@ def row_data(data: msgspec.Raw) -> orjson.Fragment | None:
 
 
 def one_operation(action: Action, model: str, row_id: str | None, body: Guarded) -> bytes:
-    """Return the kernel's request of a write of one row; row_id: None for the table to choose."""
+    """Return the kernel's request to write one row; row_id: None for the table to choose."""
     data = getattr(body, "data", NOTHING)
     operation = {
         "action": action,
@@ -109,7 +109,7 @@ def one_operation(action: Action, model: str, row_id: str | None, body: Guarded)
 def many_operations(body: CommitBody, models: list[str]) -> bytes:
     """Return the kernel's request of a commit. models: each operation's, as the kernel spells it.
 
-    An older client names the claim it writes under once, for every operation.
+    An older client names the claim of a write once, for all operations.
     """
     operations = [
         {

@@ -1,13 +1,13 @@
-"""A delta of the log as live clients get it; the row's JSON goes through as the bytes it is.
+"""A delta of the log as live clients get it; the row's JSON is passed on as its bytes.
 
     {"id":7,"actionType":"U","modelName":"Task","modelId":"t1","data":{..row..}, ...}
 
-Frames for the TypeScript SDK carry the row as JSON text, `"data":"{..row..}"`, which its clients
-of both generations read, and one delta a row (`wire.coalesce`); a client that asks for every delta
+Frames for the TypeScript SDK carry the row as JSON text, `"data":"{..row..}"`, which its clients of
+both generations read, and one delta per row (`wire.coalesce`). A client that requests every delta
 gets them all.
 
-Callers: the socket (frames of one or several), catch-up answers, Server-Sent Events. Pure. The one
-place that spells a delta, so that every door sends the same bytes.
+Callers: the socket (frames of one or several), catch-up answers, Server-Sent Events. Pure. The only
+module that formats a delta, so every interface sends the same bytes.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def delta_frame(deltas: Sequence[bytes]) -> bytes:
 def sync_response(deltas: Sequence[bytes], current: int, cursor: int, extra: bytes = b"") -> bytes:
     """Return the `sync_response` frame.
 
-    Args: current, the log's head. cursor, up to where the client is served. extra, more members of
-    the payload, each with a comma before it.
+    Args: current, the log's head. cursor, the position up to which the client is served. extra,
+    more members of the payload, each with a leading comma.
     """
     return (
         b'{"type":"sync_response","payload":{"deltas":[%b],"currentSyncId":%d,"newCursor":"%d"%b}}'

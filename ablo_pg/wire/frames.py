@@ -1,9 +1,9 @@
-"""Frames that come in over a live socket: `{"type": .., "payload": {..}}`, strict and typed. Pure.
+"""Incoming frames of a live socket: `{"type": .., "payload": {..}}`, strict and typed. Pure.
 
-`read_frame` gives the type and the payload's bytes; `read_payload` makes a value of them; of what
-cannot be read, `bad_frame` gives as much as it takes to say so. Unknown keys are let pass: both
-generations of clients send some that the other does not know. What goes out is in `wire.deltas`,
-`wire.live` and `frame`.
+`read_frame` returns the type and the payload's bytes; `read_payload` parses them; for a malformed
+frame, `bad_frame` returns what its answer needs. Unknown keys are ignored: both generations of
+clients send some that the other does not know. `wire.deltas`, `wire.live` and `frame` format
+outgoing frames.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from ablo_pg.wire.requests import pass_on, read_body
 T = TypeVar("T", bound=msgspec.Struct)
 
 PROTOCOL_VERSION: Final = 1
-LEASE_SECONDS: Final = 90  # of a claim whose holder says no other: three pings of a client
-LEASE_LEAST_MS: Final = 1000  # what a relay can keep alive between two pings
-LEASE_MOST_MS: Final = 86_400_000  # the kernel's own bound, which reads no more than 12 digits
-# Frames whose refusal a client waits for, and the members of theirs that the answer repeats.
+LEASE_SECONDS: Final = 90  # default ttl of a claim: three pings of a client
+LEASE_LEAST_MS: Final = 1000  # the least that a relay can renew between two pings
+LEASE_MOST_MS: Final = 86_400_000  # the kernel's own limit, which reads no more than 12 digits
+# Frames whose refusal a client waits for, and the members that the answer repeats.
 ANSWERED: Final = {
     "commit": ("clientTxId",),
     "claim_begin": ("claimId",),
     "claim_heartbeat": ("claimId",),
     "update_subscription": (),
 }
-NAME_LENGTH: Final = 255  # of a member that is repeated; a lane may hold many frames
+NAME_LENGTH: Final = 255  # of a repeated member; a lane may hold many frames
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -44,19 +44,19 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class BadFrame(Frame, frozen=True, kw_only=True):
-    """One that cannot be read: of the payload there is what its answer repeats, and no more."""
+    """A malformed one: its payload holds only what its answer repeats."""
 
     error: AbloError
 
 
 class UpdateSubscription(msgspec.Struct, frozen=True, rename="camel"):
-    """Replace the groups that are followed."""
+    """Replace the followed groups."""
 
     sync_groups: Groups
 
 
 class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """Where the client stands: the higher of the two counts."""
+    """The client's position: the higher of the two counts."""
 
     cursor: str | int | None = None
     last_sync_id: Annotated[int, msgspec.Meta(le=2**63 - 1)] | None = None
@@ -72,7 +72,7 @@ class SyncRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PresenceUpdate(msgspec.Struct, frozen=True):
-    """What a client says of itself."""
+    """A client's own presence and activity."""
 
     status: Name = "online"
     activity: dict[str, Any] | None = None
@@ -117,7 +117,7 @@ class ClaimBegin(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ClaimAbandon(msgspec.Struct, frozen=True, rename="camel"):
-    """Give a claim back, or leave its line."""
+    """Release a claim, or leave its queue."""
 
     claim_id: Name
 
@@ -145,7 +145,7 @@ class ClaimReorder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ScopeJoin(msgspec.Struct, frozen=True, rename="camel"):
-    """Follow more groups, until released or the time is over."""
+    """Follow more groups, until released or expired."""
 
     claim_id: Name
     sync_groups: Groups
@@ -154,13 +154,13 @@ class ScopeJoin(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ScopeLeave(msgspec.Struct, frozen=True, rename="camel"):
-    """Follow them no longer."""
+    """Stop following them."""
 
     claim_id: Name
 
 
 def cursor_of(cursor: str | int | None) -> int | None:
-    """Return the sync id that a cursor stands for; None for no cursor. Raises cursor_invalid.
+    """Return the sync id of a cursor; None for no cursor. Raises cursor_invalid.
 
     >>> cursor_of("54"), cursor_of(""), cursor_of(None)
     (54, None, None)
@@ -173,7 +173,7 @@ def cursor_of(cursor: str | int | None) -> int | None:
             "cursor_invalid",
             f"{text[:40]!r} is not a cursor",
             field="cursor",
-            remedy="send the newCursor of the last sync_response, or none",
+            remedy="send the newCursor of the last sync_response, or no cursor",
         )
     return int(text)
 
@@ -184,9 +184,9 @@ def read_frame(text: bytes, depth: int) -> Frame:
 
 
 def bad_frame(text: bytes, error: AbloError) -> BadFrame | None:
-    """Return a frame that was refused with `error`, to be answered; None when it has no answer.
+    """Return a frame that was refused with `error`, to be answered; None if it has no answer.
 
-    Read as loosely as may be: nothing of it is used but to tell its sender.
+    Parsed as leniently as possible: it is only used to answer its sender.
     """
     try:
         found: Any = json.loads(text)
@@ -197,7 +197,7 @@ def bad_frame(text: bytes, error: AbloError) -> BadFrame | None:
         return None
     if not all(isinstance(each, str) and len(each) <= NAME_LENGTH for each in named.values()):
         return None
-    error.__traceback__ = error.__context__ = None  # they hold on to the text
+    error.__traceback__ = error.__context__ = None  # they keep the text in memory
     return BadFrame(kind, msgspec.Raw(payload), error=error)
 
 
@@ -209,15 +209,15 @@ def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
 
 
 def frame(kind: str, payload: Any) -> bytes:
-    """Return a frame that goes out."""
+    """Return an outgoing frame."""
     return dumps({"type": kind, "payload": payload})
 
 
 def commit_request(commit: Commit, models: list[str], aliases: dict[str, str]) -> bytes:
-    """Return the kernel's request for a commit, in the one form that every door lowers to.
+    """Return the kernel's request for a commit, in the form that every interface translates to.
 
-    Args: models, each operation's as the kernel spells it. aliases, the ids under which the kernel
-    knows claims that this client calls otherwise.
+    Args: models, each operation's as the kernel spells it. aliases, the kernel's ids of claims that
+    this client knows under other ids.
     """
     operations = [
         OperationBody(
@@ -237,7 +237,7 @@ def commit_request(commit: Commit, models: list[str], aliases: dict[str, str]) -
 
 
 def claim_request(begin: ClaimBegin) -> bytes:
-    """Return the kernel's request for a claim; without a length it lasts three pings."""
+    """Return the kernel's request for a claim; the default ttl is three pings."""
     given = {
         "claimId": begin.claim_id,
         "description": begin.description or begin.action,
@@ -261,7 +261,7 @@ def beat_details(beat: ClaimHeartbeat) -> bytes:
 
 
 def lease_text(milliseconds: float | None) -> str:
-    """Return a duration as the kernel takes it."""
+    """Return a duration in the kernel's form."""
     if milliseconds is None:
         return f"{LEASE_SECONDS}s"
     return f"{min(max(LEASE_LEAST_MS, round(milliseconds)), LEASE_MOST_MS)}ms"

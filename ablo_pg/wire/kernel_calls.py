@@ -1,7 +1,7 @@
-"""Bodies of the kernel's own calls, as the Python client sends them over a relay.
+"""Bodies of the kernel's own calls, which the Python client sends over a relay.
 
-The parts that the kernel reads itself (a filter, a claim's request, a presence) go through as the
-bytes they came in; who asks is the credential's to say, and stands in none of them.
+Parts that the kernel reads itself (a filter, a claim's request, a presence) are passed on as the
+bytes they came in. The credential identifies the caller; no body does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RowAtBody(RowBody, frozen=True):
 
 
 class HistoryBody(RowBody, frozen=True, kw_only=True):
-    """A row, and how much of its past."""
+    """A row, and how much of its history."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     before: Position | None = None
@@ -62,7 +62,7 @@ class ReceiptBody(msgspec.Struct, frozen=True):
 
 
 class UntrackBody(msgspec.Struct, frozen=True):
-    """What to track no longer; everything where there is none."""
+    """Tracks to end; all if empty."""
 
     targets: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -76,7 +76,7 @@ class LogBody(msgspec.Struct, frozen=True):
 
 
 class AcquireBody(RowBody, frozen=True):
-    """A claim to be had; the request as the kernel reads it."""
+    """A claim to acquire; the request as the kernel reads it."""
 
     request: msgspec.Raw = EMPTY
 
@@ -94,7 +94,7 @@ class BeatsBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NewsBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims to hear of, where the last answer said to go on, and how long to wait."""
+    """Claims to listen for, the last answer's position, and how long to wait."""
 
     claim_ids: Annotated[list[Text], msgspec.Meta(max_length=1000)] = []
     after: Text | None = None
@@ -108,7 +108,7 @@ class OrderBody(RowBody, frozen=True):
 
 
 class PresenceBody(msgspec.Struct, frozen=True):
-    """A session, and what it says of itself."""
+    """A session, and its own activity."""
 
     session: Text
     request: msgspec.Raw = EMPTY

@@ -1,7 +1,7 @@
-"""What one caller may send, and how large one answer may be: the one table. Pure.
+"""Limits of a caller's input and of one answer, in one table. Pure.
 
-`sql/00_base/bound.sql` holds those that direct callers of the kernel are held to as well. What is
-refused here costs no connection. Settings that an operator may change are in `relay/settings.py`.
+`sql/00_base/bound.sql` holds those that also apply to direct callers of the kernel. A refusal here
+costs no connection. Settings that an operator may change are in `relay/settings.py`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ RELATED: Final = 10  # relations of one query
 NAMES: Final = 200  # sync groups, models: names in one list of a request
 SOCKET_SCOPES: Final = 100  # scopes that one socket has joined at once
 SOCKET_CLAIMS: Final = 1000  # names under which one socket knows its claims
-PARSED_HERE: Final = 32 << 10  # bytes of JSON that are read on the event loop; more, in a thread
+PARSED_HERE: Final = 32 << 10  # bytes of JSON that are parsed on the event loop; more, in a thread
 
 Name = Annotated[str, msgspec.Meta(max_length=255)]  # claims, scopes, transactions, sessions
 RowId = Annotated[str, msgspec.Meta(max_length=1000)]
 ModelName = Annotated[str, msgspec.Meta(max_length=255)]
 GroupName = Annotated[str, msgspec.Meta(max_length=512)]
-Note = Annotated[str, msgspec.Meta(max_length=4000)]  # descriptions, which the kernel cuts
+Note = Annotated[str, msgspec.Meta(max_length=4000)]  # descriptions, which the kernel truncates
 Groups = Annotated[list[GroupName], msgspec.Meta(max_length=NAMES * 5)]
 Fields = Annotated[list[Name], msgspec.Meta(max_length=100)]

@@ -1,8 +1,8 @@
-"""Lists: a query string becomes the kernel's query, its page becomes an answer. Pure.
+"""Lists: translates a query string to the kernel's query, and its page to an answer. Pure.
 
-Every parameter that is not reserved is an equality filter on a field. Values come as text and are
-read by the field's type; fields go by their wire name, or by their column's. `archived` is reserved
-where no field has that name.
+Every parameter that is not reserved is an equality filter on a field. Values are text and are
+parsed by the field's type; fields have their wire name or their column's. `archived` is reserved
+unless a field has that name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Fields = Mapping[str, tuple[str, FieldType]]  # wire or column name -> (wire nam
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
-    """One page as the kernel gives it; rows and evidence stay bytes."""
+    """One page from the kernel; rows and evidence stay bytes."""
 
     data: msgspec.Raw
     evidence: msgspec.Raw
@@ -42,7 +42,7 @@ PAGE: Final = Decoder(Page)
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A list that was asked for. starting_after: a cursor of ours, or a row's id."""
+    """A requested list. starting_after: a cursor of ours, or a row's id."""
 
     where: tuple[tuple[str, str, Any], ...]
     order_by: tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class ListQuery:
     archived: bool
 
     def kernel_query(self, cursor: str | None) -> bytes:
-        """Return it as `ablo.row_list` takes it, from `cursor` on."""
+        """Return it in the form of `ablo.row_list`, from `cursor` on."""
         query: dict[str, Any] = {
             "where": self.where,
             "orderBy": self.order_by,
@@ -63,7 +63,7 @@ class ListQuery:
         return dumps(query)
 
     def cursor_of(self, row: Mapping[str, bytes]) -> str:
-        """Return the cursor after a row of this list, given as its members: texts, or null."""
+        """Return the cursor after a row of this list, given as its members: strings, or null."""
         terms = [field for field, _ in self.order_by]
         if "id" not in terms:
             terms.append("id")
@@ -73,7 +73,7 @@ class ListQuery:
 
 
 def is_cursor(text: str) -> bool:
-    """Tell a cursor of ours from a row's id: the base64 of a JSON array."""
+    """Distinguish a cursor of ours from a row's id: the base64 of a JSON array."""
     try:
         return isinstance(json.loads(base64.b64decode(text, validate=True)), list)
     except ValueError:
@@ -108,7 +108,7 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> L
 
 
 def page_body(model: str, page: Page) -> bytes:
-    """Return the answer of a list; rows go through as the database spelt them."""
+    """Return the answer of a list; rows are passed on as the database spelled them."""
     head = orjson.dumps({"object": "list", "model": model})[:-1]
     tail = orjson.dumps(
         {"has_more": page.has_more, "next_cursor": page.next_cursor, "stamp": page.stamp}
@@ -134,7 +134,7 @@ def _field(name: str, fields: Fields) -> tuple[str, FieldType]:
 
 
 def _value(wire: str, kind: FieldType, text: str) -> Any:
-    """Read a text by its field's type; what only the database can judge goes on as text."""
+    """Parse text by its field's type; what only the database can judge is passed on as text."""
     if kind is FieldType.BOOLEAN:
         if text not in ("true", "false"):
             raise _mismatch(wire, kind)
@@ -176,7 +176,7 @@ def _bad(field: str, message: str, remedy: str) -> AbloError:
 def _mismatch(wire: str, kind: FieldType) -> AbloError:
     return error_for(
         "column_type_mismatch",
-        f"{wire} is of type {kind.value}, and the value given is not",
+        f"{wire} is of type {kind.value}, and the given value is not",
         field=wire,
         remedy="true or false",
     )

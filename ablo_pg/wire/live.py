@@ -1,8 +1,8 @@
-"""Claims and presence as live sockets carry them, made of the kernel's JSON. Pure.
+"""Claims and presence for live sockets, from the kernel's JSON. Pure.
 
-Targets are spelt `{entityType: <typename in lower case>, entityId}`, ids of participants stand
-without their kind, and `description`, `action` and `reason` say the same, for both generations of
-clients. Keys that may be absent are left out, never null.
+Targets are `{entityType: <typename in lower case>, entityId}`, participants are ids with a separate
+kind, and `description`, `action` and `reason` are synonyms, for both generations of clients.
+Optional keys are omitted, never null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ablo_pg.wire.problems import problem_body, problem_details
 
 Json = Mapping[str, Any]
 
-# Why a claim was not given, in the words that clients know.
+# Why a claim was refused, in the words that clients know.
 REASONS: Final = {
     "claim_conflict": "conflict",
     "entity_claimed": "conflict",
@@ -35,7 +35,7 @@ REASONS: Final = {
     "request_too_large": "invalid_target",
     "claim_lost": "expired",
 }
-# What a participant that is only known by its claims is said to be.
+# The status of a participant that is only known by its claims.
 HERE: Final = "online"
 
 
@@ -48,7 +48,7 @@ def target(entity_type: str, entity_id: str, fields: Sequence[str] | None = None
 
 
 def summary(claim: Json) -> dict[str, Any]:
-    """Return a claim in few words."""
+    """Return a claim's summary."""
     kind, holder = split_participant(claim.get("heldBy"))
     words = claim.get("description") or ""
     found = {
@@ -75,8 +75,8 @@ def active_claim(claim: Json) -> dict[str, Any]:
 def granted(claim_id: str, entity_type: str, claim: Json) -> dict[str, Any]:
     """Return the payload of claim_acquired and claim_granted.
 
-    Args: claim, with fenceToken, readAt, expiresAt and entityId; claim_id and entity_type as the
-    client spells them.
+    Args: claim, with fenceToken, readAt, expiresAt and entityId; claim_id and entity_type in the
+    client's spelling.
     """
     found = {
         "claimId": claim_id,
@@ -89,7 +89,7 @@ def granted(claim_id: str, entity_type: str, claim: Json) -> dict[str, Any]:
 
 
 def held_by(blockers: Iterable[Json]) -> dict[str, Any]:
-    """Return who is in the way, of the first of those that are."""
+    """Return the first of the claims in the way."""
     for first in map(summary, blockers):
         found = {
             "reason": "conflict",
@@ -126,7 +126,7 @@ def lost(claim_id: str, where: Json, reason: str) -> dict[str, Any]:
 
 
 def line(entity_type: str, entity_id: str, waiters: Iterable[Json]) -> dict[str, Any]:
-    """Return the payload of claim_queue: the whole wait line of a row."""
+    """Return the payload of claim_queue: the whole wait queue of a row."""
     where = {"type": entity_type, "id": entity_id}
     return {"target": where, "queue": [_waiter(each, where, at) for at, each in enumerate(waiters)]}
 
@@ -154,8 +154,8 @@ def presence(
 ) -> dict[str, Any]:
     """Return the payload of presence_update.
 
-    Args: kind, enter, update or leave. here, what the participant says of itself; None for one that
-    is known by its claims only. now, milliseconds of the database's clock.
+    Args: kind, enter, update or leave. here, the participant's own activity; None for one that is
+    known by its claims only. now, milliseconds of the database's clock.
     """
     participant_kind, name = split_participant(participant)
     said = here or {}
@@ -177,7 +177,7 @@ def presence(
 
 
 def failed_commit(client_tx_id: str, error: AbloError, at: str, **own: Any) -> dict[str, Any]:
-    """Return the payload of a mutation_result that says no.
+    """Return the payload of a mutation_result that refuses.
 
     Args: at, an ISO time. own, further members (serverTxId, authority).
     """

@@ -1,9 +1,9 @@
-"""The log as a feed of events: its cursor, its filters, and how an event is spelt. Pure.
+"""The log as a feed of events: its cursor, its filters, and the format of an event. Pure.
 
-A cursor is `<log>.<claims>`, two whole numbers: how far in the log, and how far in what became of
-claims; 0 there means from the time on at which the log was so far. A cursor without the second arm
-is that of a client which knows of no claims (older ones read it as a number), and gets none. It is
-opaque to clients but not secret.
+A cursor is `<log>.<claims>`, two whole numbers: the position in the log, and the position in the
+claim events; 0 there means from the time of the log position on. A cursor without the second part
+belongs to a client that does not know claim events (older ones read it as a number), and gets none.
+It is opaque to clients but not secret.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ablo_pg.wire.deltas import delta_json, utc_time
 from ablo_pg.wire.participants import split_participant
 
 CURSOR: Final = re.compile(r"([0-9]{1,18})(\.[0-9]{1,18})?")
-# Delta actions by their name in the feed; those of groups are not made by this server.
+# Delta actions by their name in the feed; this server produces no group actions.
 OPS: Final = {
     "create": "I",
     "update": "U",
@@ -39,10 +39,10 @@ DEFAULT_LIMIT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """What of the log is asked for. after None: the newest `limit` events."""
+    """The requested part of the log. after None: the newest `limit` events."""
 
     after: int | None
-    claims_after: int | None  # None: nothing of claims is wanted
+    claims_after: int | None  # None: no claim events
     limit: int
     model: str | None
     op: str | None
@@ -66,12 +66,12 @@ def read_log_query(query: Mapping[str, str], most: int) -> LogQuery:
 
 
 def log_cursor(sync_id: int, claims: int = 0) -> str:
-    """Return the cursor after a sync id and a position among the claims' events."""
+    """Return the cursor after a sync id and a position among the claim events."""
     return f"{sync_id}.{claims}"
 
 
 def claim_event(event: Mapping[str, Any]) -> bytes:
-    """Return one event of a claim, made of `ablo.claim_events`' JSON."""
+    """Return one claim event, from the JSON of `ablo.claim_events`."""
     kind, actor = split_participant(event["participant"])
     behalf_kind, behalf = split_participant(event.get("onBehalfOf"))
     target = {"model": event.get("model"), "id": event["rowId"], "fields": event.get("fields")}
@@ -96,7 +96,7 @@ def claim_event(event: Mapping[str, Any]) -> bytes:
 
 
 def log_event(delta: Delta, model: str) -> bytes:
-    """Return one event; `model` as the feed's readers call it. The delta comes with it."""
+    """Return one event, with its delta; `model` is the feed's name of it."""
     head = orjson.dumps(
         {
             "object": "log_event",
@@ -121,12 +121,14 @@ def log_body(events: Sequence[bytes], has_more: bool, cursor: str) -> bytes:
 
 
 def _after(text: str | None) -> tuple[int | None, int | None]:
-    """Return both arms of a cursor."""
+    """Return both parts of a cursor."""
     if not text:
         return None, None
     found = CURSOR.fullmatch(text)
     if found is None:
-        raise _bad("after", "after is no cursor of this feed", "pass next_cursor of a page before")
+        raise _bad(
+            "after", "after is not a cursor of this feed", "pass next_cursor of an earlier page"
+        )
     return int(found[1]), None if found[2] is None else int(found[2][1:])
 
 
@@ -139,17 +141,17 @@ def _limit(text: str | None, most: int) -> int:
 
 
 def _since(text: str | None) -> str | None:
-    """Read a time; one without a zone is in UTC."""
+    """Parse a time; without a zone it is UTC."""
     if not text:
         return None
     try:
-        # A `+` of an offset that nobody escaped arrives as a space.
+        # An unescaped `+` of an offset arrives as a space.
         moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=dt.UTC)
         return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")
     except (ValueError, OverflowError):
-        raise _bad("since", "since is no time", "pass ISO 8601: 2026-01-01T00:00:00Z") from None
+        raise _bad("since", "since is not a time", "pass ISO 8601: 2026-01-01T00:00:00Z") from None
 
 
 def _bad(field: str, message: str, remedy: str) -> AbloError:

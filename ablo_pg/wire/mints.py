@@ -1,6 +1,6 @@
-"""Credentials that are made of others: bodies in and out. Pure.
+"""Credentials derived from others: bodies in and out. Pure.
 
-What a child may do is the database's to judge; here it is only spelt. Times are ISO 8601 ending in
+The database decides what a child may do; this module only translates. Times are ISO 8601 ending in
 Z: newer clients refuse an offset.
 """
 
@@ -33,7 +33,7 @@ class MintBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class UserBody(msgspec.Struct, frozen=True):
-    """Who an ephemeral key is for."""
+    """The participant of an ephemeral key."""
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -81,7 +81,7 @@ def mint_request(body: MintBody) -> dict[str, Any]:
 def ephemeral_request(body: EphemeralBody, every: Sequence[str]) -> dict[str, Any]:
     """Return the kernel's request of an ephemeral key. every: the active schema's operations.
 
-    Raises invalid_body when it says nothing of what the user may do.
+    Raises invalid_body if it does not say what the user may do.
     """
     return _said(
         {
@@ -105,7 +105,7 @@ def minted_body(
     authority: Mapping[str, Any],
     user_meta: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the answer of a mint; the token is shown this once."""
+    """Return the answer of a mint; the token is shown only once."""
     return {
         "object": "capability",
         "capabilityId": capability_id,
@@ -147,7 +147,7 @@ def _operations(body: EphemeralBody, every: Iterable[str]) -> list[str]:
     if body.active_schema_operations is None:
         raise error_for(
             "invalid_body",
-            "An ephemeral key says what its user may do",
+            "An ephemeral key must say what its user may do",
             field="operations",
             remedy='send {"operations": ["task.read"]}, or {"activeSchemaOperations": ["read"]}',
         )
@@ -168,5 +168,5 @@ def _kind(kind: str | None) -> str | None:
 
 def _said(request: dict[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in request.items() if value is not None}
-    pass_on(found)  # what cannot be passed on is refused before a key is made
+    pass_on(found)  # refuse what cannot be passed on before a key is created
     return found

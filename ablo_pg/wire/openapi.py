@@ -1,7 +1,7 @@
-"""The API's description, OpenAPI 3.1, made of the pushed schema: typed paths for each model. Pure.
+"""The API's description, OpenAPI 3.1, from the pushed schema: typed paths for each model. Pure.
 
-`openapi_models` has what belongs to one model, `openapi_paths` the paths that every schema has;
-here is what their bodies are made of.
+`openapi_models` has the parts of one model, `openapi_paths` the paths that every schema has; this
+module has the components of their bodies.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from ablo_pg.wire.openapi_models import model_components, model_paths, ref
 from ablo_pg.wire.openapi_paths import fixed_paths
 
 DESCRIPTION: Final = (
-    "Rows, claims and commits of one Postgres database. Send a key as `Authorization: Bearer KEY`; "
-    "whose data it is and who acts comes from the key alone. A write may carry an "
-    "`Idempotency-Key` (the same request again answers the first receipt) and guards: `readAt` "
-    "with `onStale`, "
-    "`claim`, `fenceToken`, `reads`."
+    "Rows, claims and commits of one Postgres database. Send a key as `Authorization: Bearer "
+    "KEY`; the key alone determines the organization and the participant. A write may carry an "
+    "`Idempotency-Key` (the same request again returns the first receipt) and guards: `readAt` "
+    "with `onStale`, `claim`, `fenceToken`, `reads`."
 )
 STRING: Final[dict[str, Any]] = {"type": "string"}
 INTEGER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
@@ -63,7 +62,7 @@ PREMISE: Final = _object(
 GUARDS: Final[dict[str, Any]] = {
     "readAt": INTEGER | {"description": "The stamp it was read at"},
     "onStale": {"enum": ["reject", "overwrite", "notify"]},
-    "claim": {"type": "string", "description": "The claim to write under"},
+    "claim": {"type": "string", "description": "The claim that the write is made under"},
     "fenceToken": INTEGER,
     "reads": {"type": "array", "maxItems": 500, "items": PREMISE},
     "track": {"type": "array", "maxItems": 500, "items": {"type": "object"}},
@@ -74,7 +73,7 @@ COMPONENTS: Final[dict[str, Any]] = {
         type=STRING,
         code={"type": "string", "examples": sorted(CODES)[:5]},
         message=STRING,
-        param={"type": "string", "description": "The field or parameter it is about"},
+        param={"type": "string", "description": "The field or parameter concerned"},
         request_id=STRING,
         remedy=STRING,
         retryable={"type": "boolean"},
@@ -122,7 +121,7 @@ COMPONENTS: Final[dict[str, Any]] = {
         "type": "object",
         "properties": {
             "description": STRING,
-            "queue": {"type": "boolean", "default": True, "description": "false: fail fast"},
+            "queue": {"type": "boolean", "default": True, "description": "false: do not wait"},
             "ttl": {"type": ["string", "number"], "description": '"30s", or seconds'},
             "meta": {"type": "object"},
             "target": {"type": "object", "properties": {"fields": _list(STRING)}},

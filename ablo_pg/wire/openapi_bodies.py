@@ -1,4 +1,4 @@
-"""JSON schemas of request bodies, made of the structs that read them. Pure."""
+"""JSON schemas of request bodies, from the structs that parse them. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import fields
 
 
 def body_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the JSON schema of a struct; what passes through unread may be anything.
+    """Return the JSON schema of a struct; members that are passed through may be anything.
 
     >>> body_schema(msgspec.defstruct("Pair", [("id", str), ("more", msgspec.Raw, msgspec.Raw())]))
     {'type': 'object', 'properties': {'id': {'type': 'string'}, 'more': {}}, 'required': ['id']}
@@ -24,7 +24,7 @@ def body_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def type_schema(kind: Any) -> dict[str, Any]:
-    """Return the JSON schema of a field's type, whole."""
+    """Return the complete JSON schema of a field's type."""
     if kind is msgspec.Raw:
         return {}
     found = msgspec.json.schema(kind)

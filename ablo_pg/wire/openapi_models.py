@@ -1,4 +1,4 @@
-"""What belongs to one model in the API's description: its paths, and its row as a JSON schema."""
+"""One model's part of the API's description: its paths, and its row as a JSON schema."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BASE: Final[dict[str, Any]] = {
     "createdBy": {"type": ["string", "null"]},
 }
 PROBLEM: Final = {
-    "description": "What is wrong, and what to do",
+    "description": "What is wrong, and what to do about it",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
@@ -74,7 +74,7 @@ def field_schema(field: Field) -> dict[str, Any]:
 
 
 def model_components(model: ModelSpec) -> dict[str, Any]:
-    """Return the row, what makes one, and what changes one."""
+    """Return the schemas of the row, of a create and of an update."""
     fields = {field.wire: field_schema(field) for field in model.fields}
     required = [f.wire for f in model.fields if not f.optional and f.default is MISSING]
     made = {"type": "object", "properties": fields, "additionalProperties": False}
@@ -101,11 +101,13 @@ def model_paths(model: ModelSpec) -> dict[str, Any]:
         row = paths[f"{base}/{{id}}"]
         row["patch"] = _write(model, "Update", "Changes", "200", {})
         row["delete"] = (
-            json_answer(f"Delete one of {model.key}", ref("Receipt")) | body(ref("Guards")) | KEY
+            json_answer(f"Delete a row of {model.key}", ref("Receipt")) | body(ref("Guards")) | KEY
         )
         paths[f"{base}/{{id}}/claim"] = _claim_paths()
-        paths[f"{base}/{{id}}/claim/heartbeat"] = _claim_path("Renew a claim on it", BeatBody)
-        paths[f"{base}/{{id}}/claim/reorder"] = _claim_path("Reorder its line", ReorderBody)
+        paths[f"{base}/{{id}}/claim/heartbeat"] = _claim_path("Renew a claim on the row", BeatBody)
+        paths[f"{base}/{{id}}/claim/reorder"] = _claim_path(
+            "Reorder the row's wait queue", ReorderBody
+        )
     for path in paths.values():
         for operation in path.values():
             if isinstance(operation, dict):
@@ -125,7 +127,7 @@ def _write(
         "properties": {"data": ref(f"{model.key}.{kind}")} | more,
     }
     whole = {"allOf": [own, ref("Guards")]}
-    return json_answer(f"{verb} one of {model.key}", ref("Receipt"), status) | body(whole) | KEY
+    return json_answer(f"{verb} a row of {model.key}", ref("Receipt"), status) | body(whole) | KEY
 
 
 def _read(model: ModelSpec) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _read(model: ModelSpec) -> dict[str, Any]:
         "claims": claims,
     }
     answer = {"type": "object", "required": list(properties), "properties": properties}
-    return json_answer(f"Read one of {model.key}; null where there is none", answer)
+    return json_answer(f"Read a row of {model.key}; null if there is none", answer)
 
 
 def _list(model: ModelSpec) -> dict[str, Any]:
@@ -177,9 +179,9 @@ def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
 def _claim_paths() -> dict[str, Any]:
     claim = {"type": "object", "properties": {"id": {"type": "string"}, "claim": ref("Claim")}}
     acquire = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
-    acquire["responses"]["202"] = acquire["responses"]["201"] | {"description": "In line for it"}
+    acquire["responses"]["202"] = acquire["responses"]["201"] | {"description": "Queued"}
     return {
         "parameters": [parameter("path", "id")],
         "post": acquire,
-        "delete": json_answer("Give it back, or leave the line", {"type": "object"}),
+        "delete": json_answer("Release the claim, or leave the queue", {"type": "object"}),
     }

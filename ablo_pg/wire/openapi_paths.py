@@ -1,6 +1,6 @@
 """The paths that every schema has, in the API's description: one line each. Pure.
 
-Bodies are those of the structs that read them (`openapi_bodies`). An operation that answers only
+Bodies are those of the structs that parse them (`openapi_bodies`). An operation that answers only
 after a while, or never ends, is marked `x-waits`.
 """
 
@@ -24,7 +24,7 @@ NUMBER: Final[Schema] = {"type": "integer", "minimum": 0}
 
 
 class Line(NamedTuple):
-    """One operation. body: the struct that reads it, or a schema. query: parameters' names."""
+    """One operation. body: the struct that parses it, or a schema. query: parameters' names."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Line(NamedTuple):
     answer: Schema = ANY
     status: str = "200"
     query: tuple[str, ...] = ()
-    open: bool = False  # asks for no key
+    open: bool = False  # needs no key
     waits: bool = False
     media: str = "application/json"
 
@@ -44,8 +44,8 @@ _KERNEL = "/api/v1/kernel/"
 _FOLLOW = ("syncGroups", "models", "cursor")
 
 LINES: Final = (
-    Line("get", "/api/auth/identity", "Who the key is"),
-    Line("get", "/api/auth/check", "Whether the key is good", status="204"),
+    Line("get", "/api/auth/identity", "The key's identity and rights"),
+    Line("get", "/api/auth/check", "Whether the key is valid", status="204"),
     Line(
         "post", "/api/v1/commits", "Several operations, all or none", ref("Commit"), ref("Receipt")
     ),
@@ -55,84 +55,86 @@ LINES: Final = (
     ),
     Line("get", "/api/v1/commits/{id}", "One commit, or null", answer=NULLABLE),
     Line(
-        *("get", "/api/v1/logs", "What happened"),
+        *("get", "/api/v1/logs", "Events of the log, and of claims"),
         query=("after", "limit", "model", "op", "since"),
     ),
     Line(
-        *("get", "/api/v1/claims", "Who holds what"),
+        *("get", "/api/v1/claims", "List claims"),
         query=("model", "id", "field", "actorId", "actorKind", "onBehalfOfId", "capabilityId"),
     ),
     Line("post", "/api/v1/claims", "Claim a row", claim_requests.AcquireBody, status="201"),
-    Line("post", "/api/v1/claims/heartbeat", "Renew all one has", claim_requests.BeatAllBody),
+    Line("post", "/api/v1/claims/heartbeat", "Renew all own claims", claim_requests.BeatAllBody),
     Line("get", "/api/v1/claims/{claim}", "One claim", answer=ref("Claim")),
-    Line("delete", "/api/v1/claims/{claim}", "Give it back"),
+    Line("delete", "/api/v1/claims/{claim}", "Release a claim"),
     Line(
-        *("post", "/api/v1/claims/{claim}/heartbeat", "Renew it, or a place in line"),
+        *("post", "/api/v1/claims/{claim}/heartbeat", "Renew a claim, or a place in the queue"),
         claim_requests.BeatBody,
     ),
     Line("get", "/api/schema", "The active schema"),
     Line("post", "/api/schema", "Push a schema", PushBody),
-    Line("post", "/api/schema/dry-run", "What a push would do; nothing is kept", PushBody),
-    Line("get", "/api/schema/versions", "Schemas that were active"),
-    Line("post", "/api/v1/capabilities", "Mint a key of this one", mints.MintBody, status="201"),
-    Line("get", _CAPABILITY, "Look at one's own key"),
-    Line("delete", _CAPABILITY, "End a key, and those that were made of it"),
-    Line("post", f"{_CAPABILITY}/rotate", "Put another key in its place", mints.RotateBody),
+    Line("post", "/api/schema/dry-run", "Dry run of a push; nothing is saved", PushBody),
+    Line("get", "/api/schema/versions", "Earlier schemas"),
+    Line("post", "/api/v1/capabilities", "Mint a key from this one", mints.MintBody, status="201"),
+    Line("get", _CAPABILITY, "Read the own key"),
+    Line("delete", _CAPABILITY, "End a key, and those derived from it"),
+    Line("post", f"{_CAPABILITY}/rotate", "Replace a key", mints.RotateBody),
     Line("post", "/api/v1/ephemeral_keys", "A user's session", mints.EphemeralBody, status="201"),
-    Line("get", "/api/v1/projects", "The one project"),
-    Line("post", "/api/v1/projects", "Refused: there is one", ANY),
+    Line("get", "/api/v1/projects", "The project"),
+    Line("post", "/api/v1/projects", "Refused: there is only one", ANY),
     Line("patch", "/api/v1/projects/{project}", "Refused: it is the organization", ANY),
-    Line("get", "/api/v1/branches", "The one branch"),
-    Line("post", "/api/v1/branches", "Refused: there is one", ANY, status="201"),
+    Line("get", "/api/v1/branches", "The branch"),
+    Line("post", "/api/v1/branches", "Refused: there is only one", ANY, status="201"),
     Line("get", "/api/v1/branches/{branch}", "A branch"),
-    Line("get", "/api/v1/branches/{branch}/status", "How a branch stands"),
+    Line("get", "/api/v1/branches/{branch}/status", "A branch's status"),
     Line("post", "/api/v1/branches/{branch}/credentials", "A key for it", ANY, status="201"),
-    Line("get", f"/api{_SOURCES}", "The one data source"),
-    Line("post", f"/api{_SOURCES}", "Register it, again and again", ANY, status="201"),
+    Line("get", f"/api{_SOURCES}", "The data source"),
+    Line("post", f"/api{_SOURCES}", "Register the data source (idempotent)", ANY, status="201"),
     Line("delete", f"/api{_SOURCES}", "Refused: it is the relay's own"),
-    Line("post", f"/api{_SOURCES}/validate", "Whether it can be worked with", ANY),
-    Line("post", f"/api{_SOURCES}/locate", "Whether it is taken", ANY),
-    Line(
-        "get", "/api/sync/bootstrap", "Rows to begin with", query=(*_FOLLOW, "limit", "lastSyncId")
-    ),
-    Line("post", f"/api{_SOURCES}/resnapshot", "Nothing to be copied", ANY),
+    Line("post", f"/api{_SOURCES}/validate", "Whether the database is usable", ANY),
+    Line("post", f"/api{_SOURCES}/locate", "Whether another project uses the database", ANY),
+    Line("get", "/api/sync/bootstrap", "A copy's rows", query=(*_FOLLOW, "limit", "lastSyncId")),
+    Line("post", f"/api{_SOURCES}/resnapshot", "Does nothing: rows are read in place", ANY),
     Line("post", "/api/sync/query", "Several reads of one snapshot", QueryBody),
     Line("get", "/api/sync/entity/{typename}/{id}", "One row"),
     Line(
-        *("get", "/api/v1/stream", "Every delta from here on, as Server-Sent Events"),
+        *("get", "/api/v1/stream", "Every delta from now on, as Server-Sent Events"),
         query=_FOLLOW,
         waits=True,
         media="text/event-stream",
     ),
     Line("get", "/api/health", "Whether requests can be served", open=True),
-    Line("get", "/live", "Whether the process lives", open=True),
-    Line("get", "/ready", "Whether a canary came through lately", open=True),
-    Line("get", "/metrics", "What is counted", open=True, media="text/plain"),
-    Line("post", f"{_KERNEL}status", "The kernel's account of itself"),
+    Line("get", "/live", "Whether the process is alive", open=True),
+    Line("get", "/ready", "Whether a canary recently came through", open=True),
+    Line("get", "/metrics", "Metrics", open=True, media="text/plain"),
+    Line("post", f"{_KERNEL}status", "The kernel's status"),
     Line("post", f"{_KERNEL}row_get", "A row", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}row_at", "A row as it was", kernel_calls.RowAtBody),
-    Line("post", f"{_KERNEL}row_history", "What became of a row", kernel_calls.HistoryBody),
+    Line("post", f"{_KERNEL}row_at", "A row as of an earlier position", kernel_calls.RowAtBody),
+    Line("post", f"{_KERNEL}row_history", "A row's history", kernel_calls.HistoryBody),
     Line("post", f"{_KERNEL}row_list", "A page of rows", kernel_calls.ListBody),
-    Line("post", f"{_KERNEL}snapshot_read", "Rows together", kernel_calls.SnapshotBody),
+    Line("post", f"{_KERNEL}snapshot_read", "Rows of one snapshot", kernel_calls.SnapshotBody),
     Line("post", f"{_KERNEL}receipt_get", "A receipt", kernel_calls.ReceiptBody, NULLABLE),
-    Line("post", f"{_KERNEL}track_list", "What one tracks", answer={}),
-    Line("post", f"{_KERNEL}track_remove", "Track less", kernel_calls.UntrackBody),
+    Line("post", f"{_KERNEL}track_list", "The caller's tracks", answer={}),
+    Line("post", f"{_KERNEL}track_remove", "End tracks", kernel_calls.UntrackBody),
     Line("post", f"{_KERNEL}log_head", "The last position of the log"),
-    Line("post", f"{_KERNEL}log_read", "A part of the log", kernel_calls.LogBody),
-    Line("post", f"{_KERNEL}claim_acquire", "Ask for a claim", kernel_calls.AcquireBody),
-    Line("post", f"{_KERNEL}claim_look", "Look at a claim", kernel_calls.ClaimBody),
+    Line("post", f"{_KERNEL}log_read", "A page of the log", kernel_calls.LogBody),
+    Line("post", f"{_KERNEL}claim_acquire", "Request a claim", kernel_calls.AcquireBody),
+    Line("post", f"{_KERNEL}claim_look", "Read a claim", kernel_calls.ClaimBody),
     Line("post", f"{_KERNEL}claim_beats", "Renew claims", kernel_calls.BeatsBody, LIST),
-    Line("post", f"{_KERNEL}claim_news", "Wait for news", kernel_calls.NewsBody, waits=True),
-    Line("post", f"{_KERNEL}claim_release", "Give a claim back", kernel_calls.ClaimBody),
-    Line("post", f"{_KERNEL}claim_release_row", "Give a row back", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}claim_line", "A row's holders and line", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}claim_reorder", "Reorder a line", kernel_calls.OrderBody),
-    Line("post", f"{_KERNEL}presence_beat", "Be here", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_leave", "Be gone", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_list", "Who is here", answer=LIST),
+    Line(
+        "post", f"{_KERNEL}claim_news", "Wait for claim events", kernel_calls.NewsBody, waits=True
+    ),
+    Line("post", f"{_KERNEL}claim_release", "Release a claim", kernel_calls.ClaimBody),
+    Line(
+        "post", f"{_KERNEL}claim_release_row", "Release all claims on a row", kernel_calls.RowBody
+    ),
+    Line("post", f"{_KERNEL}claim_line", "A row's holders and wait queue", kernel_calls.RowBody),
+    Line("post", f"{_KERNEL}claim_reorder", "Reorder a wait queue", kernel_calls.OrderBody),
+    Line("post", f"{_KERNEL}presence_beat", "Set own presence", kernel_calls.PresenceBody),
+    Line("post", f"{_KERNEL}presence_leave", "End own presence", kernel_calls.PresenceBody),
+    Line("post", f"{_KERNEL}presence_list", "Who is present", answer=LIST),
 )
 WRITES: Final = ("/api/v1/commits",)
-# Paths under which the same is found: where older clients and one command line ask.
+# Additional paths of the same operations, for older clients and one command line.
 ALSO: Final = {
     "/api/auth/capability": "/api/v1/capabilities",
     "/api/auth/ephemeral-keys": "/api/v1/ephemeral_keys",

@@ -1,10 +1,10 @@
-"""Participants on the wire: `kind` and `id` side by side, where the database has `kind:id`."""
+"""Participants on the wire: separate `kind` and `id`; the database has `kind:id`."""
 
 from __future__ import annotations
 
 
 def split_participant(participant: str | None) -> tuple[str | None, str | None]:
-    """Return (kind, id) of `kind:id`; what has no kind is an id of nobody's kind.
+    """Return (kind, id) of `kind:id`; without a kind, the whole is the id.
 
     >>> split_participant("agent:triage")
     ('agent', 'triage')
@@ -21,6 +21,6 @@ def bare_id(participant: str | None) -> str | None:
 
 
 def participant_json(participant: str | None) -> dict[str, str] | None:
-    """Return {"kind", "id"}, or None for nobody."""
+    """Return {"kind", "id"}, or None for no participant."""
     kind, name = split_participant(participant)
     return None if name is None else {"kind": kind or "system", "id": name}

@@ -1,8 +1,8 @@
-"""Shares of a stream: several sockets of one worker pool divide the deltas among themselves. Pure.
+"""Shares of a stream: several sockets of one worker pool divide the deltas. Pure.
 
-A socket that opens with `deliveryPartition=i-n` gets those rows whose share is i of n (counted from
-0). A row's share follows from its model and id alone, so all that happens to one row comes to one
-socket, in order, and the n sockets together get everything. Bootstraps are not divided.
+A socket that opens with `deliveryPartition=i-n` gets the rows whose share is i of n (counted from
+0). A row's share depends on its model and id alone, so all changes of one row go to one socket, in
+order, and the n sockets together get everything. Bootstraps are not divided.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Partition:
     count: int
 
     def holds(self, delta: Delta) -> bool:
-        """Whether a delta is of this share."""
+        """Whether a delta is in this share."""
         row = f"{delta.model}\x1f{delta.row_id}".encode()
         return zlib.crc32(row) % self.count == self.index
 
 
 def read_partition(text: str | None) -> Partition | None:
-    """Read `i-n`; None for none given. Raises invalid_request.
+    """Parse `i-n`; None if not given. Raises invalid_request.
 
     >>> read_partition("0-3")
     Partition(index=0, count=3)

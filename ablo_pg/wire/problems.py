@@ -1,8 +1,8 @@
 """Errors as response bodies: `{type, code, message, param?, request_id?, ...details}`.
 
-`code` is what clients decide by; `type` is the class it has in our client. What a body may carry is
-what the error itself says: its message, names and details never hold another organization's data,
-nor a row's values (see `db.errors`).
+Clients decide by `code`; `type` is its class in our client. A body contains only what the error
+has: its message, names and details never hold another organization's data, nor a row's values (see
+`db.errors`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ablo_pg.wire.participants import split_participant
 # Keys of the body itself; a detail of that name would hide it.
 OWN: Final = frozenset({"type", "code", "message", "param", "doc_url", "request_id", "retryable"})
 SUMMARIES: Final = frozenset({"claims", "blockedBy"})
-# What says how the server is made, and helps nobody outside it.
+# Internals of the server, of no use to clients.
 INNER: Final = frozenset({"sqlstate", "statement", "sql", "log", "constraint", "table", "column"})
 
 
@@ -59,9 +59,9 @@ def problem_details(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unexpected_error() -> AbloError:
-    """Return what the outside is told of a failure that nobody planned: nothing of it."""
+    """Return the body for an unexpected failure, without its details."""
     return error_for(
         "internal_error",
-        "The server failed; the request id finds the reason in its log",
+        "The server failed; its log has the cause under the request id",
         remedy="try again; nothing was written unless a receipt says so",
     )

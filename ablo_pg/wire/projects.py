@@ -1,4 +1,4 @@
-"""Projects, branches and data sources, as far as one database has them: one of each. Pure."""
+"""Projects, branches and data sources of one database: one of each. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from ablo_pg.wire.authority import BRANCH_ID
 
 ROOT_SLUG: Final = "main"
-# There is no day on which the root began; clients want one that they can parse.
+# The root has no creation date; clients want one that they can parse.
 BEGAN: Final = "2026-01-01T00:00:00.000Z"
 
 
@@ -44,7 +44,7 @@ def branch_body(organization: str) -> dict[str, Any]:
 
 
 def branch_credential_body(api_key: str, expires_at: str | None) -> dict[str, Any]:
-    """Return the answer of a branch's credential; the key is shown this once."""
+    """Return the answer of a branch's credential; the key is shown only once."""
     return {
         "object": "branch_credential",
         "branch_id": BRANCH_ID,
@@ -97,7 +97,7 @@ def source_body(database: str, host: str | None, ready: bool) -> dict[str, Any]:
 
 
 def validation_body(reasons: Sequence[str]) -> dict[str, Any]:
-    """Return whether the database can be worked with, and what stands against it."""
+    """Return whether the database is usable, and what prevents it."""
     return {
         "reachable": True,
         "ready": not reasons,

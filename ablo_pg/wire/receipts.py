@@ -1,8 +1,8 @@
-"""Receipts: what the kernel stored, with the authority of whoever asks.
+"""Receipts: the kernel's stored text, with the caller's authority.
 
-A client of the newer generation takes a receipt only with exactly the ten keys, and optional ones
-of a fixed list, none of them null: anything else counts as no answer. The kernel's text goes
-through as it is, so that a replay is the same to the byte.
+A client of the newer generation accepts a receipt only with exactly the ten keys, and optional ones
+of a fixed list, none of them null; otherwise it counts as no answer. The kernel's text is passed on
+unchanged, so a replay is identical to the byte.
 """
 
 from __future__ import annotations

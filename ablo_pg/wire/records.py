@@ -1,6 +1,6 @@
-"""Commit records: a stored commit as an auditor reads it. Values are never in them.
+"""Commit records: a stored commit as an auditor reads it, without values.
 
-A newer client takes a record only with exactly these keys, so nothing optional is ever null.
+A newer client accepts a record only with exactly these keys, so nothing optional is ever null.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ablo_pg.wire.participants import split_participant
 
 MOST: Final = 100
 DEFAULT: Final = 20
-# What clients of the newer generation know an onStale by.
+# Names of onStale that clients of the newer generation know.
 STALE_WORDS: Final = {"force": "overwrite", "flag": "notify", "merge": "notify"}
 ACTIONS: Final = {
     "I": "create",
@@ -64,7 +64,7 @@ def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_record_query(query: Mapping[str, str], only: str | None) -> dict[str, Any]:
-    """Read the query string of a list. only: whose commits the caller may see; None is all.
+    """Read the query string of a list. only: whose commits the caller may see; None means all.
 
     Raises invalid_request, cursor_invalid.
     """
@@ -99,14 +99,14 @@ def _cursor(text: str) -> dict[str, str]:
 def _bad_cursor() -> AbloError:
     return error_for(
         "cursor_invalid",
-        "cursor is none of this list",
+        "cursor does not belong to this list",
         field="cursor",
-        remedy="pass nextCursor of the page before",
+        remedy="pass nextCursor of the previous page",
     )
 
 
 def _attempts(receipt: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return what was done to a key: executed once, then given the receipt again."""
+    """Return the events of a key: executed once, then replayed."""
     name = receipt["serverTxId"]
     return [
         {
@@ -120,12 +120,12 @@ def _attempts(receipt: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) ->
 
 
 def _is_premise(one: Mapping[str, Any]) -> bool:
-    """Whether a premise is of a kind that clients know: a row's, a group's. Others hold values."""
+    """Whether clients know this kind of premise: a row's, a group's. Others hold values."""
     return "readAt" in one and ("group" in one or "id" in one)
 
 
 def _premise(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a commit had read, and until where."""
+    """Return what a commit had read, and up to which position."""
     scope = "row" if one.get("group") is None else "group"
     named = ("model", "id", "fields") if scope == "row" else ("group",)
     target = {key: one[key] for key in named if one.get(key) is not None}

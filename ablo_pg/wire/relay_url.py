@@ -1,4 +1,4 @@
-"""The URL of a relay, as a person passes it: with or without `/api` and slashes at its end."""
+"""The URL of a relay, as a person passes it: with or without a trailing `/api` and slashes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ablo_pg.errors import error_for
 def relay_origin(url: str, name: str) -> tuple[str, str]:
     """Return its origin (`https://host:port`) and the path before `/api`; `name`, for the error.
 
-    Raises invalid_options. The message shows nothing of the URL but its scheme: it may be a
-    database's, passed by mistake, or hold a login.
+    Raises invalid_options. The message shows only the URL's scheme: it may be a database's, passed
+    by mistake, or contain a login.
     """
     try:
         parts = urlsplit(url)
@@ -28,7 +28,9 @@ def relay_origin(url: str, name: str) -> tuple[str, str]:
             name, "is not the URL of a relay", "pass for example https://ablo.example.com"
         )
     if "@" in parts.netloc:
-        raise _refused(name, "holds a login", "leave it out; a key says who calls: api_key=")
+        raise _refused(
+            name, "contains a login", "remove it; the key identifies the caller: api_key="
+        )
     if parts.query or parts.fragment:
         raise _refused(name, "has a query or a fragment", "end it after the host or the path")
     return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/").removesuffix("/api")

@@ -1,9 +1,9 @@
-"""Bodies that come in: strict JSON, then typed values. Pure: bytes in, structs or an error out.
+"""Incoming bodies: strict JSON, then typed values. Pure: bytes in, structs or an error out.
 
-JSON is refused when it is not UTF-8, is cut short, names a key twice, nests too deep or holds NaN:
-the database and every client must read one body alike. Keys that nobody knows are let pass, since
-older and newer clients send some; but one that is a guard's name misspelt (`read_at`) is refused:
-ignoring it would take the guard away without a word.
+JSON is refused if it is not UTF-8, is truncated, has a duplicate key, nests too deep or contains
+NaN: the database and every client must read one body alike. Unknown keys are ignored, since older
+and newer clients send some. A misspelt guard (`read_at`) is refused: ignoring it would silently
+drop the guard.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 GUARDS: Final = ("readAt", "onStale", "reads", "track", "claimId", "fenceToken", "operations")
 _GUARD_OF: Final = {name.lower(): name for name in GUARDS}
 SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-LENGTH: Final = re.compile(r"of length <= (\d+)")  # how msgspec says what is too long
+LENGTH: Final = re.compile(r"of length <= (\d+)")  # msgspec's message for excess length
 REMEDY: Final = "send one JSON document, UTF-8, each key once"
 
 
 class Duplicate(ValueError):
-    """A key twice in one object."""
+    """A duplicate key in one object."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise Duplicate(f"the key {twice[:40]!r} is there twice")
+        raise Duplicate(f"the key {twice[:40]!r} appears twice")
     return found
 
 
@@ -63,11 +63,11 @@ def read_json(body: bytes, depth: int) -> Any:
 
 
 def check_surrogates(value: Any) -> None:
-    """Refuse halves of characters, which no text in the database can hold; raises invalid_json."""
+    """Refuse lone surrogates, which the database cannot store; raises invalid_json."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise _invalid("an escape stands for half a character") from None
+        raise _invalid("an escape is a lone surrogate") from None
 
 
 def depth_of(value: Any) -> int:
@@ -90,7 +90,7 @@ def read_body(body: bytes, kind: type[T], depth: int = 64) -> T:
         )
     check_guards(found, kind)
     try:
-        # From the bytes, not the values: what is passed on stays as it was sent.
+        # From the bytes, not the values: parts that are passed on stay unchanged.
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as exc:
         raise _bad(exc) from None
@@ -101,20 +101,20 @@ def read_body(body: bytes, kind: type[T], depth: int = 64) -> T:
 def pass_on(value: Any) -> bytes:
     """Return values of a body as JSON for the database; raises invalid_body.
 
-    A row's data never comes here: it goes on as the bytes it is, whatever its numbers.
+    Never used for a row's data, which is passed on as its bytes, whatever its numbers.
     """
     try:
         return orjson.dumps(value)
     except TypeError as exc:
         raise error_for(
             "invalid_body",
-            f"The body holds what cannot be passed on: {exc}"[:200],
+            f"The body contains a value that cannot be passed on: {exc}"[:200],
             remedy="keep whole numbers within 64 bits; write larger ones as text",
         ) from None
 
 
 def check_guards(found: dict[str, Any], kind: type[msgspec.Struct]) -> None:
-    """Refuse the misspelt name of a guard that `kind` has; raises invalid_body."""
+    """Refuse a misspelt name of a guard of `kind`; raises invalid_body."""
     known = kind.__struct_encode_fields__
     for key in found.keys() - set(known):
         guard = _GUARD_OF.get(key.replace("_", "").replace("-", "").lower())
@@ -137,7 +137,7 @@ def _bad(exc: msgspec.ValidationError) -> AbloError:
         field=place or None,
         remedy=f"send {most[1]} at most, or split it into several requests"
         if most
-        else "correct it as the API's description (/openapi.json) has it",
+        else "correct it to match the API's description (/openapi.json)",
         details={"limit": int(most[1])} if most else None,
     )
 
@@ -150,6 +150,6 @@ def _too_deep(depth: int) -> AbloError:
     return error_for(
         "invalid_json",
         f"The body nests deeper than {depth} levels",
-        remedy="make it flatter",
+        remedy="reduce the nesting",
         details={"limit": depth},
     )

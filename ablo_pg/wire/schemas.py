@@ -33,8 +33,8 @@ class PushBody(msgspec.Struct, frozen=True):
     """POST of a schema.
 
     not_null: fields that are not optional are NOT NULL, and a create without one is refused. Our
-    own command line says so. Without it a first push makes them nullable, since the SDK's fields
-    with a default look required, and later ones keep what there is.
+    own command line sends it. Without it a first push makes them nullable, since the SDK's fields
+    with a default look required, and later pushes keep the setting.
     """
 
     schema: dict[str, Any]
@@ -47,7 +47,7 @@ class PushBody(msgspec.Struct, frozen=True):
 def pushed_document(
     body: PushBody, schema: dict[str, Any], active: SchemaSpec | None
 ) -> dict[str, Any]:
-    """Return the schema as it is kept, with what its columns are to be. active: None before."""
+    """Return the schema as stored, with its columns' nullability. active: None before."""
     nullable = not body.not_null
     if body.not_null is None and active is not None:
         nullable = (COLUMNS, "nullable") in active.extra
@@ -55,7 +55,7 @@ def pushed_document(
 
 
 def push_options(body: PushBody) -> PushOptions:
-    """Return what the body allows."""
+    """Return the changes that the body allows."""
     return PushOptions(
         body.force,
         tuple((one.source, one.target) for one in body.renames),
@@ -86,7 +86,7 @@ def tried_body(
     unchanged: bool = False,
     changes: Sequence[Change] = (),
 ) -> dict[str, Any]:
-    """Return the answer of a dry run: that of the push, with every change. Nothing was kept."""
+    """Return the answer of a dry run: that of the push, with every change. Nothing was saved."""
     told = pushed_body(version, spec, warnings, unchanged)
     return told | {"status": "dry_run", "changes": [change_item(change) for change in changes]}
 
@@ -94,7 +94,7 @@ def tried_body(
 def schema_body(
     version: int, digest: str, pushed_at: str | None, spec: SchemaSpec, project: str
 ) -> dict[str, Any]:
-    """Return the active schema as `GET /api/schema` answers it; version 0 is none."""
+    """Return the active schema for `GET /api/schema`; version 0 means none."""
     if version == 0:
         return {"active": False, "environment": ENVIRONMENT, "project": project, "models": []}
     return {
@@ -110,10 +110,10 @@ def schema_body(
 
 
 def versions_body(found: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """Return the newest versions, each with what it changed in the one before it.
+    """Return the newest versions, each with its changes from the previous one.
 
     Args: found, newest first: {"version", "hash", "pushedAt", "active", "schema"}, one more than
-    limit where there is one.
+    limit if there is one.
     """
     specs = [parse_schema_json(one["schema"]) for one in found]
     before = [*specs[1:], SchemaSpec(models=())] if len(found) <= limit else specs[1:]

@@ -1,8 +1,8 @@
 """Reading rows for a local copy: bootstrap requests, on-demand queries, and their answers. Pure.
 
-A query names physical columns, as clients of this door do; the kernel takes those as well as wire
-names, in upper or lower case operators. Rows go through as the bytes that Postgres made; only where
-related rows are to be nested are they taken apart.
+A query names physical columns, as clients of this interface do; the kernel takes those as well as
+wire names, in upper or lower case operators. Rows are passed on as Postgres's bytes, and only
+parsed to nest related rows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ablo_pg.schema import FieldType, ModelSpec
 from ablo_pg.schema.neutral import Relation
 from ablo_pg.wire.limits import RELATED, WHERE_TERMS, ModelName, Name
 
-PAGE_ROWS: Final = 1000  # the most that the kernel lists at once
+PAGE_ROWS: Final = 1000  # the kernel's maximum for one list
 # Columns that every model has, by their wire names.
 ORDERED_BASE: Final = {"id": "id", "created_at": "createdAt", "updated_at": "updatedAt"}
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
-    """One page as the kernel gives it."""
+    """One page from the kernel."""
 
     data: list[msgspec.Raw]
     evidence: list[msgspec.Raw]
@@ -62,7 +62,7 @@ def kernel_query(
     order: tuple[str, str] | None = None,
     groups: Iterable[str] | None = None,
 ) -> bytes:
-    """Return a list as `ablo.row_list` takes it."""
+    """Return a list in the form of `ablo.row_list`."""
     query: dict[str, Any] = {"limit": min(max(limit, 1), PAGE_ROWS)}
     if after is not None:
         query["after"] = after
@@ -76,12 +76,12 @@ def kernel_query(
 
 
 def order_of(query: Query) -> tuple[str, str] | None:
-    """Return the order that a query asks for."""
+    """Return the order of a query."""
     return None if query.order_by is None else (query.order_by, (query.order or "asc").lower())
 
 
 def own_limit(model: ModelSpec) -> int | None:
-    """Return how many rows a model wants in a bootstrap; None when it does not say."""
+    """Return a model's maximum of rows in a bootstrap; None if it has none."""
     limit = dict(model.options).get("bootstrapLimit")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         return None
@@ -89,10 +89,10 @@ def own_limit(model: ModelSpec) -> int | None:
 
 
 def own_order(model: ModelSpec) -> tuple[str, str] | None:
-    """Return (wire name, direction) in which a model wants its rows, of which a limit takes the
-    first; None when it does not say, or names nothing to order by: a copy is good in any order.
+    """Return (wire name, direction) of a model's order, of which a limit takes the first rows; None
+    if it has no order or an unknown one: a copy is valid in any order.
 
-    `"createdAt"`, `"createdAt desc"` and `"-createdAt"` are read; columns' names too.
+    Accepts `"createdAt"`, `"createdAt desc"` and `"-createdAt"`, and columns' names.
     """
     given = dict(model.options).get("bootstrapOrderBy")
     if not isinstance(given, str) or not given.strip():
@@ -108,7 +108,7 @@ def own_order(model: ModelSpec) -> tuple[str, str] | None:
 
 
 def write_cursor(typename: str, after: str, taken: int) -> str:
-    """Return where a bootstrap goes on. taken: rows of that model so far."""
+    """Return where a bootstrap continues. taken: rows of that model so far."""
     return base64.urlsafe_b64encode(orjson.dumps([typename, after, taken])).decode()
 
 
@@ -125,7 +125,7 @@ def read_cursor(cursor: str) -> tuple[str, str, int]:
         "cursor_invalid",
         f"{cursor[:40]!r} is not a cursor of a bootstrap",
         field="cursor",
-        remedy="send the nextCursor of the page before",
+        remedy="send the nextCursor of the previous page",
     )
 
 
@@ -154,7 +154,7 @@ def bootstrap_body(
 
 
 def partial_body(deltas: Sequence[bytes], sync_id: int, timestamp: int, schema_hash: str) -> bytes:
-    """Return a partial bootstrap: what followed the position that the client named."""
+    """Return a partial bootstrap: the deltas after the client's position."""
     tail: dict[str, Any] = {"timestamp": timestamp}
     if schema_hash:
         tail["schemaHash"] = schema_hash
@@ -168,7 +168,7 @@ def results_body(
     errors: Sequence[Mapping[str, Any]],
     sync_id: int,
 ) -> bytes:
-    """Return the answer of on-demand reads: one slot a query, an empty one where it failed."""
+    """Return the answer of on-demand reads: one slot per query, empty if it failed."""
     tail: dict[str, Any] = {"lastSyncId": sync_id}
     if errors:
         tail["errors"] = errors
@@ -185,7 +185,7 @@ def results_body(
 
 
 def query_error(index: int, model: str, error: AbloError, event_id: str) -> dict[str, Any]:
-    """Return what is told of a query that failed."""
+    """Return the error of a failed query."""
     return {
         "index": index,
         "model": model,
@@ -233,13 +233,13 @@ def keys_of(relation: Relation) -> tuple[str, str]:
 
 
 def values_of(rows: Iterable[bytes], name: str) -> list[Any]:
-    """Return the values of one field, each once."""
+    """Return the distinct values of one field."""
     found = dict.fromkeys(_value(row, name) for row in rows)
     return [value for value in found if value is not None]
 
 
 def _value(row: bytes, name: str) -> Any:
-    """Return the value of a field that relations go by; None where a row has none."""
+    """Return the value of a relation's field; None if a row has none."""
     return loads(members(row).get(name, b"null"))
 
 

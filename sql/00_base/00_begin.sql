@@ -1,7 +1,7 @@
--- First file of an install: one installer at a time in a database, and none that is older than
--- what is installed. The number below is the kernel's version; it rises with every released change.
--- Run by: the install script, inside its transaction. Locks: advisory lock 'ablo:kernel'.
--- Raises: kernel_newer_than_client (AB502); lock_timeout (55P03) when another install is stuck.
+-- First file of an install: one installer at a time per database, and none older than what is installed. The
+-- number below is the kernel's version; it rises with every released change.
+-- Run by: the install script, inside its transaction. Locks: advisory lock 'ablo:kernel'. Raises:
+-- kernel_newer_than_client (AB502); lock_timeout (55P03) if another install is stuck.
 select pg_catalog.set_config('ablo.kernel_installing', '1', true);
 set local client_min_messages = warning;
 set local lock_timeout = '30s';

@@ -1,7 +1,7 @@
--- The three group roles. Logins are made by `ablo-pg connect` and are members of one of them.
--- Run by: the administrator who installs the kernel (superuser, or CREATEROLE).
--- ablo_owner owns kernel and tables; nobody logs in as it. Roles belong to the cluster, so another
--- database's install may be making the same ones right now: a duplicate is not an error.
+-- The three group roles. `ablo-pg connect` creates logins as members of one of them.
+-- Run by: the administrator who installs the kernel (superuser, or CREATEROLE). ablo_owner owns kernel and
+-- tables and is not a login. Roles belong to the cluster, so another database's install may be creating the
+-- same ones right now: a duplicate is not an error.
 do $roles$
 declare
   v_role text;
@@ -15,9 +15,9 @@ begin
       end;
     end if;
   end loop;
-  -- Without this a non-superuser could not hand the objects below to their owner. Since Postgres 16
-  -- the creator of a role is a member of it with neither INHERIT nor SET, which 'member' would not see; and a grant
-  -- to a role that is NOINHERIT must say that it is inherited.
+  -- Without this a non-superuser could not transfer the objects below to their owner. Since Postgres 16 the
+  -- creator of a role is a member of it with neither INHERIT nor SET, which 'member' would not see; and a grant to a
+  -- NOINHERIT role must declare that it is inherited.
   if not pg_catalog.pg_has_role(current_user, 'ablo_owner', 'usage') then
     execute format('grant ablo_owner to %I', current_user)
       || case when current_setting('server_version_num')::int >= 160000 then ' with inherit true' else '' end;

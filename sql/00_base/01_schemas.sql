@@ -11,9 +11,9 @@ begin
 end
 $schemas$;
 
--- What a restore without owners (pg_restore --no-owner) has given to whoever ran it goes back to its
--- owner: the kernel's functions run with their owner's rights. What that role got of the models' tables too,
--- but for adopted ones, whose owner only their application knows: there our policies are restrictive.
+-- A restore without owners (pg_restore --no-owner) gives everything to the role that ran it. This returns it to
+-- its owner: the kernel's functions, which run with their owner's rights, and the models' tables, except adopted
+-- ones, whose owner only their application knows: there our policies are restrictive.
 do $owners$
 declare
   v_object text;

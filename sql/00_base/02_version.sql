@@ -1,4 +1,4 @@
--- What is installed: one row a kernel version, one row a file with its SHA-256.
+-- What is installed: one row per kernel version, one row per file with its SHA-256.
 -- Written by: ablo.kernel_record, ablo.kernel_migrate, ablo.kernel_finish. Read by: ablo.status.
 create table if not exists ablo.kernel_version (
   version int primary key,

@@ -1,4 +1,4 @@
--- Close an install: note the version, forget files that are no longer part of the kernel.
+-- Close an install: record the version, remove files that are no longer part of the kernel.
 -- Called by: the install script, last. Locks: none beyond the install lock.
 create or replace function ablo.kernel_finish(p_paths text[]) returns int
 language plpgsql volatile

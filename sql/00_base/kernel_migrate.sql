@@ -1,7 +1,7 @@
--- Apply one numbered migration once. On an empty database it is only noted: the files beside it
--- are the current whole. A migration that was applied must never change afterwards.
--- Called by: the install script, before the folders after 00_base. EXECUTE: the text is our own file.
--- Raises: kernel_checksum_mismatch (AB503).
+-- Apply one numbered migration once. On an empty database it is only recorded: the other files are the current
+-- whole. An applied migration must never change afterwards.
+-- Called by: the install script, before the folders after 00_base. EXECUTE: the text is our own file. Raises:
+-- kernel_checksum_mismatch (AB503).
 create or replace function ablo.kernel_migrate(p_path text, p_checksum text, p_sql text) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -16,8 +16,8 @@ begin
   elsif v_known is not null then
     perform ablo.raise_error(
       'kernel_checksum_mismatch',
-      pg_catalog.format('migration %s was applied with another content', p_path),
-      'restore the released file: a migration never changes once it is out',
+      pg_catalog.format('migration %s was applied with different content', p_path),
+      'restore the released file: a released migration never changes',
       pg_catalog.jsonb_build_object('path', p_path, 'applied', v_known, 'own', p_checksum));
   end if;
   v_fresh := not exists (select from ablo.kernel_version);

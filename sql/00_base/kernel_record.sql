@@ -1,5 +1,4 @@
--- Note one installed file and its SHA-256; an unchanged one keeps its row as it is.
--- Called by: the install script.
+-- Record one installed file and its SHA-256; an unchanged one keeps its row. Called by: the install script.
 create or replace function ablo.kernel_record(p_path text, p_checksum text) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Whether a name that clients send (a participant, a key, an id of theirs) holds no control characters:
--- they say nothing, and move the cursor of whoever's terminal shows them.
+-- Whether a name from a client (a participant, a key, an id) is free of control characters, which would move
+-- the cursor of a terminal that shows them.
 -- Called by: identity_set, commit_check, claim_request, presence_check.
 create or replace function ablo.text_fits(p_text text) returns boolean
 language sql immutable strict

@@ -1,21 +1,21 @@
--- API keys: who may act for an organization, and how far. Of a key itself only its SHA-256 and the
--- first twelve characters are kept.
+-- API keys: who may act for an organization, and with which rights. Of a key itself only its SHA-256 and the
+-- first twelve characters are stored.
 create table if not exists ablo.api_key (
   id text primary key,           -- key_..: made by an administrator; cap_..: minted from another key
   key_hash text not null unique check (key_hash ~ '^[0-9a-f]{64}$'),
   prefix text not null check (prefix in ('sk', 'rk', 'ek', 'pk')),
-  display text not null,         -- what a person tells it by
+  display text not null,         -- the part that people recognize it by
   organization_id text not null,
   participant text not null,     -- kind:id
   parent_id text references ablo.api_key on delete cascade,
-  rotated_from text references ablo.api_key on delete set null,  -- the key in whose place it was put
+  rotated_from text references ablo.api_key on delete set null,  -- the key that it replaced
   operations text[],             -- <lower-case typename>.<read|create|update|delete>, or *.<verb>; null: all
   scopes text[] not null default '{}',
   sync_groups text[],            -- kind:id; null: all of the organization's
   user_meta jsonb not null default '{}',
   label text,
   created_at timestamptz not null,
-  expires_at timestamptz,        -- null: it does not end by itself
+  expires_at timestamptz,        -- null: it does not expire
   revoked_at timestamptz,
   check (parent_id is null or expires_at is not null)
 );
@@ -28,8 +28,8 @@ comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from
 
 alter table ablo.api_key enable row level security;
 
--- What a key may, as the routines hand it on; a null one: without limits. Its own type, so that a caller
--- without a key never touches the table.
+-- The rights of a key, as routines pass them on; null: unlimited. A separate type, so that a caller without a
+-- key never touches the table.
 do $type$
 begin
   if to_regtype('ablo.key_rights') is null then

@@ -1,6 +1,6 @@
--- Refuse what is not among a key's operations.
--- Called by: ablo.capability_commit, ablo.capability_read, ablo.capability_claim.
--- Raises: capability_scope_denied.
+-- Refuse an operation that the key does not have.
+-- Called by: ablo.capability_commit, ablo.capability_read, ablo.capability_claim. Raises:
+-- capability_scope_denied.
 create or replace function ablo.capability_require(p_key ablo.key_rights, p_typename text, p_verb text) returns void
 language plpgsql volatile
 as $$
@@ -10,7 +10,7 @@ begin
   end if;
   perform ablo.raise_error('capability_scope_denied',
     format('the key may not %s %s', p_verb, p_typename),
-    format('use a key whose operations have %s.%s', lower(p_typename), p_verb),
+    format('use a key whose operations include %s.%s', lower(p_typename), p_verb),
     jsonb_build_object('model', p_typename, 'operation', p_verb));
 end
 $$;

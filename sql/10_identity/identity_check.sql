@@ -1,8 +1,8 @@
--- Refuse a login on which row-level security has no hold: superuser, BYPASSRLS, or a member of the
--- owner role or of the role that owns an adopted table. Looks at the SESSION user, since SET ROLE can be undone by whoever holds the session.
--- SECURITY DEFINER, since only the owner may raise; the session user stays who it is.
--- Called by: every service and library at start, and at registration of a data source.
--- Raises: database_role_cannot_enforce_rls.
+-- Refuse a login that is not subject to row-level security: superuser, BYPASSRLS, or a member of the owner role
+-- or of the role that owns an adopted table. Checks the SESSION user, since a session can undo SET ROLE.
+-- SECURITY DEFINER, since only the owner may raise; the session user does not change.
+-- Called by: every service and library at start, and at registration of a data source. Raises:
+-- database_role_cannot_enforce_rls.
 create or replace function ablo.identity_check() returns void
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -23,12 +23,12 @@ begin
    limit 1;
   if v_role.rolsuper or v_role.rolbypassrls or v_role.owns or v_table.owner is not null then
     perform ablo.raise_error('database_role_cannot_enforce_rls',
-      format('login %I %s, so row-level security would not hold for it', session_user,
+      format('login %I %s, so row-level security would not apply to it', session_user,
         case when v_role.rolsuper then 'is a superuser'
              when v_role.rolbypassrls then 'has BYPASSRLS'
              when v_role.owns then 'is a member of ablo_owner'
              else format('may act as %s, which owns table %I', v_table.owner, v_table.relname) end),
-      'run the service with the login that `ablo-pg connect` made (a member of ablo_runtime)');
+      'run the service with the login that `ablo-pg connect` created (a member of ablo_runtime)');
   end if;
 end
 $$;

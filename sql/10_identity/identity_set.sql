@@ -1,5 +1,5 @@
--- Set who acts, for the rest of this transaction: the settings that row-level security and the log
--- read. NULL and '' both mean "nobody" (a custom setting reads '' after a SET LOCAL ends).
+-- Set who acts, for the rest of this transaction: the settings that row-level security and the log read. NULL
+-- and '' both mean "unset" (a custom setting reads '' after a SET LOCAL ends).
 -- Called by: ablo.commit_run, the read routines. Raises: identity_missing_organization,
 -- invalid_participant_kind. Locks: none. p_participant is `kind:id`.
 create or replace function ablo.identity_set(
@@ -23,7 +23,7 @@ begin
         coalesce(quote_literal(left(p_participant, 40)), 'NULL')),
       'pass for example agent:triage', jsonb_build_object('field', 'participant'));
   elsif not ablo.text_fits(p_participant) or not ablo.text_fits(p_on_behalf_of) then
-    perform ablo.raise_error('invalid_participant_kind', 'the id of a participant holds control characters',
+    perform ablo.raise_error('invalid_participant_kind', 'the id of a participant contains control characters',
       'pass for example agent:triage',
       jsonb_build_object('field', case when ablo.text_fits(p_participant) then 'onBehalfOf' else 'participant' end));
   end if;
@@ -32,7 +32,7 @@ begin
       format('on behalf of %L, which is not kind:id with kind user, agent or system', left(p_on_behalf_of, 40)),
       'pass for example user:ann', jsonb_build_object('field', 'onBehalfOf'));
   end if;
-  -- One expression, not several statements, and no more settings than needed: this runs once a commit.
+  -- One expression, not several statements, and no more settings than needed: this runs once per commit.
   if set_config('app.current_org_id', p_organization, true) is null
     or set_config('app.current_participant_id', p_participant, true) is null
     or coalesce(p_on_behalf_of, '') <> coalesce(current_setting('ablo.on_behalf_of', true), '')

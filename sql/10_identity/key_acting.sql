@@ -1,5 +1,5 @@
--- The key that this transaction's commit acts with, as ablo.commit_run has set it; a null record: without
--- one. Called by: what judges premises and tracks. One probe by id, and none without a key.
+-- The key of this transaction's commit, as set by ablo.commit_run; a null record without one.
+-- Called by: the checks of premises and tracks. One probe by id, and none without a key.
 create or replace function ablo.key_acting() returns ablo.key_rights
 language plpgsql stable
 as $$

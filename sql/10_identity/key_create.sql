@@ -1,8 +1,8 @@
--- Make a key of an organization: a root, of which others are minted. p_request: {hash, display, prefix, operations?, scopes?, syncGroups?,
--- ttlSeconds?, label?, userMeta?}; answers as ablo.key_json says. Whoever calls made the key itself: the
--- database never sees it.
--- Called by: the command line, as the control login where there is one. Locks: none.
--- Raises: identity_missing_organization, invalid_participant_kind, invalid_request, duration_invalid,
+-- Create a key of an organization: a root, from which others are minted. p_request: {hash, display, prefix,
+-- operations?, scopes?, syncGroups?, ttlSeconds?, label?, userMeta?}; answers with ablo.key_json. The caller
+-- generates the key itself: the database never sees it.
+-- Called by: the command line, as the control login if there is one. Locks: none. Raises:
+-- identity_missing_organization, invalid_participant_kind, invalid_request, duration_invalid,
 -- server_execute_unknown_model, capability_scope_denied.
 create or replace function ablo.key_create(p_organization text, p_participant text, p_request jsonb) returns json
 language plpgsql volatile security definer

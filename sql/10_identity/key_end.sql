@@ -1,8 +1,8 @@
--- Revoke a key and all that comes of it: what was minted from it, and what was rotated from it, however far down
--- and whatever has ended in between. Or (p_revoke false) let it and what was minted from it end at p_until at the
--- latest: the key that was put in its place lives on. Says so to the relays. Returns the ids of those that it ended,
--- the key's own first. Level by level: a mint or a rotation in flight holds its key (FOR SHARE, FOR UPDATE), so the
--- update of that key waits for it, and the next level's statement sees what was made.
+-- Revoke a key and all keys derived from it, by minting or rotation, to any depth and even if keys in between
+-- have ended. Or (p_revoke false) let it and the keys minted from it end at p_until at the latest: the key that
+-- replaced it lives on. Notifies the relays. Returns the ids of the ended keys, the key's own first. Level by
+-- level: a mint or a rotation in flight holds its key (FOR SHARE, FOR UPDATE), so the update of that key waits
+-- for it, and the next level's statement sees the new key.
 -- Called by: ablo.key_revoke, ablo.key_rotate. Locks: the keys, parents before children, old before new.
 create or replace function ablo.key_end(p_id text, p_revoke boolean, p_until timestamptz) returns text[]
 language plpgsql volatile
@@ -30,7 +30,7 @@ begin
     end if;
   end loop;
   if cardinality(v_ended) > 100 then
-    perform pg_notify('ablo_key', '');  -- everyone look
+    perform pg_notify('ablo_key', '');  -- relays check all keys
   else
     perform pg_notify('ablo_key', i) from unnest(v_ended) i;
   end if;

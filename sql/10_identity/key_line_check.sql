@@ -1,6 +1,6 @@
--- Refuse another rotation where 100 keys of the line live: each keeps what it was made from for its grace, and a
--- program that renews in a loop would make keys without end.
--- Called by: ablo.key_rotate. Walks to where the line began, then down. Raises: quota_exceeded.
+-- Refuse another rotation if 100 keys of the line are live: each rotation keeps the old key for its grace, and
+-- a program that renews in a loop would create keys without end.
+-- Called by: ablo.key_rotate. Walks to the line's start, then down. Raises: quota_exceeded.
 create or replace function ablo.key_line_check(p_id text) returns void
 language plpgsql volatile
 as $$
@@ -16,7 +16,7 @@ begin
       select k from line l join ablo.api_key k on k.rotated_from = (l.key).id)
     select count(*) from line l where ablo.key_status(l.key) = 'live') >= 100
   then
-    perform ablo.raise_error('quota_exceeded', '100 keys of this line of rotations live',
+    perform ablo.raise_error('quota_exceeded', '100 keys of this line of rotations are live',
       'rotate with a shorter graceSeconds, or revoke the line and make a new key', '{"limit": 100}');
   end if;
 end

@@ -1,5 +1,5 @@
--- The keys of an organization, newest first, at most 1000, as ablo.key_json says: those that an
--- administrator made and that are live. p_all: also minted ones, and those that have ended.
+-- The keys of an organization, newest first, at most 1000, as ablo.key_json: those that an administrator
+-- created and that are live. p_all: also minted and ended ones.
 -- Called by: the command line.
 create or replace function ablo.key_list(p_organization text, p_all boolean default false) returns json
 language plpgsql volatile security definer

@@ -1,5 +1,5 @@
--- Refuse a key that does not exist (an all-null row), has expired or was revoked. Names no key: who holds one
--- that has ended learns no id.
+-- Refuse a key that does not exist (an all-null row), has expired or was revoked. The error names no key: a
+-- holder of an ended key learns no id.
 -- Called by: ablo.capability_live, ablo.key_shown. Raises: capability_invalid, apikey_revoked, apikey_expired.
 create or replace function ablo.key_live(p_key ablo.api_key) returns void
 language plpgsql volatile

@@ -1,10 +1,10 @@
--- A key that somebody wants to see, to end or to renew. p_by is the hash of the key they act with (ablo.key_shown); it
--- may be that key itself, one that it was minted from, or a secret key with the scope keys:manage over any key but
--- secret ones of its organization. Publishable and ephemeral keys manage none, not even themselves. Null: an
--- administrator, over any key of the organization; that takes the right to make keys, which only the control login has
--- where there is one.
--- Called by: ablo.key_get, ablo.key_revoke, ablo.key_rotate. Raises: forbidden, capability_not_found, and what
--- ablo.key_shown raises for p_by.
+-- A key that the caller wants to read, end or renew. p_by is the hash of the caller's key (ablo.key_shown); it
+-- may be that key itself, one that it was minted from, or a secret key with the scope keys:manage for any key
+-- of its organization except secret ones. Publishable and ephemeral keys manage none, not even themselves.
+-- Null: an administrator, for any key of the organization; that needs the right to create keys, which only the
+-- control login has if there is one.
+-- Called by: ablo.key_get, ablo.key_revoke, ablo.key_rotate. Raises: forbidden, capability_not_found, and the
+-- errors of ablo.key_shown for p_by.
 create or replace function ablo.key_managed(p_organization text, p_id text, p_by text) returns ablo.api_key
 language plpgsql volatile
 as $$
@@ -36,7 +36,7 @@ begin
          and v_by.operations is null and v_by.sync_groups is null and 'keys:manage' = any (v_by.scopes);
   end if;
   if v_own is not true then
-    perform ablo.raise_error('capability_not_found', 'there is no key with this id that may be managed here',
+    perform ablo.raise_error('capability_not_found', 'there is no key with this id that the caller may manage',
       'look it up: `ablo-pg keys list`; a key manages itself and what was minted from it');
   end if;
   return v_key;

@@ -1,10 +1,10 @@
--- Make a key out of another, whose hash proves that it was shown: it never may more than its parent, and ends no
--- later. At most 16 are minted one from another.
--- p_request: {hash, display, prefix? (rk; ek, pk), participantKind?, participantId? (ablo.mint_participant), operations? |
--- wideScope?: all that the parent may, syncGroups?, scopes?, ttlSeconds? (3600), label?, userMeta?,
--- organizationId?}; answers as ablo.key_json says.
--- Called by: the relay. Locks: the parent, shared: whoever ends it meanwhile waits, and finds the child.
--- Raises: capability_invalid, apikey_revoked, apikey_expired, forbidden, capability_scope_denied,
+-- Mint a key from another, whose hash proves that the caller has it: it never has more rights than its parent,
+-- and never outlives it. Chains have at most 16 keys. p_request: {hash, display, prefix? (rk; ek, pk),
+-- participantKind?, participantId? (ablo.mint_participant), operations? | wideScope?: all that the parent may
+-- do, syncGroups?, scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?}; answers with
+-- ablo.key_json.
+-- Called by: the relay. Locks: the parent, shared: ending it meanwhile waits, and finds the child. Raises:
+-- capability_invalid, apikey_revoked, apikey_expired, forbidden, capability_scope_denied,
 -- narrow_scope_required, organization_mismatch, quota_exceeded, invalid_participant_kind, invalid_request.
 create or replace function ablo.key_mint(p_organization text, p_parent_hash text, p_request jsonb) returns json
 language plpgsql volatile security definer
@@ -27,7 +27,7 @@ begin
     v_key.operations := ablo.key_operations(p_request -> 'operations', v_key.prefix, false);
   elsif p_request -> 'wideScope' is distinct from 'true' and v_key.prefix <> 'pk' then
     perform ablo.raise_error('narrow_scope_required', 'the request does not say what the key may do',
-      'pass operations, for example ["task.read"], or wideScope: true for all that the parent may', '{"field": "operations"}');
+      'pass operations, for example ["task.read"], or wideScope: true for all that the parent may do', '{"field": "operations"}');
   elsif v_key.prefix = 'pk' then
     v_key.operations := coalesce(array(select o from unnest(v_parent.operations) o where o like '%.read'), '{}');
     v_key.operations := case when v_parent.operations is null then array['*.read'] else v_key.operations end;
@@ -44,11 +44,11 @@ begin
     when not v_key.scopes <@ v_parent.scopes then 'scopes' end;
   if v_denied is not null then
     perform ablo.raise_error('capability_scope_denied', format('%s of the key would exceed those of its parent', v_denied),
-      'ask for less, or mint it from a key that may more', jsonb_build_object('field', v_denied));
+      'request less, or mint it from a key with more rights', jsonb_build_object('field', v_denied));
   end if;
   v_key.expires_at := ablo.key_expiry(coalesce(nullif(p_request -> 'ttlSeconds', 'null'), '3600'), v_parent.expires_at);
   v_key := ablo.key_insert(v_key, p_request);
-  perform ablo.key_sweep(20);  -- who fills the table also empties it
+  perform ablo.key_sweep(20);  -- writers clean up the table
   return ablo.key_json(v_key);
 end
 $$;

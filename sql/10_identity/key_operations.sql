@@ -1,7 +1,7 @@
--- The operations of a key as they are stored: lower-case typename and verb, each once; null means all.
--- A publishable key reads and does nothing else. p_strict: a model that the active schema lacks is
--- refused, since a mistyped name would grant nothing and say nothing; before the first push any name will
--- do. Programs that mint are not held to it: their schema may be ahead of the one that is pushed.
+-- The operations of a key as they are stored: lower-case typename and verb, each once; null means all. A
+-- publishable key can only read. p_strict: a model that the active schema lacks is refused, since a mistyped
+-- name would silently grant nothing; before the first push any name is accepted. Programs that mint are not
+-- checked: their schema may be ahead of the pushed one.
 -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, server_execute_unknown_model,
 -- capability_scope_denied.
 create or replace function ablo.key_operations(p_operations jsonb, p_prefix text, p_strict boolean) returns text[]
@@ -28,7 +28,7 @@ begin
     elsif p_prefix = 'pk' and v_parts[2] <> 'read' then
       perform ablo.raise_error('capability_scope_denied',
         format('a publishable key cannot hold %s: it only reads', left(v_item #>> '{}', 80)),
-        'make an rk_ or ek_ key for those who write', '{"field": "operations"}');
+        'make an rk_ or ek_ key for writers', '{"field": "operations"}');
     end if;
     v_typename := ablo_model.resolve(v_parts[1]);
     if p_strict and v_typename is null and v_parts[1] <> '*' and exists (select from ablo.model) then

@@ -1,8 +1,7 @@
--- End a key and all that comes of it, by minting or by rotation, at once, and the claims that were made with
--- them: {"id", "revoked": [ids]}. Ending it again is no error. p_by: the hash of the key that asks.
+-- End a key and every key derived from it, by minting or rotation, at once, and the claims that were made with
+-- them: {"id", "revoked": [ids]}. Ending it again is not an error. p_by: the hash of the caller's key.
 -- Called by: the command line (p_by null), the relay. Locks: the keys, parents before children; the targets of
--- their claims.
--- Raises: capability_not_found and what ablo.key_managed raises. Sends: NOTIFY ablo_key.
+-- their claims. Raises: capability_not_found and the errors of ablo.key_managed. Sends: NOTIFY ablo_key.
 create or replace function ablo.key_revoke(p_organization text, p_id text, p_by text default null) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

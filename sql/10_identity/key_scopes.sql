@@ -1,7 +1,7 @@
--- The scopes of a key as they are stored: rights over the service itself, not over rows. Pushing a schema changes
--- the tables of every organization, so it is a right of its own. Where none are named, p_full (a secret key bound to
--- no operations and no sync groups) gets them all but the one to act in other organizations, any other key none; [] is
--- none.
+-- The scopes of a key as they are stored: rights over the service itself, not over rows. Pushing a schema
+-- changes the tables of every organization, so it is a separate right. If none are named, p_full (a secret key
+-- limited to no operations and no sync groups) gets all but the one to act in other organizations, any other
+-- key none; [] means none.
 -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 create or replace function ablo.key_scopes(p_scopes jsonb, p_prefix text, p_full boolean) returns text[]
 language plpgsql immutable

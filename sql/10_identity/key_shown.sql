@@ -1,6 +1,6 @@
--- The live key with this hash, of this organization. The hash is the proof that the caller was shown the key: no
--- routine gives one out, and the ids that the log and lists show open nothing.
--- Called by: ablo.key_mint, ablo.key_managed. One probe. Locks: none. Raises: what ablo.key_live raises.
+-- The live key with this hash, of this organization. The hash proves that the caller has the key: no routine
+-- returns one, and the ids in the log and lists prove nothing.
+-- Called by: ablo.key_mint, ablo.key_managed. One probe. Locks: none. Raises: the errors of ablo.key_live.
 create or replace function ablo.key_shown(p_organization text, p_hash text) returns ablo.api_key
 language plpgsql volatile
 as $$

@@ -1,4 +1,4 @@
--- Which of these keys have ended: {hash: "revoked" | "expired" | "unknown"}, live ones left out.
+-- Which of these keys have ended: {hash: "revoked" | "expired" | "unknown"}, without live ones.
 -- Called by: the relay, every few seconds, for the credentials in use. p_hashes: at most 1000 of them.
 create or replace function ablo.key_states(p_hashes text[]) returns json
 language plpgsql volatile security definer

@@ -1,8 +1,8 @@
--- Forget keys that expired 30 days ago and that were minted or replaced, with what was minted from them (it ended
--- no later). So long their holders are told that they have expired, and not that they never were. A key that was put
--- in the place of one that is forgotten takes over what that came from: the line holds, and who revokes an older key
--- of it still ends the newer ones.
--- Called by: ablo.key_mint, ablo.key_rotate. Returns how many. Bounded; skips what others hold.
+-- Delete keys that expired 30 days ago and that were minted or replaced, with the keys minted from them (which
+-- ended no later). Until then their holders get "expired", not "unknown". A key that replaced a deleted one
+-- takes over the keys derived from it: the line holds, and revoking an older key of it still ends the newer
+-- ones.
+-- Called by: ablo.key_mint, ablo.key_rotate. Returns how many. Bounded; skips locked rows.
 create or replace function ablo.key_sweep(p_limit int) returns int
 language plpgsql volatile
 as $$

@@ -1,6 +1,6 @@
 -- What was pushed: every version of the schema, and the models of the active one.
 create table if not exists ablo.schema_version (
-  version bigint primary key,    -- one after the other: what is rolled back takes no number
+  version bigint primary key,    -- consecutive: a rolled back push takes no number
   hash text not null,
   schema json not null,
   active boolean not null default true,
@@ -25,7 +25,7 @@ create table if not exists ablo.model (
   archived_column text,
   row_function text not null,    -- ablo_model function that makes the row's JSON
   id_type text not null default 'text',
-  id_shared boolean not null default false,  -- an id stands once in the table, whatever the organization
+  id_shared boolean not null default false,  -- an id is unique in the table, across all organizations
   definition jsonb not null      -- as the compiler registered it
 );
 create unique index if not exists model_key_idx on ablo.model (key);
@@ -39,7 +39,7 @@ create table if not exists ablo.field (
   type text not null,
   optional boolean not null,
   position int not null,
-  column_type text,              -- as the column was when the model was registered (ablo.column_type)
+  column_type text,              -- the column's type when the model was registered (ablo.column_type)
   primary key (typename, wire)
 );
 
@@ -54,8 +54,8 @@ comment on table ablo.model_adopted is 'Since when a model''s changes are captur
 
 create table if not exists ablo.migration_debt (
   typename text primary key,
-  since timestamptz not null default 'infinity'  -- infinity: the writing has not begun
+  since timestamptz not null default 'infinity'  -- infinity: the rewrite has not begun
 );
 
 comment on table ablo.migration_debt is
-  'Models whose rows read otherwise than the log has them: each row changed before `since` is still to be written once.';
+  'Models whose rows read differently than in the log: each row changed before `since` must still be written once.';

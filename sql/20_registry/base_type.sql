@@ -1,4 +1,4 @@
--- The type under a domain, whatever domains lie in between; any other type is its own.
+-- The type under a domain, through any number of domains; any other type is returned unchanged.
 -- Called by: the compiled script, ablo.id_type. Locks: none.
 create or replace function ablo.base_type(p_type oid) returns oid
 language sql stable

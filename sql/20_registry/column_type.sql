@@ -1,6 +1,6 @@
--- What a column of a table is, in words that change when a migration of somebody else's changes it: its
--- type, and whether its value is not the writer's to choose. Null: there is none.
--- Called by: ablo.schema_register, which notes it; ablo.drift_check, which compares. Locks: none.
+-- What a column of a table is, in words that change when another migration changes it: its type, and whether
+-- its writer can choose the value. Null: there is no such column.
+-- Called by: ablo.schema_register, which records it; ablo.drift_check, which compares. Locks: none.
 create or replace function ablo.column_type(p_table regclass, p_column text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp

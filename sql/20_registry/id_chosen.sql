@@ -1,6 +1,6 @@
--- Refuse an id that a caller behind a relay chooses and another could guess, in a table that holds an id once for all
--- organizations: the answer to a create would tell whether another organization uses it. A UUID is not guessed; a table
--- that numbers its rows gives the next number.
+-- Refuse an id that a caller behind a relay chooses and others could guess, in a table where ids are unique
+-- across organizations: the answer to a create would reveal whether another organization uses it. A UUID cannot
+-- be guessed; a table that numbers its rows uses the next number.
 -- Called by: ablo.commit_apply. Locks: none. One probe by key, and none for a UUID. Raises: invalid_id.
 create or replace function ablo.id_chosen(p_model text, p_id text) returns void
 language plpgsql stable
@@ -19,12 +19,12 @@ begin
   if v_model.id_type = 'bigint' then
     v_numbered := ablo.id_sequence(to_regclass(format('%I.%I', v_model.table_schema, v_model.table_name)),
       ablo.id_column(v_model)) is not null;
-    if not v_numbered then  -- there is nothing but numbers to choose
+    if not v_numbered then  -- only numbers are possible
       return;
     end if;
   end if;
   perform ablo.raise_error('invalid_id',
-    format('%s: an id stands once in table %I.%I, in whatever organization, and %L could be guessed',
+    format('%s: ids of table %I.%I are unique across organizations, and %L could be guessed',
       v_model.key, v_model.table_schema, v_model.table_name, left(p_id, 80)),
     case when v_numbered then 'create the row without an id: it gets the next number' else 'choose a UUID' end,
     jsonb_build_object('model', v_model.key, 'field', 'id'));

@@ -1,4 +1,4 @@
--- The column that a model's rows are known by: `id`, unless its table was there before the model.
+-- The column that identifies a model's rows: `id`, unless its table existed before the model.
 -- Called by: the routines that look rows up in tables. Locks: none.
 create or replace function ablo.id_column(p_model ablo.model) returns text
 language sql stable

@@ -1,5 +1,5 @@
--- The id of a row that is created without one, where its table makes ids: the value of the column's own
--- default, or its next number. Null: the table makes none, so the client chooses the id.
+-- The id of a row that is created without one, if its table generates ids: the value of the column's own
+-- default, or its next number. Null: the table generates none, so the client chooses the id.
 -- Called by: ablo.commit_apply. Locks: none. EXECUTE: of the default, as the table's owner wrote it.
 create or replace function ablo.id_next(p_model text) returns text
 language plpgsql volatile

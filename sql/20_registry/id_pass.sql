@@ -1,8 +1,9 @@
--- Move the sequence that numbers a table's rows past a number that a create has chosen, so that the next
--- row of the table's application does not meet it. Only nextval moves it: that never goes back, whoever
--- draws beside us, and it is not undone by a rollback. So the number may be ahead by 1000 steps at most.
--- Called by: the models' write functions, before the insert, for ids that are numbers. Locks: none.
--- Raises: invalid_id.
+-- Advance the sequence that numbers a table's rows past a number that a create has chosen, so that the next row
+-- of the table's application does not collide with it. Only nextval advances it: that never goes back, even
+-- with concurrent writers, and a rollback does not undo it. The number may therefore be ahead by at most 1000
+-- steps.
+-- Called by: the models' write functions, before the insert, for ids that are numbers. Locks: none. Raises:
+-- invalid_id.
 create or replace function ablo.id_pass(p_table regclass, p_column text, p_model text, p_id bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -24,7 +25,7 @@ begin
   if v_ahead > 1000 or v_blocks > 1 then
     perform ablo.raise_error('invalid_id',
       format('%s: the rows of %s are numbered by %s, which %s', p_model, p_table, v_sequence,
-        case when v_blocks > 1 then 'deals its numbers out in blocks: one of them may be ' || p_id
+        case when v_blocks > 1 then 'allocates its numbers in blocks: one of them may be ' || p_id
              else format('has %s numbers to go to %s', v_ahead, p_id) end),
       'create the row without an id: it gets the next number',
       jsonb_build_object('model', p_model, 'field', 'id'));

@@ -1,5 +1,5 @@
--- The sequence that numbers a table's rows: of its identity column, or the one that the column's default
--- draws from. Null: there is none.
+-- The sequence that numbers a table's rows: of its identity column, or the one that the column's default uses.
+-- Null: there is none.
 -- Called by: ablo.id_pass. Locks: none.
 create or replace function ablo.id_sequence(p_table regclass, p_column text) returns regclass
 language sql stable

@@ -1,5 +1,5 @@
--- Whether a table holds an id once, whatever the organization: a unique index is on its id column alone. So it
--- is in most adopted tables; in those that we make, the organization comes first in every key.
+-- Whether ids of a table are unique across organizations: a unique index is on its id column alone. This is the
+-- case in most adopted tables; in those that we create, the organization comes first in every key.
 -- Called by: ablo.schema_register, with the model's definition. Locks: none.
 create or replace function ablo.id_shared(p_definition jsonb) returns boolean
 language sql stable

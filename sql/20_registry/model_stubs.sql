@@ -1,5 +1,5 @@
--- What the compiler replaces: the dispatchers over the models of the active schema. Until a schema is
--- applied they know no model. Created only where missing: a kernel upgrade must not undo a schema.
+-- Placeholders that the compiler replaces: the dispatchers over the models of the active schema. Until a schema
+-- is applied they know no model. Created only if missing: a kernel upgrade must not undo a schema.
 do $stubs$
 begin
   if to_regprocedure('ablo_model.resolve(text)') is null then

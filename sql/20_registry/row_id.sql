@@ -1,7 +1,7 @@
--- The one name of a row: its id as the id column spells it, as the log, claims and premises know it. A
--- uuid in capitals, a number with a sign, blanks behind a char(n) find the same row, and must find the same
--- claims and deltas. Text that is no id of the type comes back as it is: there is no such row.
--- Called by: reads, premises, tracks and claims; a write refuses another spelling by itself. p_type:
+-- The canonical name of a row: its id in the id column's spelling, which the log, claims and premises use. An
+-- upper-case uuid, a number with a sign, and blanks after a char(n) name the same row, and must find the same
+-- claims and deltas. Text that is not an id of the type is returned unchanged: there is no such row.
+-- Called by: reads, premises, tracks and claims; a write refuses other spellings itself. p_type:
 -- ablo.model.id_type. Locks: none.
 create or replace function ablo.row_id(p_type text, p_id text) returns text
 language plpgsql immutable

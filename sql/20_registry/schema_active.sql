@@ -1,6 +1,6 @@
--- The active schema as it was pushed: {version, hash, pushedAt, schema}; null when none was pushed, or
--- when it is the one the caller knows (version and hash).
--- Called by: services that serve a schema, which look again every second. Locks: none. Raises: nothing.
+-- The active schema as it was pushed: {version, hash, pushedAt, schema}; null if none was pushed, or if it is
+-- the one the caller knows (version and hash).
+-- Called by: services that serve a schema, which check every second. Locks: none. Raises: nothing.
 create or replace function ablo.schema_active(p_known_version bigint default null, p_known_hash text default null)
 returns json
 language sql stable security definer

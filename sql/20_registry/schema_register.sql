@@ -41,7 +41,7 @@ begin
     from (select x.typename, x.wire, ablo.column_type(to_regclass(format('%I.%I', m.table_schema, m.table_name)), x.column_name) as now
             from ablo.field x join ablo.model m using (typename)) n
    where n.typename = f.typename and n.wire = f.wire and f.column_type is distinct from n.now;
-  -- The triggers of this transaction hold writers off, so that no change falls in between.
+  -- The triggers of this transaction lock writers out, so that no change falls in between.
   insert into ablo.model_adopted (typename, sync_id)
   select d ->> 'typename', coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0)
     from jsonb_array_elements(p_models) d where d ->> 'tenancy' in ('column', 'parent')

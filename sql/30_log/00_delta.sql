@@ -1,8 +1,7 @@
--- The log: one row is one committed row change, ready to send. The only published table.
--- sync_id is drawn at the commit point under the organization's order lock, so that within an
--- organization id order = commit order = visibility order. Partitioned by range of sync_id, so that
--- retention drops partitions and never deletes rows; the default partition is a net under
--- ablo.delta_extend and stays empty.
+-- The log: one row is one committed row change, ready to send. The only published table. sync_id is drawn at
+-- the commit point under the organization's order lock, so that within an organization id order = commit order
+-- = visibility order. Partitioned by range of sync_id, so that retention drops partitions and never deletes
+-- rows; the default partition is a fallback if ablo.delta_extend did not run, and stays empty.
 create sequence if not exists ablo.sync_id as bigint;
 
 create table if not exists ablo.delta (
@@ -18,19 +17,19 @@ create table if not exists ablo.delta (
   on_behalf_of text,
   capability_id text,
   claim_id text,
-  transaction_id text,           -- the operation's own, as its client named it
+  transaction_id text,           -- the operation's own id, from its client
   xid xid8 not null,
   created_at timestamptz not null,
-  left_groups text[],            -- groups that the row was in before an update, and is no longer
-  login text default session_user,  -- the database login that wrote; a session cannot choose it, as it can the actor
+  left_groups text[],            -- groups that an update removed the row from
+  login text default session_user,  -- the database login that wrote; a session cannot choose it, unlike the
+                                    -- actor
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 
--- Who looks for a row's last delta, however old, compares (row_id, sync_id) and orders by both: with
--- row_id = and `order by sync_id` the planner may walk the organization's log back by primary key
--- instead, when few rows make up most of it, and finds a rare row last. Who looks for the last one
--- after some position compares with =: such a walk would end there, and before 18 Postgres does not
--- stop at the lower bound of a row comparison.
+-- A lookup of a row's last delta, however old, compares (row_id, sync_id) and orders by both: with row_id = and
+-- `order by sync_id` the planner may walk the organization's log back by primary key instead, if few rows make
+-- up most of it, and finds a rare row last. A lookup after some position compares with =: such a walk would end
+-- there, and before 18 Postgres does not stop at the lower bound of a row comparison.
 create index if not exists delta_row_idx on ablo.delta (organization_id, model, row_id, sync_id);
 
 create table if not exists ablo.delta_default partition of ablo.delta default;

@@ -1,8 +1,8 @@
--- Event trigger: a table with pending trigger events cannot be altered, and a deferred capture is one.
--- So what a transaction has changed is captured before it alters something: add a column, fill it and
--- require it, in one transaction. From there on the transaction holds the order lock.
--- In a trigger (a user's, under a commit) it leaves the captures where they are.
--- Called by: event trigger ablo_capture_before_ddl. Locks: order locks, where changes are pending.
+-- Event trigger: a table with pending trigger events cannot be altered, and a deferred capture is one. Changes
+-- of a transaction are therefore captured before it alters something: add a column, fill it and require it, in
+-- one transaction. From there on the transaction holds the order lock. In a trigger (a user's, under a commit)
+-- it leaves the captures pending.
+-- Called by: event trigger ablo_capture_before_ddl. Locks: order locks, if changes are pending.
 create or replace function ablo.capture_before_ddl() returns event_trigger
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -14,8 +14,8 @@ begin
 end
 $$;
 
--- Only a superuser makes event triggers (managed services: their administrator). Without one, a
--- transaction says `set constraints all immediate` itself; doctor tells.
+-- Only a superuser can create event triggers (managed services: their administrator). Without one, a
+-- transaction must run `set constraints all immediate`; doctor reports it.
 reset role;
 do $event$
 begin

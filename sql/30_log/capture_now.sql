@@ -1,7 +1,7 @@
--- Capture what the transaction has changed so far: from here on it holds the order lock, and captures
--- run with each statement. p_again: until they are deferred again. A table that was moved to a schema
--- that ablo_owner may not use (drift) is passed over: its captures run at the commit.
--- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, where changes are pending.
+-- Capture what the transaction has changed so far: from here on it holds the order lock, and captures run with
+-- each statement. p_again: until they are deferred again. A table that was moved to a schema that ablo_owner may
+-- not use (drift) is skipped: its captures run at the commit.
+-- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, if changes are pending.
 create or replace function ablo.capture_now(p_again boolean) returns void
 language plpgsql volatile
 as $$

@@ -1,10 +1,10 @@
--- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row
--- reaches the budget of an answer (ablo.bound; db.log.is_whole tells): catching up. p_capability_id: only
--- what that key may see (ablo.delta_seen).
--- Called by: subscribers that join, the LISTEN reader. Locks: none.
--- Raises: cursor_ahead (no such id was ever drawn; compared with the sequence, not with what is
--- visible, since a delta can arrive over WAL before a query sees it), snapshot_required (older than
--- the log is kept), cursor_invalid, and what ablo.capability_live raises.
+-- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row reaches the
+-- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
+-- see (ablo.delta_seen).
+-- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
+-- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
+-- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
+-- ablo.capability_live.
 create or replace function ablo.delta_read(
   p_organization text,
   p_after bigint,

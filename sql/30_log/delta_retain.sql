@@ -1,7 +1,8 @@
--- Drop the partitions whose newest delta is older than p_keep; subscribers with an older cursor are
--- then told to take a snapshot. Returns how far the log is now dropped. Once the database has seals, a
--- partition that holds deltas without one is kept, with a warning, and so are those after it.
--- Called by: administrators, about daily: nothing of the log is dropped unless somebody says so. Locks: ACCESS EXCLUSIVE on the log, briefly.
+-- Drop the partitions whose newest delta is older than p_keep; subscribers with an older cursor must then take
+-- a snapshot. Returns how far the log is now dropped. Once the database has seals, a partition that has unsealed
+-- deltas is kept, with a warning, and so are those after it.
+-- Called by: administrators, about daily: the log is never dropped automatically. Locks: ACCESS EXCLUSIVE on
+-- the log, briefly.
 create or replace function ablo.delta_retain(p_keep interval) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

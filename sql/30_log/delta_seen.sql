@@ -1,13 +1,14 @@
--- A delta as a key may see it: as it is; as a removal, without the row and what is said of it, where the
--- row has left the key's groups by it; null where it is not for the key at all.
--- Called by: ablo.delta_read, ablo.delta_tail, ablo.row_at, ablo.row_history, what judges premises and tracks.
+-- A delta as a key may see it: unchanged; as a removal, without its content, if the row left the key's groups
+-- by it; null if it is not for the key.
+-- Called by: ablo.delta_read, ablo.delta_tail, ablo.row_at, ablo.row_history, the checks of premises and
+-- tracks.
 create or replace function ablo.delta_seen(p_key ablo.key_rights, p_delta ablo.delta) returns ablo.delta
 language plpgsql immutable
 as $$
 begin
   if ablo.key_sees(p_key, p_delta.model, p_delta.groups) then
     if p_key.sync_groups is not null then
-      p_delta.left_groups := null;  -- where it came from is for those to know who could see it there
+      p_delta.left_groups := null;  -- only those who could see it there may know where it came from
     end if;
     return p_delta;
   elsif ablo.key_sees(p_key, p_delta.model, p_delta.left_groups) then

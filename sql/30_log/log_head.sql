@@ -1,5 +1,5 @@
--- The watermark of an organization: its highest visible sync id; whoever has it has all below it.
--- 0 when there is no delta and none was dropped. One probe of the primary key.
+-- The watermark of an organization: its highest visible sync id; a reader that has it has all below it. 0 if
+-- there is no delta and none was dropped. One probe of the primary key.
 create or replace function ablo.log_head(p_organization text) returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- The advisory lock keys of the kernel, in one place. 64-bit keys: a clash with somebody else's key,
--- or of two organizations, only makes one wait for the other.
+-- The advisory lock keys of the kernel, in one place. 64-bit keys: a clash with another application's key, or
+-- of two organizations, only makes one wait for the other.
 create or replace function ablo.order_key(p_organization text) returns bigint
 language sql immutable parallel safe
 as $$ select hashtextextended(p_organization, 7001) $$;

@@ -1,13 +1,11 @@
--- Take the order lock of an organization: from here to the end of the transaction nobody else's
--- commit in it can come before ours. The last wait of a transaction: whoever holds it waits for
--- nothing but the flush.
--- Called by: capture functions at the commit point, ablo.commit_run, ablo.commit_batch (first, there).
--- Locks: the gate shared, then the organization's. A transaction that changes rows of several
--- organizations (an administrator's UPDATE without WHERE) has them all noted in ablo.tx_orgs by
--- then, but for the one that the session has set, and takes them in key order, so that two such
--- cannot deadlock; beyond 64 ('*') it takes the gate exclusively in place of thousands of locks.
--- Written as expressions (`if f() is null`): PL/pgSQL evaluates those without running a query, and the
--- key functions are inlined in them.
+-- Take the order lock of an organization: from here to the end of the transaction no other commit in it can
+-- come before ours. The last wait of a transaction: its holder waits for nothing but the flush.
+-- Called by: capture functions at the commit point, ablo.commit_run, ablo.commit_batch (first, there). Locks:
+-- the gate shared, then the organization's. A transaction that changes rows of several organizations (an
+-- administrator's UPDATE without WHERE) has them all recorded in ablo.tx_orgs by then, except the one that the
+-- session has set, and takes them in key order, so that two such cannot deadlock; beyond 64 ('*') it takes the
+-- gate exclusively instead of thousands of locks. Written as expressions (`if f() is null`): PL/pgSQL evaluates
+-- those without running a query, and the key functions are inlined in them.
 create or replace function ablo.order_lock(p_organization text) returns void
 language plpgsql volatile
 as $$
@@ -33,9 +31,9 @@ begin
     end if;
     if pg_advisory_xact_lock(ablo.order_key(p_organization)) is null then null; end if;
   end if;
-  -- Somebody listens (holds the exclusive lock): leave a hint. A transaction that has notified can
-  -- not be prepared: where the server allows that, only a session leaves one that has said
-  -- (ablo.notify) that it prepares none. A caller's own transaction may be prepared.
+  -- A listener holds the exclusive lock: send a hint. A transaction that has notified cannot be prepared. If
+  -- the server allows prepared transactions, only a session that has declared (ablo.notify) that it prepares
+  -- none sends hints; a caller's own transaction may be prepared.
   if not pg_try_advisory_xact_lock_shared(ablo.listen_key())
     and (current_setting('max_prepared_transactions') = '0'
          or current_setting('ablo.notify', true) = 'on')

@@ -1,8 +1,7 @@
--- The sync groups under which a row was last sent before this transaction: whoever could see it then
--- must hear of its end. Deltas of this very transaction are passed over: they may have been made when
--- the owners were gone already.
--- Called by: capture functions of models with ownership chains, on delete.
--- Reads delta_row_idx, one probe.
+-- The sync groups under which a row was last sent before this transaction: subscribers that could see it then
+-- must receive its removal. Deltas of this transaction are ignored: the owners may have been gone already when
+-- they were made.
+-- Called by: capture functions of models with ownership chains, on delete. Reads delta_row_idx, one probe.
 create or replace function ablo.row_groups(p_organization text, p_model text, p_row_id text) returns text[]
 language sql stable
 as $$

@@ -1,6 +1,6 @@
--- May this session change a row's id or organization? To every subscriber that is another row: the log has
--- a delete and a create. An application may, in a table of its own, but for the organization of rows from
--- which those of another table take theirs. Programs of ours may not, nor anybody in a table that we made.
+-- Whether this session may change a row's id or organization. To every subscriber that is another row: the log
+-- has a delete and a create. An application may do it in its own table, except for an organization that rows
+-- of another table take theirs from. Our programs may not, and in a table that we created no writer may.
 -- p_fixed: it is such an organization. Called by: guard triggers. Raises: row_identity_immutable.
 create or replace function ablo.row_identity_check(p_table regclass, p_fixed boolean) returns void
 language plpgsql stable

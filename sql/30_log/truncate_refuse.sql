@@ -1,5 +1,5 @@
--- Refuse TRUNCATE of a synced table: it fires no row trigger, so no subscriber would hear of it.
--- Definer: who truncates need not know the kernel.
+-- Refuse TRUNCATE of a synced table: it fires no row trigger, so subscribers would miss it.
+-- Definer: the login that truncates may not know the kernel.
 -- Called by: zz_ablo_truncate. Raises: truncate_refused.
 create or replace function ablo.truncate_refuse() returns trigger
 language plpgsql stable security definer

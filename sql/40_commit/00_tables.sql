@@ -1,10 +1,10 @@
--- Receipts: what was answered to a commit, kept under its idempotency key. One row is written once,
--- in the transaction of its commit; a failed commit leaves none.
+-- Receipts: the answers to commits, stored under their idempotency keys. A row is written once, in the
+-- transaction of its commit; a failed commit leaves none.
 create table if not exists ablo.receipt (
   organization_id text not null,
   participant text not null,     -- kind:id
   key text not null,
-  request_hash bigint not null,  -- jsonb_hash_extended: tells requests apart, defends nothing
+  request_hash bigint not null,  -- jsonb_hash_extended: distinguishes requests, not a security measure
   response json not null,
   sync_id bigint not null,
   created_at timestamptz not null,
@@ -16,7 +16,7 @@ create table if not exists ablo.receipt (
 );
 create index if not exists receipt_created_idx on ablo.receipt (created_at);
 
--- When a receipt was given out again, for its record: the first few times.
+-- When a receipt was returned again, for its record: the first few times.
 create table if not exists ablo.receipt_replay (
   organization_id text not null,
   participant text not null,
@@ -29,9 +29,9 @@ create index if not exists receipt_replay_at_idx on ablo.receipt_replay (replaye
 
 alter table ablo.receipt enable row level security;
 alter table ablo.receipt_replay enable row level security;
--- It has no key: under a publication of all tables the sweep could not delete without one.
+-- It has no key: under a publication of all tables the sweep could not delete without a replica identity.
 alter table ablo.receipt_replay replica identity full;
 
-comment on table ablo.receipt_replay is 'When, and over what, a stored receipt was given out again.';
+comment on table ablo.receipt_replay is 'When a stored receipt was returned again, and over which transport.';
 
 comment on table ablo.receipt is 'Idempotency records: one (organization, participant, key) applies at most once.';

@@ -1,9 +1,10 @@
--- Check that a key may do everything that a commit asks for, before anything is looked at or written.
--- Archiving counts as update. Who is told what a row holds now (onStale = notify), or says when it was read (a premise,
--- readAt), must be allowed to read it. Returns the key: where it is bound to sync groups, each operation's row is looked at
--- too (ablo.capability_operation). Called by: ablo.commit_run, where a capability is given.
--- Raises: capability_scope_denied and what ablo.capability_live raises. A model or action that does not
--- exist is left to ablo.commit_apply.
+-- Check that a key may do everything in a commit, before anything is read or written. Archiving counts as
+-- update. A writer that is shown what a row now holds (onStale = notify), or names its read position (a
+-- premise, readAt), must be allowed to read it.
+-- Returns the key: if it is limited to sync groups, each operation's row is checked too
+-- (ablo.capability_operation).
+-- Called by: ablo.commit_run, if a capability is given. Raises: capability_scope_denied and the errors of
+-- ablo.capability_live. A model or action that does not exist is left to ablo.commit_apply.
 create or replace function ablo.capability_commit(
   p_organization text, p_participant text, p_capability_id text, p_request jsonb
 ) returns ablo.key_rights

@@ -1,8 +1,8 @@
--- Check that an operation keeps to the sync groups of its key, before and after (p_after) it is applied: the
--- row that it finds is in one of them, so is the row that it leaves, and so is what it refers to. A row
--- outside them is refused like one that does not exist. Each operation is judged by itself: what a commit does and undoes is in the log.
--- The row is locked first, so that what is found still holds when it is written.
--- Called by: ablo.commit_apply, where the key is bound. Locks: the row. Raises: capability_scope_denied.
+-- Check that an operation stays within the sync groups of its key, before and after (p_after) it is applied:
+-- the existing row is in one of them, so is the resulting row, and so are the rows that it refers to. A row
+-- outside them is refused like one that does not exist. Each operation is checked separately: what a commit
+-- does and undoes is in the log. The row is locked first, so that the check still holds when it is written.
+-- Called by: ablo.commit_apply, if the key is limited. Locks: the row. Raises: capability_scope_denied.
 create or replace function ablo.capability_operation(
   p_organization text, p_key ablo.key_rights, p_model text, p_action text, p_operation jsonb, p_after boolean
 ) returns void
@@ -16,7 +16,7 @@ begin
     perform ablo_model.lock(p_model, v_id);
   end if;
   v_groups := ablo.row_groups_now(p_organization, p_model, v_id);
-  -- Not there yet, or kept out by a rule of the table's own.
+  -- It does not exist yet, or a rule of the table excludes it.
   if v_groups is null and (p_after or p_action = 'create') then
     null;
   elsif (v_groups && p_key.sync_groups) is not true then

@@ -1,5 +1,6 @@
--- Refuse what is in none of a key's sync groups; it says the same of what does not exist.
--- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises: capability_scope_denied.
+-- Refuse what is in none of a key's sync groups, with the same error as for what does not exist.
+-- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises:
+-- capability_scope_denied.
 create or replace function ablo.capability_outside(p_capability_id text, p_subject text, p_id text) returns void
 language plpgsql volatile
 as $$
@@ -7,7 +8,7 @@ begin
   perform ablo.raise_error('capability_scope_denied',
     format('%s is in none of the sync groups of the key, or does not exist',
       left(concat_ws(' ', p_subject, quote_literal(p_id)), 120)),
-    'use a key whose sync groups have it; a premise on a filter takes a key without sync groups',
+    'use a key whose sync groups include it; a premise on a filter needs a key without sync groups',
     jsonb_strip_nulls(jsonb_build_object('model', left(p_subject, 80), 'id', left(p_id, 80))));
 end
 $$;

@@ -1,6 +1,6 @@
--- Check that an operation refers to no row outside the sync groups of its key: a foreign key would tell one that is
--- there from one that is not. Every foreign key of the table counts, declared or not, that refers to a
--- model by id. What the row refers to already may stay.
+-- Check that an operation refers to no row outside the sync groups of its key: a foreign key would reveal
+-- whether a row exists. Every foreign key of the table that refers to a model by id counts, declared or not.
+-- Existing references may stay.
 -- Called by: ablo.capability_operation. Locks: none. Raises: capability_scope_denied.
 create or replace function ablo.capability_references(
   p_organization text, p_key ablo.key_rights, p_model text, p_id text, p_data jsonb

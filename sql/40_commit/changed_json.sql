@@ -1,5 +1,5 @@
--- What moved behind a group or a filter, for a notification: {"count", "sample": [{"model", "id"}] of at
--- most 10, "truncated": there are more than the sample shows}.
+-- The changes in a group or a filter, for a notification: {"count", "sample": [{"model", "id"}] of at most 10,
+-- "truncated": there are more than the sample shows}.
 -- Called by: ablo.filter_stale, ablo.read_stale, ablo.track_groups. p_rows: {{typename, row id}, ...}.
 create or replace function ablo.changed_json(p_rows text[]) returns jsonb
 language sql immutable parallel safe

@@ -1,11 +1,10 @@
 -- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
--- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, by
--- which door it came (http, websocket), is kept for the record.
+-- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
+-- interface it came through (http, websocket), is stored for its record.
 -- Locks, in order: the idempotency key, rows, the organization's order lock.
--- Raises: whatever commit_run raises; isolation_level_unsupported outside READ COMMITTED, where a
--- premise would be judged on an old snapshot.
--- Inside a caller's own transaction it lands or vanishes with it, and gives the identity settings
--- back as it found them.
+-- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
+-- premise would be checked on an old snapshot.
+-- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
 -- Plans are generic and by index from the first call on: a log that is still small when a session plans
 -- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit(

@@ -1,14 +1,15 @@
--- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or
--- whose row somebody has claimed where the model's policy says notify, is held back: its row is locked
--- first, so what is found is still so at the commit point. Under onStale = flag it lands, and a notification says that
--- it was stale. A guarded operation on a row that the same commit has written already is refused, since it cannot have
--- read what it would overwrite. Claims are looked at after the write, under the row's lock (ablo.claim_guard). p_before: what is newer in the log is this commit's own.
--- Returns how many were applied, the notifications of those held, the ids that a delete missed,
--- whether any operation says when its row was read, and the ids of rows that were created without one, by
--- the operation's place. p_key: the key that it is made with, or a null record. p_transport: see ablo.commit.
--- Called by: ablo.commit_run. Locks: rows, as the operations touch them.
--- Raises: invalid_id, capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed, claim_lost,
--- fence_token_stale, and what the model's write function raises.
+-- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or whose row
+-- is claimed by another participant while the model's policy is notify, is not applied: its row is locked
+-- first, so the check still holds at the commit point. Under onStale = flag it lands, and a notification
+-- reports that it was stale. A guarded operation on a row that the same commit has written already is refused,
+-- since it cannot have read what it would overwrite. Claims are checked after the write, under the row's lock
+-- (ablo.claim_guard). p_before: newer deltas in the log are this commit's own. Returns how many were applied,
+-- the notifications of those not applied, the ids that a delete missed, whether any operation has a read
+-- position, and the ids of rows that were created without one, by the operation's index. p_key: the key of the
+-- commit, or a null record. p_transport: see ablo.commit.
+-- Called by: ablo.commit_run. Locks: rows, as the operations touch them. Raises: invalid_id,
+-- capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed,
+-- claim_lost, fence_token_stale, and the errors of the model's write function.
 create or replace function ablo.commit_apply(
   p_organization text,
   p_participant text,

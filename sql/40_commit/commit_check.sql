@@ -1,7 +1,7 @@
 -- Check the shape of a commit before anything is locked or written.
 -- Called by: ablo.commit_run. Raises: idempotency_key_too_long, commit_operation_required,
--- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises
--- and tracks together. A commit that tracks something needs no operations.
+-- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises and
+-- tracks together. A commit that tracks something needs no operations.
 create or replace function ablo.commit_check(p_key text, p_request jsonb) returns void
 language plpgsql immutable
 as $$
@@ -22,13 +22,13 @@ begin
       'pass one; a uuid will do', '{"field": "idempotencyKey"}');
   elsif length(p_key) > 255 then
     perform ablo.raise_error('idempotency_key_too_long',
-      format('the idempotency key has %s characters; at most 255 are kept', length(p_key)),
+      format('the idempotency key has %s characters; the maximum is 255', length(p_key)),
       'shorten or hash it', '{"field": "idempotencyKey"}');
   elsif not ablo.text_fits(p_key) then
-    perform ablo.raise_error('invalid_request', 'an idempotency key holds no control characters',
+    perform ablo.raise_error('invalid_request', 'an idempotency key cannot contain control characters',
       'pass printable text; a uuid will do', '{"field": "idempotencyKey"}');
   elsif not ablo.json_fits(v_reads) or not ablo.json_fits(v_tracks) then
-    perform ablo.raise_error('invalid_request', 'a premise nests too deep, or holds a number that clients cannot read',
+    perform ablo.raise_error('invalid_request', 'a premise nests too deep, or contains a number that clients cannot read',
       'keep it within 128 levels, and numbers within double precision',
       jsonb_build_object('field', case when ablo.json_fits(v_reads) is false then 'reads' else 'track' end));
   elsif v_tracks is not null and jsonb_typeof(v_tracks) <> 'array' then
@@ -50,7 +50,7 @@ begin
     perform ablo.raise_error('invalid_request',
       format('%s premises and tracks in one commit; the limit is 500',
         coalesce(jsonb_array_length(v_reads), 0) + coalesce(jsonb_array_length(v_tracks), 0)),
-      'name a group in place of many rows', '{"field": "reads"}');
+      'name a group instead of many rows', '{"field": "reads"}');
   end if;
 end
 $$;

@@ -1,8 +1,8 @@
--- A commit with a premise under onStale = notify: it lands whole, or, where such a premise has moved, none of its
--- operations does, and its receipt has one notification for each premise that moved. The premises are judged once, at the
--- commit point, in a subtransaction, which takes back what was written; where an operation has failed first, they are
--- judged then, since operations on what has moved often fail.
--- Called by: ablo.commit_run. Locks: as it, and none that outlast a commit that is held, but the idempotency key.
+-- A commit with a premise under onStale = notify: it lands completely, or, if such a premise has changed, none
+-- of its operations does, and its receipt has one notification for each changed premise. The premises are
+-- checked once, at the commit point, in a subtransaction, which rolls back the writes; if an operation failed
+-- first, they are checked then, since operations on changed rows often fail.
+-- Called by: ablo.commit_run. Locks: the same, and none that outlast a held commit, except the idempotency key.
 create or replace function ablo.commit_hold(
   p_organization text, p_participant text, p_key text, p_request jsonb, p_on_behalf_of text, p_capability_id text,
   p_ordered boolean, p_transport text

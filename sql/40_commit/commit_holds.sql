@@ -1,5 +1,5 @@
--- Whether one of a commit's premises holds all of its operations back when it has moved (onStale = notify).
--- Called by: ablo.commit_run, where there are premises.
+-- Whether one of a commit's premises, if changed, holds back all of its operations (onStale = notify).
+-- Called by: ablo.commit_run, if there are premises.
 create or replace function ablo.commit_holds(p_reads jsonb) returns boolean
 language sql immutable parallel safe
 as $$

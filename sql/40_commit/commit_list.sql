@@ -1,9 +1,9 @@
--- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} | null}.
--- p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}. Only what is stored
--- is listed: confirmed commits, of the last day.
--- p_capability_id: those made with a key that may no more than this one.
--- Called by: clients that audit. Locks: none.
--- Raises: identity_missing_organization, invalid_participant_kind, invalid_request, cursor_invalid.
+-- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} |
+-- null}. p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}.
+-- Only stored commits are listed: confirmed ones, of the last day. p_capability_id: those made with a key
+-- without more rights than this one.
+-- Called by: clients that audit. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
+-- invalid_request, cursor_invalid.
 create or replace function ablo.commit_list(
   p_organization text, p_participant text, p_query jsonb, p_capability_id text default null
 ) returns json
@@ -21,7 +21,7 @@ begin
   perform ablo.identity_set(p_organization, p_participant);
   v_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   if not ablo.text_is(coalesce(p_query -> 'before' ->> 'at', 'now'), 'timestamptz') then
-    perform ablo.raise_error('cursor_invalid', 'before is not where a page of commits ended', 'pass the next of the page before',
+    perform ablo.raise_error('cursor_invalid', 'before is not the end of a page of commits', 'pass the next of the previous page',
       '{"field": "before"}');
   end if;
   v_until := coalesce((p_query -> 'before' ->> 'at')::timestamptz, clock_timestamp());

@@ -1,8 +1,8 @@
 -- A stored commit as its record: {participant, receipt, operations: [{action, model, id, transactionId?}],
--- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: that which
--- was executed, then those that were given its receipt. What was written is told by the log's deltas, not
--- with which values. A batch puts several commits into one transaction: the deltas above those of the
--- participant's commit before are this one's.
+-- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: the
+-- executed one, then those that got its receipt. The log's deltas list what was written, without values. A
+-- batch puts several commits into one transaction: the deltas after the participant's previous commit belong to
+-- this one.
 -- Called by: ablo.commit_get, ablo.commit_list. Reads at most 1000 deltas.
 create or replace function ablo.commit_record(p_receipt ablo.receipt) returns json
 language plpgsql stable

@@ -1,4 +1,4 @@
--- Note that a receipt was given out again, the first 20 times.
+-- Record that a receipt was returned again, the first 20 times.
 -- Called by: ablo.commit_run, which holds the key's lock.
 create or replace function ablo.commit_replayed(p_organization text, p_participant text, p_key text, p_transport text)
 returns void

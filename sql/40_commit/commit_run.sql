@@ -2,9 +2,8 @@
 -- transactionId?, claimId?, fenceToken?}], "reads": [premise], "track": [target]}; see
 -- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
 -- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
--- already (a batch), and captures run with each statement, so this commit's own deltas are told apart
--- by their ids.
--- p_holding: ablo.commit_hold calls, which a premise under onStale = notify takes.
+-- already (a batch), and captures run with each statement, so this commit's own deltas are recognized
+-- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
 -- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 create or replace function ablo.commit_run(
   p_organization text,
@@ -30,7 +29,7 @@ declare
   v_sync_id bigint;
   v_at timestamptz;
   v_key ablo.key_rights;
-  -- What is newer in the log is this commit's own.
+  -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
   -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
@@ -45,8 +44,8 @@ begin
     v_key := ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
   end if;
 
-  -- One statement for both: each that is run costs more than its probe. A track that is registered
-  -- from here on is registered by a commit that runs beside this one.
+  -- One statement for both: each statement that runs costs more than its probe. A track registered from here on
+  -- belongs to a concurrent commit.
   select r.response, r.request_hash,
          exists (select from ablo.track t where t.organization_id = p_organization and t.participant = p_participant),
          r.capability_id
@@ -58,14 +57,14 @@ begin
     return v_response;
   elsif v_seen is not null then
     perform ablo.raise_error('idempotency_conflict',
-      format('idempotency key %L was used before, for another request', left(p_key, 80)),
+      format('idempotency key %L was used before, for a different request', left(p_key, 80)),
       'send the first request again unchanged, or take a new key');
   end if;
 
   if p_ordered then
     v_before := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   end if;
-  -- As the guards would note it; they do where another has written before in this transaction.
+  -- As the guards would record it; they do so if another writer has written before in this transaction.
   if current_setting('ablo.writer', true) is distinct from p_participant
     and (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
     and set_config('ablo.writer', p_participant, true) is null

@@ -1,7 +1,7 @@
--- A delta's row JSON (d."row") as SQL text that gives it the columns of its table under alias t: those
--- that p_wires names, with the table's own types and collations, so that a filter means here what it
--- means in a list. A JSON key that is too long for an identifier would be cut, and found in no row: its
--- value is read by itself.
+-- A delta's row JSON (d."row") as SQL text that gives it the columns of its table under alias t: those that
+-- p_wires names, with the table's own types and collations, so that a filter means the same here as in a list.
+-- A JSON key that is too long for an identifier would be cut, and found in no row: its value is read
+-- separately.
 -- Called by: ablo.filter_match.
 create or replace function ablo.filter_columns(p_model ablo.model, p_wires text[]) returns text
 language sql stable

@@ -1,5 +1,5 @@
--- The ids of the rows that a page held, as a filter premise names them.
--- Called by: ablo.filter_stale. Raises: invalid_request for what is no list of at most 1000 ids.
+-- The ids of the rows on a page, as a filter premise names them.
+-- Called by: ablo.filter_stale. Raises: invalid_request unless it is a list of at most 1000 ids.
 create or replace function ablo.filter_ids(p_ids jsonb) returns text[]
 language plpgsql stable
 as $$
@@ -10,7 +10,7 @@ begin
     or exists (select from jsonb_array_elements(p_ids) e where jsonb_typeof(e) <> 'string')
   then
     perform ablo.raise_error('invalid_request', 'ids of a premise is not a list of at most 1000 row ids',
-      'pass the ids of the rows that the page held', '{"field": "reads"}');
+      'pass the ids of the rows on the page', '{"field": "reads"}');
   end if;
   return array(select jsonb_array_elements_text(p_ids));
 end

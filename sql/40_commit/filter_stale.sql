@@ -1,13 +1,13 @@
--- The newest delta that breaks the premise "what this filter lists has not changed", or nothing: since
--- the read it changed or ended a row that was on the list (ids), or left behind one that matches the
--- filter now (created, moved in, or beyond the page's end: that counts too).
--- Exact, under the order lock: every committed change is in the log once, in commit order, with the
--- whole row, so a row that has changed since the read stands as its last delta up to p_before says, and
--- one without such a delta has not changed. The table is not asked: there this commit's own writes are
--- done already, and would hide, or pass for, those of others.
--- p_changes: also count and name the rows. Called by: ablo.read_stale. A walk back from the newest by
--- primary key, at most ablo.walk_limit() deltas. A row from before a field had its present type counts
--- as a match. Raises: see ablo.filter_match; stale_context, invalid_request, model_not_tenant_scoped.
+-- The newest delta that breaks the premise "what this filter lists has not changed", or nothing: since the read
+-- it changed or ended a row that was on the list (ids), or left behind one that now matches the filter
+-- (created, moved in, or beyond the page's end: that counts too). Exact, under the order lock: every committed
+-- change is in the log once, in commit order, with the whole row, so a row that has changed since the read is
+-- as in its last delta up to p_before, and one without such a delta has not changed. The table is not read:
+-- there this commit's own writes are done already, and would hide, or pass for, those of others. p_changes:
+-- also count and name the rows.
+-- Called by: ablo.read_stale. Walks back from the newest by primary key, at most ablo.walk_limit() deltas. A
+-- row from before a field had its current type counts as a match. Raises: see ablo.filter_match; stale_context,
+-- invalid_request, model_not_tenant_scoped.
 create or replace function ablo.filter_stale(
   p_organization text,
   p_model text,
@@ -35,7 +35,7 @@ begin
   select * into v_model from ablo.model m where m.typename = p_model;
   if v_model.tenancy not in ('column', 'parent') then
     perform ablo.raise_error('model_not_tenant_scoped', format('changes of %s are not in the log', v_model.key),
-      'leave it out of the reads', jsonb_build_object('model', v_model.key));
+      'remove it from the reads', jsonb_build_object('model', v_model.key));
   end if;
   if v_model.id_type <> 'text' then
     v_ids := array(select ablo.row_id(v_model.id_type, i) from unnest(v_ids) i);

@@ -1,7 +1,7 @@
 -- The newest delta of a sync group since a read, or nothing; p_changes: also which rows have changed.
--- Called by: ablo.read_stale, under the order lock. A walk back from the newest by primary key, at most
--- ablo.walk_limit() deltas. A row that has left the group counts. A key that the commit acts with has
--- changes of models that it may read. Raises: invalid_request, stale_context.
+-- Called by: ablo.read_stale, under the order lock. Walks back from the newest by primary key, at most
+-- ablo.walk_limit() deltas. A row that has left the group counts. For a commit with a key, changes of models
+-- that it may read count. Raises: invalid_request, stale_context.
 create or replace function ablo.group_stale(
   p_organization text,
   p_group text,

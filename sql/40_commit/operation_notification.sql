@@ -1,8 +1,8 @@
--- The notification that stands in for an operation held back: somebody has claimed what it touches and
--- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy)
--- says notify. With p_policy flag, the one of an operation that lands all the same although it is stale. Null when
--- nothing holds it back. Locks the row first: from then on nobody else can move
--- or claim it. p_before: what is newer in the log is the commit's own, and holds nothing back.
+-- The notification for an operation that is not applied: another participant has claimed what it touches and
+-- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy) is notify.
+-- With p_policy flag, that of a stale operation that lands anyway. Null if nothing prevents it. Locks the row
+-- first: from then on no other writer can change or claim it. p_before: newer deltas in the log are the
+-- commit's own, and prevent nothing.
 -- Called by: ablo.commit_apply.
 create or replace function ablo.operation_notification(
   p_organization text,

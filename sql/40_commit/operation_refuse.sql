@@ -1,4 +1,4 @@
--- Say what is wrong with an operation that cannot be dispatched.
+-- Report what is wrong with an operation that cannot be dispatched.
 -- Called by: ablo.commit_apply. Raises: commit_operation_invalid, commit_operation_action_required,
 -- commit_operation_unsupported, commit_operation_model_required, server_execute_unknown_model, invalid_id.
 create or replace function ablo.operation_refuse(p_operation jsonb, p_index int) returns void

@@ -1,13 +1,12 @@
--- Check everything a commit says it read; all that has moved is named in one stale_context.
--- Premises: an operation's readAt (its row; onStale notify is handled where the operation is applied),
--- in "reads": {model, id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt},
--- {model, id, absent: true}; and, where p_tracks says that it has any, what the participant tracks.
--- Returns the notifications of those under onStale = flag, or null; where one under notify has moved, no operation may
--- land, and ablo.commit_hold gives the notifications out.
--- Under a held claim the holder's own changes since the grant do not make its operation stale
--- (ablo.claims: what ablo.claim_guard noted).
--- Called by: ablo.commit_run, with the order lock held: up to p_before, what it sees is the
--- organization's whole history before this commit's place in it. Raises: stale_context.
+-- Check everything that a commit has read; one stale_context names everything that has changed. Premises: an
+-- operation's readAt (its row; onStale notify is handled when the operation is applied), in "reads": {model,
+-- id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt}, {model, id, absent: true};
+-- and, if p_tracks says that there are any, the participant's tracks. Returns the notifications of those under
+-- onStale = flag, or null; if one under notify has changed, no operation may land, and ablo.commit_hold returns
+-- the notifications. Under a held claim the holder's own changes since the grant do not make its operation
+-- stale (ablo.claims: recorded by ablo.claim_guard).
+-- Called by: ablo.commit_run, with the order lock held: up to p_before, it sees the organization's whole
+-- history before this commit's place in it. Raises: stale_context.
 create or replace function ablo.premise_check(
   p_organization text, p_participant text, p_request jsonb, p_before bigint, p_tracks boolean
 ) returns jsonb
@@ -54,13 +53,13 @@ begin
     raise exception using errcode = 'AB0HD', message = 'held', detail = v_told::text;  -- ablo.commit_hold catches it
   elsif v_conflicts <> '[]' then
     perform ablo.raise_error('stale_context',
-      format('%s has moved since it was read%s: sync id %s by %s',
+      format('%s has changed since it was read%s: sync id %s by %s',
         coalesce(nullif(concat_ws(' ', v_conflicts -> 0 ->> 'model', v_conflicts -> 0 ->> 'id'), ''),
           v_conflicts -> 0 ->> 'group'),
         coalesce(' at ' || (v_conflicts -> 0 ->> 'readAt'), ''), v_conflicts -> 0 ->> 'observedSyncId',
         concat_ws(':', v_conflicts -> 0 -> 'writtenBy' ->> 'kind', v_conflicts -> 0 -> 'writtenBy' ->> 'id')),
       case when v_conflicts -> 0 ? 'tracked' then 'read it again, then track it again or untrack it'
-           else 'read it again and decide anew' end,
+           else 'read it again and decide again' end,
       jsonb_strip_nulls(jsonb_build_object('model', v_conflicts -> 0 ->> 'model', 'id', v_conflicts -> 0 ->> 'id',
         'conflicts', v_conflicts)));
   end if;

@@ -1,5 +1,5 @@
--- The fields that a premise is about, or null for the whole row. A name that the model does not have
--- would never be found among the changed ones: the premise would hold whatever happened.
+-- The fields that a premise is about, or null for the whole row. A name that the model does not have would
+-- never be among the changed ones: the premise would always hold.
 -- Called by: ablo.premise_stale. Raises: invalid_request, unknown_field.
 create or replace function ablo.premise_fields(p_model text, p_fields jsonb) returns text[]
 language plpgsql stable

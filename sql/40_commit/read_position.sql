@@ -1,5 +1,6 @@
--- A premise's readAt as a sync id. Called by: ablo.premise_stale, ablo.reads_stale. Runs no query.
--- Raises: invalid_request when it is no integer, or no id that was ever drawn.
+-- A premise's readAt as a sync id.
+-- Called by: ablo.premise_stale, ablo.reads_stale. Runs no query. Raises: invalid_request if it is not an
+-- integer, or was never issued as an id.
 create or replace function ablo.read_position(p_read_at jsonb, p_subject text) returns bigint
 language plpgsql stable
 as $$
@@ -12,7 +13,7 @@ begin
       'pass the stamp that came with the read', jsonb_build_object('field', 'readAt', 'model', p_subject));
   elsif p_read_at::bigint > coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0) then
     perform ablo.raise_error('invalid_request',
-      format('readAt %s of a premise on %s lies ahead of the log', p_read_at, p_subject),
+      format('readAt %s of a premise on %s is ahead of the log', p_read_at, p_subject),
       'pass the stamp that came with the read', jsonb_build_object('field', 'readAt', 'model', p_subject));
   end if;
   return p_read_at::bigint;

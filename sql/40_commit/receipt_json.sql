@@ -1,5 +1,4 @@
--- A receipt as clients get it; optional keys are left out, never null. The text is stored and
--- replayed verbatim.
+-- A receipt as clients get it; optional keys are omitted, never null. The text is stored and replayed verbatim.
 -- Called by: ablo.commit_run. serverTxId names the transaction and the last id drawn in it.
 create or replace function ablo.receipt_json(
   p_key text,

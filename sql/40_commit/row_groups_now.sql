@@ -1,7 +1,7 @@
--- The sync groups of a row as it stands, or null: there is none. Rows of a model without organizations
--- have none either.
--- Called by: ablo.capability_operation, ablo.capability_references, ablo.row_seen, ablo.live_read. EXECUTE: only where a key is
--- bound to sync groups.
+-- The current sync groups of a row, or null: there is no row. Rows of a model without organizations have none
+-- either.
+-- Called by: ablo.capability_operation, ablo.capability_references, ablo.row_seen, ablo.live_read. EXECUTE:
+-- only if a key is limited to sync groups.
 create or replace function ablo.row_groups_now(p_organization text, p_typename text, p_id text) returns text[]
 language plpgsql volatile
 as $$
@@ -22,7 +22,7 @@ begin
   else
     begin
       execute v_query into v_groups using p_id, p_organization;
-    exception when data_exception then  -- an id that the column cannot hold is no row's
+    exception when data_exception then  -- an id that the column cannot hold names no row
       return null;
     end;
   end if;

@@ -1,5 +1,5 @@
--- The sync groups that decide who may see a row and what belongs to it: its own as it stands, and of one that
--- does not exist the group that only it would be in. Null for rows without organizations, which are everybody's.
+-- The sync groups that decide who may see a row and what belongs to it: its current ones, or for a missing row
+-- the group that only it would be in. Null for rows without organizations, which everyone may see.
 -- Called by: ablo.row_seen, ablo.live_read, ablo.activity_row.
 create or replace function ablo.row_place(p_organization text, p_typename text, p_id text) returns text[]
 language plpgsql stable

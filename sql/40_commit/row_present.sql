@@ -1,7 +1,6 @@
--- Whether a row exists, for a premise that it does not: the last delta of the row says so, unless it
--- is a delete. A row that never made a delta (it was there before the model was) is looked up, unless
--- the commit creates it: had it been there, its key would have clashed.
--- A key that the commit acts with has the row that it may see: one outside its sync groups is not there.
+-- Whether a row exists, for a premise that it does not: its last delta decides, unless it is a delete. A row
+-- that never produced a delta (it existed before the model) is looked up, unless the commit creates it: if it
+-- had existed, its key would have clashed. With a key, only rows that it may see exist.
 -- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 create or replace function ablo.row_present(
   p_organization text,

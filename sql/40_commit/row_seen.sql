@@ -1,6 +1,7 @@
--- Whether a key may see a row, as it stands now: the row's claims, and activities on it, are seen by whom
--- the row is. One that does not exist is in its own group only; rows without organizations are everybody's.
--- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only where a key is bound to sync groups.
+-- Whether a key may see a row as it is now; a row's claims and activities are visible to the same keys. A
+-- missing row is in its own group only; everyone may see rows without organizations.
+-- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only if a key is limited to
+-- sync groups.
 create or replace function ablo.row_seen(p_organization text, p_key ablo.key_rights, p_typename text, p_id text)
 returns boolean
 language plpgsql stable

@@ -1,7 +1,7 @@
--- What happens to a stale operation: its own onStale, else the model's conflict policy for the kind
--- of participant that writes, else reject.
--- Called by: ablo.premise_check, ablo.reads_stale, ablo.track_put; only where something was read. Runs
--- no query. Raises: invalid_request.
+-- What happens to a stale operation: its own onStale, else the model's conflict policy for the writer's kind of
+-- participant, else reject.
+-- Called by: ablo.premise_check, ablo.reads_stale, ablo.track_put; only if something was read. Runs no query.
+-- Raises: invalid_request.
 create or replace function ablo.stale_disposition(p_on_stale text, p_model text, p_participant text) returns text
 language plpgsql stable
 as $$

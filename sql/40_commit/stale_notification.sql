@@ -1,5 +1,6 @@
--- A notification: something that was read has moved. p_about: its scope and what it is about.
--- Called by: ablo.reads_stale, ablo.track_judge. readAt of an absence, which has none, is where it stands.
+-- A notification: something that was read has changed. p_about: its scope and subject.
+-- Called by: ablo.reads_stale, ablo.track_judge. For an absence, which has no readAt, that is the current
+-- position.
 create or replace function ablo.stale_notification(
   p_about jsonb, p_read_at jsonb, p_sync_id bigint, p_actor text
 ) returns jsonb

@@ -1,8 +1,8 @@
--- A write has changed no row. Did the table's own trigger, rule or policy suppress it? True: they made
--- another change of the row instead (a soft delete), which counts, and which the log tells. False: nothing
--- of the kind is on the table, so there is no such row.
--- p_updated: updated_at of the row as it is now, null without a row; p_since: when the write began.
--- Called by: compiled write functions, where no row was found. Locks: none. Raises: write_suppressed.
+-- A write has changed no row. Did the table's own trigger, rule or policy suppress it? True: they changed the
+-- row differently (a soft delete), which counts, and which the log records. False: the table has no such rule,
+-- so there is no such row. p_updated: the row's current updated_at, null without a row; p_since: when the write
+-- began.
+-- Called by: compiled write functions, if no row was found. Locks: none. Raises: write_suppressed.
 create or replace function ablo.write_suppressed(
   p_table regclass, p_model text, p_action text, p_id text, p_updated timestamptz, p_since timestamptz
 ) returns boolean
@@ -21,9 +21,9 @@ begin
     return false;
   end if;
   perform ablo.raise_error('write_suppressed',
-    format('%s %L: the table''s own trigger, rule or policy has suppressed the %s; nothing was written',
+    format('%s %L: the table''s own trigger, rule or policy suppressed the %s; nothing was written',
       p_model, left(p_id, 80), p_action),
-    format('see the triggers, rules and policies of %s; one that means to refuse says why with RAISE', p_table),
+    format('see the triggers, rules and policies of %s; one that refuses on purpose should use RAISE', p_table),
     jsonb_build_object('model', p_model, 'id', left(p_id, 255), 'action', p_action));
 end
 $$;

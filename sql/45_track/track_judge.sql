@@ -1,12 +1,11 @@
--- Judge a participant's tracks at its commit: what others have moved since the baselines, as conflicts
--- (onStale = reject, until it is registered again) or as notifications (notify, once). The
--- participant's own writes never count. With a key: those that were registered with a key that may no more
--- than it, by the deltas that it may see.
--- p_before: what is newer in the log is this commit's own. p_report: the commit has operations; one
--- that only registers is neither told nor refused, and so can always register again.
--- Called by: ablo.premise_check, under the order lock. All was seen up to here, so every baseline may
--- move up to here; it does when something was told, and every 500 ids, which bounds how far the next
--- commit looks back. Rows that somebody is removing are passed over: nothing waits here.
+-- Check a participant's tracks at its commit: changes by others since the baselines, as conflicts (onStale =
+-- reject, until it is registered again) or as notifications (notify, once). The participant's own writes never
+-- count. With a key: tracks registered with a key without more rights than it, by the deltas that it may see.
+-- p_before: newer deltas in the log are this commit's own. p_report: the commit has operations; one that only
+-- registers is neither notified nor refused, and so can always register again.
+-- Called by: ablo.premise_check, under the order lock. Everything was seen up to here, so every baseline may
+-- move up to here; it does if something was reported, and every 500 ids, which bounds how far the next commit
+-- looks back. Rows that another session is removing are skipped: nothing waits here.
 create or replace function ablo.track_judge(
   p_organization text,
   p_participant text,

@@ -1,7 +1,7 @@
--- What a participant tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale",
--- "createdAt"], by when it was registered. p_capability_id: those of a key that may no more than this one.
--- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
--- and what ablo.capability_live raises.
+-- A participant's tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale", "createdAt"], in
+-- order of registration. p_capability_id: those of a key without more rights than this one.
+-- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind, and the
+-- errors of ablo.capability_live.
 create or replace function ablo.track_list(p_organization text, p_participant text, p_capability_id text default null)
 returns json
 language plpgsql volatile security definer

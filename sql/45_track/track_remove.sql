@@ -1,5 +1,5 @@
--- Stop tracking: the targets named ([{"model", "id"} or {"group"}]), or all of them; returns how many
--- were tracked. p_capability_id: only those of a key that may no more than this one.
+-- Stop tracking: the named targets ([{"model", "id"} or {"group"}]), or all of them; returns how many were
+-- tracked. p_capability_id: only those of a key without more rights than this one.
 -- Called by: clients. Locks: the rows it deletes. Raises: invalid_request, server_execute_unknown_model,
 -- identity_missing_organization, invalid_participant_kind.
 create or replace function ablo.track_remove(p_organization text, p_participant text, p_targets jsonb default null,

@@ -1,5 +1,4 @@
--- Forget the tracks of participants that have made no commit for p_keep, at most p_limit; returns how
--- many.
+-- Delete the tracks of participants that have made no commit for p_keep, at most p_limit; returns how many.
 -- Called by: ablo.track_put, administrators. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.track_sweep(p_limit int default 1000, p_keep interval default '7 days')
 returns int

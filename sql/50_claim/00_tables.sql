@@ -1,7 +1,6 @@
--- Claims: leases on rows, each with a wait line. The database clock is the only clock; a lease ends by
--- itself, and that is decided by whoever looks.
--- Entry points plan by index from the first call on (enable_seqscan off): a table that is still small
--- when a session plans its statements is not small for long.
+-- Claims: leases on rows, each with a wait queue. The database clock is the only clock; a lease ends on its
+-- own, which the next access decides. Entry points plan by index from the first call on (enable_seqscan off): a
+-- table that is still small when a session plans its statements is not small for long.
 create sequence if not exists ablo.claim_ticket as bigint;
 create sequence if not exists ablo.fence_token as bigint;
 
@@ -10,7 +9,7 @@ create table if not exists ablo.claim (
   id text not null,
   model text not null,           -- typename
   row_id text not null,
-  fields text[],                 -- as asked for; null: the whole row
+  fields text[],                 -- as requested; null: the whole row
   parts text[],                  -- the same in lower case: what is compared
   participant text not null,     -- kind:id
   on_behalf_of text,
@@ -18,7 +17,7 @@ create table if not exists ablo.claim (
   description text not null,
   meta jsonb,
   status text not null check (status in ('active', 'queued', 'committed', 'expired', 'canceled')),
-  ticket bigint not null,        -- place in the wait line, ascending
+  ticket bigint not null,        -- place in the wait queue, ascending
   ttl interval not null,
   expires_at timestamptz not null,
   fence_token bigint,            -- set at the grant
@@ -29,7 +28,7 @@ create table if not exists ablo.claim (
   key_id text,                   -- the key it was made with over a relay: it ends with that key
   primary key (organization_id, id)
 );
--- In the order in which a line is walked: holders ('active') first, then waiters by ticket.
+-- In queue order: holders ('active') first, then waiters by ticket.
 create index if not exists claim_target_idx on ablo.claim (organization_id, model, row_id, status, ticket)
   where status in ('active', 'queued');
 create index if not exists claim_participant_idx on ablo.claim (organization_id, participant)
@@ -38,10 +37,10 @@ create index if not exists claim_expiry_idx on ablo.claim (expires_at) where sta
 create index if not exists claim_key_idx on ablo.claim (key_id) where status in ('active', 'queued') and key_id is not null;
 create index if not exists claim_ended_idx on ablo.claim (ended_at) where ended_at is not null;
 
-comment on table ablo.claim is 'Leases on rows and their wait lines; ended ones stay for some minutes.';
+comment on table ablo.claim is 'Leases on rows and their wait queues; ended ones stay for some minutes.';
 
--- One row for every target that was lately claimed: its lock serialises the target's claims, and its
--- fencing token only rises.
+-- One row for every recently claimed target: its lock serialises the target's claims, and its fencing token
+-- only rises.
 create table if not exists ablo.claim_target (
   organization_id text not null,
   model text not null,
@@ -50,9 +49,9 @@ create table if not exists ablo.claim_target (
   primary key (organization_id, model, row_id)
 );
 
-comment on table ablo.claim_target is 'The highest fencing token of each target; forgotten with its last claim.';
+comment on table ablo.claim_target is 'The highest fencing token of each target; removed with its last claim.';
 
--- Tokens at or below the floor belong to targets that were forgotten: they are stale wherever they come up.
+-- Tokens at or below the floor belong to removed targets: they are always stale.
 create table if not exists ablo.claim_floor (
   singleton boolean primary key default true check (singleton),
   fence_token bigint not null default 0

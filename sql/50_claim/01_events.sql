@@ -1,6 +1,6 @@
--- What became of claims, for whoever follows the feed: one row each time a claim is queued, granted or
--- ended, kept for an hour. Claims take no organization's order lock, so an event is known by its
--- transaction: readers take those of transactions below the oldest that still runs, whole and in order.
+-- Claim events, for readers of the feed: one row each time a claim is queued, granted or ended, kept for an
+-- hour. Claims take no organization's order lock, so an event is ordered by its transaction: readers take those
+-- of transactions below the oldest running one, complete and in order.
 create sequence if not exists ablo.claim_event_seq as bigint;
 
 create table if not exists ablo.claim_event (
@@ -25,4 +25,4 @@ create index if not exists claim_event_at_idx on ablo.claim_event (at);
 
 alter table ablo.claim_event enable row level security;
 
-comment on table ablo.claim_event is 'What became of claims within the last hour, in the order of their transactions.';
+comment on table ablo.claim_event is 'Claim events of the last hour, in the order of their transactions.';

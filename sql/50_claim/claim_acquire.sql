@@ -1,11 +1,11 @@
--- Ask for a claim on a row: granted at once, or a place in the wait line.
--- p_request: {claimId?, fields?, description?, ttl?, queue? (true), maxDepth?, meta?}; answers as
--- ablo.claim_answer says. Within one participant a claim is re-entrant: an own one that covers what is
--- asked for comes back, its lease begun anew.
--- p_key_id: the key behind the request, with which the claim ends (ablo.claim_end_keys).
--- Called by: clients. Locks: the key, shared; the target's claims; then the row. Raises: claim_conflict (queue false and
--- somebody has it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended claim),
--- duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked, apikey_expired.
+-- Request a claim on a row: granted at once, or a place in the wait queue. p_request: {claimId?, fields?,
+-- description?, ttl?, queue? (true), maxDepth?, meta?}; answers with ablo.claim_answer. Within one participant
+-- a claim is re-entrant: an own one that covers the request is returned, its lease restarted. p_key_id: the key
+-- behind the request, with which the claim ends (ablo.claim_end_keys).
+-- Called by: clients. Locks: the key, shared; the target's claims; then the row. Raises: claim_conflict (queue
+-- false and another participant holds it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended
+-- claim), duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked,
+-- apikey_expired.
 create or replace function ablo.claim_acquire(
   p_organization text,
   p_participant text,
@@ -74,7 +74,7 @@ begin
       perform ablo.claim_event_note(v_claim);
     end if;
     if v_claim.ticket % 64 = 0 then
-      perform ablo.claim_sweep(p_limit => 256);  -- who fills the table also empties it
+      perform ablo.claim_sweep(p_limit => 256);  -- writers clean up the table
     end if;
   end if;
 

@@ -1,9 +1,8 @@
--- Bring a target's claims up to now: end leases and waits that have run out, end holders whose row
--- was deleted since their grant, then grant from the head of the line. FIFO: a waiter is granted when
--- it overlaps no holder and nobody before it in the line.
--- Stops where nobody further back can be granted, so a long line costs no more than its head.
--- Called by: every claim routine that changes a line, having locked the target. Locks: claims of the
--- target, the row. p_caller: see ablo.claim_wake.
+-- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant,
+-- then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
+-- waiter. Stops when no later waiter can be granted, so a long queue costs no more than its head.
+-- Called by: every claim routine that changes a queue, after locking the target. Locks: claims of the target,
+-- the row. p_caller: see ablo.claim_wake.
 create or replace function ablo.claim_advance(p_organization text, p_model text, p_row_id text, p_caller text)
 returns void
 language plpgsql volatile
@@ -11,7 +10,7 @@ as $$
 declare
   v_claim ablo.claim;
   v_before ablo.claim[] := '{}';
-  v_whole text;  -- who holds or waits for the whole row, before the one looked at
+  v_whole text;  -- holders and earlier waiters for the whole row
 begin
   for v_claim in
     select * from ablo.claim c
@@ -31,7 +30,7 @@ begin
        where b.participant <> v_claim.participant and ablo.parts_overlap(b.parts, v_claim.parts))
     then
       if not ablo.claim_grant(v_claim, p_caller) then
-        exit;  -- a writer is at the row: whoever looks next tries again
+        exit;  -- a writer has the row: the next access tries again
       end if;
     end if;
     exit when v_whole <> v_claim.participant;

@@ -1,5 +1,5 @@
--- What stands before a waiter: holders in its way, then those before it in the line, as summaries;
--- at most 10. Null when nothing does (a writer is at the row, or its turn has just come).
+-- What is ahead of a waiter: holders in its way, then earlier waiters, as summaries; at most 10. Null if
+-- nothing is (a writer has the row, or its turn has just come).
 -- Called by: ablo.claim_answer, ablo.claim_list. Reads claim_target_idx.
 create or replace function ablo.claim_blockers(p_claim ablo.claim) returns jsonb
 language plpgsql stable

@@ -1,5 +1,5 @@
--- Note each change of a claim's status, whichever routine makes it. Trigger function of ablo.claim; a claim
--- that is asked for is noted by ablo.claim_acquire, once it is known whether it waits.
+-- Record each change of a claim's status, by any routine. Trigger function of ablo.claim; ablo.claim_acquire
+-- records a new claim, once it is known whether it waits.
 create or replace function ablo.claim_changed() returns trigger
 language plpgsql volatile
 as $$

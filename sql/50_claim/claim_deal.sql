@@ -1,4 +1,4 @@
--- Deal the tickets of a line's claims out anew, in the order of p_line, and tell who waits.
+-- Reassign the tickets of a queue's claims, in the order of p_line, and notify the waiters.
 -- Called by: ablo.claim_reorder, which holds the target.
 create or replace function ablo.claim_deal(p_organization text, p_line text[]) returns void
 language plpgsql volatile

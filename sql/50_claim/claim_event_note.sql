@@ -1,4 +1,4 @@
--- Note what became of a claim. Called by: ablo.claim_changed, ablo.claim_acquire.
+-- Record a claim event. Called by: ablo.claim_changed, ablo.claim_acquire.
 create or replace function ablo.claim_event_note(p_claim ablo.claim) returns void
 language sql volatile
 as $$

@@ -1,10 +1,10 @@
--- Forget what became of claims more than an hour ago; at most p_limit; returns how many.
+-- Delete claim events of more than an hour ago; at most p_limit; returns how many.
 -- Called by: ablo.housekeep. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.claim_event_sweep(p_limit int default 1000) returns int
 language plpgsql volatile
 as $$
 declare
-  v_before timestamptz := clock_timestamp() - interval '1 hour';  -- a value, which the index can be asked for
+  v_before timestamptz := clock_timestamp() - interval '1 hour';  -- a value, so that the index can be used
   v_count int;
 begin
   delete from ablo.claim_event e

@@ -1,7 +1,7 @@
--- What became of claims after a position: {"events": [{seq, at, claimId, model (key), rowId, fields?, participant,
--- onBehalfOf?, capabilityId?, description, status, expiresAt (ms), fenceToken?}], "after", "more"}.
--- p_after: a position, that is a transaction; 0: from the time on at which the log was at p_log. "after" is the
--- position to go on from; all of a transaction comes at once. p_limit 0: only that position, before the first.
+-- Claim events after a position: {"events": [{seq, at, claimId, model (key), rowId, fields?, participant,
+-- onBehalfOf?, capabilityId?, description, status, expiresAt (ms), fenceToken?}], "after", "more"}. p_after: a
+-- position, that is, a transaction; 0: from the time at which the log was at p_log. "after" is the position to
+-- continue from; all events of a transaction come at once. p_limit 0: only that position, before the first.
 -- p_capability_id: only those that this key may know of.
 -- Called by: relays, for the feed. Waits for nothing, changes nothing; reads the primary key.
 create or replace function ablo.claim_events(

@@ -1,4 +1,4 @@
--- The part of a row that a claim asks for: field names, null for the whole row.
+-- The part of a row in a claim request: field names, null for the whole row.
 -- Called by: ablo.claim_acquire. Raises: invalid_request.
 create or replace function ablo.claim_fields(p_request jsonb) returns text[]
 language plpgsql immutable

@@ -1,8 +1,8 @@
--- One claim as it stands now; if its turn has come, it is granted here. p_renew: a caller that waits or
--- holds begins its own slot or lease anew, unless it has just begun. Ended claims are readable for some
--- minutes. p_capability_id: a claim that this key may not know of is not found.
--- Called by: clients that wait, on a notification and on every look of their own.
--- Locks: none where nothing is to be done; else the target's claims, the row. Raises: claim_not_found.
+-- One claim as it is now; if its turn has come, it is granted here. p_renew: the caller's lease or place in the
+-- queue is restarted, unless it has just begun. Ended claims are readable for some minutes. p_capability_id: a
+-- claim that this key may not know of is not found.
+-- Called by: clients that wait, on a notification and on each check of their own. Locks: none if there is
+-- nothing to do; else the target's claims, the row. Raises: claim_not_found.
 create or replace function ablo.claim_get(
   p_organization text, p_participant text, p_claim_id text, p_renew boolean default false,
   p_capability_id text default null
@@ -27,7 +27,7 @@ begin
   v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then
     v_renewed := ablo.claim_renew(p_organization, p_participant, p_claim_id, '{}');
-    if v_renewed.id is null then  -- it ran out just now
+    if v_renewed.id is null then  -- it has just expired
       perform ablo.claim_end(p_organization, p_claim_id, 'expired', p_claim_id);
       v_renewed := ablo.claim_find(p_organization, p_claim_id, v_key);
     end if;

@@ -1,12 +1,12 @@
--- May this participant write this row now? Looked at AFTER the write, while the row is locked: a grant
--- needs that lock, so what is seen here holds until the commit. A write under the participant's own live
--- claim is noted for the log, and for the premises: what the holder wrote since the grant does not
--- make its reads stale.
--- Called by: ablo.commit_apply, where somebody holds the row or the operation names a claim or a token.
--- p_policy: the model's conflict policy for the writer's kind; overwrite lets the write through.
--- p_before: in a batch, the last sync id before this commit, whose captures run with each statement: a
--- claim that is found only now came too late for them, and the commit goes alone (55P03).
--- Raises: entity_claimed, claim_lost, fence_token_stale, invalid_request.
+-- Whether this participant may write this row now. Checked AFTER the write, while the row is locked: a grant
+-- needs that lock, so what is seen here holds until the commit. A write under the participant's own live claim
+-- is recorded for the log, and for the premises: what the holder wrote since the grant does not make its reads
+-- stale.
+-- Called by: ablo.commit_apply, if the row is held or the operation names a claim or a token. p_policy: the
+-- model's conflict policy for the writer's kind; overwrite lets the write through. p_before: in a batch, the
+-- last sync id before this commit, whose captures run with each statement: a claim that is found only now is
+-- too late for them, and the commit is sent alone (55P03). Raises: entity_claimed, claim_lost,
+-- fence_token_stale, invalid_request.
 create or replace function ablo.claim_guard(
   p_organization text, p_participant text, p_model text, p_row_id text, p_operation jsonb, p_policy text,
   p_before bigint
@@ -35,7 +35,7 @@ begin
       perform ablo.claim_refuse('entity_claimed', p_model, p_row_id, v_holders);
     end if;
   end if;
-  -- The token of one's own live claim is good, however many were granted beside it on other parts.
+  -- The token of one's own live claim is valid, however many were granted on other parts.
   if p_operation ->> 'fenceToken' is not null and p_operation -> 'fenceToken' is distinct from to_jsonb(v_own.fence_token) then
     perform ablo.fence_check(p_organization, p_model, p_row_id, p_operation -> 'fenceToken');
   end if;

@@ -1,7 +1,7 @@
--- Renew every live lease and place in line of a participant, or those of p_claim_ids:
--- [{claimId, status: held | queued | lost, expiresAt?, ttlMs?}]. One call a beat for a process that
--- holds many. Grants nobody: waiters ask for that.
--- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in line order.
+-- Renew every live lease and place in a queue of a participant, or those of p_claim_ids: [{claimId, status:
+-- held | queued | lost, expiresAt?, ttlMs?}]. One call per heartbeat for a process that holds many. Grants
+-- nothing: waiters ask for that.
+-- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in queue order.
 -- Raises: duration_invalid.
 create or replace function ablo.claim_heartbeat_all(
   p_organization text, p_participant text, p_claim_ids text[] default null, p_ttl jsonb default null,

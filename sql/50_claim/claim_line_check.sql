@@ -1,5 +1,6 @@
--- May this claim wait in line? Called by: ablo.claim_acquire; what it raises takes the claim out of the
--- line again with the transaction. Raises: claim_conflict, queue_too_deep.
+-- Whether this claim may wait in the queue.
+-- Called by: ablo.claim_acquire; an error removes the claim from the queue again with the transaction. Raises:
+-- claim_conflict, queue_too_deep.
 create or replace function ablo.claim_line_check(p_claim ablo.claim, p_request jsonb) returns void
 language plpgsql stable
 as $$
@@ -14,7 +15,7 @@ begin
   if v_depth >= least(coalesce((p_request ->> 'maxDepth')::bigint, 1000), 1000) then
     perform ablo.raise_error('queue_too_deep',
       format('%s already wait for %s %s', v_depth, p_claim.model, left(p_claim.row_id, 80)),
-      'try again later, or allow a longer line (at most 1000)',
+      'try again later, or allow a longer queue (at most 1000)',
       jsonb_build_object('model', p_claim.model, 'id', p_claim.row_id, 'depth', v_depth));
   end if;
 end

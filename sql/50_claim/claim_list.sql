@@ -1,7 +1,7 @@
--- Claims of the organization, as they stand now: {"claims": [...], "queue": [...]}. With a model and an
--- id the row's holders and its wait line in order, each waiter with what stands before it; otherwise
--- holders only. At most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}.
--- p_capability_id: only those that this key may know of.
+-- Claims of the organization, as they are now: {"claims": [...], "queue": [...]}. With a model and an id the
+-- row's holders and its wait queue in order, each waiter with what is ahead of it; otherwise holders only. At
+-- most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}. p_capability_id: only those
+-- that this key may know of.
 -- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
 -- claim_participant_idx. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_list(

@@ -1,6 +1,6 @@
--- Say that a claim is not, or no longer, the caller's. One that the key (p_key, else the commit's) may not
--- know of is not there. Called by: acquire, heartbeat, the guard.
--- Raises: claim_lost.
+-- Report that a claim is not, or no longer, the caller's. One that the key (p_key, else the commit's) may not
+-- know of does not exist.
+-- Called by: acquire, heartbeat, the guard. Raises: claim_lost.
 create or replace function ablo.claim_lost(
   p_organization text, p_participant text, p_claim_id text, p_key ablo.key_rights default null
 ) returns void
@@ -17,11 +17,11 @@ begin
     case
       when v_claim.id is null then format('there is no claim %s', quote_nullable(left(p_claim_id, 80)))
       when v_claim.participant <> p_participant then format('claim %s is not held by %s', left(p_claim_id, 80), p_participant)
-      when v_claim.status = 'queued' then format('claim %s waits in line still', left(p_claim_id, 80))
+      when v_claim.status = 'queued' then format('claim %s is still queued', left(p_claim_id, 80))
       else format('claim %s has ended: %s', left(p_claim_id, 80),
-        case when v_claim.status = 'active' then 'it does not cover this write, or its lease has run out' else v_claim.status end)
+        case when v_claim.status = 'active' then 'it does not cover this write, or its lease has expired' else v_claim.status end)
     end,
-    'claim the row anew and read it again before writing',
+    'claim the row again and read it again before writing',
     jsonb_strip_nulls(jsonb_build_object('claimId', left(p_claim_id, 80), 'status', v_claim.status,
       'model', v_claim.model, 'id', v_claim.row_id)));
 end

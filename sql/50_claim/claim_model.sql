@@ -1,5 +1,6 @@
--- Set the caller's identity and find the model of a claim. Called by: claim routines that name a row.
--- Raises: server_execute_unknown_model, model_not_tenant_scoped, invalid_id, and what identity_set raises.
+-- Set the caller's identity and find the model of a claim.
+-- Called by: claim routines that name a row. Raises: server_execute_unknown_model, model_not_tenant_scoped,
+-- invalid_id, and the errors of identity_set.
 create or replace function ablo.claim_model(p_organization text, p_participant text, p_model text, p_id text)
 returns ablo.model
 language plpgsql volatile

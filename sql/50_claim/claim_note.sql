@@ -1,6 +1,6 @@
--- Note under which claim this commit writes a row: for the log, and for the premises, to which what the
--- holder wrote since the grant is not news. Called by: claim_named, claim_guard. Read by: claim_of,
--- premise_check.
+-- Record under which claim this commit writes a row: for the log, and for the premises, which ignore the
+-- holder's own writes since the grant.
+-- Called by: claim_named, claim_guard. Read by: claim_of, premise_check.
 create or replace function ablo.claim_note(p_claim ablo.claim) returns void
 language plpgsql volatile
 as $$

@@ -1,5 +1,5 @@
--- How many wait before a waiter; 0 is next. Called by: ablo.claim_json, ablo.claim_acquire.
--- Reads claim_target_idx.
+-- How many wait ahead of a waiter; 0 is next.
+-- Called by: ablo.claim_json, ablo.claim_acquire. Reads claim_target_idx.
 create or replace function ablo.claim_position(p_claim ablo.claim) returns bigint
 language plpgsql stable
 as $$

@@ -1,6 +1,5 @@
--- Keep one participant from taking everything: so many claims held (64) and places in line (32) at most.
--- Whoever serves others sets its own numbers for its session, as it does statement_timeout:
--- ablo.open_claims, ablo.open_waits.
+-- Limit one participant's claims held (64) and places in queues (32). A service sets its own limits for its
+-- session, like statement_timeout: ablo.open_claims, ablo.open_waits.
 -- Called by: ablo.claim_acquire. Raises: quota_exceeded. Reads claim_participant_idx.
 create or replace function ablo.claim_quota(p_organization text, p_participant text) returns void
 language plpgsql stable
@@ -18,7 +17,7 @@ begin
      and c.status in ('active', 'queued') and c.expires_at > clock_timestamp();
   if v_held >= v_most_held or v_waiting >= v_most_waiting then
     perform ablo.raise_error('quota_exceeded',
-      format('%s holds %s claims and waits for %s; the most is %s and %s', left(p_participant, 80), v_held, v_waiting,
+      format('%s holds %s claims and waits for %s; the limits are %s and %s', left(p_participant, 80), v_held, v_waiting,
         v_most_held, v_most_waiting),
       'release some first', jsonb_build_object('held', v_held, 'waiting', v_waiting,
         'limit', case when v_held >= v_most_held then v_most_held else v_most_waiting end));

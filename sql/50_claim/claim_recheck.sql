@@ -1,6 +1,6 @@
--- After how many milliseconds a waiter must look again, when no notification comes: before its own slot
--- runs out, within 5 s, and, at the head of the line, as soon as the holder's lease has run out.
--- 100 ms when only a writer at work is in the way, since nothing tells when that has ended.
+-- After how many milliseconds a waiter must check again without a notification: before its own place expires,
+-- within 5 s, and, at the head of the queue, as soon as the holder's lease has expired. 100 ms if only a
+-- current write is in the way, since no notification reports its end.
 -- Called by: ablo.claim_answer, ablo.claim_heartbeat.
 create or replace function ablo.claim_recheck(p_claim ablo.claim, p_blockers jsonb) returns bigint
 language plpgsql stable

@@ -1,5 +1,6 @@
--- Give a claim up, or leave the line; the next in line is granted in the same transaction.
--- True when there was something to release. Called by: clients. Locks: the target's claims, the row.
+-- Release a claim, or leave the queue; the next waiter is granted in the same transaction. True if there was
+-- one to release.
+-- Called by: clients. Locks: the target's claims, the row.
 create or replace function ablo.claim_release(
   p_organization text, p_participant text, p_claim_id text, p_capability_id text default null
 ) returns boolean

@@ -1,4 +1,4 @@
--- Release whatever the caller holds or waits for on a row. True when there was something.
+-- Release every claim and wait of the caller on a row. True if there was one.
 -- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_release_row(
   p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
@@ -19,7 +19,7 @@ begin
     select c.id from ablo.claim c
      where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
        and c.participant = p_participant and c.status in ('active', 'queued')
-     order by c.status desc, c.ticket  -- leave the line first, lest it be granted by the release
+     order by c.status desc, c.ticket  -- leave the queue first, so that the release does not grant it
   loop
     v_released := ablo.claim_release(p_organization, p_participant, v_id, p_capability_id) or v_released;
   end loop;

@@ -1,5 +1,5 @@
--- Begin a live claim's lease, or a waiter's slot, anew; null when it is not the participant's or not
--- live any more. p_request: {ttl?, details?}; details become meta.progress.
+-- Restart a live claim's lease, or a waiter's place in the queue; null if it is not the participant's or no
+-- longer live. p_request: {ttl?, details?}; details become meta.progress.
 -- Called by: heartbeat, get. Locks: the claim. Raises: duration_invalid, invalid_request, request_too_large.
 create or replace function ablo.claim_renew(
   p_organization text, p_participant text, p_claim_id text, p_request jsonb
@@ -12,7 +12,7 @@ declare
   v_claim ablo.claim;
 begin
   if not ablo.json_fits(v_details) then
-    perform ablo.raise_error('invalid_request', 'details nest too deep, or hold a number that clients cannot read',
+    perform ablo.raise_error('invalid_request', 'details nest too deep, or contain a number that clients cannot read',
       'keep them within 128 levels, and numbers within double precision; carry larger ones in strings', '{"field": "details"}');
   elsif pg_column_size(v_details) > 16384 then
     perform ablo.raise_error('request_too_large', format('details of %s bytes are too large', pg_column_size(v_details)),

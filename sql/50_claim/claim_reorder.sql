@@ -1,8 +1,8 @@
--- Move waiters to the head of a row's line, in the order given; the rest keep theirs. Privileged: users
--- and system participants may, and whoever holds the row; an agent that waits may not jump its line.
--- p_order: [claim id] or [{claimId}]. Called by: clients. Locks: the target's claims.
--- p_capability_id: a key that may claim the row.
--- Raises: capability_scope_denied, permission_denied, claim_not_found, invalid_request.
+-- Move waiters to the head of a row's queue, in the given order; the others keep theirs. Privileged: for users,
+-- system participants and the row's holder; a waiting agent may not jump its queue. p_order: [claim id] or
+-- [{claimId}].
+-- Called by: clients. Locks: the target's claims. p_capability_id: a key that may claim the row. Raises:
+-- capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 create or replace function ablo.claim_reorder(
   p_organization text, p_participant text, p_model text, p_id text, p_order jsonb,
   p_capability_id text default null
@@ -37,7 +37,7 @@ begin
   then
     perform ablo.raise_error('permission_denied',
       format('%s does not hold %s %s', left(p_participant, 80), v_model.key, left(p_id, 80)),
-      'let its holder, a user or a system participant reorder the line', jsonb_build_object('model', v_model.key, 'id', p_id));
+      'let its holder, a user or a system participant reorder the queue', jsonb_build_object('model', v_model.key, 'id', p_id));
   end if;
   select array_agg(c.id order by array_position(v_wanted, c.id) nulls last, c.ticket) into v_line
     from ablo.claim c
@@ -45,7 +45,7 @@ begin
   select w into v_unknown from unnest(v_wanted) w where w is null or w <> all (coalesce(v_line, '{}')) limit 1;
   if found then
     perform ablo.raise_error('claim_not_found',
-      format('claim %s does not wait for %s %s', quote_nullable(left(v_unknown, 80)), v_model.key, left(p_id, 80)),
+      format('claim %s is not waiting for %s %s', quote_nullable(left(v_unknown, 80)), v_model.key, left(p_id, 80)),
       'read the queue again and reorder what is in it', jsonb_build_object('claimId', left(v_unknown, 80)));
   end if;
   perform ablo.claim_deal(p_organization, v_line);

@@ -1,6 +1,7 @@
--- What a claim asks for, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}.
--- `action` is an older name of description. Called by: ablo.claim_acquire. Raises: invalid_request,
--- request_too_large. Limits: id 255 bytes, description 1000 characters, meta 16 KiB.
+-- A claim request, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}. `action` is an
+-- older name of description.
+-- Called by: ablo.claim_acquire. Raises: invalid_request, request_too_large. Limits: id 255 bytes, description
+-- 1000 characters, meta 16 KiB.
 create or replace function ablo.claim_request(p_request jsonb) returns jsonb
 language plpgsql immutable
 as $$
@@ -21,11 +22,11 @@ begin
       'pass {"claimId": text, "queue": true or false, "maxDepth": integer, "meta": object}; each may be left out',
       jsonb_build_object('field', v_wrong));
   elsif not ablo.json_fits(v_request) then
-    perform ablo.raise_error('invalid_request', 'meta of a claim nests too deep, or holds a number that clients cannot read',
+    perform ablo.raise_error('invalid_request', 'meta of a claim nests too deep, or contains a number that clients cannot read',
       'keep it within 128 levels, and numbers within double precision; carry larger ones in strings', '{"field": "meta"}');
   elsif pg_column_size(v_request) > 20000 then
     perform ablo.raise_error('request_too_large', format('a claim of %s bytes is too large', pg_column_size(v_request)),
-      'keep meta below 16 KiB: it goes out with every answer about the claim', '{"field": "meta"}');
+      'keep meta below 16 KiB: every answer about the claim contains it', '{"field": "meta"}');
   end if;
   return v_request || jsonb_build_object('description',
     left(coalesce(nullif(v_request ->> 'description', ''), nullif(v_request ->> 'action', ''), 'editing'), 1000));

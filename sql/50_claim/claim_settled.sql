@@ -1,6 +1,6 @@
--- Whether nothing is to be done about a claim: it is held, or waits for somebody who is there, and (to
--- be renewed) has nine tenths of its time left. Then a look at it locks and writes nothing, so that who
--- was just granted a row has it without a flush to the disk.
+-- Whether nothing has to be done about a claim: it is held, or waits for a live holder, and (if it is to be
+-- renewed) has nine tenths of its time left. Then reading it locks and writes nothing, so that a new holder
+-- gets its row without a flush to the disk.
 -- Called by: ablo.claim_get. Reads claim_target_idx, delta_row_idx.
 create or replace function ablo.claim_settled(p_claim ablo.claim, p_renew boolean) returns boolean
 language plpgsql stable

@@ -1,5 +1,5 @@
--- A claim in few words, for those it stands in the way of:
--- {claimId, entityType, entityId, heldBy, heldByKind, description, action, declaredAt, expiresAt, fields?}.
+-- A claim's summary, for those that it blocks: {claimId, entityType, entityId, heldBy, heldByKind, description,
+-- action, declaredAt, expiresAt, fields?}.
 -- Called by: answers to waiters, refusals, presence.
 create or replace function ablo.claim_summary(p_claim ablo.claim) returns jsonb
 language sql stable

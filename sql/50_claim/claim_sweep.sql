@@ -1,6 +1,6 @@
--- Forget claims that ended more than p_keep ago, with the targets that have no other, and end those
--- nobody has looked at since they ran out. At most p_limit of each; returns how many were forgotten or
--- ended. Not needed for safety: expiry is decided on access.
+-- Delete claims that ended more than p_keep ago, with the targets that have no other, and end expired ones that
+-- have not been accessed since. At most p_limit of each; returns how many were deleted or ended. Not needed for
+-- safety: expiry is decided on access.
 -- Called by: ablo.claim_acquire, one in 64; administrators. Locks: the rows it touches, skipping locked ones.
 create or replace function ablo.claim_sweep(p_keep interval default '10 minutes', p_limit int default 1000) returns int
 language plpgsql volatile security definer
@@ -27,7 +27,7 @@ begin
         where x.ended_at < clock_timestamp() - p_keep
         order by x.ended_at limit p_limit for update skip locked)
     returning c.organization_id, c.model, c.row_id, c.fence_token),
-  idle as (  -- nobody was granted since, and nobody waits
+  idle as (  -- there was no later grant, and there are no waiters
     select t.*
       from (select o.organization_id, o.model, o.row_id, coalesce(max(o.fence_token), 0) as fence_token
               from old o group by 1, 2, 3) o

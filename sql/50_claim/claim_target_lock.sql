@@ -1,7 +1,7 @@
--- Lock a target's claims against every other routine that changes them: the first lock of each.
--- At READ COMMITTED only: an old snapshot would not show who has come to the line since.
--- Called by: acquire, heartbeat, get, release, break, reorder. Locks: the row of ablo.claim_target.
--- Raises: isolation_level_unsupported.
+-- Lock a target's claims against every other routine that changes them: the first lock of each. At READ
+-- COMMITTED only: an old snapshot would not show later waiters.
+-- Called by: acquire, heartbeat, get, release, break, reorder. Locks: the row of ablo.claim_target. Raises:
+-- isolation_level_unsupported.
 create or replace function ablo.claim_target_lock(p_organization text, p_model text, p_row_id text) returns void
 language plpgsql volatile
 as $$
@@ -9,13 +9,13 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
       format('claims cannot be made at isolation level %s', current_setting('transaction_isolation')),
-      'make them at READ COMMITTED, in a transaction of their own');
+      'make them at READ COMMITTED, in a separate transaction');
   end if;
   loop
     perform from ablo.claim_target t
       where t.organization_id = p_organization and t.model = p_model and t.row_id = p_row_id for update;
     exit when found;
-    -- Once more after the insert: a sweep may have forgotten the target in between.
+    -- Once more after the insert: a sweep may have deleted the target in between.
     insert into ablo.claim_target (organization_id, model, row_id) values (p_organization, p_model, p_row_id)
     on conflict do nothing;
   end loop;

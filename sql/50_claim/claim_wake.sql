@@ -1,6 +1,6 @@
--- Tell whoever waits that a claim has changed. A hint, at most 64 bytes: every wait also looks again by
--- itself. Not for the claim that the caller deals with: its answer says it all, and a transaction
--- that notifies nobody does not queue for the server's one notification lock.
+-- Notify waiters that a claim has changed. A hint, at most 64 bytes: every waiter also checks on its own. Not
+-- for the caller's own claim: its answer has everything, and a transaction without notifications does not queue
+-- for the server's one notification lock.
 -- Called by: claim routines. p_caller: the claim that the caller asks about, or null.
 create or replace function ablo.claim_wake(p_id text, p_caller text) returns void
 language plpgsql volatile

@@ -1,4 +1,4 @@
--- Who holds a row, what for, and until when, as a sentence. Called by: the refusals.
+-- A row's holder, purpose and expiry, as a sentence. Called by: the refusals.
 create or replace function ablo.claim_words(p_key text, p_row_id text, p_holders jsonb) returns text
 language sql stable
 as $$

@@ -1,6 +1,6 @@
--- Lock a row, waiting at most p_wait: true when nobody else can move it now (a row that is not there
--- is locked against its creation), false when a writer is at it. A claim routine holds its target while
--- it asks, so this wait is short: a writer that asks for the target in turn is not kept from it.
+-- Lock a row, waiting at most p_wait: true if no other session can change it now (a missing row is locked
+-- against its creation), false if a writer has it. A claim routine holds its target meanwhile, so this wait is
+-- short: a writer that waits for the target is not blocked by it.
 -- Called by: ablo.claim_grant. Locks: the row, or the creation key of a missing one.
 create or replace function ablo.row_try_lock(p_organization text, p_model text, p_row_id text, p_wait text)
 returns boolean

@@ -1,6 +1,7 @@
--- A time to live as an interval: text `<number><ms|s|m|h>`, or a number of seconds; 60 s when absent.
--- Clamped to 250 ms .. 24 h: a lease shorter than a few round trips only flaps, and a longer one
--- outlives whoever could mend it. Called by: claim routines. Raises: duration_invalid.
+-- A time to live as an interval: text `<number><ms|s|m|h>`, or a number of seconds; default 60 s. Clamped to
+-- 250 ms .. 24 h: a lease shorter than a few round trips only flaps, and a longer one outlives the people who
+-- could fix it.
+-- Called by: claim routines. Raises: duration_invalid.
 create or replace function ablo.ttl_interval(p_ttl jsonb) returns interval
 language plpgsql immutable
 as $$

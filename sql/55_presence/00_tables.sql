@@ -1,9 +1,9 @@
--- Presence: who is here, and on what. A note of a moment, not worth its way to the disk: UNLOGGED, so it
--- is empty after a crash of the server, and everybody who is still here says so at the next beat.
+-- Presence: who is present, and on what. Short-lived and not worth a flush to disk: UNLOGGED, so it is empty
+-- after a crash of the server, and present sessions return with their next heartbeat.
 create unlogged table if not exists ablo.presence (
   organization_id text not null,
   participant text not null,     -- kind:id
-  session text not null,         -- one of a process or connection: a participant may have several
+  session text not null,         -- of a process or connection: a participant may have several
   status text not null,
   activity jsonb,
   meta jsonb,
@@ -16,4 +16,4 @@ create index if not exists presence_expiry_idx on ablo.presence (expires_at);
 
 alter table ablo.presence enable row level security;
 
-comment on table ablo.presence is 'Sessions of participants that are here; each ends by itself.';
+comment on table ablo.presence is 'Sessions of participants that are present; each expires.';

@@ -1,5 +1,6 @@
--- What a participant says it does, as a key may see it: null where it names a row that the key may not see.
--- A row is named as {entityType, entityId} or {model, id}. Called by: ablo.presence_list, ablo.live_read.
+-- A participant's activity, as a key may see it: null if it names a row that the key may not see. A row is
+-- named as {entityType, entityId} or {model, id}.
+-- Called by: ablo.presence_list, ablo.live_read.
 create or replace function ablo.activity_seen(p_organization text, p_key ablo.key_rights, p_activity jsonb) returns jsonb
 language plpgsql stable
 as $$

@@ -1,8 +1,8 @@
--- Say that a session is here, on what, and until when unless it says so again: {object, ttlMs, expiresAt}.
--- p_request: {ttl? (60 s), status? ("online"), activity?, meta?}; what is left out stays as it was.
--- At most 20 sessions a participant: the one not seen for longest makes room.
--- Called by: clients, at a third of the ttl. Locks: the session's row.
--- Raises: duration_invalid, invalid_request, request_too_large.
+-- Record that a session is present, on what, and until when without another heartbeat: {object, ttlMs,
+-- expiresAt}. p_request: {ttl? (60 s), status? ("online"), activity?, meta?}; omitted values stay as they were.
+-- At most 20 sessions per participant: the one not seen for longest is removed.
+-- Called by: clients, at a third of the ttl. Locks: the session's row. Raises: duration_invalid,
+-- invalid_request, request_too_large.
 create or replace function ablo.presence_beat(
   p_organization text, p_participant text, p_session text, p_request jsonb default '{}'
 ) returns json

@@ -1,4 +1,4 @@
--- Say that a session has gone; true when it was here. Called by: clients. Locks: the session's row.
+-- Record that a session has left; true if it was present. Called by: clients. Locks: the session's row.
 create or replace function ablo.presence_leave(p_organization text, p_participant text, p_session text) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

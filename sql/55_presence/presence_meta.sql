@@ -1,5 +1,5 @@
--- What a participant says of itself (meta), as a key may see it: of the sync groups that it follows only the
--- key's own. Called by: ablo.presence_list.
+-- A participant's meta, as a key may see it: of the sync groups that it follows only the key's own.
+-- Called by: ablo.presence_list.
 create or replace function ablo.presence_meta(p_organization text, p_key ablo.key_rights, p_meta jsonb) returns jsonb
 language sql immutable
 as $$

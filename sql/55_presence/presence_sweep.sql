@@ -1,5 +1,5 @@
--- Make room: forget sessions that have gone (of anybody, 100 at a time), and all but the newest 20 of
--- this participant. Called by: ablo.presence_beat, when a session is new. Skips what is locked.
+-- Delete expired sessions (of any participant, 100 at a time), and all but the newest 20 of this participant.
+-- Called by: ablo.presence_beat, when a session is new. Skips locked rows.
 create or replace function ablo.presence_sweep(p_organization text, p_participant text) returns void
 language plpgsql volatile
 as $$

@@ -1,6 +1,6 @@
 -- Check that a key may read rows of a model; returns the key.
--- Called by: the read routines, where a capability is given.
--- Raises: capability_scope_denied and what ablo.capability_live raises.
+-- Called by: the read routines, if a capability is given. Raises: capability_scope_denied and the errors of
+-- ablo.capability_live.
 create or replace function ablo.capability_read(
   p_organization text, p_participant text, p_capability_id text, p_typename text
 ) returns ablo.key_rights

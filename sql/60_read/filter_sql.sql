@@ -39,7 +39,7 @@ begin
         format('the pattern for %s.%s ends in an escape character', p_model.key, v_field.wire),
         'double the last backslash', jsonb_build_object('model', p_model.key, 'field', v_field.wire));
     end if;
-    -- A type of its own that compares without case (citext) matches patterns without it, too.
+    -- A separate type that ignores case (citext) also ignores it in patterns.
     v_operator := case when v_compared.operators is null then replace(v_operator, '_', ' ')
                        when v_operator like 'not%' then 'not ilike' else 'ilike' end;
     return format('%s::text%s %s %L', v_column, v_compared.matched, v_operator, v_value #>> '{}');

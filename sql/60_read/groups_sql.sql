@@ -1,6 +1,7 @@
 -- The condition that a row t of a model is in one of these sync groups, as SQL; null groups: no condition.
--- (t.*), not (t): a column t would be taken for the row.
--- Rows of a model without organizations are everybody's. Called by: ablo.row_get, ablo.row_list.
+-- (t.*), not (t): a column t would be taken for the row. Everyone may see rows of a model without
+-- organizations.
+-- Called by: ablo.row_get, ablo.row_list.
 create or replace function ablo.groups_sql(p_model ablo.model, p_groups text[]) returns text
 language sql immutable
 as $$

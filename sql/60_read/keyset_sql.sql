@@ -28,7 +28,7 @@ begin
     v_compared := ablo.field_compared(p_model, v_field);
     if v_bad or v_value <> 'null' and (jsonb_typeof(v_value) <> 'string' or not ablo.text_is(v_value #>> '{}', v_compared.type)) then
       perform ablo.raise_error('cursor_invalid', format('%s: the page cursor does not belong to this list', p_model.key),
-        'pass the next_cursor of the page before, with the same order', jsonb_build_object('model', p_model.key, 'field', 'after'));
+        'pass the next_cursor of the previous page, with the same order', jsonb_build_object('model', p_model.key, 'field', 'after'));
     elsif v_value = 'null' then
       v_equal := v_equal || format(' and %s is null', v_term ->> 'column');
       continue;

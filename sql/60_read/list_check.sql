@@ -1,5 +1,5 @@
--- Check the shape of a list's query before anything is made of it: an object, whose where is an array
--- of [field, operator, value] (or [field, value]) and whose orderBy is an array of [field, direction].
+-- Check the shape of a list's query before it is used: an object, whose where is an array of [field, operator,
+-- value] (or [field, value]) and whose orderBy is an array of [field, direction].
 -- Called by: ablo.row_list. Raises: invalid_request.
 create or replace function ablo.list_check(p_query jsonb) returns void
 language plpgsql stable
@@ -18,7 +18,7 @@ begin
     continue when v_given is null;
     if jsonb_typeof(v_given) = 'array' then
       perform ablo.bound_check(v_name, v_name, jsonb_array_length(v_given),
-        case v_name when 'groups' then 'name a group that holds them' else 'use fewer terms' end);
+        case v_name when 'groups' then 'name a group that contains them' else 'use fewer terms' end);
     end if;
     if jsonb_typeof(v_given) <> 'array'
       or exists (select from jsonb_array_elements(v_given) e

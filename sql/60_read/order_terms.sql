@@ -24,8 +24,8 @@ begin
     v_column := format('t.%I', v_field.column_name);
     v_terms := v_terms || jsonb_build_object(
       'column', v_column, 'field', v_field.wire, 'descending', v_descending,
-      -- Nulls last either way, as ablo.keyset_sql has it; said only where there may be some, since an
-      -- index read backwards has them first. A required column of an adopted table may hold nulls.
+      -- Nulls last in either direction, as in ablo.keyset_sql; written only if there may be nulls, since an
+      -- index read backwards has them first. A required column of an adopted table may contain nulls.
       'order', v_column || case
         when not v_descending then ''
         when not v_field.optional and exists (

@@ -1,11 +1,11 @@
--- A row as it was at a position of its organization's log: {"row": {...} | null, "stamp": n}. The stamp
--- is the id of the delta that made it so: as a premise it says "unchanged since then".
--- Where no delta up to there is kept, what follows decides: created later means that it was not there;
--- no change at all since, that it was as it is now. Neither holds from before the model's changes were
--- captured, nor for a row whose earlier deltas are dropped: then the answer is an error, not a guess.
--- What a key may not see reads like a row that never was, and one that has left its groups as deleted.
--- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx.
--- Raises: invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
+-- A row as of a position of its organization's log: {"row": {...} | null, "stamp": n}. The stamp is the id of
+-- the delta that produced it: as a premise it means "unchanged since then". If no delta up to there is kept,
+-- later ones decide: if it was created later, it did not exist; if there is no change at all since, it was as
+-- it is now. Neither holds before the model's changes were captured, nor for a row whose earlier deltas are
+-- dropped: then the answer is an error, not a guess. What a key may not see reads as if it never existed, and a
+-- row that has left its groups as deleted.
+-- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx. Raises:
+-- invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 create or replace function ablo.row_at(
   p_organization text, p_participant text, p_model text, p_id text, p_at bigint, p_capability_id text default null
 ) returns json
@@ -30,7 +30,7 @@ begin
       'ask for a later position', jsonb_build_object('field', 'at', 'at', p_at, 'keptAfter', v_dropped));
   elsif p_at > v_head then
     perform ablo.raise_error('cursor_ahead', format('position %s is ahead of the log, which ends at %s', p_at, v_head),
-      'a position that a stream has just told is visible a moment later; any other comes from elsewhere',
+      'a position that a stream has just delivered is visible a moment later; others come from elsewhere',
       jsonb_build_object('field', 'at', 'at', p_at, 'head', v_head));
   end if;
 
@@ -60,7 +60,7 @@ begin
     return json_build_object('row', null, 'stamp', p_at);
   end if;
   perform ablo.raise_error('snapshot_required',
-    format('the log does not say what %s %s was at %s: it keeps no change of it up to there', v_model.key, p_id, p_at),
+    format('the state of %s %s at %s is unknown: the log keeps no change of it up to there', v_model.key, p_id, p_at),
     'ask for a position from which on it is known: details.knownFrom',
     jsonb_build_object('field', 'at', 'model', v_model.key, 'id', p_id, 'at', p_at,
       'knownFrom', case when v_delta.seen then v_delta.sync_id else v_head end, 'keptAfter', v_dropped));

@@ -1,8 +1,8 @@
--- One row and its stamp, of one snapshot: {"row": {...} | null, "stamp": n}. The stamp is the id of
--- the row's last delta; of a row without one, and of a missing row, the organization's watermark.
--- p_capability_id: the key that the caller acts with; a row outside its sync groups reads as missing.
--- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none.
--- Raises: server_execute_unknown_model, identity_missing_organization, and what ablo.capability_read raises.
+-- One row and its stamp, from one snapshot: {"row": {...} | null, "stamp": n}. The stamp is the id of the row's
+-- last delta; for a row without one, and for a missing row, the organization's watermark. p_capability_id: the
+-- caller's key; a row outside its sync groups reads as missing.
+-- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none. Raises:
+-- server_execute_unknown_model, identity_missing_organization, and the errors of ablo.capability_read.
 create or replace function ablo.row_get(
   p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
 ) returns json

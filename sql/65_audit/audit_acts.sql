@@ -1,4 +1,4 @@
--- What was done to what is another's: of an organization, or of all (null); the newest p_limit, oldest first.
+-- Acts on others' claims: of an organization, or of all (null); the newest p_limit, oldest first.
 -- Called by: ablo-pg audit acts, as an administrator. Locks: none.
 create or replace function ablo.audit_acts(p_organization text, p_limit bigint) returns setof ablo.audit_act
 language sql stable

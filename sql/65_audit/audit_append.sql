@@ -1,8 +1,8 @@
--- Append a seal, if it continues the organization's chain; false if not: another sealer was faster, so
--- read the chain's end again and go on from there. Two sealers at once cannot fork a chain: both would
--- write the same number, and the second waits for the first.
--- Called by: ablo-pg audit seal. Locks: the primary key's, against sealers of the same organization
--- only; none that a commit takes. Raises: invalid_request (malformed; nothing is said of the key).
+-- Append a seal, if it continues the organization's chain; false if not: another sealer was faster, so read the
+-- chain's end again and continue from there. Two concurrent sealers cannot fork a chain: both would write the
+-- same number, and the second waits for the first.
+-- Called by: ablo-pg audit seal. Locks: the primary key's, against sealers of the same organization only; none
+-- that a commit takes. Raises: invalid_request (malformed; the key is not mentioned).
 create or replace function ablo.audit_append(
   p_organization text,
   p_number bigint,

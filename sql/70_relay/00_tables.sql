@@ -1,4 +1,4 @@
--- As of which position rows were read for a local copy, for a minute: the socket that follows may open on
+-- The positions as of which rows were read for a local copy, for a minute: the socket that follows may open on
 -- another relay than the one that read them, and has to begin there.
 create table if not exists ablo.bootstrap (
   organization_id text not null,
@@ -11,4 +11,4 @@ create index if not exists bootstrap_read_idx on ablo.bootstrap (read_at);
 
 alter table ablo.bootstrap enable row level security;
 
-comment on table ablo.bootstrap is 'Where local copies begin that were read a moment ago, by key.';
+comment on table ablo.bootstrap is 'Start positions of recently read local copies, by key.';

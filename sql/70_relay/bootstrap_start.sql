@@ -1,5 +1,5 @@
--- Where a socket begins that names no cursor: at the earliest position as of which rows were read with
--- its key within the last minute; null when none were. What it gets twice does no harm.
+-- Where a socket without a cursor begins: at the earliest position as of which rows were read with its key
+-- within the last minute; null if there were none. Repeats do no harm.
 -- Called by: relays, for each socket that opens without a cursor. Waits for nothing; reads the primary key.
 create or replace function ablo.bootstrap_start(p_organization text, p_key_id text) returns bigint
 language sql stable security definer

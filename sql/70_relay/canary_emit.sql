@@ -1,7 +1,7 @@
--- One delta that is nobody's: it takes the same way as every other (order lock, log, WAL or NOTIFY) and
--- tells a service whether that way is open. Kept as long as the log is. Returns its sync id.
--- Called by: services, every few seconds. p_service names who sent it.
--- Locks: the order lock of the organization 'ablo:canary'. Raises: invalid_request.
+-- One delta of no organization: it takes the same path as every other (order lock, log, WAL or NOTIFY) and
+-- shows a service whether that path works. Kept as long as the log. Returns its sync id.
+-- Called by: services, every few seconds. p_service names the sender. Locks: the order lock of the organization
+-- 'ablo:canary'. Raises: invalid_request.
 create or replace function ablo.canary_emit(p_service text) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ declare
   v_sync_id bigint;
 begin
   if coalesce(length(p_service), 0) not between 1 and 64 then
-    perform ablo.raise_error('invalid_request', 'a canary names its service in 1 to 64 characters', 'pass a short name');
+    perform ablo.raise_error('invalid_request', 'a canary must name its service in 1 to 64 characters', 'pass a short name');
   end if;
   perform ablo.order_lock(v_organization);
   insert into ablo.delta (sync_id, organization_id, model, row_id, op, groups, "row", changed, actor, xid, created_at)

@@ -1,7 +1,7 @@
--- Everything that no longer is as it was installed, one sentence each: tables that are gone, columns
--- that are gone or of another type, tables without row-level security (forced on
--- those that ablo_owner owns; an adopted one keeps its owner) or policy, with a policy that opens them,
--- unlogged ones, triggers missing or not ENABLE ALWAYS, functions of another owner, the publication changed. SQL that mends it stands on a line of its own.
+-- Everything that differs from what was installed, one sentence each: missing tables, columns that are missing
+-- or of another type, tables without row-level security (forced on those that ablo_owner owns; an adopted one
+-- keeps its owner) or policy, with a policy that opens them, unlogged ones, triggers missing or not ENABLE
+-- ALWAYS, functions of another owner, a changed publication. SQL that fixes it is on a separate line.
 -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
@@ -12,14 +12,14 @@ as $$
            to_regclass(format('%I.%I', m.table_schema, m.table_name)) as relation
       from ablo.model m where m.tenancy in ('column', 'parent')
   )
-  select format('table %s of model %s does not exist: give it back its name and schema, or migrate without the model', name, key)
+  select format('table %s of model %s does not exist: restore its name and schema, or migrate without the model', name, key)
     from synced where relation is null
   union all
-  select format('table %s is no model''s, and has the triggers of one: it was renamed or moved to another schema', t.tgrelid::regclass)
+  select format('table %s belongs to no model, but has the triggers of one: it was renamed or moved to another schema', t.tgrelid::regclass)
     from pg_catalog.pg_trigger t where t.tgname = 'zz_ablo_capture' and t.tgparentid = 0
      and not exists (select from synced where relation = t.tgrelid)
   union all
-  select format('column %I of table %s (field %s.%s) %s: put it back as it was, or migrate a schema that says so',
+  select format('column %I of table %s (field %s.%s) %s: change it back, or migrate a schema that matches',
       f.column_name, name, key, f.wire,
       case when a.now is null then 'does not exist' else format('is %s, and was %s', a.now, f.column_type) end)
     from synced join ablo.field f using (typename)
@@ -41,15 +41,15 @@ as $$
       where p.polrelid = relation and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %' and p.polcmd = '*'
         and (role = 'public' and p.polroles = '{0}' or not p.polpermissive and p.polroles @> array[(select r.oid from pg_catalog.pg_roles r where r.rolname = role)]))
   union all
-  select format('login %I may act as %I, which owns table %s: row-level security does not bind it', m.rolname, c.relowner::regrole::text, name)
+  select format('login %I may act as %I, which owns table %s: it is not subject to row-level security', m.rolname, c.relowner::regrole::text, name)
     from synced join pg_catalog.pg_class c on c.oid = relation, pg_catalog.pg_roles m
    where c.relowner <> 'ablo_owner'::regrole and m.rolcanlogin and pg_has_role(m.oid, c.relowner, 'member')
      and pg_has_role(m.oid, 'ablo_runtime', 'member') and not pg_has_role(m.oid, 'ablo_owner', 'member')
   union all
-  -- Postgres ORs permissive policies; on an adopted table ours are restrictive, and hold whatever others
-  -- allow. See ablo.identity_check for who a runtime login is not.
-  select format(e'policy %s of table %s is permissive and applies to the runtime logins: by it they reach rows of '
-      'every organization; drop it, or bind it to the roles that need it:\ndrop policy %I on %s;', p.polname, name, p.polname, name)
+  -- Postgres ORs permissive policies; on an adopted table ours are restrictive, and apply whatever others
+  -- allow. See ablo.identity_check for logins that are never runtime logins.
+  select format(e'policy %s of table %s is permissive and applies to the runtime logins, which then reach rows of '
+      'every organization; drop it, or restrict it to the roles that need it:\ndrop policy %I on %s;', p.polname, name, p.polname, name)
     from synced join pg_catalog.pg_policy p on p.polrelid = relation join pg_catalog.pg_class c on c.oid = relation
    where c.relowner = 'ablo_owner'::regrole and p.polpermissive
      and coalesce(pg_catalog.obj_description(p.oid, 'pg_policy'), '') not like 'ablo\_pg %'
@@ -67,8 +67,8 @@ as $$
     from synced join pg_catalog.pg_trigger t on t.tgrelid = relation
    where t.tgname like 'zz\_ablo\_%' and t.tgenabled <> 'A'
   union all
-  select format('%s functions of the kernel belong to %s, so that they run with its rights, not those of ablo_owner: '
-      'run `ablo-pg connect` as a superuser, which gives them back', count(*), pg_catalog.pg_get_userbyid(p.proowner))
+  select format('%s functions of the kernel belong to %s, so they run with its rights, not those of ablo_owner: '
+      'run `ablo-pg connect` as a superuser, which restores the owner', count(*), pg_catalog.pg_get_userbyid(p.proowner))
     from pg_catalog.pg_proc p
    where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace) and p.proowner <> 'ablo_owner'::regrole
    group by p.proowner

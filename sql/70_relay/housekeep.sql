@@ -1,10 +1,9 @@
--- Forget what has had its time: receipts after 24 hours, ended claims after 10 minutes, tracks of
--- participants gone for 7 days, marks of bootstraps after two minutes, events of claims after an hour, at
--- most p_limit of each; returns how many there were of the most numerous, so that a caller knows to come
--- again. How long things are kept is not the caller's choice.
--- Called by: relays once a minute, and pools of the library when they open a connection, at most once a
--- minute. One at a time: who finds another at it does nothing. Locks: the rows it deletes, skipping locked
--- ones.
+-- Delete expired rows: receipts after 24 hours, ended claims after 10 minutes, tracks of participants gone for
+-- 7 days, marks of bootstraps after two minutes, claim events after an hour, at most p_limit of each; returns
+-- the number of the most numerous, so that a caller knows whether to call again. Callers cannot change these
+-- times.
+-- Called by: relays once a minute, and pools of the library when they open a connection, at most once a minute.
+-- One at a time: a concurrent call does nothing. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.housekeep(p_limit int default 1000) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

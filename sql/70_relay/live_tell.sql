@@ -1,6 +1,6 @@
--- Tell relays that somebody's claims or presence have changed: channel ablo_live, the organization as
--- payload, or '' when its name is long. A hint: relays also look by themselves. Nothing is sent while
--- no relay listens, and one transaction sends an organization's hint once.
+-- Notify relays that claims or presence of an organization have changed: channel ablo_live, the organization as
+-- payload, or '' if its name is long. A hint: relays also check on their own. Nothing is sent while no relay
+-- listens, and one transaction sends an organization's hint once.
 -- Called by: triggers on ablo.claim and ablo.presence. Locks: ablo.live_key shared, never waited for.
 create or replace function ablo.live_tell() returns trigger
 language plpgsql volatile
@@ -15,7 +15,7 @@ begin
 end
 $$;
 
--- Renewals change a claim's expires_at and ttl only: nothing that the others must hear of at once.
+-- Renewals change only a claim's expires_at and ttl: the others need not know that at once.
 create or replace trigger live_claim after insert on ablo.claim
   for each row when (new.status = 'queued') execute function ablo.live_tell();
 create or replace trigger live_claim_change after update of status, ticket on ablo.claim

@@ -1,6 +1,6 @@
--- Take the making, listing and managing of keys away from the runtime role, and give them to ablo_control: who then
--- holds DATABASE_URL mints from a key that was shown to them, and makes none. It lasts: upgrades keep it so.
--- Called by: `ablo-pg connect --control`, which makes the role, and grants.sql. As ablo_owner.
+-- Move the rights to create, list and manage keys from the runtime role to ablo_control: a holder of
+-- DATABASE_URL can then mint from a key that it was given, and create none. Upgrades keep this.
+-- Called by: `ablo-pg connect --control`, which creates the role, and grants.sql. As ablo_owner.
 create or replace function ablo.control_separate() returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Whether this database has a control login: then the runtime role makes no keys. Roles belong to the cluster, so the
--- right on this database's routine tells.
+-- Whether this database has a control login: then the runtime role cannot create keys. Roles belong to the
+-- cluster, so the right on this database's routine decides.
 -- Called by: grants.sql, `ablo-pg doctor`.
 create or replace function ablo.control_separated() returns boolean
 language plpgsql stable security definer

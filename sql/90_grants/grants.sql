@@ -61,7 +61,7 @@ grant execute on function
   ablo.housekeep(int)
 to ablo_runtime;
 
--- The runtime role makes keys and manages them without one, until the database has a control login.
+-- The runtime role creates and manages keys, until the database has a control login.
 do $control$
 begin
   if ablo.control_separated() then

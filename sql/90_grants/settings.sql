@@ -1,8 +1,8 @@
--- What text depends on, pinned for every entry point: a moment, a float or a filter reads the same
--- whatever the caller's session, role or database says, also for callers that come by psql. What an
--- entry point calls inherits it. The functions of a model that run at every row (capture, guard) pin what
--- they depend on in the compiled script. It costs some 2 us a call, so ablo.log_head, which lists
--- may call row by row and which returns a number, is left alone.
+-- The settings that text depends on, pinned for every entry point: a moment, a float or a filter reads the same
+-- whatever the caller's session, role or database sets, also for callers from psql. Routines called by an entry
+-- point inherit it. The functions of a model that run for every row (capture, guard) pin what they depend on in
+-- the compiled script. It costs about 2 us per call, so ablo.log_head, which lists may call row by row and
+-- which returns a number, is left alone.
 do $$
 declare
   v_routine regprocedure;

@@ -69,7 +69,7 @@ async def test_a_row_from_a_change_is_a_premise(ablo: AsyncAblo) -> None:
         await ablo.tasks.create({"title": "a"}, id="t1")
         (change,) = await take(changes, 1)
     await ablo.tasks.update("t1", {"title": "b"}, reads=[change.row])
-    with pytest.raises(AbloError, match="moved"):
+    with pytest.raises(AbloError, match="changed"):
         await ablo.tasks.update("t1", {"title": "c"}, reads=[change.row])
 
 

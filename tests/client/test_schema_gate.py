@@ -71,7 +71,7 @@ async def test_an_additive_change_disturbs_neither_calls_nor_streams(
             changed("count", type=FieldType.UUID, default=None, optional=True),
             {"count": 3},
             "column_type_mismatch",
-            "of type uuid now, not integer",
+            "now has type uuid, not integer",
         ),
     ],
     ids=["removed", "enum value removed", "retyped"],

@@ -251,7 +251,7 @@ def test_a_table_that_was_taken_over_is_given_back(site: DatabaseHandle) -> None
         with login(site, "test_app_granted") as conn:
             assert App(conn).one("select count(*) from notes") == 0, "as it was then"
         page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-        recipe = page.split("To give\none back", 1)[1].split("```sql\n", 1)[1].split("```", 1)[0]
+        recipe = page.split("To give one back", 1)[1].split("```sql\n", 1)[1].split("```", 1)[0]
         admin.execute(recipe.replace("shop", "test_app_owner").encode())
         migrate(admin, SCHEMA.spec)
         assert kernel_state(admin).sound

@@ -74,7 +74,9 @@ def test_the_first_broken_link_is_named(audit: Audit, admin: psycopg.Connection[
     admin.execute("delete from ablo.delta where sync_id = 1202")
     code, out, err = audit("verify")
     assert code == 1
-    assert "  BROKEN sync id 17, seal 1: altered (its content is not what was sealed)\n" in out
+    assert (
+        "  BROKEN sync id 17, seal 1: altered (its content differs from what was sealed)\n" in out
+    )
     assert "broken: 3 links, the first is acme, sync id 17, seal 1: altered [audit_broken]" in err
     code, out, _ = audit("verify", "--json")
     told = json.loads(out)

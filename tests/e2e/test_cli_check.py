@@ -70,7 +70,7 @@ def test_every_reason_is_told_and_its_sql_mends_it(file: str, url: str, capsys: 
         problems = {field for field, level in found if level == "problem"}
         assert problems == {"title", "status", "points", "createdBy", "note"}
         assert "1 rows have no value" in found["title", "problem"]["message"]
-        assert "none of: todo, done" in found["status", "problem"]["message"]
+        assert "not one of: todo, done" in found["status", "problem"]["message"]
         assert "2 rows have no organization" in found["organizationId", "warning"]["message"]
         assert "secret" in found[None, "warning"]["message"]
         assert found["createdAt", "addition"]
@@ -227,7 +227,7 @@ def test_row_level_security_that_hides_rows_makes_no_false_fit(
             _, told = checked(file, reader, capsys)
             fields = {one["field"] for one in told["models"][0]["findings"]}
             assert "title" not in fields
-            assert any("cannot be looked at" in str(one) for one in told["models"][0]["findings"])
+            assert any("cannot read its rows" in str(one) for one in told["models"][0]["findings"])
         finally:
             conn.execute("drop owned by check_reader")
             conn.execute("drop role check_reader")

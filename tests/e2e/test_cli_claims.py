@@ -186,7 +186,7 @@ def test_who_the_runtime_login_is(
     }
     assert psycopg.conninfo.conninfo_to_dict(app_db.database_url)["password"] not in str(told)
     assert run(["whoami", "--database-url", app_db.admin_url]) == 0
-    assert "refused for running" in capsys.readouterr().out
+    assert "refused for programs" in capsys.readouterr().out
 
 
 @pytest.mark.timeout(60)

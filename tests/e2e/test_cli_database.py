@@ -169,7 +169,7 @@ def test_without_the_right_to_create_roles_the_sql_is_printed_and_works(
         conn.execute(error["details"]["sql"])
     # The kernel can now be installed, and the URLs that were printed work; the passwords stay.
     assert run(["connect", "--admin-url", plain]) == 1
-    assert "keep the URLs that you have" in capsys.readouterr().err
+    assert "keep your current URLs" in capsys.readouterr().err
     assert run(["migrate", TASKS, "--admin-url", plain]) == 0
     with psycopg.connect(error["details"]["DATABASE_URL"]) as conn:
         conn.execute("select ablo.identity_check()")

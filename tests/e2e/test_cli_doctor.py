@@ -122,7 +122,7 @@ def test_a_fresh_database_has_no_kernel(cluster: Server, capsys: Captured) -> No
 def test_logins_that_do_not_fit(doctor: Doctor, app_db: DatabaseHandle, cluster: Server) -> None:
     code, told, _ = doctor("--database-url", app_db.admin_url)
     assert code == 1
-    assert "passes over row-level security" in told["blockers"][0]["problem"]
+    assert "bypasses row-level security" in told["blockers"][0]["problem"]
     assert told["blockers"][0]["fix"] == "use the DATABASE_URL that `ablo-pg connect` printed"
     assert all("alter role" not in (one["sql"] or "") for one in told["findings"])
     problems = [

@@ -119,7 +119,7 @@ def test_check_finds_what_is_outdated_and_writes_nothing(folder: Path, capsys: C
 def test_a_file_of_somebody_elses_stays(folder: Path, capsys: Captured) -> None:
     (folder / "openapi.json").write_text('{"mine": true}')
     assert run(["generate"]) == 1
-    assert "not a file that this command wrote" in capsys.readouterr().err
+    assert "was not written by this command" in capsys.readouterr().err
     assert not (folder / "ablo_client.py").exists()
     assert run(["generate", "--out", "elsewhere"]) == 0
 

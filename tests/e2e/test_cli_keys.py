@@ -79,7 +79,7 @@ def test_create_prints_a_key_and_its_id(terminal: Terminal) -> None:
 def test_for_a_person_stdout_is_the_key_alone(terminal: Terminal) -> None:
     code, out, err = terminal.run(*CREATE)
     assert (code, check_key(out.strip())) == (0, "sk")
-    assert "shown only now" in err
+    assert "shown only once" in err
     assert out.strip() not in err
 
 

@@ -166,5 +166,5 @@ def test_a_wrong_password_is_told_apart_from_a_server_that_is_not_there(
                 ("status", ADMIN, "URL"), place.url("postgres", user=user, password="wrong")
             )
             assert error["code"] == "database_unreachable"
-            assert error["message"].startswith("The login or its password is refused")
+            assert error["message"].startswith("The login or its password was refused")
             assert "user and password" in error["remedy"]

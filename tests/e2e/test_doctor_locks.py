@@ -109,7 +109,7 @@ def test_a_prepared_transaction_is_named(app_db: DatabaseHandle, told: Told) -> 
     try:
         (finding,) = told()
         assert 'prepared transaction "left \'lying"' in finding["problem"]
-        assert "commits of 'beta' cannot go on" in finding["problem"]
+        assert "commits of 'beta' cannot proceed" in finding["problem"]
         assert finding["sql"] == "rollback prepared 'left ''lying';"
     finally:
         with psycopg.connect(app_db.admin_url, autocommit=True) as conn:

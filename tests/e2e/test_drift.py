@@ -40,8 +40,11 @@ CHANGES = [
     ("alter table notes disable trigger zz_ablo_capture", "trigger zz_ablo_capture"),
     ("alter table notes enable trigger zz_ablo_guard", "zz_ablo_guard"),
     ("drop table notes cascade", "table public.notes of model notes does not exist"),
-    ("alter table notes rename to memos", "table public.memos is no model's"),
-    ("create schema other; alter table notes set schema other", "table other.notes is no model's"),
+    ("alter table notes rename to memos", "table public.memos belongs to no model"),
+    (
+        "create schema other; alter table notes set schema other",
+        "table other.notes belongs to no model",
+    ),
     ("drop policy notes_tenant_isolation on notes", "no tenant isolation policy"),
 ]
 

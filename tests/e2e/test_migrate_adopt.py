@@ -205,7 +205,7 @@ def test_an_organization_is_kept_as_its_column_is(
         conn.execute(make.encode())
         conn.execute("insert into shops (title) values ('old')")
         none = MigrateOptions(backfills={("shops", "organizationId"): "acme"})
-        with pytest.raises(AbloConflictError, match="organization acme is no value of its column"):
+        with pytest.raises(AbloConflictError, match="organization acme does not fit its column"):
             migrate(conn, SHOPS, none)
         migrate(conn, SHOPS, replace(none, backfills={("shops", "organizationId"): name}))
         conn.execute("insert into shops (title) values ('new')")

@@ -173,7 +173,7 @@ def test_a_group_moves_with_each_of_its_rows(
     error = stale(board, caller, create("t5"), reads=[group], door=door)
     (conflict,) = error.details["conflicts"]
     assert (conflict["group"], conflict["observedSyncId"]) == ("projects:p1", moved)
-    assert error.message.startswith(f"projects:p1 has moved since it was read at {read_at}: ")
+    assert error.message.startswith(f"projects:p1 has changed since it was read at {read_at}: ")
     other.commit(update("t6", projectId=None))
     stale(board, caller, create("t5"), reads=[group | {"readAt": moved}], door=door)
 

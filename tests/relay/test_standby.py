@@ -255,6 +255,6 @@ async def test_reads_are_served_and_writes_are_refused_by_name(
     with anyio.fail_after(10):
         while await PostgresLog(database).head("acme") < await hub_head(admin):
             await anyio.lowlevel.checkpoint()
-        with pytest.raises(AbloConnectionError, match="takes no writes here"):
+        with pytest.raises(AbloConnectionError, match="accepts no writes here"):
             await database.run(routines.commit, "acme", "user:me", "key", CREATE)
     await database.close()

@@ -1,4 +1,4 @@
-"""`ablo-pg demo`: the whole engine on a throw-away Postgres, in one command.
+"""`ablo-pg demo`: the whole engine on a temporary Postgres, in one command.
 
 command -> run (set up, processes) -> writer and subscriber, each a process -> verify.
 """

@@ -37,13 +37,13 @@ Examples:
 )
 @json_option
 def demo_command(seconds: float, prefer: Prefer, as_json: bool) -> int:
-    """Show the whole engine on a throw-away Postgres, and check it.
+    """Run the whole engine on a temporary Postgres, and check it.
 
     Starts a server, installs the kernel, compiles and applies a schema, runs two writers and a
-    subscriber in processes of their own, and shows the committed rows as they arrive. Ends by
-    itself and leaves nothing running. Exit code 0 only if every write arrived once and in order.
+    subscriber in separate processes, and shows the committed rows as they arrive. Ends on its own
+    and leaves nothing running. Exit code 0 only if every write arrived once and in order.
     """
-    from ablo_pg.cli.demo.run import run_demo  # the client is only loaded where it is used
+    from ablo_pg.cli.demo.run import run_demo  # loaded only when it is used
 
     screen = Screen(quiet=as_json)
     outcome = run_demo(seconds, prefer, screen)
@@ -57,9 +57,9 @@ def _show(outcome: dict[str, Any], screen: Screen) -> None:
     screen.verdict(outcome["problems"])
     screen.line(f"  {outcome['writes']} writes confirmed, {outcome['arrived']} changes arrived")
     screen.line(
-        f"  {outcome['refused']} edits on outdated reads refused, then done again: none lost"
+        f"  {outcome['refused']} edits based on outdated reads refused, then repeated: none lost"
     )
-    screen.line(f"  {outcome['retried']} writes sent twice under their key: none applied twice")
+    screen.line(f"  {outcome['retried']} writes sent twice under one key: none applied twice")
     screen.line(
         f"  write sent -> seen in the other process: p50 {outcome['p50Ms']} ms, "
         f"p99 {outcome['p99Ms']} ms (reader: {outcome['reader']})"

@@ -1,4 +1,4 @@
-"""What the demo's processes tell its parent: one JSON object a line on stdout.
+"""The messages from the demo's processes to their parent: one JSON object per line on stdout.
 
 Times are nanoseconds of the monotonic clock, which all processes of a machine share.
 """
@@ -20,11 +20,11 @@ from ablo_pg.errors import AbloError
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
-    """Anything a process says."""
+    """Any message of a process."""
 
 
 class Reads(Said, frozen=True, tag="reads"):
-    """How the subscriber reads the log: told when it is live, and again at its end."""
+    """How the subscriber reads the log: sent when it is live, and again at its end."""
 
     reader: str
 
@@ -39,13 +39,13 @@ class Wrote(Said, frozen=True, tag="wrote"):
 
 
 class Refused(Said, frozen=True, tag="refused"):
-    """A guarded write that the database refused, because the row had moved since it was read."""
+    """A guarded write that the database refused, because the row had changed since it was read."""
 
     id: str
 
 
 class Retried(Said, frozen=True, tag="retried"):
-    """A write that was sent again under its key, as after a lost answer; `sync_id` as then."""
+    """A write sent again under its key, as after a lost answer; `sync_id` is that of the first."""
 
     sync_id: int
 
@@ -82,15 +82,15 @@ def run_child(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
     try:
         anyio.run(work, *arguments)
     except BrokenPipeError:
-        os._exit(1)  # nobody listens; nothing may be flushed to the pipe either
+        os._exit(1)  # the parent is gone; do not flush to the pipe
     except AbloError as error:
         sys.exit(f"{work.__name__}: {error} [{error.code}]")
 
 
 async def from_parent() -> bytes:
-    """Wait for what the parent sends; nothing when it has died, and its end of our stdin is closed.
+    """Wait for the parent's message; return nothing if it died and our stdin is at end of file.
 
-    The descriptor is read as it is: a thread blocked in sys.stdin would hold up the exit.
+    Reads the descriptor directly: a thread blocked in sys.stdin would delay the exit.
     """
     await anyio.wait_readable(sys.stdin.fileno())
     return os.read(sys.stdin.fileno(), 1000)
@@ -98,7 +98,7 @@ async def from_parent() -> bytes:
 
 @asynccontextmanager
 async def while_parent_lives() -> AsyncIterator[None]:
-    """Cancel the block when the parent has died."""
+    """Cancel the block if the parent dies."""
 
     async def watch(scope: anyio.CancelScope) -> None:
         while await from_parent():

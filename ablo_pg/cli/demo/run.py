@@ -1,4 +1,4 @@
-"""The demo's course: set up, run the processes, check, and leave nothing behind."""
+"""The course of the demo: set up, run the processes, check, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ablo_pg.errors import AbloServerError, AbloTimeoutError
 from ablo_pg.kernel import Connected, admin_connection, apply, connect
 
 WRITERS: Final = ("user:ada", "agent:triage")
-# A process that starts, connects and is ready; guards against one that hangs. A machine so slow
-# that this is a false alarm would show nothing of interest.
+# For a process to start, connect and be ready; guards against one that hangs. A false alarm needs a
+# machine too slow for the demo.
 READY_TIMEOUT: Final = 30
-# After the last write: far above any latency, so a change that comes later has been lost.
+# After the last write: far above any latency, so a later change counts as lost.
 CATCH_UP_TIMEOUT: Final = 20
 LINE_MAX: Final = 1_000_000
 
@@ -47,16 +47,16 @@ class Course:
 
     @property
     def evidence(self) -> Evidence:
-        """What the check needs."""
+        """The input of the check."""
         return Evidence(self.wrote, self.retried, self.saw, self.table)
 
 
 def run_demo(seconds: float, prefer: Prefer, screen: Screen) -> dict[str, Any]:
-    """Run the demo and return its summary; `problems` in it is empty when all is well."""
+    """Run the demo and return its summary; `problems` in it is empty if everything is correct."""
     with Cluster(prefer=prefer) as cluster:
         binaries = cluster.binaries
         kind = f"PostgreSQL {binaries.major} from {binaries.provider}, unix socket only"
-        screen.step("Postgres started, throw-away", f"{kind}, run as {cluster.user.name}")
+        screen.step("Postgres started, temporary", f"{kind}, run as {cluster.user.name}")
         url = cluster.url(cluster.create_database("demo"))
         connected = set_up(url, screen)
         course = run_streaming(connected, seconds, screen)
@@ -68,7 +68,7 @@ def run_demo(seconds: float, prefer: Prefer, screen: Screen) -> dict[str, Any]:
 def set_up(admin_url: str, screen: Screen) -> Connected:
     """Install the kernel, make the logins, compile the schema and apply it."""
     connected = connect(admin_url)
-    screen.step("kernel installed, two least-privilege logins made", "as `ablo-pg connect` does")
+    screen.step("kernel installed, two least-privilege logins created", "as `ablo-pg connect` does")
     compiled = compile_schema(schema.spec)
     lines = len(compiled.sql.splitlines())
     screen.step("schema compiled", f"class Task(Model) -> {lines} lines of SQL (`ablo-pg compile`)")
@@ -79,7 +79,7 @@ def set_up(admin_url: str, screen: Screen) -> Connected:
 
 
 def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Course:
-    """Run `stream`; of several failures at once, raise the first alone."""
+    """Run `stream`; if several tasks fail at once, raise only the first error."""
     try:
         return anyio.run(interruptible, connected, seconds, screen)
     except BaseExceptionGroup as group:
@@ -88,7 +88,8 @@ def run_streaming(connected: Connected, seconds: float, screen: Screen) -> Cours
             first = first.exceptions[0]
         if isinstance(first, TimeoutError):
             first = AbloTimeoutError(
-                "a process of the demo was not done in time", remedy="run it on a calmer machine"
+                "a process of the demo did not finish in time",
+                remedy="run it on a machine with less load",
             )
         raise first from None
 
@@ -105,7 +106,7 @@ async def interruptible(connected: Connected, seconds: float, screen: Screen) ->
 
 
 async def stream(connected: Connected, seconds: float, screen: Screen) -> Course:
-    """Run a subscriber and the writers, and collect what they say."""
+    """Run a subscriber and the writers, and collect their messages."""
     course = Course()
     environment = {
         **os.environ,
@@ -113,7 +114,7 @@ async def stream(connected: Connected, seconds: float, screen: Screen) -> Course
         "ABLO_REPLICATION_URL": connected.replication_url or "",
     }
     await make_shared(connected.database_url, course)
-    screen.step("one task written", "the subscriber catches it up, then follows live")
+    screen.step("one task written", "the subscriber catches up with it, then follows live")
     async with process("subscriber", environment) as subscriber:
         ready = anyio.Event()
         async with anyio.create_task_group() as tasks:
@@ -147,7 +148,7 @@ async def write(
 async def run_writer(
     participant: str, course: Course, environment: Mapping[str, str], seconds: float
 ) -> None:
-    """Run one writer to its end. Raises internal_error when it fails."""
+    """Run one writer to its end. Raises internal_error if it fails."""
     with anyio.fail_after(seconds + READY_TIMEOUT):
         async with process("writer", environment, participant, str(seconds)) as child:
             async for message in messages(child):
@@ -158,7 +159,7 @@ async def run_writer(
 
 
 async def listen(child: Process, course: Course, screen: Screen, ready: anyio.Event) -> None:
-    """Collect what the subscriber says, and show it."""
+    """Collect the subscriber's messages, and show them."""
     async for message in messages(child):
         if isinstance(message, Reads):
             course.reader = message.reader
@@ -185,9 +186,9 @@ def note(message: Message, course: Course) -> None:
 
 @asynccontextmanager
 async def process(name: str, environment: Mapping[str, str], *words: str) -> AsyncIterator[Process]:
-    """Run a process of the demo; end it when the block is left, whatever the reason."""
+    """Run a process of the demo; end it when the block is left, for any reason."""
     command = [sys.executable, "-m", f"ablo_pg.cli.demo.{name}", *words]
-    # Its stderr is ours: what goes wrong in it is seen.
+    # It shares our stderr, so its errors are visible.
     child = await anyio.open_process(
         command, stdin=subprocess.PIPE, stderr=None, env=environment, start_new_session=True
     )
@@ -201,7 +202,7 @@ async def process(name: str, environment: Mapping[str, str], *words: str) -> Asy
 
 
 async def messages(child: Process) -> AsyncIterator[Message]:
-    """Yield what a process says until it ends."""
+    """Yield a process's messages until it ends."""
     assert child.stdout is not None
     lines = BufferedByteReceiveStream(child.stdout)
     while True:
@@ -223,7 +224,7 @@ async def make_shared(database_url: str, course: Course) -> None:
 
 
 async def read_table(database_url: str) -> dict[str, dict[str, Any]]:
-    """Return every task by id, as the table has it."""
+    """Return every task by id, as stored in the table."""
     rows: dict[str, dict[str, Any]] = {}
     async with client(database_url) as ablo:
         after: str | None = None
@@ -236,7 +237,7 @@ async def read_table(database_url: str) -> dict[str, dict[str, Any]]:
 
 
 def client(database_url: str) -> AsyncAblo:
-    """A client for the demo's own set-up."""
+    """A client for the demo's own setup."""
     return AsyncAblo(
         schema=schema,
         database_url=database_url,

@@ -8,7 +8,7 @@ from ablo_pg import Model, define_schema
 
 
 class Task(Model):
-    """One task; `edits` counts how often anybody worked on it."""
+    """One task; `edits` counts the edits by any participant."""
 
     title: str
     status: Literal["todo", "doing", "done"]
@@ -18,4 +18,4 @@ class Task(Model):
 schema = define_schema(tasks=Task)
 
 ORGANIZATION: Final = "acme"
-SHARED: Final = "shared-board"  # the row that both writers count up, each from what it has read
+SHARED: Final = "shared-board"  # the row that both writers count up, each from its own read

@@ -1,4 +1,4 @@
-"""What the demo shows: each step as it is done, and the changes as they arrive."""
+"""The demo's output: each completed step, and the changes as they arrive."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from ablo_pg.cli.demo.messages import Saw
 from ablo_pg.cli.output import show, styled
 
-# Seconds between two lines of changes: what comes faster is counted, not shown, so that a person
-# can read and a terminal keeps up.
+# Seconds between two lines of changes. Faster changes are counted, not shown, so that a person can
+# read them and a terminal keeps up.
 INTERVAL: Final = 0.15
 COLOURS: Final = {"create": "green", "update": "yellow", "delete": "red"}
 
 
 class Screen:
-    """The demo's output. `quiet` sends it to stderr, where stdout is to hold JSON alone."""
+    """The demo's output. `quiet` sends it to stderr, because stdout is reserved for JSON."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._err = quiet
@@ -25,7 +25,7 @@ class Screen:
         self._skipped = 0
 
     def step(self, text: str, detail: str = "") -> None:
-        """Show a step that has just been done, with the seconds since the start."""
+        """Show a completed step, with the seconds since the start."""
         self._step += 1
         elapsed = time.monotonic() - self._started
         line = styled(f"{self._step:2}  {text}", bold=True)
@@ -44,7 +44,7 @@ class Screen:
         self.line(styled(head, dim=True))
 
     def change(self, saw: Saw) -> None:
-        """Show a change that arrived, or count it when the last line was just now."""
+        """Show a change that arrived, or only count it if the last line was just printed."""
         current = time.monotonic()
         interval = INTERVAL / 3 if saw.op == "delete" else INTERVAL  # deletes are rare
         if current - self._last < interval:

@@ -1,7 +1,7 @@
-"""The demo's subscriber, as a process: it reports every change until told the last sync id.
+"""The demo's subscriber, as a process: it reports every change up to the last sync id.
 
 `python -m ablo_pg.cli.demo.subscriber`, with DATABASE_URL and ABLO_REPLICATION_URL in the
-environment. Its stdin brings the last sync id; end of file there means that the parent died.
+environment. The last sync id arrives on stdin; end of file means that the parent died.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ablo_pg.cli.demo.schema import ORGANIZATION, Task, schema
 
 
 async def follow() -> None:
-    """Report every change there is and follows; end after the last one that the parent names."""
+    """Report every existing and new change; end after the last one, which the parent names."""
     async with (
         AsyncAblo(schema=schema, organization=ORGANIZATION, participant="user:viewer") as ablo,
         ablo.model(Task).subscribe(cursor=0) as changes,
@@ -33,7 +33,7 @@ async def follow() -> None:
 
 
 class Last:
-    """The sync id to stop at, once known, and how far the stream has come."""
+    """The sync id to stop at, once known, and the stream's position."""
 
     def __init__(self) -> None:
         self.wanted: int | None = None
@@ -41,12 +41,12 @@ class Last:
 
     @property
     def reached(self) -> bool:
-        """Whether everything that was written has been seen."""
+        """Whether every written change has been seen."""
         return self.wanted is not None and self.seen >= self.wanted
 
 
 async def wait_for_last(last: Last, scope: anyio.CancelScope) -> None:
-    """Take the last sync id from stdin; stop when it has been seen already, or nobody listens."""
+    """Read the last sync id from stdin; stop if it has been seen already, or the parent is gone."""
     line = await from_parent()
     if line:
         last.wanted = int(line)
@@ -55,14 +55,14 @@ async def wait_for_last(last: Last, scope: anyio.CancelScope) -> None:
 
 
 def report(change: Change[Task]) -> None:
-    """Tell the parent about one change."""
+    """Report one change to the parent."""
     row = None if change.row is None else change.row.model_dump(mode="json")
     actor = change.actor or ""
     tell(Saw(change.sync_id, change.op, change.id, actor, now(), row))
 
 
 async def wait_for_reader(ablo: AsyncAblo) -> None:
-    """Wait until the client reads the log, one way or the other, and say which."""
+    """Wait until the client reads the log, and return how it does."""
     while ablo.reader_status.kind == "none":  # noqa: ASYNC110 - a status has no event
         await anyio.sleep(0.02)
     tell(Reads(ablo.reader_status.kind))

@@ -1,6 +1,6 @@
-"""Whether every write arrived once and in order: pure, over what the processes said.
+"""Whether every write arrived once and in order: pure, from the messages of the processes.
 
-The same check is shown to catch a stream that loses, repeats, reorders or invents a change.
+A test shows that this check catches a stream that loses, repeats, reorders or invents a change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ablo_pg.cli.demo.schema import SHARED
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that the processes said, and the table as it is at the end (id -> row)."""
+    """All messages of the processes, and the final table (id -> row)."""
 
     wrote: Sequence[Wrote]
     retried: Sequence[Retried]
@@ -26,7 +26,7 @@ class Evidence:
 
 
 def problems(evidence: Evidence) -> list[str]:
-    """Return what is wrong, a sentence each; nothing when all is as promised."""
+    """Return the problems, one sentence each; empty if everything is correct."""
     found = [*_order(evidence.saw), *_once(evidence.wrote, evidence.saw)]
     found += _retries(evidence)
     found += _folded(evidence.saw, evidence.table)
@@ -40,7 +40,7 @@ def _order(saw: Sequence[Saw]) -> list[str]:
 
 
 def _once(wrote: Sequence[Wrote], saw: Sequence[Saw]) -> list[str]:
-    """Each confirmed write must have arrived as what it was, and nothing else."""
+    """Each confirmed write must have arrived unchanged, and nothing else."""
     written = Counter((one.sync_id, one.op, one.id) for one in wrote)
     arrived = Counter((one.sync_id, one.op, one.id) for one in saw)
     lost = [f"{op} of {row} (sync id {at}) never arrived" for at, op, row in written - arrived]
@@ -81,9 +81,9 @@ def _counter(wrote: Sequence[Wrote], table: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def latencies(wrote: Sequence[Wrote], saw: Sequence[Saw]) -> list[float]:
-    """Milliseconds from a writer's sending a write to the subscriber's seeing it, sorted.
+    """Milliseconds from sending a write to seeing it at the subscriber, sorted.
 
-    The task that was there before the subscriber does not count.
+    The task that existed before the subscriber started does not count.
     """
     seen = {one.sync_id: one.at for one in saw}
     live = [one for one in wrote if (one.id, one.op) != (SHARED, "create")]

@@ -1,6 +1,6 @@
 """One writer of the demo, as a process: `python -m ablo_pg.cli.demo.writer PARTICIPANT SECONDS`.
 
-It uses the public client alone. DATABASE_URL comes from the environment.
+It uses only the public client. DATABASE_URL comes from the environment.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ async def write_for(participant: str, seconds: float) -> None:
             with anyio.move_on_after(seconds):
                 while True:
                     number += 1
-                    # A commit under way is finished, so that every write is one we know of.
+                    # A commit in flight is finished, so that the outcome of every write is known.
                     with anyio.CancelScope(shield=True):
                         await one_round(ablo, f"{participant.partition(':')[2]}-{number}")
                     await anyio.sleep(PACE * random.uniform(0.5, 1.5))
 
 
 async def one_round(ablo: AsyncAblo, row_id: str) -> None:
-    """Create a task, work on it, count up the shared one, and now and then delete or retry."""
+    """Create a task, edit it, count up the shared one, and sometimes delete or retry."""
     await confirmed(ablo, "create", row_id, {"title": random.choice(TITLES), "status": "todo"})
     await confirmed(ablo, "update", row_id, {"status": random.choice(["doing", "done"])})
     await count_up(ablo)
@@ -67,7 +67,7 @@ async def confirmed(
 
 
 async def count_up(ablo: AsyncAblo) -> None:
-    """Add one to the shared task, from the value read; when it has moved meanwhile, read again."""
+    """Add one to the shared task, from the value read; read again if it changed meanwhile."""
     tasks = ablo.model(Task)
     while True:
         snapshot = await ablo.snapshot(tasks=SHARED)
@@ -82,7 +82,7 @@ async def count_up(ablo: AsyncAblo) -> None:
             tell(Refused(SHARED))
             continue
         receipt = ablo.receipt(written)
-        assert receipt is not None  # a row that a write gave back has one
+        assert receipt is not None  # a row returned by a write has one
         tell(Wrote(receipt.last_sync_id, "update", SHARED, sent))
         return
 

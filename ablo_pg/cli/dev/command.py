@@ -31,8 +31,12 @@ Examples:
     help="Port of the relay; 0: any free one. [default: 8787, or the next free one]",
 )
 @click.option("--watch/--no-watch", default=True, help="Push the schema again after each save.")
-@click.option("--ephemeral", is_flag=True, help="Keep nothing of an embedded database.")
-@click.option("--organization", metavar="NAME", help="Whose key is made. [env: ABLO_ORGANIZATION]")
+@click.option(
+    "--ephemeral", is_flag=True, help="Discard the data of an embedded database at the end."
+)
+@click.option(
+    "--organization", metavar="NAME", help="Organization of the key. [env: ABLO_ORGANIZATION]"
+)
 @click.option(
     "--allow-origin",
     "origins",
@@ -43,13 +47,13 @@ Examples:
 @click.option("--console/--no-console", default=True, help="Serve the console too.")
 @json_option
 def dev_command(**options: Any) -> None:
-    """Run everything that a first day needs, and say what runs where, until Ctrl-C.
+    """Run everything needed for development, until Ctrl-C.
 
     Postgres (embedded, or yours), the kernel, the schema's tables, a key, the relay. URLs and key
-    are written to .env. The schema is pushed again 300 ms after each save; a mistake in it is told,
-    and the last good version stays. Ends with nothing left running.
+    are written to .env. The schema is pushed again 300 ms after each save. Mistakes in it are
+    reported, and the last good version stays active. Ctrl-C leaves nothing running.
     """
-    with from_extra("embedded"):  # the relay is only loaded where it is used
+    with from_extra("embedded"):  # loaded only when it is used
         from ablo_pg.cli.dev.run import DevOptions, run_dev
 
     run_dev(DevOptions(**options))

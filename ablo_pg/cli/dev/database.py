@@ -1,7 +1,7 @@
-"""The database that `dev` works on: an embedded Postgres in .ablo/, or one that was given.
+"""The database that `dev` uses: an embedded Postgres in .ablo/, or a given one.
 
-What `dev` writes to .env it must not take for a wish of the user's at its next start: it notes its
-own URLs in .ablo/dev.json.
+At its next start, `dev` must not mistake the URLs that it wrote to .env for the user's choice: it
+records its own URLs in .ablo/dev.json.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ URL_NAMES: Final = ("ABLO_ADMIN_URL", "DATABASE_URL", "ABLO_REPLICATION_URL")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database that is ready for a schema: its three URLs, and how to speak of it."""
+    """A database that is ready for a schema: its three URLs, and its description."""
 
     title: str
     admin_url: str = field(repr=False)
@@ -51,11 +51,11 @@ class Place:
 def database(
     environment: Mapping[str, str], *, ephemeral: bool, folder: Path = FOLDER
 ) -> Iterator[Place]:
-    """Make the database ready, keep it running, and stop what was started for it.
+    """Prepare the database, keep it running, and stop what was started for it.
 
-    Args: environment, the variables, those of .env included.
-    Raises: invalid_options when another `dev` runs in this folder, or the given login may not do
-    what is needed; embedded_postgres_unavailable; what `connect` raises.
+    Args: environment, the variables, including those of .env. Raises: invalid_options if another
+    `dev` runs in this folder, or the given login lacks a right; embedded_postgres_unavailable; the
+    errors of `connect`.
     """
     with _alone(folder):
         ours = _noted(folder)
@@ -66,7 +66,7 @@ def database(
             return
         kept = None if ephemeral else folder / "postgres"
         with Cluster(kept) as cluster:
-            cluster.own()  # nobody else works in this folder: a server that runs here is left over
+            cluster.own()  # no other `dev` works in this folder: a running server is left over
             place = _embedded(cluster, kept)
             _note(folder, place)
             yield place
@@ -74,7 +74,7 @@ def database(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process, however it ends."""
+    """Hold the folder's lock. It ends with the process, even if the process is killed."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "dev.lock").open("a") as file:
         try:
@@ -83,7 +83,7 @@ def _alone(folder: Path) -> Iterator[None]:
             raise error_for(
                 "invalid_options",
                 f"another `ablo-pg dev` runs in this folder ({folder.absolute().parent})",
-                remedy="use that one, or end it first",
+                remedy="use that one, or stop it first",
             ) from None
         yield
 
@@ -96,7 +96,7 @@ def _noted(folder: Path) -> frozenset[str]:
 
 
 def _note(folder: Path, place: Place) -> None:
-    """Note our URLs, for the owner of the folder alone: there are passwords in them."""
+    """Record our URLs, readable only by the folder's owner: they contain passwords."""
     path = folder / NOTE
     path.touch(mode=0o600)
     path.write_text(json.dumps(list(place.settings.values())))
@@ -105,7 +105,7 @@ def _note(folder: Path, place: Place) -> None:
 def _embedded(cluster: Cluster, kept: Path | None) -> Place:
     admin_url = database_of(cluster)
     done = connect(admin_url)
-    data = "nothing is kept" if kept is None else f"data in {_shown(cluster.paths.home)}"
+    data = "the data is discarded" if kept is None else f"data in {_shown(cluster.paths.home)}"
     title = f"{cluster.binaries.major} embedded ({cluster.binaries.provider}), {data}"
     return Place(title, admin_url, done.database_url, done.replication_url, cluster)
 
@@ -116,7 +116,7 @@ def _shown(path: Path) -> Path:
 
 
 def database_of(server: Server) -> str:
-    """Return the URL of our database of a server, made if it is not there."""
+    """Return the URL of our database on a server; create it if it does not exist."""
     with suppress(psycopg.errors.DuplicateDatabase):
         server.create_database(DATABASE)
     return server.url(DATABASE)
@@ -128,9 +128,9 @@ def _given(given: Mapping[str, str]) -> Place:
         if not admin_rights(conn).may_install:
             raise error_for(
                 "admin_role_insufficient",
-                "DATABASE_URL is a login that may not install the kernel",
-                remedy="set ABLO_ADMIN_URL to one that may (see `ablo-pg connect --help`), or "
-                "leave both out: an embedded Postgres is used then",
+                "DATABASE_URL names a login that may not install the kernel",
+                remedy="set ABLO_ADMIN_URL to a login that may (see `ablo-pg connect --help`), "
+                "or remove both to use an embedded Postgres",
             )
         version = conn.info.server_version // 10_000
         runtime = given.get("DATABASE_URL")
@@ -144,7 +144,7 @@ def _given(given: Mapping[str, str]) -> Place:
 
 
 def _may_run(url: str) -> bool:
-    """Whether a login works and could not step around row-level security."""
+    """Whether a login works and cannot bypass row-level security."""
     try:
         with admin_connection(url) as conn:
             return not admin_rights(conn).may_install

@@ -1,4 +1,4 @@
-"""The key that `dev` keeps in .env: the one that is there while it lives, else a new one."""
+"""The key that `dev` keeps in .env: the existing one while it is live, else a new one."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ PORTS_TRIED: Final = 20
 
 
 def free_port(wanted: int | None, *, first: int = FIRST_PORT) -> int:
-    """Return the port asked for, or the first free one from 8787 on.
+    """Return the requested port, or the first free one from 8787 on.
 
-    Raises: invalid_options when the one asked for is taken.
+    Raises: invalid_options if the requested port is taken.
     """
     if wanted is None:
         return next((port for port in range(first, first + PORTS_TRIED) if _is_free(port)), 0)
@@ -23,8 +23,8 @@ def free_port(wanted: int | None, *, first: int = FIRST_PORT) -> int:
             "invalid_options",
             f"port {wanted} is taken",
             field="port",
-            remedy="end what listens there, choose another --port, or leave it out: the next free "
-            "one is used then",
+            remedy="stop the process that listens there, choose another --port, or leave it out "
+            "to use the next free one",
         )
     return wanted
 

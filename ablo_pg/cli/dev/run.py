@@ -1,4 +1,4 @@
-"""The life of `dev`: start everything in order, follow the schema, stop in order."""
+"""The lifetime of `dev`: start everything in order, follow the schema, stop in order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AGENT: Final = Path("ablo/agent.py")
 
 @dataclass(frozen=True, slots=True)
 class DevOptions:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     target: str
     port: int | None
@@ -47,7 +47,7 @@ class DevOptions:
 
 
 def run_dev(options: DevOptions) -> None:
-    """Run until SIGINT or SIGTERM, or until something cannot be had; leave nothing running."""
+    """Run until SIGINT or SIGTERM, or until a resource is unavailable; leave nothing running."""
     screen = Screen(options.as_json)
     screen.take_warnings()
     port = free_port(options.port)  # before anything is started for it
@@ -59,7 +59,7 @@ def run_dev(options: DevOptions) -> None:
         )
         key = ensure_key(place.admin_url, organization, environment)
         screen.step(f"pushing {options.target}")
-        # Before it is read: a save from now on is seen.
+        # Before the file is read, so that no later save is missed.
         settled = saves(options.target) if options.watch else None
         pushed = push_or_tell(place, options.target, screen)
         settings = RelaySettings(
@@ -87,7 +87,7 @@ class _Dev:
 
 
 def _run(dev: _Dev) -> None:
-    """Serve; of several failures at once, raise the first alone."""
+    """Serve; if several tasks fail at once, raise only the first error."""
     try:
         anyio.run(_serve, dev)
     except BaseExceptionGroup as group:
@@ -122,7 +122,7 @@ async def _follow_schema(dev: _Dev, saves: Iterator[bool]) -> None:
 
 
 def push_or_tell(place: Place, target: str, screen: Screen) -> Outcome | None:
-    """Push what a target is now; what stands against it is told, and nothing is changed."""
+    """Push the target as it is now; report what prevents it, and then change nothing."""
     try:
         spec = load_fresh(target)
         done = DatabasePlace(place.admin_url).push(spec, PushOptions(), dry_run=False)

@@ -1,4 +1,4 @@
-"""What `dev` says: one screen at the start, then a line for each event; as JSON, events alone."""
+"""The output of `dev`: one screen at the start, then a line per event; with JSON, events only."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from typing import Any, Final
 from ablo_pg.cli.output import say, show_error, show_json, styled
 from ablo_pg.errors import AbloError
 
-# The same warning is told once in this time: a database that is away is met on every try.
+# The same warning is shown once in this time: every retry meets an unreachable database.
 AGAIN_SECONDS: Final = 30.0
-# What still comes of a server that was away: connections that are found to be dead, and replaced.
+# For late warnings after a server was away: dead connections are found and replaced.
 AFTERMATH_SECONDS: Final = 5.0
 
 
 class Screen:
-    """Tells a person on stderr, or a program on stdout."""
+    """Reports to people on stderr, or to programs on stdout."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
         self._told: dict[str, float] = {}
         self._quiet_until = 0.0
-        self._in_trouble: Callable[[], bool] = bool  # which is false
+        self._in_trouble: Callable[[], bool] = bool  # which is not true
 
     def take_warnings(self) -> None:
-        """Show warnings of the relay as events: once each, and in one line."""
+        """Show warnings of the relay as events: once each, on one line."""
         logger = logging.getLogger("ablo_pg")
         logger.addHandler(_ToScreen(self))
         logger.propagate = False
-        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # the relay says it better
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # the relay's own message is
+        # Suppress warnings while true: a better message is shown, and a repair is under way.
 
     def expect_trouble(self, while_true: Callable[[], bool]) -> None:
         """Tell no warnings while this is true: what they would say is said better, and mended."""
         self._in_trouble = while_true
 
     def warning(self, text: str) -> None:
-        """Tell a warning, unless it was told a moment ago."""
+        """Show a warning, unless it was shown a moment ago."""
         line, now = text.partition("\n")[0][:300], time.monotonic()
         if self._in_trouble():
             self._quiet_until = now + AFTERMATH_SECONDS
@@ -49,12 +50,12 @@ class Screen:
         self.event("warning", line, message=line)
 
     def step(self, text: str) -> None:
-        """Say what is going on before the screen is there."""
+        """Report progress before the screen is shown."""
         if not self._as_json:
             say(f"... {text}")
 
     def overview(self, rows: Mapping[str, str], ready: Mapping[str, Any]) -> None:
-        """Show what runs where; `ready` is the same for a program."""
+        """Show each component's address; `ready` is the same for a program."""
         if self._as_json:
             show_json({"event": "ready", **ready})
             return
@@ -64,7 +65,7 @@ class Screen:
         say()
 
     def event(self, name: str, text: str, **fields: Any) -> None:
-        """Say that something has happened."""
+        """Report an event."""
         if self._as_json:
             show_json({"event": name, **fields})
             return
@@ -74,7 +75,7 @@ class Screen:
             say(f"          {line}")
 
     def problem(self, error: AbloError) -> None:
-        """Say what went wrong, and what to do; the work goes on."""
+        """Report an error and its remedy; `dev` keeps running."""
         if self._as_json:
             fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
             show_json({"event": "error", **fields})
@@ -84,7 +85,7 @@ class Screen:
 
 
 class _ToScreen(logging.Handler):
-    """Hands warnings to the screen."""
+    """Passes warnings to the screen."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The embedded server of `dev`: started again when it has died. What it had committed, it has."""
+"""The embedded server of `dev`: restarted if it dies. It keeps everything it had committed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ablo_pg.cli.dev.screen import Screen
 from ablo_pg.cluster import Cluster
 from ablo_pg.errors import AbloError
 
-# How soon a server that has died is started again: programs that lost it are trying meanwhile.
+# How soon a dead server is restarted: programs that lost it are retrying meanwhile.
 LOOK_SECONDS: Final = 0.5
-# The processes of a server that was killed need a moment to end, and it does not start before. A
-# false alarm is an error on the screen that the next try takes back.
+# The processes of a killed server need a moment to end, and it does not start before. A false alarm
+# is an error on the screen, which the next attempt clears.
 QUIET_TRIES: Final = 10
 
 
 async def follow_server(cluster: Cluster, screen: Screen, push: Callable[[], object]) -> None:
-    """Look after the server for good; push once it is back: a save may have missed it."""
+    """Keep the server running; push when it is back, because a save may have been missed."""
     screen.expect_trouble(lambda: cluster.pid is None)
     while True:
         await anyio.sleep(LOOK_SECONDS)
         if cluster.pid is None:
-            screen.event("postgres_ended", "Postgres has ended; starting it again")
+            screen.event("postgres_ended", "Postgres has ended; restarting it")
             await _start_again(cluster, screen)
-            screen.event("postgres_started", "Postgres runs again, with everything it had")
+            screen.event("postgres_started", "Postgres runs again, with all its data")
             await anyio.to_thread.run_sync(push)
 
 

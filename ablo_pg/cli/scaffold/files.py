@@ -1,4 +1,4 @@
-"""What a new project gets, by path. The Python files lie beside this one, as text."""
+"""The files of a new project, by path. The Python sources are next to this module, as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 TEMPLATES: Final = Path(__file__).parent
 FOLDER: Final = "ablo"
-# Lines that a project's .gitignore should have: passwords and data are nobody else's.
+# Lines for a project's .gitignore: passwords and data are not committed.
 IGNORED: Final = (".env", ".ablo/", "__pycache__/")
 
 
@@ -20,7 +20,7 @@ def scaffold_files() -> dict[str, str]:
 
 
 def ignore_text(known: str) -> str:
-    """Return a .gitignore with our lines added to what is there."""
+    """Return a .gitignore with our lines added to its own."""
     lines = known.splitlines()
     missing = [line for line in IGNORED if line not in lines]
     return "\n".join([*lines, *missing]) + "\n"

@@ -1,1 +1,1 @@
-"""Claims and presence: asking, waiting in line, holding, renewing, losing, releasing."""
+"""Claims and presence: acquiring, waiting, holding, renewing, losing, releasing."""

@@ -1,4 +1,4 @@
-"""Waking an event loop from another thread, and a mark that many may wait for."""
+"""Waking an event loop from another thread, and an event that many can wait for."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 
 
 class Bell:
-    """Wakes the loop it was made in, from any thread. Rings before a wait are one ring."""
+    """Wakes the event loop it was created in, from any thread. Early wake-ups count as one."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake who waits, or the next one who will."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and so has the wait
+        """Wake the waiter, or the next one."""
+        with contextlib.suppress(RuntimeError):  # the event loop has ended, and so has the wait
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait for a ring, at most so long; whether it rang."""
+        """Wait for a wake-up, at most this long; return whether it came."""
         try:
             async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
                 await self._event.wait()
@@ -31,7 +31,7 @@ class Bell:
 
 
 class Mark:
-    """Something that happens once: any thread sets it, threads and event loops wait for it."""
+    """An event that happens once: any thread sets it, threads and event loops wait for it."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -43,7 +43,7 @@ class Mark:
         return self._event.is_set()
 
     def set(self) -> None:
-        """Let it happen. Idempotent."""
+        """Set it. Idempotent."""
         with self._lock:
             self._event.set()
             bells, self._bells = self._bells, []
@@ -51,7 +51,7 @@ class Mark:
             bell.ring()
 
     def add(self, bell: Bell) -> None:
-        """Have that bell rung when it happens; at once where it has happened."""
+        """Wake this bell when it happens; at once if it has happened."""
         with self._lock:
             if not self._event.is_set():
                 self._bells.append(bell)
@@ -64,7 +64,7 @@ class Mark:
             self._bells = [one for one in self._bells if one is not bell]
 
     def wait_blocking(self, seconds: float | None = None) -> bool:
-        """Wait on the calling thread; whether it has happened."""
+        """Wait on the calling thread; return whether it has happened."""
         return self._event.wait(seconds)
 
     async def wait(self) -> None:

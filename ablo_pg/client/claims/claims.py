@@ -29,8 +29,8 @@ from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
 
-# Seconds a wait in line may take where the caller names none: longer than one holder's usual work,
-# short enough that a forgotten wait ends. A false alarm costs the place in line.
+# Default limit in seconds for a wait: longer than one holder's usual work, short enough that a
+# forgotten wait ends. A false alarm costs the place in the queue.
 WAIT_SECONDS: Final = 300.0
 IfClaimed: TypeAlias = Literal["return", "fail"]
 _TAKEN: Final = ("claim_conflict", "entity_claimed")
@@ -80,15 +80,15 @@ class ModelClaims(Generic[RowT]):
 
         Returns once the database has granted it. Within one participant a claim is re-entrant.
 
-        action: what for, shown to those who wait. ttl: how long the lease lasts without renewal,
-        "500ms", "30s", "5m", "24h", seconds or a timedelta (default 60 s); it renews itself.
-        queue: False gives None when somebody has it, in place of a wait. fields: claim only these;
-        disjoint claims coexist. meta: a JSON object, shown with the claim. max_queue_depth: raise
-        queue_too_deep when so many wait already. on_status: called with a `ClaimStatus` when the
-        place in line changes, at the grant, and at the loss. timeout: seconds to wait (default
-        300), then grant_timeout.
+        action: the purpose, shown to waiters. ttl: how long the lease lasts without renewal,
+        "500ms", "30s", "5m", "24h", seconds or a timedelta (default 60 s); it renews automatically.
+        queue: False returns None instead of waiting if another participant holds the row. fields:
+        claim only these; disjoint claims coexist. meta: a JSON object, shown with the claim.
+        max_queue_depth: raise queue_too_deep if this many already wait. on_status: called with a
+        `ClaimStatus` when the position in the queue changes, at the grant, and at the loss.
+        timeout: seconds to wait (default 300), then grant_timeout.
 
-        Raises claim_lost when the place in line is lost, quota_exceeded, duration_invalid,
+        Raises claim_lost if the place in the queue is lost, quota_exceeded, duration_invalid,
         unknown_field.
         """
         row_id = encode_id(self._entry.key, id)
@@ -116,19 +116,19 @@ class ModelClaims(Generic[RowT]):
         return Claiming(self._claim(wait, queue, named, on_status))
 
     async def state(self, id: str, *, timeout: float | None = None) -> ClaimState | None:
-        """Return who holds the row, or None. Never waits. See `queue` for those in line."""
+        """Return who holds the row, or None. Never waits. See `queue` for the waiters."""
         holders = await self._line(id, "holders", timeout)
         return holders[0] if holders else None
 
     async def queue(self, id: str, *, timeout: float | None = None) -> list[ClaimState]:
-        """Return the wait line, in order; `blocked_by` of each says what it waits for."""
+        """Return the wait queue, in order; `blocked_by` of each lists what it waits for."""
         return await self._line(id, "waiters", timeout)
 
     async def release(self, id: str, *, timeout: float | None = None) -> bool:
-        """Give back whatever this participant holds, or waits for, on the row.
+        """Release every claim and wait of this participant on the row.
 
-        Returns whether there was something. Open handles on the row are released with it, and
-        waits for it end in claim_lost.
+        Returns whether there were any. Open handles on the row are released with them, and waits
+        for it end in claim_lost.
         """
         row_id, session = encode_id(self._entry.key, id), self._session
         for lease in session.claims.end((self._entry.typename, row_id)):
@@ -137,10 +137,10 @@ class ModelClaims(Generic[RowT]):
             return await session.transport.claims.claim_release_row(self._entry.typename, row_id)
 
     async def reorder(self, id: str, order: Order, *, timeout: float | None = None) -> None:
-        """Move these waiters to the head of the line, in this order; the rest keep theirs.
+        """Move these waiters to the head of the queue, in this order; the others keep theirs.
 
         order: claim ids, or claims as `queue` returned them. For users, systems, and the holder;
-        raises permission_denied for others, claim_not_found for a claim that does not wait.
+        raises permission_denied for others, claim_not_found for a claim that is not waiting.
         """
         row_id, ids = encode_id(self._entry.key, id), encode_order(order)
         async with within(self._session.seconds(timeout), f"Reordering {self._entry.key}"):
@@ -182,7 +182,7 @@ class ModelClaims(Generic[RowT]):
 
 
 async def check_free(session: Session, entry: Entry, row_id: str) -> None:
-    """Raise model_claimed when another participant holds the row; for `if_claimed="fail"`."""
+    """Raise model_claimed if another participant holds the row; for `if_claimed="fail"`."""
     line = await session.transport.claims.claim_line(entry.typename, row_id)
     me = session.transport.participant
     other = next((one for one in line.holders if one.held_by != me), None)
@@ -193,13 +193,13 @@ async def check_free(session: Session, entry: Entry, row_id: str) -> None:
             f"until {other.expires_at.isoformat()}",
             model=entry.key,
             row_id=row_id,
-            remedy="wait in line for it (claim it), or read it without if_claimed",
+            remedy="claim it and wait in the queue, or read it without if_claimed",
             details={"heldBy": other.held_by, "claims": line.holders},
         )
 
 
 def fail_when_claimed(if_claimed: str, at: int | None) -> bool:
-    """Read a `retrieve`'s wish. Raises invalid_options, also for a wish about the past."""
+    """Read the options of a `retrieve`. Raises invalid_options, also together with `at`."""
     if if_claimed not in get_args(IfClaimed):
         raise error_for(
             "invalid_options",
@@ -210,7 +210,7 @@ def fail_when_claimed(if_claimed: str, at: int | None) -> bool:
     if if_claimed == "fail" and at is not None:
         raise error_for(
             "invalid_options",
-            "if_claimed does not go with at: a claim is about the row as it is now",
+            "if_claimed cannot be combined with at: a claim is about the current row",
             field="if_claimed",
             remedy="leave one of them out",
         )
@@ -218,13 +218,13 @@ def fail_when_claimed(if_claimed: str, at: int | None) -> bool:
 
 
 async def release_all(session: Session) -> None:
-    """Give back what a closing client holds: all at once, bounded, without raising."""
+    """Release the claims of a closing client: all at once, bounded, without raising."""
 
     async def release(claim_id: str) -> None:
         try:
             await session.transport.claims.claim_release(claim_id)
         except AbloError as exc:
-            logger.warning("claim %s was not given back: %s", claim_id, exc)
+            logger.warning("claim %s was not released: %s", claim_id, exc)
 
     leases = session.claims.end()
     with anyio.move_on_after(LEAVE_SECONDS, shield=True):

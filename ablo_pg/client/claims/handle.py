@@ -1,4 +1,4 @@
-"""A granted claim in the caller's hands: its row, its loss, its release."""
+"""The handle of a granted claim: its row, its loss, its release."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HandleStatus: TypeAlias = Literal["held", "lost", "released"]
 
 
 class LostEvent:
-    """Set when a claim is lost: its lease ran out, or somebody ended it."""
+    """Set when a claim is lost: its lease expired, or it was ended."""
 
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
@@ -40,18 +40,18 @@ class LostEvent:
         return self.mark.is_set()
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the loss, at most `timeout` seconds; whether it came."""
+        """Wait for the loss, at most `timeout` seconds; return whether it came."""
         with anyio.move_on_after(timeout):
             await self.mark.wait()
         return self.mark.is_set()
 
 
 class Claim(Generic[RowT]):
-    """A claim that was granted; also an async context manager, which gives it back at its end.
+    """A granted claim; also an async context manager, which releases it at its end.
 
-    Writes of this client to the row are made under it until then: they are refused with
-    stale_context when anybody else has changed what was read at the grant, and with claim_lost
-    once the claim is lost. The lease renews itself in a thread of its own, also while the event
+    Writes of this client to the row are made under it until then. They are refused with
+    stale_context if another writer has changed what was read at the grant, and with claim_lost once
+    the claim is lost. The lease renews automatically in a separate thread, even while the event
     loop is blocked; a process that is stopped or dead loses it within its ttl.
     """
 
@@ -76,12 +76,12 @@ class Claim(Generic[RowT]):
 
     @property
     def row(self) -> RowT | None:
-        """The row as of the grant; None where there is none."""
+        """The row as of the grant; None if there is none."""
         return self._row
 
     @property
     def data(self) -> RowT:
-        """The row as of the grant. Raises entity_not_found where there is none."""
+        """The row as of the grant. Raises entity_not_found if there is none."""
         if self._row is None:
             raise error_for(
                 "entity_not_found",
@@ -89,7 +89,7 @@ class Claim(Generic[RowT]):
                 model=self._entry.key,
                 field="id",
                 row_id=self.state.row_id,
-                remedy="create it: the claim holds its place; or ask for claim.row",
+                remedy="create it: the claim reserves its id; or use claim.row",
             )
         return self._row
 
@@ -105,12 +105,12 @@ class Claim(Generic[RowT]):
 
     @property
     def expires_at(self) -> dt.datetime:
-        """When the lease would end had it not been renewed since, by the database's clock."""
+        """When the lease would end without further renewals, by the database's clock."""
         return self.state.expires_at
 
     @property
     def status(self) -> HandleStatus:
-        """How this handle stands: "held", "lost" (writes raise), or "released"."""
+        """The state of this handle: "held", "lost" (writes raise), or "released"."""
         if self._hold.ended.is_set():
             return "released"
         return "lost" if self._hold.lease.lost.is_set() else "held"
@@ -121,9 +121,9 @@ class Claim(Generic[RowT]):
         return self._lost
 
     async def release(self) -> bool:
-        """Give the claim back; the next in line has it at once.
+        """Release the claim; the next waiter gets it at once.
 
-        Returns whether the database ended it now: not where it was lost, released before, or where
+        Returns whether the database ended it now: not if it was lost or released before, or if
         another handle of this client still holds it.
         """
         return await self._end(self._session.timeout)
@@ -132,11 +132,11 @@ class Claim(Generic[RowT]):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """As `release`, but shortly bounded and without raising: it ends by itself then."""
+        """As `release`, but briefly bounded and without raising: then the lease expires."""
         try:
             await self._end(LEAVE_SECONDS)
         except AbloError as error:
-            logger.warning("claim %s was not given back: %s", self.id, error)
+            logger.warning("claim %s was not released: %s", self.id, error)
 
     async def _end(self, seconds: float) -> bool:
         if self._hold.lease.foreign or not self._session.claims.close(self._hold):
@@ -146,10 +146,10 @@ class Claim(Generic[RowT]):
             return await give_back(self._session, self._entry, row_id, self._granted.lease)
         raise error_for(
             "wait_for_timeout",
-            f"Claim {self.id} was not given back within {seconds:g} s",
+            f"Claim {self.id} was not released within {seconds:g} s",
             model=self._entry.key,
             row_id=row_id,
-            remedy="it ends with its lease, which is renewed no more",
+            remedy="it expires with its lease; renewal has stopped",
         )
 
 
@@ -157,7 +157,7 @@ ClaimT = TypeVar("ClaimT", bound="Claim[Any] | None")
 
 
 class Claiming(Generic[ClaimT]):
-    """What `claim(...)` returns: await it for the handle, or enter it with `async with`."""
+    """The result of `claim(...)`: await it for the handle, or enter it with `async with`."""
 
     def __init__(self, obtaining: Coroutine[Any, Any, ClaimT]) -> None:
         self._obtaining: Final = obtaining
@@ -176,7 +176,7 @@ class Claiming(Generic[ClaimT]):
 
 
 async def tell_loss(hold: Hold, on_status: OnStatus) -> None:
-    """Wait for a claim's loss and tell it; end with its release. Runs in the background."""
+    """Wait for a claim's loss and report it; end with its release. Runs in the background."""
     bell = Bell()
     for mark in (hold.lease.lost, hold.ended):
         mark.add(bell)

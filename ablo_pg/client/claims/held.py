@@ -1,7 +1,7 @@
-"""What a client holds: its open claim handles, and how they show in its writes.
+"""A client's open claim handles, and how they affect its writes.
 
-A write to a claimed row carries the claim, its fencing token, and, unless the caller said
-otherwise, the premise that nobody else has changed what was read at the grant: the row, or for a
+A write to a claimed row carries the claim, its fencing token, and, unless the caller passed another
+guard, the premise that no other writer has changed what was read at the grant: the row, or for a
 claim on fields those fields. The kernel does not count the holder's own writes since the grant.
 """
 
@@ -32,7 +32,7 @@ class Hold:
     ended: Mark = field(default_factory=Mark)
 
     def covers(self, operation: dict[str, Any]) -> bool:
-        """Whether that operation on the row stays within what is claimed."""
+        """Whether that operation on the row stays within the claimed fields."""
         if self.fields is None:
             return True
         touched = operation.get("data")
@@ -51,8 +51,8 @@ class _Use:
 class HeldClaims:
     """The claims that one client holds or waits for.
 
-    A claim is shared by all handles and waits of the client that the database gave it to
-    (re-entrancy): it is given back when the last of them ends.
+    All handles and waits of the client share the claim that the database returned (re-entrancy): it
+    is released when the last of them ends.
     """
 
     def __init__(self) -> None:
@@ -61,18 +61,18 @@ class HeldClaims:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def row_lock(self, model: str, row_id: str) -> asyncio.Lock:
-        """Return what keeps a row's acquires and releases from overtaking each other."""
+        """Return the lock that keeps a row's acquires and releases in order."""
         found = self._locks.get((model, row_id))
         if found is None:
             found = self._locks[model, row_id] = asyncio.Lock()
         return found
 
     def use(self, claim_id: str, row: tuple[str, str], make: Callable[[], Lease]) -> Lease:
-        """Count one more use of a claim on a row (typename, id); return its lease, made if new."""
+        """Count one more use of a claim on a row (typename, id); return its lease, perhaps new."""
         found = self._uses.get(claim_id)
         if found is None:
             found = self._uses[claim_id] = _Use(make(), row)
-        elif found.lease.lost.is_set():  # given up here, yet the database gave it to us again
+        elif found.lease.lost.is_set():  # given up here, yet the database returned it again
             found.lease = make()
         found.count += 1
         return found.lease
@@ -88,15 +88,15 @@ class HeldClaims:
         return self._uses.pop(claim_id).lease
 
     def used(self, claim_id: str) -> bool:
-        """Whether anybody uses that claim."""
+        """Whether that claim is in use."""
         return claim_id in self._uses
 
     def open(self, hold: Hold) -> None:
-        """Let writes to the row be made under it."""
+        """Make the client's writes to the row under it."""
         self._holds.setdefault((hold.model, hold.row_id), []).append(hold)
 
     def close(self, hold: Hold) -> bool:
-        """Undo `open`; False where it was closed already."""
+        """Undo `open`; False if it was closed already."""
         holds = self._holds.get((hold.model, hold.row_id), [])
         if hold not in holds:
             return False
@@ -113,7 +113,7 @@ class HeldClaims:
     def end(self, row: tuple[str, str] | None = None) -> list[Lease]:
         """End all use of claims, or of those on one row: handles are closed, waits are lost.
 
-        Returns the leases, which the caller gives back.
+        Returns the leases, which the caller releases.
         """
         held: set[Lease] = set()
         for key in [row] if row else list(self._holds):
@@ -124,11 +124,11 @@ class HeldClaims:
         leases = [self._uses.pop(claim_id).lease for claim_id in ended]
         for lease in leases:
             if lease not in held:
-                lease.lose("it was given back while it waited in line")
+                lease.lose("it was released while it waited")
         return leases
 
     def lost(self, claim_id: str, reason: str) -> None:
-        """Mark a claim lost because the database said so."""
+        """Mark a claim lost because the database reported so."""
         found = self._uses.get(claim_id)
         if found is not None:
             found.lease.lose(reason)
@@ -174,6 +174,6 @@ def _claim_lost(hold: Hold) -> AbloError:
         f"Claim {hold.lease.claim_id} on {hold.key} {hold.row_id!r} is lost: {reason}",
         model=hold.key,
         row_id=hold.row_id,
-        remedy="leave the block, claim the row anew, and read it again before writing",
+        remedy="leave the block, claim the row again, and read it again before writing",
         details={"claimId": hold.lease.claim_id},
     )

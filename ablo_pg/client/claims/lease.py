@@ -1,8 +1,8 @@
-"""What this process keeps up in the database: leases of claims, and presences.
+"""What this process renews in the database: leases of claims, and presences.
 
-The database decides whether a lease lives. What is kept here is on the safe side of that: a lease
-counts from before its renewal was sent, by the monotonic clock, so a wall clock that jumps changes
-nothing. `lease_keeper` renews both kinds.
+The database decides whether a lease lives. This side is conservative: a lease counts from before
+its renewal was sent, by the monotonic clock, so a jumping wall clock changes nothing.
+`lease_keeper` renews both kinds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PART_OF_TTL: Final = 3  # renewed at a third of it, so that two renewals may fa
 class Renewal:
     """Something that lasts `ttl` seconds from each renewal.
 
-    due: when to renew next; deadline: when it has run out; both as `time.monotonic()` tells time.
+    due: when to renew next; deadline: when it has expired; both as `time.monotonic()`.
     """
 
     def __init__(self, organization: str, participant: str, ttl: float, sent_at: float) -> None:
@@ -31,17 +31,17 @@ class Renewal:
         self.due = sent_at + ttl / _PART_OF_TTL
 
     def renewed(self, sent_at: float, ttl: float | None = None) -> None:
-        """Count anew from a renewal that was sent then; a late answer never shortens it."""
+        """Restart from a renewal that was sent then; a late answer never shortens it."""
         self.ttl = ttl or self.ttl
         self.deadline = max(self.deadline, sent_at + self.ttl)
         self.due = sent_at + self.ttl / _PART_OF_TTL
 
 
 class Lease(Renewal):
-    """A claim's lease, or its place in line, renewed until it is dropped or lost.
+    """A claim's lease, or its place in the queue, renewed until it is dropped or lost.
 
-    since: when it began, as `time.monotonic()` tells time. A lease belongs to the process that
-    made it: a forked child never counts as the holder.
+    since: when it began, as `time.monotonic()`. A lease belongs to the process that made it: a
+    forked child never counts as the holder.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Lease(Renewal):
         return os.getpid() != self._pid
 
     def lose(self, reason: str) -> None:
-        """Mark it lost, for good."""
+        """Mark it lost, permanently."""
         if not self.lost.is_set():
             self.reason = reason
             logger.warning("claim %s is lost: %s", self.claim_id, reason)
@@ -68,7 +68,7 @@ class Lease(Renewal):
 
 
 class PresenceBeat(Renewal):
-    """A session's presence: `body` is what it says of itself, as JSON."""
+    """A session's presence: `body` is its own activity, as JSON."""
 
     def __init__(
         self,

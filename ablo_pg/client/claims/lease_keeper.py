@@ -1,9 +1,9 @@
-"""Renews leases and presences from a loop of its own, so that blocked callers keep what they hold.
+"""Renews leases and presences in its own event loop, so that blocked callers keep their claims.
 
 Runs in the thread of `sidecar`. A participant's leases are renewed in one call, at a third of the
-shortest time to live among them. The first renewal that is due connects, so claims that are held
-for a moment cost no connection. A broken connection is replaced, again and again until a lease has
-run out by our clock; that lease is then lost.
+shortest ttl among them. The first renewal that is due connects, so short claims cost no connection.
+A broken connection is replaced repeatedly until a lease has expired by our clock; that lease is
+then lost.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from ablo_pg.relay.backoff import Backoff
 
 logger: Final = logging.getLogger("ablo_pg.client")
 
-# Seconds that one call may take. Protects other leases from a participant whose row is locked,
-# and all from a connection that hangs; a false alarm costs another try.
+# Seconds that one call may take. Protects other leases from a participant whose row is locked, and
+# all from a connection that hangs; a false alarm costs another attempt.
 CALL_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 1.0
-# Seconds after which a held claim is worth a listener, which hears at once when it is ended.
+# Seconds after which a held claim is worth a listener, which learns at once if the claim is ended.
 LONG_SECONDS: Final = 1.0
-# Seconds without anything to renew after which the connection ends.
+# Seconds without anything to renew after which the connection closes.
 IDLE_SECONDS: Final = 30.0
 
 
 class LeaseKeeper:
-    """Holds what it renews weakly: what a client left behind without `close` is renewed no more.
+    """Holds its leases weakly: those that a client left behind without `close` are dropped.
 
     Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
     """
@@ -64,12 +64,12 @@ class LeaseKeeper:
             bell.ring()
 
     def drop(self, renewal: Renewal) -> None:
-        """Renew it no more. From any thread."""
+        """Stop renewing it. From any thread."""
         with self._lock:
             self._kept.discard(renewal)
 
     def hurry(self, claim_id: str) -> None:
-        """Renew that claim ('': all) now: something was heard of it. From any thread."""
+        """Renew that claim ('': all) now: it had an event. From any thread."""
         bell, now = None, time.monotonic()
         with self._lock:
             for one in list(self._kept):
@@ -103,7 +103,7 @@ class LeaseKeeper:
                 await self._disconnect()
 
     async def _rest(self, bell: Bell) -> None:
-        """Wait until something is due, has run out, or was added."""
+        """Wait until something is due, has expired, or was added."""
         with self._lock:
             kept, now = list(self._kept), time.monotonic()
             leases = [one for one in kept if isinstance(one, Lease)]
@@ -123,7 +123,7 @@ class LeaseKeeper:
             await self._disconnect()
 
     def _bury(self) -> None:
-        """Mark lost what has run out by our clock: no renewal was confirmed in time."""
+        """Mark lost what has expired by our clock: no renewal was confirmed in time."""
         now = time.monotonic()
         for one in self._all():
             if isinstance(one, Lease) and now >= one.deadline:
@@ -133,7 +133,7 @@ class LeaseKeeper:
         with self._lock:
             held = lease in self._kept
             self._kept.discard(lease)
-        if held:  # else it was given back meanwhile
+        if held:  # else it was released meanwhile
             lease.lose(reason)
 
     def _all(self) -> list[Renewal]:
@@ -159,7 +159,7 @@ class LeaseKeeper:
             bell.ring()
 
     async def _attempt(self, group: list[Renewal]) -> None:
-        """Renew one participant's leases, or one presence; on a failure again after a pause."""
+        """Renew one participant's leases, or one presence; after a failure, again after a pause."""
         try:
             door = await self._connection()
             async with asyncio.timeout(CALL_SECONDS):
@@ -190,7 +190,7 @@ class LeaseKeeper:
         for beat in await door.renew(first.organization, first.participant, list(by_id)):
             for lease in by_id.get(beat.claim_id, ()):
                 if beat.status == "lost":
-                    self._lose(lease, "the database says that it has ended")
+                    self._lose(lease, "the database reports that it has ended")
                 else:
                     lease.renewed(sent_at, beat.ttl)
 

@@ -1,9 +1,9 @@
-"""Hears of grants: one connection per process and database, for the waiters of all clients.
+"""Listens for grants: one connection per process and database, for the waiters of all clients.
 
-Runs in the thread of `sidecar`. It also hears when a claim is ended under its holder, where one is
-held for long. A notification is a hint to look now; each waiter also looks again by itself, so a
-lost, forged or repeated one does no harm. Connecting anew wakes everybody, since what was said
-meanwhile was not heard.
+Runs in the thread of `sidecar`. For long claims it also learns that a claim was ended under its
+holder. A notification is a hint to check now. Each waiter also checks on its own, so a lost, forged
+or repeated one does no harm. A reconnect wakes all waiters, because earlier notifications may have
+been missed.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ logger: Final = logging.getLogger("ablo_pg.client")
 
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-# Seconds without need after which the connection ends: another wait soon finds it listening.
+# Seconds without need after which the connection closes: the next wait often finds it listening.
 IDLE_SECONDS: Final = 30.0
-_LOOK_SECONDS: Final = 1.0  # how often it looks whether it is still needed
-# The last claims that were heard of: a grant may be told before its waiter has begun to watch.
+_LOOK_SECONDS: Final = 1.0  # how often it checks whether it is still needed
+# The latest claims with events: a grant may be notified before its waiter has begun to watch.
 _REMEMBERED: Final = 1000
 
 
 class ClaimListener:
-    """Listens while somebody waits, and while claims are `needed`.
+    """Listens while there are waiters, and while claims are `needed`.
 
-    Args: heard, called with the id of every claim that something is said of, '' for all. needed:
-    claims to hear of that nobody waits for.
+    Args: heard, called with the id of every claim that has an event, '' for all. needed: claims to
+    listen for without a waiter.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ClaimListener:
 
     @contextmanager
     def watch(self, claim_id: str, bell: Bell) -> Iterator[None]:
-        """Ring that bell when something is said of the claim. From any thread."""
+        """Wake that bell when the claim has an event. From any thread."""
         with self._lock:
             self._waiters.setdefault(claim_id, []).append(bell)
             missed = claim_id in self._said
@@ -77,13 +77,13 @@ class ClaimListener:
                 self._wanted_at = time.monotonic()
 
     def look(self) -> None:
-        """Look whether it is needed now. From any thread."""
+        """Check whether it is needed now. From any thread."""
         bell = self._bell
         if bell is not None:
             bell.ring()
 
     async def run(self) -> None:
-        """Listen while it is needed; again when the connection breaks. Until cancelled."""
+        """Listen while it is needed; reconnect if the connection breaks. Until cancelled."""
         own = self._bell = Bell()
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
@@ -97,9 +97,9 @@ class ClaimListener:
                     with anyio.CancelScope(shield=True):
                         await news.aclose()
             except AbloError as exc:
-                logger.info("waiting for claims goes on without being told: %s", exc)
+                logger.info("waiting for claims continues without notifications: %s", exc)
             except Exception:
-                logger.exception("waiting for claims goes on without being told")
+                logger.exception("waiting for claims continues without notifications")
             else:
                 continue
             await anyio.sleep(backoff.pause())
@@ -109,7 +109,7 @@ class ClaimListener:
         self._tell("")
         if self._broken:
             self._heard("")
-        self._broken = True  # until this one ends because nobody needs it
+        self._broken = True  # until this one ends because it is not needed
         while self._wanted():
             for claim_id in await news.hear(self._claims(), own, _LOOK_SECONDS):
                 self._tell(claim_id)

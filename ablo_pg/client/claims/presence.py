@@ -1,4 +1,4 @@
-"""Who is here, on what, with which claims: `ablo.presence`."""
+"""Who is present, on what, with which claims: `ablo.presence`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ablo_pg.errors import AbloError, error_for
 
 
 class PresenceClient:
-    """The presence of this client, and of everybody of its organization.
+    """The presence of this client, and of all participants of its organization.
 
-    `set` makes it repeat by itself, in a thread of its own, until `leave` or `close`; a process
-    that dies is gone within the ttl. Each client is one session of its participant.
+    `set` repeats automatically, in a separate thread, until `leave` or `close`; a process that dies
+    disappears within the ttl. Each client is one session of its participant.
     """
 
     def __init__(self, session: Session) -> None:
@@ -35,7 +35,7 @@ class PresenceClient:
 
     @property
     def is_set(self) -> bool:
-        """Whether this client says that it is here."""
+        """Whether this client has announced its presence."""
         return self._beat is not None
 
     async def set(
@@ -47,10 +47,10 @@ class PresenceClient:
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Say that this client is here; what is left out stays as it was.
+        """Announce this client's presence; omitted values stay as they were.
 
-        status: default "online". activity: what on, as a JSON object: {"model": "tasks", "id":
-        "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
+        status: default "online". activity: what it works on, as a JSON object: {"model": "tasks",
+        "id": "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
         """
         said = self._said | _said(status, activity, meta, ttl)
         body, transport = orjson.dumps(said), self._session.transport
@@ -66,12 +66,12 @@ class PresenceClient:
         transport.claims.keep(self._beat)
 
     async def list(self, *, timeout: float | None = None) -> Sequence[Presence]:
-        """Return who is here, by participant; whoever holds a claim is, with or without `set`."""
+        """Return who is present, by participant; claim holders are listed with or without `set`."""
         async with within(self._session.seconds(timeout), "Listing presence"):
             return await self._session.transport.claims.presence_list()
 
     async def leave(self, *, timeout: float | None = None) -> bool:
-        """Say that this client is gone; whether it was here. Its claims stay."""
+        """End this client's presence; return whether it was present. Its claims stay."""
         beat, self._beat, self._said = self._beat, None, {}
         if beat is not None:
             self._session.transport.claims.drop(beat)
@@ -80,13 +80,13 @@ class PresenceClient:
 
 
 async def leave_quietly(presence: PresenceClient) -> None:
-    """Leave where a closing client has been present: bounded, without raising."""
+    """End the presence of a closing client: bounded, without raising."""
     if presence.is_set:
         with anyio.move_on_after(LEAVE_SECONDS, shield=True):
             try:
                 await presence.leave()
             except AbloError as exc:
-                logger.warning("the presence was not taken back: %s", exc)
+                logger.warning("the presence was not removed: %s", exc)
 
 
 def _said(
@@ -102,7 +102,7 @@ def _said(
                 "invalid_options",
                 f"status cannot be {status!r}",
                 field="status",
-                remedy='pass a text such as "online"',
+                remedy='pass a string such as "online"',
             )
         said["status"] = status
     for name, value in (("activity", activity), ("meta", meta)):

@@ -1,4 +1,4 @@
-"""What `claim(...)` was called with, checked, and as the kernel reads it. Pure."""
+"""The arguments of `claim(...)`, checked, and as the kernel reads them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTION_DEFAULT: Final = "editing"
 
 
 class ClaimOptions(TypedDict, total=False):
-    """What both clients take beside `queue`, which decides what comes back, and `on_status`."""
+    """The arguments of both clients besides `queue`, which decides the result, and `on_status`."""
 
     action: str | None
     ttl: Duration | None
@@ -41,7 +41,7 @@ def claim_request(
 ) -> bytes:
     """Build the request of `claim_acquire`. fields: wire names."""
     if action is not None and (not isinstance(action, str) or not action or "\x00" in action):
-        raise _invalid(f"action cannot be {action!r}", "action", 'pass a text such as "update"')
+        raise _invalid(f"action cannot be {action!r}", "action", 'pass a string such as "update"')
     if not isinstance(queue, bool):
         raise _invalid(f"queue cannot be {queue!r}", "queue", "pass True or False")
     body: dict[str, Any] = {"claimId": claim_id, "queue": queue}
@@ -73,14 +73,12 @@ def encode_order(order: Order) -> list[str]:
         raise _invalid("order must be a list of claim ids", "order", "pass order=[claim_id, ...]")
     ids = [one.id if isinstance(one, ClaimState) else one for one in order]
     if not all(isinstance(one, str) and one for one in ids) or len(set(ids)) < len(ids):
-        raise _invalid(
-            "order must name claims, each once", "order", "pass the ids that claim.queue gives"
-        )
+        raise _invalid("order must name claims, each once", "order", "pass ids from claim.queue")
     return ids
 
 
 def json_object(value: Any, field: str) -> Any:
-    """Return a JSON object, checked to be one that can be stored."""
+    """Return a JSON object, checked to be storable."""
     try:
         wire = orjson.dumps(value)
     except TypeError as exc:

@@ -1,8 +1,8 @@
-"""One daemon thread per process and database, or relay and key, beside everybody's event loops.
+"""One daemon thread per process and database, or relay and key, separate from callers' event loops.
 
-It hears of grants (`listener`) and renews leases (`lease_keeper`) for all clients of the
-process, whatever their threads are busy with. It starts with the first claim or presence of a
-client and ends with the last client's `close`. A forked child has none of its parent's.
+It listens for grants (`listener`) and renews leases (`lease_keeper`) for all clients of the
+process, whatever their threads are doing. It starts with the first claim or presence of a client
+and ends with the last client's `close`. A forked child does not inherit it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.station import Station
 from ablo_pg.relay.tasks import Tasks
 
-# Seconds that a close may wait for the thread: it only has connections to close.
+# Seconds that a close may wait for the thread, which only has connections to close.
 JOIN_SECONDS: Final = 5.0
 
 
 class Sidecar:
-    """Made by `join`. `listener` and `keeper` may be called from any thread."""
+    """Created by `join`. `listener` and `keeper` may be called from any thread."""
 
     def __init__(self, station: Station) -> None:
         self._station = station
@@ -51,7 +51,7 @@ class Sidecar:
                 return
             del _sidecars[self._station]
         if self._loop is not None and self._scope is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended by itself
+            with contextlib.suppress(RuntimeError):  # it has ended already
                 self._loop.call_soon_threadsafe(self._scope.cancel)
         self._thread.join(JOIN_SECONDS)
 
@@ -103,7 +103,7 @@ class Beside:
                 await anyio.to_thread.run_sync(sidecar.leave)
 
     def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
-        """Ring that bell when something may have happened to the claim."""
+        """Wake this bell when the claim may have changed."""
         return self._joined().listener.watch(claim_id, bell)
 
     def keep(self, renewal: Renewal) -> None:
@@ -111,7 +111,7 @@ class Beside:
         self._joined().keeper.keep(renewal)
 
     def drop(self, renewal: Renewal) -> None:
-        """Renew it no more."""
+        """Stop renewing it."""
         if self._sidecar is not None:
             self._sidecar.keeper.drop(renewal)
 
@@ -122,7 +122,7 @@ class Beside:
 
 
 def _forget() -> None:
-    """Begin anew in a forked child: the parent's threads and connections are not its own."""
+    """Start over in a forked child: the parent's threads and connections are not its own."""
     global _lock
     _lock = threading.Lock()
     _left_behind.append(dict(_sidecars))
@@ -131,6 +131,6 @@ def _forget() -> None:
 
 _lock = threading.Lock()
 _sidecars: Final[dict[Station, Sidecar]] = {}
-# Kept, so that nothing of the parent's is closed by the garbage collector of a child.
+# Kept, so that the child's garbage collector closes nothing of the parent's.
 _left_behind: Final[list[dict[Station, Sidecar]]] = []
 os.register_at_fork(after_in_child=_forget)

@@ -1,8 +1,8 @@
-"""The seam between the sidecar thread and the other side: what it renews and hears through.
+"""The interface between the sidecar thread and the database or relay that it connects to.
 
-A station opens connections in whatever loop asks; it is a value, by which the clients of a process
-find the sidecar that they share. `direct.station` reaches a database, `remote.station` a relay.
-Calls raise errors of `ablo_pg.errors` only.
+Stations open connections in any event loop. They are values, by which the clients of a process find
+their shared sidecar. `direct.station` connects to a database, `remote.station` to a relay. Calls
+only raise errors of `ablo_pg.errors`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class LeaseDoor(Protocol):
 
     @property
     def broken(self) -> bool:
-        """Whether it is of no more use."""
+        """Whether it is unusable."""
 
     async def renew(
         self, organization: str, participant: str, claim_ids: Sequence[str]
@@ -27,29 +27,29 @@ class LeaseDoor(Protocol):
         """Renew these claims of a participant."""
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Say that a session is here; the seconds until the next beat must have come."""
+        """Record a session's presence; the next heartbeat is due within these seconds."""
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
 
 
 class ClaimNews(Protocol):
-    """A connection over which one hears that something happened to a claim."""
+    """A connection that receives claim events."""
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
-        """Return the claims that something was said of, '' for all; nothing after so long.
+        """Return the claims that had events, '' for all; nothing after this time.
 
-        Only of `claim_ids`, or of any. Returns early, perhaps with nothing, when `changed` rings.
+        Only of `claim_ids`, or of any. Returns early, possibly empty, when `changed` wakes.
         """
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
 
 
 class Station(Hashable, Protocol):
-    """Where a sidecar connects to."""
+    """The place where a sidecar connects."""
 
     async def leases(self) -> LeaseDoor:
         """Connect, to renew."""

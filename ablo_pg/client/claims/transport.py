@@ -1,8 +1,8 @@
-"""The seam of claims and presence: what a client needs of the other side to coordinate.
+"""The interface of claims and presence: the calls that a client needs to coordinate.
 
-A part of `transport.Transport`, bound to the same organization and participant. Waking (`watch`)
-and renewing (`keep`) are behind it too: a database does it over LISTEN and a connection of its own
-(`direct.claims`), a relay over its socket. Calls raise errors of `ablo_pg.errors` only.
+A part of `transport.Transport`, bound to the same organization and participant. It also wakes
+(`watch`) and renews (`keep`): a database does so over LISTEN and a separate connection
+(`direct.claims`), a relay over HTTP. Calls only raise errors of `ablo_pg.errors`.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ class ClaimTransport(Protocol):
     """Claims and presence, for one organization and participant."""
 
     async def claim_acquire(self, model: str, row_id: str, request: bytes) -> ClaimAnswer:
-        """Ask for a claim; the same claimId twice is the same claim."""
+        """Request a claim; the same claimId twice is the same claim."""
 
     async def claim_look(self, claim_id: str) -> ClaimAnswer:
-        """Look at an own claim and renew it; one whose turn has come is granted here."""
+        """Read and renew an own claim; if its turn has come, it is granted here."""
 
     async def claim_release(self, claim_id: str) -> bool:
-        """Give a claim back, or leave the line; whether there was something to give back."""
+        """Release a claim, or leave the queue; return whether there was one to release."""
 
     async def claim_release_row(self, model: str, row_id: str) -> bool:
-        """Give back whatever the participant holds, or waits for, on a row."""
+        """Release every claim and wait of the participant on a row."""
 
     async def claim_line(self, model: str, row_id: str) -> ClaimLine:
-        """Read a row's holders and its wait line. Never waits."""
+        """Read a row's holders and its wait queue. Never waits."""
 
     async def claim_reorder(self, model: str, row_id: str, order: Sequence[str]) -> None:
-        """Move these waiters to the head of the line, in this order."""
+        """Move these waiters to the head of the queue, in this order."""
 
     def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
-        """Ring that bell when something may have happened to the claim."""
+        """Wake this bell when the claim may have changed."""
 
     def keep(self, renewal: Renewal) -> None:
         """Renew a lease or a presence from now on, whatever this thread does."""
 
     def drop(self, renewal: Renewal) -> None:
-        """Renew it no more."""
+        """Stop renewing it."""
 
     async def presence_beat(self, session: str, body: bytes) -> float:
-        """Say that a session is here; the seconds until the next beat must have come."""
+        """Record a session's presence; the next heartbeat is due within these seconds."""
 
     async def presence_leave(self, session: str) -> bool:
-        """Say that a session is gone."""
+        """Record that a session has left."""
 
     async def presence_list(self) -> list[Presence]:
-        """Read who is here."""
+        """Read who is present."""

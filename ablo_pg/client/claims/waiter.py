@@ -1,8 +1,9 @@
-"""Getting a claim: ask for it, wait in line, leave the line when anything goes wrong.
+"""Acquiring a claim: request it, wait in the queue, leave the queue if anything fails.
 
-A notification wakes a waiter, which then looks: one round trip from grant to return. Without one it
-looks by itself after the time that the last answer gave. Whatever ends a wait (its deadline, a
-cancellation, an error of `on_status`) gives the place in line back before it is told.
+A notification wakes a waiter, which then checks: one round trip from grant to return. Without one
+it checks on its own after the time that the last answer gave. Whatever ends a wait (its deadline, a
+cancellation, an error of `on_status`), the place in the queue is released before the caller gets
+the error.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ from ablo_pg.errors import (
 logger: Final = logging.getLogger("ablo_pg.client")
 OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
 
-# Seconds that giving a claim back may take when we are cancelled or close. Protects shutdown from a
-# server that does not answer; the claim then ends with its lease.
+# Seconds that releasing a claim may take after a cancellation or on close. Protects shutdown from a
+# server that does not answer; the claim then expires with its lease.
 LEAVE_SECONDS: Final = 3.0
-# Seconds until the next look after one that failed.
+# Seconds until the next check after a failed one.
 _AGAIN: Final = 1.0
-# What a look may fail with while the wait goes on: the line is kept in the database.
+# Errors of a check that do not end the wait: the queue is kept in the database.
 _PASSING: Final = (AbloConnectionError, AbloTimeoutError, AbloRateLimitError)
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A grant. row: as of the grant, None where there is none; read_at: the stamp of that read."""
+    """A grant. row: as of the grant, None if there is none; read_at: the stamp of that read."""
 
     state: ClaimState
     row: bytes | None
@@ -57,10 +58,10 @@ class Granted:
 
 
 class ClaimWait:
-    """One wish for a claim, from asking to grant.
+    """One request for a claim, up to its grant.
 
-    Args: request_of, makes the request for a claim id; timeout, in seconds; on_status, told of the
-    place in line and of the grant.
+    Args: request_of, makes the request for a claim id; timeout, in seconds; on_status, called with
+    the position in the queue and at the grant.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class ClaimWait:
         self._on_status = on_status
         self._told: tuple[object, ...] = ()
         self._blocked_by: tuple[ClaimSummary, ...] = ()
-        self._unsure = False  # asked, and not yet answered
+        self._unsure = False  # sent, and not answered yet
         self._lease: Lease | None = None
 
     async def obtain(self) -> Granted:
@@ -109,7 +110,7 @@ class ClaimWait:
         async with self._session.claims.row_lock(typename, self._row_id):
             self._unsure, sent_at = True, time.monotonic()
             try:
-                # To its end when cancelled: a statement that was given up may yet make a claim.
+                # Completes even when cancelled: an abandoned statement may still make a claim.
                 with anyio.CancelScope(shield=True):
                     async with within(self._session.timeout, f"Claiming {self._what}"):
                         answer = await self._door.claim_acquire(
@@ -155,17 +156,17 @@ class ClaimWait:
             async with within(self._session.timeout, f"Waiting for {self._what}"):
                 answer = await self._door.claim_look(lease.claim_id)
         except _PASSING as exc:
-            logger.info("the wait for %s goes on: %s", self._what, exc)
+            logger.info("the wait for %s continues: %s", self._what, exc)
             return replace(before, recheck=_AGAIN)
         except AbloNotFoundError as exc:
-            raise self._lost("the database has forgotten it") from exc
+            raise self._lost("the database no longer has it") from exc
         if answer.claim.status not in ("active", "queued"):
-            raise self._lost(f"it was {answer.claim.status} while it waited in line")
+            raise self._lost(f"it was {answer.claim.status} while it waited")
         lease.renewed(sent_at, answer.claim.ttl)
         return answer
 
     async def _leave(self) -> None:
-        """Undo what was done so far: bounded, and not to be cancelled again."""
+        """Undo what was done so far: bounded, and shielded from further cancellation."""
         with anyio.move_on_after(LEAVE_SECONDS, shield=True):
             try:
                 if self._lease is not None:
@@ -173,7 +174,7 @@ class ClaimWait:
                 elif self._unsure:
                     await self._door.claim_release(self._claim_id)
             except AbloError as exc:
-                logger.info("claim %s was not given back: %s", self._claim_id, exc)
+                logger.info("claim %s was not released: %s", self._claim_id, exc)
 
     async def _tell(self, status: ClaimStatus) -> None:
         self._blocked_by = status.blocked_by
@@ -191,16 +192,16 @@ class ClaimWait:
         claim_id = self._claim_id if self._lease is None else self._lease.claim_id
         return error_for(
             "claim_lost",
-            f"The place in line for {self._what} is lost: {reason}",
+            f"The place in the queue for {self._what} is lost: {reason}",
             model=self._entry.key,
             row_id=self._row_id,
-            remedy="claim the row anew",
+            remedy="claim the row again",
             details={"claimId": claim_id},
         )
 
     def _timed_out(self) -> AbloError:
         first = next(iter(self._blocked_by), None)
-        by = "" if first is None else f"; {first.held_by} ({first.action}) has it"
+        by = "" if first is None else f"; {first.held_by} ({first.action}) holds it"
         return error_for(
             "grant_timeout",
             f"{self._what} was not granted within {self._timeout:g} s{by}",
@@ -212,14 +213,14 @@ class ClaimWait:
 
 
 async def give_back(session: Session, entry: Entry, row_id: str, lease: Lease) -> bool:
-    """End one use of a claim; the last one gives it back. Whether the database had it still."""
+    """End one use of a claim; the last releases it. Return whether the database still had it."""
     held, door = session.claims, session.transport.claims
     last = held.unuse(lease.claim_id)
     if last is None:
         return False
     door.drop(last)
     async with held.row_lock(entry.typename, row_id):
-        if held.used(lease.claim_id):  # somebody of this client has just got it again
+        if held.used(lease.claim_id):  # another task of this client has just acquired it again
             return False
         return await door.claim_release(lease.claim_id)
 

@@ -1,1 +1,1 @@
-"""The way straight to a database: no daemon, the kernel's routines over a pool."""
+"""The direct connection to a database: no daemon, the kernel's routines over a pool."""

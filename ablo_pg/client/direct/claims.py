@@ -1,4 +1,4 @@
-"""Claims and presence straight to a database: the kernel's routines over the pool, and a sidecar.
+"""Claims and presence on a database: the kernel's routines over the pool, and a sidecar.
 
 The sidecar thread (renewals, LISTEN) is joined with the first lease, and left with `close`.
 """
@@ -31,45 +31,45 @@ class DirectClaims(Beside):
         self._who = (organization, participant)
 
     async def claim_acquire(self, model: str, row_id: str, request: bytes) -> ClaimAnswer:
-        """Ask for a claim. Sent again after a broken connection: its claimId makes it safe."""
+        """Request a claim. Sent again after a broken connection: its claimId makes that safe."""
         answer = await self._database.read(
             claims.claim_acquire, *self._who, model, row_id, request, self._on_behalf_of
         )
         return claim_answer_of(answer, self._database.names)
 
     async def claim_look(self, claim_id: str) -> ClaimAnswer:
-        """Look at an own claim and renew it."""
+        """Read and renew an own claim."""
         answer = await self._database.read(claims.claim_get, *self._who, claim_id, True)
         return claim_answer_of(answer, self._database.names)
 
     async def claim_release(self, claim_id: str) -> bool:
-        """Give a claim back, or leave the line."""
+        """Release a claim, or leave the queue."""
         return await self._database.read(claims.claim_release, *self._who, claim_id)
 
     async def claim_release_row(self, model: str, row_id: str) -> bool:
-        """Give back whatever the participant holds, or waits for, on a row."""
+        """Release every claim and wait of the participant on a row."""
         return await self._database.read(claims.claim_release_row, *self._who, model, row_id)
 
     async def claim_line(self, model: str, row_id: str) -> ClaimLine:
-        """Read a row's holders and its wait line."""
+        """Read a row's holders and its wait queue."""
         answer = await self._database.read(claims.claim_list, *self._who, model, row_id)
         return claim_line_of(answer, self._database.names)
 
     async def claim_reorder(self, model: str, row_id: str, order: Sequence[str]) -> None:
-        """Move these waiters to the head of the line."""
+        """Move these waiters to the head of the queue."""
         await self._database.run(claims.claim_reorder, *self._who, model, row_id, order)
 
     async def presence_beat(self, session: str, body: bytes) -> float:
-        """Say that a session is here."""
+        """Record a session's presence."""
         return presence_ttl_of(
             await self._database.read(claims.presence_beat, *self._who, session, body)
         )
 
     async def presence_leave(self, session: str) -> bool:
-        """Say that a session is gone."""
+        """Record that a session has left."""
         return await self._database.read(claims.presence_leave, *self._who, session)
 
     async def presence_list(self) -> list[Presence]:
-        """Read who is here."""
+        """Read who is present."""
         answer = await self._database.read(claims.presence_list, *self._who)
         return presence_of(answer, self._database.names)

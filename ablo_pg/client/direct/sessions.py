@@ -1,4 +1,4 @@
-"""Sessions straight in a database: minted from the client's own API key by the kernel."""
+"""Sessions on a database: minted by the kernel from the client's own API key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ablo_pg.errors import error_for
 
 
 class DirectSessions:
-    """Mints and revokes on a database URL. api_key: the parent; without one nothing is minted."""
+    """Mints and revokes on a database URL. api_key: the parent, required for minting."""
 
     def __init__(self, database: Database, organization: str, api_key: str | None) -> None:
         self._database = database
@@ -21,7 +21,7 @@ class DirectSessions:
         self._api_key = api_key
 
     async def create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
         parent = await self._parent()
         asked: dict[str, Any] = {
             "prefix": "ek" if request.kind == "user" else "rk",
@@ -41,7 +41,7 @@ class DirectSessions:
         return SessionKey(made.id, token, made.organization_id, made.participant, expires)
 
     async def revoke(self, session_id: str) -> None:
-        """End it, and what was made of it."""
+        """End it, and every key minted from it."""
         parent = await self._parent()
         await self._database.run(keys.key_revoke, self._organization, session_id, parent)
 
@@ -50,16 +50,16 @@ class DirectSessions:
         if self._api_key is None:
             raise error_for(
                 "api_key_required",
-                "A session is made of an API key, and this client has none",
+                "Sessions are minted from an API key, and this client has none",
                 field="api_key",
-                remedy="pass api_key= beside database_url= (`ablo-pg keys create` makes one)",
+                remedy="pass api_key= along with database_url= (`ablo-pg keys create` creates one)",
             )
         hashed = key_hash(self._api_key)
         found = await self._database.read(keys.key_find, hashed)
         if found is None or found.organization_id != self._organization:
             raise error_for(
                 "apikey_invalid",
-                "The API key is none of this organization's",
+                "The API key does not belong to this organization",
                 field="api_key",
                 remedy="pass a key that `ablo-pg keys list` shows",
             )

@@ -1,4 +1,4 @@
-"""The sidecar's way to a database: connections of its own, beside any pool."""
+"""The sidecar's connections to a database, separate from any pool."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ablo_pg.db.errors import translate
 from ablo_pg.db.routines import load_json_raw
 from ablo_pg.relay.connecting import connect
 
-# A server that has gone without a word is noticed within seconds: another connection may reach it.
+# Detects a silently lost server within seconds: another connection may reach it.
 _PATIENCE: Final = {
     "tcp_user_timeout": 5000,  # ms
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-# A peer that is gone without a word is noticed within half a minute; waiters look by themselves.
+# Detects a silently lost peer within half a minute; waiters check on their own.
 _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
@@ -62,7 +62,7 @@ class DatabaseLeases:
 
     @property
     def broken(self) -> bool:
-        """Whether it is of no more use."""
+        """Whether it is unusable."""
         return self._conn.closed
 
     async def renew(
@@ -74,13 +74,13 @@ class DatabaseLeases:
         return claim_beats_of(answer)
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Say that a session is here."""
+        """Record a session's presence."""
         with _translated():
             answer = await presence_beat(self._conn, organization, participant, session, body)
         return presence_ttl_of(answer)
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._conn.close()
 
 
@@ -93,13 +93,13 @@ class DatabaseNews:
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
-        """Return what was said of any claim; nothing is missed between two calls."""
+        """Return the events of any claim; none is missed between two calls."""
         with _translated():
             notifies = self._conn.notifies(timeout=seconds, stop_after=1)
             return [notification.payload async for notification in notifies]
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._conn.close()
 
 

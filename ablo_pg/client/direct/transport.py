@@ -1,7 +1,7 @@
-"""The transport straight to a database: no daemon, the kernel's routines over a pool.
+"""The direct transport to a database: no daemon, the kernel's routines over a pool.
 
-Commits of concurrent callers leave together (`db.group_commit`). The stream side starts with the
-first subscription and stops with the client.
+Concurrent commits are batched (`db.group_commit`). The stream side starts with the first
+subscription and stops with the client.
 """
 
 from __future__ import annotations
@@ -76,17 +76,17 @@ class DirectTransport:
 
     @property
     def participant(self) -> str:
-        """Who acts, as `kind:id`."""
+        """The participant, as `kind:id`."""
         return self._participant
 
     @property
     def on_behalf_of(self) -> str | None:
-        """For whom, as `kind:id`."""
+        """On whose behalf, as `kind:id`."""
         return self._on_behalf_of
 
     @property
     def reader_status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
         return self._source.status
 
     @property
@@ -105,11 +105,11 @@ class DirectTransport:
         await self._database.close()
 
     async def status(self) -> KernelStatus:
-        """Return the kernel's account of itself."""
+        """Return the kernel's status."""
         return KERNEL_STATUS.decode(await self._database.read(routines.status))
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the schema that the database has, or None where none was applied."""
+        """Return the database's schema, or None if none was applied."""
         found = await self._database.read(registry.schema_active, 0, "")
         if found is None:
             return None
@@ -117,18 +117,18 @@ class DirectTransport:
         return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed, the active one included."""
+        """Return the hashes of the newest pushed versions, including the active one."""
         found = await self._database.read(registry.schema_history, None, _VERSIONS)
         return frozenset(one["hash"] for one in msgspec.json.decode(found))
 
     async def commit(self, request: CommitRequest) -> Receipt:
-        """Apply a commit once, together with others that are on their way."""
+        """Apply a commit once, batched with other concurrent commits."""
         body = msgspec.Raw(request.body)
         item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
         return receipt_of(await self._commits.submit(item), self._database.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
-        """Apply a commit inside the caller's open transaction; it lands or vanishes with it."""
+        """Apply a commit inside the caller's open transaction; it commits or rolls back with it."""
         check_joinable(connection)
         arguments = self._arguments(request)
         try:
@@ -166,23 +166,23 @@ class DirectTransport:
         return None if found is None else receipt_of(found, self._database.names)
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
         return await self._sessions.create(request)
 
     async def session_revoke(self, session_id: str) -> None:
-        """End a session, and what was made of it."""
+        """End a session, and every key minted from it."""
         await self._sessions.revoke(session_id)
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
-        """Read all rows of these models in one snapshot, and where to follow from."""
+        """Read all rows of these models in one snapshot, and the position to follow from."""
         return await direct_bootstrap(self._database, self._organization, self._participant, models)
 
     async def track_list(self) -> bytes:
-        """Read what the participant tracks, as the kernel's JSON."""
+        """Read the participant's tracks, as the kernel's JSON."""
         return await self._database.read(tracks.track_list, self._organization, self._participant)
 
     async def track_remove(self, targets: bytes | None) -> int:
-        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        """End tracks on these targets (JSON), or all; return how many ended."""
         return await self._database.run(
             tracks.track_remove, self._organization, self._participant, targets
         )
@@ -196,7 +196,7 @@ class DirectTransport:
         )
 
     async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as it was."""
+        """Read one row as of an earlier position."""
         arguments = (self._organization, self._participant, model, row_id, position)
         return ROW_READ.decode(await self._database.read(routines.row_at, *arguments))
 
@@ -216,7 +216,7 @@ class DirectTransport:
         )
 
     async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark of one snapshot."""
+        """Read named rows and the watermark in one snapshot."""
         return SNAPSHOT_READ.decode(
             await self._database.read(
                 routines.snapshot_read, self._organization, self._participant, targets
@@ -237,7 +237,7 @@ class DirectTransport:
 
 
 def check_joinable(connection: Any) -> None:
-    """Refuse what is not a psycopg connection with a transaction that the commit can be part of."""
+    """Refuse anything but a psycopg connection with a transaction that the commit can join."""
     if not isinstance(connection, Connection | AsyncConnection):
         raise error_for(
             "invalid_options",

@@ -1,1 +1,1 @@
-"""Committed changes as they come: the client's stream, and the subscriptions on it."""
+"""Live committed changes: the client's stream, and the subscriptions on it."""

@@ -1,7 +1,6 @@
-"""The tasks that a client runs beside its caller (stream reader, change callbacks), under one roof.
+"""A client's background tasks (stream reader, change callbacks).
 
-One task group in one task: what is started here ends with `close`, and an error in one does not
-take the others down.
+One task group in one task: tasks started here end with `close`, and fail independently.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Background:
         self._waiting: list[Callable[[], Awaitable[None]]] = []  # for the group to open
 
     async def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work()` beside the caller, until it ends or `close`. Never suspends."""
+        """Run `work()` in the background, until it ends or `close`. Never suspends."""
         if self._host is None:
             self._host = asyncio.get_running_loop().create_task(self._hold())
         if self._group is None:

@@ -1,4 +1,4 @@
-"""Where a client's changes come from: a reader and a hub of its own, begun when needed.
+"""The source of a client's changes: its own reader and hub, started on demand.
 
 The first subscription starts the reader: on a database the WAL, or LISTEN/NOTIFY; on a relay its
 live socket. All subscriptions of the client share it.
@@ -30,7 +30,7 @@ class StreamSource:
 
     @property
     def status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
         return self._reader.status
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Following committed changes: `async for change in ablo.tasks.subscribe()`, and callbacks.
 
 A subscription asks the transport for a `DeltaStream`, turns deltas into `Change` values, and asks
-again from its own cursor when the stream breaks or was cut loose for being slow, so nothing is
+again from its own cursor if the stream breaks or was disconnected for being slow, so nothing is
 missed or seen twice.
 """
 
@@ -32,8 +32,8 @@ RowT = TypeVar("RowT", bound=Model)
 T = TypeVar("T")
 ChangeOp: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"]
 
-# Seconds between tries to resume a broken stream: the first at once, then doubling up to the last.
-# Protects a server that is coming back; a subscriber waits at most that long more.
+# Seconds between attempts to resume a broken stream: the first at once, then doubling up to the
+# last. Protects a recovering server; a subscriber waits at most that much longer.
 _FIRST_PAUSE: Final = 0.05
 _LAST_PAUSE: Final = 5.0
 
@@ -45,7 +45,7 @@ class Change(Generic[RowT]):
     sync_id: its place in the organization's order, and the cursor after it. op: create, update,
     delete, archive, or unarchive. model: schema key. row: the row after the change, None for a
     delete. changed: names of the fields that an update changed. actor: `kind:id` of the writer;
-    on_behalf_of: for whom; capability_id: by which authority; claim_id: under which claim.
+    on_behalf_of: for whom; capability_id: with which key; claim_id: under which claim.
     """
 
     sync_id: int
@@ -73,10 +73,10 @@ class Subscription(Generic[RowT]):
         async with ablo.tasks.subscribe() as changes:
             async for change in changes: ...
 
-    `cursor` stands after the last change handed out: save it, and pass it to resume. Broken
-    connections are replaced without gap or repeat. Raises snapshot_required when the cursor is
-    older than the log, cursor_ahead when it lies in the future; unknown_field when a row lacks a
-    field that is no longer declared.
+    `cursor` is after the last change returned: save it, and pass it to resume. Broken connections
+    are replaced without gap or repeat. Raises snapshot_required if the cursor is older than the
+    log, cursor_ahead if it lies in the future; unknown_field if a row lacks a field that is no
+    longer declared.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Subscription(Generic[RowT]):
 
     @property
     def cursor(self) -> int | None:
-        """Where this subscription stands; None before it has begun without a cursor."""
+        """This subscription's position; None before it has begun without a cursor."""
         if self._stream is not None:
             self._cursor = self._stream.cursor
         return self._cursor
@@ -115,14 +115,14 @@ class Subscription(Generic[RowT]):
         return change
 
     async def batch(self, limit: int = 1000) -> list[Change[RowT]]:
-        """Take what is there, at least one change and at most `limit`.
+        """Take what is available, at least one change and at most `limit`.
 
-        `cursor` then stands after the last of them. Raises StopAsyncIteration when it is closed.
+        `cursor` is then after the last of them. Raises StopAsyncIteration when it is closed.
         """
         return await self._changes_of(await self._take(lambda stream: stream.batch(limit)))
 
     async def _take(self, ask: Callable[[DeltaStream], Awaitable[T]]) -> T:
-        """Ask the stream, and a new one where this one broke."""
+        """Ask the stream, or a new one if it broke."""
         pause = _FIRST_PAUSE
         while True:
             if self._closed:
@@ -173,11 +173,11 @@ class ChangeHandle:
 
     @property
     def cursor(self) -> int | None:
-        """Where to resume: after the last change that the callback is done with."""
+        """Where to resume: after the last change that the callback has handled."""
         return self._cursor
 
     async def close(self) -> None:
-        """End the calls; one that runs is cancelled. Idempotent."""
+        """End the calls; a running one is cancelled. Idempotent."""
         self._scope.cancel()
         await self._subscription.aclose()
 
@@ -220,7 +220,7 @@ def subscribe(
     narrowed = None if groups is None else frozenset(groups)
 
     async def open_stream(after: int | None) -> DeltaStream:
-        async with within(session.timeout, "Beginning a subscription"):
+        async with within(session.timeout, "Starting a subscription"):
             return await session.transport.subscribe(typenames, narrowed, after)
 
     async def changes_of(deltas: list[Delta]) -> list[Change[Model]]:

@@ -1,1 +1,1 @@
-"""The local copy of rows, read without a round trip, and the writes that are seen in it at once."""
+"""The local copy of rows, read without a round trip, and queued writes."""

@@ -1,7 +1,7 @@
-"""What a local copy begins with: all rows of some models, and the position to follow from.
+"""The start of a local copy: all rows of some models, and the position to follow from.
 
-On a database everything is read in one snapshot. A relay answers the same way, in several answers
-where there is much; then each row counts as of its own answer, and one follows from the earliest.
+On a database everything is read in one snapshot. A relay does the same, in several answers if there
+is much; then each row counts as of its own answer, and the copy follows from the earliest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ablo_pg.json_text import Decoder
 if TYPE_CHECKING:
     from ablo_pg.client.remote.http import RelayHttp
 
-# Rows that one local copy holds at most: bounds its memory, at some 2 KB a row of ten fields.
+# Maximum rows of one local copy: bounds its memory, at about 2 KB per row of ten fields.
 ROWS_MOST: Final = 200_000
 _PAGE: Final = 1000
 
@@ -57,7 +57,7 @@ _ANSWER: Final = Decoder(_Answer)
 
 
 def too_many_rows() -> AbloError:
-    """Return the error for a copy that would grow beyond its bounds."""
+    """Return the error for a copy that would exceed its limits."""
     return error_for(
         "quota_exceeded",
         f"The local copy would hold more than {ROWS_MOST:,} rows",

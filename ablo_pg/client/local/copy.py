@@ -1,8 +1,8 @@
 """The local copy: rows of some models, kept current, read without a round trip.
 
-Begins with `bootstrap` and follows the changes after it; a row that is older than what is here
-changes nothing, so nothing is missed and nothing goes back. Writes that wait to be sent (`queued`)
-lie over the rows until they are confirmed or refused. Archived rows are not in it.
+Starts with `bootstrap` and follows the changes after it. A change older than the stored row is
+ignored, so nothing is missed and nothing goes back. Queued writes (`queued`) overlay the rows until
+they are confirmed or refused. Archived rows are not in it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
 
 logger: Final = logging.getLogger("ablo_pg.client")
-_RETRY_SECONDS: Final = 1.0  # between two tries to begin anew, when the log has been cut
+_RETRY_SECONDS: Final = 1.0  # between two attempts to start over, after the log has been cut
 
 
 class LocalCopy:
-    """The rows of `keys` (schema keys). Written in the client's loop, read from any thread."""
+    """The rows of `keys` (schema keys). Written in the client's event loop, read from anywhere."""
 
     def __init__(self, session: Session, keys: Iterable[str]) -> None:
         self.keys = frozenset(keys)
@@ -42,7 +42,7 @@ class LocalCopy:
 
     @property
     def position(self) -> int | None:
-        """Up to which sync id changes are in it; None before it has begun."""
+        """The sync id up to which changes are applied; None before it has begun."""
         return self._position
 
     async def start(self) -> None:
@@ -52,7 +52,7 @@ class LocalCopy:
             await self._session.background.start(lambda: self._follow(changes))
 
     def get(self, entry: Entry, row_id: str) -> Model | None:
-        """Return a row as it is here, with what waits to be confirmed."""
+        """Return a row with its queued writes applied."""
         with self._lock:
             row = self._of(entry.key).get(row_id)
             for one in self._pending.get((entry.key, row_id), ()):
@@ -73,13 +73,13 @@ class LocalCopy:
         return list(found.values())
 
     def cover(self, write: QueuedWrite) -> None:
-        """Lay a write over the rows. Raises where the model is not in the copy."""
+        """Overlay the rows with a write. Raises if the model is not in the copy."""
         with self._lock:
             self._of(write.entry.key)
             self._pending.setdefault(write.target, []).append(write)
 
     def uncover(self, write: QueuedWrite, confirmed_at: int | None = None) -> None:
-        """Take it away: refused, or confirmed at a sync id, as soon as that is here."""
+        """Remove it: refused, or confirmed at a sync id, as soon as that has arrived."""
         with self._lock:
             write.confirmed_at = confirmed_at
             self._settle(write.target, force=write if confirmed_at is None else None)
@@ -102,7 +102,7 @@ class LocalCopy:
             raise self._failure
 
     async def _begin(self) -> Subscription[Model]:
-        """Read everything, and open the stream that goes on from there."""
+        """Read everything, and open the stream that continues from there."""
         session = self._session
         entries = {session.registry.entry(key).typename: key for key in self.keys}
         found = await session.transport.bootstrap(sorted(entries))
@@ -125,7 +125,7 @@ class LocalCopy:
         return changes
 
     async def _follow(self, changes: Subscription[Model]) -> None:
-        """Keep it current. Readers raise what ended that; else the copy would go stale unseen."""
+        """Keep it current. Readers raise the error that ended it: it never goes stale silently."""
         try:
             await self._keep_current(changes)
         except AbloError as exc:
@@ -149,7 +149,7 @@ class LocalCopy:
                 await changes.aclose()
                 if exc.code not in ("snapshot_required", "cursor_ahead"):
                     raise
-                logger.info("the local copy begins anew: %s", exc)
+                logger.info("the local copy starts over: %s", exc)
                 changes = await self._begin_again()
 
     async def _begin_again(self) -> Subscription[Model]:
@@ -170,21 +170,21 @@ class LocalCopy:
                     self._rows[change.model].pop(change.id, None)
                 else:
                     self._rows[change.model][change.id] = row
-                # Kept for a row that is gone, too: what comes late must not bring it back.
+                # Kept for deleted rows too: late data must not bring them back.
                 self._stamps[target] = change.sync_id
                 if len(self._stamps) > ROWS_MOST:
                     self._forget_gone()
             self._settle(target)
 
     def _forget_gone(self) -> None:
-        """Forget the stamps of rows that are gone. Raises quota_exceeded when none is."""
+        """Drop the stamps of deleted rows. Raises quota_exceeded if there are none."""
         live = {(key, row_id) for key, rows in self._rows.items() for row_id in rows}
         self._stamps = {target: self._stamps[target] for target in live}
         if len(live) > ROWS_MOST:
             raise too_many_rows()
 
     def _settle(self, target: tuple[str, str], force: QueuedWrite | None = None) -> None:
-        """Take away what is confirmed and here by now, or `force`."""
+        """Remove what is confirmed and has arrived, or everything with `force`."""
         here = max(self._stamps.get(target, 0), self._position or 0)
         left = [
             one

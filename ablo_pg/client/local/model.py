@@ -1,4 +1,4 @@
-"""`ablo.tasks.local`: the rows of one model as the local copy has them, without a round trip."""
+"""`ablo.tasks.local`: the rows of one model in the local copy, without a round trip."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RowT = TypeVar("RowT", bound=Model)
 
 
 class LocalModel(Generic[RowT]):
-    """Reads the local copy of one model, from any thread; nothing here waits.
+    """Reads the local copy of one model, from any thread; no call waits.
 
-    There is one after `ready()` of a client that was made with `local=True`, or with this model in
+    It exists after `ready()` of a client that was made with `local=True`, or with this model in
     `local=[...]`. It holds the rows that are not archived, and the client's own queued writes.
     """
 
@@ -29,7 +29,7 @@ class LocalModel(Generic[RowT]):
 
     @property
     def position(self) -> int:
-        """Up to which sync id changes are in it."""
+        """The sync id up to which changes are applied."""
         self._rows()
         copy = self._session.local.copy
         return 0 if copy is None else copy.position or 0
@@ -49,7 +49,7 @@ class LocalModel(Generic[RowT]):
         order_by: OrderBy | None = None,
         limit: int | None = None,
     ) -> list[RowT]:
-        """Return rows; where and order_by as in `ModelClient.list`. limit: default none."""
+        """Return rows; where and order_by as in `ModelClient.list`. limit: no limit by default."""
         if limit is not None and (isinstance(limit, bool) or limit < 0):
             raise error_for(
                 "invalid_options",

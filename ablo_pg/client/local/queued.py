@@ -1,8 +1,8 @@
-"""Writes that are seen at once and sent behind: `wait="queued"`.
+"""Writes that show at once and are sent in the background: `wait="queued"`.
 
-A queued write lies over the local copy from the moment it is made. It is sent in the order in which
-it was made, each once, under its own idempotency key; while the other side is away it waits.
-Refused, it is taken away again, and whoever holds its handle is told.
+A queued write overlays the local copy from the moment it is made. Queued writes are sent in order,
+each once, under its own idempotency key; they wait while the other side is unreachable. A refused
+write is removed again, and its handle gets the error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ablo_pg.client.session import Session
 
 logger: Final = logging.getLogger("ablo_pg.client")
-QUEUE_MOST: Final = 1000  # writes that wait; beyond it a queued write is refused
+QUEUE_MOST: Final = 1000  # queued writes; beyond it another one is refused
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
 State: TypeAlias = Literal["queued", "confirmed", "rejected"]
@@ -37,7 +37,7 @@ State: TypeAlias = Literal["queued", "confirmed", "rejected"]
 
 @dataclass(eq=False, slots=True)
 class QueuedWrite:
-    """What is to be written, and what it makes of the row under it.
+    """The data to write, and how it changes the row under it.
 
     confirmed_at: the sync id at which it landed.
     """
@@ -77,26 +77,26 @@ class Pending:
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """Its state."""
         if not self._done.is_set():
             return "queued"
         return "confirmed" if self._error is None else "rejected"
 
     @property
     def error(self) -> AbloError | None:
-        """What it was refused with."""
+        """The error of its refusal."""
         return self._error
 
     def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
-        """Have `callback` called with the error if the write is refused; at once where it was."""
+        """Call `callback` with the error if the write is refused; at once if it already was."""
         self._callbacks.append(callback)
         if self._error is not None:
             callback(self._error)
 
     async def confirmed(self, *, timeout: float | None = None) -> Receipt:
-        """Wait for the answer; return the receipt, or raise what the write was refused with.
+        """Wait for the answer; return the receipt, or raise the error of its refusal.
 
-        Raises wait_for_timeout where there is none after so many seconds; it stays queued.
+        Raises wait_for_timeout if there is none within `timeout` seconds; it stays queued.
         """
         with anyio.move_on_after(timeout):
             await self._done.wait()
@@ -127,7 +127,7 @@ class Pending:
 
 
 class WriteQueue:
-    """Sends queued writes one after the other, in the client's background."""
+    """Sends queued writes one at a time, in the client's background."""
 
     def __init__(self, session: Session, copy: LocalCopy) -> None:
         self._session = session
@@ -138,7 +138,7 @@ class WriteQueue:
         self._started = False
 
     async def put(self, write: QueuedWrite) -> Pending:
-        """Show a write, and send it behind. Raises quota_exceeded when too many wait."""
+        """Show a write, and send it in the background. Raises quota_exceeded if too many wait."""
         if len(self._waiting) >= QUEUE_MOST:
             what = f"is refused: {QUEUE_MOST} others wait"
             remedy = "wait for some to be confirmed"
@@ -157,11 +157,11 @@ class WriteQueue:
         return self._handles.get(key)
 
     def close(self) -> None:
-        """Refuse what was not sent: the client is closed."""
+        """Refuse unsent writes: the client is closed."""
         while self._waiting:
             write, pending = self._waiting.popleft()
             self._copy.uncover(write)
-            what = "was not sent before the client was closed, or not answered"
+            what = "was not sent or not answered before the client was closed"
             remedy = "wait for ablo.pending(row).confirmed() before close"
             pending._settle(None, write.refused("wait_for_timeout", what, remedy))
 
@@ -181,7 +181,7 @@ class WriteQueue:
             except (AbloConnectionError, AbloTimeoutError) as exc:
                 logger.info("a queued write of %s %r waits: %s", *write.target, exc)
                 await anyio.sleep(backoff.pause())
-            except Exception as exc:  # the next ones are not to wait for it
+            except Exception as exc:  # the next ones must not wait for it
                 failure = exc if isinstance(exc, AbloError) else _failed(write, exc)
                 self._copy.uncover(write)
                 pending._settle(None, failure)
@@ -200,11 +200,11 @@ def _failed(write: QueuedWrite, exc: Exception) -> AbloError:
 
 
 def _refusal(write: QueuedWrite, receipt: Receipt) -> AbloError | None:
-    """Return why a commit that was answered has not written the row."""
+    """Return why an answered commit has not written the row."""
     if receipt.notifications and not receipt.ops:
-        what = "was held back: the row has moved"
+        what = "was not applied: the row has changed"
         return write.refused("stale_context", what, "read it again", receipt=receipt)
     if write.row_id in receipt.missing_ids:
-        what = "has found no such row"
+        what = "found no such row"
         return write.refused("entity_not_found", what, "read it again", receipt=receipt)
     return None

@@ -1,4 +1,4 @@
-"""Making queued writes: what a row will look like, and the handle that tells how it ended."""
+"""Making queued writes: the resulting row, and the handle that reports the outcome."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def queue_row(
 async def queue_delete(
     session: Session, entry: Entry, wire: Mapping[str, Any], request: CommitRequest
 ) -> Receipt:
-    """Queue a delete; return a receipt that says so."""
+    """Queue a delete; return a receipt for it."""
     await _queue(session, entry, wire, request)
     now = dt.datetime.now(dt.UTC)
     return Receipt(request.key, "", now, now, True, 1, "queued", session.local.position)
@@ -89,7 +89,7 @@ async def _queue(
 
 
 def _over(entry: Entry, wire: Mapping[str, Any], participant: str) -> Over:
-    """Return what a write makes of the row under it."""
+    """Return the effect of a write on the row under it."""
     data = wire.get("data") or {}
     now = dt.datetime.now(dt.UTC).isoformat()
     if wire["action"] == "delete":
@@ -113,7 +113,7 @@ def _cannot(entry: Entry, action: str) -> AbloError:
         "write_options_invalid",
         f'wait="queued" needs a local copy of {entry.key}'
         if queued
-        else f'{action} cannot be queued; wait="queued" goes with {", ".join(ACTIONS)}',
+        else f'{action} cannot be queued; wait="queued" works with {", ".join(ACTIONS)}',
         model=entry.key,
         field="wait",
         remedy="pass local=True to the client and call ready() first"

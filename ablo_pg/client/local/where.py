@@ -1,7 +1,7 @@
-"""Filters and ordering on rows at hand: the grammar of `where`, decided here instead of in SQL.
+"""Filters and ordering on local rows: the grammar of `where`, evaluated here instead of in SQL.
 
 Pure. NULL is as in SQL: compared with anything it is neither equal nor unequal. Text is ordered by
-code point, where a database may have another collation.
+code point; a database may use another collation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def matcher(entry: Entry, where: Where | None) -> Test:
-    """Return what decides whether a row is meant. Raises as `list` does."""
+    """Return the test of whether a row matches. Raises as `list` does."""
     tests = [_test(entry, clause) for clause in clauses(entry, where)]
     return lambda row: all(test(row) for test in tests)
 
@@ -70,20 +70,20 @@ def _test(entry: Entry, clause: Clause) -> Test:
 
 
 def _known(name: str, test: Callable[[Any], bool]) -> Test:
-    """Return a test of a field's value; what is NULL does not pass."""
+    """Return a test of a field's value; NULL does not pass."""
 
     def holds(row: Model) -> bool:
         value = getattr(row, name)
         try:
             return value is not None and test(value)
-        except TypeError:  # a value that came through as it was, of another type
+        except TypeError:  # an unread value, of another type
             return False
 
     return holds
 
 
 def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    r"""Return what LIKE means as a regular expression: % any text, _ one character, \ escapes.
+    r"""Translate a LIKE pattern to a regular expression: % any text, _ one character, \ escapes.
 
     >>> bool(like(r"50\% o_f", ignore_case=False).fullmatch("50% off"))
     True
@@ -96,12 +96,12 @@ def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
 
 
 def _place(row: Model, name: str) -> tuple[bool, Any]:
-    """Return where a row belongs by one field: what has no typed value stands above those."""
+    """Return a row's sort key by one field: values without a type sort above all others."""
     value = getattr(row, name)
     odd = name in unread_fields(row) or value != value  # NaN
     return odd, str(value) if odd or isinstance(value, dict | list) else value
 
 
 def _json(value: Any) -> Any:
-    """Return a field's value as JSON; what Python could not read equals nothing."""
+    """Return a field's value as JSON; an unread value equals nothing."""
     return value if isinstance(value, RawJson) else to_jsonable_python(value)

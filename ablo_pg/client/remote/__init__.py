@@ -1,1 +1,1 @@
-"""The way over a relay: HTTP for calls, a live socket or an event stream for what it sends."""
+"""The client's side of a relay: HTTP for calls, a live socket or an event stream for changes."""

@@ -1,6 +1,7 @@
 """Claims and presence over a relay: the kernel's calls over HTTP, and a sidecar.
 
-The sidecar's thread renews, and hears of grants, over connections of its own (`remote.station`).
+The sidecar's thread renews leases, and listens for grants, over separate connections
+(`remote.station`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _LEFT: Final = msgspec.json.Decoder(_Left)
 
 
 class RemoteClaims(Beside):
-    """A `ClaimTransport` over a relay. opened: makes sure that one knows who one is."""
+    """A `ClaimTransport` over a relay. opened: waits until the key's identity is known."""
 
     def __init__(self, http: RelayHttp, opened: Callable[[], Awaitable[None]]) -> None:
         super().__init__(RemoteStation(http.address))
@@ -39,46 +40,46 @@ class RemoteClaims(Beside):
         self._opened = opened
 
     async def claim_acquire(self, model: str, row_id: str, request: bytes) -> ClaimAnswer:
-        """Ask for a claim. Sent again after a broken connection: its claimId makes it safe."""
+        """Request a claim. Sent again after a broken connection: its claimId makes that safe."""
         target = orjson.dumps({"model": model, "id": row_id})
         body = target[:-1] + b',"request":' + request + b"}"
         return claim_answer_of(await self._call("claim_acquire", body), self._http.names)
 
     async def claim_look(self, claim_id: str) -> ClaimAnswer:
-        """Look at an own claim and renew it."""
+        """Read and renew an own claim."""
         answer = await self._call("claim_look", {"claimId": claim_id})
         return claim_answer_of(answer, self._http.names)
 
     async def claim_release(self, claim_id: str) -> bool:
-        """Give a claim back, or leave the line."""
+        """Release a claim, or leave the queue."""
         return _RELEASED.decode(await self._call("claim_release", {"claimId": claim_id})).released
 
     async def claim_release_row(self, model: str, row_id: str) -> bool:
-        """Give back whatever the participant holds, or waits for, on a row."""
+        """Release every claim and wait of the participant on a row."""
         answer = await self._call("claim_release_row", {"model": model, "id": row_id})
         return _RELEASED.decode(answer).released
 
     async def claim_line(self, model: str, row_id: str) -> ClaimLine:
-        """Read a row's holders and its wait line."""
+        """Read a row's holders and its wait queue."""
         answer = await self._call("claim_line", {"model": model, "id": row_id})
         return claim_line_of(answer, self._http.names)
 
     async def claim_reorder(self, model: str, row_id: str, order: Sequence[str]) -> None:
-        """Move these waiters to the head of the line."""
+        """Move these waiters to the head of the queue."""
         body = {"model": model, "id": row_id, "order": list(order)}
         await self._call("claim_reorder", body, again=False)
 
     async def presence_beat(self, session: str, body: bytes) -> float:
-        """Say that a session is here."""
+        """Record a session's presence."""
         said = b'{"session":' + orjson.dumps(session) + b',"request":' + body + b"}"
         return presence_ttl_of(await self._call("presence_beat", said))
 
     async def presence_leave(self, session: str) -> bool:
-        """Say that a session is gone."""
+        """Record that a session has left."""
         return _LEFT.decode(await self._call("presence_leave", {"session": session})).left
 
     async def presence_list(self) -> list[Presence]:
-        """Read who is here."""
+        """Read who is present."""
         return presence_of(await self._call("presence_list", b"{}"), self._http.names)
 
     async def _call(self, name: str, body: Any, *, again: bool = True) -> bytes:

@@ -1,7 +1,7 @@
-"""Errors of a relay, from the bodies it answers with, as the same values that a database raises.
+"""Errors of a relay, from its answers' bodies, as the same values that a database raises.
 
-Pure. The wire spells some details its own way (`wire.problems`); here they become again what
-`db.errors` makes of the kernel's, under the author's names.
+Pure. The wire has its own spelling of some details (`wire.problems`); here they are translated back
+to what `db.errors` makes of the kernel's, under the author's names.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ablo_pg.db.errors import Names
 from ablo_pg.errors import CODES, AbloError, error_for
 from ablo_pg.json_text import loads
 
-# What a body says of the error itself; the rest are its details.
+# The part of a body that describes the error itself; the rest are its details.
 _OWN: Final = frozenset(
     {"type", "code", "message", "param", "request_id", "model", "id", "remedy", "retryable"}
 )
-# What an answer without a body of ours means: something between us and the relay gave it.
+# Meanings of answers without our body: something between us and the relay sent them.
 _BY_STATUS: Final[Mapping[int, str]] = {
     401: "apikey_invalid",
     403: "forbidden",
@@ -32,7 +32,7 @@ _BY_STATUS: Final[Mapping[int, str]] = {
 
 
 def error_of(status: int, body: bytes, names: Names) -> AbloError:
-    """Return the error that an answer stands for."""
+    """Return the error that an answer represents."""
     try:
         found = loads(body)
     except ValueError:
@@ -40,8 +40,8 @@ def error_of(status: int, body: bytes, names: Names) -> AbloError:
     if not isinstance(found, dict) or not isinstance(found.get("code"), str):
         return error_for(
             _BY_STATUS.get(status, "internal_error"),
-            f"The relay's address answered with HTTP {status}, and not as a relay does",
-            remedy="check base_url, and what stands between here and the relay",
+            f"The relay's address answered with HTTP {status}, but not like a relay",
+            remedy="check base_url, and proxies between here and the relay",
         )
     return error_of_problem(found, names)
 
@@ -85,7 +85,7 @@ def _details(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _join_holder(found: dict[str, Any]) -> None:
-    """Put kind and id of a participant together again."""
+    """Join kind and id of a participant."""
     kind, name = found.get("heldByKind"), found.get("heldBy")
     if kind and name and not str(name).startswith(f"{kind}:"):
         found["heldBy"] = f"{kind}:{name}"

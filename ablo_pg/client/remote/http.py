@@ -1,8 +1,8 @@
-"""Requests to a relay: one pool of kept connections, retries, errors as ours.
+"""Requests to a relay: one pool of persistent connections, retries, typed errors.
 
-A request is sent again when its connection broke or the relay could not reach the database, where
-that is safe: reads, and writes that name themselves (a commit's key, a claim's id). One that was
-refused for coming too fast is sent again after the time that the relay names.
+A request is sent again if its connection broke or the relay could not reach the database, where
+that is safe: reads, and writes with an id (a commit's key, a claim's id). A request refused for its
+rate is sent again after the time that the relay names.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ablo_pg.db.errors import NO_NAMES, Names
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 from ablo_pg.wire.relay_url import relay_origin
 
-# Three tries span about a second; the caller's own deadline ends them sooner.
+# Three attempts span about a second; the caller's own deadline ends them sooner.
 TRIES: Final = 3
 PAUSE: Final = 0.1
-# Seconds. To connect; between bytes, above what a relay takes for an answer. Protects callers
-# without a deadline of their own from a relay that is gone without a word.
+# Seconds. To connect; between bytes, longer than a relay takes for an answer. Protects callers
+# without a deadline from a relay that is silently lost.
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 35.0
-KEPT_SECONDS: Final = 60.0  # below what a relay keeps an idle connection for
+KEPT_SECONDS: Final = 60.0  # shorter than a relay keeps an idle connection
 CONNECTIONS: Final = 10
-# Connections beyond these, for requests that take long: bounds what a program can pile up on a row.
+# Extra connections for long requests: bounds how many requests of a program can wait for a row.
 LONG_CONNECTIONS: Final = 100
 
 
@@ -45,31 +45,31 @@ class RelayAddress:
 
     @property
     def place(self) -> str:
-        """Where it is, and through what, for an error."""
+        """Its address and proxy, for an error."""
         by = f" (through the proxy that {self.proxy.variable} names)" if self.proxy else ""
         return self.base_url + by
 
     @property
     def headers(self) -> dict[str, str]:
-        """What says who we are."""
+        """The authorization header."""
         return {"authorization": f"Bearer {self.api_key}"}
 
     @property
     def socket_url(self) -> str:
-        """Where live sockets are opened."""
+        """The address of live sockets."""
         return "ws" + self.base_url.removeprefix("http") + "/api/sync/ws"
 
 
 def relay_address(base_url: str, api_key: str) -> RelayAddress:
-    """Return where a relay is, and the way there. Raises invalid_options.
+    """Return a relay's address and proxy. Raises invalid_options.
 
-    Neither the key is in the message nor the URL: it may be a database's, with a password.
+    The message contains neither the key nor the URL, which may be a database's, with a password.
     """
     origin, path = relay_origin(base_url, "base_url")
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise error_for(
             "apikey_invalid",
-            "The API key holds characters that no key has",
+            "The API key contains characters that no key has",
             field="api_key",
             remedy="pass it as it was shown, without spaces or line breaks",
         )
@@ -79,7 +79,7 @@ def relay_address(base_url: str, api_key: str) -> RelayAddress:
 class RelayHttp:
     """A client of one relay with one key. One event loop; nothing connects before a request.
 
-    names: how the author calls what errors name.
+    names: the author's names for those in errors.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class RelayHttp:
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The client beneath, for answers without an end."""
+        """The underlying client, for answers without an end."""
         if self._closed:
             raise _closed()
         if self._client is None:
@@ -107,7 +107,7 @@ class RelayHttp:
         return self._client
 
     def _transport(self) -> httpx.AsyncHTTPTransport:
-        """Make the connections. Given to the client, so that `proxy_of` alone reads proxies."""
+        """Create the connections. Passed to the client, so that only `proxy_of` reads proxies."""
         try:
             return httpx.AsyncHTTPTransport(
                 verify=self.address.base_url.startswith("https:"),
@@ -127,7 +127,7 @@ class RelayHttp:
             ) from exc
 
     async def aclose(self) -> None:
-        """Close every connection, for good."""
+        """Close every connection, permanently."""
         self._closed = True
         client, self._client = self._client, None
         if client is not None:
@@ -143,7 +143,7 @@ class RelayHttp:
     ) -> bytes:
         """Send a request; return the body of the answer.
 
-        again: send it once more where it is not known whether it arrived. Raises AbloError.
+        again: whether it may be sent again if its arrival is unknown. Raises AbloError.
         """
         tries = 0
         while True:

@@ -1,6 +1,6 @@
-"""The log behind a relay: a `LogSource` that a client's hub catches up from, and its deltas.
+"""The log behind a relay: the `LogSource` that a client's hub catches up from, and its deltas.
 
-Only what the key may see comes; for a client that is the whole log.
+It returns only what the key may see; for a client that is the whole log.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
     left_groups: tuple[str, ...] = ()
 
     def delta(self, organization: str) -> Delta:
-        """Return it as the log has it; its transaction's number is not told."""
+        """Return it as the log has it, except its transaction's number, which is not sent."""
         data = bytes(self.data)
         return Delta(
             self.id,
@@ -91,7 +91,7 @@ class RemoteLog:
     async def read(
         self, organization: str, after: int, limit: int, through: int | None = None
     ) -> list[Delta]:
-        """See LogSource: what the key may not see is passed over."""
+        """See LogSource: what the key may not see is skipped."""
         found: list[Delta] = []
         whole = False
         while not whole and len(found) < limit:

@@ -44,7 +44,7 @@ class RemoteSessions:
         self._http = http
 
     async def create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
         said: dict[str, Any] = {
             "syncGroups": request.sync_groups,
             "ttlSeconds": request.ttl,
@@ -66,7 +66,7 @@ class RemoteSessions:
         )
 
     async def revoke(self, session_id: str) -> None:
-        """End it, and what was made of it."""
+        """End it, and every key minted from it."""
         path = f"/api/v1/capabilities/{quote(session_id, safe='')}"
         await self._http.request("DELETE", path, b"{}", again=False)
 

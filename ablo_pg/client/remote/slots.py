@@ -1,7 +1,7 @@
-"""How many requests a client has out at once, and which of them count.
+"""How many requests a client has in flight at once, and which of them count.
 
-A commit that waits for a row may be out for as long as that row is locked. It needs a connection,
-but it must not keep one from a call that need not wait.
+A commit that waits for a locked row stays in flight. It needs a connection, but must not take one
+from a call that need not wait.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-# Seconds. Protects other calls from one that waits for a row; a false alarm (a slow network) costs
-# that more requests are out than were asked for, which is safe.
+# Seconds. Protects other calls from one that waits for a row; a false alarm (a slow network) only
+# allows more requests in flight than configured, which is safe.
 PATIENCE: Final = 0.25
 
 
 class Slots:
-    """So many requests at once; one that takes longer than PATIENCE gives its place away."""
+    """A number of concurrent requests; one that takes longer than PATIENCE releases its slot."""
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """Wait for a place, and hold it for the block, or as long as patience lasts."""
+        """Wait for a slot, and hold it for the block, or as long as PATIENCE."""
         await self._free.acquire()
         held = True
 

@@ -1,7 +1,7 @@
-"""The sidecar's way to a relay: requests of its own, in its own thread.
+"""The sidecar's requests to a relay, in its own thread.
 
-News of claims come as answers that wait: the relay answers when something was said of one of the
-claims asked about. Each answer says where the next one goes on, so nothing is missed in between.
+Claim events come as long-poll answers: the relay answers when one of the claims in the request has
+an event. Each answer has the position of the next request, so nothing is missed in between.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ablo_pg.client.remote.http import RelayAddress, RelayHttp
 from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
 from ablo_pg.errors import AbloError
 
-# Seconds that one request for news stays open. Below what proxies cut; a grant is told at once.
+# Seconds that one long poll stays open. Below typical proxy timeouts; a grant is answered at once.
 POLL_SECONDS: Final = 20.0
 
 
@@ -39,11 +39,11 @@ class RemoteStation:
     address: RelayAddress
 
     async def leases(self) -> RelayLeases:
-        """Make ready to renew."""
+        """Prepare to renew."""
         return RelayLeases(RelayHttp(self.address))
 
     async def news(self) -> RelayNews:
-        """Begin to listen. Raises what keeps us from it."""
+        """Begin to listen. Raises the error that prevents it."""
         news = RelayNews(RelayHttp(self.address))
         try:
             await news.begin()
@@ -62,7 +62,7 @@ class RelayLeases:
 
     @property
     def broken(self) -> bool:
-        """Never: each request connects where it has to."""
+        """Never: each request connects if necessary."""
         return False
 
     async def renew(
@@ -73,12 +73,12 @@ class RelayLeases:
         return claim_beats_of(await self._http.kernel("claim_beats", body, again=False))
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Say that a session is here."""
+        """Record a session's presence."""
         said = b'{"session":' + orjson.dumps(session) + b',"request":' + body + b"}"
         return presence_ttl_of(await self._http.kernel("presence_beat", said, again=False))
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._http.aclose()
 
 
@@ -90,13 +90,13 @@ class RelayNews:
         self._after: str | None = None
 
     async def begin(self) -> None:
-        """Fix where to begin."""
+        """Fix the start position."""
         await self._ask((), 0.0)
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
-        """Return what was said of these claims; early when others are asked about."""
+        """Return events of these claims; early if other claims are requested."""
         told: list[str] = []
         failures: list[AbloError] = []
         async with anyio.create_task_group() as group:
@@ -104,7 +104,7 @@ class RelayNews:
             async def ask() -> None:
                 try:
                     told.extend(await self._ask(claim_ids, POLL_SECONDS))
-                except AbloError as exc:  # out of the task group it would come wrapped
+                except AbloError as exc:  # out of the task group it would be wrapped
                     failures.append(exc)
                 group.cancel_scope.cancel()
 
@@ -119,7 +119,7 @@ class RelayNews:
         return told
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close it."""
         await self._http.aclose()
 
     async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[str]:

@@ -1,9 +1,9 @@
-"""What a relay sends by itself: the reader of a client's hub, on a live socket or an event stream.
+"""The changes that a relay sends: the reader of a client's hub, on a socket or an event stream.
 
-Connects while somebody subscribes, from where the subscribers stand, so that a new connection goes
-on where the last one ended. A network that lets no socket through is asked for Server-Sent Events.
-What a connection brings is in order and without holes: the hub hands it on, and a subscriber that
-joins later reads the log up to it first (see `catchup`).
+Connects while there are subscribers, from their positions, so a new connection continues where the
+last one ended. If the network blocks sockets, it uses Server-Sent Events. A connection delivers in
+order and without gaps: the hub passes it on, and a subscriber that joins later reads the log up to
+it first (see `catchup`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ logger: Final = logging.getLogger("ablo_pg.client")
 PROTOCOL: Final = "ablo.sync.v1"
 RETRY_FIRST: Final = 0.05
 RETRY_LAST: Final = 5.0
-CLOSE_SECONDS: Final = 1.0  # for a farewell that is answered
-LOOK_SECONDS: Final = 1.0  # how often it looks whether anybody subscribes still
-IDLE_SECONDS: Final = 30.0  # without subscribers, after which the connection ends
-SILENT_SECONDS: Final = 45.0  # an event stream says something every 15 s; a false alarm reconnects
+CLOSE_SECONDS: Final = 1.0  # for a close frame that is answered
+LOOK_SECONDS: Final = 1.0  # how often it checks for subscribers
+IDLE_SECONDS: Final = 30.0  # without subscribers, after which the connection closes
+SILENT_SECONDS: Final = 45.0  # an event stream sends something every 15 s; a false alarm reconnects
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ class RelayReader:
                 await anyio.sleep(backoff.pause())
 
     async def _follow(self, hub: Hub, organization: str, cursor: int, backoff: Backoff) -> None:
-        """Hand on what comes after a cursor, until nobody subscribes. Raises what ended it."""
+        """Pass on what follows a cursor, while there are subscribers. Raises what ended it."""
         try:
             try:
                 async with self._socket(cursor) as socket:
@@ -99,7 +99,7 @@ class RelayReader:
             raise unreachable(self._http.address.place, str(exc) or type(exc).__name__) from exc
         except msgspec.DecodeError as exc:
             raise unreachable(
-                self._http.address.place, f"it sends what is no delta: {exc}"
+                self._http.address.place, f"it sends something that is not a delta: {exc}"
             ) from exc
 
     @asynccontextmanager
@@ -111,7 +111,7 @@ class RelayReader:
             subprotocols=[Subprotocol(PROTOCOL)],
             compression=None,
             proxy=address.proxy.url if address.proxy else None,
-            max_size=None,  # a frame holds one row at least, however large that is
+            max_size=None,  # a frame holds at least one row, however large that is
             user_agent_header="ablo_pg",
         )
         try:
@@ -146,10 +146,10 @@ class RelayReader:
     async def _take_events(
         self, hub: Hub, organization: str, cursor: int, backoff: Backoff, why: str
     ) -> None:
-        """Follow the event stream: for networks that let no socket through."""
+        """Follow the event stream, for networks that block sockets."""
         quiet = Quiet(hub)
         async with self._events(cursor) as lines:
-            self._connected("events", f"no socket is let through: {why}", backoff)
+            self._connected("events", f"the network blocks sockets: {why}", backoff)
             kind = b""
             async for line in lines:
                 if line.startswith(b"event:"):
@@ -196,9 +196,9 @@ class RelayReader:
 
 
 async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split an event stream where its format has line ends, LF and CRLF, and nowhere else.
+    """Split an event stream at the line ends of its format, LF and CRLF, and nowhere else.
 
-    Text of rows holds other characters that Unicode calls line ends (U+2028, U+2029, U+0085).
+    Text of rows contains other characters that Unicode calls line ends (U+2028, U+2029, U+0085).
     """
     parts: list[bytes] = []
     async for chunk in chunks:
@@ -211,14 +211,14 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class Quiet:
-    """Tells when nobody has subscribed for a while."""
+    """Detects that there have been no subscribers for a while."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._used_at = anyio.current_time()
 
     def too_long(self) -> bool:
-        """Whether the connection is of no more use."""
+        """Whether the connection is unusable."""
         now = anyio.current_time()
         if self._hub.channels:
             self._used_at = now
@@ -226,7 +226,7 @@ class Quiet:
 
 
 def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta]) -> None:
-    """Hand deltas to whoever subscribes, in their order."""
+    """Pass deltas to subscribers, in their order."""
     for one in deltas:
         hub.sent.latest[organization] = max(one.id, hub.sent.latest.get(organization, 0))
         channel = hub.channels.get(organization)
@@ -235,7 +235,7 @@ def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta]) -> None:
 
 
 def cut_all(hub: Hub, organization: str) -> None:
-    """Let subscribers read the log themselves: it no longer reaches back to where they stand."""
+    """Let subscribers read the log themselves: it no longer reaches back to their positions."""
     channel = hub.channels.get(organization)
     if channel is not None:
         channel.cut_all()

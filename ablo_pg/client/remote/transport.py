@@ -1,8 +1,8 @@
 """The transport over a relay: HTTP for calls, a live socket for changes.
 
-The key says which organization and participant a client is; that is asked once, before the first
-call. Bodies and answers are the kernel's own JSON, so that a row, a receipt or a page is the same
-value whichever way it came.
+The key determines a client's organization and participant; it is looked up once, before the first
+call. Bodies and answers are the kernel's own JSON, so a row, a receipt or a page is the same value
+over either transport.
 """
 
 from __future__ import annotations
@@ -59,26 +59,26 @@ _REMOVED: Final = msgspec.json.Decoder(_Removed)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Who the caller says the key is of; None where it says nothing."""
+    """The organization and participant that the caller expects; None if it named none."""
 
     organization: str | None = None
     participant: str | None = None
 
     def check(self, organization: str, participant: str) -> None:
-        """Refuse a key of somebody else. Raises organization_mismatch, forbidden."""
+        """Refuse a key that belongs to others. Raises organization_mismatch, forbidden."""
         if self.organization not in (None, organization):
             raise error_for(
                 "organization_mismatch",
-                f"The API key is not one of organization {self.organization!r}",
+                f"The API key does not belong to organization {self.organization!r}",
                 field="organization",
-                remedy="leave organization out: the key says it; or pass a key of that one",
+                remedy="leave organization out: the key determines it; or pass a key of that one",
             )
         if self.participant not in (None, participant):
             raise error_for(
                 "forbidden",
                 f"The API key acts as {participant}, not as {self.participant}",
                 field="participant",
-                remedy="leave participant out: the key says it; or mint a key for that one",
+                remedy="leave participant out: the key determines it; or mint a key for that one",
             )
 
 
@@ -104,17 +104,17 @@ class RemoteTransport:
 
     @property
     def participant(self) -> str:
-        """Who acts, as `kind:id`; '' before the first call."""
+        """The participant, as `kind:id`; '' before the first call."""
         return self._participant
 
     @property
     def on_behalf_of(self) -> str | None:
-        """For nobody else: a key is its participant's own."""
+        """None: a key acts only for its own participant."""
         return None
 
     @property
     def reader_status(self) -> ReaderStatus:
-        """Which way changes come, and why."""
+        """How changes arrive, and why."""
         return self._source.status
 
     @property
@@ -123,7 +123,7 @@ class RemoteTransport:
         return self._claims
 
     async def open(self) -> None:
-        """Ask whose the key is. Idempotent."""
+        """Look up the key's identity. Idempotent."""
         if self._participant:
             return
         async with self._opening:
@@ -141,11 +141,11 @@ class RemoteTransport:
         await self._http.aclose()
 
     async def status(self) -> KernelStatus:
-        """Return the kernel's account of itself."""
+        """Return the kernel's status."""
         return KERNEL_STATUS.decode(await self._call("status", b"{}"))
 
     async def active_schema(self) -> ActiveSchema | None:
-        """Return the schema that the relay serves, or None where none was applied."""
+        """Return the relay's schema, or None if none was applied."""
         await self.open()
         told = orjson.loads(await self._http.request("GET", "/api/schema"))
         if not told.get("active"):
@@ -156,7 +156,7 @@ class RemoteTransport:
         )
 
     async def past_schemas(self) -> frozenset[str]:
-        """Return the hashes of the newest versions that were pushed, the active one included."""
+        """Return the hashes of the newest pushed versions, including the active one."""
         told = orjson.loads(await self._http.request("GET", "/api/schema/versions"))
         return frozenset(one["hash"] for one in told["versions"])
 
@@ -169,7 +169,7 @@ class RemoteTransport:
         return receipt_of(answer, self._http.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
-        """Refuse: a relay is in nobody's transaction. Raises invalid_options."""
+        """Refuse: a relay cannot join the caller's transaction. Raises invalid_options."""
         _cannot_join()
 
     def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
@@ -182,26 +182,26 @@ class RemoteTransport:
         return None if found == b"null" else receipt_of(found, self._http.names)
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
-        """Make a key as a child of the client's own."""
+        """Mint a key from the client's own."""
         await self.open()
         return await self._sessions.create(request)
 
     async def session_revoke(self, session_id: str) -> None:
-        """End a session, and what was made of it."""
+        """End a session, and every key minted from it."""
         await self.open()
         await self._sessions.revoke(session_id)
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
-        """Read all rows of these models, and where to follow from."""
+        """Read all rows of these models, and the position to follow from."""
         await self.open()
         return await remote_bootstrap(self._http, models)
 
     async def track_list(self) -> bytes:
-        """Read what the participant tracks, as the kernel's JSON."""
+        """Read the participant's tracks, as the kernel's JSON."""
         return await self._call("track_list", b"{}")
 
     async def track_remove(self, targets: bytes | None) -> int:
-        """Stop tracking the targets (JSON), or all; return how many were tracked."""
+        """End tracks on these targets (JSON), or all; return how many ended."""
         body = b"{}" if targets is None else b'{"targets":' + targets + b"}"
         return _REMOVED.decode(await self._call("track_remove", body, again=False)).removed
 
@@ -210,7 +210,7 @@ class RemoteTransport:
         return ROW_READ.decode(await self._call("row_get", {"model": model, "id": row_id}))
 
     async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as it was."""
+        """Read one row as of an earlier position."""
         body = {"model": model, "id": row_id, "at": position}
         return ROW_READ.decode(await self._call("row_at", body))
 
@@ -227,7 +227,7 @@ class RemoteTransport:
         return PAGE_READ.decode(await self._call("row_list", body))
 
     async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark of one snapshot."""
+        """Read named rows and the watermark in one snapshot."""
         return SNAPSHOT_READ.decode(
             await self._call("snapshot_read", b'{"targets":' + targets + b"}")
         )
@@ -245,14 +245,14 @@ class RemoteTransport:
 
 
 def _model_of(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what a relay tells of a model as one of a pushed schema: its name and fields."""
+    """Return a relay's description of a model as one of a pushed schema: its name and fields."""
     return {"typename": told["typename"], "tableName": told["key"], "fields": told["fields"]}
 
 
 def _cannot_join() -> NoReturn:
     raise error_for(
         "invalid_options",
-        "A commit over a relay cannot be part of a transaction of your own",
+        "A commit over a relay cannot join your own transaction",
         field="connection",
         remedy="use a client on the database (database_url=), or leave connection out",
     )

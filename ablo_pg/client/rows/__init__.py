@@ -1,1 +1,1 @@
-"""Reading and writing rows: what callers pass -> requests of the kernel -> frozen values."""
+"""Reading and writing rows: callers' arguments -> requests of the kernel -> frozen values."""

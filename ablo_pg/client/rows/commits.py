@@ -37,12 +37,12 @@ class Commits:
 
         operations: `Operation` values or dicts {action, model, id, data, read_at, on_stale}; at
             most 500. Those on a row that this client has claimed are made under the claim.
-        reads: rows, pages or premises that must not have moved; one that has rejects the whole
-            commit, or, under on_stale="notify", is told in the receipt's notifications.
+        reads: rows, pages or premises that must not have changed; one that has rejects the whole
+            commit, or, under on_stale="notify", is listed in the receipt's notifications.
         track: rows or {"model", "id"} or {"group"} to track from here on; see `tracks`. With it,
             operations may be empty.
         connection: the caller's own psycopg connection; the commit joins its open transaction (at
-            READ COMMITTED) and lands or vanishes with it. Until that ends, other commits of the
+            READ COMMITTED) and commits or rolls back with it. Until then, other commits of the
             organization wait.
         """
         check_wait(wait)

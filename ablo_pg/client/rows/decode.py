@@ -1,6 +1,6 @@
 """Rows from the JSON bytes of reads and deltas, with the evidence of the read attached.
 
-The write's receipt travels in the same hidden slot, so that `ablo.receipt(row)` finds it.
+The write's receipt is stored in the same hidden slot, so that `ablo.receipt(row)` finds it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ RowT = TypeVar("RowT", bound=Model)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteEvidence(Evidence):
-    """The evidence of a row that a write gave back."""
+    """The evidence of a row that a write returned."""
 
     receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageEvidence(Evidence):
-    """What a page was read as: the filter, and which rows were on it."""
+    """The evidence of a page: the filter, and which rows were on it."""
 
     where: Sequence[Clause]
     archived: bool
@@ -36,11 +36,11 @@ class PageEvidence(Evidence):
 
 
 class Page(list[T]):
-    """A page of rows: a list, and where it stands.
+    """A page of rows: a list with its position.
 
     stamp: the organization's watermark at the read; has_more: rows follow; next_cursor: pass it as
-    `after=` with the same filter and order to read on. As it came from `list`, a page is a premise:
-    `reads=[page]` says that what it lists has not changed. A copy carries no such evidence.
+    `after=` with the same filter and order to continue. As returned by `list`, a page is a premise:
+    `reads=[page]` requires that what it lists has not changed. A copy carries no such evidence.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
 
 
 def written_row_of(entry: Entry, data: bytes, stamp: int, receipt: Receipt) -> Model:
-    """Build the row that a write gives back."""
+    """Build the row that a write returns."""
     evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
     return with_evidence(row_from_json(entry.row, data), evidence)
 
 
 def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
-    """Build the page of rows that `query` asked for."""
+    """Build the page of rows that `query` requested."""
     rows = [
         row_of(entry, bytes(raw), evidence.stamp)
         for raw, evidence in zip(page.data, page.evidence, strict=True)
@@ -87,17 +87,17 @@ def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
 
 
 def page_evidence_of(page: Page[Any]) -> PageEvidence | None:
-    """Return what a page was read as, or None for a copy."""
+    """Return a page's evidence, or None for a copy."""
     return page._ablo_evidence
 
 
 def receipt_of_row(row: Model) -> Receipt | None:
-    """Return the receipt of the write that gave this row back, or None."""
+    """Return the receipt of the write that returned this row, or None."""
     evidence = evidence_of(row)
     return evidence.receipt if isinstance(evidence, WriteEvidence) else None
 
 
 def with_evidence(row: Model, evidence: Evidence) -> Model:
-    """Note on a row what it was read as; return the row."""
+    """Attach its evidence to a row; return the row."""
     object.__setattr__(row, "_ablo_evidence", evidence)
     return row

@@ -1,7 +1,7 @@
-"""Functional updates: read a row, compute the change from it, write it if the row still stands.
+"""Functional updates: read a row, compute the change from it, write it if the row is unchanged.
 
 `models.update` runs one here; `sync.functional` is the twin, which calls the function on the
-caller's own thread. An update that has lost its race reads again and computes again.
+caller's own thread. An update that lost its race reads and computes again.
 
 Invariants:
 - a write lands only on the very row that the function has seen (a premise, rejected when stale);
@@ -38,16 +38,15 @@ RowT = TypeVar("RowT", bound=Model)
 Compute: TypeAlias = Callable[[RowT], Data | Awaitable[Data | None] | None]
 
 RETRIES: Final = 16
-# Somebody else was faster, or stood in the way for a moment. Not entity_claimed: the holder of a
-# claim may hold it for minutes.
+# Another writer was faster, or blocked it for a moment. Not entity_claimed: that may last minutes.
 _LOST: Final = frozenset({"stale_context", "claim_lost", "write_conflict"})
-# Seconds before the n-th retry: PAUSE + STEP * n + up to JITTER, so that writers that met part.
+# Seconds before the n-th retry: PAUSE + STEP * n + up to JITTER, to separate writers.
 _PAUSE, _STEP, _JITTER = 0.060, 0.040, 0.060
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateOptions:
-    """How a functional update is to be run."""
+    """How to run a functional update."""
 
     reads: Reads | None
     retries: int
@@ -56,9 +55,9 @@ class UpdateOptions:
 
 
 class FunctionalUpdate(Generic[RowT]):
-    """One functional update on its way: its row, its key, and what it has left to try.
+    """One functional update in progress: its row, its key, and its remaining attempts.
 
-    key: what the caller gave or, to be given again after a deadline, what was made up.
+    key: the caller's or, so that it can be reused after a deadline, a generated one.
     """
 
     def __init__(self, session: Session, entry: Entry, row_id: str, options: UpdateOptions) -> None:
@@ -81,7 +80,7 @@ class FunctionalUpdate(Generic[RowT]):
         return f"update of {self._entry.key} {self._id!r}"
 
     def left(self) -> float:
-        """Return the seconds until the deadline. Raises wait_for_timeout when there are none."""
+        """Return the seconds until the deadline. Raises wait_for_timeout if there are none."""
         seconds = self._ends - time.monotonic()
         if seconds > 0:
             return seconds
@@ -103,7 +102,7 @@ class FunctionalUpdate(Generic[RowT]):
         return None if self._given is None else await self._found_landed()
 
     async def read(self) -> RowT:
-        """Return the row as it is now. Raises entity_not_found."""
+        """Return the current row. Raises entity_not_found."""
         found = await self._session.transport.row_get(self._entry.typename, self._id)
         if found.data is None:
             raise self._no_row("There is no")
@@ -111,9 +110,9 @@ class FunctionalUpdate(Generic[RowT]):
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
 
     async def write(self, data: Data) -> RowT | None:
-        """Write what was computed from what `read` gave; return the row.
+        """Write what was computed from the last `read`; return the row.
 
-        Or None: `pause`, then again.
+        Or None: `pause`, then try again.
 
         Raises contention_exhausted, and every error that another attempt would meet too.
         """
@@ -142,7 +141,7 @@ class FunctionalUpdate(Generic[RowT]):
         return _PAUSE + _STEP * len(self._failures) + random.uniform(0, _JITTER)
 
     def _lost(self, error: AbloConflictError) -> None:
-        """Note a lost race. Raises `error` itself where trying again cannot help."""
+        """Record a lost race. Raises `error` itself if a retry cannot help."""
         if error.code not in _LOST or not self._is_about_the_row(error):
             raise error
         self._failures.append(error)
@@ -161,7 +160,7 @@ class FunctionalUpdate(Generic[RowT]):
             ) from error
 
     def _is_about_the_row(self, error: AbloError) -> bool:
-        """Whether a read of the row can help: a premise of the caller's stays as stale as it is."""
+        """Whether reading the row again can help: the caller's own premise stays stale."""
         conflicts = error.details.get("conflicts")
         if error.code != "stale_context" or not isinstance(conflicts, list):
             return True
@@ -174,11 +173,11 @@ class FunctionalUpdate(Generic[RowT]):
         )
 
     def _held(self, receipt: Receipt) -> AbloError:
-        """Return the error for a write that the model's policy held back: somebody has a claim."""
+        """Return the error for a write that was not applied because the row is claimed."""
         holder = receipt.notifications[0].written_by
         return error_for(
             "entity_claimed",
-            f"The {self.what} was held back: {holder} has claimed the row",
+            f"The {self.what} was not applied: {holder} has claimed the row",
             model=self._entry.key,
             row_id=self._id,
             remedy="wait for the claim to end, or claim the row yourself",
@@ -220,12 +219,12 @@ async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
                 return current
             done = await update.write(cast(Data, data))
             if done is None:
-                await asyncio.sleep(update.pause())  # so that writers that met part
+                await asyncio.sleep(update.pause())  # so that competing writers separate
         return done
 
 
 def changes_of(what: str, data: object) -> bool:
-    """Whether a function's result changes anything. Raises validation_failed for no mapping."""
+    """Whether a function's result changes anything. Raises validation_failed for other types."""
     if data is not None and not isinstance(data, Mapping):
         raise error_for(
             "validation_failed",
@@ -239,7 +238,9 @@ def changes_of(what: str, data: object) -> bool:
 def check_retries(retries: int | None) -> None:
     """Refuse a retry budget for an update that is tried once."""
     if retries is not None:
-        raise _option("retries", "goes with a function", "pass a function as data, or leave it out")
+        raise _option(
+            "retries", "only works with a function", "pass a function as data, or leave it out"
+        )
 
 
 def options_of(
@@ -253,7 +254,9 @@ def options_of(
     for name, value in guards.items():
         if value is not None:
             raise _option(
-                name, "does not go with a function: it reads the row itself", "leave it out"
+                name,
+                "cannot be combined with a function, which reads the row itself",
+                "leave it out",
             )
     if retries is None:
         retries = RETRIES

@@ -1,6 +1,6 @@
-"""A row's past, from the log: `ablo.tasks.history(id=...)` and `retrieve(id=..., at=...)`.
+"""A row's history, from the log: `ablo.tasks.history(id=...)` and `retrieve(id=..., at=...)`.
 
-`models` calls it. What was written under an earlier schema is read with today's class: a field that
+Called by `models`. Rows written under an earlier schema are read with today's class: a field that
 did not exist then is its default or None, one that no longer exists is left out.
 """
 
@@ -28,13 +28,13 @@ RowT = TypeVar("RowT", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry(Generic[RowT]):
-    """One committed change of a row, and who answers for it.
+    """One committed change of a row, and who is responsible for it.
 
     sync_id: its place in the organization's log. op: create, update, delete, archive, or unarchive.
     row: the row after it, None for a delete. changed: names of the fields that it changed, empty
-    for create and delete. actor: `kind:id` of the writer; on_behalf_of: for whom; capability_id: by
-    which authority; claim_id: under which claim. transaction_id: as the writer named the operation.
-    at: when, in UTC.
+    for create and delete. actor: `kind:id` of the writer; on_behalf_of: for whom; capability_id:
+    with which key; claim_id: under which claim. transaction_id: the writer's name for the
+    operation. at: when, in UTC.
     """
 
     sync_id: int
@@ -52,9 +52,9 @@ class HistoryEntry(Generic[RowT]):
 class History(list[HistoryEntry[RowT]]):
     """A page of a row's changes, newest first.
 
-    next_before: pass it as `before=` to read on; None on the last page. kept_after: nothing at or
-    below this sync id is kept any more, so a history whose oldest entry is no create may have begun
-    there, or before the model's changes were captured.
+    next_before: pass it as `before=` to continue; None on the last page. kept_after: nothing at or
+    below this sync id is kept any more, so a history whose oldest entry is not a create may have
+    begun there, or before the model's changes were captured.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ async def row_history(
     """Read one page of a row's changes. Raises invalid_id, invalid_options."""
     row_id = encode_id(entry.key, id)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:
-        remedy = "read on with before=page.next_before"
+        remedy = "continue with before=page.next_before"
         raise _invalid(entry, "limit", f"must be between 1 and {PAGE_LIMIT}", remedy)
     if before is not None:
         check_position(entry, "before", before)
@@ -90,13 +90,13 @@ async def row_history(
 async def row_as_of(
     session: Session, entry: Entry, id: str, at: int, timeout: float | None
 ) -> Model | None:
-    """Read a row as it was at position `at` of the organization's log; None where it was not there.
+    """Read a row as of position `at` of the organization's log; None if it did not exist then.
 
-    The row's evidence is the change that made it so. As a premise it says "unchanged since then",
-    and is refused as stale when the row has moved.
+    The row's evidence is the change that produced it. As a premise it means "unchanged since then",
+    and is refused as stale if the row has changed.
 
-    Raises cursor_ahead when the log is not there yet; snapshot_required when it no longer reaches
-    back that far, or does not know: the row was there before its model's changes were captured
+    Raises cursor_ahead if the log is not there yet; snapshot_required if it no longer reaches back
+    that far, or does not know: the row existed before its model's changes were captured
     (`details["knownFrom"]`: a position from which on it is known).
     """
     row_id = encode_id(entry.key, id)
@@ -108,7 +108,7 @@ async def row_as_of(
 
 
 def check_position(entry: Entry, option: str, position: object) -> None:
-    """Refuse what is no position of a log."""
+    """Refuse a value that is not a position of a log."""
     if isinstance(position, int) and not isinstance(position, bool) and 0 <= position < 2**63:
         return
     remedy = "pass the sync_id of a change, or a stamp"

@@ -38,8 +38,8 @@ class ModelClient(Generic[RowT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
-    applies once and gives the first receipt again), `timeout` in seconds, and `reads`: rows or
-    premises that must not have moved. Raises the errors of `ablo_pg.errors`.
+    applies once and returns the first receipt again), `timeout` in seconds, and `reads`: rows or
+    premises that must not have changed. Raises the errors of `ablo_pg.errors`.
     """
 
     def __init__(self, session: Session, entry: Entry) -> None:
@@ -56,7 +56,7 @@ class ModelClient(Generic[RowT]):
 
     @property
     def local(self) -> LocalModel[RowT]:
-        """The rows as the local copy has them, without a round trip; see `LocalModel`."""
+        """The model's rows in the local copy, without a round trip; see `LocalModel`."""
         return LocalModel(self._session, self._entry)
 
     @property
@@ -77,8 +77,8 @@ class ModelClient(Generic[RowT]):
         """Create a row and return it.
 
         id: default a random UUID; with an idempotency_key one derived from it, so that a retry
-        names the same row; of a table that numbers its rows, the next number. Raises
-        unique_violation when the id is taken.
+        names the same row; in a table that numbers its rows, the next number. Raises
+        unique_violation if the id is taken.
         """
         operation = Operation("create", self._key, id, data)
         try:
@@ -98,9 +98,9 @@ class ModelClient(Generic[RowT]):
     ) -> RowT | None:
         """Return the row, or None.
 
-        at: a sync id; the row as it was at that position of the organization's log. See
-        `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
-        the holder, when another participant has claimed the row or a part of it; not with `at`.
+        at: a sync id; the row as of that position of the organization's log. See
+        `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
+        holder, if another participant has claimed the row or a part of it; not with `at`.
         """
         only_free = fail_when_claimed(if_claimed, at)
         if at is not None:
@@ -125,10 +125,10 @@ class ModelClient(Generic[RowT]):
         before: int | None = None,
         timeout: float | None = None,
     ) -> History[RowT]:
-        """Return the changes of a row, newest first, also of one that is deleted.
+        """Return the changes of a row, newest first; also of a deleted row.
 
-        limit: 1 to 1000. before: only changes older than this sync id; `next_before` of the page
-        before reads on. A row that the log says nothing of has an empty history.
+        limit: 1 to 1000. before: only changes older than this sync id; the previous page's
+        `next_before` continues. A row that is not in the log has an empty history.
         """
         page = await row_history(self._session, self._entry, id, limit, before, timeout)
         return cast("History[RowT]", page)
@@ -147,8 +147,8 @@ class ModelClient(Generic[RowT]):
 
         where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
         hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
-        of them; ties are broken by id. limit: 1 to 1000. after: the `next_cursor` of the page
-        before. archived: archived rows too.
+        of them; ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`.
+        archived: include archived rows.
         """
         query = list_query(self._entry, where, order_by, limit, after, archived)
         deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
@@ -199,17 +199,17 @@ class ModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Change the named fields of a row and return the row as it then is.
+        """Change the named fields of a row and return the resulting row.
 
-        read_at: the stamp at which the row was read (`snap.stamp`). Has it moved since, `on_stale`
+        read_at: the stamp at which the row was read (`snap.stamp`). If it has changed, `on_stale`
         decides: "reject" (the default, raises stale_context), "overwrite", or "notify": nothing is
-        written, the current row is returned, and `ablo.receipt(row).notifications` says what moved.
-        Raises entity_not_found when there is no such row.
+        written, the current row is returned, and `ablo.receipt(row).notifications` lists what
+        changed. Raises entity_not_found if there is no such row.
 
         data may be a function, plain or async: it gets the row, returns the fields to change (or
-        None), and is called again with the row as it then is when somebody else was faster, up to
+        None), and is called again with the new row if another writer changed it first, up to
         `retries` times (default 16), after which AbloContentionError is raised. `timeout` bounds
-        the whole of it.
+        all attempts together.
         """
         if callable(data):
             update = self._functional(
@@ -238,7 +238,7 @@ class ModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
+        """Delete a row. A missing row is named in the receipt's `missing_ids`."""
         operation = Operation("delete", self._key, id, None, read_at, on_stale)
         wire = encode_operation(self._session.registry, operation)
         await self._session.known(reads, timeout)
@@ -258,7 +258,7 @@ class ModelClient(Generic[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Set a row's `archived_at`, which takes it off lists, and return it; see `update`."""
+        """Set a row's `archived_at`, which hides it from lists, and return it; see `update`."""
         operation = Operation("archive", self._key, id, None, read_at, on_stale)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
@@ -285,7 +285,7 @@ class ModelClient(Generic[RowT]):
     async def untrack(
         self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
     ) -> bool:
-        """Stop tracking a row of this model, or a group; False when it was not tracked."""
+        """Stop tracking a row of this model, or a group; False if it was not tracked."""
         return await untrack(self._session, self._entry, id, group, timeout)
 
     def subscribe(
@@ -309,8 +309,8 @@ class ModelClient(Generic[RowT]):
     ) -> ChangeHandle:
         """Call `callback` with every change from now (or `cursor`) on, in order, one at a time.
 
-        Returns a handle whose `close` ends it. An error of the callback is logged and the next
-        change follows.
+        Returns a handle whose `close` ends it. If the callback raises, the error is logged and the
+        next change follows.
         """
         subscription = self.subscribe(cursor=cursor, groups=groups)
         return await follow(self._session, subscription, callback)
@@ -378,7 +378,7 @@ class ModelClient(Generic[RowT]):
         if receipt.notifications:
             return error_for(
                 "stale_context",
-                f"{action} of {self._key} {row_id!r} was held: something it read has moved",
+                f"{action} of {self._key} {row_id!r} was not applied: a row it depends on changed",
                 model=self._key,
                 row_id=row_id,
                 remedy="read again; see details['receipt'].notifications",

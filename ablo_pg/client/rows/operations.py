@@ -19,10 +19,10 @@ class Operation:
 
         Operation("update", Task, id=task.id, data={"status": "done"}, read_at=snap.stamp)
 
-    model: a schema key or a declared class. id: required but for "create", which makes one up.
-    read_at: the stamp at which the row was read; on_stale says what a newer row does to this
-    operation. claim_id, fence_token: of a claim that this write is made under; put here by
-    themselves for a claim that the client holds.
+    model: a schema key or a declared class. id: required except for "create", which generates one.
+    read_at: the stamp at which the row was read; on_stale decides if the row is newer. claim_id,
+    fence_token: of the claim that this write is made under; set automatically for a claim that the
+    client holds.
     """
 
     action: Action

@@ -1,4 +1,4 @@
-"""Premises: what a commit has read, as the kernel checks it at the commit point.
+"""Premises: what a commit has read, which the kernel checks at the commit point.
 
 Pure. A row carries its own evidence; the other forms are mappings. Used by `requests`.
 """
@@ -22,7 +22,7 @@ from ablo_pg.schema.rows import Evidence, Model, evidence_of
 # {"group": "kind:id", "read_at"}, {"model", "id", "absent": True}; each may carry "on_stale".
 Premise: TypeAlias = Model | Page[Any] | Mapping[str, Any]
 Reads: TypeAlias = Sequence[Premise]
-# What to do where something has moved; force and merge are older spellings.
+# What to do if something has changed; force and merge are older names.
 OnStale: TypeAlias = Disposition | Literal["force", "flag", "merge"]
 Word: TypeAlias = Disposition | Literal["flag"]
 
@@ -73,7 +73,7 @@ def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
 
 
 def encode_track(registry: Registry, target: Model | Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is to be tracked under wire names: a row that was read, or a mapping."""
+    """Return what to track, under wire names: a row that was read, or a mapping."""
     if isinstance(target, Model):
         return _premise_of_row(registry, target)
     given = dict(target)
@@ -93,7 +93,7 @@ def encode_track(registry: Registry, target: Model | Mapping[str, Any]) -> dict[
 
 
 def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
-    """Take out of a premise what it is about."""
+    """Remove a premise's target from it, and return it."""
     reference, group = given.pop("model", None), given.pop("group", None)
     if (reference is None) == (group is None):
         raise _invalid("A premise names a model or a group", "reads", _FORMS)
@@ -150,11 +150,11 @@ def _premise_of_page(registry: Registry, page: Page[Any]) -> dict[str, Any]:
 
 
 def _entry_of(registry: Registry, evidence: Evidence) -> Entry:
-    """Return the model that evidence speaks of, checked to be one of this client's."""
+    """Return the model of some evidence, checked to be one of this client's."""
     if evidence.organization != registry.organization:
         raise error_for(
             "foreign_tenant_row",
-            f"What was read of {evidence.model} belongs to another organization",
+            f"This evidence of {evidence.model} belongs to another organization",
             model=evidence.model,
             field="reads",
             remedy="read it with a client of this organization",
@@ -169,7 +169,7 @@ def _names(fields: Any) -> list[str]:
 
 
 def stamp_of(read_at: Any, model: str) -> int:
-    """Return a stamp, checked to be one."""
+    """Return a stamp, checked."""
     if isinstance(read_at, bool) or not isinstance(read_at, int) or not 0 <= read_at < 2**63:
         raise error_for(
             "write_options_invalid",
@@ -182,7 +182,7 @@ def stamp_of(read_at: Any, model: str) -> int:
 
 
 def disposition_of(on_stale: Any, model: str) -> Word:
-    """Return what to do about a stale read, checked, in its present spelling."""
+    """Return a checked on_stale, in its current spelling."""
     found = _SPELLINGS.get(on_stale) if isinstance(on_stale, str) else None
     if found is not None:
         return found

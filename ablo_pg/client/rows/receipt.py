@@ -1,4 +1,4 @@
-"""What a commit returns, as frozen values made of the kernel's JSON."""
+"""The result of a commit, as frozen values made from the kernel's JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ablo_pg.db.results import RECEIPT, ReceiptData
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What has moved behind a group or a filter.
+    """Changes in a group or filter.
 
     count: how many rows. sample: (schema key, id) of some. truncated: there are more than those.
     """
@@ -25,12 +25,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something has moved that a write was based on (`on_stale="notify"`), or that is tracked.
+    """A change in what a write was based on (`on_stale="notify"`), or in what is tracked.
 
-    A write with `read_at` was held back; one with a premise in `reads`, or a track, has landed.
-    scope: "row", "group" or "filter". read_at: the stamp the writer had read. observed_sync_id:
-    where it stands now. written_by: the participant (`kind:id`) that moved it. current_values: a
-    row's values now, by field name. changed: what has moved behind a group or a filter.
+    A write with `read_at` was not applied; one with a premise in `reads`, or a track, has landed.
+    scope: "row", "group" or "filter". read_at: the stamp the writer had read. observed_sync_id: its
+    latest change. written_by: the participant (`kind:id`) that changed it. current_values: a row's
+    current values, by field name. changed: the changes in a group or a filter.
     """
 
     scope: Literal["row", "group", "filter"]
@@ -50,10 +50,10 @@ class Receipt:
     """Proof of a commit.
 
     client_tx_id: its idempotency key. server_tx_id: the transaction's own id. ops: operations
-    applied. last_sync_id: the organization's log position after it. notifications: operations held
-    back, premises and tracks that have moved. missing_ids: rows that an update, delete, archive or
-    unarchive did not find. made_ids: ids that tables gave to rows created without one; the place of
-    the operation, from 0, leads to it.
+    applied. last_sync_id: the organization's log position after it. notifications: operations not
+    applied, premises and tracks that have changed. missing_ids: rows that an update, delete,
+    archive or unarchive did not find. made_ids: ids that tables assigned to rows created without
+    one, by the operation's index, from 0.
     """
 
     client_tx_id: str

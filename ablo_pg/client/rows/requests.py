@@ -1,8 +1,8 @@
-"""Requests as the kernel reads them, from what callers pass. Pure: no I/O, no clock.
+"""Requests as the kernel reads them, from callers' arguments. Pure: no I/O, no clock.
 
-`models`, `commits` and `snapshots` call it; every transport sends what it returns. Names become
-wire names, values JSON, read evidence premises; what cannot be meant is refused by name before
-anything is sent.
+Called by `models`, `commits` and `snapshots`; every transport sends its results. Names become wire
+names, values JSON, read evidence premises; invalid arguments are refused by name before anything is
+sent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ablo_pg.schema.rows import Model
 KEY_LIMIT: Final = 255
 PAGE_DEFAULT: Final = 100
 PAGE_LIMIT: Final = 1000
-# Bytes of a commit as JSON: bounds the memory that one takes here and in its backend.
+# Bytes of a commit as JSON: bounds its memory here and in its backend.
 REQUEST_LIMIT: Final = 16 << 20
 ID_NAMESPACE: Final = uuid.UUID("aa4ba6d4-bf0b-5b38-9c45-116f79a6e548")
 _ACTIONS: Final = get_args(Action)
@@ -71,7 +71,7 @@ class CommitRequest:
 
 
 def participant_of(participant: str | None, option: str = "participant") -> str:
-    """Return `kind:id`, checked; `option` is what the caller gave it as.
+    """Return `kind:id`, checked; `option` is the caller's name for it.
 
     Raises invalid_participant_kind.
     """
@@ -105,14 +105,14 @@ def idempotency_key(key: str | None) -> str:
     if not isinstance(key, str) or not key or "\x00" in key:
         raise error_for(
             "invalid_request",
-            "An idempotency key must be a non-empty text without NUL characters",
+            "An idempotency key must be a non-empty string without NUL characters",
             field="idempotency_key",
             remedy="leave it out to get a new one",
         )
     if len(key) > KEY_LIMIT:
         raise error_for(
             "idempotency_key_too_long",
-            f"The idempotency key has {len(key)} characters; at most {KEY_LIMIT} are kept",
+            f"The idempotency key has {len(key)} characters; the maximum is {KEY_LIMIT}",
             field="idempotency_key",
             remedy="shorten or hash it",
         )
@@ -120,7 +120,7 @@ def idempotency_key(key: str | None) -> str:
 
 
 def new_id(model: Entry, key: str | None, suffix: str = "") -> str:
-    """Return a new row's id: random, or derived from the key so that a retry names it again."""
+    """Return a new row's id: random, or derived from the key so that a retry generates it again."""
     if key is None:
         return str(uuid.uuid4())
     return str(uuid.uuid5(ID_NAMESPACE, f"{model.key}:{key}{suffix}"))
@@ -160,10 +160,10 @@ def assemble(
     cover: Cover | None = None,
     track: Sequence[Mapping[str, Any]] = (),
 ) -> CommitRequest:
-    """Build a commit from operations already on the wire's terms.
+    """Build a commit from operations in wire form.
 
     cover: puts the caller's claims on the operations, and their premises into the list. track: what
-    the participant is to track from here on, on the wire's terms.
+    the participant tracks from here on, in wire form.
     """
     body: dict[str, Any] = {"operations": operations}
     premises = [encode_premise(registry, one) for one in reads or ()]
@@ -190,9 +190,9 @@ def assemble(
 
 
 def with_taken_id(error: AbloError, request: CommitRequest) -> AbloError:
-    """Name the id in a unique_violation, where only one row of the model was to be made.
+    """Name the id in a unique_violation, if only one row of the model was created.
 
-    Postgres does not say it: it gives no DETAIL for tables under row-level security.
+    Postgres does not: it gives no DETAIL for tables under row-level security.
     """
     ids = [row_id for model, row_id in request.created if model == error.model]
     if error.code != "unique_violation" or error.field != "id" or len(ids) != 1:
@@ -299,7 +299,7 @@ def list_query(
             f"limit must be between 1 and {PAGE_LIMIT}",
             model=model.key,
             field="limit",
-            remedy="read on with after=page.next_cursor",
+            remedy="continue with after=page.next_cursor",
         )
     wanted = clauses(model, where)
     query: dict[str, Any] = {"where": wanted, "orderBy": ordering(model, order_by)}

@@ -1,4 +1,4 @@
-"""Several rows and the watermark, of one database snapshot: `ablo.snapshot(tasks=id)`."""
+"""Several rows and the watermark, from one database snapshot: `ablo.snapshot(tasks=id)`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows: TypeAlias = Mapping[str, Model | None]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Rows as they stood together.
+    """Rows of one snapshot.
 
     stamp: the organization's watermark; pass it as `read_at=`. models: schema key -> {id: row or
     None}. `snap.tasks` is short for `snap.models["tasks"]`.
@@ -41,7 +41,7 @@ class Snapshot:
         return cast("Mapping[str, Any]", found)
 
     def rows(self) -> list[Model]:
-        """Return all rows that exist, in the order asked for; good as `reads=`."""
+        """Return all rows that exist, in the requested order; usable as `reads=`."""
         return [row for rows in self.models.values() for row in rows.values() if row is not None]
 
 

@@ -1,8 +1,8 @@
-"""Tracks: standing premises. What others move is told on the next receipt, or is in its way.
+"""Tracks: standing premises. The next receipt reports changes by others, or commits are refused.
 
-`ablo.tasks.track(id=...)` registers one, `ablo.tracks.list()` shows them. They belong to the
+`ablo.tasks.track(id=...)` registers one, `ablo.tracks.list()` lists them. They belong to the
 participant, not to the process, and outlive both until they are untracked, or the participant makes
-no commit for a week. The kernel judges them at each later commit of the participant.
+no commit for a week. The kernel checks them at each later commit of the participant.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Target: TypeAlias = Model | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What is tracked: a row (model, id) or a group.
+    """A track's target: a row (model, id) or a group.
 
-    read_at: the baseline; newer changes by others have moved it. on_stale: "notify" tells it on the
-    next receipt, once; "reject" refuses the participant's commits until it is tracked again.
+    read_at: the baseline; changes by others after it count. on_stale: "notify" reports them on the
+    next receipt, once; "reject" refuses the participant's commits until it tracks again.
     """
 
     model: str | None
@@ -44,19 +44,19 @@ class Track:
 
 
 class Tracks:
-    """All that this participant tracks."""
+    """All tracks of this participant."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     async def list(self, *, timeout: float | None = None) -> tuple[Track, ...]:
-        """Return what is tracked, in the order in which it was registered."""
+        """Return the tracks, in the order in which they were registered."""
         async with within(self._session.seconds(timeout), "Listing tracks"):
             found = await self._session.transport.track_list()
         return tuple(_track(one) for one in TRACKS.decode(found))
 
     async def clear(self, *, timeout: float | None = None) -> int:
-        """Stop tracking anything; return how much was tracked."""
+        """End all tracks; return how many there were."""
         return await _remove(self._session, None, timeout)
 
 
@@ -78,11 +78,11 @@ class ModelTracks:
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Track a row of this model, or a sync group (`kind:id`); again to begin anew from here.
+        """Track a row of this model, or a sync group (`kind:id`); again to start over from now.
 
         read_at: the stamp of the read that counts; default: as of now. on_stale: "notify" reports a
-        change by somebody else on this participant's next receipt, once; "reject" refuses its
-        commits (stale_context) until it has tracked the row again. At most 500 a participant.
+        change by another participant on this participant's next receipt, once; "reject" refuses its
+        commits (stale_context) until it has tracked the row again. At most 500 per participant.
         Raises quota_exceeded, invalid_request.
         """
         target = {"read_at": read_at, "on_stale": on_stale, **_target(self._entry, id, group)}
@@ -94,7 +94,7 @@ class ModelTracks:
 async def untrack(
     session: Session, entry: Entry, id: str | None, group: str | None, timeout: float | None
 ) -> bool:
-    """Stop tracking a row or a group; False when it was not tracked."""
+    """Stop tracking a row or a group; False if it was not tracked."""
     wire = encode_track(session.registry, _target(entry, id, group))
     return await _remove(session, orjson.dumps([wire]), timeout) > 0
 

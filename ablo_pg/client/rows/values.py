@@ -1,7 +1,6 @@
-"""`data` and filter values as JSON under wire names, refused by model and field where wrong.
+"""`data` and filter values as JSON under wire names; errors name model and field.
 
-Pure. What one value may be stands in `schema.values`; what only the database can decide is left to
-it.
+Pure. `schema.values` decides what one value may be; the database decides the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ablo_pg.schema.neutral import Field
 
 
 def encode_data(model: Entry, action: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `data` under wire names, a new row's with its defaults.
+    """Return `data` under wire names, with defaults for a new row.
 
     Raises unknown_field, column_type_mismatch, not_null_violation, check_violation,
     request_too_large or validation_failed.

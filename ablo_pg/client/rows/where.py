@@ -23,7 +23,7 @@ Clause: TypeAlias = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What one page asks for: the query's JSON, and the filter in it, which makes it a premise."""
+    """The request for one page: the query's JSON, and its filter, which makes it a premise."""
 
     body: bytes
     where: Sequence[Clause]
@@ -166,7 +166,7 @@ def _list(model: Entry, field: Field, value: Any) -> list[Any]:
         raise mismatch(model, field, f"expected a list, got {type(value).__name__}")
     values = [encode_value(model, field, one) for one in value]
     if None in values:
-        raise mismatch(model, field, "None inside a list matches nothing; ask for it apart")
+        raise mismatch(model, field, "None inside a list matches nothing; query for it separately")
     return values
 
 

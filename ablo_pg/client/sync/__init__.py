@@ -1,1 +1,1 @@
-"""`Ablo` and the twins of its parts. Each only sends to the async one, on the loop's own thread."""
+"""`Ablo` and the twins of its parts. Each sends its calls to the async one, in a thread."""

@@ -88,8 +88,8 @@ class BlockingModel(Generic[RowT]):
     ) -> RowT:
         """Change the named fields of a row, or compute the change, and return the row as it is.
 
-        As `AsyncAblo`'s, but that a function is called on the caller's own thread, where it may
-        take its time and use the client.
+        As `AsyncAblo`'s, but a function is called on the caller's own thread, where it may take its
+        time and use the client.
         """
         guards = {"read_at": read_at, "on_stale": on_stale}
         if callable(data):
@@ -118,10 +118,10 @@ class BlockingModel(Generic[RowT]):
         cursor: int | None = None,
         groups: Iterable[str] | None = None,
     ) -> SyncChangeHandle:
-        """Call `callback` with every change from now (or `cursor`) on, in a thread of its own.
+        """Call `callback` with every change from now (or `cursor`) on, in a separate thread.
 
-        Returns a handle whose `close` ends it. An error of the callback is logged and the next
-        change follows.
+        Returns a handle whose `close` ends it. If the callback raises, the error is logged and the
+        next change follows.
         """
         inner = self._inner.subscribe(cursor=cursor, groups=groups)
         return follow_blocking(SyncSubscription(self._portal, inner), callback)
@@ -178,14 +178,14 @@ class SyncLostEvent:
 
 
 class BlockingClaim(Generic[RowT]):
-    """A claim is also given back by the client's `close`, which ends the event loop."""
+    """A claim is also released by the client's `close`, which ends the event loop."""
 
     def __init__(self, portal: Portal, inner: Claim[RowT]) -> None:
         self._portal = portal
         self._inner = inner
 
     def release(self) -> bool:
-        """Give the claim back; the next waiter gets it at once.
+        """Release the claim; the next waiter gets it at once.
 
         Returns whether the database ended it now: not if it was lost or released before, or if
         another handle of this client still holds it.
@@ -206,7 +206,7 @@ class BlockingPending(Twin[Pending]):
     """Waits for the answer of a queued write on the calling thread."""
 
     def confirmed(self, *, timeout: float | None = None) -> Receipt:
-        """Wait for the answer; return the receipt, or raise what the write was refused with.
+        """Wait for the answer; return the receipt, or raise the error of its refusal.
 
         Raises wait_for_timeout if there is none within `timeout` seconds; it stays queued.
         """

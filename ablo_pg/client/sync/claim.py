@@ -10,11 +10,11 @@ from ablo_pg.client.sync.by_hand import BlockingClaim, SyncLostEvent
 
 
 class SyncClaim(BlockingClaim[RowT]):
-    """A claim that was granted; also a context manager, which gives it back at its end.
+    """A granted claim; also a context manager, which releases it at its end.
 
-    Writes of this client to the row are made under it until then: they are refused with
-    stale_context when anybody else has changed what was read at the grant, and with claim_lost
-    once the claim is lost. The lease renews itself in a thread of its own, also while the event
+    Writes of this client to the row are made under it until then. They are refused with
+    stale_context if another writer has changed what was read at the grant, and with claim_lost once
+    the claim is lost. The lease renews automatically in a separate thread, even while the event
     loop is blocked; a process that is stopped or dead loses it within its ttl.
     """
 
@@ -30,12 +30,12 @@ class SyncClaim(BlockingClaim[RowT]):
 
     @property
     def row(self) -> RowT | None:
-        """The row as of the grant; None where there is none."""
+        """The row as of the grant; None if there is none."""
         return self._inner.row
 
     @property
     def data(self) -> RowT:
-        """The row as of the grant. Raises entity_not_found where there is none."""
+        """The row as of the grant. Raises entity_not_found if there is none."""
         return self._inner.data
 
     @property
@@ -50,12 +50,12 @@ class SyncClaim(BlockingClaim[RowT]):
 
     @property
     def expires_at(self) -> dt.datetime:
-        """When the lease would end had it not been renewed since, by the database's clock."""
+        """When the lease would end without further renewals, by the database's clock."""
         return self._inner.expires_at
 
     @property
     def status(self) -> HandleStatus:
-        """How this handle stands: "held", "lost" (writes raise), or "released"."""
+        """The state of this handle: "held", "lost" (writes raise), or "released"."""
         return self._inner.status
 
     @property

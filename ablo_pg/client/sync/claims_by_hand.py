@@ -22,7 +22,7 @@ SyncOnStatus: TypeAlias = Callable[[ClaimStatus], Any]
 
 
 class BlockingClaims(Generic[RowT]):
-    """Waits on the caller's thread; `on_status` runs in a thread of its own."""
+    """Waits on the caller's thread; `on_status` runs in a separate thread."""
 
     def __init__(self, portal: Portal, inner: ModelClaims[RowT]) -> None:
         self._portal = portal
@@ -63,7 +63,7 @@ class BlockingClaims(Generic[RowT]):
     ) -> SyncClaim[RowT] | None:
         """Claim a row: returns once it is granted; `with` releases it. See `ModelClaims.__call__`.
 
-        on_status is called in a thread of its own, and the wait goes on when it returns.
+        on_status is called in a separate thread, and the wait continues when it returns.
         """
 
         async def obtain() -> Claim[RowT] | None:

@@ -25,24 +25,24 @@ class Ablo(BlockingClient):
         with Ablo(schema=schema, organization="acme", participant="agent:a") as ablo:
             task = ablo.tasks.create({"title": "Write"})
 
-    Each model of the schema is an attribute (`ablo.tasks`); `ablo.model(Task)` is the typed way to
-    it, and the only one for a model whose key is also a method here.
+    Each model of the schema is an attribute (`ablo.tasks`). `ablo.model(Task)` returns the same
+    client, typed; use it for a model whose key is also a method here.
 
     Args:
         schema: what `define_schema` made; it must have been applied (`ablo-pg migrate`).
         database_url: a runtime login; default: the environment variable DATABASE_URL.
-        base_url, api_key: a relay, in place of a database, and a key for it; default: ABLO_API_URL
-            and ABLO_API_KEY. The key says whose client this is. On a database a key is only what
-            `sessions` are made of.
-        organization: the tenant all calls are for. participant: who acts, `kind:id`, kind one of
-            user, agent, system. With a relay both are only checked against the key.
-        on_behalf_of: for whom, `kind:id`; every change says so. Not with a relay.
+        base_url, api_key: a relay instead of a database, and a key for it; default: ABLO_API_URL
+            and ABLO_API_KEY. The key determines organization and participant. On a database a key
+            is only used to mint `sessions`.
+        organization: the tenant of all calls. participant: who acts, `kind:id`, kind one of user,
+            agent, system. With a relay both are only checked against the key.
+        on_behalf_of: for whom, `kind:id`; every change records it. Not with a relay.
         replication_url: a login that may read the change stream; default: ABLO_REPLICATION_URL;
             without one, changes arrive by LISTEN/NOTIFY. Not with a relay.
         pool_min_size, pool_max_size: connections kept and allowed.
-        timeout: seconds that a call may take, where it names none of its own.
+        timeout: seconds that a call may take by default.
         local: keep a copy of all models' rows, or of these models', which `ready` begins:
-            `ablo.tasks.local.list(...)`; then `wait="queued"` may be asked of writes.
+            `ablo.tasks.local.list(...)`; then writes support `wait="queued"`.
 
     Nothing connects before the first call or `ready`.
     """
@@ -50,10 +50,10 @@ class Ablo(BlockingClient):
     def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.
 
-        With `local=`, begin the local copy, too.
+        With `local=`, also start the local copy.
         Raises database_unreachable, database_role_cannot_enforce_rls, kernel_not_installed,
         kernel_checksum_mismatch (the kernel or a trigger was altered), model_not_provisioned. A
-        schema other than the applied one is only warned of in the log: each may be the newer.
+        schema other than the applied one only logs a warning: either may be the newer.
         """
         return self._portal.call(partial(self._inner.ready, timeout=timeout))
 
@@ -64,17 +64,17 @@ class Ablo(BlockingClient):
 
     @property
     def tracks(self) -> SyncTracks:
-        """What this participant tracks; `ablo.tasks.track(id=...)` adds to it."""
+        """This participant's tracks; `ablo.tasks.track(id=...)` adds one."""
         return SyncTracks(self._portal, self._inner.tracks)
 
     @property
     def presence(self) -> SyncPresenceClient:
-        """Who is here, on what, with which claims."""
+        """Who is present, on what, with which claims."""
         return SyncPresenceClient(self._portal, self._inner.presence)
 
     @property
     def sessions(self) -> SyncSessions:
-        """Keys for users and agents, made of the client's own API key."""
+        """Keys for users and agents, minted from the client's own API key."""
         return SyncSessions(self._portal, self._inner.sessions)
 
     @property
@@ -99,10 +99,10 @@ class Ablo(BlockingClient):
         )
 
     def pending(self, written: Model | Receipt) -> SyncPending | None:
-        """Return the handle of what a `wait="queued"` call returned; None for anything else."""
+        """Return the handle of a `wait="queued"` call's result; None for anything else."""
         found = self._inner.pending(written)
         return None if found is None else SyncPending(self._portal, found)
 
     def receipt(self, row: Model) -> Receipt | None:
-        """Return the receipt of the write that gave this row back; None for a row that was read."""
+        """Return the receipt of the write that returned this row; None for a row that was read."""
         return self._inner.receipt(row)

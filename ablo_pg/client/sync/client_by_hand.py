@@ -63,7 +63,7 @@ class BlockingClient(Rooted):
         self.close()
 
     def close(self) -> None:
-        """Give claims back, end subscriptions and connections, for good."""
+        """Release claims, and end subscriptions and connections, permanently."""
         if self._portal.running:
             self._portal.call(self._inner.close)
         self._portal.close()
@@ -100,6 +100,6 @@ class BlockingClient(Rooted):
         cursor: int | None = None,
         groups: Iterable[str] | None = None,
     ) -> SyncChangeHandle:
-        """Call `callback` with every change from now on, in a thread of its own."""
+        """Call `callback` with every change from now on, in a separate thread."""
         inner = self._inner.subscribe(models=models, cursor=cursor, groups=groups)
         return follow_blocking(SyncSubscription(self._portal, inner), callback)

@@ -1,6 +1,6 @@
 """The sync twin of `rows.functional.run`: the function is called on the caller's own thread.
 
-There the function may take its time, and use the client: the event loop behind it stays free.
+There the function may take its time, and use the client: the event loop stays free.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ def run_blocking(
             return current
         done = send(update.write, cast(Data, data))
         if done is None:
-            time.sleep(min(update.pause(), update.left()))  # so that writers that met part
+            time.sleep(min(update.pause(), update.left()))  # so that competing writers separate
     return done

@@ -24,8 +24,8 @@ class SyncModelClient(BlockingModel[RowT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
-    applies once and gives the first receipt again), `timeout` in seconds, and `reads`: rows or
-    premises that must not have moved. Raises the errors of `ablo_pg.errors`.
+    applies once and returns the first receipt again), `timeout` in seconds, and `reads`: rows or
+    premises that must not have changed. Raises the errors of `ablo_pg.errors`.
     """
 
     @property
@@ -35,7 +35,7 @@ class SyncModelClient(BlockingModel[RowT]):
 
     @property
     def local(self) -> LocalModel[RowT]:
-        """The rows as the local copy has them, without a round trip; see `LocalModel`."""
+        """The model's rows in the local copy, without a round trip; see `LocalModel`."""
         return self._inner.local
 
     @property
@@ -56,8 +56,8 @@ class SyncModelClient(BlockingModel[RowT]):
         """Create a row and return it.
 
         id: default a random UUID; with an idempotency_key one derived from it, so that a retry
-        names the same row; of a table that numbers its rows, the next number. Raises
-        unique_violation when the id is taken.
+        names the same row; in a table that numbers its rows, the next number. Raises
+        unique_violation if the id is taken.
         """
         return self._portal.call(
             partial(
@@ -81,9 +81,9 @@ class SyncModelClient(BlockingModel[RowT]):
     ) -> RowT | None:
         """Return the row, or None.
 
-        at: a sync id; the row as it was at that position of the organization's log. See
-        `history.row_as_of` for what that raises. if_claimed: "fail" raises model_claimed, naming
-        the holder, when another participant has claimed the row or a part of it; not with `at`.
+        at: a sync id; the row as of that position of the organization's log. See
+        `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
+        holder, if another participant has claimed the row or a part of it; not with `at`.
         """
         return self._portal.call(
             partial(self._inner.retrieve, id, at=at, if_claimed=if_claimed, timeout=timeout)
@@ -92,10 +92,10 @@ class SyncModelClient(BlockingModel[RowT]):
     def history(
         self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
     ) -> History[RowT]:
-        """Return the changes of a row, newest first, also of one that is deleted.
+        """Return the changes of a row, newest first; also of a deleted row.
 
-        limit: 1 to 1000. before: only changes older than this sync id; `next_before` of the page
-        before reads on. A row that the log says nothing of has an empty history.
+        limit: 1 to 1000. before: only changes older than this sync id; the previous page's
+        `next_before` continues. A row that is not in the log has an empty history.
         """
         return self._portal.call(
             partial(self._inner.history, id, limit=limit, before=before, timeout=timeout)
@@ -115,8 +115,8 @@ class SyncModelClient(BlockingModel[RowT]):
 
         where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
         hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
-        of them; ties are broken by id. limit: 1 to 1000. after: the `next_cursor` of the page
-        before. archived: archived rows too.
+        of them; ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`.
+        archived: include archived rows.
         """
         return self._portal.call(
             partial(
@@ -141,7 +141,7 @@ class SyncModelClient(BlockingModel[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Delete a row. A row that is not there is named in the receipt's `missing_ids`."""
+        """Delete a row. A missing row is named in the receipt's `missing_ids`."""
         return self._portal.call(
             partial(
                 self._inner.delete,
@@ -166,7 +166,7 @@ class SyncModelClient(BlockingModel[RowT]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> RowT:
-        """Set a row's `archived_at`, which takes it off lists, and return it; see `update`."""
+        """Set a row's `archived_at`, which hides it from lists, and return it; see `update`."""
         return self._portal.call(
             partial(
                 self._inner.archive,
@@ -213,7 +213,7 @@ class SyncModelClient(BlockingModel[RowT]):
     def untrack(
         self, id: str | None = None, *, group: str | None = None, timeout: float | None = None
     ) -> bool:
-        """Stop tracking a row of this model, or a group; False when it was not tracked."""
+        """Stop tracking a row of this model, or a group; False if it was not tracked."""
         return self._portal.call(partial(self._inner.untrack, id, group=group, timeout=timeout))
 
     def subscribe(

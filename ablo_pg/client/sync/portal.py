@@ -1,7 +1,7 @@
 """The sync client's event loop: one daemon thread that runs coroutines for other threads.
 
 A daemon, so that a program that forgets to close its client still ends. Ctrl-C in the calling
-thread cancels what it waits for.
+thread cancels the call it waits for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Portal:
         self._pid: int | None = None  # of the process whose thread it is
 
     def call(self, work: Callable[..., Awaitable[R]], *args: Any) -> R:
-        """Run `work(*args)` in the loop and wait for its result. See `check`."""
+        """Run `work(*args)` in the event loop and wait for its result. See `check`."""
         self.check()
         future = self._open().start_task_soon(work, *args)
         try:
@@ -41,7 +41,7 @@ class Portal:
             raise
 
     def check(self) -> None:
-        """Raise invalid_options where the thread cannot be: in a forked child."""
+        """Raise invalid_options if the thread cannot exist: in a forked child."""
         if self._pid is not None:
             check_process(self._pid)
 
@@ -51,7 +51,7 @@ class Portal:
         return self._portal is not None and self._pid == os.getpid()
 
     def close(self) -> None:
-        """End the loop and its thread, for good. Idempotent. Does nothing in a forked child."""
+        """End the loop and its thread, permanently. Idempotent. No effect in a forked child."""
         if self._pid not in (None, os.getpid()):
             return
         with self._lock:

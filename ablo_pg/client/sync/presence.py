@@ -13,15 +13,15 @@ from ablo_pg.client.sync.by_hand import Twin
 
 
 class SyncPresenceClient(Twin[PresenceClient]):
-    """The presence of this client, and of everybody of its organization.
+    """The presence of this client, and of all participants of its organization.
 
-    `set` makes it repeat by itself, in a thread of its own, until `leave` or `close`; a process
-    that dies is gone within the ttl. Each client is one session of its participant.
+    `set` repeats automatically, in a separate thread, until `leave` or `close`; a process that dies
+    disappears within the ttl. Each client is one session of its participant.
     """
 
     @property
     def is_set(self) -> bool:
-        """Whether this client says that it is here."""
+        """Whether this client has announced its presence."""
         return self._inner.is_set
 
     def set(
@@ -33,10 +33,10 @@ class SyncPresenceClient(Twin[PresenceClient]):
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Say that this client is here; what is left out stays as it was.
+        """Announce this client's presence; omitted values stay as they were.
 
-        status: default "online". activity: what on, as a JSON object: {"model": "tasks", "id":
-        "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
+        status: default "online". activity: what it works on, as a JSON object: {"model": "tasks",
+        "id": "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
         """
         self._portal.call(
             partial(
@@ -50,9 +50,9 @@ class SyncPresenceClient(Twin[PresenceClient]):
         )
 
     def list(self, *, timeout: float | None = None) -> Sequence[Presence]:
-        """Return who is here, by participant; whoever holds a claim is, with or without `set`."""
+        """Return who is present, by participant; claim holders are listed with or without `set`."""
         return self._portal.call(partial(self._inner.list, timeout=timeout))
 
     def leave(self, *, timeout: float | None = None) -> bool:
-        """Say that this client is gone; whether it was here. Its claims stay."""
+        """End this client's presence; return whether it was present. Its claims stay."""
         return self._portal.call(partial(self._inner.leave, timeout=timeout))

@@ -15,14 +15,14 @@ class SyncPending(BlockingPending):
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """Its state."""
         return self._inner.state
 
     @property
     def error(self) -> AbloError | None:
-        """What it was refused with."""
+        """The error of its refusal."""
         return self._inner.error
 
     def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
-        """Have `callback` called with the error if the write is refused; at once where it was."""
+        """Call `callback` with the error if the write is refused; at once if it already was."""
         self._inner.on_rejected(callback)

@@ -12,7 +12,7 @@ from ablo_pg.client.sync.by_hand import Twin
 
 
 class SyncSessions(Twin[Sessions]):
-    """Makes and ends sessions of users and agents. Needs an API key, also on a database."""
+    """Creates and ends sessions of users and agents. Needs an API key, also on a database."""
 
     def create(
         self,
@@ -26,14 +26,14 @@ class SyncSessions(Twin[Sessions]):
         meta: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> SessionKey:
-        """Make a key for a user or an agent.
+        """Mint a key for a user or an agent.
 
-        user, agent: the id it acts as; one of them. can: which operations on which models,
-        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may. sync_groups: only rows
-        in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts (default
-        one hour). label, meta: kept with it. Raises capability_scope_denied where it would exceed
-        the own key, forbidden for a key that may make none, api_key_required on a database without
-        a key.
+        user, agent: the id it acts as; pass one of them. can: which operations on which models,
+        `{"tasks": ["read", "update"]}`, or "*" for all that the own key may do. sync_groups: only
+        rows in these, `["projects:p1"]`; default: those of the own key. ttl: how long it lasts
+        (default one hour). label, meta: stored with it. Raises capability_scope_denied if it would
+        exceed the own key, forbidden for a key that cannot mint, api_key_required on a database
+        without a key.
         """
         return self._portal.call(
             partial(
@@ -50,7 +50,7 @@ class SyncSessions(Twin[Sessions]):
         )
 
     def revoke(self, id: str, *, timeout: float | None = None) -> None:
-        """End a session at once, with all that was made of it; its streams end within seconds.
+        """End a session at once, with every key minted from it; its streams end within seconds.
 
         Raises capability_not_found.
         """

@@ -15,7 +15,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
-# Changes that cross the threads together: a crossing costs some 100 us.
+# Changes that cross the threads together: a crossing costs about 100 us.
 _AT_ONCE: Final = 500
 
 
@@ -25,13 +25,13 @@ class SyncSubscription(Generic[RowT]):
     def __init__(self, portal: Portal, inner: Subscription[RowT]) -> None:
         self._portal = portal
         self._inner = inner
-        self._ready: deque[Change[RowT]] = deque()  # taken from the loop, not handed out yet
+        self._ready: deque[Change[RowT]] = deque()  # taken from the event loop, not returned yet
         self._cursor = inner.cursor
         self._closed = False
 
     @property
     def cursor(self) -> int | None:
-        """Where this subscription stands; None before it has begun without a cursor."""
+        """This subscription's position; None before it has begun without a cursor."""
         return self._cursor
 
     def __enter__(self) -> Self:
@@ -55,7 +55,7 @@ class SyncSubscription(Generic[RowT]):
         return change
 
     def batch(self, limit: int = 1000) -> list[Change[RowT]]:
-        """Take what is there, at least one change and at most `limit`; none when it is closed."""
+        """Take what is available, one change at least and `limit` at most; none once closed."""
         if not self._ready:
             self._ready.extend(self._take(limit))
         return list(islice(self, min(limit, len(self._ready))))
@@ -67,7 +67,7 @@ class SyncSubscription(Generic[RowT]):
             self._portal.call(self._inner.aclose)
 
     def _take(self, limit: int) -> list[Change[RowT]]:
-        """Wait for changes; everything before them has been handed out."""
+        """Wait for changes; everything before them has been returned."""
         if self._closed:
             return []
         self._cursor = self._inner.cursor
@@ -78,7 +78,7 @@ class SyncSubscription(Generic[RowT]):
 
 
 class SyncChangeHandle:
-    """A running `on_change`: the callback runs in a daemon thread of its own."""
+    """A running `on_change`: the callback runs in its own daemon thread."""
 
     def __init__(
         self, subscription: SyncSubscription[RowT], callback: Callable[[Change[RowT]], None]
@@ -91,11 +91,11 @@ class SyncChangeHandle:
 
     @property
     def cursor(self) -> int | None:
-        """Where to resume: after the last change that the callback is done with."""
+        """Where to resume: after the last change that the callback has handled."""
         return self._cursor
 
     def close(self) -> None:
-        """End the calls, and wait for one that runs (unless it is the caller). Idempotent."""
+        """End the calls, and wait for a running one (unless it is the caller). Idempotent."""
         self._subscription.close()
         if self._thread is not threading.current_thread():
             self._thread.join()

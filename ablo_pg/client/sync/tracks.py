@@ -11,14 +11,14 @@ from ablo_pg.client.sync.by_hand import Twin
 
 
 class SyncTracks(Twin[Tracks]):
-    """All that this participant tracks."""
+    """All tracks of this participant."""
 
     def list(self, *, timeout: float | None = None) -> tuple[Track, ...]:
-        """Return what is tracked, in the order in which it was registered."""
+        """Return the tracks, in the order in which they were registered."""
         return self._portal.call(partial(self._inner.list, timeout=timeout))
 
     def clear(self, *, timeout: float | None = None) -> int:
-        """Stop tracking anything; return how much was tracked."""
+        """End all tracks; return how many there were."""
         return self._portal.call(partial(self._inner.clear, timeout=timeout))
 
 
@@ -36,11 +36,11 @@ class SyncModelTracks(Twin[ModelTracks]):
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
-        """Track a row of this model, or a sync group (`kind:id`); again to begin anew from here.
+        """Track a row of this model, or a sync group (`kind:id`); again to start over from now.
 
         read_at: the stamp of the read that counts; default: as of now. on_stale: "notify" reports a
-        change by somebody else on this participant's next receipt, once; "reject" refuses its
-        commits (stale_context) until it has tracked the row again. At most 500 a participant.
+        change by another participant on this participant's next receipt, once; "reject" refuses its
+        commits (stale_context) until it has tracked the row again. At most 500 per participant.
         Raises quota_exceeded, invalid_request.
         """
         return self._portal.call(

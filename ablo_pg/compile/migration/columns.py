@@ -1,4 +1,4 @@
-"""Columns of a table in use: added, renamed, retyped, given values, required, let go."""
+"""Columns of a table in use: added, renamed, retyped, filled, required, dropped."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql, fits
 from ablo_pg.schema.neutral import FieldType
 from ablo_pg.schema.problems import Problem
 
-# A table of up to so many bytes is rewritten in about a third of a second on a small machine.
+# A table of up to this many bytes is rewritten in about a third of a second on a small machine.
 REWRITE_BYTES: Final = 16 << 20
 
 
 def add_columns(m: ModelDraft) -> None:
     """Add what is missing: at once, whatever the table's size, since no row is touched.
 
-    A default that the schema declares takes no deltas: whoever reads a row from before reads the
-    default. A required field without one needs a backfill, whose rows make their deltas.
+    A default that the schema declares produces no deltas: older rows read as the default. A
+    required field without one needs a backfill, whose rows produce deltas.
     """
     added, clauses = [], []
     for column, clause in column_clauses(m.new):
@@ -51,7 +51,7 @@ def add_columns(m: ModelDraft) -> None:
 
 
 def rename_columns(m: ModelDraft) -> None:
-    """Rename in the switch: the functions of before and after never meet the wrong name."""
+    """Rename in the switch: neither the old nor the new functions ever meet the wrong name."""
     for name, source in m.moved.items():
         m.change(f"alter table {m.table} rename column {ident(source)} to {ident(name)};")
         for end in ("_enum", "_finite", "_fkey"):
@@ -73,8 +73,8 @@ def retype_columns(m: ModelDraft) -> None:
                 column.wire,
                 f"the column {column.name} is {facts.declared}, which cannot hold "
                 f"{column.type.value}, and belongs to an application",
-                "declare the field as the column is; or, if its writers can do with another type, "
-                "pass --alter-adopted",
+                "declare the field with the column's type; or, if its writers accept another "
+                "type, pass --alter-adopted",
             )
             continue
         wanted = SQL_TYPE[column.type]
@@ -82,7 +82,7 @@ def retype_columns(m: ModelDraft) -> None:
         if column.type is FieldType.JSON or facts.type in ("json", "jsonb", "bytea"):
             m.refuse(
                 column.wire,
-                f"a column of type {facts.type} does not turn into {wanted} by itself",
+                f"a column of type {facts.type} does not convert to {wanted} automatically",
                 "add a field of the new type, copy the values with SQL or a script, then drop this",
             )
             continue
@@ -109,7 +109,7 @@ def retype_columns(m: ModelDraft) -> None:
 
 
 def set_defaults(m: ModelDraft) -> None:
-    """Let the column's default follow the declared one; it counts for later rows."""
+    """Update the column's default to the declared one; it applies to later rows."""
     changed = {c.field for c in m.changes if c.kind in ("default_changed", "field_retyped")}
     for column in m.new.fields:
         if column.wire not in changed or m.column(column.name) is None or m.kept(column.name):
@@ -121,7 +121,7 @@ def set_defaults(m: ModelDraft) -> None:
 
 
 def require_columns(m: ModelDraft) -> None:
-    """NOT NULL without a scan under a lock: a CHECK is validated beside the writers first."""
+    """NOT NULL without a scan under a lock: a CHECK is validated first, while others write."""
     if m.new.synced:
         _require_organization(m)
     for column in m.new.fields:
@@ -151,13 +151,13 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
             if m.facts.adopted:
                 m.draft.notes.append(
                     f"{m.key}.{column.wire}: may be null in the table, since {m.facts.owner}'s "
-                    "inserts know nothing of it; a declared default would fill it"
+                    "inserts do not set it; a declared default would fill it"
                 )
             else:
                 not_null(m, column, None)
             return
         if missing:
-            message = "rows are there, and have no value for the new required field"
+            message = "there are rows, and they have no value for the new required field"
             m.refuse(column.wire, message, remedy)
             return
         before = f"t.{ident(m.before(column.name))} is null"
@@ -166,7 +166,7 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
             return
     else:
         step = m.batches(
-            f"{m.key}: give {column.wire} a value where it has none (one delta a row)",
+            f"{m.key}: fill {column.wire} where it has no value (one delta per row)",
             f"{column.sql} = {value}",
             empty,
             phase="backfill",
@@ -182,7 +182,7 @@ def _fill(m: ModelDraft, column: Column, *, missing: bool) -> None:
 
 
 def _default(m: ModelDraft, column: Column, value: str) -> None:
-    """Writers of an adopted table know nothing of the column: theirs is what the rows get."""
+    """Writers of an adopted table do not know the column: its rows get this value."""
     m.draft.contract.append(
         Step(
             "contract",
@@ -209,14 +209,14 @@ def not_null(m: ModelDraft, column: Column, value: str | None) -> None:
     )
     if value is not None:
         late = m.batches(
-            f"{m.key}: {column.wire} of rows that came meanwhile",
+            f"{m.key}: {column.wire} of rows that were added meanwhile",
             f"{column.sql} = {value}",
             f"t.{column.sql} is null",
             phase="contract",
         )
         m.draft.contract.append(late)
     m.draft.contract += [
-        Step("contract", f"{title}: look at every row", (f"{alter} validate constraint {name};",)),
+        Step("contract", f"{title}: scan every row", (f"{alter} validate constraint {name};",)),
         Step(
             "contract",
             title,
@@ -226,7 +226,7 @@ def not_null(m: ModelDraft, column: Column, value: str | None) -> None:
 
 
 def _require_organization(m: ModelDraft) -> None:
-    """Rows of an adopted table: who they belong to comes from a backfill or from their parents."""
+    """Rows of an adopted table: a backfill or their parents determine their organization."""
     column, facts = m.new.org, m.column(m.new.org.name)
     if facts is not None and facts.not_null:
         return
@@ -235,8 +235,8 @@ def _require_organization(m: ModelDraft) -> None:
         _default_organization(m, given)
     if given is None and parent is None:
         m.draft.notes.append(
-            f"{m.key}: rows without an organization stay hidden; "
-            f"--backfill {m.key}.organizationId=NAME gives them one"
+            f"{m.key}: rows without an organization stay hidden; --backfill "
+            f"{m.key}.organizationId=NAME assigns one"
         )
         if facts is not None and not m.facts.adopted:
             m.draft.contract.append(_if_full(m, column))
@@ -244,23 +244,23 @@ def _require_organization(m: ModelDraft) -> None:
     adopted = "zz_ablo_guard" in m.facts.triggers
     if adopted and parent is not None and given is not None:
         message = f"the organization of its rows is that of their rows in {parent.table}"
-        m.refuse(column.wire, message, "leave it out: they take it once those rows have one")
+        m.refuse(column.wire, message, "leave it out: they get it once those rows have one")
         return
     value = literal(str(given)) if given is not None else _of_parent(m)
     step = m.batches(
-        f"{m.key}: give rows their organization",
+        f"{m.key}: assign rows their organization",
         f"{column.sql} = {value}",
         f"t.{column.sql} is null and {value} is not null",
         phase="backfill",
     )
     if step is None:
         return
-    if adopted:  # after the switch: its functions take nobody's rows
+    if adopted:  # after the switch: its functions accept rows without an organization
         m.draft.backfill.append(step)
-    else:  # before the triggers come: nobody knows these rows, so no log tells of them
+    else:  # before the triggers come: these rows are unknown, so no log records them
         m.draft.expand.append(step)
     if m.facts.adopted and (given is None or m.kept(column.name)):
-        return  # its application may make rows that belong to nobody
+        return  # its application may insert rows without an organization
     if given is not None:
         not_null(m, column, value)
         return
@@ -268,7 +268,7 @@ def _require_organization(m: ModelDraft) -> None:
 
 
 def _default_organization(m: ModelDraft, given: Any) -> None:
-    """Inserts of an adopted table's application: of the session's organization, else the given."""
+    """Inserts of an adopted table's application: the session's organization, else the given one."""
     column, facts = m.new.org, m.column(m.new.org.name)
     if facts is not None and ((facts.default and not facts.added) or given is None):
         return
@@ -279,7 +279,7 @@ def _default_organization(m: ModelDraft, given: Any) -> None:
     if facts is not None and facts.type not in STORED_AS[FieldType.STRING]:
         value = f"({value})::{facts.declared}"
         held = f"select count(*) from (select {literal(str(given))}::{facts.declared} as v) x"
-        message = f"organization {given} is no value of its column {column.name} {facts.declared}"
+        message = f"organization {given} does not fit its column {column.name} {facts.declared}"
         remedy = "name an organization that the column can hold"
         problem = Problem("incompatible_change", m.key, column.wire, message, remedy)
         m.draft.checks.append(Check(f"{held} where v is null", problem))
@@ -302,7 +302,7 @@ def _of_parent(m: ModelDraft) -> str:
 
 
 def _if_full(m: ModelDraft, column: Column) -> Step:
-    """NOT NULL if no row stands against it; a table that is adopted may keep hidden rows."""
+    """NOT NULL if no row violates it; an adopted table may keep hidden rows."""
     empty = f"select from {m.table} t where t.{column.sql} is null"
     alter = f"alter table {m.table} alter column {column.sql} set not null"
     body = f"\nbegin\n  if not exists ({empty}) then\n    {alter};\n  end if;\nend\n"
@@ -312,7 +312,7 @@ def _if_full(m: ModelDraft, column: Column) -> Step:
 
 
 def let_go(m: ModelDraft, dropped: tuple[Column, ...]) -> None:
-    """Fields that are declared no more: their columns stay, and stand in no create's way."""
+    """Fields that are no longer declared: their columns stay, and do not block creates."""
     for column in dropped:
         facts = m.facts.columns.get(column.name)
         if facts is None or (m.kept(column.name) and not m.draft.options.drop):

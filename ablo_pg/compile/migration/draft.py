@@ -1,6 +1,6 @@
-"""A migration while it is being planned: one model's part of it, and what the models add to.
+"""A migration while it is being planned: one model's part of it, and the shared parts.
 
-Names before the switch and after it differ where a field is renamed: checks and expand steps use
+Names before and after the switch differ if a field is renamed: checks and expand steps use
 `ModelDraft.before`, everything later the new name.
 """
 
@@ -17,7 +17,7 @@ from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.schema.diff import Change
 from ablo_pg.schema.problems import Problem
 
-COUNTED: Final = 1000  # a check counts rows that stand against it up to here
+COUNTED: Final = 1000  # a check counts violating rows up to here
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class MigrateOptions:
 
     renames: pairs (old, new) as `schema.diff` takes them. backfills: (model key, field) -> JSON
     value, for rows that have none, or one that is no longer allowed. drop: drop the columns and
-    tables of fields and models that are declared no more. rewrite: let a retype rewrite a large
+    tables of fields and models that are no longer declared. rewrite: let a retype rewrite a large
     table while its writers wait. alter_adopted: let types, NOT NULLs, CHECKs, foreign keys and
     defaults of the schema hold for the columns of an application's table. Fields go by their JSON
     name or as their author spelt them.
@@ -44,7 +44,7 @@ NO_OPTIONS: Final = MigrateOptions()
 
 @dataclass(slots=True)
 class Draft:
-    """What all models add to."""
+    """The parts that all models add to."""
 
     schema: SchemaPlan
     options: MigrateOptions
@@ -60,13 +60,13 @@ class Draft:
     used: set[tuple[str, str]] = field(default_factory=set)  # backfills that found their field
 
     def refuse(self, model: str, name: str | None, message: str, remedy: str) -> None:
-        """Decide against the migration; all refusals are told together."""
+        """Refuse the migration; all refusals are reported together."""
         self.refusals.append(Problem("incompatible_change", model, name, message, remedy))
 
 
 @dataclass(slots=True)
 class ModelDraft:
-    """One model whose table is in use: as it is to be, as it was, and the table as it stands."""
+    """One model whose table is in use: its new form, its old form, and the table as it is."""
 
     draft: Draft
     new: ModelPlan
@@ -90,21 +90,22 @@ class ModelDraft:
         return self.moved.get(name, name)
 
     def column(self, name: str) -> ColumnFacts | None:
-        """Return the facts of a column under its new name, or None where it is missing."""
+        """Return the facts of a column under its new name, or None if it is missing."""
         return self.facts.columns.get(self.before(name))
 
     def kept(self, name: str) -> bool:
-        """Whether a column is an application's, so that the migration leaves it as it is."""
+        """Whether a column belongs to an application, so that the migration leaves it as it is."""
         facts = self.column(name)
         theirs = self.facts.adopted and facts is not None and not facts.added
         return theirs and not self.draft.options.alter_adopted
 
     def keep(self, column: Column, what: str) -> bool:
-        """Leave a column of an application's as it is, and say what the schema would have of it."""
+        """Leave an application's column as it is, and note what the schema would have instead."""
         if self.kept(column.name):
             self.draft.notes.append(
                 f"{self.key}.{column.wire}: the column {column.name} {what}, and stays as it is, "
-                f"since {self.new.spec.table} is {self.facts.owner}'s; --alter-adopted changes it"
+                f"since {self.new.spec.table} belongs to {self.facts.owner}; --alter-adopted "
+                "changes it"
             )
             return True
         return False
@@ -115,17 +116,17 @@ class ModelDraft:
         self.draft.changed.add(self.key)
 
     def refuse(self, column: str | None, message: str, remedy: str) -> None:
-        """Decide against the migration; column: its JSON name."""
+        """Refuse the migration; column: its JSON name."""
         self.draft.refuse(self.key, column, message, remedy)
 
     def check(self, column: Column, where: str, message: str, remedy: str) -> None:
-        """Ask whether rows stand against it; {count} in the message is how many."""
+        """Check whether rows violate it; {count} in the message is how many."""
         rows = f"select from {self.table} t where {where} limit {COUNTED}"
         problem = Problem("incompatible_change", self.key, column.wire, message, remedy)
         self.draft.checks.append(Check(f"select count(*) from ({rows}) x", problem))
 
     def given(self, column: Column) -> Any:
-        """Return the value that a field is to be backfilled with, or None."""
+        """Return the backfill value of a field, or None."""
         for name in self._spellings(column):
             if (self.key, name) in self.draft.options.backfills:
                 self.draft.used.add((self.key, name))
@@ -161,7 +162,7 @@ class ModelDraft:
         )
 
     def _unclaimed(self) -> str:
-        """Leave rows alone that somebody holds, where that binds plain SQL: we wait for them."""
+        """Skip claimed rows if claims bind plain SQL: we wait for them."""
         return (
             f"not exists (select from ablo.claim c where c.organization_id = t.{self.new.org.sql}"
             f" and c.model = {literal(self.new.spec.typename)}"

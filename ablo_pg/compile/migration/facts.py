@@ -1,4 +1,4 @@
-"""What a migration needs to know about a table as it stands. `db.migrate` reads it."""
+"""A table's facts that a migration needs. `db.migrate` reads them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 class ColumnFacts:
     """One column. `type` is the pg_type name under any domain, `declared` as SQL writes it.
 
-    native: an enum type or an array. default: whether a writer may leave it out. added: by us, to a
-    table of somebody else's.
+    native: an enum type or an array. default: whether a writer may leave it out. added: by us, to
+    an adopted table.
     """
 
     type: str
@@ -25,7 +25,7 @@ class ColumnFacts:
 
 @dataclass(frozen=True, slots=True)
 class ConstraintFacts:
-    """One constraint: its contype, and over what. `mark` tells by which definition we made it."""
+    """One constraint: its contype and columns. `mark` records the definition it was made by."""
 
     mark: str | None
     valid: bool
@@ -44,9 +44,9 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table that exists. size: bytes of its rows; rows: about how many; key: its primary key.
+    """An existing table. size: bytes of its rows; rows: about how many; key: its primary key.
 
-    ours: whether `login`, which migrates, may alter it: has the rights of its owner.
+    ours: whether `login`, which migrates, may alter it: it has the rights of its owner.
     """
 
     size: int
@@ -62,7 +62,7 @@ class TableFacts:
 
     @property
     def live(self) -> bool:
-        """Whether there are rows, and so perhaps writers, to be considerate of."""
+        """Whether there are rows, and so perhaps writers, to consider."""
         return self.size > 0
 
     def has(self, kind: str, column: str) -> bool:

@@ -1,7 +1,7 @@
-"""From two schemas and the tables as they stand to a plan of steps. Pure.
+"""From two schemas and the current tables to a plan of steps. Pure.
 
-A new table is the compiled script's own business, in the switch. A table that is there is taken
-through expand, backfill and contract around it, so that no writer waits for a scan.
+The compiled script creates new tables, in the switch. An existing table goes through expand,
+backfill and contract around it, so that no writer waits for a scan.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from ablo_pg.schema.neutral import SchemaSpec
 
 Tables = Mapping[tuple[str, str], TableFacts]
 
-# Changes after which a row reads otherwise than the log has it, or belongs to other sync groups:
-# each row is written once, so that its subscribers hear of it.
+# Changes after which a row reads differently than in the log, or belongs to other sync groups: each
+# row is written once, so that its subscribers receive it.
 _TOLD: Final = ("field_renamed", "scope_changed", "entity_roles_changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a database has: the active schema, all that were active, rows not yet written again."""
+    """What a database has: the active schema, all that were active, rows still to be rewritten."""
 
     active: SchemaSpec | None = None
     past: Sequence[SchemaSpec] = ()
@@ -59,9 +59,10 @@ def place(model: ModelPlan) -> tuple[str, str]:
 def plan_migration(
     new: SchemaSpec, before: Before, tables: Tables, options: MigrateOptions = NO_OPTIONS
 ) -> MigrationPlan:
-    """Plan the way to a schema. Args: tables, of all schemas, by (schema, table); absent: none.
+    """Plan the migration to a schema. Args: tables, of all schemas, by (schema, table); missing
+    ones do not exist.
 
-    Raises what `schema.diff` raises for renames that fit nothing.
+    Raises the errors of `schema.diff` for renames that match nothing.
     """
     native = {where: facts.native for where, facts in tables.items()}
     draft = Draft(plan_schema(new, native), options)
@@ -76,7 +77,7 @@ def plan_migration(
         _refuse_owner(m)
     by_table = {m.new.spec.table: m for m in models.values()}
     for m in sorted(models.values(), key=lambda m: _depth(m, by_table)):
-        if m.old is None:  # its triggers and policies come now, under locks
+        if m.old is None:  # its triggers and policies are created now, under locks
             draft.changed.add(m.key)
             if m.facts.adopted and m.new.synced:
                 draft.notes.append(
@@ -102,7 +103,7 @@ def plan_migration(
 
 
 def _depth(m: ModelDraft | None, by_table: Mapping[str, ModelDraft]) -> int:
-    """Return how many tables up the organization of its rows is: those come first."""
+    """Return how many tables up its rows' organization is: those come first."""
     depth = 0
     while m is not None and m.new.parent_table and depth < len(by_table):
         m = by_table.get(m.new.parent_table.table)
@@ -155,7 +156,7 @@ def _moved(
 
 
 def _refuse_changes(m: ModelDraft) -> None:
-    """What rows that are there, and those who know them, stand against."""
+    """What existing rows and their clients prevent."""
     for change in m.changes:
         if change.kind == "typename_changed" and m.facts.live:
             m.refuse(
@@ -168,19 +169,20 @@ def _refuse_changes(m: ModelDraft) -> None:
 
 
 def _refuse_owner(m: ModelDraft) -> None:
-    """Every switch makes sure of what only a table's owner may alter."""
+    """Every switch ensures what only a table's owner may alter."""
     if m.facts.ours:
         return
     owner, login = ident(m.facts.owner), ident(m.facts.login)
     m.refuse(
         None,
-        f"its table belongs to {m.facts.owner}, so {m.facts.login}, who migrates, may not alter it",
+        f"its table belongs to {m.facts.owner}, so the migrating login {m.facts.login} may not "
+        "alter it",
         f"as a superuser: alter table {m.table} owner to {login}; or: grant {owner} to {login};",
     )
 
 
 def _dropped(m: ModelDraft, before: Before) -> tuple[Column, ...]:
-    """Columns of fields that some schema had and this one has not; each once."""
+    """Columns of fields that an earlier schema had and this one does not; each once."""
     kept = {column.name for column in m.new.row_columns} | set(m.moved.values())
     found: dict[str, Column] = {}
     for spec in before.past:
@@ -191,7 +193,7 @@ def _dropped(m: ModelDraft, before: Before) -> tuple[Column, ...]:
 
 
 def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
-    """Write every row once where the log would tell it otherwise than it reads from now on."""
+    """Write every row once if it now reads differently than in the log."""
     if not m.new.synced:
         return
     groups = any(c.kind in _TOLD or _moves_groups(m, c) for c in m.changes)
@@ -203,8 +205,8 @@ def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
     org = m.new.org.sql
     since = f"(select since from ablo.migration_debt where typename = {name})"
     step = m.batches(
-        f"{m.key}: write each row once, so that its subscribers see it as it reads now",
-        '"updated_at" = t."updated_at"',  # and keeps it: nobody has changed what the row says
+        f"{m.key}: write each row once, so that its subscribers see its new form",
+        '"updated_at" = t."updated_at"',  # and keeps it: the row's content has not changed
         f"t.{org} is not null and coalesce((\n    select d.created_at from ablo.delta d\n"
         f"    where d.organization_id = t.{org} and d.model = {name}\n"
         f"      and d.row_id = t.{m.new.id.sql}::text\n"
@@ -218,12 +220,12 @@ def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
         "update ablo.migration_debt set since = clock_timestamp()\n"
         f"  where typename = {name} and since = 'infinity';"
     )
-    m.draft.backfill[:0] = [Step("backfill", f"{m.key}: note since when", (begin,), tables=0)]
+    m.draft.backfill[:0] = [Step("backfill", f"{m.key}: record since when", (begin,), tables=0)]
     m.draft.backfill.append(step)
 
 
 def _moves_groups(m: ModelDraft, change: Change) -> bool:
-    """Whether a relation that makes an owner came or went."""
+    """Whether an ownership relation was added or removed."""
     if change.kind not in ("relation_added", "relation_changed", "relation_dropped"):
         return False
     specs = [m.new.spec] + ([m.old.spec] if m.old else [])
@@ -231,7 +233,7 @@ def _moves_groups(m: ModelDraft, change: Change) -> bool:
 
 
 def _let_models_go(draft: Draft, before: Before, tables: Tables) -> None:
-    """Models that are declared no more: the table stays, and is the user's own again."""
+    """Models that are no longer declared: the table stays, and is the user's own again."""
     kept = {place(model) for model in draft.schema.stored}
     names = {model.spec.key for model in draft.schema.models}
     seen: set[tuple[str, str]] = set()
@@ -268,7 +270,7 @@ def _finished(draft: Draft, models: Mapping[str, ModelDraft]) -> MigrationPlan:
     calm = tuple(calm_statements(draft.schema, switch))
     statements = (*calm, *locking_statements(draft.schema, switch), *draft.late)
     count = len(list(draft.schema.models))
-    title = f"schema {draft.schema.hash} becomes the active one: {count} models"
+    title = f"schema {draft.schema.hash} becomes active: {count} models"
     steps: list[AnyStep] = [
         *draft.expand,
         Step(

@@ -1,4 +1,4 @@
-"""CHECKs, foreign keys and indexes of a table in use, made beside its writers."""
+"""CHECKs, foreign keys and indexes of a table in use, built while others write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNBOUNDED: Final = (FieldType.NUMBER, FieldType.DECIMAL, FieldType.DATETIME, Fi
 
 
 def check_constraints(m: ModelDraft) -> None:
-    """Bring the CHECKs to their definitions, and take away those that no field has any more."""
+    """Update the CHECKs to their definitions, and drop those that no field has any more."""
     definitions = dict(check_definitions(m.new))
     columns = {f"{m.new.spec.table}_{c.name}": c for c in m.new.fields}
     for name, definition in definitions.items():
@@ -46,7 +46,7 @@ def check_constraints(m: ModelDraft) -> None:
 
 
 def _found(m: ModelDraft, name: str) -> str | None:
-    """Return the name under which a constraint is there now, if it is."""
+    """Return the current name of the constraint, if it exists."""
     for new, source in m.moved.items():
         start = f"{m.new.spec.table}_{new}_"
         if name.startswith(start):
@@ -55,7 +55,7 @@ def _found(m: ModelDraft, name: str) -> str | None:
 
 
 def _is_there(m: ModelDraft, name: str, definition: str, column: Column) -> bool:
-    """Whether the constraint stands as defined; one under a renamed column keeps its validity."""
+    """Whether the constraint matches its definition; one under a renamed column stays valid."""
     found = _found(m, name)
     if found is None:
         return False
@@ -73,7 +73,7 @@ def _is_there(m: ModelDraft, name: str, definition: str, column: Column) -> bool
 
 
 def _keeps(m: ModelDraft, column: Column) -> bool:
-    """Whether an application's column goes without the CHECK. Rows must keep to an enum's list."""
+    """Whether an application's column goes without the CHECK. Rows must match an enum's list."""
     if not m.kept(column.name):
         return False
     if column.type is not FieldType.ENUM:
@@ -83,7 +83,7 @@ def _keeps(m: ModelDraft, column: Column) -> bool:
     stray = f"::text <> all ({literal(array_text(column.enum_values))})"
     if m.given(column) is not None:
         step = m.batches(
-            f"{m.key}: replace values of {column.wire} that are not allowed (one delta a row)",
+            f"{m.key}: replace values of {column.wire} that are not allowed (one delta per row)",
             f"{column.sql} = {value}",
             f"t.{column.sql}{stray}",
             phase="backfill",
@@ -97,12 +97,12 @@ def _keeps(m: ModelDraft, column: Column) -> bool:
             f"pass --backfill {m.key}.{column.wire}=VALUE, or declare what they have",
         )
     if not facts.native and not m.facts.has("c", m.before(column.name)):
-        m.keep(column, "may hold other values than those listed")
+        m.keep(column, "may contain values that are not listed")
     return True
 
 
 def _enum(m: ModelDraft, column: Column, name: str, definition: str) -> None:
-    """Swap the list. Rows with a value that goes are written first, under both lists."""
+    """Replace the list. Rows with a removed value are written first, under both lists."""
     allowed = literal(array_text(column.enum_values))
     stray = f"t.{column.sql} <> all ({allowed})"
     facts = m.column(column.name)
@@ -124,7 +124,7 @@ def _enum(m: ModelDraft, column: Column, name: str, definition: str) -> None:
     value = backfill_sql(m, column)
     for phase, title in (("backfill", "replace"), ("contract", "replace late")):
         step = m.batches(
-            f"{m.key}: {title} values of {column.wire} that are not allowed (one delta a row)",
+            f"{m.key}: {title} values of {column.wire} that are not allowed (one delta per row)",
             f"{column.sql} = {value}",
             stray,
             phase=phase,
@@ -140,7 +140,7 @@ def _enum(m: ModelDraft, column: Column, name: str, definition: str) -> None:
 
 
 def _grows(m: ModelDraft, column: Column, name: str) -> bool:
-    """Whether the list that every row is known to keep to is part of the new one."""
+    """Whether the list that every row is known to match is part of the new one."""
     found = m.facts.constraints.get(_found(m, name) or "")
     before = m.before(column.name)
     past = next((c for c in (m.old.fields if m.old else ()) if c.name == before), None)
@@ -166,7 +166,7 @@ def _add(m: ModelDraft, name: str, definition: str) -> None:
 
 
 def _added(m: ModelDraft, name: str, definition: str) -> Step:
-    title = f"{m.key}: {shorten(name)} holds for new rows"
+    title = f"{m.key}: {shorten(name)} applies to new rows"
     return Step("contract", title, (_swap(m, name, definition), _comment(m, name, definition)))
 
 
@@ -184,7 +184,7 @@ def _comment(m: ModelDraft, name: str, definition: str) -> str:
 
 def _validate(m: ModelDraft, name: str) -> Step:
     statement = f"alter table {m.table} validate constraint {ident(name)};"
-    return Step("contract", f"{m.key}: {shorten(name)} holds for every row", (statement,))
+    return Step("contract", f"{m.key}: {shorten(name)} applies to every row", (statement,))
 
 
 def index_columns(m: ModelDraft) -> None:
@@ -228,7 +228,7 @@ def _drop_index(m: ModelDraft, name: str, phase: str) -> Alone:
 
 
 def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
-    """Foreign keys: rows that lead nowhere are asked for first, the key is validated afterwards."""
+    """Foreign keys: dangling rows are counted first, the key is validated afterwards."""
     wanted = {}
     for edge in m.new.edges:
         if not edge.fk:
@@ -246,7 +246,7 @@ def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
                 m.draft.contract.append(_validate(m, name))
             continue
         _orphans(m, edge, targets.get(edge.target.spec.key))
-        title = f"{m.key}: {edge.column.wire} leads somewhere in new rows"
+        title = f"{m.key}: {edge.column.wire} refers to a row in new rows"
         both = (_swap(m, name, definition), _comment(m, name, definition))
         m.draft.contract += [Step("contract", title, both, tables=2), _validate(m, name)]
     for edge in m.old.edges if m.old else ():
@@ -256,9 +256,9 @@ def link(m: ModelDraft, targets: dict[str, ModelDraft]) -> None:
 
 
 def _orphans(m: ModelDraft, edge: Edge, target: ModelDraft | None) -> None:
-    """Rows whose key leads nowhere: all that have one, where the target's table is not there yet.
+    """Dangling rows: all that have a key, if the target's table does not exist yet.
 
-    Where organizations are still to be given, by the keys alone; the validation sees to the rest.
+    If organizations still have to be assigned, by the keys alone; the validation checks the rest.
     """
     if m.column(edge.column.name) is None:
         return
@@ -274,13 +274,13 @@ def _orphans(m: ModelDraft, edge: Edge, target: ModelDraft | None) -> None:
     m.check(
         edge.column,
         f"{value} is not null{nowhere}",
-        f"{{count}} rows lead to no row of {edge.target.spec.key} in their organization",
+        f"{{count}} rows refer to no row of {edge.target.spec.key} in their organization",
         "correct or clear these rows first, or declare the relation without fk=True",
     )
 
 
 def _unique(edge: Edge, targets: dict[str, ModelDraft]) -> None:
-    """A foreign key's target has to be unique; a primary key of ours is."""
+    """A foreign key's target must be unique; a primary key of ours is."""
     target = targets.get(edge.target.spec.key)
     if target is None:
         return

@@ -1,10 +1,9 @@
 """The steps of a migration, as frozen values that know their SQL. Pure.
 
-Phases, in order: expand (what the running functions do not notice), switch (one transaction, in
-which the new schema becomes the active one), backfill (rows get values, in batches), contract (what
-holds from then on is declared). Up to the switch a step can be undone; from then on running the
-migration again goes on where it stopped, since every step but the switch follows from the tables'
-state.
+Phases, in order: expand (the running functions do not notice it), switch (one transaction, in which
+the new schema becomes the active one), backfill (rows get values, in batches), contract (declares
+the new constraints). Up to the switch a step can be undone; from then on running the migration
+again resumes where it stopped, since every step but the switch follows from the tables' state.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ ORGANIZATIONS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A question that the rows must answer well before anything is changed.
+    """A condition that the rows must fulfil before anything is changed.
 
-    sql returns how many rows stand against it (counted up to a limit); problem says so of them,
-    with {count} in its message. A failing cast counts as one.
+    sql returns how many rows violate it (counted up to a limit); problem describes them, with
+    {count} in its message. A failing cast counts as one.
     """
 
     sql: str
@@ -35,11 +34,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Statements that run together in one transaction, under a lock timeout, tried again.
+    """Statements that run together in one transaction, under a lock timeout, with retries.
 
-    tables: how many tables they lock. undo: takes them back, while the switch has not happened.
-    short_from: from which statement on writers wait, so that the rest must not take long; None
-    where it may. unless: the query for how many rows stand against it: then it is passed over.
+    tables: how many tables they lock. undo: reverts them, before the switch. short_from: the
+    statement from which writers wait, so that the rest must be short; None if it may be long.
+    unless: the query for how many rows violate it: if any, the step is skipped.
     """
 
     phase: Phase
@@ -59,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """One statement that Postgres runs outside a transaction, holding nobody up.
+    """One statement that Postgres runs outside a transaction, blocking no writers.
 
     broken: drops what a failure leaves behind (an index that is not valid).
     """
@@ -78,14 +77,14 @@ class Alone:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Rows that are written in pages along the primary key, one short transaction a page.
+    """Rows that are written in pages along the primary key, one short transaction per page.
 
-    A page never waits for a row: one that somebody holds is left for the next round. Where changes
-    are captured, each written row makes its delta, as any other change does.
+    A page never waits for a row: locked rows are left for the next round. If changes are captured,
+    each written row produces its delta, as any other change does.
 
-    table, key: quoted; types: of the key's columns. sets and where speak of the row as t. rows:
+    table, key: quoted; types: of the key's columns. sets and where refer to the row as t. rows:
     about how many there are. grouped: the key begins with the organization. typename: of the model
-    whose debt (`ablo.migration_debt`) is paid when all is written.
+    whose debt (`ablo.migration_debt`) is cleared when all is written.
     """
 
     phase: Phase
@@ -121,18 +120,18 @@ class Batches:
 
     @property
     def left(self) -> str:
-        """The query for how many rows, up to a thousand, are still to be written."""
+        """The query for how many rows, up to a thousand, still have to be written."""
         return f"select count(*) from (select from {self.table} t where {self.where} limit 1000) x"
 
     @property
     def paid(self) -> str:
-        """The statement that notes the end of it, or nothing."""
+        """The statement that records its completion, or nothing."""
         if self.typename is None:
             return ""
         return f"delete from ablo.migration_debt where typename = {literal(self.typename)};"
 
     def page_from(self, at: tuple[str, ...], limit: int) -> str:
-        """Return `page` for a key as `first` and the page before gave it."""
+        """Return `page` for a key as returned by `first` and the previous page."""
         return self.page(f"{literal(array_text(at))}::text[]", limit)
 
     def page(self, at: str, limit: int, *, into: str = "") -> str:
@@ -173,7 +172,7 @@ AnyStep: TypeAlias = Step | Alone | Batches
 
 @dataclass(frozen=True, slots=True)
 class RoleAccess:
-    """A role with access to a table that is adopted, by what, and what changes for it."""
+    """A role with access to an adopted table, how, and what changes for it."""
 
     table: str
     role: str
@@ -184,9 +183,9 @@ class RoleAccess:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """A migration as data: what must hold first, then steps in order.
+    """A migration as data: preconditions, then steps in order.
 
-    tables: quoted names of those in use. refusals: what the schemas alone decide against. notes:
+    tables: quoted names of those in use. refusals: those that follow from the schemas alone. notes:
     sentences on what will not be done, or will be noticed. roles: who has access to tables of
     applications, and what changes for them.
     """
@@ -215,7 +214,7 @@ def _comment(note: str) -> str:
 
 
 def debt(typename: str) -> str:
-    """Write the note that a model's rows are to be written once after this transaction."""
+    """Record that a model's rows must be written once after this transaction."""
     return (
         "insert into ablo.migration_debt (typename) values "
         f"({literal(typename)})\n  on conflict (typename) do update set since = 'infinity';"
@@ -223,7 +222,7 @@ def debt(typename: str) -> str:
 
 
 def drop_functions(names: tuple[str, ...]) -> str:
-    """Write the removal of functions of models that are gone, whatever their arguments."""
+    """Drop the functions of removed models, whatever their arguments."""
     body = f"""
 declare
   v_function regprocedure;

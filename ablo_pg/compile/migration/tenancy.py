@@ -1,4 +1,4 @@
-"""Which organization sees which row: what may change of that over rows, and what may not."""
+"""Which organization sees which row: which changes are possible with stored rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ablo_pg.schema.problems import Problem
 
 
 def change_tenancy(m: ModelDraft) -> None:
-    """Rename the column of the organization; take or leave the parent's word; refuse the rest."""
+    """Rename the column of the organization; add or remove the parent's role; refuse the rest."""
     if m.old is None or m.old.spec.tenancy == m.new.spec.tenancy:
         return
     if not (m.old.synced and m.new.synced):
         m.refuse(
             None,
-            "rows that belong to organizations cannot become everybody's, nor the other way round",
+            "rows that belong to organizations cannot become shared, nor the other way round",
             "declare another model with its own table, and copy the rows",
         )
         return
@@ -24,7 +24,7 @@ def change_tenancy(m: ModelDraft) -> None:
         m.refuse(
             None,
             f"the organization is kept in {was.name}; {is_.name} is another column of the table",
-            f"keep {was.name}, or rename the columns with SQL in a quiet hour",
+            f"keep {was.name}, or rename the columns with SQL at a quiet hour",
         )
         return
     if was.name != is_.name:

@@ -12,9 +12,9 @@ from ablo_pg.schema.values import BadValueError, to_json_value
 
 
 def backfill_sql(m: ModelDraft, column: Column) -> str | None:
-    """Return what rows without a value get: what was given, else the declared default, else None.
+    """Return the value for rows without one: the given one, else the declared default, else None.
 
-    A given value that is none of the field's is refused.
+    A given value that does not fit the field is refused.
     """
     given = m.given(column)
     if given is None:

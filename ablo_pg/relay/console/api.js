@@ -3,7 +3,7 @@
 const DEADLINE_MS = 30_000;
 const KEY = /^[\w.~+/=-]{8,4096}$/u; // what a header and a subprotocol can carry
 
-/** What the relay, or the way to it, had against a request. status 0: there was no answer. */
+/** An error of the relay or of the network. status 0: there was no answer. */
 export class Problem extends Error {
   constructor(status, code, message, retryAfter = 0) {
     super(message);
@@ -12,7 +12,7 @@ export class Problem extends Error {
     this.retryAfter = retryAfter; // seconds
   }
 
-  /** Whether the key is the matter, so that trying again is of no use. */
+  /** Whether the key is the problem, so that a retry cannot help. */
   get isAboutTheKey() {
     return this.status === 401;
   }
@@ -40,14 +40,14 @@ export class Api {
     return this.#call("POST", path, JSON.stringify(body));
   }
 
-  /** Is the key still good? Raises a Problem where it is not. */
+  /** Check that the key is still valid; raises a Problem if not. */
   async check() {
     const answer = await this.#send("HEAD", "api/auth/check", null);
     if (answer.status === 401) throw new Problem(401, answer.headers.get("x-auth-failure"), "");
     if (!answer.ok) throw new Problem(answer.status, "", `The relay answers ${answer.status}.`);
   }
 
-  /** Return what a route says that asks for no key, whatever its status. */
+  /** Return the answer of a route that needs no key, whatever its status. */
   async open(path) {
     return fetch(new URL(path, this.base), {
       cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(DEADLINE_MS),
@@ -68,7 +68,7 @@ export class Api {
     try {
       found = JSON.parse(text);
     } catch {
-      // not the relay's: a proxy's page
+      // not from the relay: a proxy's page
     }
     if (answer.ok && found !== null) return found;
     throw new Problem(

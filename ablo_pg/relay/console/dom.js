@@ -1,4 +1,4 @@
-// Elements and text. Nothing here, or anywhere on this page, makes markup of a string.
+// Elements and text. No code of this page turns a string into markup.
 
 /** Return the one element that a selector names. */
 export function find(selector, root = document) {
@@ -29,11 +29,11 @@ export function define(list, pairs) {
   );
 }
 
-export const MANY = 40; // changes at once: were all of them highlighted, none would be seen
+export const MANY = 40; // changes at once: highlighting all of them would highlight none
 
-const flashes = new Map(); // elements that are being shown so already, to begin anew
+const flashes = new Map(); // elements whose highlight is running, to restart it
 
-/** Show for a moment that something is new, changed or gone. Again, if it is being shown. */
+/** Highlight briefly that something is new, changed or gone; restart a running highlight. */
 export function flash(element, kind) {
   if (!element.hasAttribute("data-flash")) {
     element.setAttribute("data-flash", kind);
@@ -43,7 +43,7 @@ export function flash(element, kind) {
   flashes.set(element, kind);
 }
 
-/** Begin animations anew: the browser has to see them gone, once for all of them. */
+/** Restart animations: the browser must render once without them. */
 function again() {
   for (const element of flashes.keys()) element.removeAttribute("data-flash");
   void document.body.offsetWidth;
@@ -57,7 +57,7 @@ document.addEventListener("animationend", (event) => {
 
 const LEAST_MS = 100; // between two paintings: a busy stream must not take the whole page
 
-/** Return a function that has `paint` called soon, once for however many calls. */
+/** Return a function that calls `paint` soon, once for any number of calls. */
 export function painter(paint) {
   let due = false;
   let last = 0;

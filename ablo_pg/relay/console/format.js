@@ -7,7 +7,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
 });
 const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
 
-/** Return a value of a row in one line, at most so many characters. */
+/** Return a value of a row on one line, cut to a number of characters. */
 export function inline(value, type, most = CELL_CHARACTERS) {
   if (value === null || value === undefined) return "–";
   if (type === "date") return moment(value);
@@ -21,7 +21,7 @@ export function whole(value) {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
-/** Return text of at most so many characters; no character is cut in two. */
+/** Cut text to a number of characters; no character is split. */
 export function cut(text, most) {
   return text.length <= most ? text : `${[...text.slice(0, most)].slice(0, -1).join("")}…`;
 }
@@ -41,7 +41,7 @@ export function exact(value) {
   return `${moment(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
-/** Return how long something goes on. */
+/** Return a duration. */
 export function left(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
   if (seconds <= 0) return "ending";
@@ -50,7 +50,7 @@ export function left(milliseconds) {
   return `${Math.round(seconds / 3600)} h left`;
 }
 
-/** Return seconds that were measured. */
+/** Return measured seconds. */
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
@@ -68,7 +68,7 @@ export function bytes(value) {
   return `${at ? value.toFixed(1) : value} ${units[at]}`;
 }
 
-/** Return who did something, kind:id, from the wire's {kind, id}. */
+/** Return a participant as kind:id, from the wire's {kind, id}. */
 export function actor(participant) {
   return participant ? `${participant.kind}:${participant.id}` : "–";
 }

@@ -1,4 +1,4 @@
-// The log as it flows, the newest on top. It can be stopped, and searched in what is kept.
+// The live log, newest first. It can be paused and filtered.
 
 import { MANY, find, flash, make, painter, write } from "./dom.js";
 import { actor, cut, exact } from "./format.js";
@@ -17,7 +17,7 @@ export class LogView {
     this.pause = find("#log-pause");
     this.session = null;
     this.painted = 0; // the id of the newest line shown
-    this.stoppedAt = null; // the id that was newest when it was stopped
+    this.stoppedAt = null; // the newest id when it was paused
     this.paint = painter(() => this.#paint());
     this.filter.addEventListener("input", () => this.#again());
     this.pause.addEventListener("click", () => {
@@ -61,7 +61,7 @@ export class LogView {
   #say(lines, until, wanted) {
     const kept = lines.filter((line) => line.id > until).length;
     write(this.pause, this.stoppedAt === null ? "Pause" : `Resume${kept ? ` (${kept})` : ""}`);
-    const nothing = wanted ? "Nothing of what is kept here contains that." : "Nothing has changed yet.";
+    const nothing = wanted ? "No kept line contains that." : "No changes yet.";
     write(this.note, this.session && !this.body.childElementCount ? nothing : "");
   }
 

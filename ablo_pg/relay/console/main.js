@@ -1,4 +1,4 @@
-// The page: sign in, hand what a session tells to the views, sign out.
+// The page: sign in, pass a session's data to the views, sign out.
 
 import { Api, Problem } from "./api.js";
 import { find, make, write } from "./dom.js";
@@ -8,7 +8,7 @@ import { RowsView } from "./rows.js";
 import { Session } from "./session.js";
 import { SystemView } from "./system.js";
 
-const STORED = "ablo.console.key"; // in sessionStorage: this tab's, and gone with it
+const STORED = "ablo.console.key"; // in sessionStorage: removed when this tab closes
 const WHY = {
   apikey_revoked: "This key was revoked.",
   apikey_expired: "This key has expired.",
@@ -57,7 +57,7 @@ function open(api, who) {
       room.paint();
       rows.paint();
     },
-    ended: (problem) => leave(WHY[problem.code] ?? "This key is no longer good."),
+    ended: (problem) => leave(WHY[problem.code] ?? "This key is no longer valid."),
   });
   session = own;
   find("#key").value = "";
@@ -69,7 +69,7 @@ function open(api, who) {
   own.run();
 }
 
-/** Forget everything. why: what the form says. keep: the key stays, for another try. */
+/** Clear everything. why: the form's message. keep: the key stays, for a retry. */
 function leave(why = "", keep = false) {
   session?.end();
   session = null;
@@ -99,7 +99,7 @@ function showState({ kind, until = 0, why = "" }) {
     system.look();
     return;
   }
-  // Said once to those who listen; the seconds are for those who look.
+  // Announced once to screen readers; the seconds are only visible.
   const seconds = make("span", { "aria-hidden": "true" });
   const show = () => write(seconds, `in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`);
   show();

@@ -1,11 +1,11 @@
-// Who is here, who holds what until when, and who waits for it.
+// Who is present, who holds what until when, and who waits for it.
 
 import { find, flash, make, painter, write } from "./dom.js";
 import { cut, left, moment } from "./format.js";
 
 const SHOWN = 100;
 const TICK_MS = 1000;
-const WORDS = 120; // characters of what somebody says of a claim
+const WORDS = 120; // characters of a claim's description
 
 /** Shows a session's claims and participants. */
 export class RoomView {
@@ -43,7 +43,7 @@ export class RoomView {
     known.add("painted");
     this.known = known;
     this.#say(this.claims, targets.length, "No row is claimed.");
-    this.#say(this.people, people.length, "Nobody is here.");
+    this.#say(this.people, people.length, "No participants.");
     for (const name of ["claims", "people"]) {
       const many = name === "claims" ? targets.length : people.length;
       write(find(`#views [data-view=${name}] .count`), many ? String(many) : "");
@@ -64,7 +64,7 @@ export class RoomView {
       { "data-row": `${type}:${id}` },
       make("p", { class: "target" }, make("b", {}, this.session.keyOf(type)), " ", cut(id, WORDS)),
       ...held.map((claim) => make("p", { class: "held" }, ...this.#claim(claim))),
-      waiters.length ? make("ol", { "aria-label": "Wait line" }, ...waiters) : null,
+      waiters.length ? make("ol", { "aria-label": "Wait queue" }, ...waiters) : null,
     );
   }
 
@@ -72,7 +72,7 @@ export class RoomView {
     const fields = claim.fields ?? claim.target?.fields;
     return [
       make("span", { class: `who ${kindOf(claim.who)}` }, claim.who),
-      claim.expiresAt === null // a waiter's place lasts as long as it waits
+      claim.expiresAt === null // a waiter's place has no expiry
         ? null
         : make("span", { class: "left", "data-until": claim.expiresAt }),
       make("span", { class: "says" }, cut(claim.description ?? "", WORDS), fields ? ` (${fields.join(", ")})` : ""),

@@ -1,4 +1,4 @@
-// The rows of one model as a table: what was updated last is on top. A tab for each model.
+// The rows of one model as a table, most recently updated first. One tab per model.
 
 import { MANY, define, find, flash, make, painter, write } from "./dom.js";
 import { cut, inline, moment, whole } from "./format.js";
@@ -57,7 +57,7 @@ export class RowsView {
     this.paint();
   }
 
-  /** Return the model with the row that was updated last. */
+  /** Return the model with the most recently updated row. */
   #liveliest() {
     let found = null;
     let latest = -1;
@@ -119,7 +119,7 @@ export class RowsView {
     rows.changes.clear();
     this.#paintDetail();
     const all = rows.more || rows.byId.size > MOST.rows;
-    write(this.note, rows.problem ?? (all ? `The ${MOST.rows} rows that were updated last.` : entries.length ? "" : "No rows yet."));
+    write(this.note, rows.problem ?? (all ? `The ${MOST.rows} most recently updated rows.` : entries.length ? "" : "No rows yet."));
   }
 
   #paintTabs() {
@@ -132,7 +132,7 @@ export class RowsView {
     }
   }
 
-  /** Take lines away whose rows are no longer among those shown. */
+  /** Remove lines whose rows are no longer shown. */
   #drop(ids, changes) {
     for (const [id, line] of this.lines) {
       if (ids.has(id)) continue;
@@ -147,7 +147,7 @@ export class RowsView {
     }
   }
 
-  /** Put each line where it belongs; those that stay are not touched. */
+  /** Move each line to its place; lines that stay are not touched. */
   #place(entries, changes, many) {
     let at = this.body.firstElementChild;
     for (const { data } of entries) {

@@ -1,15 +1,15 @@
-// One sign-in: reads what there is, follows what changes, and goes on after every interruption.
+// One sign-in: reads everything, follows changes, and resumes after every interruption.
 //
-// Rows are read first, then the log, then the socket begins where the rows ended: what falls
-// between comes twice, and the store passes over it. After a short interruption the socket goes on
-// from the last change; after a long one everything is read anew.
+// Rows are read first, then the log, then the socket begins where the rows ended. Changes in between
+// arrive twice, and the store ignores the repeats. After a short interruption the socket resumes from
+// the last change; after a long one everything is read again.
 
 import { Problem } from "./api.js";
 import { Log, MOST, Room, Rows } from "./store.js";
 
 const PING_MS = 25_000;
-const SILENCE_MS = 10_000; // after a ping: the way is broken, and nobody said so
-const AWAY_MS = 60_000; // away for longer than this, reading anew is cheaper than catching up
+const SILENCE_MS = 10_000; // after a ping: the connection is silently broken
+const AWAY_MS = 60_000; // beyond this, reading again is cheaper than catching up
 const OPEN_MS = 15_000;
 const FIRST_MS = 500;
 const LAST_MS = 30_000;
@@ -20,7 +20,7 @@ const LOG_LINES = 200;
  * Follows the relay for one key.
  *
  * Calls `tell.state({kind, until?, why?})` (connecting, live, waiting), `tell.read()` when everything
- * was read, `tell.changed(delta)`, `tell.room()`, and `tell.ended(problem)` when the key is of no use.
+ * was read, `tell.changed(delta)`, `tell.room()`, and `tell.ended(problem)` if the key is unusable.
  */
 export class Session {
   constructor(api, tell) {
@@ -34,7 +34,7 @@ export class Session {
     this.openedAt = null;
     this.ended = false;
     this.attempts = 0;
-    this.stale = true; // everything is to be read
+    this.stale = true; // everything must be read
     this.heardAt = 0;
     this.socket = null;
     this.wake = () => {};
@@ -64,7 +64,7 @@ export class Session {
     }
   }
 
-  /** Stop; nothing is told any more. */
+  /** Stop; no more callbacks. */
   end() {
     this.ended = true;
     this.socket?.close(1000);
@@ -157,7 +157,7 @@ export class Session {
 
   #opened(socket) {
     this.heardAt = Date.now();
-    this.room.clear(); // who is here is told anew
+    this.room.clear(); // the new socket sends presence again
     const payload = {
       cursor: String(this.cursor), lastSyncId: this.cursor, capabilities: [], protocolVersion: 1,
     };
@@ -165,7 +165,7 @@ export class Session {
     this.tell.room();
   }
 
-  /** Everything up to now is here, and the rest follows. */
+  /** Everything up to now has been read, and changes follow. */
   #caughtUp({ deltas, requiresBootstrap }) {
     for (const delta of deltas) this.#change(delta);
     if (requiresBootstrap) {

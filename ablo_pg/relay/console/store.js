@@ -1,10 +1,10 @@
-// What the page knows: rows, log, claims, participants. Bounded, whatever the stream brings.
+// The page's data: rows, log, claims, participants. Bounded, whatever the stream delivers.
 //
 // A row's `stamp` is the sync id it is as of. A delta at or below the stamp of its row, or of its
-// model's reading, says nothing new: the same may come twice, and out of a reading and the stream.
+// model's read, has nothing new: deltas may repeat, and may arrive by a read and by the stream.
 
 export const MOST = {
-  rows: 200, // of one model: those updated last
+  rows: 200, // of one model: the most recently updated
   log: 500,
   people: 500,
   lines: 500, // rows with claims
@@ -14,7 +14,7 @@ export const MOST = {
 const REMOVES = new Set(["D", "A"]);
 const PUTS = new Set(["I", "U", "V", "C"]);
 
-/** The rows of one model that were updated last. */
+/** The most recently updated rows of one model. */
 export class Rows {
   constructor(model) {
     this.model = model;
@@ -26,7 +26,7 @@ export class Rows {
     this.more = false; // there are rows that are not kept
   }
 
-  /** Begin with what was read. */
+  /** Start with the rows read. */
   fill(rows, stamps, stamp) {
     const at = new Map(stamps.map((each) => [each.id, each.stamp]));
     this.byId = new Map(rows.map((row) => [row.id, entry(row, at.get(row.id) ?? stamp)]));
@@ -35,7 +35,7 @@ export class Rows {
     this.changes.clear();
   }
 
-  /** Take a change; whether there was anything new in it. */
+  /** Apply a change; return whether it was new. */
   take(delta) {
     const { id, modelId, actionType, data } = delta;
     const before = this.byId.get(modelId);
@@ -54,18 +54,18 @@ export class Rows {
       return false;
     }
     this.unseen += 1;
-    // A tab in the background paints nothing; what comes meanwhile is shown without highlights.
+    // A background tab paints nothing; changes that arrive meanwhile are shown without highlights.
     if (this.changes.size > MOST.rows * 4) this.changes.clear();
     return true;
   }
 
-  /** Return entries, the one updated last first. */
+  /** Return entries, most recently updated first. */
   sorted() {
     return [...this.byId.values()].sort((one, other) => other.updated - one.updated || other.stamp - one.stamp);
   }
 
   #trim() {
-    if (this.byId.size < MOST.rows * 1.25) return; // sorted now and then, not for each row
+    if (this.byId.size < MOST.rows * 1.25) return; // sorted occasionally, not for each row
     for (const { data } of this.sorted().slice(MOST.rows)) {
       this.byId.delete(data.id);
       this.changes.delete(data.id);
@@ -74,21 +74,21 @@ export class Rows {
   }
 }
 
-/** Changes as they were committed. */
+/** Changes in commit order. */
 export class Log {
   constructor() {
     this.lines = []; // the newest last
     this.last = 0;
   }
 
-  /** Begin with a page of the feed. */
+  /** Start with a page of the feed. */
   fill(events) {
     this.lines = [];
     this.last = 0;
     for (const event of events) if (event.delta) this.take(event.delta);
   }
 
-  /** Take a change, if it is later than the last one. */
+  /** Add a change, if it is later than the last one. */
   take(delta) {
     if (delta.id <= this.last) return;
     this.last = delta.id;
@@ -107,27 +107,27 @@ export class Log {
   }
 }
 
-/** Who is here, who holds what, and who waits for it: as the relay's live frames tell it. */
+/** Who is present, who holds what, and who waits for it, from the relay's live frames. */
 export class Room {
   constructor() {
     this.people = new Map(); // kind:id to the last presence_update
-    this.waiting = new Map(); // type:id to the whole line
+    this.waiting = new Map(); // type:id to the whole queue
   }
 
-  /** Forget everything: a new socket is told it anew. */
+  /** Clear everything: a new socket sends it again. */
   clear() {
     this.people.clear();
     this.waiting.clear();
   }
 
-  /** Take a presence_update. */
+  /** Apply a presence_update. */
   meet(payload) {
     const who = `${payload.participantKind ?? "user"}:${payload.userId}`;
     if (payload.kind === "leave") this.people.delete(who);
     else if (this.people.has(who) || this.people.size < MOST.people) this.people.set(who, payload);
   }
 
-  /** Take a claim_queue. */
+  /** Apply a claim_queue. */
   line({ target, queue }) {
     const where = `${target.type}:${target.id}`;
     if (!queue.length) this.waiting.delete(where);

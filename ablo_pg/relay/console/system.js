@@ -1,4 +1,4 @@
-// The schema, and whether the relay does its work: /ready and /metrics, asked while somebody looks.
+// The schema and the relay's health: /ready and /metrics, polled while the page is visible.
 
 import { Problem } from "./api.js";
 import { define, find, make, write } from "./dom.js";
@@ -7,7 +7,7 @@ import { bytes, moment, seconds } from "./format.js";
 const EVERY_MS = 5000;
 const METRIC = /^(ablo_[a-z_]+)(?:\{([^}]*)\})? ([0-9.e+-]+)$/u;
 
-/** Shows schema and health. news(version): called when the relay says that another is active. */
+/** Shows schema and health. news(version): called when another version is active. */
 export class SystemView {
   constructor(news) {
     this.news = news;
@@ -19,7 +19,7 @@ export class SystemView {
     document.addEventListener("visibilitychange", () => this.look());
   }
 
-  /** Show a session's; null: nothing, and ask no more. */
+  /** Show a session's; null: nothing, and stop polling. */
   begin(session) {
     this.session = session;
     this.badge.hidden = !session;
@@ -30,7 +30,7 @@ export class SystemView {
     this.look();
   }
 
-  /** Ask now, and then again and again. */
+  /** Poll now, and then repeatedly. */
   async look() {
     clearTimeout(this.timer);
     const session = this.session;
@@ -44,7 +44,7 @@ export class SystemView {
     this.timer = setTimeout(() => this.look(), EVERY_MS);
   }
 
-  /** Show what was pushed before, and what each push changed. A relay of before has no such list. */
+  /** Show earlier versions, and what each push changed. Older relays have no such list. */
   async #readVersions(session) {
     const list = find("#schema-versions");
     list.replaceChildren();
@@ -76,7 +76,7 @@ export class SystemView {
         ["Pushed", moment(schema.pushedAt)],
         ["Models", String(schema.models.length)],
       ]
-      : [["Version", "none has been pushed yet"]]);
+      : [["Version", "none pushed yet"]]);
     find("#schema-models").replaceChildren(...schema.models.map(model));
   }
 }
@@ -88,7 +88,7 @@ function measured({ reader: found, canaryAgeSeconds, canaryLimitSeconds }, count
     ["Canary", `${seconds(canaryAgeSeconds)} ago (limit ${canaryLimitSeconds} s)`],
     ["Sockets", String(counts.ablo_sockets ?? "–")],
     ["Subscribers", `${counts.ablo_subscribers ?? "–"}, ${counts.ablo_queue_deltas ?? "–"} changes queued`],
-    ["Cut loose", String(counts.ablo_cut_loose ?? "–")],
+    ["Disconnected", String(counts.ablo_cut_loose ?? "–")],
     ["Connections", `${counts.ablo_pool_available ?? "–"} of ${counts.ablo_pool_size ?? "–"} free`],
     ["Commits", commits(counts)],
   ];
@@ -124,7 +124,7 @@ function version({ version: number, hash, pushedAt, active, changes }) {
     make("b", {}, `Version ${number}`), active ? " active" : "", " ", make("code", {}, hash), " ",
     make("time", {}, moment(pushedAt)),
   ];
-  const what = lines.length ? make("ul", {}, ...lines) : make("p", { class: "note" }, "Nothing that rows or clients see.");
+  const what = lines.length ? make("ul", {}, ...lines) : make("p", { class: "note" }, "No change for rows or clients.");
   return make("li", {}, make("p", {}, ...head), what);
 }
 
@@ -162,7 +162,7 @@ async function readiness(api) {
   }
 }
 
-/** Return gauges and counters; those with labels under their whole spelling too. */
+/** Return gauges and counters; those with labels under their full name too. */
 async function metrics(api) {
   const found = {};
   try {
@@ -172,7 +172,7 @@ async function metrics(api) {
       if (name) found[labels ? `${name}{${labels}}` : name] = Number(value);
     }
   } catch {
-    // it may not be reachable from here; the page says so with dashes
+    // unreachable from here; the page shows dashes
   }
   return found;
 }

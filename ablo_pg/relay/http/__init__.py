@@ -1,4 +1,4 @@
-"""The HTTP door: `create_app(service)` is the whole of it, as an ASGI application."""
+"""The HTTP interface: `create_app(service)` returns all of it as an ASGI application."""
 
 from ablo_pg.relay.http.app import create_app
 

@@ -23,7 +23,7 @@ def json_answer(value: Any, status: int = 200) -> JsonBytes:
 
 
 def problem_answer(error: AbloError, request_id: str | None) -> JsonBytes:
-    """Answer with an error; a client may tell from the headers whether to sign in or wait."""
+    """Answer with an error; its headers let a client decide whether to sign in or wait."""
     answer = JsonBytes(dumps(problem_body(error, request_id)), error.http_status)
     if error.http_status == 401:
         answer.headers["x-auth-failure"] = error.code

@@ -1,4 +1,4 @@
-"""The application: layers, routes, and what is answered where there is no route."""
+"""The application: layers, routes, and the answer for unknown routes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PREFLIGHT_SECONDS: Final = 600
 
 
 def create_app(service: RelayService) -> Starlette:
-    """Return the ASGI application of a service; the service's life is the caller's to manage."""
+    """Return the ASGI application of a service; the caller manages the service's lifetime."""
     settings = service.settings
     app = Starlette(
         routes=routes(),
@@ -72,7 +72,7 @@ def create_app(service: RelayService) -> Starlette:
 
 
 def routes() -> list[BaseRoute]:
-    """Return every route there is."""
+    """Return every route."""
     return [
         *model_routes.ROUTES,
         *claim_routes.ROUTES,
@@ -95,21 +95,21 @@ def routes() -> list[BaseRoute]:
 
 
 async def _show_http_error(request: Request, error: Exception) -> Response:
-    """Answer what the router raised: no such route, or not with this method."""
+    """Answer the router's error: no such route, or not with this method."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == 405:
         known = headers["Allow"] = ", ".join(sorted(_methods_of(request)))
         problem = error_for(
             "method_not_allowed",
-            f"{request.method} is not for this path",
+            f"This path does not support {request.method}",
             remedy=f"use one of: {known}",
         )
     else:
         problem = error_for(
             "route_not_found",
-            "There is nothing at this path",
-            remedy="every path is in /openapi.json; those of the API begin with /api",
+            "No such route",
+            remedy="/openapi.json lists every path; those of the API begin with /api",
         )
     request.state.code = problem.code
     answer = problem_answer(problem, request.state.request_id)
@@ -118,7 +118,7 @@ async def _show_http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods_of(request: Request) -> set[str]:
-    """Return what may be done at a path, whichever of its routes does it."""
+    """Return the methods that a path supports, over all of its routes."""
     found: set[str] = set()
     for each in request.app.router.routes:
         if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE:

@@ -1,4 +1,4 @@
-"""Bootstrap: the rows that a local copy begins with, and the position from which to follow."""
+"""Bootstrap: the rows that a local copy starts with, and the position from which to follow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARTIAL_DELTAS: Final = 5000  # a client that has missed more reads the rows ins
 
 
 async def bootstrap(call: Call) -> Response:
-    """GET: rows of the models asked for, else of all that load at once; or what was missed."""
+    """GET: rows of the requested models, else of all that load at once; or the missed deltas."""
     models = await models_of(call)
     query = call.request.query_params
     position = query.get("lastSyncId", "")
@@ -46,7 +46,7 @@ async def bootstrap(call: Call) -> Response:
 
 
 async def models_of(call: Call) -> list[ModelSpec]:
-    """Return the models asked for, by any spelling. Raises unknown_model."""
+    """Return the requested models, by any spelling. Raises unknown_model."""
     given = call.request.query_params.getlist("models")
     names = [name.strip() for part in given for name in part.split(",") if name.strip()]
     schema = call.schema
@@ -58,14 +58,14 @@ async def models_of(call: Call) -> list[ModelSpec]:
 
 
 def groups_of(call: Call) -> SocketGroups:
-    """Return the groups asked for, within the credential's."""
+    """Return the requested groups, within the credential's."""
     asked = call.request.query_params.getlist("syncGroups")
     names = [name for part in asked for name in part.split(",") if name]
     return SocketGroups(call.credential, call.service.settings.subscriptions, names or None)
 
 
 async def full(call: Call, models: list[ModelSpec]) -> Response:
-    """Answer with rows, all of one snapshot, and where to go on if those were not all."""
+    """Answer with rows, all of one snapshot, and where to continue if those were not all."""
     query = call.request.query_params
     groups = groups_of(call)
     narrowed = None if groups.whole else groups.followed
@@ -104,7 +104,7 @@ async def full(call: Call, models: list[ModelSpec]) -> Response:
 
 
 async def missed(call: Call, models: list[ModelSpec], position: int) -> Response | None:
-    """Answer with the deltas after a position; None when the rows must be read again."""
+    """Answer with the deltas after a position; None if the rows must be read again."""
     organization = call.organization
     try:
         page = await call.service.database.read(
@@ -128,13 +128,13 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
 
 
 async def note(call: Call, sync_id: int) -> None:
-    """Note where the copy begins, for its socket: that may open on another relay."""
+    """Record where the copy begins, for its socket: that may open on another relay."""
     key_id = call.credential.key_id
     await call.service.database.run(bootstrap_note, call.organization, key_id, sync_id)
 
 
 def limit_of(text: str | None) -> int:
-    """Return the page size asked for. Raises invalid_request."""
+    """Return the requested page size. Raises invalid_request."""
     if not text:
         return ROWS
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) == 0:
@@ -148,7 +148,7 @@ def limit_of(text: str | None) -> int:
 
 
 def now_ms() -> int:
-    """Return the time of the answer, for its reader's eyes."""
+    """Return the time of the answer, for people who read it."""
     return time.time_ns() // 1_000_000
 
 

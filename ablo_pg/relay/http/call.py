@@ -1,8 +1,8 @@
-"""One request as its handler sees it: who asks, what for, and the service that answers.
+"""One request as its handler sees it: the caller, the input, and the service that answers.
 
 `route` makes a Starlette route of a handler: it authenticates, counts, sets the deadline, and
-leaves errors to the door. Identity comes from the credential alone; no body, path or header says
-who somebody is.
+leaves errors to the outer layer. The caller's identity comes from the credential alone; bodies,
+paths and headers do not affect it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Call:
 
     @property
     def who(self) -> tuple[str, str]:
-        """(organization, participant), as every routine begins."""
+        """(organization, participant), the first arguments of every routine."""
         return self.credential.organization, self.credential.participant
 
     @property
@@ -70,18 +70,18 @@ class Call:
         return self.service.schemas.current()
 
     def path(self, name: str) -> str:
-        """Return a part of the path. Raises invalid_id for what no id can hold."""
+        """Return a part of the path. Raises invalid_id for text that cannot be an id."""
         found: str = self.request.path_params[name]
         if "\0" in found:
             if not getattr(self.request.state, "slashes", False):
                 raise error_for(
-                    "invalid_id", "An id holds no NUL", field=name, remedy="leave it out"
+                    "invalid_id", "An id cannot contain NUL", field=name, remedy="remove it"
                 )
             found = found.replace("\0", "/")
         return found
 
     async def body(self, kind: type[T]) -> T:
-        """Read the body as `kind`; an empty one counts as {}."""
+        """Read the body as `kind`; an empty body counts as {}."""
         raw = await self.raw_body()
         return await self.aside(len(raw), read_body, raw, kind, self.service.settings.json_depth)
 
@@ -115,7 +115,7 @@ def route(path: str, handler: Handler, *methods: str, deadline: bool = True) -> 
 def open_route(
     path: str, handler: Callable[[Request, RelayService], Awaitable[Response]], *methods: str
 ) -> Route:
-    """Return a route that asks for no credential."""
+    """Return a route that needs no credential."""
 
     async def endpoint(request: Request) -> Response:
         request.state.route = path
@@ -134,7 +134,7 @@ def service_of(request: Any) -> RelayService:
 
 
 async def admit(request: Request) -> Call:
-    """Say who asks. Raises the errors of 401, protocol_version_unsupported, rate_limit_exceeded."""
+    """Identify the caller. Raises any 401, protocol_version_unsupported, rate_limit_exceeded."""
     service = service_of(request)
     check_version(request)
     credential = await service.authenticator.authenticate(bearer_token(request))
@@ -149,18 +149,18 @@ async def admit(request: Request) -> Call:
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the Authorization header; None where there is none."""
+    """Return the token of the Authorization header; None if there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def check_version(request: Request) -> None:
-    """Refuse a protocol that this relay does not speak; none named is the first."""
+    """Refuse an unsupported protocol version; a missing one means the first."""
     version = request.headers.get("ablo-protocol-version", PROTOCOL_VERSION)
     if version.strip() != PROTOCOL_VERSION:
         raise error_for(
             "protocol_version_unsupported",
-            f"Protocol version {version[:20]!r} is not spoken here",
+            f"Protocol version {version[:20]!r} is not supported here",
             remedy=f"use a client that speaks version {PROTOCOL_VERSION}",
             details={"supported": [int(PROTOCOL_VERSION)]},
         )

@@ -1,4 +1,4 @@
-"""What became of claims, for the feed: a page of events that the caller may know of."""
+"""Claim events for the feed: a page of those that the caller may see."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ class ClaimFeed:
 
 
 async def claim_events(call: Call, query: LogQuery, room: int) -> ClaimFeed:
-    """Read what became of claims after a query's position, about `room` events at most.
+    """Read claim events after a query's position, about `room` events at most.
 
-    Without room they wait for the next page; but where they begin is found now, since the log moves
-    on.
+    Without room they wait for the next page, but their start is determined now: the log moves on.
     """
     after = query.claims_after or 0
     found = _PAGE.decode(

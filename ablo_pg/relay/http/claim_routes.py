@@ -1,4 +1,4 @@
-"""Claims: ask for a row, wait in line, keep it, give it back, see who has it."""
+"""Claims: claim a row, wait in the queue, renew, release, list holders."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class _Beat(msgspec.Struct, frozen=True):
 
 
 _BEAT: Final = Decoder(_Beat)
-MISSING_MS: Final = 5000  # the longest first lease on a row that is not there
+MISSING_MS: Final = 5000  # the longest first lease on a missing row
 MISSING: Final = b'{"ttl":"5s"}'
 WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
 
 
 async def writable_model(call: Call, name: str) -> ModelSpec:
-    """Return the model when the caller may write to it somehow: who only reads holds nothing."""
+    """Return the model if the caller may write to it: read-only callers hold no claims."""
     model = (await call.service.schemas.find(name)).model(name)
     if not any(call.credential.may(model.typename, verb) for verb in WRITES):
         raise denied(model, "update")
@@ -58,9 +58,8 @@ async def writable_model(call: Call, name: str) -> ModelSpec:
 async def acquire_row(call: Call) -> Response:
     """POST: claim the row of the path.
 
-    A row that is missing may be claimed in order to create it. The TypeScript SDK gives such a
-    claim up without a word, so its lease is short: a create in good time lands, and a heartbeat
-    with a ttl makes it longer.
+    A missing row may be claimed in order to create it. The TypeScript SDK silently abandons such a
+    claim, so its lease is short: a timely create lands, and a heartbeat with a ttl extends it.
     """
     body = await call.body(AcquireBody)
     return await _acquire(call, call.path("model"), call.path("id"), body)
@@ -117,15 +116,15 @@ async def heartbeat_row(call: Call) -> Response:
     if body.claim_id is None:
         raise error_for(
             "claim_id_required",
-            "A heartbeat names its claim",
+            "A heartbeat must name its claim",
             field="claimId",
-            remedy='send {"claimId": ...}, as the acquire answered it',
+            remedy='send {"claimId": ...}, as returned by the acquire',
         )
     return await _heartbeat(call, body.claim_id, body)
 
 
 async def heartbeat(call: Call) -> Response:
-    """POST: renew a claim, or a place in line. A waiter whose turn has come is told so here."""
+    """POST: renew a claim, or a place in the queue. A waiter whose turn has come is granted."""
     return await _heartbeat(call, call.path("claim"), await call.body(BeatBody))
 
 
@@ -139,7 +138,7 @@ async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
 
 
 async def heartbeat_all(call: Call) -> Response:
-    """POST: renew everything the caller holds or waits for."""
+    """POST: renew every claim and wait of the caller."""
     body = await call.body(BeatAllBody)
     ttl = None if body.ttl is None else pass_on(body.ttl)
     answer = await call.service.database.run(
@@ -156,7 +155,7 @@ async def get_claim(call: Call) -> Response:
 
 
 async def release_row(call: Call) -> Response:
-    """DELETE: give back, or stop waiting for, the row of the path. Nothing held is no error."""
+    """DELETE: release, or stop waiting for, the row of the path. Not an error if there is none."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     released = await call.service.database.run(
@@ -166,14 +165,14 @@ async def release_row(call: Call) -> Response:
 
 
 async def release(call: Call) -> Response:
-    """DELETE: give a claim back by its id."""
+    """DELETE: release a claim by its id."""
     target = (*call.who, call.path("claim"), call.capability)
     released = await call.service.database.run(claims.claim_release, *target)
     return json_answer({"object": "claim_release", "released": released})
 
 
 async def list_claims(call: Call) -> Response:
-    """GET holders, and with a model and an id the wait line too."""
+    """GET holders, and with a model and an id the wait queue too."""
     wanted = read_claim_filter(call.request.query_params)
     model = None
     if wanted.model is not None:
@@ -194,7 +193,7 @@ async def list_claims(call: Call) -> Response:
 
 
 async def reorder(call: Call) -> Response:
-    """POST: move waiters to the head of the line."""
+    """POST: move waiters to the head of the queue."""
     model = await writable_model(call, call.path("model"))
     body = await call.body(ReorderBody)
     await call.service.database.run(

@@ -24,7 +24,7 @@ from ablo_pg.relay.http.writes import (
 from ablo_pg.wire.commits import CommitBody, many_operations
 from ablo_pg.wire.records import read_record_query, record_body, records_body
 
-STORED: Final = "confirmed"  # what was refused leaves nothing behind
+STORED: Final = "confirmed"  # a refused commit leaves nothing behind
 
 
 async def commit(call: Call) -> Response:
@@ -45,7 +45,7 @@ async def commit(call: Call) -> Response:
     for one in operations:
         model = (await call.service.schemas.find(one.model)).model(one.model)
         verb = VERB_OF.get(one.action.lower())
-        if verb is not None:  # the kernel refuses what is no action
+        if verb is not None:  # the kernel refuses unknown actions
             require(call.credential, model, verb)
         models.append(model.key)
     key = key_of(call, body.idempotency_key or body.client_tx_id)
@@ -53,7 +53,7 @@ async def commit(call: Call) -> Response:
 
 
 async def get_commit(call: Call) -> Response:
-    """GET one commit of the caller's organization by its key or serverTxId; null where none is."""
+    """GET one commit of the caller's organization by key or serverTxId; null if there is none."""
     found = await call.service.database.read(
         reads.commit_get, *call.who, call.path("id"), call.narrow, call.capability
     )

@@ -1,7 +1,7 @@
-"""The console: one page and its files, for people who watch. It holds no data and asks for no key.
+"""The console: one page and its files. It contains no data and needs no key.
 
-What the page shows it reads with the key that is typed into it, over the same routes as any
-client. The files are those of `ablo_pg/relay/console`, read once; no path leads to any other.
+The page reads its data with the key that the user enters, over the same routes as any client. The
+files are those of `ablo_pg/relay/console`, read once; no path leads to other files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KINDS: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Nothing of a row can become markup either.
+# Rows cannot become markup either.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -46,13 +46,13 @@ def assets() -> dict[str, Asset]:
 
 
 async def enter(request: Request, service: RelayService) -> Response:
-    """GET / and /console: to the page. The place is relative, so that a proxy may add a prefix."""
+    """GET / and /console: redirect, to a relative path, so that a proxy may add a prefix."""
     _allowed(service)
     return RedirectResponse("console/", headers={"cache-control": "no-store"})
 
 
 async def show(request: Request, service: RelayService) -> Response:
-    """GET the page, or one of its files; 304 for who has it."""
+    """GET the page, or one of its files; 304 if the client has it."""
     _allowed(service)
     asset = assets().get(request.path_params.get("name", PAGE))
     if asset is None:
@@ -66,7 +66,7 @@ def _allowed(service: RelayService) -> None:
     if not service.settings.console:
         raise error_for(
             "route_not_found",
-            "The console is not shown here",
+            "The console is not served here",
             remedy="start the relay with --console",
         )
 

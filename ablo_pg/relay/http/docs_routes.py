@@ -20,7 +20,7 @@ from ablo_pg.relay.http.call import open_route
 from ablo_pg.relay.http.page import Asset, asset_answer
 from ablo_pg.relay.service import RelayService
 
-# Swagger UI's style sheet has its icons in it as data: URLs.
+# Swagger UI's style sheet contains its icons, as data: URLs.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -48,7 +48,7 @@ START: Final = """SwaggerUIBundle({
   validatorUrl: null,
 });
 """
-# What Swagger UI gives a phone half of its width for: links that this API has none of, and margins.
+# On a phone, Swagger UI's margins and its empty Links column take half of the width.
 NARROW: Final = """.swagger-ui .response-col_links { display: none; }
 @media (max-width: 640px) {
   .swagger-ui .wrapper, .swagger-ui .scheme-container .schemes { padding: 0 10px; }
@@ -96,7 +96,7 @@ def _allowed(service: RelayService) -> None:
     if not service.settings.docs:
         raise error_for(
             "route_not_found",
-            "The description is not shown here",
+            "The API description is not served here",
             remedy="start the relay without --no-docs",
         )
 

@@ -1,6 +1,6 @@
-"""The outermost layer: a request id, headers that every answer has, errors as bodies, one log line.
+"""The outermost layer: a request id, common headers, errors as bodies, one log line.
 
-The log line holds the route's pattern, never the path: ids and filters are row data. Sockets pass
+The log line has the route's pattern, never the path: ids and filters are row data. Sockets pass
 through untouched.
 """
 
@@ -27,7 +27,7 @@ logger: Final = logging.getLogger("ablo_pg.relay.http")
 
 VERSION: Final = "1"  # of the error contract
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-# Seen by browsers across origins.
+# Readable by browsers across origins.
 EXPOSED: Final = ("x-auth-failure", "x-request-id", "ablo-version", "retry-after")
 
 
@@ -65,7 +65,7 @@ class Door:
         except Exception as exc:
             if not isinstance(exc, AbloError):
                 logger.exception("a request failed", extra={"request_id": request_id})
-            if status:  # the answer had begun: it is cut off
+            if status:  # the answer had begun: it is aborted
                 raise
             error = exc if isinstance(exc, AbloError) else unexpected_error()
             state["code"] = error.code

@@ -1,6 +1,6 @@
-"""Is it alive, is it ready, what does it count: for supervisors, balancers and scrapers.
+"""Liveness, readiness and metrics: for supervisors, balancers and scrapers.
 
-None of these asks for a credential, and none says anything about an organization.
+None of these needs a credential, and none reveals anything about an organization.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ablo_pg.relay.service import RelayService
 
 
 async def live(request: Request, service: RelayService) -> Response:
-    """The loop turns."""
+    """The event loop runs."""
     return json_answer({"status": "alive", "version": __version__})
 
 
 async def ready(request: Request, service: RelayService) -> Response:
-    """Whether a canary came through the whole path lately, and why not."""
+    """Whether a canary recently came through the whole path, and why not."""
     reasons = service.health.reasons()
     if service.schemas.failure is not None:
         reasons.append(f"the schema cannot be read: {service.schemas.failure.code}")
@@ -32,7 +32,7 @@ async def ready(request: Request, service: RelayService) -> Response:
 
 
 def ready_body(service: RelayService, reasons: list[str]) -> dict[str, Any]:
-    """Return what /ready says."""
+    """Return the answer of /ready."""
     reader = service.reader.status
     age = service.health.age
     schema = service.schemas.current()
@@ -52,12 +52,12 @@ def ready_body(service: RelayService, reasons: list[str]) -> dict[str, Any]:
 
 
 async def metrics(request: Request, service: RelayService) -> Response:
-    """Everything counted, in the Prometheus text format."""
+    """All metrics, in the Prometheus text format."""
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
 async def health(request: Request, service: RelayService) -> Response:
-    """What command lines look at: can requests be served."""
+    """For command lines: whether requests can be served."""
     return json_answer({"status": "healthy" if service.health.ready else "degraded"})
 
 

@@ -1,4 +1,4 @@
-"""Who am I: what a credential stands for."""
+"""The identity and rights of a credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ablo_pg.relay.live_schema import LiveSchema
 
 
 def identity_body(credential: Credential, schema: LiveSchema) -> dict[str, Any]:
-    """Return the identity; every key that either generation of clients requires."""
+    """Return the identity, with every property that either generation of clients requires."""
     authority = authority_of(credential, schema)
     return {
         "participantKind": credential.kind,

@@ -31,7 +31,7 @@ from ablo_pg.wire.kernel_calls import (
 
 
 async def claim_acquire(call: Call) -> Response:
-    """Ask for a claim: granted with the row, or a place in line."""
+    """Request a claim: granted with the row, or a place in the queue."""
     body = await call.body(AcquireBody)
     model = await writable_model(call, body.model)
     target = (*call.who, model.typename, body.id, bytes(body.request), None, call.capability)
@@ -40,7 +40,7 @@ async def claim_acquire(call: Call) -> Response:
 
 
 async def claim_look(call: Call) -> Response:
-    """Look at an own claim and renew it; one whose turn has come is granted here."""
+    """Read and renew an own claim; if its turn has come, it is granted here."""
     body = await call.body(ClaimBody)
     target = (*call.who, body.claim_id, True, call.capability)
     return JsonBytes(await call.service.database.read(claims.claim_get, *target))
@@ -55,7 +55,7 @@ async def claim_beats(call: Call) -> Response:
 
 
 async def claim_news(call: Call) -> Response:
-    """Wait until something is said of one of these claims; '' stands for all of them."""
+    """Wait until one of these claims has an event; '' stands for all of them."""
     body = await call.body(NewsBody)
     _check_number(call, body.claim_ids)
     told: list[str] = []
@@ -75,7 +75,7 @@ async def claim_news(call: Call) -> Response:
 
 
 async def _is_here(call: Call, claim_id: str) -> bool:
-    """Whether the caller may know of that claim: of others nothing is told."""
+    """Whether the caller may know of that claim; other claims are not revealed."""
     try:
         target = (*call.who, claim_id, False, call.capability)
         await call.service.database.read(claims.claim_get, *target)
@@ -85,7 +85,7 @@ async def _is_here(call: Call, claim_id: str) -> bool:
 
 
 async def claim_release(call: Call) -> Response:
-    """Give a claim back, or leave the line."""
+    """Release a claim, or leave the queue."""
     body = await call.body(ClaimBody)
     target = (*call.who, body.claim_id, call.capability)
     found = await call.service.database.read(claims.claim_release, *target)
@@ -93,7 +93,7 @@ async def claim_release(call: Call) -> Response:
 
 
 async def claim_release_row(call: Call) -> Response:
-    """Give back whatever the caller holds, or waits for, on a row."""
+    """Release every claim and wait of the caller on a row."""
     body = await call.body(RowBody)
     model = (await call.service.schemas.find(body.model)).model(body.model)
     target = (*call.who, model.typename, body.id, call.capability)
@@ -102,7 +102,7 @@ async def claim_release_row(call: Call) -> Response:
 
 
 async def claim_line(call: Call) -> Response:
-    """A row's holders and its wait line."""
+    """A row's holders and its wait queue."""
     body = await call.body(RowBody)
     model = await model_for(call, body.model)
     target = (*call.who, model.typename, body.id, call.capability)
@@ -110,7 +110,7 @@ async def claim_line(call: Call) -> Response:
 
 
 async def claim_reorder(call: Call) -> Response:
-    """Move these waiters to the head of the line."""
+    """Move these waiters to the head of the queue."""
     body = await call.body(OrderBody)
     model = await writable_model(call, body.model)
     target = (*call.who, model.typename, body.id, body.order, call.capability)
@@ -119,21 +119,21 @@ async def claim_reorder(call: Call) -> Response:
 
 
 async def presence_beat(call: Call) -> Response:
-    """Say that a session of the caller is here."""
+    """Record that a session of the caller is present."""
     body = await call.body(PresenceBody)
     target = (*call.who, body.session, bytes(body.request))
     return JsonBytes(await call.service.database.read(claims.presence_beat, *target))
 
 
 async def presence_leave(call: Call) -> Response:
-    """Say that a session of the caller is gone."""
+    """Record that a session of the caller has left."""
     body = await call.body(PresenceBody)
     found = await call.service.database.read(claims.presence_leave, *call.who, body.session)
     return json_answer({"left": found})
 
 
 async def presence_list(call: Call) -> Response:
-    """Who is here, with those of their claims that the caller may know of."""
+    """Who is present, with those of their claims that the caller may know of."""
     target = (*call.who, call.capability)
     return JsonBytes(await call.service.database.read(claims.presence_list, *target))
 
@@ -145,7 +145,7 @@ def _check_number(call: Call, claim_ids: Sequence[str]) -> None:
             "invalid_request",
             f"{len(claim_ids)} claims in one request; the limit is {limit}",
             field="claimIds",
-            remedy="name those that are live; a participant may have no more",
+            remedy="name only live claims; a participant cannot have more",
             details={"limit": limit},
         )
 

@@ -1,8 +1,8 @@
-"""The kernel's own calls, for the Python client: POST /api/v1/kernel/NAME, its JSON there and back.
+"""The kernel's own calls, for the Python client: POST /api/v1/kernel/NAME, its JSON in and out.
 
-What the routes for models cannot say: filters of every kind, stamps, snapshots, the past of a row,
-tracks, claims with their rows, the log by page. Each names the caller by its credential and is held
-to what that may do, as every other door.
+What the routes for models cannot express: filters of every kind, stamps, snapshots, past versions
+of a row, tracks, claims with their rows, the log by page. Each identifies the caller by its
+credential and enforces its rights, like every other interface.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def kernel_route(name: str, handler: Handler) -> BaseRoute:
 
 
 async def model_for(call: Call, name: str, verb: Verb = "read") -> ModelSpec:
-    """Return the model when the caller may do this to it."""
+    """Return the model if the caller may do this to it."""
     model = (await call.service.schemas.find(name)).model(name)
     require(call.credential, model, verb)
     return model
 
 
 async def status(call: Call) -> Response:
-    """The kernel's account of itself."""
+    """The kernel's status."""
     return JsonBytes(await call.service.database.read(routines.status))
 
 
@@ -65,7 +65,7 @@ async def row_get(call: Call) -> Response:
 
 
 async def row_at(call: Call) -> Response:
-    """One row as it was."""
+    """One row as of an earlier time."""
     body = await call.body(RowAtBody)
     model = await model_for(call, body.model)
     target = (*call.who, model.typename, body.id, body.at, call.capability)
@@ -89,7 +89,7 @@ async def row_list(call: Call) -> Response:
 
 
 async def snapshot_read(call: Call) -> Response:
-    """Named rows and the watermark, of one snapshot."""
+    """Named rows and the watermark, from one snapshot."""
     body = await call.body(SnapshotBody)
     if len(body.targets) > SNAPSHOT_ROWS:
         raise error_for(
@@ -109,7 +109,7 @@ async def snapshot_read(call: Call) -> Response:
 
 
 async def receipt_get(call: Call) -> Response:
-    """The receipt that is stored under a key of the caller's; null where there is none."""
+    """The receipt stored under one of the caller's keys; null if there is none."""
     body = await call.body(ReceiptBody)
     target = (*call.who, body.key, call.capability)
     found = await call.service.database.read(routines.receipt_get, *target)
@@ -117,14 +117,14 @@ async def receipt_get(call: Call) -> Response:
 
 
 async def track_list(call: Call) -> Response:
-    """What the caller tracks."""
+    """The caller's tracks."""
     return JsonBytes(
         await call.service.database.read(tracks.track_list, *call.who, call.capability)
     )
 
 
 async def track_remove(call: Call) -> Response:
-    """Track these no longer, or anything."""
+    """End these tracks, or all."""
     targets = bytes((await call.body(UntrackBody)).targets)
     removed = await call.service.database.run(
         tracks.track_remove,
@@ -142,7 +142,7 @@ async def log_head(call: Call) -> Response:
 
 
 async def log_read(call: Call) -> Response:
-    """Deltas after a position that the caller may see, and how far that looked."""
+    """Deltas after a position that the caller may see, and how far that read went."""
     body = await call.body(LogBody)
     limit = min(body.limit, LOG_PAGE)
     page = await call.service.database.read(

@@ -1,6 +1,6 @@
-"""Credentials made of others: swaps, agents' and users' sessions, ending and replacing them.
+"""Credentials derived from others: swaps, agents' and users' sessions, ending and replacing them.
 
-A token is made here, shown once, and only its hash goes to the database, which judges what the
+A token is generated here and shown once. Only its hash goes to the database, which decides what the
 child may do.
 """
 
@@ -33,7 +33,7 @@ CAPABILITY: Final = "/api/v1/capabilities/{capability}"
 
 
 def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
-    """Return what a stored key may do, as every answer spells it."""
+    """Return a stored key's rights, in the spelling of every answer."""
     kind, name = split_participant(key.participant)
     return authority_body(
         key.organization_id,
@@ -45,7 +45,7 @@ def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
 
 
 async def mint(call: Call) -> Response:
-    """POST: a capability out of the caller's key, as whom ablo.mint_participant says."""
+    """POST: a capability derived from the caller's key, as ablo.mint_participant decides."""
     request = mint_request(await call.body(MintBody))
     token = new_key("rk")
     key = await call.service.database.run(
@@ -66,7 +66,7 @@ async def mint_ephemeral(call: Call) -> Response:
 
 
 async def revoke(call: Call) -> Response:
-    """DELETE: end a capability and all that came of it; their sockets close."""
+    """DELETE: end a capability and everything derived from it; their sockets close."""
     ended = await call.service.database.run(
         keys.key_revoke, call.organization, call.path("capability"), call.credential.hash
     )
@@ -76,7 +76,7 @@ async def revoke(call: Call) -> Response:
 
 
 async def rotate(call: Call) -> Response:
-    """POST: a new token in the place of a capability's; the old one ends after a grace."""
+    """POST: a new token that replaces a capability's; the old one ends after a grace period."""
     body = await call.body(RotateBody)
     asked = {"graceSeconds": body.grace_seconds, "ttlSeconds": body.ttl_seconds}
     request = {name: value for name, value in asked.items() if value is not None}
@@ -117,7 +117,7 @@ def _minted(call: Call, key: KeyRecord, token: str) -> dict[str, Any]:
 
 ROUTES: Final[list[BaseRoute]] = [
     route("/api/v1/capabilities", mint, "POST"),
-    route("/api/auth/capability", mint, "POST"),  # where older clients ask
+    route("/api/auth/capability", mint, "POST"),  # the path that older clients use
     route("/api/v1/ephemeral_keys", mint_ephemeral, "POST"),
     route("/api/auth/ephemeral-keys", mint_ephemeral, "POST"),
     route(CAPABILITY, read),

@@ -1,4 +1,4 @@
-"""What one caller may use: requests a second of a key, bytes and seconds of a body."""
+"""Limits for one caller: requests per second of a key, bytes and seconds of a body."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from starlette.requests import Request
 
 from ablo_pg.errors import error_for
 
-KEYS: Final = 10_000  # buckets kept; the one used longest ago goes, which can only be too kind
+KEYS: Final = 10_000  # buckets kept; the least recently used is dropped, which can only be too
+# lenient
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """A bucket of tokens for each key: `burst` at once, `rate` a second from then on.
+    """A token bucket for each key: `burst` at once, `rate` per second from then on.
 
-    Each relay counts for itself: what it protects is its own loop and pool.
+    Count one request. Raises rate_limit_exceeded, with the seconds to wait.
     """
 
     rate: float
@@ -38,8 +39,8 @@ class RateLimit:
             wait = math.ceil((1 - tokens) / self.rate * 1000) / 1000
             raise error_for(
                 "rate_limit_exceeded",
-                f"This key may do {self.rate:g} requests a second here",
-                remedy=f"wait {wait:g} s, or spread the work over fewer requests",
+                f"This key is limited to {self.rate:g} requests per second here",
+                remedy=f"wait {wait:g} s, or combine the work into fewer requests",
                 details={"retry_after": wait, "limit": self.rate},
             )
         self._buckets[key] = (tokens - 1, now)
@@ -50,7 +51,7 @@ class RateLimit:
 async def read_limited(request: Request, limit: int, seconds: float) -> bytes:
     """Read a body of at most `limit` bytes, whole within `seconds`.
 
-    Raises request_too_large (before reading it, where the head says so), request_timeout.
+    Raises request_too_large (before reading it, if the head says so), request_timeout.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
@@ -68,7 +69,7 @@ async def read_limited(request: Request, limit: int, seconds: float) -> bytes:
         raise error_for(
             "request_timeout",
             f"The body did not arrive within {seconds:g} s",
-            remedy="send it at once",
+            remedy="send it without delay",
             details={"limit": seconds},
         ) from None
     return b"".join(parts)

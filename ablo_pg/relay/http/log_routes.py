@@ -1,8 +1,8 @@
-"""The log as a feed: its newest events, or those after a cursor, in the order of their times; and
-what became of claims meanwhile, for clients whose cursor says that they know of those.
+"""The log as a feed: its newest events, or those after a cursor, in time order; and claim events
+since then, for clients whose cursor shows that they support them.
 
-Filters are applied here to bounded pages of the log, so a page may be empty and still move the
-cursor on. A caller sees what it may: its organization's, its groups', its models'.
+Filters are applied here to bounded pages of the log, so a page may be empty and still advance the
+cursor. A caller sees what it may: its organization's, its groups', its models'.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ablo_pg.wire.limits import LOG_BYTES
 from ablo_pg.wire.logs import LogQuery, log_body, log_cursor, log_event, read_log_query
 
 PAGE: Final = 500
-# Deltas looked at for one answer: bounds what a filter that matches nothing costs.
+# Deltas read for one answer: bounds the cost of a filter that matches nothing.
 LOOKED_AT: Final = 5000
 MOST: Final = 1000
 Wanted: TypeAlias = Callable[[Delta], Delta | None]
@@ -49,13 +49,13 @@ async def logs(call: Call) -> Response:
         told = await claim_events(call, query, query.limit - len(events))
         events = sorted([*events, *told.events], key=lambda each: each[0])
         more = more or told.more
-        # An empty page gives its cursor back.
+        # An empty page returns its cursor.
         claims = told.after if events or told.more else query.claims_after
     return JsonBytes(log_body([text for _, text in events], more, log_cursor(log, claims)))
 
 
 async def wanted_by(call: Call, query: LogQuery) -> Wanted:
-    """Return what shows a delta, if it is asked for and may be seen. Raises unknown_model."""
+    """Return the function that shows a requested and visible delta. Raises unknown_model."""
     typename = None
     if query.model is not None:
         typename = (await call.service.schemas.find(query.model)).model(query.model).typename
@@ -74,7 +74,7 @@ async def wanted_by(call: Call, query: LogQuery) -> Wanted:
 
 
 async def _newest(call: Call, query: LogQuery, wanted: Wanted) -> tuple[list[Delta], bool, int]:
-    """Return the newest events, oldest first, and the place after them."""
+    """Return the newest events, oldest first, and the position after them."""
     found: list[Delta] = []
     before: int | None = None
     end: int | None = None
@@ -82,7 +82,7 @@ async def _newest(call: Call, query: LogQuery, wanted: Wanted) -> tuple[list[Del
     while looked_at < LOOKED_AT and len(found) < query.limit and size < LOG_BYTES:
         page = await call.service.database.read(delta_tail, call.organization, before, PAGE)
         if end is None:
-            # With an empty log, from where it stands: nothing is to be missed afterwards.
+            # If the log is empty, from its current position: nothing is missed afterwards.
             end = page[0].sync_id if page else await _head(call)
         found.extend(one for one in map(wanted, page) if one is not None)
         size = sum(delta.size for delta in found)

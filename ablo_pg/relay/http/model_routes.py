@@ -43,7 +43,7 @@ _CLAIMS: Final = Decoder(_Claims)
 
 
 async def model_of(call: Call, verb: Verb) -> ModelSpec:
-    """Return the model of the path, when the caller may do this to it."""
+    """Return the model of the path, if the caller may do this to it."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     require(call.credential, model, verb)
@@ -71,7 +71,7 @@ async def create(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """PATCH: the fields named."""
+    """PATCH: the named fields."""
     model = await model_of(call, "update")
     return await _write(call, model, "update", call.path("id"), await call.body(UpdateBody))
 
@@ -97,7 +97,7 @@ async def _write(
 
 
 async def read(call: Call) -> Response:
-    """GET one row: null where there is none, the stamp to guard a write by, and its holders."""
+    """GET one row: null if there is none, the stamp that guards a write, and its holders."""
     model = await model_of(call, "read")
     row_id = call.path("id")
     found, line = await call.service.database.read(
@@ -111,7 +111,7 @@ async def read(call: Call) -> Response:
 
 
 async def list_rows(call: Call) -> Response:
-    """GET rows: filtered, ordered, a page at a time."""
+    """GET rows: filtered, ordered, one page at a time."""
     model = await model_of(call, "read")
     pairs = call.request.query_params.multi_items()
     query = read_query(pairs, fields_of(model), call.service.settings.list_rows)
@@ -123,7 +123,7 @@ async def list_rows(call: Call) -> Response:
 
 
 async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:
-    """Return where a page begins; a row's id stands for the place after that row."""
+    """Return where a page begins; a row's id stands for the position after that row."""
     after = query.starting_after
     if after is None or is_cursor(after):
         return after
@@ -137,7 +137,7 @@ async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:
             f"starting_after names no {model.key}",
             model=model.key,
             field="starting_after",
-            remedy="pass next_cursor of the page before, or the id of its last row",
+            remedy="pass next_cursor of the previous page, or the id of its last row",
         )
     return query.cursor_of(members(data))
 

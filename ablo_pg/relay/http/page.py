@@ -1,7 +1,7 @@
-"""Pages for people (the console, /docs): how their files are served, and what browsers let them do.
+"""How the files of the console and of /docs are served, and what browsers let these pages do.
 
-They show rows and schemas that anybody may have written. So nothing of that can become a program,
-no other origin is loaded from or told anything, and nobody frames the page.
+They show rows and schemas from any writer: these cannot become code, no other origin is contacted,
+and no page can frame them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cache-control": "no-cache",  # kept, and asked about: a new release shows at once
+    "cache-control": "no-cache",  # cached but revalidated: a new release shows at once
 }
 
 
@@ -50,9 +50,9 @@ def asset_answer(request: Request, asset: Asset, policy: str) -> Response:
 
 
 async def _parts(body: bytes) -> AsyncIterator[bytes]:
-    """Yield a file in parts: the server takes the next one when a client has read the last.
+    """Yield a file in parts: the server takes the next one when the client has read the last.
 
-    No key is asked for here, so nothing else bounds what clients that do not read could make wait.
+    These pages need no key, so nothing else bounds the memory of clients that do not read.
     """
     for start in range(0, len(body), PART):
         yield body[start : start + PART]

@@ -1,5 +1,5 @@
-"""What command lines ask about besides rows: projects, branches, data sources. One database has one
-of each, so most of this says so."""
+"""What command lines request besides rows: projects, branches, data sources. A database has one of
+each, and most of this says so."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def root_branch(call: Call) -> None:
     if call.path("branch") not in (BRANCH_ID, ROOT_SLUG):
         raise error_for(
             "entity_not_found",
-            "There is no branch but the root",
+            "The root is the only branch",
             remedy=f"use {BRANCH_ID}",
         )
 
@@ -78,7 +78,7 @@ async def branch(call: Call) -> Response:
 
 
 async def branch_status(call: Call) -> Response:
-    """GET how a branch stands."""
+    """GET a branch's status."""
     root_branch(call)
     schema = call.schema
     reasons = call.service.health.reasons()
@@ -86,12 +86,12 @@ async def branch_status(call: Call) -> Response:
 
 
 async def make_branch(call: Call) -> Response:
-    """POST of a branch: there is one, so it is taken, and no other can be made."""
+    """POST of a branch: the root is taken, and no other can be created."""
     body = await call.body(BranchBody)
     if body.slug == ROOT_SLUG:
         raise error_for(
             "unique_violation",
-            f"The branch {ROOT_SLUG!r} is there already",
+            f"The branch {ROOT_SLUG!r} already exists",
             field="slug",
             remedy="list the branches and use it",
         )
@@ -99,7 +99,7 @@ async def make_branch(call: Call) -> Response:
 
 
 async def branch_credential(call: Call) -> Response:
-    """POST: a key for the branch, that may also push; made of the caller's, who must be able to."""
+    """POST: a key for the branch that may also push; the caller's key must have that right."""
     root_branch(call)
     body = await call.body(CredentialBody)
     request = {
@@ -117,31 +117,31 @@ async def branch_credential(call: Call) -> Response:
 
 
 async def make_project(call: Call) -> Response:
-    """POST or PATCH of a project: there is one, and it is the organization."""
-    raise _only_one("project", "the organization; make keys of another organization for another")
+    """POST or PATCH of a project: there is only one, the organization."""
+    raise _only_one("project", "the organization; create keys of another organization for another")
 
 
 def _only_one(what: str, which: str) -> Exception:
     return error_for(
         "invalid_request",
-        f"This server has one {what} an organization, and no other can be made or changed",
+        f"This server has one {what} per organization; others cannot be created or changed",
         remedy=f"use {which}",
     )
 
 
 async def register_source(call: Call) -> Response:
-    """POST a data source: the relay's own database is the one there is, and it is registered.
+    """POST a data source: the relay's own database is the only one, and it is registered.
 
-    Older clients send this at every start. What they name is neither kept nor connected to: a
-    server that dials where a request tells it to could be made to reach inside a network.
+    Older clients send this at every start. What they name is neither stored nor connected to: a
+    server that connects wherever a request tells it to could be used to reach into a network.
     """
     body = await call.body(SourceBody)
     if body.connection not in (None, "direct"):
         raise error_for(
             "datasource_connection_unsupported",
-            f"A data source of the kind {body.connection[:20]!r} cannot be registered",
+            f"A data source of kind {body.connection[:20]!r} cannot be registered",
             field="connection",
-            remedy="rows are in the relay's own Postgres: leave it out, or say direct",
+            remedy="rows are in the relay's own Postgres: leave it out, or pass direct",
         )
     if body.connection_string is not None:
         try:
@@ -159,32 +159,32 @@ async def sources(call: Call) -> Response:
 
 
 async def validate_source(call: Call) -> Response:
-    """POST: can the database be worked with."""
+    """POST: whether the database is usable."""
     return json_answer(validation_body(call.service.health.reasons()))
 
 
 async def snapshot_source(call: Call) -> Response:
-    """POST: read all anew. There is nothing to be copied: the rows are read where they are."""
+    """POST: read everything again. Nothing is copied: rows are read in place."""
     return json_answer(_source(call) | validation_body(call.service.health.reasons()))
 
 
 async def locate_source(call: Call) -> Response:
-    """POST: is the database taken by another project."""
+    """POST: whether another project uses the database."""
     return json_answer({"available": True, "held": None})
 
 
 async def remove_source(call: Call) -> Response:
-    """DELETE: nothing that was registered can be removed."""
+    """DELETE: nothing registered can be removed."""
     raise error_for(
         "entity_not_found",
-        "No data source is registered beside the relay's own database",
+        "The relay's own database is the only data source",
         remedy="stop the relay to disconnect it",
     )
 
 
 def _source(call: Call) -> dict[str, Any]:
     place = url_parameters(call.service.settings.database_url)
-    # Where the database is, servers may know; what runs in a browser need not.
+    # Servers may know where the database is; browsers need not.
     host = str(place.get("host") or "localhost") if call.credential.prefix == "sk" else None
     return source_body(str(place.get("dbname") or ""), host, call.service.health.ready)
 
@@ -200,7 +200,7 @@ ROUTES: Final[list[BaseRoute]] = [
     route("/api/v1/branches/{branch}/credentials", branch_credential, "POST"),
     *(
         each
-        for start in ("/api", "")  # one command line asks without /api
+        for start in ("/api", "")  # one command line omits /api
         for each in (
             route(f"{start}{SOURCES}", sources),
             route(f"{start}{SOURCES}", register_source, "POST"),

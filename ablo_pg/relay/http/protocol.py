@@ -1,8 +1,8 @@
-"""The HTTP protocol with bounds on what a connection may do before it has asked for anything.
+"""The HTTP protocol with limits on what a connection may do before its request is complete.
 
 A peer that sends its head byte by byte, or without end, is answered and closed (slow loris); so is
-one connection too many. Closed without an answer: a peer that sends many requests ahead of their
-answers, that sends trailers without end, or that stops reading. Bodies have their bounds in
+a connection beyond the limit. Closed without an answer: a peer that sends many requests ahead of
+their answers, that sends trailers without end, or that stops reading. Bodies have their limits in
 `limits`.
 """
 
@@ -21,40 +21,40 @@ from ablo_pg.wire.problems import problem_body
 HEAD_BYTES: Final = 64 << 10  # also of trailers, and of what frames one chunk of a body
 PIPELINED: Final = 64  # requests of one connection that wait for the answer to the one before
 READ_BYTES: Final = 16 << 10  # read by a peer within `stuck_seconds`, while an answer waits for it
-# A refused body is read on for so long and so far, to be dropped: closing at once would reset the
-# connection, and the peer would lose the answer that says why.
+# A refused body is read and dropped up to these limits: closing at once would reset the
+# connection, and the peer would lose the answer that gives the reason.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8 << 20
 REASONS: Final = {408: b"Request Timeout", 413: b"Content Too Large", 503: b"Service Unavailable"}
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `make_protocol` gives it the limits of a relay."""
+    """One connection. `make_protocol` gives it the relay's limits."""
 
     settings: RelaySettings
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True  # a head is awaited or being read
-    _lingering = -1  # bytes of a body dropped after its answer; -1: not so far
+    _lingering = -1  # bytes of a body dropped after its answer; -1: not yet
     _framing = 0  # bytes since the last part of a body
-    _unread = 0  # bytes that waited for the peer when it was last looked at
+    _unread = 0  # bytes that waited for the peer at the last check
     _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or refuse it when there are too many."""
+        """Take a connection, or refuse it if there are too many."""
         super().connection_made(transport)
-        self.access_log = False  # its lines hold paths, which hold data; the door writes one
+        self.access_log = False  # its lines contain paths, and so data
         if len(self.connections) > self.settings.connections:
             self._refuse(
                 "instance_at_capacity",
-                f"This relay serves {self.settings.connections} connections",
+                f"This relay accepts at most {self.settings.connections} connections",
                 "try again, or start another relay",
             )
             return
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; it counts while it may be a head."""
+        """Parse the data; it counts while it may be a head."""
         if self._in_head:
             self._expect_head()
             self._head_bytes += len(data)
@@ -81,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the bounds of the body take over."""
+        """The head is complete: the body's limits apply."""
         self._in_head = False
         self._head_bytes = self._framing = 0
         self._forget_deadline()
@@ -96,14 +96,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole: what comes next is a head."""
+        """The request is complete: a head comes next."""
         super().on_message_complete()
         self._in_head = True
         self._lingering = -1
         self._forget_deadline()
 
     def on_response_complete(self) -> None:
-        """The answer is out; a body that still comes is dropped, within bounds."""
+        """The answer is sent; a body that still arrives is dropped, within limits."""
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
             self._lingering = 0
@@ -121,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._forget_stuck()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go."""
+        """Release the connection."""
         self._forget_deadline()
         self._forget_stuck()
         super().connection_lost(exc)
@@ -156,7 +156,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(
                 "request_timeout",
                 f"The head of the request did not arrive within {self.settings.header_seconds:g} s",
-                "send it at once",
+                "send it without delay",
             )
 
     def _refuse(self, code: str, message: str, remedy: str) -> None:

@@ -1,7 +1,7 @@
-"""The schema: pushed here, read here. Pushing needs rights that the relay's own login lacks.
+"""The schema: push and read. Pushing needs rights that the relay's own login lacks.
 
-With an administrative URL the relay compiles and applies what is pushed, under the lock that keeps
-one migration at a time; without one it says how else to do it.
+With an administrative URL the relay compiles and applies a pushed schema, under the lock that
+allows one migration at a time. Without one, the refusal names the alternatives.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ablo_pg.wire.schemas import (
 )
 
 PUSH_SCOPE: Final = "schema:push"
-VERSIONS: Final = 20  # that are told
+VERSIONS: Final = 20  # that are reported
 
 
 async def push(call: Call) -> Response:
@@ -40,9 +40,9 @@ async def push(call: Call) -> Response:
 
 
 async def try_out(call: Call) -> Response:
-    """POST /api/schema/dry-run: what a push would answer, refusals included; nothing is kept.
+    """POST /api/schema/dry-run: a push's answer, refusals included; nothing is saved.
 
-    A path of its own: a relay that knew no such word in the body would really push.
+    It has its own path: a relay that ignores an unknown property would really push.
     """
     return await _push(call, dry_run=True)
 
@@ -82,7 +82,7 @@ async def _push(call: Call, *, dry_run: bool) -> Response:
 def _read(raw: bytes, depth: int, active: SchemaSpec | None) -> tuple[PushBody, SchemaSpec]:
     body = read_body(raw, PushBody, depth)
     spec = parse_schema_json(pushed_document(body, read_json(raw, depth)["schema"], active))
-    assert spec.hash  # made here, and kept
+    assert spec.hash  # created here, and kept
     return body, spec
 
 
@@ -107,7 +107,7 @@ ROUTES: Final[list[BaseRoute]] = [
     each
     for path in ("/api/schema", "/api/v1/schema")
     for each in (
-        # Without a deadline: large tables take their time, and what is cut off is not undone.
+        # Without a deadline: large tables take time, and an aborted request is not undone.
         route(path, push, "POST", deadline=False),
         route(f"{path}/dry-run", try_out, "POST", deadline=False),
         route(path, read),

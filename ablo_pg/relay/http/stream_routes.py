@@ -1,9 +1,9 @@
-"""Deltas as Server-Sent Events, for those without a socket.
+"""Deltas as Server-Sent Events, for clients without a socket.
 
-`GET /api/v1/stream?cursor=` sends one event a delta, whose id is where to resume: a browser's
-EventSource sends it as Last-Event-ID when it comes again. Without a cursor it begins now, and says
-where that is. A reader that is slow has its queue cut and goes on from the log; one that takes
-nothing at all is cut off.
+`GET /api/v1/stream?cursor=` sends one event per delta, whose id is where to resume: a browser's
+EventSource sends it as Last-Event-ID when it reconnects. Without a cursor it begins now, and the
+first event has that position. A slow reader has its queue dropped and continues from the log; one
+that reads nothing at all is disconnected.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from ablo_pg.wire.problems import problem_body
 
 logger: Final = logging.getLogger("ablo_pg.relay.http")
 
-SILENT_SECONDS: Final = 15.0  # between comments, so that nobody takes a quiet stream for a dead one
-RETRY_MS: Final = 1000  # after which an EventSource comes again
+SILENT_SECONDS: Final = 15.0  # between comments, so that proxies do not close a quiet stream
+RETRY_MS: Final = 1000  # after which an EventSource reconnects
 BATCH: Final = 500
-LAST_SECONDS: Final = 1.0  # for the last words
+LAST_SECONDS: Final = 1.0  # for the final event
 
 
 async def stream(call: Call) -> Response:
@@ -50,7 +50,7 @@ async def stream(call: Call) -> Response:
 
 
 class EventStream(Response):
-    """The answer: runs until the client goes, its credential ends, or the relay stops."""
+    """The answer: runs until the client leaves, its credential ends, or the relay stops."""
 
     media_type = "text/event-stream"
 
@@ -95,7 +95,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": self._last, "more_body": False})
 
     async def _write(self, part: bytes) -> None:
-        """Send a part. Raises TimeoutError when the client takes nothing."""
+        """Send a part. Raises TimeoutError if the client reads nothing."""
         with anyio.fail_after(self._call.service.settings.stuck_seconds):
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
@@ -106,7 +106,7 @@ class EventStream(Response):
                 batch = await self._subscription.batch(BATCH)
                 await self._write(b"".join(map(stream_event, batch)))
         except TimeoutError:
-            logger.info("a stream is not read, and is cut off")
+            logger.info("a stream is not read and is closed")
         except AbloError as exc:
             self._last = failure_event(exc)
 
@@ -116,7 +116,7 @@ class EventStream(Response):
                 await anyio.sleep(SILENT_SECONDS)
                 await self._write(b": here\n\n")
         except TimeoutError:
-            logger.info("a stream is not read, and is cut off")
+            logger.info("a stream is not read and is closed")
 
     async def _ended(self) -> None:
         with self._call.service.authenticator.watch(self._call.credential) as watch:

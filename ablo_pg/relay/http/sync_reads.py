@@ -1,8 +1,8 @@
-"""Rows of one snapshot, with its watermark: what bootstraps and on-demand reads are made of.
+"""Rows of one snapshot, with its watermark, for bootstraps and on-demand reads.
 
-However many pages a read takes, all come from one read-only transaction. A watermark is good only
-if it has reached what the hub had sent before: a delta may come over the WAL before a query sees
-it, and a client that was sent it must not be told of an older state after it.
+However many pages a read takes, all come from one read-only transaction. A watermark is valid only
+if it has reached what the hub had sent before: a delta may arrive over the WAL before a query sees
+it, and a client that received it must not get an older state afterwards.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ R = TypeVar("R")
 Conn = AsyncConnection[Any]
 
 ROWS: Final = 50_000  # in one answer; more come on the next page
-UNSEEN_SECONDS: Final = 5.0  # how long a standby may hold back what was sent
+UNSEEN_SECONDS: Final = 5.0  # how long a standby may delay what was sent
 
 
 @dataclass(slots=True)
 class Rows:
-    """What was read: rows and evidence as bytes, and where to go on if there is more."""
+    """The result of a read: rows and evidence as bytes, and where to continue if there is more."""
 
     data: list[bytes]
     evidence: list[bytes]

@@ -1,4 +1,4 @@
-"""On-demand reads for local copies, single rows, and whether a credential is still good."""
+"""On-demand reads for local copies, single rows, and whether a credential is still valid."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VALUES: Final = 500  # of one related read
 
 
 async def query(call: Call) -> Response:
-    """POST: several reads of one snapshot. One that fails leaves an empty slot and an error."""
+    """POST: several reads of one snapshot. A failed one leaves an empty slot and an error."""
     body = await call.body(QueryBody)
     if not body.queries or len(body.queries) > QUERIES:
         raise error_for(
@@ -72,9 +72,9 @@ async def query(call: Call) -> Response:
 
 
 async def read_one(conn: Conn, call: Call, schema: LiveSchema, query: Query, room: int) -> Rows:
-    """Run one query, with what it wants nested, in a savepoint of its own.
+    """Run one query, with its nested relations, in its own savepoint.
 
-    room: bytes that it may take. Raises response_too_large: a part of a copy would pass for all.
+    room: bytes that it may take. Raises response_too_large: a partial copy would look complete.
     """
     model = schema.model(query.model)
     require(call.credential, model, "read")
@@ -106,7 +106,7 @@ async def listed(
     order: tuple[str, str] | None,
     room: int,
 ) -> Rows:
-    """List rows; a query that fails spoils only its own savepoint. Raises AbloError."""
+    """List rows; a failed query affects only its own savepoint. Raises AbloError."""
     try:
         async with conn.transaction():
             rows = await read_rows(
@@ -145,13 +145,13 @@ async def entity(call: Call) -> Response:
             f"There is no {model.key} {row_id[:80]!r}",
             model=model.key,
             row_id=row_id[:80],
-            remedy="it was deleted, or never there",
+            remedy="it was deleted or never existed",
         )
     return JsonBytes(found.data)
 
 
 async def check(call: Call) -> Response:
-    """HEAD: the credential is good. Where it is not, X-Auth-Failure says why."""
+    """HEAD: 200 if the credential is valid. Otherwise X-Auth-Failure has the reason."""
     return Response(status_code=204)
 
 

@@ -1,4 +1,4 @@
-"""Sending a commit on and answering with its receipt: shared by models and commits."""
+"""Forwarding a commit and answering with its receipt: shared by models and commits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VERB_OF: Final[dict[str, Verb]] = {
 
 
 def authority_of(credential: Credential, schema: LiveSchema) -> dict[str, Any]:
-    """Return what a credential may do, as every answer spells it."""
+    """Return a credential's rights, in the spelling of every answer."""
     return authority_body(
         credential.organization,
         credential.kind,
@@ -65,14 +65,14 @@ def key_of(call: Call, given: str | None) -> str:
 
 
 def check_premises(service: RelayService, *premises: Sequence[object] | None) -> None:
-    """Raise invalid_request when there are more premises and tracks than one commit may have."""
+    """Raise invalid_request if there are more premises and tracks than one commit may have."""
     count = sum(len(each or ()) for each in premises)
     if count > service.settings.premises:
         raise error_for(
             "invalid_request",
             f"{count} premises and tracks in one commit; the limit is {service.settings.premises}",
             field="reads",
-            remedy="name a group in place of many rows",
+            remedy="name a group instead of many rows",
             details={"limit": service.settings.premises},
         )
 
@@ -91,7 +91,7 @@ async def submit(
     request: bytes,
     transport: Literal["http", "websocket"],
 ) -> bytes:
-    """Commit as `credential`; return the receipt that the kernel stored. Also the socket's way."""
+    """Commit as `credential`; return the receipt that the kernel stored. Sockets use it too."""
     item = BatchItem(
         credential.participant,
         key,

@@ -1,10 +1,10 @@
-"""One organization's board: shows its sockets who is here and who holds or waits for what.
+"""One organization's live state: shows its sockets who is present and who holds or waits for what.
 
-The board reads the database's state on a hint (`ablo_live`, or a local change) and by the clock
-before something runs out, tells the sockets what has changed since, and sees to the claims of its
-own sockets: a waiter whose turn has come is granted, a holder that lost its claim is told. Since
-every relay reads the same state, sockets of several relays see each other; a lost hint costs time,
-never a wrong picture.
+It reads the database's state on a hint (`ablo_live`, or a local change) and by the clock before
+something expires, sends the sockets what has changed, and handles the claims of its own sockets: a
+waiter whose turn has come is granted, a holder that lost its claim is notified. Every relay reads
+the same state, so sockets of several relays see each other. A lost hint costs time, never
+correctness.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
-SELF: Final = "system:relay"  # as whom the board reads
-LOOK_SECONDS: Final = 30.0  # the latest, when every hint was lost
+SELF: Final = "system:relay"  # the identity of its reads
+LOOK_SECONDS: Final = 30.0  # the latest, if every hint was lost
 LEAST_SECONDS: Final = 0.05
-TURN_SECONDS: Final = 0.1  # a waiter whose row is being written: nothing tells when that has ended
+TURN_SECONDS: Final = 0.1  # a waiter whose row is being written: no notification reports the end of
+# the write
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-NEWCOMER_PARTICIPANTS: Final = 500  # at most, in what a socket is told at first
+NEWCOMER_PARTICIPANTS: Final = 500  # at most, in a socket's first message
 
 
 class Board:
-    """Shows one organization's claims and presence to its sockets here."""
+    """Shows one organization's claims and presence to its sockets on this relay."""
 
     def __init__(self, database: Database, organization: str, tasks: Tasks | None = None) -> None:
         self._tasks = tasks or Tasks()
@@ -55,7 +56,7 @@ class Board:
         self._repeat: set[Target] = set()
 
     def join(self, session: Session) -> None:
-        """Show a socket everything, and what changes then; again, when it follows other groups."""
+        """Show a socket everything, then changes; again if it follows other groups."""
         self.sessions.discard(session)
         self._newcomers.add(session)
         self.hint()
@@ -67,17 +68,17 @@ class Board:
 
     @property
     def empty(self) -> bool:
-        """Whether no socket looks at it."""
+        """Whether no socket uses it."""
         return not (self.sessions or self._newcomers)
 
     def hint(self, target: Target | None = None) -> None:
-        """Something may have changed; show this row's line, whether or not it has."""
+        """Something may have changed; show this row's queue even if it has not."""
         if target is not None:
             self._repeat.add(target)
         self._hint.set()
 
     async def run(self) -> None:
-        """Look and tell until cancelled."""
+        """Read and notify until cancelled."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             self._hint = anyio.Event()
@@ -88,13 +89,13 @@ class Board:
             except AbloError as exc:
                 logger.warning("claims and presence cannot be read: %s", exc.code)
                 again = backoff.pause()
-            # At most half of the time goes into looking, however much there is to see.
+            # Reading takes at most half of the time, however much there is to read.
             await anyio.sleep(anyio.current_time() - began)
             with anyio.move_on_after(again):
                 await self._hint.wait()
 
     async def _look(self) -> float:
-        """Read, tell, see to our own; return when to look again at the latest."""
+        """Read, notify, handle our own claims; return when to read again at the latest."""
         narrow = any(not each.groups.unlimited for each in self.sessions | self._newcomers)
         data = await self._database.read(live.live_read, self.organization, SELF, narrow)
         new = LiveState.parse(data)
@@ -129,7 +130,7 @@ class Board:
     def _tell_presence(
         self, session: Session, state: LiveState, participant: str, kind: str
     ) -> None:
-        """Tell a socket with few groups what it may see of a participant, once it may."""
+        """Send a socket with few groups what it may see of a participant, once it may."""
         held = [
             each for each in state.holdings.get(participant, ()) if session.groups.sees_claim(each)
         ]
@@ -155,7 +156,7 @@ class Board:
         return wire.presence(kind, participant, here, held, state.now)
 
     def _welcome(self) -> None:
-        """Show newcomers how everything stands: holders first, if not everybody fits."""
+        """Show new sockets the whole state: holders first, if not everything fits."""
         state = self.state
         everybody = sorted(state.participants, key=lambda one: one not in state.holdings)
         for session in self._newcomers:
@@ -176,7 +177,7 @@ class Board:
         self._newcomers.clear()
 
     async def _attend(self) -> bool:
-        """See to our own sockets' claims; True when somebody's turn has come and is not granted."""
+        """Handle our own sockets' claims; True if a waiter's turn has come without a grant."""
         due: set[Session] = set()
         for session in list(self.sessions):
             await self._tasks.attempt("board", partial(self._attend_one, session, due))
@@ -185,8 +186,8 @@ class Board:
     async def _attend_one(self, session: Session, due: set[Session]) -> None:
         try:
             await self._attend_claims(session, due)
-        except AbloError as exc:  # of this session's claims; the next look tries again
-            logger.info("a socket's claims cannot be looked at: %s", exc.code)
+        except AbloError as exc:  # of this session's claims; the next read retries
+            logger.info("a socket's claims cannot be checked: %s", exc.code)
 
     async def _attend_claims(self, session: Session, due: set[Session]) -> None:
         for own in list(session.claims.values()):
@@ -208,7 +209,7 @@ class Board:
                 self.hint()
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
-        """A claim of ours is not among the live ones any more: say why."""
+        """A claim of ours is no longer live: determine why."""
         try:
             answer = await self._database.run(
                 claims.claim_get,
@@ -223,12 +224,12 @@ class Board:
             if exc.code != "claim_not_found":
                 raise
             status = "expired"
-        if status not in ("active", "queued"):  # else the reading was older than the claim
+        if status not in ("active", "queued"):  # else the read was older than the claim
             session.lost(kernel_id, status)
 
 
 def shown_to(session: Session, here: Json | None) -> Json | None:
-    """Return what a participant says of itself, as a socket that does not see all may see it.
+    """Return a participant's own activity as a socket that does not see all may see it.
 
     The mirror of `ablo.activity_seen` and `ablo.presence_meta`.
     """
@@ -248,7 +249,7 @@ def shown_to(session: Session, here: Json | None) -> Json | None:
 
 
 def post_all(sessions: Iterable[Session], kind: str, payload: dict[str, Any]) -> None:
-    """Tell these sockets the same; it is encoded once."""
+    """Send these sockets the same message; it is encoded once."""
     framed: bytes | None = None
     for session in sessions:
         if framed is None:

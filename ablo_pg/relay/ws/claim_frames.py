@@ -1,8 +1,8 @@
-"""Claims over a socket: asked for, kept, given back; the lease table is everybody's.
+"""Claims over a socket: acquired, renewed, released; the leases are in the shared table.
 
 A socket's leases are renewed by its pings, and the shorter ones in between (`leases`), as long as
-the client gives signs of life. A connection that ends gives nothing back: the client may come again
-and ask with the same id, and gets the same claim; otherwise the lease runs out by itself.
+the client is alive. A connection that ends releases nothing: the client may reconnect and ask with
+the same id, and gets the same claim; otherwise the lease expires.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ablo_pg.wire.limits import SOCKET_CLAIMS
 if TYPE_CHECKING:
     from ablo_pg.relay.service import RelayService
 
-# Codes that say of a beat that there is no such claim; the last, that no claim can have that id.
+# Codes that mean for a heartbeat that the claim does not exist; with the last, it never can.
 GONE: Final = ("claim_lost", "claim_not_found", "validation_failed")
 
 
@@ -86,7 +86,7 @@ class ClaimFrames:
         _hint(session)
 
     async def _acquire(self, session: Session, begin: ClaimBegin) -> dict[str, Any]:
-        """Ask the kernel; return its answer."""
+        """Call the kernel; return its answer."""
         check_room(session, begin.claim_id)
         model = await self._writable(session, begin.entity_type)
         answer: dict[str, Any] = loads(
@@ -105,7 +105,7 @@ class ClaimFrames:
         return answer
 
     async def abandon(self, session: Session, frame: Frame) -> None:
-        """claim_abandon: give it back, or leave the line. Not answered."""
+        """claim_abandon: release it, or leave the queue. Not answered."""
         abandon = await payload_of(self.service, frame, ClaimAbandon)
         own = session.claims.pop(abandon.claim_id, None)
         kernel_id = own.kernel_id if own else abandon.claim_id
@@ -121,23 +121,23 @@ class ClaimFrames:
         _hint(session)
 
     async def heartbeat(self, session: Session, frame: Frame) -> None:
-        """claim_heartbeat: claim_heartbeat_ack, with a `code` where the beat was refused.
+        """claim_heartbeat: claim_heartbeat_ack, with a `code` if the heartbeat was refused.
 
-        Its client is there all the same: the lease goes on, as at a ping.
+        Its client is alive anyway: the lease continues, as at a ping.
         """
         try:
             beat = await payload_of(self.service, frame, ClaimHeartbeat)
             told = await self._beat(session, beat.claim_id, beat_details(beat))
         except AbloError as exc:
             if exc.retryable:
-                raise  # how the claim stands is not known now
+                raise  # the state of the claim is unknown now
             told = {"code": exc.code, **await self._beat(session, _named(frame, exc), b"{}")}
         await session.outbox.say("claim_heartbeat_ack", told)
         if told["status"] != "held":
             _hint(session)
 
     async def _beat(self, session: Session, name: str, request: bytes) -> dict[str, Any]:
-        """Renew a claim; return how it stands. Raises what the kernel has against the request."""
+        """Renew a claim; return its state. Raises the kernel's refusal."""
         own = session.claims.get(name)
         try:
             found: dict[str, Any] = loads(
@@ -160,7 +160,7 @@ class ClaimFrames:
         return {**found, "claimId": name}
 
     async def reorder(self, session: Session, frame: Frame) -> None:
-        """claim_reorder: not answered; everybody is shown the line as it stands."""
+        """claim_reorder: not answered; all sockets get the new queue."""
         reorder = await payload_of(self.service, frame, ClaimReorder)
         model = await self._writable(session, reorder.entity_type)
         aliases = session.aliases
@@ -179,7 +179,7 @@ class ClaimFrames:
             _hint(session, Target(model.typename.lower(), reorder.entity_id))
 
     async def _writable(self, session: Session, name: str) -> ModelSpec:
-        """Return the model when the client may write to it in some way."""
+        """Return the model if the client may write to it in some way."""
         model = (await self.service.schemas.find(name)).model(name)
         if not any(session.credential.may(model.typename, verb) for verb in WRITES):
             raise denied(model, "update")
@@ -191,7 +191,7 @@ def check_room(session: Session, name: str) -> None:
     if name not in session.claims and len(session.claims) >= SOCKET_CLAIMS:
         raise error_for(
             "quota_exceeded",
-            f"This socket knows {SOCKET_CLAIMS} claims, the most there may be",
+            f"This socket knows {SOCKET_CLAIMS} claims, the maximum",
             field="claimId",
             remedy="abandon some; the same row claimed again needs no new id",
             details={"limit": SOCKET_CLAIMS},
@@ -199,9 +199,9 @@ def check_room(session: Session, name: str) -> None:
 
 
 def _named(frame: Frame, error: AbloError) -> str:
-    """Return the claim that a frame names which is refused; raise the error when it names none."""
+    """Return the claim that a refused frame names; raise the error if it names none."""
     try:
-        return msgspec.json.decode(frame.payload, type=ClaimAbandon).claim_id  # no more of it
+        return msgspec.json.decode(frame.payload, type=ClaimAbandon).claim_id  # ignore the rest
     except msgspec.DecodeError:
         raise error from None
 

@@ -1,7 +1,7 @@
 """Commits over a socket: the same kernel call as over HTTP, answered with the strict receipt.
 
-The client's transaction id is the idempotency key, so a frame that is sent again, after an answer
-that was lost or over another socket, gets the first receipt and changes nothing.
+The client's transaction id is the idempotency key, so a frame that is sent again, after a lost
+answer or over another socket, gets the first receipt and changes nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class CommitFrames:
             session.board.hint()  # a claim ends with its row
 
     async def refuse(self, session: Session, frame: Frame, error: AbloError) -> None:
-        """Answer that it did not happen, and why."""
+        """Answer that the commit was refused, and why."""
         authority = authority_of(session.credential, self.service.schemas.current())
         at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         own = {"serverTxId": "", "authority": authority}
@@ -68,7 +68,7 @@ class CommitFrames:
         for one in commit.operations:
             model = (await self.service.schemas.find(one.model)).model(one.model)
             verb = VERB_OF.get(one.type.lower())
-            if verb is not None:  # the kernel refuses what is no action
+            if verb is not None:  # the kernel refuses unknown actions
                 require(session.credential, model, verb)
             models.append(model.key)
         request = commit_request(commit, models, session.aliases)
@@ -77,7 +77,7 @@ class CommitFrames:
 
 
 def transaction_id(frame: Frame) -> str:
-    """Return the id that a commit names, as far as that can be read."""
+    """Return the id that a commit names, if it can be read."""
     try:
         payload: Any = msgspec.json.decode(frame.payload)
     except msgspec.DecodeError:

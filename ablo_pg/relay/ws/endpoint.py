@@ -1,8 +1,8 @@
-"""The door of live sockets: GET /api/sync/ws.
+"""The endpoint of live sockets: GET /api/sync/ws.
 
-The key comes as a subprotocol, `ablo.bearer.<key>`, beside `ablo.sync.v1`, which alone is chosen:
-so it stands in no URL and in no log. Who may not come in is told before the upgrade, with a status
-and a problem body; browsers, that cannot read those, ask HEAD /api/auth/check.
+The key arrives as a subprotocol, `ablo.bearer.<key>`, together with `ablo.sync.v1`, which alone is
+selected, so it appears in no URL and in no log. A client that is refused gets a status and a
+problem body before the upgrade; browsers, which cannot read those, use HEAD /api/auth/check.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from ablo_pg.wire.problems import unexpected_error
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 PATH: Final = "/api/sync/ws"
-# A client puts its path behind the base URL it was given, also one that ends in /api already.
+# A client appends its path to the base URL it was given, even one that ends in /api.
 PATHS: Final = (PATH, f"/api{PATH}")
 PROTOCOL: Final = "ablo.sync.v1"
 BEARER: Final = "ablo.bearer."
 CLOSED_NORMALLY: Final = 1000
-ENDED: Final = 4001  # the reason says what: clients sign in again for apikey_expired
+ENDED: Final = 4001  # the reason has the cause: clients sign in again for apikey_expired
 FAILED: Final = 1011
 TRY_AGAIN: Final = (1013, "the database cannot be read")
-CLOSE_SECONDS: Final = 1.0  # for the last frame, and for saying that a client has gone
+CLOSE_SECONDS: Final = 1.0  # for the last frame, and for recording that a client has left
 
 
 async def live_socket(websocket: WebSocket) -> None:
@@ -62,7 +62,7 @@ async def live_socket(websocket: WebSocket) -> None:
 
 
 async def live_session(websocket: WebSocket, service: RelayService, session: Session) -> None:
-    """Serve a socket that may come in, to its end."""
+    """Serve an admitted socket, to its end."""
     code = FAILED
     try:
         service.live.add(session)
@@ -81,7 +81,7 @@ async def live_session(websocket: WebSocket, service: RelayService, session: Ses
 
 
 async def admit(websocket: WebSocket, service: RelayService) -> Credential:
-    """Say who comes in. Raises the errors of 401, and what else keeps somebody out."""
+    """Authenticate. Raises the errors of 401, and other reasons for refusal."""
     check_origin(websocket, service.settings.allowed_origins)
     offered: list[str] = websocket.scope.get("subprotocols", [])
     if PROTOCOL not in offered:
@@ -98,7 +98,7 @@ async def admit(websocket: WebSocket, service: RelayService) -> Credential:
     if len(tokens) != 1:
         raise error_for(
             "api_key_required",
-            "This needs one key",
+            "Exactly one key is required",
             remedy=f"offer it as the subprotocol {BEARER}KEY",
         )
     credential = await service.authenticator.authenticate(tokens[0])
@@ -108,7 +108,7 @@ async def admit(websocket: WebSocket, service: RelayService) -> Credential:
 
 
 def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
-    """Refuse a page of another origin that was not allowed; who is no browser sends none."""
+    """Refuse a page of an origin that is not allowed; other clients send no origin."""
     origin = websocket.headers.get("origin")
     if origin is None or origin in allowed or "*" in allowed:
         return
@@ -116,7 +116,7 @@ def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
         return
     raise error_for(
         "forbidden",
-        "Pages of this origin may not connect",
+        "This origin may not connect",
         remedy="allow it with --allow-origin",
     )
 
@@ -124,7 +124,7 @@ def check_origin(websocket: WebSocket, allowed: tuple[str, ...]) -> None:
 async def open_session(
     websocket: WebSocket, service: RelayService, credential: Credential
 ) -> Session:
-    """Make the session, its deltas fixed to begin here. Raises cursor_invalid, invalid_request."""
+    """Create the session, with its start position fixed. Raises cursor_invalid, invalid_request."""
     wire: Wire | None = websocket.scope.get("extensions", {}).get(EXTENSION)
     if wire is None:
         raise unexpected_error()
@@ -198,7 +198,7 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
         group.cancel_scope.cancel()
     if session.closing is not None:
         code, reason = session.closing
-        # Who has vanished meanwhile is not told.
+        # Skip the close frame for dead peers.
         with anyio.move_on_after(CLOSE_SECONDS) as scope, suppress(WebSocketDisconnect):
             await websocket.close(code, reason)
         if scope.cancelled_caught:
@@ -207,19 +207,19 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
 
 
 async def say_gone(service: RelayService, session: Session) -> None:
-    """Take a client's presence away; its claims stay until their leases end."""
+    """End a client's presence; its claims stay until their leases end."""
     if session.presence is not None:
         try:
             await service.database.run(
                 claims.presence_leave, session.organization, session.participant, session.id
             )
-        except AbloError as exc:  # it ends by itself
-            logger.info("a client's going could not be told: %s", exc.code)
+        except AbloError as exc:  # it expires
+            logger.info("a client's departure could not be recorded: %s", exc.code)
         service.live.hint(session.organization)
 
 
 async def refuse(websocket: WebSocket, error: AbloError) -> None:
-    """Answer in place of the upgrade."""
+    """Answer instead of upgrading."""
     request_id = f"req_{secrets.token_hex(12)}"
     logger.info("a socket was refused", extra={"request_id": request_id, "code": error.code})
     answer: Any = problem_answer(error, request_id)

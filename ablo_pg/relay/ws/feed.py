@@ -1,10 +1,10 @@
-"""One socket's deltas: where it stands, catching up, and being written to with all the others.
+"""One socket's deltas: its position, catching up, and then receiving with all the others.
 
-Deltas go out with rising ids. A client says where it stands in its first `sync_request`, so nothing
-is sent before that, or before a moment has passed. What it lacks then goes into the answer, the
-rest follows as `delta` frames, and once all is sent the pump writes to the socket directly. A later
-request that names an earlier position is answered with what was sent since: the client says that it
-has not got it.
+Deltas go out with rising ids. A client sends its position in its first `sync_request`, so nothing
+is sent before that, or before a short timeout. Missed deltas go into the answer, the rest follows
+as `delta` frames, and once all is sent the pump writes to the socket directly. A later request that
+names an earlier position is answered with what was sent since: the client says that it does not
+have it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.wire.deltas import sync_response
 from ablo_pg.wire.partition import Partition
 
-# Seconds that a client may take to say where it stands. Protects the order of what it gets; a
-# slower one gets what follows its cursor first, and its answer after that.
+# Seconds that a client may take to send its position. Protects the order of its deltas; a slower
+# client gets what follows its cursor first, and its answer after that.
 PATIENCE: Final = 1.0
 FRAME_DELTAS: Final = 500
 FRAME_BYTES: Final = 512 << 10
@@ -35,8 +35,8 @@ class DeltaFeed:
     """Deltas of one organization to one socket.
 
     Args: cursor, what the client had when it connected; None: it has nothing, and reads rows while
-    deltas from `begin` on are kept for it. partition: which share of them it wants; None for all.
-    every: send each change as it is, not one a row and frame (`wire.coalesce`).
+    deltas from `begin` on are kept for it. partition: its share of them; None for all. every: send
+    each change as it is, not one per row and frame (`wire.coalesce`).
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class DeltaFeed:
         self._views = views
         self._subscription = self._subscribe(cursor)
         self._asked: tuple[int | None] | None = None
-        self._lost: AbloError | None = None  # why the client's cursor is of no use
-        self._begun = False  # something was said to the client
+        self._lost: AbloError | None = None  # why the client's cursor cannot be used
+        self._begun = False  # the client has been sent something
         self._wake = anyio.Event()
         self._direct = False  # the pump may write
         self._marked = False
@@ -72,7 +72,7 @@ class DeltaFeed:
         return self._subscription.cursor
 
     async def begin(self) -> None:
-        """Fix where to begin: at the head, when the log does not reach back to the cursor."""
+        """Fix where to begin: at the head, if the log does not reach back to the cursor."""
         try:
             await self._subscription.begin()
         except AbloError as exc:
@@ -83,7 +83,7 @@ class DeltaFeed:
             await self._subscription.begin()
 
     def ask(self, position: int | None) -> None:
-        """The client says up to where it has everything (None: nowhere), and wants an answer."""
+        """The client has everything up to here (None: nothing), and wants an answer."""
         self._asked = (position,)
         self._wake.set()
 
@@ -93,7 +93,7 @@ class DeltaFeed:
         self._subscription.regroup(views)
 
     async def run(self) -> None:
-        """Send until cancelled. Raises snapshot_required when the log no longer reaches back."""
+        """Send until cancelled. Raises snapshot_required if the log no longer reaches back."""
         try:
             with anyio.move_on_after(PATIENCE):
                 while self._asked is None:
@@ -118,7 +118,7 @@ class DeltaFeed:
         await self._subscription.aclose()
 
     def flush(self) -> None:
-        """Write what the hub has brought, as far as the socket takes it."""
+        """Write what the hub has delivered, as far as the socket accepts it."""
         self._marked = False
         wire = self._outbox.wire
         subscription = self._subscription
@@ -137,7 +137,7 @@ class DeltaFeed:
         self._outbox.wire.abort()
 
     async def _woken(self) -> None:
-        """Wait until the client asks, or the subscription is cut loose."""
+        """Wait until the client asks, or the subscription is disconnected."""
         while self._asked is None and self._subscription.state is State.LIVE:
             await self._wake.wait()
             self._wake = anyio.Event()
@@ -159,7 +159,7 @@ class DeltaFeed:
         lost, self._lost = self._lost, None
         head = await self._hub.log.head(self._organization)
         if position is not None and position > max(head, self.cursor, self._sent_last()):
-            position = head  # of a log that was restored since: the client is told to go back
+            position = head  # of a log that was restored since: the client is sent back
         if position is not None and (not self._begun or position < self.cursor):
             try:
                 page = await self._rewind(position)
@@ -168,7 +168,7 @@ class DeltaFeed:
         self._begun = True
         here = page[-1].sync_id if page else max(self.cursor, position or 0)
         extra = b""
-        if lost is not None:  # the log does not reach back so far: the client needs its rows anew
+        if lost is not None:  # the log does not reach back: the client must read its rows again
             extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
         encoded = self._pump.encoder.encoded(self._share(page), every=self._every)
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
@@ -186,7 +186,7 @@ class DeltaFeed:
         return await self._page()
 
     async def _page(self) -> list[Delta]:
-        """Return what the log brings next, as much as a frame takes: a row's changes meet in it."""
+        """Return what the log delivers next, at most a frame: a row's changes are merged in it."""
         page: list[Delta] = []
         while len(page) < FRAME_DELTAS and sum(delta.size for delta in page) < FRAME_BYTES:
             more = await self._subscription.catch_up(FRAME_DELTAS - len(page))
@@ -201,7 +201,7 @@ class DeltaFeed:
         return made
 
     def _share(self, deltas: list[Delta]) -> list[Delta]:
-        """Return those of the share that the client wants."""
+        """Return those in the share that the client wants."""
         partition = self._partition
         return deltas if partition is None else [one for one in deltas if partition.holds(one)]
 
@@ -209,7 +209,7 @@ class DeltaFeed:
         return self._pump.encoder.frame(deltas, every=self._every)
 
     async def _send(self, page: list[Delta]) -> None:
-        """Send what the log brought, when the socket takes it, in frames of a bounded size."""
+        """Send what the log delivered, when the socket accepts it, in frames of a bounded size."""
         while page:
             size = 0
             count = 0

@@ -1,4 +1,4 @@
-"""What a socket follows, where it stands, who it says it is, and that it is alive."""
+"""A socket's subscriptions, position, presence and pings."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from ablo_pg.relay.service import RelayService
 
 SCOPE_SECONDS: Final = 60.0  # how long joined groups are followed, from the last ping
-PRESENCE_GROUPS: Final = 50  # shown of what somebody follows
+PRESENCE_GROUPS: Final = 50  # shown of what a participant follows
 PROTOCOL_CLOSE: Final = 4010
-# Signs of life cost a statement each: those that come sooner than this after the last are not
-# written down. The shortest leases are renewed by the relay meanwhile (`sockets.leases_due`).
+# Heartbeats cost a statement each: those that come sooner than this after the last are not stored.
+# The shortest leases are renewed by the relay meanwhile (`sockets.leases_due`).
 BEAT_SECONDS: Final = 1.0
-PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which everybody is shown
+PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which all sockets are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,15 @@ class FollowFrames:
         session.feed.ask(request.position)
 
     async def ack(self, session: Session, frame: Frame) -> None:
-        """ack: the client has stored what it got. The cursor is the client's to keep."""
+        """ack: the client has stored what it got. The client keeps the cursor."""
 
     async def bootstrap(self, session: Session, frame: Frame) -> None:
-        """bootstrap_request: defined, never sent. No frame goes out that would answer it; rows are
-        read over HTTP, and the request is no mistake."""
+        """bootstrap_request: defined, never sent. No frame would answer it; rows are read over
+        HTTP, and the request is not an error."""
 
     async def join(self, session: Session, frame: Frame) -> None:
         """claim: follow more groups for a while; claim_ack."""
-        payload: dict[str, Any] = {"claimId": ""}  # of a name that is too long nothing is repeated
+        payload: dict[str, Any] = {"claimId": ""}  # a name that is too long is not repeated
         try:
             join = await payload_of(self.service, frame, ScopeJoin)
             payload["claimId"] = join.claim_id
@@ -94,7 +94,7 @@ class FollowFrames:
         await session.outbox.say("claim_ack", payload)
 
     def _keep(self, session: Session, name: str, seconds: float, other: Credential | None) -> None:
-        """Note how long the groups are followed: until then, and as long as their key is good."""
+        """Record how long the groups are followed: until then, while their key is valid."""
         if (before := session.scopes.pop(name, None)) is not None:
             before.held.close()
         held = ExitStack()
@@ -104,12 +104,12 @@ class FollowFrames:
         session.scopes[name] = Scope(anyio.current_time() + seconds, seconds, watch, held)
 
     async def leave(self, session: Session, frame: Frame) -> None:
-        """release: follow them no longer."""
+        """release: stop following them."""
         leave = await payload_of(self.service, frame, ScopeLeave)
         session.leave_scope(leave.claim_id)
 
     async def present(self, session: Session, frame: Frame) -> None:
-        """presence_update: what the client says of itself, shown to the others."""
+        """presence_update: the client's own activity, shown to the others."""
         said = await payload_of(self.service, frame, PresenceUpdate)
         given: dict[str, Any] = loads(bytes(frame.payload))
         meta = {
@@ -124,18 +124,18 @@ class FollowFrames:
         await self.beat(session)
 
     async def ping(self, session: Session, frame: Frame) -> None:
-        """ping: it was answered already; renew what lives on it."""
+        """ping: it was answered already; renew what depends on it."""
         now = anyio.current_time()
         for scope in session.scopes.values():
             scope.ends = now + scope.lasts
         if now - session.pinged < BEAT_SECONDS:
-            return  # what was written down a moment ago lasts
+            return  # what was stored a moment ago is still valid
         session.pinged = now
         await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
     async def beat(self, session: Session) -> None:
-        """Say in the database that the client is here, if it has said so itself."""
+        """Record in the database that the client is present, if it has announced itself."""
         session.beaten = anyio.current_time()
         if session.presence is None:
             return
@@ -156,14 +156,14 @@ class FollowFrames:
             session.board.hint()
 
     async def _other(self, session: Session, token: str | None) -> Credential | None:
-        """Return the further credential that a token stands for."""
+        """Return the additional credential that a token stands for."""
         if token is None:
             return None
         other = await self.service.authenticator.authenticate(token)
         if other.organization != session.organization:
             raise error_for(
                 "capability_invalid",
-                "The capability is another organization's",
+                "The capability belongs to another organization",
                 remedy="use one that was minted for this organization",
             )
         return other
@@ -174,7 +174,7 @@ def check_scopes(session: Session, name: str) -> None:
     if name not in session.scopes and len(session.scopes) >= SOCKET_SCOPES:
         raise error_for(
             "quota_exceeded",
-            f"This socket has joined {SOCKET_SCOPES} scopes, the most there may be",
+            f"This socket has joined {SOCKET_SCOPES} scopes, the maximum",
             field="claimId",
             remedy="release some, or subscribe to their groups",
             details={"limit": SOCKET_SCOPES},
@@ -182,7 +182,7 @@ def check_scopes(session: Session, name: str) -> None:
 
 
 async def renew(service: RelayService, session: Session, kernel_ids: list[str]) -> None:
-    """Renew these claims of a socket; the board tells the client which are lost."""
+    """Renew these claims of a socket; the live state tells the client which are lost."""
     if not kernel_ids:
         return
     answer = await service.database.run(

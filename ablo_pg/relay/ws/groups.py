@@ -1,8 +1,8 @@
-"""Which sync groups one socket follows: what it asked for, within what its credentials allow.
+"""Which sync groups one socket follows: what it asked for, within its credentials' groups.
 
-Asking only ever narrows. A credential without groups of its own may follow anything of its
-organization, and any spelling: a group that no row has is simply silent. `default` stands for the
-organization's own group and is kept beside it in what clients are told.
+Requests only ever narrow. A credential without its own groups may follow any group of its
+organization, in any spelling: a group that no row has stays silent. `default` stands for the
+organization's own group and is listed with it in messages to clients.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ GROUP_BYTES: Final = 512  # of one name
 class SocketGroups:
     """The groups of one socket, and what it may see in them.
 
-    Groups joined with a further credential are a view of their own: what the one credential may
+    Groups joined with an additional credential are a separate view: what the one credential may
     read is not seen in the groups of the other.
 
-    Args: credential, whose groups bound what may be asked for. most, how many a socket may follow.
+    Args: credential, whose groups bound the requests. most, how many a socket may follow.
     """
 
     def __init__(self, credential: Credential, most: int, asked: Iterable[str] | None) -> None:
@@ -50,14 +50,14 @@ class SocketGroups:
         return any(self._own in view.groups and view.models is None for view in self.views)
 
     def replace(self, asked: Iterable[str]) -> list[str]:
-        """Follow these groups; return what came of it. Raises malformed_subscription,
-        capability_scope_denied when none of them may be followed."""
+        """Follow these groups; return the result. Raises malformed_subscription,
+        capability_scope_denied if none of them may be followed."""
         (self._base,) = self._allowed(asked, self._credential)
         self._follow()
         return self.told(self._base.groups)
 
     def join(self, name: str, asked: Iterable[str], other: Credential | None) -> list[str]:
-        """Follow these groups too, under a name; other, a further credential. Raises as replace."""
+        """Follow these groups too, under a name; other, an additional credential; as replace."""
         credentials = (self._credential,) if other is None else (self._credential, other)
         joined = {**self._joined, name: self._allowed(asked, *credentials)}
         views = [view for each in joined.values() for view in each]
@@ -67,7 +67,7 @@ class SocketGroups:
         return self.told(frozenset[str]().union(*(view.groups for view in joined[name])))
 
     def leave(self, name: str) -> bool:
-        """Follow what was joined under this name no longer; whether there was such."""
+        """Stop following what was joined under this name; return whether it existed."""
         there = self._joined.pop(name, None) is not None
         self._follow()
         return there
@@ -84,7 +84,7 @@ class SocketGroups:
         )
 
     def sees(self, model: str, groups: Iterable[str]) -> bool:
-        """Whether what belongs to these groups of a model may be seen; in any case of its name."""
+        """Whether rows of a model in these groups may be seen; the model's name in any case."""
         named = frozenset((self._own, *groups))
         return any(view.sees(model, named) for view in self.views)
 
@@ -101,7 +101,7 @@ class SocketGroups:
         return None if granted is None or {DEFAULT, self._own} & granted else granted
 
     def _allowed(self, asked: Iterable[str], *credentials: Credential) -> list[View]:
-        """Return what of these groups each credential allows."""
+        """Return which of these groups each credential allows."""
         wanted = frozenset(self._own if group == DEFAULT else group for group in asked)
         self._check_number(wanted)
         for group in wanted:
@@ -132,6 +132,6 @@ class SocketGroups:
                 "malformed_subscription",
                 f"{len(groups)} sync groups; a socket may follow {self._most}",
                 field="syncGroups",
-                remedy="follow fewer, or a group that holds them",
+                remedy="follow fewer, or a group that contains them",
                 details={"limit": self._most},
             )

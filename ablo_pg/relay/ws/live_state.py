@@ -1,7 +1,7 @@
-"""What an organization's sockets can see of claims and presence: one reading, and what has changed.
+"""What an organization's sockets can see of claims and presence: one read, and its changes.
 
-Pure: `LiveState.parse` makes a value of the kernel's `live_read`, `changes` compares two. A relay
-never keeps such a state for anybody else: each reads the database's, so all show the same.
+Pure: `LiveState.parse` parses the kernel's `live_read`, `changes` compares two. A relay keeps no
+such state for others: each reads the database's, so all show the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from ablo_pg.json_text import loads, same
 
 Json: TypeAlias = Mapping[str, Any]
 
-# Milliseconds of a lease that may be over before its renewal is shown, as a part of the lease.
-# Others only need an expiry that is not past.
+# The part of a lease that may pass before its renewal is shown: others only need one in future.
 SHOWN_PART: Final = 3
 
 
@@ -28,7 +27,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """One reading. held, waiting: claims by target, in line order. now: the database's, in ms."""
+    """One read. held, waiting: claims by target, in queue order. now: the database's, in ms."""
 
     now: int = 0
     next_ms: int | None = None
@@ -40,7 +39,7 @@ class LiveState:
 
     @classmethod
     def parse(cls, data: bytes) -> LiveState:
-        """Read what `ablo.live_read` answers."""
+        """Parse the answer of `ablo.live_read`."""
         found = loads(data)
         held: dict[Target, tuple[Json, ...]] = {}
         waiting: dict[Target, tuple[Json, ...]] = {}
@@ -64,11 +63,11 @@ class LiveState:
 
     @property
     def participants(self) -> set[str]:
-        """Everybody who is here, or holds something."""
+        """All participants that are present, or hold something."""
         return self.present.keys() | self.holdings.keys()
 
     def blocked(self, waiter: Json) -> bool:
-        """Whether somebody else stands before a waiter."""
+        """Whether another participant is ahead of a waiter."""
         where = Target(waiter["entityType"], waiter["entityId"])
         before = [
             *self.held.get(where, ()),
@@ -81,9 +80,9 @@ class LiveState:
 
 
 def _said(present: Json) -> Json:
-    """Return what a session said of itself, its meta in the shape that sockets are shown.
+    """Return a session's own activity, its meta in the shape that sockets are shown.
 
-    The kernel keeps whatever object it was sent; groups in it decide who is told.
+    The kernel stores any object that it was sent; groups in it decide which sockets see it.
     """
     meta = present.get("meta")
     shown = dict(meta) if isinstance(meta, Mapping) else {}
@@ -96,14 +95,14 @@ def _said(present: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """From one reading to the next: participants with what happened to them, and rows."""
+    """The difference between two reads: participants with what happened to them, and rows."""
 
     participants: Mapping[str, str]  # to enter, update, leave
     targets: frozenset[Target]
 
 
 def changes(old: LiveState, new: LiveState) -> Changes:
-    """Return what has to be told."""
+    """Return what has to be sent."""
     told: dict[str, str] = {}
     for one in new.participants:
         if one not in old.participants:
@@ -122,9 +121,9 @@ def changes(old: LiveState, new: LiveState) -> Changes:
 
 
 def merged(old: LiveState, new: LiveState, told: Changes) -> LiveState:
-    """Return the new reading, but with the holdings that its audience has been told.
+    """Return the new read, but with the holdings that its audience has been sent.
 
-    An expiry that was moved on a little is not told, and must not count as told.
+    A slightly extended expiry is not sent, and must not count as sent.
     """
     holdings = {
         one: claims if one in told.participants else old.holdings.get(one, claims)
@@ -134,7 +133,7 @@ def merged(old: LiveState, new: LiveState, told: Changes) -> LiveState:
 
 
 def overlap(one: list[str] | None, other: list[str] | None) -> bool:
-    """Whether two parts of a row have something in common; none named is the whole row.
+    """Whether two parts of a row overlap; none named means the whole row.
 
     >>> overlap(["Title"], ["title", "status"]), overlap(["a"], ["b"]), overlap(None, ["b"])
     (True, False, True)

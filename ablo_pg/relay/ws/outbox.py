@@ -1,8 +1,8 @@
-"""What goes out over one socket beside its deltas: answers that wait, news that do not.
+"""What goes out over one socket besides its deltas: answers wait, notifications do not.
 
-`send` is for whoever can wait for a socket that reads slowly: the handlers of its own frames.
-`post` never waits: what the socket does not take is kept, within bounds; beyond them it is cut. The
-client comes again from its cursor and is told how everything stands.
+`send` is for callers that can wait for a slow socket: the handlers of its own frames. `post` never
+waits: what the socket does not accept is kept, within limits; beyond them it is closed. The client
+reconnects from its cursor and gets the whole state.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Outbox:
         self._room = anyio.Event()
 
     async def send(self, text: bytes) -> None:
-        """Write a text message, when the socket takes it."""
+        """Write a text message, when the socket accepts it."""
         await self.send_frame(frame_of(text))
 
     async def send_frame(self, framed: bytes) -> None:
-        """Write what is framed already, when the socket takes it."""
+        """Write a complete frame, when the socket accepts it."""
         while self._kept or not self.wire.writable:
             await self._room.wait()
         self.wire.write(framed)
 
     async def say(self, kind: str, payload: Any) -> None:
-        """Write a frame, when the socket takes it."""
+        """Write a frame, when the socket accepts it."""
         await self.send(frame(kind, payload))
 
     def tell(self, kind: str, payload: Any) -> None:
@@ -47,7 +47,7 @@ class Outbox:
         self.post(frame_of(frame(kind, payload)))
 
     def post(self, framed: bytes) -> None:
-        """Write what is framed already, or keep it; never waits."""
+        """Write a complete frame, or keep it; never waits."""
         if not self._kept and self.wire.writable:
             self.wire.write(framed)
             return
@@ -57,7 +57,7 @@ class Outbox:
             self.wire.abort()
 
     def drained(self) -> None:
-        """The socket takes more."""
+        """The socket accepts more."""
         while self._kept and self.wire.writable:
             framed = self._kept.popleft()
             self._kept_bytes -= len(framed)

@@ -1,11 +1,11 @@
-"""The server's WebSocket protocol with two things added: writing a frame that is encoded already,
-and bounds on frames that cost work and say nothing.
+"""The server's WebSocket protocol, extended to write a frame that is already encoded, and with
+limits on frames that cost work without content.
 
 A frame from the server is not masked (RFC 6455, 5.1), so the frame of a delta is the same bytes for
-every socket: `frame_of` makes it once, `SocketProtocol.write` hands it to a transport. Writing this
-way never suspends, so one callback serves all sockets, and a socket that does not read is told from
-one that does by `writable`. The protocol puts itself into the scope as the extension `EXTENSION`;
-this module is the only one that knows which server runs.
+every socket: `frame_of` builds it once, `SocketProtocol.write` passes it to a transport. Writing
+this way never suspends, so one callback serves all sockets, and `writable` tells sockets that read
+from those that do not. The protocol adds itself to the scope as the extension `EXTENSION`; only
+this module depends on the server.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ QUEUED: Final = 2000  # messages ahead of their reader; fragments of one message
 class Wire(Protocol):
     """What a socket's session needs of its connection."""
 
-    on_drained: Callable[[], None] | None  # called when it can take more, after it could not
-    writable: bool  # it takes more now; otherwise what was written last still waits to be sent
+    on_drained: Callable[[], None] | None  # called when it accepts more, after it did not
+    writable: bool  # it accepts more now; otherwise earlier data still waits to be sent
 
     def write(self, frame: bytes) -> bool:
-        """Write a whole frame; False when the connection is over."""
+        """Write a whole frame; False if the connection is over."""
 
     def abort(self) -> None:
-        """Cut the connection, without a word."""
+        """Close the connection without a close frame."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Uvicorn's protocol that shows its Wire. Pass it as uvicorn's `ws`."""
+    """Uvicorn's protocol that exposes its Wire. Pass it as uvicorn's `ws`."""
 
     wire: ServerWire | None = None
     _idle = 0  # frames that say nothing, in this second
@@ -50,11 +50,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # It would log every handshake's headers, and a key is among them, whatever the level.
+        # It would log every handshake's headers, including the key, at any level.
         self.conn.debug = False
 
     def handle_connect(self, event: Request) -> None:
-        """Show the wire to the application, which runs from the next turn of the loop on."""
+        """Expose the wire to the application, which runs from the next event loop turn on."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.wire = ServerWire(self)
@@ -87,13 +87,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def pause_writing(self) -> None:
-        """The transport has more lying in it than it likes."""
+        """The transport's buffer is over its high-water mark."""
         super().pause_writing()
         if self.wire is not None:
             self.wire.writable = False
 
     def resume_writing(self) -> None:
-        """The transport has sent what lay in it."""
+        """The transport has drained its buffer."""
         super().resume_writing()
         if self.wire is not None:
             self.wire.writable = True

@@ -1,9 +1,9 @@
-"""From the hub to the sockets: everything one wake-up brings, in one frame, the same bytes to all.
+"""From the hub to the sockets: everything of one wake-up, in one frame, the same bytes to all.
 
-The hub hands deltas out one by one, within one callback of the event loop. A feed that gets its
-first one marks itself here; the flush runs when that callback is over, so what came together goes
+The hub dispatches deltas one by one, within one callback of the event loop. A feed that gets its
+first one marks itself here; the flush runs after that callback, so deltas that arrived together go
 out together. A delta is encoded once and a frame built once for all sockets that get the same.
-Writing never waits: a socket that does not read keeps its queue, and nobody waits for it.
+Writing never waits: a socket that does not read keeps its queue, and no other socket waits for it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ KEPT_BYTES: Final = 2 << 20  # of encoded deltas, for sockets that catch up on t
 
 
 class Flushed(Protocol):
-    """Who marks itself dirty."""
+    """What marks itself dirty."""
 
     def flush(self) -> None:
-        """Write what is here."""
+        """Write what is available."""
 
     def abort(self) -> None:
-        """End the socket: its client comes again from its cursor."""
+        """End the socket: its client reconnects from its cursor."""
 
 
-# What tells an appearance of a delta from others: as a removal, with or without groups it has left.
+# Distinguishes the variants of a delta: as a removal, with or without groups it has left.
 Variant: TypeAlias = tuple[int, str, tuple[str, ...], tuple[str, ...]]
 
 
 def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
-    """Return the appearances of those that have several."""
+    """Return the variants of those that have several."""
     return tuple(
         [
             (delta.sync_id, delta.op, delta.groups, delta.left_groups)
@@ -47,10 +47,10 @@ def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
 
 
 class DeltaEncoder:
-    """Encodes each delta once, as long as it is asked for soon again.
+    """Encodes each delta once, as long as it is requested again soon.
 
-    `every` is who asks: a client that takes every delta as it is, or (False) one that gets one a
-    row and frame, its row as text.
+    `every`: a client that takes every delta as it is, or (False) one that gets one per row and
+    frame, its row as text.
     """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
@@ -60,7 +60,7 @@ class DeltaEncoder:
         self._frames: dict[tuple[str, tuple[int, ...], tuple[Variant, ...], bool], bytes] = {}
 
     def encoded(self, deltas: Sequence[Delta], *, every: bool) -> list[bytes]:
-        """Return what goes out of these deltas in one frame, each as JSON."""
+        """Return these deltas as they go out in one frame, each as JSON."""
         if every:
             return [self._one(delta, every=True) for delta in deltas]
         known = set(map(id, deltas))
@@ -90,12 +90,12 @@ class DeltaEncoder:
         return found
 
     def end_flush(self) -> None:
-        """Forget frames: the next flush has other ones."""
+        """Drop the frames: the next flush has other ones."""
         self._frames.clear()
 
 
 class Pump:
-    """Flushes the feeds that something came for. One event loop."""
+    """Flushes the feeds that have something to send. One event loop."""
 
     def __init__(
         self, on_written: Callable[[int], None] | None = None, tasks: Tasks | None = None
@@ -107,7 +107,7 @@ class Pump:
         self._written = 0
 
     def mark(self, feed: Flushed) -> None:
-        """Flush this feed when the present callback is over."""
+        """Flush this feed when the current callback is over."""
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._flush)
         self._dirty.append(feed)
@@ -121,7 +121,7 @@ class Pump:
         for feed in dirty:
             try:
                 feed.flush()
-            except Exception:  # the others are flushed all the same
+            except Exception:  # the others are flushed anyway
                 self._tasks.failed("flush")
                 feed.abort()
         self.encoder.end_flush()

@@ -1,9 +1,9 @@
-"""Frames in: read, bounded, told apart, and put into the lane that handles them.
+"""Incoming frames: read, bounded, classified, and put into the lane that handles them.
 
-There is no frame that says "that was no frame": a client would throw at one. What cannot be read,
-or is too large (but not so large that the server itself ends the connection), is refused in its
-turn where it has an answer, since it would be sent again and again. Else it is counted and passed
-over, and a client that goes on sending it is closed.
+There is no frame for "that was not a frame": a client would throw at one. A frame that is malformed
+or too large (but not so large that the server itself ends the connection) is refused in its turn if
+it has an answer, because it would be sent again and again. Otherwise it is counted and skipped, and
+a client that keeps sending such frames is closed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ablo_pg.wire.frames import Frame, bad_frame, read_frame
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 BAD_FRAMES: Final = 20  # in a row, until a client is closed
-BAD_CLOSE: Final = (1007, "too many frames that cannot be read")
+BAD_CLOSE: Final = (1007, "too many malformed frames")
 NOT_TEXT: Final = (1003, "frames are text")
 PONG: Final = frame_of(b'{"type":"pong"}')
 
@@ -120,7 +120,7 @@ class FrameReader:
         return read_frame(text, settings.json_depth)
 
     async def _pace(self) -> None:
-        """Count a frame; a key that has had its share of requests is read more slowly."""
+        """Count a frame; a key over its rate is read more slowly."""
         while True:
             try:
                 self._rate_limit.take(self._session.credential.key_id)
@@ -129,7 +129,7 @@ class FrameReader:
                 await anyio.sleep(exc.details["retry_after"])
 
     async def _pass_over(self, why: str) -> None:
-        logger.info("a frame was passed over: %s", why)
+        logger.info("a frame was skipped: %s", why)
         await self._pace()
         self._bad += 1
         if self._bad > BAD_FRAMES:

@@ -1,9 +1,9 @@
-"""One socket: who it is, what it follows and holds, and its frames in, in two lanes.
+"""One socket: its identity, what it follows and holds, and its incoming frames, in two lanes.
 
-A commit may wait for a row; whatever must follow the commits sent before it (claims given back, the
-next commit) waits behind it in the lane of writes. Everything else has a lane of its own, so that
-a ping is answered and a cursor moves meanwhile. Each lane is bounded: a client that sends faster
-than it is served is read no further until there is room.
+A commit may wait for a row. Frames that must follow earlier commits (released claims, the next
+commit) wait behind it in the lane of writes. Everything else has its own lane, so that pings are
+answered and cursors move meanwhile. Each lane is bounded: a client that sends faster than it is
+served is not read until there is room.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ Handler = Callable[["Session", Frame], Awaitable[None]]
 
 @dataclass(slots=True)
 class Scope:
-    """Groups that were joined for a while; watch: of the further credential that allows it."""
+    """Groups that were joined temporarily; watch: of the additional credential that allows it."""
 
-    ends: float  # on the loop's clock
+    ends: float  # on the event loop's clock
     lasts: float
     watch: Watch | None
     held: ExitStack
 
     def over(self, now: float) -> bool:
-        """Whether it ends: its time is up, or its credential is."""
+        """Whether it ends: its time is up, or its credential has ended."""
         return self.ends <= now or (self.watch is not None and self.watch.error is not None)
 
 
@@ -60,7 +60,7 @@ class Scope:
 class SocketClaim:
     """A claim made over this socket. The kernel may know it by another id than the client.
 
-    granted: the client has been told so.
+    granted: the client has been notified.
     """
 
     client_id: str
@@ -69,7 +69,7 @@ class SocketClaim:
     entity_id: str
     ttl_ms: float
     granted: bool
-    renewed: float = 0.0  # when, on the loop's clock
+    renewed: float = 0.0  # when, on the event loop's clock
 
     @property
     def target(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ async def payload_of(service: RelayService, frame: Frame, kind: type[T]) -> T:
 
 
 class Session:
-    """One socket's state. Made by `endpoint`, known to `sockets` and its board while open."""
+    """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open."""
 
     def __init__(
         self, wire: Wire, credential: Credential, groups: SocketGroups, make_feed: MakeFeed
@@ -99,11 +99,11 @@ class Session:
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
         self.scopes: dict[str, Scope] = {}  # joined groups
         self.sees_all = groups.unlimited
-        self.shown: set[str] = set()  # participants it was told of, while it follows few groups
-        self.presence: dict[str, Any] | None = None  # what it said of itself last
+        self.shown: set[str] = set()  # participants sent to it, while it follows few groups
+        self.presence: dict[str, Any] | None = None  # its last activity
         self.heard = anyio.current_time()
-        self.beaten = -math.inf  # when its presence was last written down
-        self.pinged = -math.inf  # when a ping last renewed what lives on it
+        self.beaten = -math.inf  # when its presence was last stored
+        self.pinged = -math.inf  # when a ping last renewed what depends on it
         self.stuck_since: float | None = None
         self.closing: tuple[int, str] | None = None
         self.closed = anyio.Event()
@@ -115,7 +115,7 @@ class Session:
 
     @property
     def participant(self) -> str:
-        """Who it is, `kind:id`."""
+        """Its participant, `kind:id`."""
         return self.credential.participant
 
     @property
@@ -130,33 +130,33 @@ class Session:
             self.closed.set()
 
     def regroup(self) -> None:
-        """The groups have changed: deltas and news follow them from here on."""
+        """The groups have changed: deltas and notifications follow them from here on."""
         self.feed.regroup(self.groups.views)
         if self.board is not None and not (self.groups.unlimited and self.sees_all):
             self.sees_all = self.groups.unlimited
             self.board.join(self)
 
     def leave_scope(self, name: str) -> None:
-        """Follow what was joined under this name no longer."""
+        """Stop following what was joined under this name."""
         if (scope := self.scopes.pop(name, None)) is not None:
             scope.held.close()
         if self.groups.leave(name):
             self.regroup()
 
     def drained(self) -> None:
-        """The socket takes more."""
+        """The socket accepts more."""
         self.outbox.drained()
         self.feed.flush()
 
     def held(self, own: SocketClaim, claim: Json) -> None:
-        """A claim is live: tell the client, unless it knows."""
+        """A claim is live: notify the client, unless it knows."""
         if not own.granted:
             own.granted = True
             payload = wire.granted(own.client_id, own.entity_type, claim)
             self.outbox.tell("claim_granted", payload)
 
     def lost(self, kernel_id: str, status: str) -> None:
-        """A claim ended, and not by this socket: tell the client."""
+        """A claim ended, and not through this socket: notify the client."""
         for own in [each for each in self.claims.values() if each.kernel_id == kernel_id]:
             del self.claims[own.client_id]
             reason = "expired" if status == "expired" else "preempted"
@@ -186,11 +186,11 @@ class Lane:
         self._send, self._receive = anyio.create_memory_object_stream[Frame](LANE_FRAMES)
 
     async def put(self, frame: Frame) -> None:
-        """Add a frame, when there is room."""
+        """Add a frame, if there is room."""
         await self._send.send(frame)
 
     async def run(self) -> None:
-        """Handle frames until cancelled. A frame that fails ends nothing but itself."""
+        """Handle frames until cancelled. A failed frame affects only itself."""
         with self._send, self._receive:
             async for frame in self._receive:
                 try:

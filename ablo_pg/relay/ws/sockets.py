@@ -1,4 +1,4 @@
-"""All live sockets of a relay: who is connected, one board an organization, what ends by the clock.
+"""All live sockets of a relay: who is connected, one `Board` per organization, timed work.
 
 Alive inside `run`: it listens for changes of claims and presence, keeps short leases, and ends
 sockets that do not read, and all when the relay stops.
@@ -41,10 +41,10 @@ TICK_SECONDS: Final = 0.25
 LOCK_SECONDS: Final = 1.0
 RETRY_FIRST: Final = 0.1
 RETRY_LAST: Final = 5.0
-# A client pings every 30 s and gives an answer 10 s: after that its short leases are kept no more.
+# A client pings every 30 s and waits 10 s for an answer: then its short leases are not renewed.
 SILENT_SECONDS: Final = 40.0
 
-FAILED: Final = (1011, "the relay failed; come again")
+FAILED: Final = (1011, "the relay failed; reconnect")
 GOING_AWAY: Final = (1012, "the relay stops")
 
 
@@ -74,12 +74,12 @@ class Sockets:
     def room(self, credential: Credential) -> Iterator[None]:
         """Hold a place among the sockets and streams of a credential and of its organization.
 
-        Raises connection_limit_exceeded when one of them has as many as there may be.
+        Raises connection_limit_exceeded if one of them has the maximum.
         """
         settings = self.service.settings
         key, organization = f"key {credential.key_id}", f"of {credential.organization}"
         self._check_room(key, settings.sockets_per_session, "credential")
-        # Others keep the other half.
+        # The other half stays for others.
         self._check_room(organization, max(1, settings.connections // 2), "organization")
         self._held.update((key, organization))
         try:
@@ -131,7 +131,7 @@ class Sockets:
         board.join(session)
 
     def hint(self, organization: str) -> None:
-        """Claims or presence of an organization may have changed; '' is any."""
+        """Claims or presence of an organization may have changed; '' means any."""
         for board in [self.boards.get(organization)] if organization else self.boards.values():
             if board is not None:
                 board.hint()
@@ -142,7 +142,7 @@ class Sockets:
             await self.service.hub.tasks.keep("board", board.run)
 
     async def _listen(self) -> None:
-        """Hear of changes as long as there are sockets; again when the connection breaks."""
+        """Listen while sockets are open; reconnect if the connection breaks."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             try:
@@ -155,7 +155,7 @@ class Sockets:
                     with anyio.CancelScope(shield=True):
                         await conn.close()
             except psycopg.Error as exc:
-                logger.info("claims and presence are not listened for: %s", translate(exc).code)
+                logger.info("no notifications of claims and presence: %s", translate(exc).code)
                 await anyio.sleep(backoff.pause())
 
     async def _take_hints(self, conn: AsyncConnection[Any]) -> None:
@@ -166,13 +166,13 @@ class Sockets:
             if not held and time.monotonic() >= retry:
                 held = await hold_live_lock(conn)
                 retry = time.monotonic() + LOCK_SECONDS
-                if held:  # nobody held it for a moment, and nobody was told
+                if held:  # notifications were lost meanwhile
                     await tell_all(conn)
             async for notification in conn.notifies(timeout=LOCK_SECONDS, stop_after=1):
                 self.hint(notification.payload)
 
     async def _tend(self) -> None:
-        """Do what the clock asks for."""
+        """Do what is due."""
         while True:
             await anyio.sleep(TICK_SECONDS)
             now = anyio.current_time()
@@ -185,7 +185,7 @@ class Sockets:
         self._end_overdue(session, now)
         try:
             await renew(self.service, session, leases_due(session, now))
-        except AbloError as exc:  # the next tick tries again
+        except AbloError as exc:  # the next tick retries
             logger.warning("leases could not be renewed: %s", exc.code)
 
     def _end_overdue(self, session: Session, now: float) -> None:
@@ -196,7 +196,7 @@ class Sockets:
         elif session.stuck_since is None:
             session.stuck_since = now
         elif now - session.stuck_since > self.service.settings.stuck_seconds:
-            logger.info("a socket does not read, and is cut")
+            logger.info("a socket does not read, and is closed")
             session.wire.abort()
 
 

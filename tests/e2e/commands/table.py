@@ -139,7 +139,7 @@ TABLE: Final[Mapping[str, Row]] = {
         ),
     ),
     "keys create": Row(
-        ("--participant", "agent:b"), "shown only now", ("key", "id", "organization"),
+        ("--participant", "agent:b"), "shown only once", ("key", "id", "organization"),
         (
             refused("--participant", "robot:b", code="invalid_participant_kind"),
             refused("--participant", "user:b", "--can", "no.read",
@@ -155,7 +155,7 @@ TABLE: Final[Mapping[str, Row]] = {
         (refused(LONG, code="capability_not_found"), misused()),
     ),
     "keys rotate": Row(
-        ("{key}",), "shown only now", ("key", "rotatedFrom"),
+        ("{key}",), "shown only once", ("key", "rotatedFrom"),
         (
             refused("key_none", code="capability_not_found"),
             refused("{key}", "--grace", "99d", code="duration_invalid"),

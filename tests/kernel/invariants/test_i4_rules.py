@@ -176,7 +176,7 @@ def test_a_line_can_be_reordered_by_who_may(board: Board, trio: list[Claimant]) 
     claimant_user.reorder("t", three)
     a.release(held)
     assert (b.status(two), c.status(three)) == ("queued", "active")
-    with pytest.raises(AbloError, match="does not wait"):
+    with pytest.raises(AbloError, match="is not waiting"):
         claimant_user.reorder("t", held)
 
 

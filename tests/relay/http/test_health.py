@@ -48,7 +48,7 @@ async def test_ready_says_when_a_trigger_is_switched_off(
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
         conn.execute("alter table tasks disable trigger zz_ablo_capture")
     relay = await world.start()
-    await until(lambda: relay.service.health.drift != ("not looked at yet",))
+    await until(lambda: relay.service.health.drift != ("not checked yet",))
     assert any("tasks" in reason for reason in relay.service.health.reasons())
 
 

@@ -147,7 +147,7 @@ async def test_a_dry_run_answers_as_the_push_and_keeps_nothing(
     fields["owner"] = {"type": "string", "isOptional": False, "isIndexed": False}
     refused = await api("POST", path, push_body(pushed))
     assert (refused.status_code, refused.json()["code"]) == (409, "incompatible_change")
-    assert refused.json()["unexecutable"][0]["detail"] == "1 stored rows stand against it"
+    assert refused.json()["unexecutable"][0]["detail"] == "1 stored rows violate it"
     backfills = [{"model": "tasks", "field": "owner", "value": "nobody"}]
     for _ in range(2):
         told = (await api("POST", path, push_body(pushed, backfills=backfills))).json()

@@ -69,7 +69,7 @@ async def try_keys(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for text in near(key):
         probe = Probe(text)
         probe.noted = []
-        with pytest.raises(Exception, match="No key like this"):
+        with pytest.raises(Exception, match="This key is unknown"):
             await made.authenticate(probe)
         assert asked == [hashlib.sha256(text.encode()).hexdigest()], "not looked for by its hash"
         assert key not in probe.noted

@@ -25,7 +25,7 @@ def test_a_relay_without_dry_runs_is_sent_no_push(
 
     monkeypatch.setattr(Remote, "post", post)
     place = RelayPlace(Remote("https://relay.example.com", "sk_x"))
-    with pytest.raises(AbloError, match="cannot try a push out") as caught:
+    with pytest.raises(AbloError, match="does not support dry runs") as caught:
         place.push(SchemaSpec(()), PushOptions(), dry_run=True)
     assert (caught.value.code, asked) == ("invalid_options", ["/api/schema/dry-run"])
     assert "--admin-url" in str(caught.value.remedy)

@@ -51,7 +51,7 @@ def test_the_kernels_detail_fills_the_error() -> None:
 
 def test_the_rule_of_a_domain_belongs_to_no_model() -> None:
     error = error_of(ErrorReport("23514", "", constraint="positive_check"), NAMES)
-    assert error.message == "A value breaks the rule 'positive_check'"
+    assert error.message == "A value violates the constraint 'positive_check'"
 
 
 @pytest.mark.parametrize("detail", [None, "", "not json", "[]", "3", '{"code": null}', '{"code'])

@@ -56,7 +56,7 @@ def test_a_sound_server_has_nothing_but_ok() -> None:
         ({"version": 140010}, "blocker", "PostgreSQL 14, which is too old"),
         ({"recovery": True}, "blocker", "standby"),
         ({"encoding": "SQL_ASCII"}, "blocker", "SQL_ASCII"),
-        ({"encoding": "LATIN1"}, "note", "text that it cannot hold is refused"),
+        ({"encoding": "LATIN1"}, "note", "text that it cannot represent is refused"),
         ({"walLevel": "replica"}, "note", "wal_level is replica"),
         ({"senders": 0}, "note", "leaves no room"),
         ({"slotsAllowed": 1}, "note", "leaves no room"),
@@ -64,9 +64,9 @@ def test_a_sound_server_has_nothing_but_ok() -> None:
         ({"synchronousCommit": "off"}, "note", "synchronous_commit is off"),
         ({"now": 1060.0}, "note", "60 s apart"),
         ({"relations": 30_000}, "note", "30000 tables and indexes"),
-        ({"slots": [IDLE_SLOT]}, "note", "keeps 5120 MB of WAL"),
-        ({"prepared": [{"gid": "g", "seconds": 90}]}, "note", "holds up new slots"),
-        ({"unanswered": 90, "standbys": "far"}, "blocker", "standby since 90 s (synchronous_st"),
+        ({"slots": [IDLE_SLOT]}, "note", "retains 5120 MB of WAL"),
+        ({"prepared": [{"gid": "g", "seconds": 90}]}, "note", "blocks new slots"),
+        ({"unanswered": 90, "standbys": "far"}, "blocker", "standby for 90 s (synchronous_st"),
         ({"idle": [{"pid": 7, "program": "", "seconds": 400}]}, "note", "process 7 (unnamed)"),
     ],
 )
@@ -134,9 +134,9 @@ def test_another_schema_than_the_one_given_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("rights", "words"),
     [
-        ({"superuser": True, "bypassesRls": True, "runtime": True}, "passes over"),
-        ({"superuser": False, "bypassesRls": True, "runtime": True}, "passes over"),
-        ({"superuser": False, "bypassesRls": False, "runtime": False}, "no member"),
+        ({"superuser": True, "bypassesRls": True, "runtime": True}, "bypasses"),
+        ({"superuser": False, "bypassesRls": True, "runtime": True}, "bypasses"),
+        ({"superuser": False, "bypassesRls": False, "runtime": False}, "not a member"),
     ],
 )
 def test_logins_that_must_not_run(rights: dict[str, bool], words: str) -> None:

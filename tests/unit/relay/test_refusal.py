@@ -64,5 +64,5 @@ def test_a_refusal_of_the_log_is_not_taken_for_one_of_the_stream() -> None:
             raise error_for(exc.code, f"The log cannot be asked: {exc.message}") from exc
     except AbloError as error:
         refusal = explain(error)
-    assert refusal.reason.startswith("The log cannot be asked: The login or its password is")
+    assert refusal.reason.startswith("The log cannot be asked: The login or its password was")
     assert not refusal.lasting

@@ -106,9 +106,10 @@ def test_the_remedy_can_be_typed_and_says_force_once() -> None:
     new = define_schema(tasks=model(title=str, owner=str))
     remedy = incompatible(plan_push(old.spec, new.spec, PushOptions())).remedy
     assert remedy is not None
-    flags, instead = remedy.removeprefix("nothing was changed; if it is meant, add: ").split("; ")
+    prefix = "nothing was changed; if this is intended, add: "
+    flags, instead = remedy.removeprefix(prefix).split("; ")
     assert sorted(flags.split("--")[1:]) == ["backfill tasks.owner=VALUE ", "force"]
-    renames = instead.removeprefix("for what has a new name: ").split("--rename ")
+    renames = instead.removeprefix("for renamed ones: ").split("--rename ")
     assert sorted(each.strip() for each in renames if each) == [
         "notes:NEW", "pages:NEW", "tasks.due:tasks.NEW",
     ]  # fmt: skip

@@ -109,7 +109,7 @@ def test_a_row_from_before_a_field_was_added() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b'{"id": 3}', b"\xff"])
 def test_what_is_no_row(data: bytes) -> None:
-    with pytest.raises(AbloValidationError, match="no row of Task"):
+    with pytest.raises(AbloValidationError, match="not a row of Task"):
         row_from_json(Task, data)
 
 

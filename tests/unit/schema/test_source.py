@@ -6,7 +6,7 @@ import string
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ablo_pg.schema import (
@@ -139,6 +139,7 @@ def load(source: str) -> SchemaSpec:
     return spec
 
 
+@settings(max_examples=50)  # each runs the file that it writes
 @given(schemas())
 def test_what_is_written_means_the_same(spec: SchemaSpec) -> None:
 

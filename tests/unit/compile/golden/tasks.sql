@@ -216,7 +216,7 @@ begin
           else 'is not a field of the model'
         end,
         case v_field
-          when 'id' then 'pass the id beside data, not in it'
+          when 'id' then 'pass the id next to data, not in it'
           when 'archivedAt' then 'use the archive and unarchive actions'
           else 'leave it out; the fields are: ' || (
             select left(coalesce(string_agg(k, ', ' order by k), 'none'), 500)
