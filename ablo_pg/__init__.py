@@ -23,7 +23,8 @@ from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.receipt import Changed, Notification, Receipt
 from ablo_pg.client.rows.snapshots import Snapshot
 from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks
-from ablo_pg.client.sessions import SessionKey, Sessions
+from ablo_pg.client.session_values import SessionKey
+from ablo_pg.client.sessions import Sessions
 from ablo_pg.client.sync.by_hand import SyncCommits, SyncLostEvent
 from ablo_pg.client.sync.claim import SyncClaim
 from ablo_pg.client.sync.claims import SyncModelClaims

@@ -1,8 +1,8 @@
 """A delta: one committed row change, as `ablo.delta` stores it and every reader passes it on.
 
-`relay.arrival` (the stream) and `db.log` (catch-up) both produce it; the hub routes it; clients and
-the wire layer format it. The row stays the bytes that Postgres made; callers that need values parse
-them.
+`changefeed.arrival` (the stream) and `db.log` (catch-up) both produce it; the hub routes it;
+clients and the wire layer format it. The row stays the bytes that Postgres made; callers that need
+values parse them.
 """
 
 from __future__ import annotations

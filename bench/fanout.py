@@ -31,8 +31,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from ablo_pg.changefeed.hub import Hub
 from ablo_pg.delta import Delta
-from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.ws.feed import DeltaFeed
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.protocol import EXTENSION, SocketProtocol, frame_of

@@ -18,9 +18,9 @@ import anyio
 import anyio.lowlevel
 import psycopg
 
+from ablo_pg.changefeed import Hub, ListenReader, Reader, WalReader
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.relay import Hub, ListenReader, Reader, WalReader
 from ablo_pg.testing import DatabaseHandle, make_database, throwaway_cluster
 from examples.tasks import schema
 

@@ -20,10 +20,10 @@ import anyio
 import anyio.lowlevel
 import psycopg
 
+from ablo_pg.changefeed import Hub, WalReader
+from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.relay import Hub, WalReader
-from ablo_pg.relay.subscription import Subscription
 
 from .figures import figure
 from .wal import wal_source

@@ -27,11 +27,11 @@ import anyio
 import anyio.lowlevel
 import psycopg
 
+from ablo_pg.changefeed.arrival import Arrival
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.stream import open_slot
 from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
-from ablo_pg.relay.arrival import Arrival
-from ablo_pg.relay.hub import Hub
-from ablo_pg.relay.stream import open_slot
 
 from .figures import figure, rates
 from .wal import Source, wal_source

@@ -36,7 +36,7 @@ settings.register_profile("ablo_pg", phases=[each for each in Phase if each is n
 settings.load_profile("ablo_pg")
 
 # The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
-FULL = ("tests/relay/", "tests/e2e/")
+FULL = ("tests/changefeed/", "tests/relay/", "tests/e2e/")
 
 MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from ablo_pg.changefeed.auto import AutoReader
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.live.subscriptions import Subscription
@@ -22,7 +23,6 @@ from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.registry import schema_active
 from ablo_pg.delta import OP_NAMES, Delta
 from ablo_pg.errors import error_for
-from ablo_pg.relay.auto import AutoReader
 
 PAGE: Final = 500  # deltas per read of the log's end
 # How far back a filter looks for matches; stopping early only shows fewer old lines.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar, overload
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.claims import release_all
 from ablo_pg.client.claims.presence import PresenceClient, leave_quietly
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT, timeout_of, within
@@ -29,7 +30,6 @@ from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
 from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 
@@ -110,8 +110,11 @@ class AsyncAblo(Rooted):
         )
         keys = local_keys(self._session, local)
         if keys:
-            copy = self._session.local.copy = LocalCopy(self._session, keys)
-            self._session.local.queue = WriteQueue(self._session, copy)
+            session = self._session
+            copy = session.local.copy = LocalCopy(session, keys)
+            session.local.queue = WriteQueue(
+                background, lambda request: session.commit(request, None, "confirmed"), copy
+            )
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ablo_pg.changefeed.auto import AutoReader
 from ablo_pg.client.direct.transport import DirectTransport
 from ablo_pg.client.environment import (
     api_key_of,
@@ -20,7 +21,6 @@ from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.urls import url_parameters
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.relay.auto import AutoReader
 from ablo_pg.schema.author import Schema
 
 

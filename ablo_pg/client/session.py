@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ablo_pg.client.claims.held import HeldClaims
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.gate import SchemaGate
 from ablo_pg.client.home import Home
 from ablo_pg.client.live.background import Background
+from ablo_pg.client.local.queued import Rows, WriteQueue
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.premises import Reads
@@ -20,10 +21,6 @@ from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
-
-if TYPE_CHECKING:
-    from ablo_pg.client.local.copy import LocalCopy
-    from ablo_pg.client.local.queued import WriteQueue
 
 # confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
 # sent in the background; see `local.queued`.
@@ -35,7 +32,7 @@ Data: TypeAlias = Mapping[str, Any]
 class Local:
     """A client's local copy and queued writes, if it has them."""
 
-    copy: LocalCopy | None = None
+    copy: Rows | None = None
     queue: WriteQueue | None = None
 
     @property

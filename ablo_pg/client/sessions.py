@@ -6,49 +6,19 @@ token is shown only once.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.durations import Duration, seconds_of
 from ablo_pg.client.session import Session
+from ablo_pg.client.session_values import VERBS, SessionKey, SessionRequest, Verb
 from ablo_pg.errors import AbloError, error_for
 
-Verb: TypeAlias = Literal["read", "create", "update", "delete"]
 # {"tasks": ["read", "update"]}, {"tasks": "read"}, or "*": everything that the parent may do.
 Can: TypeAlias = Mapping[str, Verb | Sequence[Verb]] | Literal["*"]
 
-VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
 TTL: Final = 3600.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRequest:
-    """A session to mint; `operations` in the kernel's spelling, None for all."""
-
-    kind: Literal["user", "agent"]
-    name: str
-    operations: tuple[str, ...] | None
-    sync_groups: tuple[str, ...] | None
-    ttl: float
-    label: str | None
-    meta: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """A session: its `token` is the API key to connect with. `repr` does not show it.
-
-    participant: the one it acts as, `kind:id`. expires_at: when it expires.
-    """
-
-    id: str
-    token: str = field(repr=False)
-    organization: str
-    participant: str
-    expires_at: dt.datetime
 
 
 class MintsSessions(Protocol):

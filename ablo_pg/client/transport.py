@@ -8,19 +8,17 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.transport import ClaimTransport
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.local.bootstrap import Bootstrap
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
-from ablo_pg.relay.status import ReaderStatus
-
-if TYPE_CHECKING:
-    from ablo_pg.client.sessions import SessionKey, SessionRequest
 
 
 class DeltaStream(Protocol):

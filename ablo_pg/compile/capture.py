@@ -30,7 +30,8 @@ declare
   v_groups text[];
   v_left text[];
   v_row json;
-  v_changed text[];"""
+  v_changed text[];
+  v_done text;"""
 
 # The writer recorded by the guard; a table without its guard is drift, and the writer is its login.
 _ACTOR: Final = (
@@ -66,7 +67,7 @@ begin
     else
 {indent(_kept(model), 6)}
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
 {indent(_insert(model), 4)}
     exit when not v_gone or new.{org} is null;
     v_gone := false;

@@ -35,7 +35,6 @@ CLAIM_REORDER: Final[LiteralString] = "select ablo.claim_reorder(%s, %s, %s, %s,
 PRESENCE_BEAT: Final[LiteralString] = "select ablo.presence_beat(%s, %s, %s, %s::jsonb)"
 PRESENCE_LEAVE: Final[LiteralString] = "select ablo.presence_leave(%s, %s, %s)"
 PRESENCE_LIST: Final[LiteralString] = "select ablo.presence_list(%s, %s, '{}', %s)"
-LISTEN: Final[LiteralString] = "listen ablo_claim"
 CLAIM_LIMITS: Final[LiteralString] = (
     "select set_config('ablo.open_claims', %s, false), set_config('ablo.open_waits', %s, false)"
 )

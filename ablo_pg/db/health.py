@@ -87,7 +87,7 @@ with lock as (
   select h.who, h.pid, array_agg(h.key) as keys, coalesce(sum(w.waiters), 0)::int as waiters,
          min(w.since) as since
     from lock h left join wait w using (key) where h.granted group by h.who, h.pid
-  having bool_or(h.key in (ablo.order_gate_key(), 7001000000000003, hashtext('ablo:kernel'),
+  having bool_or(h.key in (ablo.order_gate_key(), ablo.extend_key(), hashtext('ablo:kernel'),
                            hashtext('provision:public')))
 )
 select coalesce(json_agg(x), '[]') from (

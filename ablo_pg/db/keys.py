@@ -30,7 +30,6 @@ KEY_MINT: Final[LiteralString] = "select ablo.key_mint(%s, %s, %s::jsonb)"
 KEY_REVOKE: Final[LiteralString] = "select ablo.key_revoke(%s, %s, %s)"
 KEY_ROTATE: Final[LiteralString] = "select ablo.key_rotate(%s, %s, %s::jsonb, %s)"
 KEY_STATES: Final[LiteralString] = "select ablo.key_states(%s::text[])"
-LISTEN: Final[LiteralString] = "listen ablo_key"
 STATES_AT_ONCE: Final = 1000  # keys per call of KEY_STATES
 
 

@@ -1,5 +1,4 @@
-"""Claims and presence for relays that show them: the read, and the notification channel; and the
-start positions of recently read local copies.
+"""Claims and presence for relays that show them; the start positions of recently read local copies.
 
 One function per routine, as `db.claims`. Caller: `relay.ws`.
 """
@@ -11,14 +10,9 @@ from typing import Any, Final, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
-from ablo_pg.db.log import hold_listen_lock
-
 LIVE_READ: Final[LiteralString] = "select ablo.live_read(%s, %s, %s)"
 BOOTSTRAP_NOTE: Final[LiteralString] = "select ablo.bootstrap_note(%s, %s, %s)"
 BOOTSTRAP_START: Final[LiteralString] = "select ablo.bootstrap_start(%s, %s)"
-LISTEN: Final[LiteralString] = "listen ablo_live"
-TELL_ALL: Final[LiteralString] = "notify ablo_live, ''"
-LIVE_KEY: Final[LiteralString] = "select ablo.live_key()"
 
 
 async def live_read(
@@ -44,18 +38,3 @@ async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id:
         await cursor.execute(BOOTSTRAP_START, (organization, key_id))
         row = await cursor.fetchone()
     return None if row is None or row[0] is None else int(row[0])
-
-
-async def listen_live(conn: AsyncConnection[Any]) -> None:
-    """Listen for organizations that have changed."""
-    await conn.execute(LISTEN)
-
-
-async def hold_live_lock(conn: AsyncConnection[Any]) -> bool:
-    """Try to hold the lock that makes claims and presence NOTIFY; see `hold_listen_lock`."""
-    return await hold_listen_lock(conn, LIVE_KEY)
-
-
-async def tell_all(conn: AsyncConnection[Any]) -> None:
-    """Make every relay check everything: a notification may have been lost."""
-    await conn.execute(TELL_ALL)

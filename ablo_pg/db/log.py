@@ -1,7 +1,7 @@
 """Reading the log by index: `LogSource`, the interface that the relay catches up through.
 
-Callers: `relay.catchup`, for one subscriber, for an organization after a gap, and for the LISTEN
-reader. Every read is bounded.
+Callers: `changefeed.catchup`, for one subscriber, for an organization after a gap, and for the
+LISTEN reader. Every read is bounded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, Protocol, cast
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
@@ -52,26 +51,12 @@ PUBLICATION: Final[LiteralString] = """
        and not exists (select from pg_publication_rel o
                         where o.prpubid = p.oid and o.prrelid <> r.prrelid)
        and not exists (select from pg_publication_namespace n where n.pnpubid = p.oid)"""
-LISTEN: Final[LiteralString] = "listen ablo_delta"
-LISTEN_KEY: Final[LiteralString] = "select ablo.listen_key()"
-LISTEN_LOCK_TRY: Final[LiteralString] = """
-    select pg_try_advisory_lock(key),
-           exists (select from pg_locks
-                    where locktype = 'advisory' and mode = 'ExclusiveLock' and granted
-                      and classid::bigint << 32 | objid::bigint = key
-                      and objsubid = 1 and pid <> pg_backend_pid()
-                      and database = (select oid from pg_database
-                                       where datname = current_database()))
-      from (values (%s::bigint)) lock (key)"""
-# Bounds how long a listener receives nothing while it waits for the lock.
-LISTEN_LOCK_PATIENCE: Final[LiteralString] = "set local lock_timeout = '200ms'"
-LISTEN_LOCK_WAIT: Final[LiteralString] = "select pg_advisory_lock(%s::bigint)"
 HEADS_AT_ONCE: Final = 500  # organizations per query; an index probe each
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """A point in time, to compare with what queries show later; `relay.barrier` has the proof.
+    """A point in time, to compare with what queries show later; `changefeed.barrier` has the proof.
 
     lsn: every commit record in question lies before it. xid: above every assigned one, if any.
     """
@@ -259,30 +244,3 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         row[14][1:-1].decode() + "+00:00",
         tuple(row[15] or ()),
     )
-
-
-async def hold_listen_lock(
-    conn: AsyncConnection[Any], key_query: LiteralString = LISTEN_KEY
-) -> bool:
-    """Try to hold the lock whose presence makes commits NOTIFY, for the lifetime of this session.
-
-    A plain attempt would starve under load, since every commit holds the lock shared for a moment.
-    If only commits hold it, this waits for it briefly: a waiter makes commits notify too, and it is
-    granted when the running commits have ended.
-
-    Args: key_query, which lock; other channels have other locks.
-    """
-    row = await (await conn.execute(key_query)).fetchone()
-    key = row[0] if row else 0
-    row = await (await conn.execute(LISTEN_LOCK_TRY, (key,))).fetchone()
-    if row and row[0] is True:
-        return True
-    if row and row[1] is True:  # another listener has it
-        return False
-    try:
-        async with conn.transaction():
-            await conn.execute(LISTEN_LOCK_PATIENCE)
-            await conn.execute(LISTEN_LOCK_WAIT, (key,))
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return True

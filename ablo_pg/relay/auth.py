@@ -27,16 +27,16 @@ import anyio
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.view import Models, View
 from ablo_pg.credentials import Prefix, check_key, key_hash
 from ablo_pg.db import keys
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
+from ablo_pg.db.notifications import EVERYTHING, KEYS, Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
 from ablo_pg.relay.shares import STRANGERS, acting_for
-from ablo_pg.relay.view import Models, View
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -51,7 +51,6 @@ CALM_SECONDS: Final = 0.05
 # alarm costs a new connection.
 LOOK_SECONDS: Final = 2.0
 RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 2.0  # listening starts again within one re-check
 
 Verb = Literal["read", "create", "update", "delete"]
 
@@ -155,10 +154,13 @@ class Authenticator:
     """The credentials of one relay.
 
     `run` watches; without it a credential is still no older than CACHE_SECONDS.
+
+    Args: notifications, which must run too; by default none, for a caller that does not `run`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notifications: Notifications | None = None) -> None:
         self._database = database
+        self._notifications = notifications or Notifications(database.url, "ablo_pg keys")
         self._cache: OrderedDict[str, _Remembered] = OrderedDict()
         self.changes = 0  # notifications so far: a result read before one is not cached
         self._watches: dict[str, set[Watch]] = {}
@@ -222,20 +224,29 @@ class Authenticator:
             del self._cache[hashed]
 
     async def run(self) -> None:
-        """Listen, and check the keys in use, until cancelled."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            try:
-                conn = await connect(self._database.url, application_name="ablo_pg keys")
+        """Check the keys in use: at once, on each notification, and by the clock.
+
+        The connection is not from the pool, which may be exhausted when a key must end.
+        """
+        backoff = Backoff(RETRY_FIRST, RECHECK_SECONDS)
+        with self._notifications.listen(KEYS) as listener:
+            while True:
                 try:
-                    await self._follow(conn, backoff)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except (psycopg.Error, TimeoutError) as exc:
-                reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
-                logger.warning("the keys in use are not checked: %s", reason)
-            await anyio.sleep(backoff.pause())
+                    with anyio.fail_after(LOOK_SECONDS):
+                        async with self._notifications.connection() as conn:
+                            await self._look(conn)
+                except (psycopg.Error, TimeoutError) as exc:
+                    reason = translate(exc) if isinstance(exc, psycopg.Error) else "no answer"
+                    logger.warning("the keys in use are not checked: %s", reason)
+                    await anyio.sleep(backoff.pause())
+                    continue
+                backoff.reset()
+                hinted = await listener.take(RECHECK_SECONDS)
+                self._take_hints(hinted)
+                if hinted:
+                    await anyio.sleep(CALM_SECONDS)  # others arrive with it: one check for all
+                    hinted = await listener.take(0)
+                    self._take_hints(hinted)
 
     def _remember(self, credential: Credential, asked: float) -> None:
         until = asked + CACHE_SECONDS
@@ -250,30 +261,11 @@ class Authenticator:
         self.changes += 1
         self._cache.clear()
 
-    async def _follow(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
-        """Check at once, then on each notification, and by the clock. One connection for both.
-
-        It is not from the pool, which may be exhausted when a key must end.
-        """
-        await conn.execute(keys.LISTEN)
-        self._forget_all()  # sent before this connection listened
-        while True:
-            with anyio.fail_after(LOOK_SECONDS):
-                await self._look(conn)
-            backoff.reset()
-            hinted = False
-            async for notification in conn.notifies(timeout=RECHECK_SECONDS, stop_after=1):
-                self._take_hint(notification.payload)
-                hinted = True
-            if hinted:  # others arrive with it: one check for all
-                async for notification in conn.notifies(timeout=CALM_SECONDS):
-                    self._take_hint(notification.payload)
-
-    def _take_hint(self, key_id: str) -> None:
-        if key_id:
-            self.forget([key_id])
-        else:
+    def _take_hints(self, key_ids: list[str]) -> None:
+        if EVERYTHING in key_ids:
             self._forget_all()
+        elif key_ids:
+            self.forget(key_ids)
 
     async def _look(self, conn: AsyncConnection[Any]) -> None:
         now = time.monotonic()

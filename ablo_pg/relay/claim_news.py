@@ -3,48 +3,32 @@
 A client asks with the claims it waits for or holds, and its last position; it is answered when an
 event for one of them arrives. Events are kept for a while, so nothing is missed between two
 requests. A client that comes from another relay, or from too far back, must check everything.
-The relay listens while a client asks. A notification is only a hint: the client then checks.
+A notification is only a hint: the client then checks.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections import deque
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import psycopg
-from psycopg import AsyncConnection
 
-from ablo_pg.db.claims import LISTEN
-from ablo_pg.db.errors import translate
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
-
-logger: Final = logging.getLogger("ablo_pg.relay")
+from ablo_pg.db.notifications import CLAIMS, EVERYTHING, Notifications
 
 REMEMBERED: Final = 10_000  # of the latest claim events; about 100 bytes each
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 5.0
-LOOK_SECONDS: Final = 1.0  # how often it checks whether any client asks
-IDLE_SECONDS: Final = 30.0  # without a request, after which the connection closes
-EVERYTHING: Final = ""
 
 
 class ClaimNews:
     """Claim events. Alive inside `run`; one event loop."""
 
-    def __init__(self, url: str, remembered: int = REMEMBERED) -> None:
-        self._url = url
+    def __init__(self, notifications: Notifications, remembered: int = REMEMBERED) -> None:
+        self._notifications = notifications
         self._self = secrets.token_hex(6)  # tells this relay's positions from another's
         self._said: deque[str] = deque(maxlen=remembered)
         self._count = 0  # of all events so far
         self._heard = anyio.Event()
-        self._wanted = anyio.Event()
-        self._asked_at = 0.0
-        self._asking = 0
 
     @property
     def position(self) -> str:
@@ -58,44 +42,19 @@ class ClaimNews:
 
         Waits at most this long. '' among them stands for all.
         """
-        self._asked_at = anyio.current_time()
-        self._asking += 1
-        self._wanted.set()
-        try:
-            with anyio.move_on_after(seconds):
-                while not (told := self._since(claim_ids, after)):
-                    after = self.position
-                    await self._heard.wait()
-                return told, self.position
-            return [], after or self.position
-        finally:
-            self._asking -= 1
-            self._asked_at = anyio.current_time()
+        with anyio.move_on_after(seconds):
+            while not (told := self._since(claim_ids, after)):
+                after = self.position
+                await self._heard.wait()
+            return told, self.position
+        return [], after or self.position
 
     async def run(self) -> None:
-        """Listen while a client asks; reconnect if the connection breaks. Until cancelled."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            await self._wanted.wait()
-            try:
-                conn = await connect(self._url, application_name="ablo_pg relay claims")
-                try:
-                    await conn.execute(LISTEN)
-                    self._say(EVERYTHING)  # earlier events were not received
-                    backoff.reset()
-                    await self._listen(conn)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("claim events are not received: %s", translate(exc).code)
-                await anyio.sleep(backoff.pause())
-
-    async def _listen(self, conn: AsyncConnection[Any]) -> None:
-        while self._asking or anyio.current_time() - self._asked_at < IDLE_SECONDS:
-            async for notification in conn.notifies(timeout=LOOK_SECONDS, stop_after=1):
-                self._say(notification.payload)
-        self._wanted = anyio.Event()
+        """Listen until cancelled."""
+        with self._notifications.listen(CLAIMS) as listener:
+            while True:
+                for claim_id in await listener.take():
+                    self._say(claim_id)
 
     def _say(self, claim_id: str) -> None:
         self._said.append(claim_id)

@@ -18,11 +18,11 @@ from typing import Final
 
 import anyio
 
+from ablo_pg.changefeed.hub import Hub
 from ablo_pg.db import registry, routines
 from ablo_pg.db.pool import Database
 from ablo_pg.db.results import KERNEL_STATUS
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.hub import Hub
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 

@@ -8,14 +8,18 @@ row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.reader import Reader
+from ablo_pg.db.pool import Database
+from ablo_pg.relay.health import Health
+from ablo_pg.relay.lanes import CommitLanes
 
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0)
 BATCH: Final = (1, 2, 4, 8, 16, 32, 50)
@@ -64,13 +68,45 @@ class RelayMetrics:
     def _spread(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
-    def watch(self, service: RelayService) -> None:
-        """Also report the state of a service."""
-        self.registry.register(_States(lambda: states_of(service)))
+    def watch(
+        self, reader: Reader, hub: Hub, lanes: CommitLanes, health: Health, database: Database
+    ) -> None:
+        """Also report the state of these."""
+        read = partial(self._states, reader, hub, lanes, health, database)
+        self.registry.register(_States(read))
 
     def text(self) -> bytes:
         """Return everything in the text format."""
         return generate_latest(self.registry)
+
+    def _states(
+        self, reader: Reader, hub: Hub, lanes: CommitLanes, health: Health, database: Database
+    ) -> Iterable[Metric]:
+        status = reader.status
+        kind = GaugeMetricFamily("ablo_reader", "The reader in use: 1 for it", labels=("kind",))
+        for each in ("wal", "listen", "none"):
+            kind.add_metric((each,), float(each == status.kind))
+        yield kind
+        yield _gauge("ablo_stream_lag_seconds", "Age of the stream's latest delta", status.lag)
+        yield _gauge("ablo_stream_lag_bytes", "WAL written and not yet passed on", status.lag_bytes)
+        channels = list(hub.channels.values())
+        yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
+        queued = sum(channel.queued for channel in channels)
+        yield _gauge("ablo_queue_deltas", "Deltas queued for their subscriber", queued)
+        yield _gauge("ablo_cut_loose", "Subscribers disconnected since the start", hub.cut_loose)
+        yield _gauge("ablo_sockets", "Open sockets", self.sockets)
+        yield _gauge("ablo_commit_lanes", "Organizations with a commit in flight", len(lanes))
+        yield _gauge("ablo_ready", "Whether /ready reports ready", float(health.ready))
+        yield _gauge(
+            "ablo_canary_age_seconds",
+            "Seconds since the latest received canary was sent",
+            health.age,
+        )
+        for name, value in database.pool_stats().items():
+            if name in ("pool_size", "pool_available", "requests_waiting"):
+                yield _gauge(
+                    f"ablo_pool_{name.removeprefix('pool_')}", "The pool of connections", value
+                )
 
 
 class _States(Collector):
@@ -82,35 +118,6 @@ class _States(Collector):
 
     def describe(self) -> Iterable[Metric]:
         return ()
-
-
-def states_of(service: RelayService) -> Iterable[Metric]:
-    """Read the gauges of a service."""
-    reader = service.reader.status
-    kind = GaugeMetricFamily("ablo_reader", "The reader in use: 1 for it", labels=("kind",))
-    for each in ("wal", "listen", "none"):
-        kind.add_metric((each,), float(each == reader.kind))
-    yield kind
-    yield _gauge("ablo_stream_lag_seconds", "Age of the stream's latest delta", reader.lag)
-    yield _gauge("ablo_stream_lag_bytes", "WAL written and not yet passed on", reader.lag_bytes)
-    hub = service.hub
-    channels = list(hub.channels.values())
-    yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
-    queued = sum(channel.queued for channel in channels)
-    yield _gauge("ablo_queue_deltas", "Deltas queued for their subscriber", queued)
-    yield _gauge("ablo_cut_loose", "Subscribers disconnected since the start", hub.cut_loose)
-    yield _gauge("ablo_sockets", "Open sockets", service.metrics.sockets)
-    yield _gauge("ablo_commit_lanes", "Organizations with a commit in flight", len(service.lanes))
-    health = service.health
-    yield _gauge("ablo_ready", "Whether /ready reports ready", float(health.ready))
-    yield _gauge(
-        "ablo_canary_age_seconds", "Seconds since the latest received canary was sent", health.age
-    )
-    for name, value in service.database.pool_stats().items():
-        if name in ("pool_size", "pool_available", "requests_waiting"):
-            yield _gauge(
-                f"ablo_pool_{name.removeprefix('pool_')}", "The pool of connections", value
-            )
 
 
 def _gauge(name: str, text: str, value: float | None) -> Metric:

@@ -14,22 +14,23 @@ from typing import Final, Protocol
 
 import anyio
 
+from ablo_pg.changefeed.auto import AutoReader
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.reader import Reader
+from ablo_pg.changefeed.tasks import Tasks, Work
 from ablo_pg.db.log import PostgresLog
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.relay.auth import Authenticator
-from ablo_pg.relay.auto import AutoReader
 from ablo_pg.relay.claim_news import ClaimNews
 from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
-from ablo_pg.relay.hub import Hub
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.memory import give_back
 from ablo_pg.relay.metrics import RelayMetrics
-from ablo_pg.relay.reader import Reader
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import SharedDatabase, Shares
-from ablo_pg.relay.tasks import Tasks, Work
 from ablo_pg.relay.unread import Unread
 from ablo_pg.relay.waits import ClaimWaits
 from ablo_pg.relay.ws.sockets import Sockets
@@ -79,6 +80,7 @@ class RelayService:
 
     settings: RelaySettings
     database: Database
+    notifications: Notifications
     schemas: LiveSchemas
     authenticator: Authenticator
     hub: Hub
@@ -97,8 +99,15 @@ class RelayService:
 
     def __post_init__(self) -> None:
         self.unread = Unread(self.settings.unread_bytes)
-        self.live = Sockets(self)
-        self.claim_news = ClaimNews(self.settings.database_url)
+        self.live = Sockets(
+            self.settings,
+            self.database,
+            self.notifications,
+            self.metrics,
+            self.hub.tasks,
+            self.stopping,
+        )
+        self.claim_news = ClaimNews(self.notifications)
         self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
 
     @asynccontextmanager
@@ -126,6 +135,7 @@ class RelayService:
     def _tasks(self) -> dict[str, Work]:
         """Return the background tasks, by the names under which their failures are counted."""
         return {
+            "notifications": self.notifications.run,
             "reader": partial(self.reader.run, self.hub),
             "schema": self.schemas.run,
             "keys": self.authenticator.run,
@@ -176,17 +186,19 @@ def make_service(
             application_name="ablo_pg relay health",
         ),
     )
+    notifications = Notifications(settings.database_url, "ablo_pg relay notifications")
     service = RelayService(
         settings=settings,
         database=database,
+        notifications=notifications,
         schemas=LiveSchemas(database, probe),
-        authenticator=Authenticator(database),
+        authenticator=Authenticator(database, notifications),
         hub=hub,
-        reader=AutoReader(settings.database_url, settings.replication_url),
+        reader=AutoReader(notifications, settings.replication_url),
         lanes=CommitLanes(database, metrics.batch.observe),
         health=Health(probe, hub, settings.canary_seconds, settings.canary_age),
         metrics=metrics,
         apply_schema=apply_schema,
     )
-    metrics.watch(service)
+    metrics.watch(service.reader, hub, service.lanes, service.health, database)
     return service

@@ -1,9 +1,9 @@
--- The SQLSTATE of each stable error code that the kernel raises.
--- Called by: ablo.raise_error. Kept equal to the table in ablo_pg/errors.py by a test.
 create or replace function ablo.error_state(p_code text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The SQLSTATE of each stable error code that the kernel raises.
+  -- Called by: ablo.raise_error. Kept equal to the table in ablo_pg/errors.py by a test.
   select case p_code
     when 'identity_missing_organization' then 'AB402'
     when 'permission_denied' then 'AB403'

@@ -1,11 +1,11 @@
--- Whether every client can read a JSON value back: at most 128 levels, every number within double precision and
--- written out in at most 400 characters. jsonb itself accepts 1e131071, nine bytes that come back as 131,072
--- digits. All routines that write clients' JSON use it.
--- Called by: the compiled tests of json fields, commit_check, claim_request, claim_renew, presence_check. NULL
--- for NULL. Short text contains neither; the last test runs if there may be too many digits.
 create or replace function ablo.json_fits(p_value jsonb) returns boolean
 language plpgsql immutable strict
 as $$
+  -- Whether every client can read a JSON value back: at most 128 levels, every number within double precision and
+  -- written out in at most 400 characters. jsonb itself accepts 1e131071, nine bytes that come back as 131,072
+  -- digits. All routines that write clients' JSON use it.
+  -- Called by: the compiled tests of json fields, commit_check, claim_request, claim_renew, presence_check. NULL
+  -- for NULL. Short text contains neither; the last test runs if there may be too many digits.
 begin
   if length(p_value::text) < 250 then
     return true;

@@ -1,11 +1,11 @@
--- Apply one numbered migration once. On an empty database it is only recorded: the other files are the current
--- whole. An applied migration must never change afterwards.
--- Called by: the install script, before the folders after 00_base. EXECUTE: the text is our own file. Raises:
--- kernel_checksum_mismatch (AB503).
 create or replace function ablo.kernel_migrate(p_path text, p_checksum text, p_sql text) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Apply one numbered migration once. On an empty database it is only recorded: the other files are the current
+  -- whole. An applied migration must never change afterwards.
+  -- Called by: the install script, before the folders after 00_base. EXECUTE: the text is our own file. Raises:
+  -- kernel_checksum_mismatch (AB503).
 declare
   v_known text;
   v_fresh boolean;

@@ -1,10 +1,10 @@
--- The key with this id, live, of this organization and, if given, this participant.
--- Called by: everything that acts under a key. One probe. Locks: none. Raises: the errors of ablo.key_live,
--- capability_scope_denied (another participant's).
 create or replace function ablo.capability_live(p_organization text, p_participant text, p_capability_id text)
 returns ablo.api_key
 language plpgsql volatile
 as $$
+  -- The key with this id, live, of this organization and, if given, this participant.
+  -- Called by: everything that acts under a key. One probe. Locks: none. Raises: the errors of ablo.key_live,
+  -- capability_scope_denied (another participant's).
 declare
   v_key ablo.api_key;
 begin

@@ -1,7 +1,3 @@
--- Set who acts, for the rest of this transaction: the settings that row-level security and the log read. NULL
--- and '' both mean "unset" (a custom setting reads '' after a SET LOCAL ends).
--- Called by: ablo.commit_run, the read routines. Raises: identity_missing_organization,
--- invalid_participant_kind. Locks: none. p_participant is `kind:id`.
 create or replace function ablo.identity_set(
   p_organization text,
   p_participant text,
@@ -10,8 +6,13 @@ create or replace function ablo.identity_set(
 ) returns void
 language plpgsql volatile
 as $$
+  -- Set who acts, for the rest of this transaction: the settings that row-level security and the log read. NULL
+  -- and '' both mean "unset" (a custom setting reads '' after a SET LOCAL ends).
+  -- Called by: ablo.commit_run, the read routines. Raises: identity_missing_organization,
+  -- invalid_participant_kind. Locks: none. p_participant is `kind:id`.
 declare
   v_kind text := split_part(p_participant, ':', 1);
+  v_done text;
 begin
   if coalesce(p_organization, '') = '' then
     perform ablo.raise_error('identity_missing_organization', 'no organization was given',
@@ -32,17 +33,20 @@ begin
       format('on behalf of %L, which is not kind:id with kind user, agent or system', left(p_on_behalf_of, 40)),
       'pass for example user:ann', jsonb_build_object('field', 'onBehalfOf'));
   end if;
-  -- One expression, not several statements, and no more settings than needed: this runs once per commit.
-  if set_config('app.current_org_id', p_organization, true) is null
-    or set_config('app.current_participant_id', p_participant, true) is null
-    or coalesce(p_on_behalf_of, '') <> coalesce(current_setting('ablo.on_behalf_of', true), '')
-      and set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true) is null
-    or coalesce(p_capability_id, '') <> coalesce(current_setting('ablo.capability_id', true), '')
-      and set_config('ablo.capability_id', coalesce(p_capability_id, ''), true) is null
-    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
-    or current_setting('ablo.claims', true) <> '' and set_config('ablo.claims', '', true) is null
-  then
-    null;
+  -- Assignments, which run no query, and no more settings than needed: this runs once per commit.
+  v_done := set_config('app.current_org_id', p_organization, true);
+  v_done := set_config('app.current_participant_id', p_participant, true);
+  if coalesce(p_on_behalf_of, '') <> coalesce(current_setting('ablo.on_behalf_of', true), '') then
+    v_done := set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true);
+  end if;
+  if coalesce(p_capability_id, '') <> coalesce(current_setting('ablo.capability_id', true), '') then
+    v_done := set_config('ablo.capability_id', coalesce(p_capability_id, ''), true);
+  end if;
+  if current_setting('ablo.transaction_ids', true) <> '' then
+    v_done := set_config('ablo.transaction_ids', '', true);
+  end if;
+  if current_setting('ablo.claims', true) <> '' then
+    v_done := set_config('ablo.claims', '', true);
   end if;
 end
 $$;

@@ -1,8 +1,8 @@
--- The key of this transaction's commit, as set by ablo.commit_run; a null record without one.
--- Called by: the checks of premises and tracks. One probe by id, and none without a key.
 create or replace function ablo.key_acting() returns ablo.key_rights
 language plpgsql stable
 as $$
+  -- The key of this transaction's commit, as set by ablo.commit_run; a null record without one.
+  -- Called by: the checks of premises and tracks. One probe by id, and none without a key.
 declare
   v_key ablo.key_rights;
 begin

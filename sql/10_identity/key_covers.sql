@@ -1,9 +1,9 @@
--- Whether a key has all rights of another one of its organization: then it sees the other's receipts and
--- tracks. Null stands for a caller without limits, as a key and as the other's id.
--- Called by: the routines on receipts and tracks. One probe by id, and none for a key without limits.
 create or replace function ablo.key_covers(p_key ablo.key_rights, p_capability_id text) returns boolean
 language plpgsql stable
 as $$
+  -- Whether a key has all rights of another one of its organization: then it sees the other's receipts and
+  -- tracks. Null stands for a caller without limits, as a key and as the other's id.
+  -- Called by: the routines on receipts and tracks. One probe by id, and none for a key without limits.
 begin
   if p_key.operations is null and p_key.sync_groups is null or p_key.id = p_capability_id then
     return true;

@@ -1,13 +1,13 @@
--- Create a key of an organization: a root, from which others are minted. p_request: {hash, display, prefix,
--- operations?, scopes?, syncGroups?, ttlSeconds?, label?, userMeta?}; answers with ablo.key_json. The caller
--- generates the key itself: the database never sees it.
--- Called by: the command line, as the control login if there is one. Locks: none. Raises:
--- identity_missing_organization, invalid_participant_kind, invalid_request, duration_invalid,
--- server_execute_unknown_model, capability_scope_denied.
 create or replace function ablo.key_create(p_organization text, p_participant text, p_request jsonb) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Create a key of an organization: a root, from which others are minted. p_request: {hash, display, prefix,
+  -- operations?, scopes?, syncGroups?, ttlSeconds?, label?, userMeta?}; answers with ablo.key_json. The caller
+  -- generates the key itself: the database never sees it.
+  -- Called by: the command line, as the control login if there is one. Locks: none. Raises:
+  -- identity_missing_organization, invalid_participant_kind, invalid_request, duration_invalid,
+  -- server_execute_unknown_model, capability_scope_denied.
 declare
   v_key ablo.api_key;
 begin

@@ -1,12 +1,12 @@
--- Revoke a key and all keys derived from it, by minting or rotation, to any depth and even if keys in between
--- have ended. Or (p_revoke false) let it and the keys minted from it end at p_until at the latest: the key that
--- replaced it lives on. Notifies the relays. Returns the ids of the ended keys, the key's own first. Level by
--- level: a mint or a rotation in flight holds its key (FOR SHARE, FOR UPDATE), so the update of that key waits
--- for it, and the next level's statement sees the new key.
--- Called by: ablo.key_revoke, ablo.key_rotate. Locks: the keys, parents before children, old before new.
 create or replace function ablo.key_end(p_id text, p_revoke boolean, p_until timestamptz) returns text[]
 language plpgsql volatile
 as $$
+  -- Revoke a key and all keys derived from it, by minting or rotation, to any depth and even if keys in between
+  -- have ended. Or (p_revoke false) let it and the keys minted from it end at p_until at the latest: the key that
+  -- replaced it lives on. Notifies the relays. Returns the ids of the ended keys, the key's own first. Level by
+  -- level: a mint or a rotation in flight holds its key (FOR SHARE, FOR UPDATE), so the update of that key waits
+  -- for it, and the next level's statement sees the new key.
+  -- Called by: ablo.key_revoke, ablo.key_rotate. Locks: the keys, parents before children, old before new.
 declare
   v_level text[] := array[p_id];
   v_seen text[] := '{}';

@@ -1,8 +1,8 @@
--- When a key with this ttl ends: never later than its bound; null if neither is given.
--- Called by: ablo.key_create, ablo.key_mint, ablo.key_rotate. Raises: duration_invalid.
 create or replace function ablo.key_expiry(p_ttl_seconds jsonb, p_bound timestamptz) returns timestamptz
 language plpgsql volatile
 as $$
+  -- When a key with this ttl ends: never later than its bound; null if neither is given.
+  -- Called by: ablo.key_create, ablo.key_mint, ablo.key_rotate. Raises: duration_invalid.
 declare
   v_seconds numeric;
 begin

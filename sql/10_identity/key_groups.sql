@@ -1,9 +1,9 @@
--- The sync groups of a key as they are stored: `kind:id`, each once. Null means all of the organization's,
--- and so does a list that names the organization itself (org:<id>, or default).
--- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 create or replace function ablo.key_groups(p_groups jsonb, p_organization text) returns text[]
 language plpgsql immutable
 as $$
+  -- The sync groups of a key as they are stored: `kind:id`, each once. Null means all of the organization's,
+  -- and so does a list that names the organization itself (org:<id>, or default).
+  -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 declare
   v_item jsonb;
   v_group text;

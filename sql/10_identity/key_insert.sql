@@ -1,8 +1,8 @@
--- Store a key. p_request: {hash, display, label?, userMeta?}; the rest has been decided by the caller.
--- Called by: ablo.key_create, ablo.key_mint, ablo.key_rotate. Raises: invalid_request.
 create or replace function ablo.key_insert(p_key ablo.api_key, p_request jsonb) returns ablo.api_key
 language plpgsql volatile
 as $$
+  -- Store a key. p_request: {hash, display, label?, userMeta?}; the rest has been decided by the caller.
+  -- Called by: ablo.key_create, ablo.key_mint, ablo.key_rotate. Raises: invalid_request.
 declare
   v_meta jsonb := coalesce(nullif(p_request -> 'userMeta', 'null'), '{}');
   v_wrong text := case

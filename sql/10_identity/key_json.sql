@@ -1,10 +1,10 @@
--- A key as JSON, without its hash: {id, prefix, display, organizationId, participant, parentId, rotatedFrom,
--- operations, scopes, syncGroups, userMeta, label, createdAt, expiresAt, status, now}; times in seconds since
--- 1970.
--- Called by: the routines that return keys.
 create or replace function ablo.key_json(p_key ablo.api_key) returns jsonb
 language sql volatile
 as $$
+  -- A key as JSON, without its hash: {id, prefix, display, organizationId, participant, parentId, rotatedFrom,
+  -- operations, scopes, syncGroups, userMeta, label, createdAt, expiresAt, status, now}; times in seconds since
+  -- 1970.
+  -- Called by: the routines that return keys.
   select jsonb_build_object(
     'id', p_key.id,
     'prefix', p_key.prefix,

@@ -1,9 +1,9 @@
--- Refuse another rotation if 100 keys of the line are live: each rotation keeps the old key for its grace, and
--- a program that renews in a loop would create keys without end.
--- Called by: ablo.key_rotate. Walks to the line's start, then down. Raises: quota_exceeded.
 create or replace function ablo.key_line_check(p_id text) returns void
 language plpgsql volatile
 as $$
+  -- Refuse another rotation if 100 keys of the line are live: each rotation keeps the old key for its grace, and
+  -- a program that renews in a loop would create keys without end.
+  -- Called by: ablo.key_rotate. Walks to the line's start, then down. Raises: quota_exceeded.
 begin
   if (
     with recursive up (id, rotated_from) as (

@@ -1,10 +1,10 @@
--- The keys of an organization, newest first, at most 1000, as ablo.key_json: those that an administrator
--- created and that are live. p_all: also minted and ended ones.
--- Called by: the command line.
 create or replace function ablo.key_list(p_organization text, p_all boolean default false) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The keys of an organization, newest first, at most 1000, as ablo.key_json: those that an administrator
+  -- created and that are live. p_all: also minted and ended ones.
+  -- Called by: the command line.
 begin
   return (select coalesce(json_agg(ablo.key_json(k)), '[]')
             from (select * from ablo.api_key a

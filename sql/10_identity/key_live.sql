@@ -1,9 +1,9 @@
--- Refuse a key that does not exist (an all-null row), has expired or was revoked. The error names no key: a
--- holder of an ended key learns no id.
--- Called by: ablo.capability_live, ablo.key_shown. Raises: capability_invalid, apikey_revoked, apikey_expired.
 create or replace function ablo.key_live(p_key ablo.api_key) returns void
 language plpgsql volatile
 as $$
+  -- Refuse a key that does not exist (an all-null row), has expired or was revoked. The error names no key: a
+  -- holder of an ended key learns no id.
+  -- Called by: ablo.capability_live, ablo.key_shown. Raises: capability_invalid, apikey_revoked, apikey_expired.
 declare
   v_status text := ablo.key_status(p_key);
 begin

@@ -1,13 +1,13 @@
--- A key that the caller wants to read, end or renew. p_by is the hash of the caller's key (ablo.key_shown); it
--- may be that key itself, one that it was minted from, or a secret key with the scope keys:manage for any key
--- of its organization except secret ones. Publishable and ephemeral keys manage none, not even themselves.
--- Null: an administrator, for any key of the organization; that needs the right to create keys, which only the
--- control login has if there is one.
--- Called by: ablo.key_get, ablo.key_revoke, ablo.key_rotate. Raises: forbidden, capability_not_found, and the
--- errors of ablo.key_shown for p_by.
 create or replace function ablo.key_managed(p_organization text, p_id text, p_by text) returns ablo.api_key
 language plpgsql volatile
 as $$
+  -- A key that the caller wants to read, end or renew. p_by is the hash of the caller's key (ablo.key_shown); it
+  -- may be that key itself, one that it was minted from, or a secret key with the scope keys:manage for any key
+  -- of its organization except secret ones. Publishable and ephemeral keys manage none, not even themselves.
+  -- Null: an administrator, for any key of the organization; that needs the right to create keys, which only the
+  -- control login has if there is one.
+  -- Called by: ablo.key_get, ablo.key_revoke, ablo.key_rotate. Raises: forbidden, capability_not_found, and the
+  -- errors of ablo.key_shown for p_by.
 declare
   v_key ablo.api_key;
   v_by ablo.api_key;

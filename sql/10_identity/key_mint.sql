@@ -1,15 +1,15 @@
--- Mint a key from another, whose hash proves that the caller has it: it never has more rights than its parent,
--- and never outlives it. Chains have at most 16 keys. p_request: {hash, display, prefix? (rk; ek, pk),
--- participantKind?, participantId? (ablo.mint_participant), operations? | wideScope?: all that the parent may
--- do, syncGroups?, scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?}; answers with
--- ablo.key_json.
--- Called by: the relay. Locks: the parent, shared: ending it meanwhile waits, and finds the child. Raises:
--- capability_invalid, apikey_revoked, apikey_expired, forbidden, capability_scope_denied,
--- narrow_scope_required, organization_mismatch, quota_exceeded, invalid_participant_kind, invalid_request.
 create or replace function ablo.key_mint(p_organization text, p_parent_hash text, p_request jsonb) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Mint a key from another, whose hash proves that the caller has it: it never has more rights than its parent,
+  -- and never outlives it. Chains have at most 16 keys. p_request: {hash, display, prefix? (rk; ek, pk),
+  -- participantKind?, participantId? (ablo.mint_participant), operations? | wideScope?: all that the parent may
+  -- do, syncGroups?, scopes?, ttlSeconds? (3600), label?, userMeta?, organizationId?}; answers with
+  -- ablo.key_json.
+  -- Called by: the relay. Locks: the parent, shared: ending it meanwhile waits, and finds the child. Raises:
+  -- capability_invalid, apikey_revoked, apikey_expired, forbidden, capability_scope_denied,
+  -- narrow_scope_required, organization_mismatch, quota_exceeded, invalid_participant_kind, invalid_request.
 declare
   v_parent ablo.api_key;
   v_key ablo.api_key;

@@ -1,8 +1,8 @@
--- The live key that a caller names, or a null record if it names none.
--- Called by: routines that take a capability. Raises: the errors of ablo.capability_live.
 create or replace function ablo.key_of(p_organization text, p_participant text, p_capability_id text) returns ablo.key_rights
 language plpgsql volatile
 as $$
+  -- The live key that a caller names, or a null record if it names none.
+  -- Called by: routines that take a capability. Raises: the errors of ablo.capability_live.
 declare
   v_key ablo.api_key;
 begin

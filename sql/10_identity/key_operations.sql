@@ -1,12 +1,12 @@
--- The operations of a key as they are stored: lower-case typename and verb, each once; null means all. A
--- publishable key can only read. p_strict: a model that the active schema lacks is refused, since a mistyped
--- name would silently grant nothing; before the first push any name is accepted. Programs that mint are not
--- checked: their schema may be ahead of the pushed one.
--- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, server_execute_unknown_model,
--- capability_scope_denied.
 create or replace function ablo.key_operations(p_operations jsonb, p_prefix text, p_strict boolean) returns text[]
 language plpgsql stable
 as $$
+  -- The operations of a key as they are stored: lower-case typename and verb, each once; null means all. A
+  -- publishable key can only read. p_strict: a model that the active schema lacks is refused, since a mistyped
+  -- name would silently grant nothing; before the first push any name is accepted. Programs that mint are not
+  -- checked: their schema may be ahead of the pushed one.
+  -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, server_execute_unknown_model,
+  -- capability_scope_denied.
 declare
   v_item jsonb;
   v_parts text[];

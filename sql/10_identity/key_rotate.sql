@@ -1,17 +1,17 @@
--- Replace a key by a new one with the same rights, participant and parent. The old one, and keys minted from
--- it, end after a grace period at the latest, which the new one survives. If the old one is revoked, the new
--- one ends too: {"key": as ablo.key_json, "rotatedFrom": {"capabilityId", "expiresAt"}}. p_request: {hash,
--- display, graceSeconds? (3600, at most 30 days), ttlSeconds? (the old one's)}; the new one is of the same kind
--- (ablo.key_get). A key cannot extend its life by renewing itself. At most 100 keys of one line of rotations
--- are live. p_by: the hash of the caller's key.
--- Called by: the command line (p_by null), the relay. Locks: the parent, shared; the old key, then its
--- children. Raises: forbidden, capability_not_found, apikey_revoked, apikey_expired, duration_invalid,
--- invalid_request, quota_exceeded. Sends: NOTIFY ablo_key.
 create or replace function ablo.key_rotate(p_organization text, p_id text, p_request jsonb, p_by text default null)
 returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Replace a key by a new one with the same rights, participant and parent. The old one, and keys minted from
+  -- it, end after a grace period at the latest, which the new one survives. If the old one is revoked, the new
+  -- one ends too: {"key": as ablo.key_json, "rotatedFrom": {"capabilityId", "expiresAt"}}. p_request: {hash,
+  -- display, graceSeconds? (3600, at most 30 days), ttlSeconds? (the old one's)}; the new one is of the same kind
+  -- (ablo.key_get). A key cannot extend its life by renewing itself. At most 100 keys of one line of rotations
+  -- are live. p_by: the hash of the caller's key.
+  -- Called by: the command line (p_by null), the relay. Locks: the parent, shared; the old key, then its
+  -- children. Raises: forbidden, capability_not_found, apikey_revoked, apikey_expired, duration_invalid,
+  -- invalid_request, quota_exceeded. Sends: NOTIFY ablo_key.
 declare
   v_old ablo.api_key := ablo.key_managed(p_organization, p_id, p_by);
   v_new ablo.api_key;

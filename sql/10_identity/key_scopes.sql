@@ -1,11 +1,11 @@
--- The scopes of a key as they are stored: rights over the service itself, not over rows. Pushing a schema
--- changes the tables of every organization, so it is a separate right. If none are named, p_full (a secret key
--- limited to no operations and no sync groups) gets all but the one to act in other organizations, any other
--- key none; [] means none.
--- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 create or replace function ablo.key_scopes(p_scopes jsonb, p_prefix text, p_full boolean) returns text[]
 language plpgsql immutable
 as $$
+  -- The scopes of a key as they are stored: rights over the service itself, not over rows. Pushing a schema
+  -- changes the tables of every organization, so it is a separate right. If none are named, p_full (a secret key
+  -- limited to no operations and no sync groups) gets all but the one to act in other organizations, any other
+  -- key none; [] means none.
+  -- Called by: ablo.key_create, ablo.key_mint. Raises: invalid_request, capability_scope_denied.
 declare
   v_known constant text[] := array['schema:push', 'project:manage', 'branch:manage', 'keys:manage', 'ephemeral:mint-any-org'];
   v_scopes text[];

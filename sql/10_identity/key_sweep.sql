@@ -1,11 +1,11 @@
--- Delete keys that expired 30 days ago and that were minted or replaced, with the keys minted from them (which
--- ended no later). Until then their holders get "expired", not "unknown". A key that replaced a deleted one
--- takes over the keys derived from it: the line holds, and revoking an older key of it still ends the newer
--- ones.
--- Called by: ablo.key_mint, ablo.key_rotate. Returns how many. Bounded; skips locked rows.
 create or replace function ablo.key_sweep(p_limit int) returns int
 language plpgsql volatile
 as $$
+  -- Delete keys that expired 30 days ago and that were minted or replaced, with the keys minted from them (which
+  -- ended no later). Until then their holders get "expired", not "unknown". A key that replaced a deleted one
+  -- takes over the keys derived from it: the line holds, and revoking an older key of it still ends the newer
+  -- ones.
+  -- Called by: ablo.key_mint, ablo.key_rotate. Returns how many. Bounded; skips locked rows.
 declare
   v_old ablo.api_key;
   v_count int := 0;

@@ -1,10 +1,10 @@
--- Who may mint which kind of key. Secret keys mint the other three; restricted keys mint restricted ones,
--- 1000 live ones at most; sessions and publishable keys mint nothing. At most 16 keys are minted one from another. A session in another organization
--- takes the scope ephemeral:mint-any-org.
--- Called by: ablo.key_mint. Raises: forbidden, organization_mismatch, quota_exceeded, invalid_request.
 create or replace function ablo.mint_check(p_parent ablo.api_key, p_prefix text, p_organization text) returns void
 language plpgsql volatile
 as $$
+  -- Who may mint which kind of key. Secret keys mint the other three; restricted keys mint restricted ones,
+  -- 1000 live ones at most; sessions and publishable keys mint nothing. At most 16 keys are minted one from another. A session in another organization
+  -- takes the scope ephemeral:mint-any-org.
+  -- Called by: ablo.key_mint. Raises: forbidden, organization_mismatch, quota_exceeded, invalid_request.
 begin
   if p_prefix not in ('rk', 'ek', 'pk') then
     perform ablo.raise_error('invalid_request', format('a key of kind %L cannot be minted', left(p_prefix, 40)),

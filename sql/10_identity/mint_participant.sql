@@ -1,12 +1,12 @@
--- The participant of a minted key, `kind:id`. From a secret key without an id it is a new one, so that two
--- clients that share the key exclude and see each other. From a restricted key it is that key's own
--- participant: a client that renews its credential with the credential keeps its participant and its claims.
--- Only a secret key names any participant: the children of a restricted one are itself, or, if another kind is
--- requested, a new agent; otherwise it could take another's claims.
--- Called by: ablo.key_mint. Raises: invalid_participant_kind, capability_scope_denied.
 create or replace function ablo.mint_participant(p_parent ablo.api_key, p_prefix text, p_request jsonb) returns text
 language plpgsql volatile
 as $$
+  -- The participant of a minted key, `kind:id`. From a secret key without an id it is a new one, so that two
+  -- clients that share the key exclude and see each other. From a restricted key it is that key's own
+  -- participant: a client that renews its credential with the credential keeps its participant and its claims.
+  -- Only a secret key names any participant: the children of a restricted one are itself, or, if another kind is
+  -- requested, a new agent; otherwise it could take another's claims.
+  -- Called by: ablo.key_mint. Raises: invalid_participant_kind, capability_scope_denied.
 declare
   v_own text := split_part(p_parent.participant, ':', 1);
   v_asked text := case p_request ->> 'participantKind' when 'human' then 'user' else p_request ->> 'participantKind' end;

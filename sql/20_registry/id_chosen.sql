@@ -1,10 +1,10 @@
--- Refuse an id that a caller behind a relay chooses and others could guess, in a table where ids are unique
--- across organizations: the answer to a create would reveal whether another organization uses it. A UUID cannot
--- be guessed; a table that numbers its rows uses the next number.
--- Called by: ablo.commit_apply. Locks: none. One probe by key, and none for a UUID. Raises: invalid_id.
 create or replace function ablo.id_chosen(p_model text, p_id text) returns void
 language plpgsql stable
 as $$
+  -- Refuse an id that a caller behind a relay chooses and others could guess, in a table where ids are unique
+  -- across organizations: the answer to a create would reveal whether another organization uses it. A UUID cannot
+  -- be guessed; a table that numbers its rows uses the next number.
+  -- Called by: ablo.commit_apply. Locks: none. One probe by key, and none for a UUID. Raises: invalid_id.
 declare
   v_model ablo.model;
   v_numbered boolean;

@@ -1,10 +1,10 @@
--- The id of a row that is created without one, if its table generates ids: the value of the column's own
--- default, or its next number. Null: the table generates none, so the client chooses the id.
--- Called by: ablo.commit_apply. Locks: none. EXECUTE: of the default, as the table's owner wrote it.
 create or replace function ablo.id_next(p_model text) returns text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The id of a row that is created without one, if its table generates ids: the value of the column's own
+  -- default, or its next number. Null: the table generates none, so the client chooses the id.
+  -- Called by: ablo.commit_apply. Locks: none. EXECUTE: of the default, as the table's owner wrote it.
 declare
   v_model ablo.model;
   v_table regclass;

@@ -1,13 +1,13 @@
--- Advance the sequence that numbers a table's rows past a number that a create has chosen, so that the next row
--- of the table's application does not collide with it. Only nextval advances it: that never goes back, even
--- with concurrent writers, and a rollback does not undo it. The number may therefore be ahead by at most 1000
--- steps.
--- Called by: the models' write functions, before the insert, for ids that are numbers. Locks: none. Raises:
--- invalid_id.
 create or replace function ablo.id_pass(p_table regclass, p_column text, p_model text, p_id bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Advance the sequence that numbers a table's rows past a number that a create has chosen, so that the next row
+  -- of the table's application does not collide with it. Only nextval advances it: that never goes back, even
+  -- with concurrent writers, and a rollback does not undo it. The number may therefore be ahead by at most 1000
+  -- steps.
+  -- Called by: the models' write functions, before the insert, for ids that are numbers. Locks: none. Raises:
+  -- invalid_id.
 declare
   v_sequence regclass := ablo.id_sequence(p_table, p_column);
   v_step bigint;

@@ -1,10 +1,10 @@
--- The sequence that numbers a table's rows: of its identity column, or the one that the column's default uses.
--- Null: there is none.
--- Called by: ablo.id_pass. Locks: none.
 create or replace function ablo.id_sequence(p_table regclass, p_column text) returns regclass
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The sequence that numbers a table's rows: of its identity column, or the one that the column's default uses.
+  -- Null: there is none.
+  -- Called by: ablo.id_pass. Locks: none.
   select s.oid::regclass
     from pg_attribute a
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

@@ -1,9 +1,9 @@
--- Whether ids of a table are unique across organizations: a unique index is on its id column alone. This is the
--- case in most adopted tables; in those that we create, the organization comes first in every key.
--- Called by: ablo.schema_register, with the model's definition. Locks: none.
 create or replace function ablo.id_shared(p_definition jsonb) returns boolean
 language sql stable
 as $$
+  -- Whether ids of a table are unique across organizations: a unique index is on its id column alone. This is the
+  -- case in most adopted tables; in those that we create, the organization comes first in every key.
+  -- Called by: ablo.schema_register, with the model's definition. Locks: none.
   select p_definition ->> 'orgColumn' is not null and exists (
     select from jsonb_array_elements(p_definition -> 'fields') f
       join pg_catalog.pg_attribute a

@@ -1,9 +1,9 @@
--- The type that ids of a model are looked up as, by what its table has: whole numbers of any width as
--- bigint, uuid, char(n), anything else as text. Null: there is no such table or column.
--- Called by: ablo.schema_register, with the model's definition. Locks: none.
 create or replace function ablo.id_type(p_definition jsonb) returns text
 language sql stable
 as $$
+  -- The type that ids of a model are looked up as, by what its table has: whole numbers of any width as
+  -- bigint, uuid, char(n), anything else as text. Null: there is no such table or column.
+  -- Called by: ablo.schema_register, with the model's definition. Locks: none.
   select case t.typname when 'int8' then 'bigint' when 'int4' then 'bigint' when 'int2' then 'bigint'
                         when 'uuid' then 'uuid' when 'bpchar' then 'bpchar' else 'text' end
     from jsonb_array_elements(p_definition -> 'fields') f

@@ -1,13 +1,13 @@
--- Record a compiled schema as the active one. The same hash and the same models change nothing.
--- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
--- so that two pushes do not interleave. p_models: array of
--- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
---  archivedColumn, rowFunction, groupsFunction, idType, fields: [{wire, column, type, optional}]}.
 create or replace function ablo.schema_register(p_schema json, p_hash text, p_models jsonb)
 returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Record a compiled schema as the active one. The same hash and the same models change nothing.
+  -- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
+  -- so that two pushes do not interleave. p_models: array of
+  -- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
+  --  archivedColumn, rowFunction, groupsFunction, idType, fields: [{wire, column, type, optional}]}.
 declare
   v_version bigint;
 begin

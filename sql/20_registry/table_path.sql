@@ -1,14 +1,14 @@
--- The search_path under which a table's own triggers run in a write through the API. They find names as a
--- session of the table's owner would (or, for a table of ours, the owner of its first trigger function): by
--- that role's setting, else the database's; then in the table's own schema. A write runs with the rights of
--- ablo_owner, so schemas in which untrusted roles may create objects are left out: only superusers, the
--- database's owner, and roles whose code runs there anyway are trusted. p_all: with those schemas, as a session
--- has it.
--- Called by: ablo.table_path_set, `ablo-pg check`. Locks: none. Raises: nothing.
 create or replace function ablo.table_path(p_table regclass, p_all boolean default false) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The search_path under which a table's own triggers run in a write through the API. They find names as a
+  -- session of the table's owner would (or, for a table of ours, the owner of its first trigger function): by
+  -- that role's setting, else the database's; then in the table's own schema. A write runs with the rights of
+  -- ablo_owner, so schemas in which untrusted roles may create objects are left out: only superusers, the
+  -- database's owner, and roles whose code runs there anyway are trusted. p_all: with those schemas, as a session
+  -- has it.
+  -- Called by: ablo.table_path_set, `ablo-pg check`. Locks: none. Raises: nothing.
   with relation as (
     select c.relowner, n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = p_table
   ), trusted as (

@@ -1,11 +1,11 @@
--- Let a compiled function run under the search_path that the triggers of a table find names by; without
--- a table, those of all models' tables.
--- Called by: the compiled script, for the write function of each model; ablo.schema_register, for
--- ablo_model.settle. Locks: none.
 create or replace function ablo.table_path_set(p_table regclass, p_function regprocedure) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Let a compiled function run under the search_path that the triggers of a table find names by; without
+  -- a table, those of all models' tables.
+  -- Called by: the compiled script, for the write function of each model; ablo.schema_register, for
+  -- ablo_model.settle. Locks: none.
 declare
   v_path text := ablo.table_path(p_table);
 begin

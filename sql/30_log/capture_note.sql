@@ -1,10 +1,10 @@
--- Record the organization of a changed row whose writer has not named that organization, so that the commit
--- point can take all order locks in one order. Transaction-local, and rolled back with a savepoint; '*' stands
--- for more than 64 organizations.
--- Called by: guard triggers, not on the API's path. Locks: none.
 create or replace function ablo.capture_note(p_organization text) returns void
 language plpgsql volatile
 as $$
+  -- Record the organization of a changed row whose writer has not named that organization, so that the commit
+  -- point can take all order locks in one order. Transaction-local, and rolled back with a savepoint; '*' stands
+  -- for more than 64 organizations.
+  -- Called by: guard triggers, not on the API's path. Locks: none.
 declare
   v_noted text := coalesce(current_setting('ablo.tx_orgs', true), '');
 begin

@@ -1,10 +1,10 @@
--- Capture what the transaction has changed so far: from here on it holds the order lock, and captures run with
--- each statement. p_again: until they are deferred again. A table that was moved to a schema that ablo_owner may
--- not use (drift) is skipped: its captures run at the commit.
--- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, if changes are pending.
 create or replace function ablo.capture_now(p_again boolean) returns void
 language plpgsql volatile
 as $$
+  -- Capture what the transaction has changed so far: from here on it holds the order lock, and captures run with
+  -- each statement. p_again: until they are deferred again. A table that was moved to a schema that ablo_owner may
+  -- not use (drift) is skipped: its captures run at the commit.
+  -- Called by: ablo.capture_before_ddl, ablo.writer_note. Locks: order locks, if changes are pending.
 declare
   v_captures text := (
     select string_agg(distinct format('%I.zz_ablo_capture', n.nspname), ', ')

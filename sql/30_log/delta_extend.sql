@@ -1,12 +1,12 @@
--- Keep a partition ready ahead of the sequence; each holds 10 million ids. Rows that went into the default
--- partition, because this was not called in time, move into their own.
--- Called by: install, migrate, every service as it opens connections. Locks: an advisory lock keeps two callers
--- apart; ATTACH takes SHARE UPDATE EXCLUSIVE on the log, which stops no reader or writer, and ACCESS EXCLUSIVE
--- on the default partition, which is empty or about to be.
 create or replace function ablo.delta_extend() returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Keep a partition ready ahead of the sequence; each holds 10 million ids. Rows that went into the default
+  -- partition, because this was not called in time, move into their own.
+  -- Called by: install, migrate, every service as it opens connections. Locks: an advisory lock keeps two callers
+  -- apart; ATTACH takes SHARE UPDATE EXCLUSIVE on the log, which stops no reader or writer, and ACCESS EXCLUSIVE
+  -- on the default partition, which is empty or about to be.
 declare
   v_size constant bigint := 10000000;
   v_last constant bigint := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
@@ -14,7 +14,7 @@ declare
   v_made int := 0;
 begin
   perform set_config('search_path', ablo.table_path(null), true);  -- for event triggers of the user's
-  perform pg_advisory_xact_lock(7001000000000003);
+  perform pg_advisory_xact_lock(ablo.extend_key());
   -- The next one is created when half of this one is used: an empty partition costs each probe a little.
   for v_part in (select least(v_last, min(sync_id)) / v_size from ablo.delta_default) .. (v_last + v_size / 2) / v_size loop
     v_name := 'delta_p' || lpad(v_part::text, 6, '0');

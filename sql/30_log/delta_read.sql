@@ -1,10 +1,3 @@
--- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row reaches the
--- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
--- see (ablo.delta_seen).
--- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
--- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
--- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
--- ablo.capability_live.
 create or replace function ablo.delta_read(
   p_organization text,
   p_after bigint,
@@ -15,6 +8,13 @@ create or replace function ablo.delta_read(
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row reaches the
+  -- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
+  -- see (ablo.delta_seen).
+  -- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
+  -- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
+  -- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
+  -- ablo.capability_live.
 declare
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);

@@ -1,12 +1,12 @@
--- Drop the partitions whose newest delta is older than p_keep; subscribers with an older cursor must then take
--- a snapshot. Returns how far the log is now dropped. Once the database has seals, a partition that has unsealed
--- deltas is kept, with a warning, and so are those after it.
--- Called by: administrators, about daily: the log is never dropped automatically. Locks: ACCESS EXCLUSIVE on
--- the log, briefly.
 create or replace function ablo.delta_retain(p_keep interval) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Drop the partitions whose newest delta is older than p_keep; subscribers with an older cursor must then take
+  -- a snapshot. Returns how far the log is now dropped. Once the database has seals, a partition that has unsealed
+  -- deltas is kept, with a warning, and so are those after it.
+  -- Called by: administrators, about daily: the log is never dropped automatically. Locks: ACCESS EXCLUSIVE on
+  -- the log, briefly.
 declare
   v_part record;
   v_newest timestamptz;

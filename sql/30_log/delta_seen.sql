@@ -1,10 +1,10 @@
--- A delta as a key may see it: unchanged; as a removal, without its content, if the row left the key's groups
--- by it; null if it is not for the key.
--- Called by: ablo.delta_read, ablo.delta_tail, ablo.row_at, ablo.row_history, the checks of premises and
--- tracks.
 create or replace function ablo.delta_seen(p_key ablo.key_rights, p_delta ablo.delta) returns ablo.delta
 language plpgsql immutable
 as $$
+  -- A delta as a key may see it: unchanged; as a removal, without its content, if the row left the key's groups
+  -- by it; null if it is not for the key.
+  -- Called by: ablo.delta_read, ablo.delta_tail, ablo.row_at, ablo.row_history, the checks of premises and
+  -- tracks.
 begin
   if ablo.key_sees(p_key, p_delta.model, p_delta.groups) then
     if p_key.sync_groups is not null then

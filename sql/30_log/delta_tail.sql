@@ -1,13 +1,13 @@
--- Deltas of an organization before a position, newest first, at most p_limit, up to the one whose row reaches
--- the budget of an answer (ablo.bound): the end of the log. p_before null: from the newest on. p_capability_id:
--- only what that key may see.
--- Called by: feeds that begin with the newest events. Locks: none. Raises: cursor_invalid.
 create or replace function ablo.delta_tail(
   p_organization text, p_before bigint, p_limit int, p_capability_id text default null
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Deltas of an organization before a position, newest first, at most p_limit, up to the one whose row reaches
+  -- the budget of an answer (ablo.bound): the end of the log. p_before null: from the newest on. p_capability_id:
+  -- only what that key may see.
+  -- Called by: feeds that begin with the newest events. Locks: none. Raises: cursor_invalid.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
   v_delta ablo.delta;

@@ -1,11 +1,11 @@
--- A changed row of a table that lacks columns of its model, dropped or renamed by another
--- migration: its JSON, and the keys that changed, without those fields. Its writers can continue, and the rest
--- of the change is logged; ablo.drift_check names what is missing. p_old: null for a create.
--- Called by: capture triggers, if the compiled expression fails. Locks: none.
 create or replace function ablo.row_drifted(
   p_typename text, p_table regclass, p_old jsonb, p_new jsonb, out row_json json, out changed text[])
 language plpgsql stable
 as $$
+  -- A changed row of a table that lacks columns of its model, dropped or renamed by another
+  -- migration: its JSON, and the keys that changed, without those fields. Its writers can continue, and the rest
+  -- of the change is logged; ablo.drift_check names what is missing. p_old: null for a create.
+  -- Called by: capture triggers, if the compiled expression fails. Locks: none.
 declare
   v_pairs text;
 begin

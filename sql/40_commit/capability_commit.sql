@@ -1,15 +1,15 @@
--- Check that a key may do everything in a commit, before anything is read or written. Archiving counts as
--- update. A writer that is shown what a row now holds (onStale = notify), or names its read position (a
--- premise, readAt), must be allowed to read it.
--- Returns the key: if it is limited to sync groups, each operation's row is checked too
--- (ablo.capability_operation).
--- Called by: ablo.commit_run, if a capability is given. Raises: capability_scope_denied and the errors of
--- ablo.capability_live. A model or action that does not exist is left to ablo.commit_apply.
 create or replace function ablo.capability_commit(
   p_organization text, p_participant text, p_capability_id text, p_request jsonb
 ) returns ablo.key_rights
 language plpgsql volatile
 as $$
+  -- Check that a key may do everything in a commit, before anything is read or written. Archiving counts as
+  -- update. A writer that is shown what a row now holds (onStale = notify), or names its read position (a
+  -- premise, readAt), must be allowed to read it.
+  -- Returns the key: if it is limited to sync groups, each operation's row is checked too
+  -- (ablo.capability_operation).
+  -- Called by: ablo.commit_run, if a capability is given. Raises: capability_scope_denied and the errors of
+  -- ablo.capability_live. A model or action that does not exist is left to ablo.commit_apply.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   v_kind text := split_part(p_participant, ':', 1);

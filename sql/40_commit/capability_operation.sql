@@ -1,13 +1,13 @@
--- Check that an operation stays within the sync groups of its key, before and after (p_after) it is applied:
--- the existing row is in one of them, so is the resulting row, and so are the rows that it refers to. A row
--- outside them is refused like one that does not exist. Each operation is checked separately: what a commit
--- does and undoes is in the log. The row is locked first, so that the check still holds when it is written.
--- Called by: ablo.commit_apply, if the key is limited. Locks: the row. Raises: capability_scope_denied.
 create or replace function ablo.capability_operation(
   p_organization text, p_key ablo.key_rights, p_model text, p_action text, p_operation jsonb, p_after boolean
 ) returns void
 language plpgsql volatile
 as $$
+  -- Check that an operation stays within the sync groups of its key, before and after (p_after) it is applied:
+  -- the existing row is in one of them, so is the resulting row, and so are the rows that it refers to. A row
+  -- outside them is refused like one that does not exist. Each operation is checked separately: what a commit
+  -- does and undoes is in the log. The row is locked first, so that the check still holds when it is written.
+  -- Called by: ablo.commit_apply, if the key is limited. Locks: the row. Raises: capability_scope_denied.
 declare
   v_id text := p_operation ->> 'id';
   v_groups text[];

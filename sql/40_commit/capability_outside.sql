@@ -1,9 +1,9 @@
--- Refuse what is in none of a key's sync groups, with the same error as for what does not exist.
--- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises:
--- capability_scope_denied.
 create or replace function ablo.capability_outside(p_capability_id text, p_subject text, p_id text) returns void
 language plpgsql volatile
 as $$
+  -- Refuse what is in none of a key's sync groups, with the same error as for what does not exist.
+  -- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises:
+  -- capability_scope_denied.
 begin
   perform ablo.raise_error('capability_scope_denied',
     format('%s is in none of the sync groups of the key, or does not exist',

@@ -1,10 +1,10 @@
--- Check that a commit's reads and tracks stay within the sync groups of its key. A group must be one of them; a
--- filter would check rows that the key cannot see. Rows are not refused: one outside is treated as if it never
--- existed, by the deltas that the key may see (ablo.delta_seen).
--- Called by: ablo.commit_run, if the key is limited. Locks: none. Raises: capability_scope_denied.
 create or replace function ablo.capability_reads(p_key ablo.key_rights, p_request jsonb) returns void
 language plpgsql volatile
 as $$
+  -- Check that a commit's reads and tracks stay within the sync groups of its key. A group must be one of them; a
+  -- filter would check rows that the key cannot see. Rows are not refused: one outside is treated as if it never
+  -- existed, by the deltas that the key may see (ablo.delta_seen).
+  -- Called by: ablo.commit_run, if the key is limited. Locks: none. Raises: capability_scope_denied.
 declare
   v_item jsonb;
 begin

@@ -1,12 +1,12 @@
--- Check that an operation refers to no row outside the sync groups of its key: a foreign key would reveal
--- whether a row exists. Every foreign key of the table that refers to a model by id counts, declared or not.
--- Existing references may stay.
--- Called by: ablo.capability_operation. Locks: none. Raises: capability_scope_denied.
 create or replace function ablo.capability_references(
   p_organization text, p_key ablo.key_rights, p_model text, p_id text, p_data jsonb
 ) returns void
 language plpgsql volatile
 as $$
+  -- Check that an operation refers to no row outside the sync groups of its key: a foreign key would reveal
+  -- whether a row exists. Every foreign key of the table that refers to a model by id counts, declared or not.
+  -- Existing references may stay.
+  -- Called by: ablo.capability_operation. Locks: none. Raises: capability_scope_denied.
 declare
   v_reference record;
 begin

@@ -1,12 +1,3 @@
--- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
--- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
--- interface it came through (http, websocket), is stored for its record.
--- Locks, in order: the idempotency key, rows, the organization's order lock.
--- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
--- premise would be checked on an old snapshot.
--- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
--- Plans are generic and by index from the first call on: a log that is still small when a session plans
--- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit(
   p_organization text,
   p_participant text,
@@ -22,11 +13,21 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Apply one commit: all of its operations, or none. One call, one round trip, one transaction.
+  -- Called by: every client. p_participant is `kind:id`; p_request as in ablo.commit_run; p_transport, the
+  -- interface it came through (http, websocket), is stored for its record.
+  -- Locks, in order: the idempotency key, rows, the organization's order lock.
+  -- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
+  -- premise would be checked on an old snapshot.
+  -- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
+  -- Plans are generic and by index from the first call on: a log that is still small when a session plans
+  -- its statements is not small for long. Nothing here is worth compiling.
 declare
   -- An earlier commit of this transaction holds the order lock. The setting alone proves nothing.
   v_ordered boolean := current_setting('ablo.ordered', true) is not distinct from p_organization
     and pg_try_advisory_xact_lock(ablo.order_key(p_organization));
   v_receipt json;
+  v_done text;
   -- The caller's settings, to be given back. (SET clauses would do it, but only a superuser may name a
   -- custom setting in one.)
   v_found text[] := array[
@@ -45,16 +46,19 @@ begin
   end if;
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
                                p_transport);
-  if set_config('app.current_org_id', v_found[1], true) is null
-    or set_config('app.current_participant_id', v_found[2], true) is null
-    or current_setting('ablo.on_behalf_of', true) <> v_found[3]
-      and set_config('ablo.on_behalf_of', v_found[3], true) is null
-    or current_setting('ablo.capability_id', true) <> v_found[4]
-      and set_config('ablo.capability_id', v_found[4], true) is null
-    or current_setting('ablo.transaction_ids', true) <> '' and set_config('ablo.transaction_ids', '', true) is null
-    or current_setting('ablo.claims', true) <> '' and set_config('ablo.claims', '', true) is null
-  then
-    null;
+  v_done := set_config('app.current_org_id', v_found[1], true);
+  v_done := set_config('app.current_participant_id', v_found[2], true);
+  if current_setting('ablo.on_behalf_of', true) <> v_found[3] then
+    v_done := set_config('ablo.on_behalf_of', v_found[3], true);
+  end if;
+  if current_setting('ablo.capability_id', true) <> v_found[4] then
+    v_done := set_config('ablo.capability_id', v_found[4], true);
+  end if;
+  if current_setting('ablo.transaction_ids', true) <> '' then
+    v_done := set_config('ablo.transaction_ids', '', true);
+  end if;
+  if current_setting('ablo.claims', true) <> '' then
+    v_done := set_config('ablo.claims', '', true);
   end if;
   return v_receipt;
 end

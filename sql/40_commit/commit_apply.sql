@@ -1,15 +1,3 @@
--- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or whose row
--- is claimed by another participant while the model's policy is notify, is not applied: its row is locked
--- first, so the check still holds at the commit point. Under onStale = flag it lands, and a notification
--- reports that it was stale. A guarded operation on a row that the same commit has written already is refused,
--- since it cannot have read what it would overwrite. Claims are checked after the write, under the row's lock
--- (ablo.claim_guard). p_before: newer deltas in the log are this commit's own. Returns how many were applied,
--- the notifications of those not applied, the ids that a delete missed, whether any operation has a read
--- position, and the ids of rows that were created without one, by the operation's index. p_key: the key of the
--- commit, or a null record. p_transport: see ablo.commit.
--- Called by: ablo.commit_run. Locks: rows, as the operations touch them. Raises: invalid_id,
--- capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed,
--- claim_lost, fence_token_stale, and the errors of the model's write function.
 create or replace function ablo.commit_apply(
   p_organization text,
   p_participant text,
@@ -25,6 +13,18 @@ create or replace function ablo.commit_apply(
 )
 language plpgsql volatile
 as $$
+  -- Apply the operations of a commit, in order. An operation that is stale under onStale = notify, or whose row
+  -- is claimed by another participant while the model's policy is notify, is not applied: its row is locked
+  -- first, so the check still holds at the commit point. Under onStale = flag it lands, and a notification
+  -- reports that it was stale. A guarded operation on a row that the same commit has written already is refused,
+  -- since it cannot have read what it would overwrite. Claims are checked after the write, under the row's lock
+  -- (ablo.claim_guard). p_before: newer deltas in the log are this commit's own. Returns how many were applied,
+  -- the notifications of those not applied, the ids that a delete missed, whether any operation has a read
+  -- position, and the ids of rows that were created without one, by the operation's index. p_key: the key of the
+  -- commit, or a null record. p_transport: see ablo.commit.
+  -- Called by: ablo.commit_run. Locks: rows, as the operations touch them. Raises: invalid_id,
+  -- capability_scope_denied, server_execute_unknown_model, commit_operation_*, entity_not_found, entity_claimed,
+  -- claim_lost, fence_token_stale, and the errors of the model's write function.
 declare
   v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_transactions jsonb;
@@ -37,6 +37,7 @@ declare
   v_word text;
   v_written text[];
   v_claimed boolean;
+  v_done text;
   v_shared boolean := p_transport is not null and exists (select from ablo.model m where m.id_shared);
 begin
   applied := 0;
@@ -52,8 +53,8 @@ begin
         v_operation := v_operation || jsonb_build_object('id', v_id);
         made := coalesce(made, '{}') || jsonb_build_object(v_index, v_id);
       end if;
-    elsif v_action = 'create' and p_transport is not null and ablo.id_chosen(v_model, v_id) is null then
-      null;
+    elsif v_action = 'create' and p_transport is not null then
+      v_done := ablo.id_chosen(v_model, v_id);
     end if;
     if v_model is null or v_id is null
       or v_action is null or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive')
@@ -66,15 +67,11 @@ begin
       perform set_config('ablo.transaction_ids', v_transactions::text, true);
     end if;
     guarded := guarded or v_operation ->> 'readAt' is not null;
-    if p_key.sync_groups is not null
-      and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, false) is null
-    then
-      null;
+    if p_key.sync_groups is not null then
+      v_done := ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, false);
     end if;
-    if v_shared and v_action in ('create', 'update')
-      and ablo.reference_check(p_organization, v_model, v_id, v_operation -> 'data', false) is null
-    then
-      null;
+    if v_shared and v_action in ('create', 'update') then
+      v_done := ablo.reference_check(p_organization, v_model, v_id, v_operation -> 'data', false);
     end if;
     if v_operation ->> 'claimId' is not null then
       perform ablo.claim_named(p_organization, p_participant, v_model, v_id, v_operation ->> 'claimId');
@@ -99,17 +96,13 @@ begin
                                                     'flag', p_before);
       notifications := case when v_notification is null then notifications else coalesce(notifications, '[]') || v_notification end;
     end if;
-    if v_action = 'create'
-      and pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, v_model, v_id)) is null
-    then
-      null;
+    if v_action = 'create' then
+      v_done := pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, v_model, v_id));
     end if;
     if ablo_model.write(v_model, v_action, v_id, coalesce(nullif(v_operation -> 'data', 'null'), '{}')) then
       applied := applied + 1;
-      if p_key.sync_groups is not null and v_action <> 'delete'
-        and ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, true) is null
-      then
-        null;
+      if p_key.sync_groups is not null and v_action <> 'delete' then
+        v_done := ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, true);
       end if;
       if jsonb_array_length(v_operations) > 1 then
         v_written := v_written || (v_model || ':' || v_id);

@@ -1,13 +1,3 @@
--- Group commit: concurrent commits of one organization in one transaction and one flush, each in a
--- subtransaction of its own: its premises exact, its failure its own.
--- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?, transport?}], at most 60 (more than 64
--- subtransactions overflow a backend's cache of them). One answer each, in order: a receipt, or the
--- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
--- key: send it alone through ablo.commit.
--- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
--- longer than a millisecond, so no single commit (rows first, order lock last) can deadlock with it.
--- Plans are generic and by index from the first call on: a log that is still small when a session plans
--- its statements is not small for long. Nothing here is worth compiling.
 create or replace function ablo.commit_batch(p_organization text, p_commits jsonb)
 returns table (ordinal int, receipt json, error json)
 language plpgsql volatile security definer
@@ -16,6 +6,16 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Group commit: concurrent commits of one organization in one transaction and one flush, each in a
+  -- subtransaction of its own: its premises exact, its failure its own.
+  -- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?, transport?}], at most 60 (more than 64
+  -- subtransactions overflow a backend's cache of them). One answer each, in order: a receipt, or the
+  -- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
+  -- key: send it alone through ablo.commit.
+  -- Called by: clients that gather commits. Locks: the order lock FIRST; after it nothing is waited for
+  -- longer than a millisecond, so no single commit (rows first, order lock last) can deadlock with it.
+  -- Plans are generic and by index from the first call on: a log that is still small when a session plans
+  -- its statements is not small for long. Nothing here is worth compiling.
 declare
   v_commit jsonb;
   v_state text;

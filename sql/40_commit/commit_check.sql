@@ -1,10 +1,10 @@
--- Check the shape of a commit before anything is locked or written.
--- Called by: ablo.commit_run. Raises: idempotency_key_too_long, commit_operation_required,
--- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises and
--- tracks together. A commit that tracks something needs no operations.
 create or replace function ablo.commit_check(p_key text, p_request jsonb) returns void
 language plpgsql immutable
 as $$
+  -- Check the shape of a commit before anything is locked or written.
+  -- Called by: ablo.commit_run. Raises: idempotency_key_too_long, commit_operation_required,
+  -- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises and
+  -- tracks together. A commit that tracks something needs no operations.
 declare
   v_operations jsonb := p_request -> 'operations';
   v_reads jsonb := nullif(p_request -> 'reads', 'null');

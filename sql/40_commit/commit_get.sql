@@ -1,14 +1,14 @@
--- One commit of the organization, by its key (the caller's own) or its serverTxId: ablo.commit_record, or null.
--- Receipts are kept for a day.
--- Called by: clients that ask for a commit's outcome. Locks: none. p_own: only the participant's own, for
--- callers that may not read all of the organization; p_capability_id: only commits made with a key without more
--- rights than this one. Raises: identity_missing_organization, invalid_participant_kind.
 create or replace function ablo.commit_get(
   p_organization text, p_participant text, p_id text, p_own boolean default false, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- One commit of the organization, by its key (the caller's own) or its serverTxId: ablo.commit_record, or null.
+  -- Receipts are kept for a day.
+  -- Called by: clients that ask for a commit's outcome. Locks: none. p_own: only the participant's own, for
+  -- callers that may not read all of the organization; p_capability_id: only commits made with a key without more
+  -- rights than this one. Raises: identity_missing_organization, invalid_participant_kind.
 declare
   v_receipt ablo.receipt;
   v_key ablo.key_rights;

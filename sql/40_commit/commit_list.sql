@@ -1,15 +1,15 @@
--- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} |
--- null}. p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}.
--- Only stored commits are listed: confirmed ones, of the last day. p_capability_id: those made with a key
--- without more rights than this one.
--- Called by: clients that audit. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
--- invalid_request, cursor_invalid.
 create or replace function ablo.commit_list(
   p_organization text, p_participant text, p_query jsonb, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} |
+  -- null}. p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}.
+  -- Only stored commits are listed: confirmed ones, of the last day. p_capability_id: those made with a key
+  -- without more rights than this one.
+  -- Called by: clients that audit. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
+  -- invalid_request, cursor_invalid.
 declare
   v_limit int := least(ablo.list_limit(jsonb_build_object('limit', coalesce(p_query -> 'limit', '20'))), 100);
   v_until timestamptz;

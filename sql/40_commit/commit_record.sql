@@ -1,12 +1,12 @@
--- A stored commit as its record: {participant, receipt, operations: [{action, model, id, transactionId?}],
--- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: the
--- executed one, then those that got its receipt. The log's deltas list what was written, without values. A
--- batch puts several commits into one transaction: the deltas after the participant's previous commit belong to
--- this one.
--- Called by: ablo.commit_get, ablo.commit_list. Reads at most 1000 deltas.
 create or replace function ablo.commit_record(p_receipt ablo.receipt) returns json
 language plpgsql stable
 as $$
+  -- A stored commit as its record: {participant, receipt, operations: [{action, model, id, transactionId?}],
+  -- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: the
+  -- executed one, then those that got its receipt. The log's deltas list what was written, without values. A
+  -- batch puts several commits into one transaction: the deltas after the participant's previous commit belong to
+  -- this one.
+  -- Called by: ablo.commit_get, ablo.commit_list. Reads at most 1000 deltas.
 declare
   v_xid xid8 := split_part(p_receipt.response ->> 'serverTxId', '_', 2)::xid8;
   v_from bigint := coalesce((

@@ -1,14 +1,14 @@
--- Other reasons to refuse a commit that failed on its data: another participant's claim, a fence, or a changed
--- premise. These are reported first; but checking them before every write would slow down those that succeed.
--- Raises what it finds, in that order; returns if there is nothing.
--- Called by: clients, after a commit failed on its data. Locks: none. Raises: entity_claimed, claim_lost,
--- fence_token_stale, stale_context, and the errors of ablo.commit_check.
 create or replace function ablo.commit_refusal(p_organization text, p_participant text, p_request jsonb) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Other reasons to refuse a commit that failed on its data: another participant's claim, a fence, or a changed
+  -- premise. These are reported first; but checking them before every write would slow down those that succeed.
+  -- Raises what it finds, in that order; returns if there is nothing.
+  -- Called by: clients, after a commit failed on its data. Locks: none. Raises: entity_claimed, claim_lost,
+  -- fence_token_stale, stale_context, and the errors of ablo.commit_check.
 declare
   v_none constant bigint := 9223372036854775807;  -- nothing in the log is this commit's own
   v_operation jsonb;

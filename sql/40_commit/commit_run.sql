@@ -1,10 +1,3 @@
--- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
--- transactionId?, claimId?, fenceToken?}], "reads": [premise], "track": [target]}; see
--- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
--- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
--- already (a batch), and captures run with each statement, so this commit's own deltas are recognized
--- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
--- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 create or replace function ablo.commit_run(
   p_organization text,
   p_participant text,
@@ -18,8 +11,15 @@ create or replace function ablo.commit_run(
 ) returns json
 language plpgsql volatile
 as $$
+  -- The commit itself. p_request: {"operations": [{action, model, id, data?, readAt?, onStale?,
+  -- transactionId?, claimId?, fenceToken?}], "reads": [premise], "track": [target]}; see
+  -- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
+  -- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
+  -- already (a batch), and captures run with each statement, so this commit's own deltas are recognized
+  -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
+  -- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 declare
-  v_hash bigint := jsonb_hash_extended(p_request, 7004);
+  v_hash bigint := ablo.request_hash(p_request);
   v_seen bigint;
   v_made_with text;
   v_response json;
@@ -29,16 +29,13 @@ declare
   v_sync_id bigint;
   v_at timestamptz;
   v_key ablo.key_rights;
+  v_done text;  -- an assignment runs no query, which PERFORM would
   -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
-  -- Expressions, not statements: PL/pgSQL evaluates them without running a query each.
-  if ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id) is null
-    or ablo.commit_check(p_key, p_request) is null
-    or pg_advisory_xact_lock(hashtextextended(concat_ws(e'\x1f', p_organization, p_participant, p_key), 7002)) is null
-  then
-    null;
-  end if;
+  v_done := ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id);
+  v_done := ablo.commit_check(p_key, p_request);
+  v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 
   if p_capability_id is not null then
     v_key := ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
@@ -67,33 +64,30 @@ begin
   -- As the guards would record it; they do so if another writer has written before in this transaction.
   if current_setting('ablo.writer', true) is distinct from p_participant
     and (p_ordered or coalesce(current_setting('ablo.writer', true), '') = '')
-    and set_config('ablo.writer', p_participant, true) is null
   then
-    null;
+    v_done := set_config('ablo.writer', p_participant, true);
   end if;
-  if v_key.sync_groups is not null and ablo.capability_reads(v_key, p_request) is null then
-    null;
+  if v_key.sync_groups is not null then
+    v_done := ablo.capability_reads(v_key, p_request);
   end if;
   if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
     return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);
   end if;
   v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key, p_transport);
-  if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array'
-    and ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id) is null
-    -- The commit point.
-    or not p_ordered and ablo.order_lock(p_organization) is null
-  then
-    null;
+  if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array' then
+    v_done := ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id);
+  end if;
+  if not p_ordered then  -- the commit point
+    v_done := ablo.order_lock(p_organization);
   end if;
   v_tracks := v_tracks or p_request ? 'track';
   if v_result.guarded or p_request ? 'reads' or v_tracks then
     v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
     v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
   end if;
-  if not p_ordered and set_config('ablo.ordered', p_organization, true) is not null
-    and ablo_model.settle() is null
-  then
-    null;
+  if not p_ordered then
+    v_done := set_config('ablo.ordered', p_organization, true);
+    v_done := ablo_model.settle();
   end if;
 
   v_at := clock_timestamp();

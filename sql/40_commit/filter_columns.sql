@@ -1,11 +1,11 @@
--- A delta's row JSON (d."row") as SQL text that gives it the columns of its table under alias t: those that
--- p_wires names, with the table's own types and collations, so that a filter means the same here as in a list.
--- A JSON key that is too long for an identifier would be cut, and found in no row: its value is read
--- separately.
--- Called by: ablo.filter_match.
 create or replace function ablo.filter_columns(p_model ablo.model, p_wires text[]) returns text
 language sql stable
 as $$
+  -- A delta's row JSON (d."row") as SQL text that gives it the columns of its table under alias t: those that
+  -- p_wires names, with the table's own types and collations, so that a filter means the same here as in a list.
+  -- A JSON key that is too long for an identifier would be cut, and found in no row: its value is read
+  -- separately.
+  -- Called by: ablo.filter_match.
   select format('(select %s from json_to_record(d."row") as j (%s)) t',
       string_agg(format('%s as %I', case
         when octet_length(f.wire) < 64 then format('j.%I', f.wire)

@@ -1,8 +1,8 @@
--- The ids of the rows on a page, as a filter premise names them.
--- Called by: ablo.filter_stale. Raises: invalid_request unless it is a list of at most 1000 ids.
 create or replace function ablo.filter_ids(p_ids jsonb) returns text[]
 language plpgsql stable
 as $$
+  -- The ids of the rows on a page, as a filter premise names them.
+  -- Called by: ablo.filter_stale. Raises: invalid_request unless it is a list of at most 1000 ids.
 begin
   if coalesce(p_ids, 'null') = 'null' then
     return '{}';

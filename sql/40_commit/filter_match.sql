@@ -1,9 +1,9 @@
--- Whether the row that a delta (alias d) left behind matches a filter premise, as SQL text.
--- Called by: ablo.filter_stale. Every name comes from the registry, every value is a typed literal (see
--- ablo.filter_sql). Raises: invalid_request, query_*, column_type_mismatch.
 create or replace function ablo.filter_match(p_model ablo.model, p_read jsonb) returns text
 language plpgsql stable
 as $$
+  -- Whether the row that a delta (alias d) left behind matches a filter premise, as SQL text.
+  -- Called by: ablo.filter_stale. Every name comes from the registry, every value is a typed literal (see
+  -- ablo.filter_sql). Raises: invalid_request, query_*, column_type_mismatch.
 declare
   v_wires text[] := '{}';
   v_terms text[] := '{}';

@@ -1,13 +1,3 @@
--- The newest delta that breaks the premise "what this filter lists has not changed", or nothing: since the read
--- it changed or ended a row that was on the list (ids), or left behind one that now matches the filter
--- (created, moved in, or beyond the page's end: that counts too). Exact, under the order lock: every committed
--- change is in the log once, in commit order, with the whole row, so a row that has changed since the read is
--- as in its last delta up to p_before, and one without such a delta has not changed. The table is not read:
--- there this commit's own writes are done already, and would hide, or pass for, those of others. p_changes:
--- also count and name the rows.
--- Called by: ablo.read_stale. Walks back from the newest by primary key, at most ablo.walk_limit() deltas. A
--- row from before a field had its current type counts as a match. Raises: see ablo.filter_match; stale_context,
--- invalid_request, model_not_tenant_scoped.
 create or replace function ablo.filter_stale(
   p_organization text,
   p_model text,
@@ -21,6 +11,16 @@ create or replace function ablo.filter_stale(
 )
 language plpgsql volatile
 as $$
+  -- The newest delta that breaks the premise "what this filter lists has not changed", or nothing: since the read
+  -- it changed or ended a row that was on the list (ids), or left behind one that now matches the filter
+  -- (created, moved in, or beyond the page's end: that counts too). Exact, under the order lock: every committed
+  -- change is in the log once, in commit order, with the whole row, so a row that has changed since the read is
+  -- as in its last delta up to p_before, and one without such a delta has not changed. The table is not read:
+  -- there this commit's own writes are done already, and would hide, or pass for, those of others. p_changes:
+  -- also count and name the rows.
+  -- Called by: ablo.read_stale. Walks back from the newest by primary key, at most ablo.walk_limit() deltas. A
+  -- row from before a field had its current type counts as a match. Raises: see ablo.filter_match; stale_context,
+  -- invalid_request, model_not_tenant_scoped.
 declare
   v_model ablo.model;
   v_read_at bigint := ablo.read_position(p_read -> 'readAt', p_model);

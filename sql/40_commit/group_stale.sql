@@ -1,7 +1,3 @@
--- The newest delta of a sync group since a read, or nothing; p_changes: also which rows have changed.
--- Called by: ablo.read_stale, under the order lock. Walks back from the newest by primary key, at most
--- ablo.walk_limit() deltas. A row that has left the group counts. For a commit with a key, changes of models
--- that it may read count. Raises: invalid_request, stale_context.
 create or replace function ablo.group_stale(
   p_organization text,
   p_group text,
@@ -14,6 +10,10 @@ create or replace function ablo.group_stale(
 )
 language plpgsql volatile
 as $$
+  -- The newest delta of a sync group since a read, or nothing; p_changes: also which rows have changed.
+  -- Called by: ablo.read_stale, under the order lock. Walks back from the newest by primary key, at most
+  -- ablo.walk_limit() deltas. A row that has left the group counts. For a commit with a key, changes of models
+  -- that it may read count. Raises: invalid_request, stale_context.
 declare
   v_read_at bigint := ablo.read_position(p_read_at, p_group);
   v_key ablo.key_rights := ablo.key_acting();

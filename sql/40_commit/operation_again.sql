@@ -1,10 +1,10 @@
--- Refuse a guarded operation on a row that an earlier operation of the same commit has written: both were
--- computed from one read, and the second would undo the first. onStale overwrite and flag allow it; the holder
--- of a claim is not checked here.
--- Called by: ablo.commit_apply. Raises: stale_context.
 create or replace function ablo.operation_again(p_participant text, p_operation jsonb, p_model text, p_index int) returns void
 language plpgsql stable
 as $$
+  -- Refuse a guarded operation on a row that an earlier operation of the same commit has written: both were
+  -- computed from one read, and the second would undo the first. onStale overwrite and flag allow it; the holder
+  -- of a claim is not checked here.
+  -- Called by: ablo.commit_apply. Raises: stale_context.
 begin
   if ablo.stale_disposition(p_operation ->> 'onStale', p_model, p_participant) in ('reject', 'notify') then
     perform ablo.raise_error('stale_context',

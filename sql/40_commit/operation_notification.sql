@@ -1,9 +1,3 @@
--- The notification for an operation that is not applied: another participant has claimed what it touches and
--- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy) is notify.
--- With p_policy flag, that of a stale operation that lands anyway. Null if nothing prevents it. Locks the row
--- first: from then on no other writer can change or claim it. p_before: newer deltas in the log are the
--- commit's own, and prevent nothing.
--- Called by: ablo.commit_apply.
 create or replace function ablo.operation_notification(
   p_organization text,
   p_participant text,
@@ -16,6 +10,12 @@ create or replace function ablo.operation_notification(
 ) returns jsonb
 language plpgsql volatile
 as $$
+  -- The notification for an operation that is not applied: another participant has claimed what it touches and
+  -- the model's policy for this kind of writer is notify, or it is stale and onStale (else the policy) is notify.
+  -- With p_policy flag, that of a stale operation that lands anyway. Null if nothing prevents it. Locks the row
+  -- first: from then on no other writer can change or claim it. p_before: newer deltas in the log are the
+  -- commit's own, and prevent nothing.
+  -- Called by: ablo.commit_apply.
 declare
   v_stale record;
   v_holder text;

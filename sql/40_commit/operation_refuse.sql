@@ -1,9 +1,9 @@
--- Report what is wrong with an operation that cannot be dispatched.
--- Called by: ablo.commit_apply. Raises: commit_operation_invalid, commit_operation_action_required,
--- commit_operation_unsupported, commit_operation_model_required, server_execute_unknown_model, invalid_id.
 create or replace function ablo.operation_refuse(p_operation jsonb, p_index int) returns void
 language plpgsql stable
 as $$
+  -- Report what is wrong with an operation that cannot be dispatched.
+  -- Called by: ablo.commit_apply. Raises: commit_operation_invalid, commit_operation_action_required,
+  -- commit_operation_unsupported, commit_operation_model_required, server_execute_unknown_model, invalid_id.
 declare
   v_where jsonb := jsonb_build_object('operation', p_index);
   v_action text := lower(p_operation ->> 'action');

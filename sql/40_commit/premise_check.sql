@@ -1,17 +1,17 @@
--- Check everything that a commit has read; one stale_context names everything that has changed. Premises: an
--- operation's readAt (its row; onStale notify is handled when the operation is applied), in "reads": {model,
--- id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt}, {model, id, absent: true};
--- and, if p_tracks says that there are any, the participant's tracks. Returns the notifications of those under
--- onStale = flag, or null; if one under notify has changed, no operation may land, and ablo.commit_hold returns
--- the notifications. Under a held claim the holder's own changes since the grant do not make its operation
--- stale (ablo.claims: recorded by ablo.claim_guard).
--- Called by: ablo.commit_run, with the order lock held: up to p_before, it sees the organization's whole
--- history before this commit's place in it. Raises: stale_context.
 create or replace function ablo.premise_check(
   p_organization text, p_participant text, p_request jsonb, p_before bigint, p_tracks boolean
 ) returns jsonb
 language plpgsql volatile
 as $$
+  -- Check everything that a commit has read; one stale_context names everything that has changed. Premises: an
+  -- operation's readAt (its row; onStale notify is handled when the operation is applied), in "reads": {model,
+  -- id, readAt, fields?}, {model, where, readAt, ids?, archived?}, {group, readAt}, {model, id, absent: true};
+  -- and, if p_tracks says that there are any, the participant's tracks. Returns the notifications of those under
+  -- onStale = flag, or null; if one under notify has changed, no operation may land, and ablo.commit_hold returns
+  -- the notifications. Under a held claim the holder's own changes since the grant do not make its operation
+  -- stale (ablo.claims: recorded by ablo.claim_guard).
+  -- Called by: ablo.commit_run, with the order lock held: up to p_before, it sees the organization's whole
+  -- history before this commit's place in it. Raises: stale_context.
 declare
   v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_reads jsonb := nullif(p_request -> 'reads', 'null');

@@ -1,9 +1,9 @@
--- The fields that a premise is about, or null for the whole row. A name that the model does not have would
--- never be among the changed ones: the premise would always hold.
--- Called by: ablo.premise_stale. Raises: invalid_request, unknown_field.
 create or replace function ablo.premise_fields(p_model text, p_fields jsonb) returns text[]
 language plpgsql stable
 as $$
+  -- The fields that a premise is about, or null for the whole row. A name that the model does not have would
+  -- never be among the changed ones: the premise would always hold.
+  -- Called by: ablo.premise_stale. Raises: invalid_request, unknown_field.
 declare
   v_fields text[];
   v_unknown text;

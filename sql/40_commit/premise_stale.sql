@@ -1,10 +1,3 @@
--- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of them
--- counts (an insert or delete always does). p_before: newer deltas are the commit's own. p_holder, p_since:
--- writes of that participant after that position do not count (it holds a claim). One probe: of delta_row_idx,
--- or, if the planner finds that shorter, of the organization's deltas since the read, back from the newest by
--- primary key. With a key, only what it may see counts (ablo.delta_seen).
--- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the row's
--- own lock. Raises: invalid_request for a read position that was never issued, unknown_field.
 create or replace function ablo.premise_stale(
   p_organization text,
   p_model text,
@@ -20,6 +13,13 @@ create or replace function ablo.premise_stale(
 )
 language plpgsql stable
 as $$
+  -- The newest delta that breaks a premise about one row, or nothing. p_fields: only a change of one of them
+  -- counts (an insert or delete always does). p_before: newer deltas are the commit's own. p_holder, p_since:
+  -- writes of that participant after that position do not count (it holds a claim). One probe: of delta_row_idx,
+  -- or, if the planner finds that shorter, of the organization's deltas since the read, back from the newest by
+  -- primary key. With a key, only what it may see counts (ablo.delta_seen).
+  -- Called by: ablo.premise_check, ablo.operation_notification. Exact under the order lock, or under the row's
+  -- own lock. Raises: invalid_request for a read position that was never issued, unknown_field.
 declare
   v_read_at bigint := ablo.read_position(p_read_at, p_model);
   v_fields text[] := case when p_fields is not null then ablo.premise_fields(p_model, p_fields) end;

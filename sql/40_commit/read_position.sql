@@ -1,9 +1,9 @@
--- A premise's readAt as a sync id.
--- Called by: ablo.premise_stale, ablo.reads_stale. Runs no query. Raises: invalid_request if it is not an
--- integer, or was never issued as an id.
 create or replace function ablo.read_position(p_read_at jsonb, p_subject text) returns bigint
 language plpgsql stable
 as $$
+  -- A premise's readAt as a sync id.
+  -- Called by: ablo.premise_stale, ablo.reads_stale. Runs no query. Raises: invalid_request if it is not an
+  -- integer, or was never issued as an id.
 begin
   if p_read_at is null or jsonb_typeof(p_read_at) <> 'number' or p_read_at::numeric % 1 <> 0
     or p_read_at::numeric not between 0 and 9223372036854775807

@@ -1,8 +1,3 @@
--- The newest delta that breaks one premise of a commit, or nothing; for a group or a filter also which rows
--- have changed, if p_changes requests it. Writes by the holder of a row's claim since the grant do not break
--- its premise about that row (ablo.claims: recorded by ablo.claim_guard), unless the premise has own = true.
--- Called by: ablo.reads_stale, under the order lock. p_before: newer deltas in the log are the commit's own.
--- Raises: server_execute_unknown_model, invalid_request, stale_context (too long ago to be checked).
 create or replace function ablo.read_stale(
   p_organization text,
   p_read jsonb,
@@ -17,6 +12,11 @@ create or replace function ablo.read_stale(
 )
 language plpgsql volatile
 as $$
+  -- The newest delta that breaks one premise of a commit, or nothing; for a group or a filter also which rows
+  -- have changed, if p_changes requests it. Writes by the holder of a row's claim since the grant do not break
+  -- its premise about that row (ablo.claims: recorded by ablo.claim_guard), unless the premise has own = true.
+  -- Called by: ablo.reads_stale, under the order lock. p_before: newer deltas in the log are the commit's own.
+  -- Raises: server_execute_unknown_model, invalid_request, stale_context (too long ago to be checked).
 declare
   v_model text := ablo_model.resolve(p_read ->> 'model');
   v_group text := p_read ->> 'group';

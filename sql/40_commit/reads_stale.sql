@@ -1,8 +1,3 @@
--- Check a commit's premises: those that no longer hold, as conflicts, and, under onStale = notify, as
--- notifications: no operation of the commit lands. Under flag they are notifications of a commit that lands.
--- Under overwrite they are not checked. p_before: newer deltas in the log are the commit's own.
--- Called by: ablo.premise_check, under the order lock. Raises: invalid_request and the errors of
--- ablo.read_stale.
 create or replace function ablo.reads_stale(
   p_organization text,
   p_reads jsonb,
@@ -14,6 +9,11 @@ create or replace function ablo.reads_stale(
 )
 language plpgsql volatile
 as $$
+  -- Check a commit's premises: those that no longer hold, as conflicts, and, under onStale = notify, as
+  -- notifications: no operation of the commit lands. Under flag they are notifications of a commit that lands.
+  -- Under overwrite they are not checked. p_before: newer deltas in the log are the commit's own.
+  -- Called by: ablo.premise_check, under the order lock. Raises: invalid_request and the errors of
+  -- ablo.read_stale.
 declare
   v_read jsonb;
   v_word text;

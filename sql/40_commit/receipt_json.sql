@@ -1,5 +1,3 @@
--- A receipt as clients get it; optional keys are omitted, never null. The text is stored and replayed verbatim.
--- Called by: ablo.commit_run. serverTxId names the transaction and the last id drawn in it.
 create or replace function ablo.receipt_json(
   p_key text,
   p_applied int,
@@ -10,6 +8,8 @@ create or replace function ablo.receipt_json(
 ) returns json
 language plpgsql volatile
 as $$
+  -- A receipt as clients get it; optional keys are omitted, never null. The text is stored and replayed verbatim.
+  -- Called by: ablo.commit_run. serverTxId names the transaction and the last id drawn in it.
 declare
   v_at text := to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
   v_transaction text := 'stx_' || pg_current_xact_id() || '_'

@@ -1,11 +1,11 @@
--- Delete receipts older than p_keep, at most p_limit of them, and their replay records; returns how many
--- receipts.
--- Called by: ablo.housekeep, administrators. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.receipt_sweep(p_keep interval default '24 hours', p_limit int default 10000)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Delete receipts older than p_keep, at most p_limit of them, and their replay records; returns how many
+  -- receipts.
+  -- Called by: ablo.housekeep, administrators. Locks: the rows it deletes, skipping locked ones.
 declare
   v_before timestamptz := clock_timestamp() - p_keep;  -- a value, so that the index can be used
   v_count int;

@@ -1,15 +1,15 @@
--- Refuse an operation that refers to a row of another organization, as Postgres refuses one that refers to none. The
--- foreign keys of tables that we make hold the organization. Those of adopted tables find rows of every organization:
--- the answer would tell that the row is there, and its owner could not delete it, or would delete what refers to it.
--- What the row refers to already may stay. p_deferred: the foreign keys that are judged at the end of the transaction,
--- else the others, which are looked at before the write.
--- Called by: ablo.commit_apply, for callers behind a relay, where a table holds an id once for all organizations.
--- Locks: none. Raises: foreign_key_violation.
 create or replace function ablo.reference_check(
   p_organization text, p_model text, p_id text, p_data jsonb, p_deferred boolean
 ) returns void
 language plpgsql volatile
 as $$
+  -- Refuse an operation that refers to a row of another organization, as Postgres refuses one that refers to none. The
+  -- foreign keys of tables that we make hold the organization. Those of adopted tables find rows of every organization:
+  -- the answer would tell that the row is there, and its owner could not delete it, or would delete what refers to it.
+  -- What the row refers to already may stay. p_deferred: the foreign keys that are judged at the end of the transaction,
+  -- else the others, which are looked at before the write.
+  -- Called by: ablo.commit_apply, for callers behind a relay, where a table holds an id once for all organizations.
+  -- Locks: none. Raises: foreign_key_violation.
 declare
   v_reference record;
   v_there boolean;

@@ -1,10 +1,10 @@
--- The current sync groups of a row, or null: there is no row. Rows of a model without organizations have none
--- either.
--- Called by: ablo.capability_operation, ablo.capability_references, ablo.row_seen, ablo.live_read. EXECUTE:
--- only if a key is limited to sync groups.
 create or replace function ablo.row_groups_now(p_organization text, p_typename text, p_id text) returns text[]
 language plpgsql volatile
 as $$
+  -- The current sync groups of a row, or null: there is no row. Rows of a model without organizations have none
+  -- either.
+  -- Called by: ablo.capability_operation, ablo.capability_references, ablo.row_seen, ablo.live_read. EXECUTE:
+  -- only if a key is limited to sync groups.
 declare
   v_model ablo.model;
   v_groups text[];

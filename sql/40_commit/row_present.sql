@@ -1,7 +1,3 @@
--- Whether a row exists, for a premise that it does not: its last delta decides, unless it is a delete. A row
--- that never produced a delta (it existed before the model) is looked up, unless the commit creates it: if it
--- had existed, its key would have clashed. With a key, only rows that it may see exist.
--- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 create or replace function ablo.row_present(
   p_organization text,
   p_model text,
@@ -13,6 +9,10 @@ create or replace function ablo.row_present(
 )
 language plpgsql volatile
 as $$
+  -- Whether a row exists, for a premise that it does not: its last delta decides, unless it is a delete. A row
+  -- that never produced a delta (it existed before the model) is looked up, unless the commit creates it: if it
+  -- had existed, its key would have clashed. With a key, only rows that it may see exist.
+  -- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 declare
   v_op text;
   v_model ablo.model;

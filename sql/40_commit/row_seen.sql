@@ -1,11 +1,11 @@
--- Whether a key may see a row as it is now; a row's claims and activities are visible to the same keys. A
--- missing row is in its own group only; everyone may see rows without organizations.
--- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only if a key is limited to
--- sync groups.
 create or replace function ablo.row_seen(p_organization text, p_key ablo.key_rights, p_typename text, p_id text)
 returns boolean
 language plpgsql stable
 as $$
+  -- Whether a key may see a row as it is now; a row's claims and activities are visible to the same keys. A
+  -- missing row is in its own group only; everyone may see rows without organizations.
+  -- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only if a key is limited to
+  -- sync groups.
 begin
   if p_key.sync_groups is null or not ablo.key_may(p_key, p_typename, 'read') then
     return ablo.key_may(p_key, p_typename, 'read');

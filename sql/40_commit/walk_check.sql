@@ -1,9 +1,9 @@
--- Refuse a premise whose check would walk further back than allowed under the order lock.
--- Called by: ablo.read_stale, for groups and filters. Raises: stale_context.
 create or replace function ablo.walk_check(p_organization text, p_read_at bigint, p_before bigint, p_subject text)
 returns void
 language plpgsql volatile
 as $$
+  -- Refuse a premise whose check would walk further back than allowed under the order lock.
+  -- Called by: ablo.read_stale, for groups and filters. Raises: stale_context.
 begin
   if p_read_at < (select s.dropped_through from ablo.log_state s where s.singleton) then
     perform ablo.read_too_old(p_read_at, p_subject);

@@ -1,10 +1,10 @@
--- Where a walk over an organization's deltas since p_read_at begins: there, or at the oldest of the last
--- ablo.walk_limit() deltas before p_before, if that is later: then the walk cannot see everything.
--- Called by: ablo.walk_check, ablo.track_groups. One probe of the primary key, except for an old read, for
--- which it walks the index once.
 create or replace function ablo.walk_start(p_organization text, p_read_at bigint, p_before bigint) returns bigint
 language plpgsql volatile
 as $$
+  -- Where a walk over an organization's deltas since p_read_at begins: there, or at the oldest of the last
+  -- ablo.walk_limit() deltas before p_before, if that is later: then the walk cannot see everything.
+  -- Called by: ablo.walk_check, ablo.track_groups. One probe of the primary key, except for an old read, for
+  -- which it walks the index once.
 declare
   v_start bigint;
 begin

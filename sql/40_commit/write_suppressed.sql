@@ -1,13 +1,13 @@
--- A write has changed no row. Did the table's own trigger, rule or policy suppress it? True: they changed the
--- row differently (a soft delete), which counts, and which the log records. False: the table has no such rule,
--- so there is no such row. p_updated: the row's current updated_at, null without a row; p_since: when the write
--- began.
--- Called by: compiled write functions, if no row was found. Locks: none. Raises: write_suppressed.
 create or replace function ablo.write_suppressed(
   p_table regclass, p_model text, p_action text, p_id text, p_updated timestamptz, p_since timestamptz
 ) returns boolean
 language plpgsql stable
 as $$
+  -- A write has changed no row. Did the table's own trigger, rule or policy suppress it? True: they changed the
+  -- row differently (a soft delete), which counts, and which the log records. False: the table has no such rule,
+  -- so there is no such row. p_updated: the row's current updated_at, null without a row; p_since: when the write
+  -- began.
+  -- Called by: compiled write functions, if no row was found. Locks: none. Raises: write_suppressed.
 begin
   if p_updated >= p_since or p_updated = now() then
     return true;

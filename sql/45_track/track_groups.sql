@@ -1,12 +1,12 @@
--- The tracked groups that others have changed since their baselines, each with its newest delta.
--- Called by: ablo.track_judge, under the order lock. One walk over the organization's deltas since the oldest
--- of those baselines, by primary key, at most ablo.walk_limit() of them: a group whose baseline is older counts
--- as changed. p_key: as in ablo.track_judge.
 create or replace function ablo.track_groups(
   p_organization text, p_participant text, p_head bigint, p_key ablo.key_rights
 ) returns table (target text, read_at bigint, on_stale text, sync_id bigint, actor text, changed jsonb)
 language plpgsql volatile
 as $$
+  -- The tracked groups that others have changed since their baselines, each with its newest delta.
+  -- Called by: ablo.track_judge, under the order lock. One walk over the organization's deltas since the oldest
+  -- of those baselines, by primary key, at most ablo.walk_limit() of them: a group whose baseline is older counts
+  -- as changed. p_key: as in ablo.track_judge.
 declare
   v_oldest bigint := (select min(t.read_at) from ablo.track t
                        where t.organization_id = p_organization and t.participant = p_participant and t.model = ''

@@ -1,11 +1,3 @@
--- Check a participant's tracks at its commit: changes by others since the baselines, as conflicts (onStale =
--- reject, until it is registered again) or as notifications (notify, once). The participant's own writes never
--- count. With a key: tracks registered with a key without more rights than it, by the deltas that it may see.
--- p_before: newer deltas in the log are this commit's own. p_report: the commit has operations; one that only
--- registers is neither notified nor refused, and so can always register again.
--- Called by: ablo.premise_check, under the order lock. Everything was seen up to here, so every baseline may
--- move up to here; it does if something was reported, and every 500 ids, which bounds how far the next commit
--- looks back. Rows that another session is removing are skipped: nothing waits here.
 create or replace function ablo.track_judge(
   p_organization text,
   p_participant text,
@@ -16,6 +8,14 @@ create or replace function ablo.track_judge(
 )
 language plpgsql volatile
 as $$
+  -- Check a participant's tracks at its commit: changes by others since the baselines, as conflicts (onStale =
+  -- reject, until it is registered again) or as notifications (notify, once). The participant's own writes never
+  -- count. With a key: tracks registered with a key without more rights than it, by the deltas that it may see.
+  -- p_before: newer deltas in the log are this commit's own. p_report: the commit has operations; one that only
+  -- registers is neither notified nor refused, and so can always register again.
+  -- Called by: ablo.premise_check, under the order lock. Everything was seen up to here, so every baseline may
+  -- move up to here; it does if something was reported, and every 500 ids, which bounds how far the next commit
+  -- looks back. Rows that another session is removing are skipped: nothing waits here.
 declare
   v_head bigint := least(p_before, coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0));
   v_moved record;

@@ -1,12 +1,12 @@
--- A participant's tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale", "createdAt"], in
--- order of registration. p_capability_id: those of a key without more rights than this one.
--- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind, and the
--- errors of ablo.capability_live.
 create or replace function ablo.track_list(p_organization text, p_participant text, p_capability_id text default null)
 returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- A participant's tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale", "createdAt"], in
+  -- order of registration. p_capability_id: those of a key without more rights than this one.
+  -- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind, and the
+  -- errors of ablo.capability_live.
 declare
   v_key ablo.key_rights;
 begin

@@ -1,11 +1,11 @@
--- Register the tracks of a commit; an existing track gets a new baseline. Without readAt that is the commit's
--- own place in the log, which ablo.track_judge fills in.
--- Called by: ablo.commit_run, before the order lock, so that no commit waits behind it for these rows. Raises:
--- invalid_request, server_execute_unknown_model, quota_exceeded (500 per participant).
 create or replace function ablo.track_put(p_organization text, p_participant text, p_tracks jsonb, p_capability_id text)
 returns void
 language plpgsql volatile
 as $$
+  -- Register the tracks of a commit; an existing track gets a new baseline. Without readAt that is the commit's
+  -- own place in the log, which ablo.track_judge fills in.
+  -- Called by: ablo.commit_run, before the order lock, so that no commit waits behind it for these rows. Raises:
+  -- invalid_request, server_execute_unknown_model, quota_exceeded (500 per participant).
 declare
   v_track jsonb;
   v_target record;
@@ -32,6 +32,6 @@ begin
     perform ablo.raise_error('quota_exceeded', format('%s would track more than 500 rows and groups', p_participant),
       'untrack some, or track a group instead of many rows', '{"field": "track", "limit": 500}');
   end if;
-  if ablo.track_sweep(10) is null then null; end if;  -- writers clean up the table
+  perform ablo.track_sweep(10);  -- writers clean up the table
 end
 $$;

@@ -1,13 +1,13 @@
--- Stop tracking: the named targets ([{"model", "id"} or {"group"}]), or all of them; returns how many were
--- tracked. p_capability_id: only those of a key without more rights than this one.
--- Called by: clients. Locks: the rows it deletes. Raises: invalid_request, server_execute_unknown_model,
--- identity_missing_organization, invalid_participant_kind.
 create or replace function ablo.track_remove(p_organization text, p_participant text, p_targets jsonb default null,
   p_capability_id text default null)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Stop tracking: the named targets ([{"model", "id"} or {"group"}]), or all of them; returns how many were
+  -- tracked. p_capability_id: only those of a key without more rights than this one.
+  -- Called by: clients. Locks: the rows it deletes. Raises: invalid_request, server_execute_unknown_model,
+  -- identity_missing_organization, invalid_participant_kind.
 declare
   v_target jsonb;
   v_key ablo.key_rights;

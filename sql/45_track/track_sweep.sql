@@ -1,10 +1,10 @@
--- Delete the tracks of participants that have made no commit for p_keep, at most p_limit; returns how many.
--- Called by: ablo.track_put, administrators. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.track_sweep(p_limit int default 1000, p_keep interval default '7 days')
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Delete the tracks of participants that have made no commit for p_keep, at most p_limit; returns how many.
+  -- Called by: ablo.track_put, administrators. Locks: the rows it deletes, skipping locked ones.
 declare
   v_before timestamptz := clock_timestamp() - p_keep;
   v_count int;

@@ -1,8 +1,8 @@
--- What one item of a request tracks: a model's typename and a row's id, or '' and a group.
--- Called by: ablo.track_put, ablo.track_remove. Raises: invalid_request, server_execute_unknown_model.
 create or replace function ablo.track_target(p_organization text, p_track jsonb, out model text, out target text)
 language plpgsql stable
 as $$
+  -- What one item of a request tracks: a model's typename and a row's id, or '' and a group.
+  -- Called by: ablo.track_put, ablo.track_remove. Raises: invalid_request, server_execute_unknown_model.
 begin
   model := ablo_model.resolve(p_track ->> 'model');
   target := coalesce(p_track ->> 'group', p_track ->> 'id');

@@ -1,13 +1,13 @@
--- Check that a key may claim a row, or reorder its queue: it must be allowed to write rows of the model in some
--- way, to read them (the answer carries the row), and, if it is limited to sync groups, to see this one.
--- Returns the key.
--- Called by: ablo.claim_acquire, ablo.claim_reorder, if a capability is given. Raises: capability_scope_denied
--- and the errors of ablo.capability_live.
 create or replace function ablo.capability_claim(
   p_organization text, p_participant text, p_capability_id text, p_typename text, p_id text
 ) returns ablo.key_rights
 language plpgsql volatile
 as $$
+  -- Check that a key may claim a row, or reorder its queue: it must be allowed to write rows of the model in some
+  -- way, to read them (the answer carries the row), and, if it is limited to sync groups, to see this one.
+  -- Returns the key.
+  -- Called by: ablo.claim_acquire, ablo.claim_reorder, if a capability is given. Raises: capability_scope_denied
+  -- and the errors of ablo.capability_live.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
 begin

@@ -1,11 +1,3 @@
--- Request a claim on a row: granted at once, or a place in the wait queue. p_request: {claimId?, fields?,
--- description?, ttl?, queue? (true), maxDepth?, meta?}; answers with ablo.claim_answer. Within one participant
--- a claim is re-entrant: an own one that covers the request is returned, its lease restarted. p_key_id: the key
--- behind the request, with which the claim ends (ablo.claim_end_keys).
--- Called by: clients. Locks: the key, shared; the target's claims; then the row. Raises: claim_conflict (queue
--- false and another participant holds it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended
--- claim), duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked,
--- apikey_expired.
 create or replace function ablo.claim_acquire(
   p_organization text,
   p_participant text,
@@ -21,6 +13,14 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Request a claim on a row: granted at once, or a place in the wait queue. p_request: {claimId?, fields?,
+  -- description?, ttl?, queue? (true), maxDepth?, meta?}; answers with ablo.claim_answer. Within one participant
+  -- a claim is re-entrant: an own one that covers the request is returned, its lease restarted. p_key_id: the key
+  -- behind the request, with which the claim ends (ablo.claim_end_keys).
+  -- Called by: clients. Locks: the key, shared; the target's claims; then the row. Raises: claim_conflict (queue
+  -- false and another participant holds it), queue_too_deep, quota_exceeded, claim_lost (claimId of an ended
+  -- claim), duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked,
+  -- apikey_expired.
 declare
   v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
   v_request jsonb := ablo.claim_request(p_request);

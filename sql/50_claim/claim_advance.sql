@@ -1,12 +1,12 @@
--- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant,
--- then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
--- waiter. Stops when no later waiter can be granted, so a long queue costs no more than its head.
--- Called by: every claim routine that changes a queue, after locking the target. Locks: claims of the target,
--- the row. p_caller: see ablo.claim_wake.
 create or replace function ablo.claim_advance(p_organization text, p_model text, p_row_id text, p_caller text)
 returns void
 language plpgsql volatile
 as $$
+  -- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant,
+  -- then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
+  -- waiter. Stops when no later waiter can be granted, so a long queue costs no more than its head.
+  -- Called by: every claim routine that changes a queue, after locking the target. Locks: claims of the target,
+  -- the row. p_caller: see ablo.claim_wake.
 declare
   v_claim ablo.claim;
   v_before ablo.claim[] := '{}';

@@ -1,10 +1,10 @@
--- The answer to a client about its claim: {"claim"}; with an active one the row and its stamp, with a queued
--- one what is ahead of it and when to check again at the latest. p_key: the caller's; if it may no longer see
--- the row, only its claim.
--- Called by: acquire, get. The row is returned as its own text, never through jsonb.
 create or replace function ablo.claim_answer(p_claim ablo.claim, p_key ablo.key_rights) returns json
 language plpgsql stable
 as $$
+  -- The answer to a client about its claim: {"claim"}; with an active one the row and its stamp, with a queued
+  -- one what is ahead of it and when to check again at the latest. p_key: the caller's; if it may no longer see
+  -- the row, only its claim.
+  -- Called by: acquire, get. The row is returned as its own text, never through jsonb.
 declare
   v_read json;
   v_blockers jsonb;

@@ -1,14 +1,14 @@
--- Refuse a change of a row that others have claimed, through any interface. The row is locked already (a BEFORE
--- ROW trigger of an update or delete runs under its lock, an insert has its creation key), and a grant needs
--- that lock: what is seen here holds until the commit. A transaction at REPEATABLE READ or SERIALIZABLE uses
--- the snapshot of its first statement, which may be older than the grant; ablo.claim_holders_now sees past
--- that. p_parts: what the change touches (lower case), null for the whole row.
--- Called by: the guard triggers of models declared with claims_bind_sql. Raises: entity_claimed in a commit;
--- for plain SQL, named or not, the same as lock_not_available (55P03), which every driver and ORM knows;
--- serialization_failure (40001).
 create or replace function ablo.claim_bind(p_organization text, p_model text, p_row_id text, p_parts text[]) returns void
 language plpgsql volatile
 as $$
+  -- Refuse a change of a row that others have claimed, through any interface. The row is locked already (a BEFORE
+  -- ROW trigger of an update or delete runs under its lock, an insert has its creation key), and a grant needs
+  -- that lock: what is seen here holds until the commit. A transaction at REPEATABLE READ or SERIALIZABLE uses
+  -- the snapshot of its first statement, which may be older than the grant; ablo.claim_holders_now sees past
+  -- that. p_parts: what the change touches (lower case), null for the whole row.
+  -- Called by: the guard triggers of models declared with claims_bind_sql. Raises: entity_claimed in a commit;
+  -- for plain SQL, named or not, the same as lock_not_available (55P03), which every driver and ORM knows;
+  -- serialization_failure (40001).
 declare
   v_writer text := current_setting('ablo.writer', true);  -- recorded by the guard, just before
   v_holders jsonb;

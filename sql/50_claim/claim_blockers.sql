@@ -1,9 +1,9 @@
--- What is ahead of a waiter: holders in its way, then earlier waiters, as summaries; at most 10. Null if
--- nothing is (a writer has the row, or its turn has just come).
--- Called by: ablo.claim_answer, ablo.claim_list. Reads claim_target_idx.
 create or replace function ablo.claim_blockers(p_claim ablo.claim) returns jsonb
 language plpgsql stable
 as $$
+  -- What is ahead of a waiter: holders in its way, then earlier waiters, as summaries; at most 10. Null if
+  -- nothing is (a writer has the row, or its turn has just come).
+  -- Called by: ablo.claim_answer, ablo.claim_list. Reads claim_target_idx.
 begin
   return (
     select jsonb_agg(ablo.claim_summary(x) || jsonb_build_object('status', x.status) order by x.status, x.ticket)

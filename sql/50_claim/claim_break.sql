@@ -1,13 +1,13 @@
--- End another participant's claim or wait; its holder is notified, and its later writes are refused with
--- claim_lost. For users and system participants; who broke it is recorded in the claim's meta, in audit_act
--- permanently, and in the server's log.
--- Called by: administrators. Locks: the target's claims, the row. Raises: permission_denied, claim_not_found.
 create or replace function ablo.claim_break(p_organization text, p_participant text, p_claim_id text) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- End another participant's claim or wait; its holder is notified, and its later writes are refused with
+  -- claim_lost. For users and system participants; who broke it is recorded in the claim's meta, in audit_act
+  -- permanently, and in the server's log.
+  -- Called by: administrators. Locks: the target's claims, the row. Raises: permission_denied, claim_not_found.
 declare
   v_claim ablo.claim;
 begin

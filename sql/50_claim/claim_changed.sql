@@ -1,8 +1,8 @@
--- Record each change of a claim's status, by any routine. Trigger function of ablo.claim; ablo.claim_acquire
--- records a new claim, once it is known whether it waits.
 create or replace function ablo.claim_changed() returns trigger
 language plpgsql volatile
 as $$
+  -- Record each change of a claim's status, by any routine. Trigger function of ablo.claim; ablo.claim_acquire
+  -- records a new claim, once it is known whether it waits.
 begin
   perform ablo.claim_event_note(new);
   return null;

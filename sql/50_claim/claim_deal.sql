@@ -1,8 +1,8 @@
--- Reassign the tickets of a queue's claims, in the order of p_line, and notify the waiters.
--- Called by: ablo.claim_reorder, which holds the target.
 create or replace function ablo.claim_deal(p_organization text, p_line text[]) returns void
 language plpgsql volatile
 as $$
+  -- Reassign the tickets of a queue's claims, in the order of p_line, and notify the waiters.
+  -- Called by: ablo.claim_reorder, which holds the target.
 begin
   update ablo.claim c set ticket = n.ticket
     from (select l.id, t.ticket

@@ -1,10 +1,10 @@
--- End every claim and every wait that was made by one of these keys, which have just ended; the next waiters
--- are granted. An acquire in flight holds its key FOR SHARE until it commits, so the update that ended the key
--- has waited for it, and the claim is seen here.
--- Called by: ablo.key_revoke. Locks: the targets, in one order; their claims.
 create or replace function ablo.claim_end_keys(p_keys text[]) returns void
 language plpgsql volatile
 as $$
+  -- End every claim and every wait that was made by one of these keys, which have just ended; the next waiters
+  -- are granted. An acquire in flight holds its key FOR SHARE until it commits, so the update that ended the key
+  -- has waited for it, and the claim is seen here.
+  -- Called by: ablo.key_revoke. Locks: the targets, in one order; their claims.
 declare
   v_claim ablo.claim;
 begin

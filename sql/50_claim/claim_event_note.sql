@@ -1,7 +1,7 @@
--- Record a claim event. Called by: ablo.claim_changed, ablo.claim_acquire.
 create or replace function ablo.claim_event_note(p_claim ablo.claim) returns void
 language sql volatile
 as $$
+  -- Record a claim event. Called by: ablo.claim_changed, ablo.claim_acquire.
   insert into ablo.claim_event (organization_id, xid, seq, at, claim_id, model, row_id, fields, participant, on_behalf_of,
                                 capability_id, description, status, expires_at, fence_token)
   values (p_claim.organization_id, pg_current_xact_id(), nextval('ablo.claim_event_seq'), clock_timestamp(), p_claim.id,

@@ -1,9 +1,9 @@
--- Whether a key may know of a claim event: it may see the row now (or before, if the row is gone), and could
--- when it happened.
--- Called by: ablo.claim_events. Probes of delta_row_idx.
 create or replace function ablo.claim_event_seen(p_key ablo.key_rights, p_event ablo.claim_event) returns boolean
 language plpgsql stable
 as $$
+  -- Whether a key may know of a claim event: it may see the row now (or before, if the row is gone), and could
+  -- when it happened.
+  -- Called by: ablo.claim_events. Probes of delta_row_idx.
 declare
   v_now text[];
   v_then text[];

@@ -1,9 +1,3 @@
--- Claim events after a position: {"events": [{seq, at, claimId, model (key), rowId, fields?, participant,
--- onBehalfOf?, capabilityId?, description, status, expiresAt (ms), fenceToken?}], "after", "more"}. p_after: a
--- position, that is, a transaction; 0: from the time at which the log was at p_log. "after" is the position to
--- continue from; all events of a transaction come at once. p_limit 0: only that position, before the first.
--- p_capability_id: only those that this key may know of.
--- Called by: relays, for the feed. Waits for nothing, changes nothing; reads the primary key.
 create or replace function ablo.claim_events(
   p_organization text, p_participant text, p_after bigint, p_log bigint, p_limit int,
   p_capability_id text default null
@@ -11,6 +5,12 @@ create or replace function ablo.claim_events(
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Claim events after a position: {"events": [{seq, at, claimId, model (key), rowId, fields?, participant,
+  -- onBehalfOf?, capabilityId?, description, status, expiresAt (ms), fenceToken?}], "after", "more"}. p_after: a
+  -- position, that is, a transaction; 0: from the time at which the log was at p_log. "after" is the position to
+  -- continue from; all events of a transaction come at once. p_limit 0: only that position, before the first.
+  -- p_capability_id: only those that this key may know of.
+  -- Called by: relays, for the feed. Waits for nothing, changes nothing; reads the primary key.
 declare
   v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
   v_after xid8 := greatest(p_after, 0)::text::xid8;

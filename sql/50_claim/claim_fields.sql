@@ -1,8 +1,8 @@
--- The part of a row in a claim request: field names, null for the whole row.
--- Called by: ablo.claim_acquire. Raises: invalid_request.
 create or replace function ablo.claim_fields(p_request jsonb) returns text[]
 language plpgsql immutable
 as $$
+  -- The part of a row in a claim request: field names, null for the whole row.
+  -- Called by: ablo.claim_acquire. Raises: invalid_request.
 declare
   v_given jsonb := coalesce(nullif(p_request -> 'fields', 'null'), jsonb_build_array(p_request -> 'field'));
   v_fields text[];

@@ -1,10 +1,10 @@
--- A claim of the caller's organization by id, with its target locked and updated while it lives. One that the
--- key may not know of does not exist.
--- Called by: heartbeat, get, release, break. Locks: the target's claims. Raises: claim_not_found.
 create or replace function ablo.claim_find(p_organization text, p_claim_id text, p_key ablo.key_rights default null)
 returns ablo.claim
 language plpgsql volatile
 as $$
+  -- A claim of the caller's organization by id, with its target locked and updated while it lives. One that the
+  -- key may not know of does not exist.
+  -- Called by: heartbeat, get, release, break. Locks: the target's claims. Raises: claim_not_found.
 declare
   v_claim ablo.claim;
 begin

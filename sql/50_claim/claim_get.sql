@@ -1,8 +1,3 @@
--- One claim as it is now; if its turn has come, it is granted here. p_renew: the caller's lease or place in the
--- queue is restarted, unless it has just begun. Ended claims are readable for some minutes. p_capability_id: a
--- claim that this key may not know of is not found.
--- Called by: clients that wait, on a notification and on each check of their own. Locks: none if there is
--- nothing to do; else the target's claims, the row. Raises: claim_not_found.
 create or replace function ablo.claim_get(
   p_organization text, p_participant text, p_claim_id text, p_renew boolean default false,
   p_capability_id text default null
@@ -12,6 +7,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- One claim as it is now; if its turn has come, it is granted here. p_renew: the caller's lease or place in the
+  -- queue is restarted, unless it has just begun. Ended claims are readable for some minutes. p_capability_id: a
+  -- claim that this key may not know of is not found.
+  -- Called by: clients that wait, on a notification and on each check of their own. Locks: none if there is
+  -- nothing to do; else the target's claims, the row. Raises: claim_not_found.
 declare
   v_claim ablo.claim;
   v_renewed ablo.claim;

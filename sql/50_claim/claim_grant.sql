@@ -1,12 +1,12 @@
--- Grant a claim: lock the row and record its stamp in the same transaction, so that the holder never gets a
--- stale row; raise the target's fencing token; start the lease now. Returns false, and grants nothing, while a
--- writer has the row.
--- Called by: ablo.claim_advance. Locks: the row, with a brief wait; the target is locked by the caller. A write
--- that passed its guard before this holds the row until it has landed; a later one finds the claim when it has
--- the row.
 create or replace function ablo.claim_grant(p_claim ablo.claim, p_caller text) returns boolean
 language plpgsql volatile
 as $$
+  -- Grant a claim: lock the row and record its stamp in the same transaction, so that the holder never gets a
+  -- stale row; raise the target's fencing token; start the lease now. Returns false, and grants nothing, while a
+  -- writer has the row.
+  -- Called by: ablo.claim_advance. Locks: the row, with a brief wait; the target is locked by the caller. A write
+  -- that passed its guard before this holds the row until it has landed; a later one finds the claim when it has
+  -- the row.
 declare
   v_token bigint;
   v_now timestamptz;

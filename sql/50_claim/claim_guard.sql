@@ -1,18 +1,18 @@
--- Whether this participant may write this row now. Checked AFTER the write, while the row is locked: a grant
--- needs that lock, so what is seen here holds until the commit. A write under the participant's own live claim
--- is recorded for the log, and for the premises: what the holder wrote since the grant does not make its reads
--- stale.
--- Called by: ablo.commit_apply, if the row is held or the operation names a claim or a token. p_policy: the
--- model's conflict policy for the writer's kind; overwrite lets the write through. p_before: in a batch, the
--- last sync id before this commit, whose captures run with each statement: a claim that is found only now is
--- too late for them, and the commit is sent alone (55P03). Raises: entity_claimed, claim_lost,
--- fence_token_stale, invalid_request.
 create or replace function ablo.claim_guard(
   p_organization text, p_participant text, p_model text, p_row_id text, p_operation jsonb, p_policy text,
   p_before bigint
 ) returns void
 language plpgsql volatile
 as $$
+  -- Whether this participant may write this row now. Checked AFTER the write, while the row is locked: a grant
+  -- needs that lock, so what is seen here holds until the commit. A write under the participant's own live claim
+  -- is recorded for the log, and for the premises: what the holder wrote since the grant does not make its reads
+  -- stale.
+  -- Called by: ablo.commit_apply, if the row is held or the operation names a claim or a token. p_policy: the
+  -- model's conflict policy for the writer's kind; overwrite lets the write through. p_before: in a batch, the
+  -- last sync id before this commit, whose captures run with each statement: a claim that is found only now is
+  -- too late for them, and the commit is sent alone (55P03). Raises: entity_claimed, claim_lost,
+  -- fence_token_stale, invalid_request.
 declare
   v_parts text[] := ablo.operation_parts(p_operation);
   v_named text := p_operation ->> 'claimId';

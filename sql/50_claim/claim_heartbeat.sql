@@ -1,8 +1,3 @@
--- Renew a lease, or a place in the queue, and return its state: {claimId, status: held | queued, expiresAt,
--- ttlMs, queueDepth, position?, fenceToken?, recheckMs?}. A waiter whose turn has come is granted here.
--- p_request: {ttl?, details?}; details become meta.progress.
--- Called by: clients, at a third of the ttl. Locks: the target's claims. Raises: claim_lost (ended, or another
--- participant's), claim_not_found, duration_invalid.
 create or replace function ablo.claim_heartbeat(
   p_organization text, p_participant text, p_claim_id text, p_request jsonb default '{}',
   p_capability_id text default null
@@ -12,6 +7,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Renew a lease, or a place in the queue, and return its state: {claimId, status: held | queued, expiresAt,
+  -- ttlMs, queueDepth, position?, fenceToken?, recheckMs?}. A waiter whose turn has come is granted here.
+  -- p_request: {ttl?, details?}; details become meta.progress.
+  -- Called by: clients, at a third of the ttl. Locks: the target's claims. Raises: claim_lost (ended, or another
+  -- participant's), claim_not_found, duration_invalid.
 declare
   v_claim ablo.claim;
   v_key ablo.key_rights;

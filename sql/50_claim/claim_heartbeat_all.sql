@@ -1,8 +1,3 @@
--- Renew every live lease and place in a queue of a participant, or those of p_claim_ids: [{claimId, status:
--- held | queued | lost, expiresAt?, ttlMs?}]. One call per heartbeat for a process that holds many. Grants
--- nothing: waiters ask for that.
--- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in queue order.
--- Raises: duration_invalid.
 create or replace function ablo.claim_heartbeat_all(
   p_organization text, p_participant text, p_claim_ids text[] default null, p_ttl jsonb default null,
   p_capability_id text default null
@@ -12,6 +7,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Renew every live lease and place in a queue of a participant, or those of p_claim_ids: [{claimId, status:
+  -- held | queued | lost, expiresAt?, ttlMs?}]. One call per heartbeat for a process that holds many. Grants
+  -- nothing: waiters ask for that.
+  -- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in queue order.
+  -- Raises: duration_invalid.
 declare
   v_ttl interval := case when nullif(p_ttl, 'null') is not null then ablo.ttl_interval(p_ttl) end;
   v_results jsonb;

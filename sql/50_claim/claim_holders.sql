@@ -1,11 +1,11 @@
--- The live holders of an overlapping part of a row, other than a participant, as summaries. A holder whose row
--- was deleted since its grant no longer counts.
--- Called by: the guards, refusals. Reads claim_target_idx.
 create or replace function ablo.claim_holders(
   p_organization text, p_model text, p_row_id text, p_parts text[], p_participant text
 ) returns jsonb
 language plpgsql stable
 as $$
+  -- The live holders of an overlapping part of a row, other than a participant, as summaries. A holder whose row
+  -- was deleted since its grant no longer counts.
+  -- Called by: the guards, refusals. Reads claim_target_idx.
 begin
   return (
     select jsonb_agg(ablo.claim_summary(c) order by c.ticket)

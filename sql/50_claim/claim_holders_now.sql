@@ -1,18 +1,18 @@
--- As ablo.claim_holders, for a transaction whose snapshot may be older than the claims. A plain lookup
--- would not find a claim that was granted after that snapshot, and would find the old expiry of one
--- that was renewed. Three things see the present:
--- * a unique index: inserting a target that exists, invisibly to us, fails with 40001
--- * locking the target: every grant updates it, and locking what was updated since fails with 40001
--- * locking the claims themselves, which a renewal or release updates
--- All of it in a subtransaction that is rolled back: it leaves no target behind, and no lock in the way of
--- the holder's heartbeat. A grant after this waits for the row, which the writer has locked.
--- Called by: ablo.claim_bind. Raises: serialization_failure (40001), which the writer's code expects at
--- its isolation level; a retry then sees the claim.
 create or replace function ablo.claim_holders_now(
   p_organization text, p_model text, p_row_id text, p_parts text[], p_participant text
 ) returns jsonb
 language plpgsql volatile
 as $$
+  -- As ablo.claim_holders, for a transaction whose snapshot may be older than the claims. A plain lookup
+  -- would not find a claim that was granted after that snapshot, and would find the old expiry of one
+  -- that was renewed. Three things see the present:
+  -- * a unique index: inserting a target that exists, invisibly to us, fails with 40001
+  -- * locking the target: every grant updates it, and locking what was updated since fails with 40001
+  -- * locking the claims themselves, which a renewal or release updates
+  -- All of it in a subtransaction that is rolled back: it leaves no target behind, and no lock in the way of
+  -- the holder's heartbeat. A grant after this waits for the row, which the writer has locked.
+  -- Called by: ablo.claim_bind. Raises: serialization_failure (40001), which the writer's code expects at
+  -- its isolation level; a retry then sees the claim.
 declare
   v_holders jsonb;
 begin

@@ -1,8 +1,8 @@
--- A claim as clients get it; times in milliseconds of the database clock.
--- Called by: every claim routine that answers.
 create or replace function ablo.claim_json(p_claim ablo.claim) returns jsonb
 language plpgsql stable
 as $$
+  -- A claim as clients get it; times in milliseconds of the database clock.
+  -- Called by: every claim routine that answers.
 begin
   return jsonb_strip_nulls(jsonb_build_object(
     'id', p_claim.id,

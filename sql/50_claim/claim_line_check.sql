@@ -1,9 +1,9 @@
--- Whether this claim may wait in the queue.
--- Called by: ablo.claim_acquire; an error removes the claim from the queue again with the transaction. Raises:
--- claim_conflict, queue_too_deep.
 create or replace function ablo.claim_line_check(p_claim ablo.claim, p_request jsonb) returns void
 language plpgsql stable
 as $$
+  -- Whether this claim may wait in the queue.
+  -- Called by: ablo.claim_acquire; an error removes the claim from the queue again with the transaction. Raises:
+  -- claim_conflict, queue_too_deep.
 declare
   v_depth bigint;
 begin

@@ -1,9 +1,3 @@
--- Claims of the organization, as they are now: {"claims": [...], "queue": [...]}. With a model and an id the
--- row's holders and its wait queue in order, each waiter with what is ahead of it; otherwise holders only. At
--- most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}. p_capability_id: only those
--- that this key may know of.
--- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
--- claim_participant_idx. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_list(
   p_organization text, p_participant text, p_model text default null, p_id text default null,
   p_filter jsonb default '{}', p_capability_id text default null
@@ -13,6 +7,12 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Claims of the organization, as they are now: {"claims": [...], "queue": [...]}. With a model and an id the
+  -- row's holders and its wait queue in order, each waiter with what is ahead of it; otherwise holders only. At
+  -- most 500. p_filter: {participant?, kind?, onBehalfOf?, capabilityId?, field?}. p_capability_id: only those
+  -- that this key may know of.
+  -- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx or
+  -- claim_participant_idx. Raises: server_execute_unknown_model.
 declare
   v_model ablo.model;
   v_line boolean := p_model is not null and p_id is not null;

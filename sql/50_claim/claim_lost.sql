@@ -1,11 +1,11 @@
--- Report that a claim is not, or no longer, the caller's. One that the key (p_key, else the commit's) may not
--- know of does not exist.
--- Called by: acquire, heartbeat, the guard. Raises: claim_lost.
 create or replace function ablo.claim_lost(
   p_organization text, p_participant text, p_claim_id text, p_key ablo.key_rights default null
 ) returns void
 language plpgsql stable
 as $$
+  -- Report that a claim is not, or no longer, the caller's. One that the key (p_key, else the commit's) may not
+  -- know of does not exist.
+  -- Called by: acquire, heartbeat, the guard. Raises: claim_lost.
 declare
   v_claim ablo.claim;
 begin

@@ -1,10 +1,10 @@
--- Set the caller's identity and find the model of a claim.
--- Called by: claim routines that name a row. Raises: server_execute_unknown_model, model_not_tenant_scoped,
--- invalid_id, and the errors of identity_set.
 create or replace function ablo.claim_model(p_organization text, p_participant text, p_model text, p_id text)
 returns ablo.model
 language plpgsql volatile
 as $$
+  -- Set the caller's identity and find the model of a claim.
+  -- Called by: claim routines that name a row. Raises: server_execute_unknown_model, model_not_tenant_scoped,
+  -- invalid_id, and the errors of identity_set.
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
 begin

@@ -1,12 +1,12 @@
--- The claim that an operation names must be the writer's live claim on that row. Checked before the write, so
--- that a lost claim is the first error that the writer gets, and so that a capture in mid-commit knows of it;
--- ablo.claim_guard checks again under the row's lock.
--- Called by: ablo.commit_apply. Raises: claim_lost.
 create or replace function ablo.claim_named(
   p_organization text, p_participant text, p_model text, p_row_id text, p_claim_id text
 ) returns void
 language plpgsql volatile
 as $$
+  -- The claim that an operation names must be the writer's live claim on that row. Checked before the write, so
+  -- that a lost claim is the first error that the writer gets, and so that a capture in mid-commit knows of it;
+  -- ablo.claim_guard checks again under the row's lock.
+  -- Called by: ablo.commit_apply. Raises: claim_lost.
 declare
   v_claim ablo.claim;
 begin

@@ -1,9 +1,9 @@
--- Record under which claim this commit writes a row: for the log, and for the premises, which ignore the
--- holder's own writes since the grant.
--- Called by: claim_named, claim_guard. Read by: claim_of, premise_check.
 create or replace function ablo.claim_note(p_claim ablo.claim) returns void
 language plpgsql volatile
 as $$
+  -- Record under which claim this commit writes a row: for the log, and for the premises, which ignore the
+  -- holder's own writes since the grant.
+  -- Called by: claim_named, claim_guard. Read by: claim_of, premise_check.
 begin
   perform set_config('ablo.claims',
     (coalesce(nullif(current_setting('ablo.claims', true), ''), '{}')::jsonb

@@ -1,8 +1,8 @@
--- How many wait ahead of a waiter; 0 is next.
--- Called by: ablo.claim_json, ablo.claim_acquire. Reads claim_target_idx.
 create or replace function ablo.claim_position(p_claim ablo.claim) returns bigint
 language plpgsql stable
 as $$
+  -- How many wait ahead of a waiter; 0 is next.
+  -- Called by: ablo.claim_json, ablo.claim_acquire. Reads claim_target_idx.
 begin
   return (
     select count(*) from ablo.claim c

@@ -1,9 +1,9 @@
--- Limit one participant's claims held (64) and places in queues (32). A service sets its own limits for its
--- session, like statement_timeout: ablo.open_claims, ablo.open_waits.
--- Called by: ablo.claim_acquire. Raises: quota_exceeded. Reads claim_participant_idx.
 create or replace function ablo.claim_quota(p_organization text, p_participant text) returns void
 language plpgsql stable
 as $$
+  -- Limit one participant's claims held (64) and places in queues (32). A service sets its own limits for its
+  -- session, like statement_timeout: ablo.open_claims, ablo.open_waits.
+  -- Called by: ablo.claim_acquire. Raises: quota_exceeded. Reads claim_participant_idx.
 declare
   v_most_held int := coalesce(nullif(current_setting('ablo.open_claims', true), ''), '64');
   v_most_waiting int := coalesce(nullif(current_setting('ablo.open_waits', true), ''), '32');

@@ -1,10 +1,10 @@
--- After how many milliseconds a waiter must check again without a notification: before its own place expires,
--- within 5 s, and, at the head of the queue, as soon as the holder's lease has expired. 100 ms if only a
--- current write is in the way, since no notification reports its end.
--- Called by: ablo.claim_answer, ablo.claim_heartbeat.
 create or replace function ablo.claim_recheck(p_claim ablo.claim, p_blockers jsonb) returns bigint
 language plpgsql stable
 as $$
+  -- After how many milliseconds a waiter must check again without a notification: before its own place expires,
+  -- within 5 s, and, at the head of the queue, as soon as the holder's lease has expired. 100 ms if only a
+  -- current write is in the way, since no notification reports its end.
+  -- Called by: ablo.claim_answer, ablo.claim_heartbeat.
 begin
   return case
     when p_blockers = '[]' then 100

@@ -1,9 +1,9 @@
--- Refuse a claim or a write because others hold the row; names the holder, its purpose, and its expiry. A
--- key that may write the row but not read it learns only that it is claimed.
--- Called by: acquire (claim_conflict), the guard (entity_claimed). Raises: p_code.
 create or replace function ablo.claim_refuse(p_code text, p_model text, p_row_id text, p_holders jsonb) returns void
 language plpgsql stable
 as $$
+  -- Refuse a claim or a write because others hold the row; names the holder, its purpose, and its expiry. A
+  -- key that may write the row but not read it learns only that it is claimed.
+  -- Called by: acquire (claim_conflict), the guard (entity_claimed). Raises: p_code.
 declare
   v_key text := (select m.key from ablo.model m where m.typename = p_model);
   v_seen boolean := ablo.key_may(ablo.key_acting(), p_model, 'read');

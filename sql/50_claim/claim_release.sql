@@ -1,6 +1,3 @@
--- Release a claim, or leave the queue; the next waiter is granted in the same transaction. True if there was
--- one to release.
--- Called by: clients. Locks: the target's claims, the row.
 create or replace function ablo.claim_release(
   p_organization text, p_participant text, p_claim_id text, p_capability_id text default null
 ) returns boolean
@@ -9,6 +6,9 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Release a claim, or leave the queue; the next waiter is granted in the same transaction. True if there was
+  -- one to release.
+  -- Called by: clients. Locks: the target's claims, the row.
 declare
   v_claim ablo.claim;
   v_key ablo.key_rights;

@@ -1,5 +1,3 @@
--- Release every claim and wait of the caller on a row. True if there was one.
--- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
 create or replace function ablo.claim_release_row(
   p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
 ) returns boolean
@@ -8,6 +6,8 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Release every claim and wait of the caller on a row. True if there was one.
+  -- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
 declare
   v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
   v_released boolean := false;

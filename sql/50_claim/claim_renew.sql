@@ -1,11 +1,11 @@
--- Restart a live claim's lease, or a waiter's place in the queue; null if it is not the participant's or no
--- longer live. p_request: {ttl?, details?}; details become meta.progress.
--- Called by: heartbeat, get. Locks: the claim. Raises: duration_invalid, invalid_request, request_too_large.
 create or replace function ablo.claim_renew(
   p_organization text, p_participant text, p_claim_id text, p_request jsonb
 ) returns ablo.claim
 language plpgsql volatile
 as $$
+  -- Restart a live claim's lease, or a waiter's place in the queue; null if it is not the participant's or no
+  -- longer live. p_request: {ttl?, details?}; details become meta.progress.
+  -- Called by: heartbeat, get. Locks: the claim. Raises: duration_invalid, invalid_request, request_too_large.
 declare
   v_ttl interval := case when nullif(p_request -> 'ttl', 'null') is not null then ablo.ttl_interval(p_request -> 'ttl') end;
   v_details jsonb := nullif(p_request -> 'details', 'null');

@@ -1,8 +1,3 @@
--- Move waiters to the head of a row's queue, in the given order; the others keep theirs. Privileged: for users,
--- system participants and the row's holder; a waiting agent may not jump its queue. p_order: [claim id] or
--- [{claimId}].
--- Called by: clients. Locks: the target's claims. p_capability_id: a key that may claim the row. Raises:
--- capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 create or replace function ablo.claim_reorder(
   p_organization text, p_participant text, p_model text, p_id text, p_order jsonb,
   p_capability_id text default null
@@ -12,6 +7,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Move waiters to the head of a row's queue, in the given order; the others keep theirs. Privileged: for users,
+  -- system participants and the row's holder; a waiting agent may not jump its queue. p_order: [claim id] or
+  -- [{claimId}].
+  -- Called by: clients. Locks: the target's claims. p_capability_id: a key that may claim the row. Raises:
+  -- capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 declare
   v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
   v_wanted text[];

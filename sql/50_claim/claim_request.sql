@@ -1,10 +1,10 @@
--- A claim request, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}. `action` is an
--- older name of description.
--- Called by: ablo.claim_acquire. Raises: invalid_request, request_too_large. Limits: id 255 bytes, description
--- 1000 characters, meta 16 KiB.
 create or replace function ablo.claim_request(p_request jsonb) returns jsonb
 language plpgsql immutable
 as $$
+  -- A claim request, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}. `action` is an
+  -- older name of description.
+  -- Called by: ablo.claim_acquire. Raises: invalid_request, request_too_large. Limits: id 255 bytes, description
+  -- 1000 characters, meta 16 KiB.
 declare
   v_request jsonb := coalesce(nullif(p_request, 'null'), '{}');
   v_wrong text;

@@ -1,9 +1,9 @@
--- Whether the row of a granted claim was deleted since the grant, which ended the claim. Deletes of this
--- transaction do not count: the holder may continue in the commit that makes them.
--- Called by: claim_advance, claim_guard. One probe of delta_row_idx, from the claim's stamp on.
 create or replace function ablo.claim_row_deleted(p_claim ablo.claim) returns boolean
 language plpgsql stable
 as $$
+  -- Whether the row of a granted claim was deleted since the grant, which ended the claim. Deletes of this
+  -- transaction do not count: the holder may continue in the commit that makes them.
+  -- Called by: claim_advance, claim_guard. One probe of delta_row_idx, from the claim's stamp on.
 begin
   return exists (
     select from ablo.delta d

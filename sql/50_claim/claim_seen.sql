@@ -1,9 +1,9 @@
--- Whether a key may know of a claim: it may see the claimed row, or the claim was made with it. A null key sees
--- every claim.
--- Called by: the claim routines, ablo.presence_list. See ablo.row_seen.
 create or replace function ablo.claim_seen(p_key ablo.key_rights, p_claim ablo.claim) returns boolean
 language plpgsql stable
 as $$
+  -- Whether a key may know of a claim: it may see the claimed row, or the claim was made with it. A null key sees
+  -- every claim.
+  -- Called by: the claim routines, ablo.presence_list. See ablo.row_seen.
 begin
   return p_key.id is null
     or coalesce(p_claim.capability_id = p_key.id and p_claim.participant = p_key.participant, false)

@@ -1,9 +1,9 @@
--- A claim's summary, for those that it blocks: {claimId, entityType, entityId, heldBy, heldByKind, description,
--- action, declaredAt, expiresAt, fields?}.
--- Called by: answers to waiters, refusals, presence.
 create or replace function ablo.claim_summary(p_claim ablo.claim) returns jsonb
 language sql stable
 as $$
+  -- A claim's summary, for those that it blocks: {claimId, entityType, entityId, heldBy, heldByKind, description,
+  -- action, declaredAt, expiresAt, fields?}.
+  -- Called by: answers to waiters, refusals, presence.
   select jsonb_strip_nulls(jsonb_build_object(
     'claimId', p_claim.id,
     'entityType', lower(p_claim.model),

@@ -1,7 +1,3 @@
--- Delete claims that ended more than p_keep ago, with the targets that have no other, and end expired ones that
--- have not been accessed since. At most p_limit of each; returns how many were deleted or ended. Not needed for
--- safety: expiry is decided on access.
--- Called by: ablo.claim_acquire, one in 64; administrators. Locks: the rows it touches, skipping locked ones.
 create or replace function ablo.claim_sweep(p_keep interval default '10 minutes', p_limit int default 1000) returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -10,6 +6,10 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+  -- Delete claims that ended more than p_keep ago, with the targets that have no other, and end expired ones that
+  -- have not been accessed since. At most p_limit of each; returns how many were deleted or ended. Not needed for
+  -- safety: expiry is decided on access.
+  -- Called by: ablo.claim_acquire, one in 64; administrators. Locks: the rows it touches, skipping locked ones.
 declare
   v_ended int;
   v_swept int;

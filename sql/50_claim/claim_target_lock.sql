@@ -1,10 +1,10 @@
--- Lock a target's claims against every other routine that changes them: the first lock of each. At READ
--- COMMITTED only: an old snapshot would not show later waiters.
--- Called by: acquire, heartbeat, get, release, break, reorder. Locks: the row of ablo.claim_target. Raises:
--- isolation_level_unsupported.
 create or replace function ablo.claim_target_lock(p_organization text, p_model text, p_row_id text) returns void
 language plpgsql volatile
 as $$
+  -- Lock a target's claims against every other routine that changes them: the first lock of each. At READ
+  -- COMMITTED only: an old snapshot would not show later waiters.
+  -- Called by: acquire, heartbeat, get, release, break, reorder. Locks: the row of ablo.claim_target. Raises:
+  -- isolation_level_unsupported.
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',

@@ -1,7 +1,7 @@
--- A row's holder, purpose and expiry, as a sentence. Called by: the refusals.
 create or replace function ablo.claim_words(p_key text, p_row_id text, p_holders jsonb) returns text
 language sql stable
 as $$
+  -- A row's holder, purpose and expiry, as a sentence. Called by: the refusals.
   select case when p_holders is null then format('%s %s is being written', p_key, left(p_row_id, 80))
     else format('%s %s is claimed by %s (%s) until %s', p_key, left(p_row_id, 80),
       p_holders -> 0 ->> 'heldBy', left(p_holders -> 0 ->> 'description', 200),

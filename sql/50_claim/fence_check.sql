@@ -1,8 +1,8 @@
--- Refuse a fencing token below the target's high-water mark: there was a later grant.
--- Called by: ablo.claim_guard. Raises: fence_token_stale, invalid_request.
 create or replace function ablo.fence_check(p_organization text, p_model text, p_row_id text, p_token jsonb) returns void
 language plpgsql volatile
 as $$
+  -- Refuse a fencing token below the target's high-water mark: there was a later grant.
+  -- Called by: ablo.claim_guard. Raises: fence_token_stale, invalid_request.
 declare
   v_high bigint;
 begin

@@ -1,11 +1,11 @@
--- Lock a row, waiting at most p_wait: true if no other session can change it now (a missing row is locked
--- against its creation), false if a writer has it. A claim routine holds its target meanwhile, so this wait is
--- short: a writer that waits for the target is not blocked by it.
--- Called by: ablo.claim_grant. Locks: the row, or the creation key of a missing one.
 create or replace function ablo.row_try_lock(p_organization text, p_model text, p_row_id text, p_wait text)
 returns boolean
 language plpgsql volatile
 as $$
+  -- Lock a row, waiting at most p_wait: true if no other session can change it now (a missing row is locked
+  -- against its creation), false if a writer has it. A claim routine holds its target meanwhile, so this wait is
+  -- short: a writer that waits for the target is not blocked by it.
+  -- Called by: ablo.claim_grant. Locks: the row, or the creation key of a missing one.
 declare
   v_timeout text := current_setting('lock_timeout');
 begin

@@ -1,10 +1,10 @@
--- A time to live as an interval: text `<number><ms|s|m|h>`, or a number of seconds; default 60 s. Clamped to
--- 250 ms .. 24 h: a lease shorter than a few round trips only flaps, and a longer one outlives the people who
--- could fix it.
--- Called by: claim routines. Raises: duration_invalid.
 create or replace function ablo.ttl_interval(p_ttl jsonb) returns interval
 language plpgsql immutable
 as $$
+  -- A time to live as an interval: text `<number><ms|s|m|h>`, or a number of seconds; default 60 s. Clamped to
+  -- 250 ms .. 24 h: a lease shorter than a few round trips only flaps, and a longer one outlives the people who
+  -- could fix it.
+  -- Called by: claim routines. Raises: duration_invalid.
 declare
   v_parts text[];
   v_seconds numeric;

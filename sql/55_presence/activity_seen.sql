@@ -1,9 +1,9 @@
--- A participant's activity, as a key may see it: null if it names a row that the key may not see. A row is
--- named as {entityType, entityId} or {model, id}.
--- Called by: ablo.presence_list, ablo.live_read.
 create or replace function ablo.activity_seen(p_organization text, p_key ablo.key_rights, p_activity jsonb) returns jsonb
 language plpgsql stable
 as $$
+  -- A participant's activity, as a key may see it: null if it names a row that the key may not see. A row is
+  -- named as {entityType, entityId} or {model, id}.
+  -- Called by: ablo.presence_list, ablo.live_read.
 declare
   v_name text := coalesce(p_activity ->> 'entityType', p_activity ->> 'model');
 begin

@@ -1,8 +1,3 @@
--- Record that a session is present, on what, and until when without another heartbeat: {object, ttlMs,
--- expiresAt}. p_request: {ttl? (60 s), status? ("online"), activity?, meta?}; omitted values stay as they were.
--- At most 20 sessions per participant: the one not seen for longest is removed.
--- Called by: clients, at a third of the ttl. Locks: the session's row. Raises: duration_invalid,
--- invalid_request, request_too_large.
 create or replace function ablo.presence_beat(
   p_organization text, p_participant text, p_session text, p_request jsonb default '{}'
 ) returns json
@@ -11,6 +6,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Record that a session is present, on what, and until when without another heartbeat: {object, ttlMs,
+  -- expiresAt}. p_request: {ttl? (60 s), status? ("online"), activity?, meta?}; omitted values stay as they were.
+  -- At most 20 sessions per participant: the one not seen for longest is removed.
+  -- Called by: clients, at a third of the ttl. Locks: the session's row. Raises: duration_invalid,
+  -- invalid_request, request_too_large.
 declare
   v_request jsonb := coalesce(nullif(p_request, 'null'), '{}');
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');

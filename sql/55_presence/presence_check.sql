@@ -1,9 +1,9 @@
--- Check a session's presence.
--- Called by: ablo.presence_beat. Raises: invalid_request, request_too_large. Limits: session 255 bytes, status
--- 100 characters, activity and meta 16 KiB together.
 create or replace function ablo.presence_check(p_session text, p_request jsonb) returns void
 language plpgsql immutable
 as $$
+  -- Check a session's presence.
+  -- Called by: ablo.presence_beat. Raises: invalid_request, request_too_large. Limits: session 255 bytes, status
+  -- 100 characters, activity and meta 16 KiB together.
 declare
   v_wrong text := case
     when coalesce(octet_length(p_session), 0) not between 1 and 255 or not ablo.text_fits(p_session) then 'session'

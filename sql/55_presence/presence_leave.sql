@@ -1,10 +1,10 @@
--- Record that a session has left; true if it was present. Called by: clients. Locks: the session's row.
 create or replace function ablo.presence_leave(p_organization text, p_participant text, p_session text) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Record that a session has left; true if it was present. Called by: clients. Locks: the session's row.
 declare
   v_here boolean;
 begin

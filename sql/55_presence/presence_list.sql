@@ -1,10 +1,3 @@
--- Who is present: one entry per participant, with what it holds and waits for. Claim holders are present,
--- with or without a session. At most 500, by name; p_filter: {participant?, kind?, after?}.
--- [{participant, participantKind, sessions, status?, activity?, meta?, since?, seenAt?, expiresAt,
---   claims: [summary], waiting: [summary with position]}]; of several sessions the last seen speaks.
--- p_capability_id: with claims and activities that this key may know of; where it is bound to sync groups,
--- itself, and participants that hold or wait for a row of them or follow one (meta.syncGroups).
--- Called by: clients. Waits for nothing; reads the key of presence and claim_participant_idx.
 create or replace function ablo.presence_list(
   p_organization text, p_participant text, p_filter jsonb default '{}', p_capability_id text default null
 ) returns json
@@ -13,6 +6,13 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- Who is present: one entry per participant, with what it holds and waits for. Claim holders are present,
+  -- with or without a session. At most 500, by name; p_filter: {participant?, kind?, after?}.
+  -- [{participant, participantKind, sessions, status?, activity?, meta?, since?, seenAt?, expiresAt,
+  --   claims: [summary], waiting: [summary with position]}]; of several sessions the last seen speaks.
+  -- p_capability_id: with claims and activities that this key may know of; where it is bound to sync groups,
+  -- itself, and participants that hold or wait for a row of them or follow one (meta.syncGroups).
+  -- Called by: clients. Waits for nothing; reads the key of presence and claim_participant_idx.
 declare
   v_found json;
   v_key ablo.key_rights;

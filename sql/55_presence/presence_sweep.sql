@@ -1,8 +1,8 @@
--- Delete expired sessions (of any participant, 100 at a time), and all but the newest 20 of this participant.
--- Called by: ablo.presence_beat, when a session is new. Skips locked rows.
 create or replace function ablo.presence_sweep(p_organization text, p_participant text) returns void
 language plpgsql volatile
 as $$
+  -- Delete expired sessions (of any participant, 100 at a time), and all but the newest 20 of this participant.
+  -- Called by: ablo.presence_beat, when a session is new. Skips locked rows.
 begin
   delete from ablo.presence p
    where (p.organization_id, p.participant, p.session) in (

@@ -1,16 +1,16 @@
--- How the column of a field compares, as SQL: `type`, which a literal is cast to, and `operators`, from = < and
--- so on to the column's own, if they are not Postgres's (null: they are). The column's type decides, not the
--- field's: a list is ordered by it, so where a page begins and what a filter calls equal must use it too. Under
--- the pinned search_path a citext would compare as text. A type's modifier is left out: it would cut or round
--- the literal. Whole numbers, moments and floats compare across their widths; a real is read as the shortest
--- decimal that represents it, so a literal is rounded to it (ablo.filter_literal). matched: the collation for
--- patterns, if the column's own does not support them.
--- Called by: filters, orders, cursors. Locks: none.
 create or replace function ablo.field_compared(
   p_model ablo.model, p_field ablo.field, out type text, out operators jsonb, out matched text
 )
 language plpgsql stable
 as $$
+  -- How the column of a field compares, as SQL: `type`, which a literal is cast to, and `operators`, from = < and
+  -- so on to the column's own, if they are not Postgres's (null: they are). The column's type decides, not the
+  -- field's: a list is ordered by it, so where a page begins and what a filter calls equal must use it too. Under
+  -- the pinned search_path a citext would compare as text. A type's modifier is left out: it would cut or round
+  -- the literal. Whole numbers, moments and floats compare across their widths; a real is read as the shortest
+  -- decimal that represents it, so a literal is rounded to it (ablo.filter_literal). matched: the collation for
+  -- patterns, if the column's own does not support them.
+  -- Called by: filters, orders, cursors. Locks: none.
 declare
   v_oid oid;
   v_deterministic boolean;

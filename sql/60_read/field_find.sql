@@ -1,8 +1,8 @@
--- A field of a model by its JSON name or its column.
--- Called by: filters and orders. Raises: query_invalid_identifier, with the known names.
 create or replace function ablo.field_find(p_model ablo.model, p_name text) returns ablo.field
 language plpgsql stable
 as $$
+  -- A field of a model by its JSON name or its column.
+  -- Called by: filters and orders. Raises: query_invalid_identifier, with the known names.
 declare
   v_field ablo.field;
 begin

@@ -1,11 +1,11 @@
--- A filter's JSON value as a typed SQL literal. A number that no real can represent compares as double
--- precision: then nothing equals it, and less and greater still work.
--- Called by: ablo.compare_sql. p_type: see ablo.field_compared. Raises: column_type_mismatch if the value
--- cannot be of the column's type.
 create or replace function ablo.filter_literal(p_model ablo.model, p_field ablo.field, p_type text, p_value jsonb)
 returns text
 language plpgsql stable
 as $$
+  -- A filter's JSON value as a typed SQL literal. A number that no real can represent compares as double
+  -- precision: then nothing equals it, and less and greater still work.
+  -- Called by: ablo.compare_sql. p_type: see ablo.field_compared. Raises: column_type_mismatch if the value
+  -- cannot be of the column's type.
 declare
   v_json_type text := jsonb_typeof(p_value);
   v_type text := p_type;

@@ -1,10 +1,10 @@
--- One filter clause [field, operator, value] as SQL text over alias t; every name comes from the
--- registry and is quoted, every value is a quoted literal that compares as its column does.
--- Called by: ablo.row_list. Raises: query_invalid_identifier, query_unsupported_operator,
--- query_invalid_like_pattern, column_type_mismatch.
 create or replace function ablo.filter_sql(p_model ablo.model, p_clause jsonb) returns text
 language plpgsql stable
 as $$
+  -- One filter clause [field, operator, value] as SQL text over alias t; every name comes from the
+  -- registry and is quoted, every value is a quoted literal that compares as its column does.
+  -- Called by: ablo.row_list. Raises: query_invalid_identifier, query_unsupported_operator,
+  -- query_invalid_like_pattern, column_type_mismatch.
 declare
   v_field ablo.field := ablo.field_find(p_model, p_clause ->> 0);
   v_operator text := lower(case when jsonb_array_length(p_clause) = 2 then '=' else p_clause ->> 1 end);

@@ -1,10 +1,10 @@
--- "After this row" as SQL text: for each term, equal in all before it and further in this one. Nulls
--- come last in either direction. The cursor is the base64 of the last row's order values, a JSON array
--- of texts as the columns' types print and read them.
--- Called by: ablo.row_list. Raises: cursor_invalid.
 create or replace function ablo.keyset_sql(p_model ablo.model, p_order jsonb, p_after text) returns text
 language plpgsql stable
 as $$
+  -- "After this row" as SQL text: for each term, equal in all before it and further in this one. Nulls
+  -- come last in either direction. The cursor is the base64 of the last row's order values, a JSON array
+  -- of texts as the columns' types print and read them.
+  -- Called by: ablo.row_list. Raises: cursor_invalid.
 declare
   v_values jsonb;
   v_equal text := 'true';

@@ -1,9 +1,9 @@
--- Check the shape of a list's query before it is used: an object, whose where is an array of [field, operator,
--- value] (or [field, value]) and whose orderBy is an array of [field, direction].
--- Called by: ablo.row_list. Raises: invalid_request.
 create or replace function ablo.list_check(p_query jsonb) returns void
 language plpgsql stable
 as $$
+  -- Check the shape of a list's query before it is used: an object, whose where is an array of [field, operator,
+  -- value] (or [field, value]) and whose orderBy is an array of [field, direction].
+  -- Called by: ablo.row_list. Raises: invalid_request.
 declare
   v_name text;
   v_given jsonb;

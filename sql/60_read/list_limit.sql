@@ -1,7 +1,7 @@
--- The page size of a list: 100, at most 1000. Called by: ablo.row_list. Raises: invalid_request.
 create or replace function ablo.list_limit(p_query jsonb) returns int
 language plpgsql stable
 as $$
+  -- The page size of a list: 100, at most 1000. Called by: ablo.row_list. Raises: invalid_request.
 declare
   v_limit jsonb := coalesce(nullif(p_query -> 'limit', 'null'), '100');
 begin

@@ -1,9 +1,9 @@
--- The order of a list as terms [{"column", "order", "descending", "field"}], the row id last, so that
--- the order is total and a page can be continued. Without orderBy: by id.
--- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
 create or replace function ablo.order_terms(p_model ablo.model, p_query jsonb) returns jsonb
 language plpgsql stable
 as $$
+  -- The order of a list as terms [{"column", "order", "descending", "field"}], the row id last, so that
+  -- the order is total and a page can be continued. Without orderBy: by id.
+  -- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
 declare
   v_given jsonb := coalesce(nullif(p_query -> 'orderBy', 'null'), '[]');
   v_terms jsonb := '[]';

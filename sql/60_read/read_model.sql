@@ -1,9 +1,9 @@
--- Set the reader's identity and look its model up. Called by: the read routines.
--- Raises: identity_missing_organization, invalid_participant_kind, server_execute_unknown_model.
 create or replace function ablo.read_model(p_organization text, p_participant text, p_model text)
 returns ablo.model
 language plpgsql stable
 as $$
+  -- Set the reader's identity and look its model up. Called by: the read routines.
+  -- Raises: identity_missing_organization, invalid_participant_kind, server_execute_unknown_model.
 declare
   v_model ablo.model;
 begin

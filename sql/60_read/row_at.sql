@@ -1,17 +1,17 @@
--- A row as of a position of its organization's log: {"row": {...} | null, "stamp": n}. The stamp is the id of
--- the delta that produced it: as a premise it means "unchanged since then". If no delta up to there is kept,
--- later ones decide: if it was created later, it did not exist; if there is no change at all since, it was as
--- it is now. Neither holds before the model's changes were captured, nor for a row whose earlier deltas are
--- dropped: then the answer is an error, not a guess. What a key may not see reads as if it never existed, and a
--- row that has left its groups as deleted.
--- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx. Raises:
--- invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 create or replace function ablo.row_at(
   p_organization text, p_participant text, p_model text, p_id text, p_at bigint, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- A row as of a position of its organization's log: {"row": {...} | null, "stamp": n}. The stamp is the id of
+  -- the delta that produced it: as a premise it means "unchanged since then". If no delta up to there is kept,
+  -- later ones decide: if it was created later, it did not exist; if there is no change at all since, it was as
+  -- it is now. Neither holds before the model's changes were captured, nor for a row whose earlier deltas are
+  -- dropped: then the answer is an error, not a guess. What a key may not see reads as if it never existed, and a
+  -- row that has left its groups as deleted.
+  -- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx. Raises:
+  -- invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_head bigint := ablo.log_head(p_organization);

@@ -1,8 +1,3 @@
--- One row and its stamp, from one snapshot: {"row": {...} | null, "stamp": n}. The stamp is the id of the row's
--- last delta; for a row without one, and for a missing row, the organization's watermark. p_capability_id: the
--- caller's key; a row outside its sync groups reads as missing.
--- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none. Raises:
--- server_execute_unknown_model, identity_missing_organization, and the errors of ablo.capability_read.
 create or replace function ablo.row_get(
   p_organization text, p_participant text, p_model text, p_id text, p_capability_id text default null
 ) returns json
@@ -11,6 +6,11 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
+  -- One row and its stamp, from one snapshot: {"row": {...} | null, "stamp": n}. The stamp is the id of the row's
+  -- last delta; for a row without one, and for a missing row, the organization's watermark. p_capability_id: the
+  -- caller's key; a row outside its sync groups reads as missing.
+  -- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none. Raises:
+  -- server_execute_unknown_model, identity_missing_organization, and the errors of ablo.capability_read.
 declare
   v_row json;
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);

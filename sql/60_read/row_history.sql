@@ -1,11 +1,3 @@
--- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
--- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
--- deleted. p_before: only older than that sync id. It ends at p_limit, or with the entry that reaches the
--- budget of an answer (ablo.bound). p_capability_id: the key that the caller acts with;
--- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or
--- below keptAfter is kept any more.
--- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
--- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 create or replace function ablo.row_history(
   p_organization text, p_participant text, p_model text, p_id text,
   p_limit int default 100, p_before bigint default null, p_capability_id text default null
@@ -13,6 +5,14 @@ create or replace function ablo.row_history(
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
+  -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
+  -- deleted. p_before: only older than that sync id. It ends at p_limit, or with the entry that reaches the
+  -- budget of an answer (ablo.bound). p_capability_id: the key that the caller acts with;
+  -- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or
+  -- below keptAfter is kept any more.
+  -- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
+  -- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));

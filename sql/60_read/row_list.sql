@@ -1,18 +1,18 @@
--- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
--- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
--- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
--- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
--- groups}. A page ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever
--- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
--- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
--- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
--- what ablo.capability_read raises.
 create or replace function ablo.row_list(
   p_organization text, p_participant text, p_model text, p_query jsonb, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
+  -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
+  -- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
+  -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
+  -- groups}. A page ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever
+  -- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
+  -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
+  -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
+  -- what ablo.capability_read raises.
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
   v_limit int;

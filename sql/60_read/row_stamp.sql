@@ -1,8 +1,8 @@
--- The stamp of a row: the id of its last delta, else the organization's watermark.
--- Called by: the read routines, whose snapshot it shares. One probe of delta_row_idx.
 create or replace function ablo.row_stamp(p_organization text, p_model text, p_id text) returns bigint
 language plpgsql stable
 as $$
+  -- The stamp of a row: the id of its last delta, else the organization's watermark.
+  -- Called by: the read routines, whose snapshot it shares. One probe of delta_row_idx.
 begin
   return coalesce(
     (select d.sync_id from ablo.delta d

@@ -1,12 +1,12 @@
--- Several rows and the watermark, of one snapshot: {"stamp": n, "rows": [{"model", "id", "row", "stamp"}]}.
--- p_targets: [{"model", "id"}], at most 500. Called by: clients that decide on more than one row.
--- STABLE: one snapshot. Raises: server_execute_unknown_model, invalid_request, response_too_large.
 create or replace function ablo.snapshot_read(
   p_organization text, p_participant text, p_targets jsonb, p_capability_id text default null
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Several rows and the watermark, of one snapshot: {"stamp": n, "rows": [{"model", "id", "row", "stamp"}]}.
+  -- p_targets: [{"model", "id"}], at most 500. Called by: clients that decide on more than one row.
+  -- STABLE: one snapshot. Raises: server_execute_unknown_model, invalid_request, response_too_large.
 declare
   v_target jsonb;
   v_read json;

@@ -1,8 +1,3 @@
--- Append a seal, if it continues the organization's chain; false if not: another sealer was faster, so read the
--- chain's end again and continue from there. Two concurrent sealers cannot fork a chain: both would write the
--- same number, and the second waits for the first.
--- Called by: ablo-pg audit seal. Locks: the primary key's, against sealers of the same organization only; none
--- that a commit takes. Raises: invalid_request (malformed; the key is not mentioned).
 create or replace function ablo.audit_append(
   p_organization text,
   p_number bigint,
@@ -18,6 +13,11 @@ create or replace function ablo.audit_append(
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Append a seal, if it continues the organization's chain; false if not: another sealer was faster, so read the
+  -- chain's end again and continue from there. Two concurrent sealers cannot fork a chain: both would write the
+  -- same number, and the second waits for the first.
+  -- Called by: ablo-pg audit seal. Locks: the primary key's, against sealers of the same organization only; none
+  -- that a commit takes. Raises: invalid_request (malformed; the key is not mentioned).
 declare
   v_end record;
 begin

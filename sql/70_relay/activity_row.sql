@@ -1,8 +1,8 @@
--- The row that an activity names, as {"model": typename, "groups": [..]}, or null. See ablo.activity_seen.
--- Called by: ablo.live_read.
 create or replace function ablo.activity_row(p_organization text, p_activity jsonb) returns jsonb
 language plpgsql stable
 as $$
+  -- The row that an activity names, as {"model": typename, "groups": [..]}, or null. See ablo.activity_seen.
+  -- Called by: ablo.live_read.
 declare
   v_name text := coalesce(p_activity ->> 'entityType', p_activity ->> 'model');
   v_typename text := coalesce(ablo_model.resolve(v_name), v_name);

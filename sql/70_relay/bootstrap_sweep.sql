@@ -1,8 +1,8 @@
--- Delete start positions of local copies, after two minutes; at most p_limit; returns how many.
--- Called by: ablo.housekeep. Locks: the rows it deletes, skipping locked ones.
 create or replace function ablo.bootstrap_sweep(p_limit int default 1000) returns int
 language plpgsql volatile
 as $$
+  -- Delete start positions of local copies, after two minutes; at most p_limit; returns how many.
+  -- Called by: ablo.housekeep. Locks: the rows it deletes, skipping locked ones.
 declare
   v_count int;
 begin

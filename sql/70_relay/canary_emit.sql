@@ -1,11 +1,11 @@
--- One delta of no organization: it takes the same path as every other (order lock, log, WAL or NOTIFY) and
--- shows a service whether that path works. Kept as long as the log. Returns its sync id.
--- Called by: services, every few seconds. p_service names the sender. Locks: the order lock of the organization
--- 'ablo:canary'. Raises: invalid_request.
 create or replace function ablo.canary_emit(p_service text) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- One delta of no organization: it takes the same path as every other (order lock, log, WAL or NOTIFY) and
+  -- shows a service whether that path works. Kept as long as the log. Returns its sync id.
+  -- Called by: services, every few seconds. p_service names the sender. Locks: the order lock of the organization
+  -- 'ablo:canary'. Raises: invalid_request.
 declare
   v_organization constant text := 'ablo:canary';
   v_sync_id bigint;

@@ -1,12 +1,12 @@
--- Everything that differs from what was installed, one sentence each: missing tables, columns that are missing
--- or of another type, tables without row-level security (forced on those that ablo_owner owns; an adopted one
--- keeps its owner) or policy, with a policy that opens them, unlogged ones, triggers missing or not ENABLE
--- ALWAYS, functions of another owner, a changed publication. SQL that fixes it is on a separate line.
--- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
 create or replace function ablo.drift_check() returns setof text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Everything that differs from what was installed, one sentence each: missing tables, columns that are missing
+  -- or of another type, tables without row-level security (forced on those that ablo_owner owns; an adopted one
+  -- keeps its owner) or policy, with a policy that opens them, unlogged ones, triggers missing or not ENABLE
+  -- ALWAYS, functions of another owner, a changed publication. SQL that fixes it is on a separate line.
+  -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
   with synced as (
     select m.key, m.typename, format('%I.%I', m.table_schema, m.table_name) as name,
            to_regclass(format('%I.%I', m.table_schema, m.table_name)) as relation

@@ -1,16 +1,16 @@
--- Who is present and who holds or waits for what, in one snapshot, for a relay that shows it to its clients:
--- {"claims": [summary + {status, ticket, ttlMs, fenceToken?, readAt?, groups?}],
---  "present": [{participant, status, activity, meta, since, seenAt}], "now", "nextMs"}.
--- Claims row by row: holders, then waiters in queue order. p_groups: also the sync groups of each claimed row
--- and of each row that an activity names.
--- nextMs: in how many milliseconds, at the earliest, something here expires. At most 5000 of each.
--- Called by: relays, on a hint of ablo.live_tell and by the clock. Waits for nothing, changes nothing;
--- reads claim_target_idx and the key of presence.
 create or replace function ablo.live_read(p_organization text, p_participant text, p_groups boolean default false)
 returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Who is present and who holds or waits for what, in one snapshot, for a relay that shows it to its clients:
+  -- {"claims": [summary + {status, ticket, ttlMs, fenceToken?, readAt?, groups?}],
+  --  "present": [{participant, status, activity, meta, since, seenAt}], "now", "nextMs"}.
+  -- Claims row by row: holders, then waiters in queue order. p_groups: also the sync groups of each claimed row
+  -- and of each row that an activity names.
+  -- nextMs: in how many milliseconds, at the earliest, something here expires. At most 5000 of each.
+  -- Called by: relays, on a hint of ablo.live_tell and by the clock. Waits for nothing, changes nothing;
+  -- reads claim_target_idx and the key of presence.
 declare
   v_claims json;
   v_present json;

@@ -1,10 +1,10 @@
--- Notify relays that claims or presence of an organization have changed: channel ablo_live, the organization as
--- payload, or '' if its name is long. A hint: relays also check on their own. Nothing is sent while no relay
--- listens, and one transaction sends an organization's hint once.
--- Called by: triggers on ablo.claim and ablo.presence. Locks: ablo.live_key shared, never waited for.
 create or replace function ablo.live_tell() returns trigger
 language plpgsql volatile
 as $$
+  -- Notify relays that claims or presence of an organization have changed: channel ablo_live, the organization as
+  -- payload, or '' if its name is long. A hint: relays also check on their own. Nothing is sent while no relay
+  -- listens, and one transaction sends an organization's hint once.
+  -- Called by: triggers on ablo.claim and ablo.presence. Locks: ablo.live_key shared, never waited for.
 declare
   v_organization text := case tg_op when 'DELETE' then old.organization_id else new.organization_id end;
 begin

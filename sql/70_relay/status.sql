@@ -1,11 +1,11 @@
--- What a service needs to know about the database it is on:
--- {kernelVersion, ready, drift: [text], schema: {version, hash} | null, numbered: [typenames of models whose ids are
--- numbers], walLevel, serverVersion}.
--- Called by: readiness checks, ablo-pg status. Raises: nothing.
 create or replace function ablo.status() returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  -- What a service needs to know about the database it is on:
+  -- {kernelVersion, ready, drift: [text], schema: {version, hash} | null, numbered: [typenames of models whose ids are
+  -- numbers], walLevel, serverVersion}.
+  -- Called by: readiness checks, ablo-pg status. Raises: nothing.
 declare
   v_drift text[] := array(select d from ablo.drift_check() d);
 begin

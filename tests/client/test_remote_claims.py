@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ablo_pg import AbloClaimedError, AsyncAblo
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.relay import claim_news
 from ablo_pg.testing import DatabaseHandle
 
@@ -170,7 +171,7 @@ async def test_claims_of_other_organizations_are_not_heard_of(
             async with anyio.create_task_group() as group:
                 group.start_soon(ask)
                 news = relay.relay.service.claim_news
-                await until(lambda: bool(news._asking and news._count))
+                await until(lambda: news._count > 0)
                 with psycopg.connect(db.admin_url, autocommit=True) as conn:
                     conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
         assert b'"claimIds":[]' in heard[-1]
@@ -180,7 +181,7 @@ async def test_claims_of_other_organizations_are_not_heard_of(
 
 
 async def test_news_are_remembered_between_two_questions() -> None:
-    news = claim_news.ClaimNews("postgresql://nobody@127.0.0.1:1/none", remembered=3)
+    news = claim_news.ClaimNews(Notifications("postgresql://nobody@127.0.0.1:1/none", "ablo_pg"), 3)
     _, at = await news.ask([], None, 0)
     news._say("a")
     news._say("b")

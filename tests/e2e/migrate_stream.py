@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from ablo_pg.changefeed import Hub, WalReader
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.relay import Hub, WalReader
 from ablo_pg.schema import MISSING, ModelSpec
 from ablo_pg.testing import DatabaseHandle
 

@@ -16,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg import Ablo, AbloPermissionError, Model, define_schema
+from ablo_pg.changefeed.stream import open_stream
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.compile.migration import MigrateOptions
@@ -25,7 +26,6 @@ from ablo_pg.db.urls import make_url, with_login
 from ablo_pg.errors import AbloConflictError, AbloServerError
 from ablo_pg.kernel import admin_connection, migrate, plan
 from ablo_pg.kernel.roles import login_name, make_control_login
-from ablo_pg.relay.stream import open_stream
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Captured = pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg import AbloServerError, AsyncAblo, Model, define_schema
+from ablo_pg.changefeed import AutoReader, Hub
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, Server
 from ablo_pg.cluster.paths import temporary_home
@@ -24,7 +25,6 @@ from ablo_pg.cluster.user import server_user
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
 from ablo_pg.db.urls import make_url
-from ablo_pg.relay import AutoReader, Hub
 from ablo_pg.testing import DatabaseHandle
 
 pytestmark = pytest.mark.anyio

@@ -21,8 +21,8 @@ import anyio
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.lease import Lease, PresenceBeat, Renewal
 from ablo_pg.client.claims.station import LeaseDoor, Station
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.backoff import Backoff
 
 logger: Final = logging.getLogger("ablo_pg.client")
 

@@ -2,8 +2,7 @@
 
 Runs in the thread of `sidecar`. For long claims it also learns that a claim was ended under its
 holder. A notification is a hint to check now. Each waiter also checks on its own, so a lost, forged
-or repeated one does no harm. A reconnect wakes all waiters, because earlier notifications may have
-been missed.
+or repeated one does no harm.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ import anyio
 
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.station import ClaimNews, Station
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.backoff import Backoff
 
 logger: Final = logging.getLogger("ablo_pg.client")
 
@@ -54,7 +53,6 @@ class ClaimListener:
         self._waiters: dict[str, list[Bell]] = {}
         self._bell: Bell | None = None
         self._wanted_at = 0.0
-        self._broken = False
         self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
@@ -90,12 +88,8 @@ class ClaimListener:
             while not self._waiters and not self._needed():
                 await own.wait(None)
             try:
-                news = await self._station.news()
-                try:
+                async with self._station.news() as news:
                     await self._listen(news, own, backoff)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await news.aclose()
             except AbloError as exc:
                 logger.info("waiting for claims continues without notifications: %s", exc)
             except Exception:
@@ -105,16 +99,12 @@ class ClaimListener:
             await anyio.sleep(backoff.pause())
 
     async def _listen(self, news: ClaimNews, own: Bell, backoff: Backoff) -> None:
-        backoff.reset()
-        self._tell("")
-        if self._broken:
-            self._heard("")
-        self._broken = True  # until this one ends because it is not needed
         while self._wanted():
-            for claim_id in await news.hear(self._claims(), own, _LOOK_SECONDS):
+            heard = await news.hear(self._claims(), own, _LOOK_SECONDS)
+            backoff.reset()
+            for claim_id in heard:
                 self._tell(claim_id)
                 self._heard(claim_id)
-        self._broken = False
 
     def _claims(self) -> set[str]:
         with self._lock:

@@ -17,12 +17,12 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
+from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.lease import Renewal
 from ablo_pg.client.claims.lease_keeper import LeaseKeeper
 from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.station import Station
-from ablo_pg.relay.tasks import Tasks
 
 # Seconds that a close may wait for the thread, which only has connections to close.
 JOIN_SECONDS: Final = 5.0

@@ -8,6 +8,7 @@ only raise errors of `ablo_pg.errors`.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from ablo_pg.claim import ClaimBeat
@@ -41,11 +42,9 @@ class ClaimNews(Protocol):
     ) -> Sequence[str]:
         """Return the claims that had events, '' for all; nothing after this time.
 
-        Only of `claim_ids`, or of any. Returns early, possibly empty, when `changed` wakes.
+        Only of `claim_ids`, or of any. Returns early, possibly empty, when `changed` wakes. The
+        first is '', once it listens; another '' follows whenever some may have been missed.
         """
-
-    async def aclose(self) -> None:
-        """Close it."""
 
 
 class Station(Hashable, Protocol):
@@ -54,5 +53,5 @@ class Station(Hashable, Protocol):
     async def leases(self) -> LeaseDoor:
         """Connect, to renew."""
 
-    async def news(self) -> ClaimNews:
-        """Connect, to listen."""
+    def news(self) -> AbstractAsyncContextManager[ClaimNews]:
+        """Listen while the block runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.credentials import key_hash, new_key
 from ablo_pg.db import keys
 from ablo_pg.db.pool import Database

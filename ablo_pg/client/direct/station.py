@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import anyio
 import psycopg
 from psycopg import AsyncConnection
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
-from ablo_pg.db.claims import LISTEN, claim_heartbeat_all, presence_beat
+from ablo_pg.db.claims import claim_heartbeat_all, presence_beat
+from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
+from ablo_pg.db.notifications import CLAIMS, Listener, Notifications
 from ablo_pg.db.routines import load_json_raw
-from ablo_pg.relay.connecting import connect
 
 # Detects a silently lost server within seconds: another connection may reach it.
 _PATIENCE: Final = {
@@ -25,8 +27,6 @@ _PATIENCE: Final = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-# Detects a silently lost peer within half a minute; waiters check on their own.
-_KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,15 @@ class DirectStation:
         load_json_raw(conn)
         return DatabaseLeases(conn)
 
-    async def news(self) -> DatabaseNews:
-        """Connect, and listen."""
-        with _translated():
-            conn = await connect(self.url, application_name="ablo_pg claim listener", **_KEEPALIVES)
-            try:
-                await conn.execute(LISTEN)
-            except BaseException:
-                await conn.close()
-                raise
-        return DatabaseNews(conn)
+    @asynccontextmanager
+    async def news(self) -> AsyncIterator[DatabaseNews]:
+        """Listen while the block runs."""
+        notifications = Notifications(self.url, "ablo_pg claim listener")
+        with notifications.listen(CLAIMS) as listener:
+            async with anyio.create_task_group() as group:
+                group.start_soon(notifications.run)
+                yield DatabaseNews(listener)
+                group.cancel_scope.cancel()
 
 
 class DatabaseLeases:
@@ -84,23 +83,17 @@ class DatabaseLeases:
         await self._conn.close()
 
 
+@dataclass(frozen=True, slots=True)
 class DatabaseNews:
-    """A `ClaimNews`: a connection that listens."""
+    """A `ClaimNews`: a channel of notifications."""
 
-    def __init__(self, conn: AsyncConnection[Any]) -> None:
-        self._conn = conn
+    listener: Listener
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
         """Return the events of any claim; none is missed between two calls."""
-        with _translated():
-            notifies = self._conn.notifies(timeout=seconds, stop_after=1)
-            return [notification.payload async for notification in notifies]
-
-    async def aclose(self) -> None:
-        """Close it."""
-        await self._conn.close()
+        return await self.listener.take(seconds)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.direct.claims import DirectClaims
 from ablo_pg.client.direct.sessions import DirectSessions
 from ablo_pg.client.gate import ActiveSchema
@@ -22,7 +23,7 @@ from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
 from ablo_pg.client.rows.receipt import Receipt, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db import registry, routines, tracks
 from ablo_pg.db.errors import translate
@@ -42,7 +43,6 @@ from ablo_pg.db.results import (
 )
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 
 _VERSIONS: Final = 20  # pushed schemas among which a client looks for its own

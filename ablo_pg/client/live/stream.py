@@ -9,13 +9,13 @@ from __future__ import annotations
 import weakref
 from functools import partial
 
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.reader import Reader
+from ablo_pg.changefeed.status import ReaderStatus
+from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db.log import LogSource
-from ablo_pg.relay.hub import Hub
-from ablo_pg.relay.reader import Reader
-from ablo_pg.relay.status import ReaderStatus
-from ablo_pg.relay.subscription import Subscription
 
 
 class StreamSource:

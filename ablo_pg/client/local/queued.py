@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 import anyio
 
 from ablo_pg.client.claims.bell import Mark
+from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloConnectionError, AbloError, AbloTimeoutError, error_for
-from ablo_pg.relay.backoff import Backoff
 from ablo_pg.schema.rows import Model
-
-if TYPE_CHECKING:
-    from ablo_pg.client.local.copy import LocalCopy
-    from ablo_pg.client.session import Session
 
 logger: Final = logging.getLogger("ablo_pg.client")
 QUEUE_MOST: Final = 1000  # queued writes; beyond it another one is refused
@@ -63,6 +60,29 @@ class QueuedWrite:
             remedy=remedy,
             details={"idempotency_key": self.request.key, **details},
         )
+
+
+class Rows(Protocol):
+    """The local copy, as the rest of its client sees it; `copy.LocalCopy` says what each does."""
+
+    @property
+    def position(self) -> int | None:
+        """Up to which sync id changes are in it."""
+
+    async def start(self) -> None:
+        """Read the rows, and follow."""
+
+    def get(self, entry: Entry, row_id: str) -> Model | None:
+        """Return a row."""
+
+    def rows(self, entry: Entry) -> list[Model]:
+        """Return all rows of a model."""
+
+    def cover(self, write: QueuedWrite) -> None:
+        """Lay a write over the rows."""
+
+    def uncover(self, write: QueuedWrite, confirmed_at: int | None = None) -> None:
+        """Take it away."""
 
 
 class Pending:
@@ -129,8 +149,14 @@ class Pending:
 class WriteQueue:
     """Sends queued writes one at a time, in the client's background."""
 
-    def __init__(self, session: Session, copy: LocalCopy) -> None:
-        self._session = session
+    def __init__(
+        self,
+        background: Background,
+        commit: Callable[[CommitRequest], Awaitable[Receipt]],
+        copy: Rows,
+    ) -> None:
+        self._background = background
+        self._commit = commit
         self._copy = copy
         self._waiting: deque[tuple[QueuedWrite, Pending]] = deque()
         self._handles: WeakValueDictionary[str, Pending] = WeakValueDictionary()
@@ -149,7 +175,7 @@ class WriteQueue:
         self._more.set()
         if not self._started:
             self._started = True
-            await self._session.background.start(self._run)
+            await self._background.start(self._run)
         return pending
 
     def find(self, key: str) -> Pending | None:
@@ -177,7 +203,7 @@ class WriteQueue:
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             try:
-                receipt = await self._session.commit(write.request, None, "confirmed")
+                receipt = await self._commit(write.request)
             except (AbloConnectionError, AbloTimeoutError) as exc:
                 logger.info("a queued write of %s %r waits: %s", *write.target, exc)
                 await anyio.sleep(backoff.pause())

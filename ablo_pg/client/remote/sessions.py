@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from ablo_pg.client.remote.http import RelayHttp
-from ablo_pg.client.sessions import VERBS, SessionKey, SessionRequest
+from ablo_pg.client.session_values import VERBS, SessionKey, SessionRequest
 
 
 class _Scope(msgspec.Struct, frozen=True, rename="camel"):

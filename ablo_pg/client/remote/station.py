@@ -6,7 +6,8 @@ an event. Each answer has the position of the next request, so nothing is missed
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.remote.http import RelayAddress, RelayHttp
 from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
+from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.errors import AbloError
 
 # Seconds that one long poll stays open. Below typical proxy timeouts; a grant is answered at once.
@@ -42,16 +44,15 @@ class RemoteStation:
         """Prepare to renew."""
         return RelayLeases(RelayHttp(self.address))
 
-    async def news(self) -> RelayNews:
-        """Begin to listen. Raises the error that prevents it."""
-        news = RelayNews(RelayHttp(self.address))
+    @asynccontextmanager
+    async def news(self) -> AsyncIterator[RelayNews]:
+        """Listen while the block runs. Raises the error that prevents it."""
+        http = RelayHttp(self.address)
         try:
-            await news.begin()
-        except BaseException:
+            yield RelayNews(http)
+        finally:
             with anyio.CancelScope(shield=True):
-                await news.aclose()
-            raise
-        return news
+                await http.aclose()
 
 
 class RelayLeases:
@@ -89,14 +90,13 @@ class RelayNews:
         self._http = http
         self._after: str | None = None
 
-    async def begin(self) -> None:
-        """Fix the start position."""
-        await self._ask((), 0.0)
-
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
     ) -> Sequence[str]:
         """Return events of these claims; early if other claims are requested."""
+        if self._after is None:  # the start position
+            await self._ask((), 0.0)
+            return [EVERYTHING]
         told: list[str] = []
         failures: list[AbloError] = []
         async with anyio.create_task_group() as group:
@@ -117,10 +117,6 @@ class RelayNews:
         for failure in failures:
             raise failure
         return told
-
-    async def aclose(self) -> None:
-        """Close it."""
-        await self._http.aclose()
 
     async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[str]:
         body = {"claimIds": sorted(claim_ids), "after": self._after, "seconds": seconds}

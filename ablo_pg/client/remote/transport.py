@@ -15,6 +15,7 @@ import anyio
 import msgspec
 import orjson
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, remote_bootstrap
@@ -24,7 +25,7 @@ from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
 from ablo_pg.client.rows.receipt import Receipt, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
-from ablo_pg.client.sessions import SessionKey, SessionRequest
+from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.db.results import (
     HISTORY_READ,
@@ -39,7 +40,6 @@ from ablo_pg.db.results import (
     SnapshotRead,
 )
 from ablo_pg.errors import error_for
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema import parse_schema_json
 
 

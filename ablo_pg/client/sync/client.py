@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
 from ablo_pg.client.sync.by_hand import SyncCommits
@@ -15,7 +16,6 @@ from ablo_pg.client.sync.sessions import SyncSessions
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncTracks
 from ablo_pg.db.results import KernelStatus
-from ablo_pg.relay.status import ReaderStatus
 from ablo_pg.schema.rows import Model
 
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from ablo_pg.client.durations import Duration
-from ablo_pg.client.sessions import Can, SessionKey, Sessions
+from ablo_pg.client.session_values import SessionKey
+from ablo_pg.client.sessions import Can, Sessions
 from ablo_pg.client.sync.by_hand import Twin
 
 

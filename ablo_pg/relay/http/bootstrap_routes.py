@@ -8,13 +8,13 @@ from typing import Final
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.view import seen
 from ablo_pg.db import log
 from ablo_pg.db.live import bootstrap_note
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.sync_reads import ROWS, Conn, read_rows, snapshot_of
-from ablo_pg.relay.view import seen
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.coalesce import coalesce

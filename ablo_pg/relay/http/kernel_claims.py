@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.db import claims
+from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.errors import AbloNotFoundError, error_for
-from ablo_pg.relay.claim_news import EVERYTHING
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call
 from ablo_pg.relay.http.claim_routes import writable_model

@@ -14,13 +14,13 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.view import seen
 from ablo_pg.db import log, routines, tracks
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
 from ablo_pg.relay.http.writes import require
-from ablo_pg.relay.view import seen
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.deltas import delta_json
 from ablo_pg.wire.kernel_calls import (

@@ -13,12 +13,12 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.view import seen
 from ablo_pg.db.log import delta_read, delta_tail, is_whole, log_heads
 from ablo_pg.delta import Delta
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.claim_feed import claim_events
-from ablo_pg.relay.view import seen
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.limits import LOG_BYTES
 from ablo_pg.wire.logs import LogQuery, log_body, log_cursor, log_event, read_log_query

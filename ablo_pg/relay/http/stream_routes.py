@@ -17,12 +17,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from ablo_pg.changefeed.subscription import Subscription
+from ablo_pg.changefeed.view import View
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import dumps
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
-from ablo_pg.relay.subscription import Subscription
-from ablo_pg.relay.view import View
 from ablo_pg.wire.deltas import stream_event
 from ablo_pg.wire.frames import cursor_of
 from ablo_pg.wire.problems import problem_body

@@ -14,10 +14,10 @@ from typing import Any, Final, TypeVar
 import anyio
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST
 from ablo_pg.db import routines
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.snapshots import in_snapshot
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.catchup import UNSEEN_FIRST, UNSEEN_LAST
 from ablo_pg.relay.http.call import Call
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.limits import READ_BYTES

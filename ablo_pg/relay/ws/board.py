@@ -12,23 +12,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 
+from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.db import claims, live
+from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import loads
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
 from ablo_pg.relay.ws.protocol import frame_of
+from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import frame
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.ws.session import Session
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 

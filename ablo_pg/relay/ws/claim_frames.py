@@ -8,7 +8,7 @@ the same id, and gets the same claim; otherwise the lease expires.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -18,8 +18,9 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.http.claim_routes import WRITES
 from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.live_state import Target
-from ablo_pg.relay.ws.session import Session, SocketClaim, payload_of
+from ablo_pg.relay.ws.session import Session, SocketClaim
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import (
@@ -32,9 +33,6 @@ from ablo_pg.wire.frames import (
     claim_request,
 )
 from ablo_pg.wire.limits import SOCKET_CLAIMS
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 # Codes that mean for a heartbeat that the claim does not exist; with the last, it never can.
 GONE: Final = ("claim_lost", "claim_not_found", "validation_failed")
@@ -50,7 +48,7 @@ class ClaimFrames:
         """claim_begin: claim_acquired, claim_queued or claim_rejected."""
         counts = self.service.metrics.claims
         try:
-            begin = await payload_of(self.service, frame, ClaimBegin)
+            begin = await session.payload(frame, ClaimBegin)
         except AbloError as exc:
             await session.outbox.say("claim_rejected", wire.rejected(_named(frame, exc), {}, exc))
             return
@@ -83,7 +81,7 @@ class ClaimFrames:
             blockers = answer.get("blockedBy") or ()
             payload = wire.queued(begin.claim_id, where, claim.get("position", 0), blockers)
             await session.outbox.say("claim_queued", payload)
-        _hint(session)
+        session.changed()
 
     async def _acquire(self, session: Session, begin: ClaimBegin) -> dict[str, Any]:
         """Call the kernel; return its answer."""
@@ -106,7 +104,7 @@ class ClaimFrames:
 
     async def abandon(self, session: Session, frame: Frame) -> None:
         """claim_abandon: release it, or leave the queue. Not answered."""
-        abandon = await payload_of(self.service, frame, ClaimAbandon)
+        abandon = await session.payload(frame, ClaimAbandon)
         own = session.claims.pop(abandon.claim_id, None)
         kernel_id = own.kernel_id if own else abandon.claim_id
         if any(each.kernel_id == kernel_id for each in session.claims.values()):
@@ -118,7 +116,7 @@ class ClaimFrames:
             kernel_id,
             session.credential.capability,
         )
-        _hint(session)
+        session.changed()
 
     async def heartbeat(self, session: Session, frame: Frame) -> None:
         """claim_heartbeat: claim_heartbeat_ack, with a `code` if the heartbeat was refused.
@@ -126,7 +124,7 @@ class ClaimFrames:
         Its client is alive anyway: the lease continues, as at a ping.
         """
         try:
-            beat = await payload_of(self.service, frame, ClaimHeartbeat)
+            beat = await session.payload(frame, ClaimHeartbeat)
             told = await self._beat(session, beat.claim_id, beat_details(beat))
         except AbloError as exc:
             if exc.retryable:
@@ -134,7 +132,7 @@ class ClaimFrames:
             told = {"code": exc.code, **await self._beat(session, _named(frame, exc), b"{}")}
         await session.outbox.say("claim_heartbeat_ack", told)
         if told["status"] != "held":
-            _hint(session)
+            session.changed()
 
     async def _beat(self, session: Session, name: str, request: bytes) -> dict[str, Any]:
         """Renew a claim; return its state. Raises the kernel's refusal."""
@@ -161,7 +159,7 @@ class ClaimFrames:
 
     async def reorder(self, session: Session, frame: Frame) -> None:
         """claim_reorder: not answered; all sockets get the new queue."""
-        reorder = await payload_of(self.service, frame, ClaimReorder)
+        reorder = await session.payload(frame, ClaimReorder)
         model = await self._writable(session, reorder.entity_type)
         aliases = session.aliases
         order = [aliases.get(each.claim_id, each.claim_id) for each in reorder.order]
@@ -176,7 +174,7 @@ class ClaimFrames:
                 session.credential.capability,
             )
         finally:
-            _hint(session, Target(model.typename.lower(), reorder.entity_id))
+            session.changed(Target(model.typename.lower(), reorder.entity_id))
 
     async def _writable(self, session: Session, name: str) -> ModelSpec:
         """Return the model if the client may write to it in some way."""
@@ -204,8 +202,3 @@ def _named(frame: Frame, error: AbloError) -> str:
         return msgspec.json.decode(frame.payload, type=ClaimAbandon).claim_id  # ignore the rest
     except msgspec.DecodeError:
         raise error from None
-
-
-def _hint(session: Session, target: Target | None = None) -> None:
-    if session.board is not None:
-        session.board.hint(target)

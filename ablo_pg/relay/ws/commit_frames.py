@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.writes import VERB_OF, authority_of, check_premises, require, submit
-from ablo_pg.relay.ws.session import Session, payload_of
+from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire.frames import Commit, Frame, commit_request
 from ablo_pg.wire.live import failed_commit
 from ablo_pg.wire.receipts import receipt_bytes
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class CommitFrames:
     async def commit(self, session: Session, frame: Frame) -> None:
         """Commit and answer."""
         try:
-            commit = await payload_of(self.service, frame, Commit)
+            commit = await session.payload(frame, Commit)
             stored = await self._submit(session, commit)
         except AbloError as exc:
             await self.refuse(session, frame, exc)
@@ -41,10 +39,8 @@ class CommitFrames:
         authority = authority_of(session.credential, self.service.schemas.current())
         receipt = receipt_bytes(stored, orjson.dumps(authority))
         await session.outbox.send(b'{"type":"mutation_result","payload":' + receipt + b"}")
-        if session.board is not None and any(
-            one.type.upper() == "DELETE" for one in commit.operations
-        ):
-            session.board.hint()  # a claim ends with its row
+        if any(one.type.upper() == "DELETE" for one in commit.operations):
+            session.changed()  # a claim ends with its row
 
     async def refuse(self, session: Session, frame: Frame, error: AbloError) -> None:
         """Answer that the commit was refused, and why."""

@@ -151,6 +151,8 @@ async def open_session(
             partition,
             every=takes_every(websocket),
         ),
+        service.parsing,
+        service.settings.json_depth,
     )
     await session.feed.begin()
     wire.on_drained = session.drained

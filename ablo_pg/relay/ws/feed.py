@@ -14,11 +14,11 @@ from typing import Final
 
 import anyio
 
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.subscription import State, Subscription
+from ablo_pg.changefeed.view import View
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
-from ablo_pg.relay.hub import Hub
-from ablo_pg.relay.subscription import State, Subscription
-from ablo_pg.relay.view import View
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.wire.deltas import sync_response

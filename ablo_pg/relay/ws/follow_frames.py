@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 
 from ablo_pg.db import claims
+from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
-from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.ws.session import Scope, Session, payload_of
+from ablo_pg.relay.auth import Authenticator, Credential
+from ablo_pg.relay.ws.session import Scope, Session
 from ablo_pg.wire.frames import (
     LEASE_SECONDS,
     PROTOCOL_VERSION,
@@ -25,9 +26,6 @@ from ablo_pg.wire.frames import (
 )
 from ablo_pg.wire.limits import SOCKET_SCOPES
 from ablo_pg.wire.requests import pass_on
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 SCOPE_SECONDS: Final = 60.0  # how long joined groups are followed, from the last ping
 PRESENCE_GROUPS: Final = 50  # shown of what a participant follows
@@ -42,13 +40,14 @@ PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which all socke
 class FollowFrames:
     """Handles the frames of subscriptions, cursors, scopes, presence and pings."""
 
-    service: RelayService
+    database: Database
+    authenticator: Authenticator
 
     async def subscribe(self, session: Session, frame: Frame) -> None:
         """update_subscription: a full replacement, answered in order."""
         groups = session.groups
         try:
-            asked = (await payload_of(self.service, frame, UpdateSubscription)).sync_groups
+            asked = (await session.payload(frame, UpdateSubscription)).sync_groups
             told = groups.replace(asked)
         except AbloError as exc:
             code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
@@ -61,7 +60,7 @@ class FollowFrames:
 
     async def sync(self, session: Session, frame: Frame) -> None:
         """sync_request: the feed answers."""
-        request = await payload_of(self.service, frame, SyncRequest)
+        request = await session.payload(frame, SyncRequest)
         if request.protocol_version not in (None, PROTOCOL_VERSION):
             session.close(PROTOCOL_CLOSE, "protocol_version_unsupported")
             return
@@ -78,7 +77,7 @@ class FollowFrames:
         """claim: follow more groups for a while; claim_ack."""
         payload: dict[str, Any] = {"claimId": ""}  # a name that is too long is not repeated
         try:
-            join = await payload_of(self.service, frame, ScopeJoin)
+            join = await session.payload(frame, ScopeJoin)
             payload["claimId"] = join.claim_id
             seconds = min(max(join.ttl_seconds or SCOPE_SECONDS, 1.0), 86_400.0)
             check_scopes(session, join.claim_id)
@@ -100,17 +99,17 @@ class FollowFrames:
         held = ExitStack()
         watch = None
         if other is not None:
-            watch = held.enter_context(self.service.authenticator.watch(other))
+            watch = held.enter_context(self.authenticator.watch(other))
         session.scopes[name] = Scope(anyio.current_time() + seconds, seconds, watch, held)
 
     async def leave(self, session: Session, frame: Frame) -> None:
         """release: stop following them."""
-        leave = await payload_of(self.service, frame, ScopeLeave)
+        leave = await session.payload(frame, ScopeLeave)
         session.leave_scope(leave.claim_id)
 
     async def present(self, session: Session, frame: Frame) -> None:
         """presence_update: the client's own activity, shown to the others."""
-        said = await payload_of(self.service, frame, PresenceUpdate)
+        said = await session.payload(frame, PresenceUpdate)
         given: dict[str, Any] = loads(bytes(frame.payload))
         meta = {
             key: given[key][:200]
@@ -131,7 +130,7 @@ class FollowFrames:
         if now - session.pinged < BEAT_SECONDS:
             return  # what was stored a moment ago is still valid
         session.pinged = now
-        await renew(self.service, session, [own.kernel_id for own in session.claims.values()])
+        await renew(self.database, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
     async def beat(self, session: Session) -> None:
@@ -145,21 +144,20 @@ class FollowFrames:
             "meta": {**session.presence["meta"], "syncGroups": followed},
             "ttl": f"{LEASE_SECONDS}s",
         }
-        await self.service.database.run(
+        await self.database.run(
             claims.presence_beat,
             session.organization,
             session.participant,
             session.id,
             pass_on(request),
         )
-        if session.board is not None:
-            session.board.hint()
+        session.changed()
 
     async def _other(self, session: Session, token: str | None) -> Credential | None:
         """Return the additional credential that a token stands for."""
         if token is None:
             return None
-        other = await self.service.authenticator.authenticate(token)
+        other = await self.authenticator.authenticate(token)
         if other.organization != session.organization:
             raise error_for(
                 "capability_invalid",
@@ -181,11 +179,11 @@ def check_scopes(session: Session, name: str) -> None:
         )
 
 
-async def renew(service: RelayService, session: Session, kernel_ids: list[str]) -> None:
+async def renew(database: Database, session: Session, kernel_ids: list[str]) -> None:
     """Renew these claims of a socket; the live state tells the client which are lost."""
     if not kernel_ids:
         return
-    answer = await service.database.run(
+    answer = await database.run(
         claims.claim_heartbeat_all,
         session.organization,
         session.participant,
@@ -196,5 +194,5 @@ async def renew(service: RelayService, session: Session, kernel_ids: list[str]) 
     for own in session.claims.values():
         if own.kernel_id in kernel_ids:
             own.renewed = now
-    if b'"lost"' in answer and session.board is not None:
-        session.board.hint()
+    if b'"lost"' in answer:
+        session.changed()

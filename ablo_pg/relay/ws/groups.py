@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ablo_pg.changefeed.view import View
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.view import View
 
 DEFAULT: Final = "default"
 GROUP_BYTES: Final = 512  # of one name

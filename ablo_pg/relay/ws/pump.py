@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.delta import Delta
-from ablo_pg.relay.tasks import Tasks
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_frame, delta_json

@@ -41,7 +41,10 @@ class FrameReader:
         self._service = service
         self._rate_limit = rate_limit
         self._session = session
-        follows, claims = FollowFrames(service), ClaimFrames(service)
+        follows, claims = (
+            FollowFrames(service.database, service.authenticator),
+            ClaimFrames(service),
+        )
         self._writes = Lane(
             session,
             {

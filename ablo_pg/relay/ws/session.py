@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import msgspec
@@ -22,18 +22,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.auth import Credential, Watch
-from ablo_pg.relay.shares import aside
+from ablo_pg.relay.shares import Shares, aside
 from ablo_pg.relay.ws.feed import DeltaFeed
 from ablo_pg.relay.ws.groups import SocketGroups
-from ablo_pg.relay.ws.live_state import Json
+from ablo_pg.relay.ws.live_state import Json, Target
 from ablo_pg.relay.ws.outbox import Outbox
 from ablo_pg.relay.ws.protocol import Wire
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import Frame, read_payload
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
-    from ablo_pg.relay.ws.board import Board
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
@@ -77,17 +73,31 @@ class SocketClaim:
         return wire.target(self.entity_type, self.entity_id)
 
 
-async def payload_of(service: RelayService, frame: Frame, kind: type[T]) -> T:
-    """Return a frame's payload as `kind`; see `read_payload`."""
-    depth = service.settings.json_depth
-    return await aside(service.parsing, len(frame.payload), read_payload, frame, kind, depth)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a socket calls in its organization's `Board`, while that shows it claims and presence.
+
+    hint: something may have changed, of one row or of any. again: it follows other groups.
+    """
+
+    hint: Callable[[Target | None], None]
+    again: Callable[[], None]
 
 
 class Session:
-    """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open."""
+    """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open.
+
+    Args: parsing, the threads that read large payloads; depth, how deep their JSON may be.
+    """
 
     def __init__(
-        self, wire: Wire, credential: Credential, groups: SocketGroups, make_feed: MakeFeed
+        self,
+        wire: Wire,
+        credential: Credential,
+        groups: SocketGroups,
+        make_feed: MakeFeed,
+        parsing: Shares,
+        depth: int,
     ) -> None:
         self.id = f"ws_{secrets.token_hex(12)}"
         self.credential = credential
@@ -95,7 +105,7 @@ class Session:
         self.outbox = Outbox(wire)
         self.groups = groups
         self.feed = make_feed(self.outbox)
-        self.board: Board | None = None
+        self.board: Shown | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
         self.scopes: dict[str, Scope] = {}  # joined groups
         self.sees_all = groups.unlimited
@@ -107,6 +117,8 @@ class Session:
         self.stuck_since: float | None = None
         self.closing: tuple[int, str] | None = None
         self.closed = anyio.Event()
+        self._parsing = parsing
+        self._depth = depth
 
     @property
     def organization(self) -> str:
@@ -129,12 +141,22 @@ class Session:
             self.closing = (code, reason)
             self.closed.set()
 
+    async def payload(self, frame: Frame, kind: type[T]) -> T:
+        """Return a frame's payload as `kind`; see `read_payload`."""
+        size = len(frame.payload)
+        return await aside(self._parsing, size, read_payload, frame, kind, self._depth)
+
+    def changed(self, target: Target | None = None) -> None:
+        """Claims or presence may have changed, of one row or of any: let the live state check."""
+        if self.board is not None:
+            self.board.hint(target)
+
     def regroup(self) -> None:
         """The groups have changed: deltas and notifications follow them from here on."""
         self.feed.regroup(self.groups.views)
         if self.board is not None and not (self.groups.unlimited and self.sees_all):
             self.sees_all = self.groups.unlimited
-            self.board.join(self)
+            self.board.again()
 
     def leave_scope(self, name: str) -> None:
         """Stop following what was joined under this name."""

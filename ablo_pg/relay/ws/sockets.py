@@ -7,40 +7,32 @@ sockets that do not read, and all when the relay stops.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import anyio
-import psycopg
 from anyio.abc import TaskGroup
-from psycopg import AsyncConnection
 
-from ablo_pg.db.errors import translate
-from ablo_pg.db.live import hold_live_lock, listen_live, tell_all
+from ablo_pg.changefeed.tasks import Tasks
+from ablo_pg.db.notifications import LIVE, Notifications
+from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
-from ablo_pg.relay.backoff import Backoff
-from ablo_pg.relay.connecting import connect
+from ablo_pg.relay.metrics import RelayMetrics
+from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import acting_for
 from ablo_pg.relay.ws.board import Board
 from ablo_pg.relay.ws.follow_frames import renew
 from ablo_pg.relay.ws.pump import Pump
-from ablo_pg.relay.ws.session import Session
+from ablo_pg.relay.ws.session import Session, Shown
 from ablo_pg.wire.frames import LEASE_SECONDS
-
-if TYPE_CHECKING:
-    from ablo_pg.relay.service import RelayService
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 TICK_SECONDS: Final = 0.25
-LOCK_SECONDS: Final = 1.0
-RETRY_FIRST: Final = 0.1
-RETRY_LAST: Final = 5.0
 # A client pings every 30 s and waits 10 s for an answer: then its short leases are not renewed.
 SILENT_SECONDS: Final = 40.0
 
@@ -51,11 +43,24 @@ GOING_AWAY: Final = (1012, "the relay stops")
 class Sockets:
     """The live sockets of one relay."""
 
-    def __init__(self, service: RelayService) -> None:
-        self.service = service
+    def __init__(
+        self,
+        settings: RelaySettings,
+        database: Database,
+        notifications: Notifications,
+        metrics: RelayMetrics,
+        tasks: Tasks,
+        stopping: anyio.Event,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._notifications = notifications
+        self._metrics = metrics
+        self._work = tasks
+        self._stopping = stopping
         self.sessions: set[Session] = set()
         self.boards: dict[str, Board] = {}
-        self.pump = Pump(service.metrics.deliveries.inc, service.hub.tasks)
+        self.pump = Pump(metrics.deliveries.inc, tasks)
         self._held: Counter[str] = Counter()  # by key, and by organization
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._tasks: TaskGroup | None = None
@@ -65,8 +70,8 @@ class Sockets:
         async with anyio.create_task_group() as group:
             self._tasks = group
             for work in (self._listen, self._tend):
-                group.start_soon(self.service.hub.tasks.keep, "sockets", work)
-            await self.service.stopping.wait()
+                group.start_soon(self._work.keep, "sockets", work)
+            await self._stopping.wait()
             for session in list(self.sessions):
                 session.close(*GOING_AWAY)
 
@@ -76,7 +81,7 @@ class Sockets:
 
         Raises connection_limit_exceeded if one of them has the maximum.
         """
-        settings = self.service.settings
+        settings = self._settings
         key, organization = f"key {credential.key_id}", f"of {credential.organization}"
         self._check_room(key, settings.sockets_per_session, "credential")
         # The other half stays for others.
@@ -102,16 +107,17 @@ class Sockets:
     def add(self, session: Session) -> None:
         """A socket is open."""
         self.sessions.add(session)
-        self.service.metrics.sockets = len(self.sessions)
+        self._metrics.sockets = len(self.sessions)
 
     def remove(self, session: Session) -> None:
         """A socket has ended."""
         self.sessions.discard(session)
-        self.service.metrics.sockets = len(self.sessions)
+        self._metrics.sockets = len(self.sessions)
         for scope in session.scopes.values():
             scope.held.close()
-        board, session.board = session.board, None
-        if board is not None:
+        if session.board is not None:
+            session.board = None
+            board = self.boards[session.organization]
             board.leave(session)
             if board.empty:
                 del self.boards[board.organization]
@@ -123,11 +129,11 @@ class Sockets:
             return
         board = self.boards.get(session.organization)
         if board is None:
-            board = Board(self.service.database, session.organization, self.service.hub.tasks)
+            board = Board(self._database, session.organization, self._work)
             self.boards[session.organization] = board
             self._scopes[session.organization] = anyio.CancelScope()
             self._tasks.start_soon(self._run_board, board)
-        session.board = board
+        session.board = Shown(board.hint, partial(board.join, session))
         board.join(session)
 
     def hint(self, organization: str) -> None:
@@ -139,37 +145,14 @@ class Sockets:
     async def _run_board(self, board: Board) -> None:
         acting_for.set(board.organization)
         with self._scopes[board.organization]:
-            await self.service.hub.tasks.keep("board", board.run)
+            await self._work.keep("board", board.run)
 
     async def _listen(self) -> None:
-        """Listen while sockets are open; reconnect if the connection breaks."""
-        backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-        while True:
-            try:
-                conn = await connect(
-                    self.service.settings.database_url, application_name="ablo_pg relay live"
-                )
-                try:
-                    await self._take_hints(conn)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await conn.close()
-            except psycopg.Error as exc:
-                logger.info("no notifications of claims and presence: %s", translate(exc).code)
-                await anyio.sleep(backoff.pause())
-
-    async def _take_hints(self, conn: AsyncConnection[Any]) -> None:
-        await listen_live(conn)
-        held, retry = False, 0.0
-        self.hint("")
-        while True:
-            if not held and time.monotonic() >= retry:
-                held = await hold_live_lock(conn)
-                retry = time.monotonic() + LOCK_SECONDS
-                if held:  # notifications were lost meanwhile
-                    await tell_all(conn)
-            async for notification in conn.notifies(timeout=LOCK_SECONDS, stop_after=1):
-                self.hint(notification.payload)
+        """Listen until cancelled."""
+        with self._notifications.listen(LIVE) as listener:
+            while True:
+                for organization in await listener.take():
+                    self.hint(organization)
 
     async def _tend(self) -> None:
         """Do what is due."""
@@ -178,13 +161,13 @@ class Sockets:
             now = anyio.current_time()
             for session in list(self.sessions):
                 work = partial(self._tend_one, session, now)
-                if not await self.service.hub.tasks.attempt("socket upkeep", work):
+                if not await self._work.attempt("socket upkeep", work):
                     session.close(*FAILED)
 
     async def _tend_one(self, session: Session, now: float) -> None:
         self._end_overdue(session, now)
         try:
-            await renew(self.service, session, leases_due(session, now))
+            await renew(self._database, session, leases_due(session, now))
         except AbloError as exc:  # the next tick retries
             logger.warning("leases could not be renewed: %s", exc.code)
 
@@ -195,7 +178,7 @@ class Sockets:
             session.stuck_since = None
         elif session.stuck_since is None:
             session.stuck_since = now
-        elif now - session.stuck_since > self.service.settings.stuck_seconds:
+        elif now - session.stuck_since > self._settings.stuck_seconds:
             logger.info("a socket does not read, and is closed")
             session.wire.abort()
 

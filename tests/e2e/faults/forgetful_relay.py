@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
+from ablo_pg.changefeed import Subscription
 from ablo_pg.cli.main import run
 from ablo_pg.delta import Delta
-from ablo_pg.relay import Subscription
 
 drain, catch_up = Subscription.drain, Subscription.catch_up
 lost: dict[int, int] = {}  # of each ten thousand ids, one

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import psycopg
 
-from ablo_pg.relay.connecting import connect
+from ablo_pg.db.connecting import connect
 
 from .follower import Follower
 from .load import RETRY, wait_a_while

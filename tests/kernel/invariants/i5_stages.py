@@ -16,8 +16,8 @@ OPERATIONS: Final[list[Json]] = [update("t1", count=1), create("t2"), op("delete
 
 _TASK: Final = "select from tasks where organization_id = '{org}' and id = '%s' for update"
 STAGES: Final[dict[str, str]] = {
-    "its key": """select pg_advisory_xact_lock(hashtextextended(
-        concat_ws(e'\\x1f', '{org}', 'agent:triage', 'k'), 7002))""",
+    "its key": """select pg_advisory_xact_lock(
+        ablo.idempotency_key('{org}', 'agent:triage', 'k'))""",
     "the first row": _TASK % "t1",
     "an id that is being taken": """insert into tasks (organization_id, id, title, status, count)
         values ('{org}', 't2', 'x', 'todo', 0)""",

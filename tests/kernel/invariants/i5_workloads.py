@@ -47,8 +47,8 @@ def unlocked(conn: psycopg.Connection[Any]) -> None:
         "select pg_get_functiondef('ablo.commit_run'::regproc)"
     ).fetchone() or ("",)
     broken = source.replace(
-        "pg_advisory_xact_lock(hashtextextended(concat_ws",
-        "ablo.no_lock(hashtextextended(concat_ws",
+        "pg_advisory_xact_lock(ablo.idempotency_key",
+        "ablo.no_lock(ablo.idempotency_key",
     )
     assert broken != source
     conn.execute(MUTANT)

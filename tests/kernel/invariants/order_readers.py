@@ -14,14 +14,14 @@ from typing import Final, LiteralString
 
 import anyio
 
+from ablo_pg.changefeed.arrival import Arrival
+from ablo_pg.changefeed.auto import AutoReader
+from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.listen import ListenReader
+from ablo_pg.changefeed.reader import Reader, WalReader
+from ablo_pg.changefeed.stream import open_stream
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
-from ablo_pg.relay.arrival import Arrival
-from ablo_pg.relay.auto import AutoReader
-from ablo_pg.relay.hub import Hub
-from ablo_pg.relay.listen import ListenReader
-from ablo_pg.relay.reader import Reader, WalReader
-from ablo_pg.relay.stream import open_stream
 
 from .site import ORGS, Connection, Site
 

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 import anyio
+import anyio.lowlevel
 import psycopg
 import pytest
 
 from ablo_pg.credentials import Spelling, new_key
 from ablo_pg.db import keys
+from ablo_pg.db.notifications import Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.relay.auth import Authenticator
 from ablo_pg.testing import DatabaseHandle
 
+LISTENER = "ablo_pg keys"
 RunAuthenticator: TypeAlias = Callable[[], AbstractAsyncContextManager[Authenticator]]
+Until: TypeAlias = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def db(app_db: DatabaseHandle) -> DatabaseHandle:
+    return app_db
+
+
+@pytest.fixture
+def until() -> Until:
+    """Let everything else run until a condition holds."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        with anyio.fail_after(10):
+            while not condition():
+                await anyio.lowlevel.checkpoint()
+
+    return wait
 
 
 class Keyring:
@@ -58,18 +84,20 @@ async def database(db: DatabaseHandle) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def relay(db: DatabaseHandle, kit: Any) -> RunAuthenticator:
+def relay(db: DatabaseHandle, until: Until) -> RunAuthenticator:
     """`async with relay() as authenticator`: one of a relay of its own, that keeps watch."""
 
     @asynccontextmanager
     async def run() -> AsyncIterator[Authenticator]:
         pool = Database(db.database_url)
-        made = Authenticator(pool)
+        notifications = Notifications(db.database_url, LISTENER)
+        made = Authenticator(pool, notifications)
         before = made.changes
         try:
             async with anyio.create_task_group() as group:
+                group.start_soon(notifications.run)
                 group.start_soon(made.run)
-                await kit.until(lambda: made.changes > before)  # it listens
+                await until(lambda: made.changes > before)  # it listens
                 yield made
                 group.cancel_scope.cancel()
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import httpx
@@ -51,7 +52,7 @@ def doors_of_app() -> set[tuple[str, str]]:
 
 def frames_of_relay() -> set[str]:
     """Return every type of frame that is dispatched."""
-    nothing: Any = None
+    nothing: Any = Mock()
     reader = FrameReader(nothing, nothing, nothing)
     lanes = (reader._writes, reader._rest)
     for lane in lanes:

@@ -11,7 +11,7 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg.relay.channel import Channel
+from ablo_pg.changefeed.channel import Channel
 from ablo_pg.relay.logs import JsonFormatter
 
 pytestmark = pytest.mark.anyio

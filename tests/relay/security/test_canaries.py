@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ablo_pg.relay import subscription
-from ablo_pg.relay.hub import Hub
+from ablo_pg.changefeed import subscription
+from ablo_pg.changefeed.hub import Hub
 from ablo_pg.relay.logs import JsonFormatter
 
 from .live import socket

@@ -52,11 +52,11 @@ async def test_a_notification_is_only_a_hint(world: Any, api: Any, ready: None) 
 async def test_the_check_catches_a_relay_that_believes(
     world: Any, api: Any, ready: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def believe(self: Authenticator, key_id: str) -> None:
+    def believe(self: Authenticator, key_ids: list[str]) -> None:
         for hashed, watches in list(self._watches.items()):
-            if any(watch.credential.key_id == key_id for watch in watches):
+            if any(watch.credential.key_id in key_ids for watch in watches):
                 self._end(hashed, "revoked")
 
-    monkeypatch.setattr(Authenticator, "_take_hint", believe)
+    monkeypatch.setattr(Authenticator, "_take_hints", believe)
     with pytest.raises(Exception, match="apikey_revoked"):
         await forge(world, api, api)

@@ -9,12 +9,12 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from ablo_pg.changefeed.hub import Hub
 from ablo_pg.errors import error_for
 from ablo_pg.relay import health as module
 from ablo_pg.relay.health import ORGANIZATION, Health
-from ablo_pg.relay.hub import Hub
 
-from .simulated import Simulation, delta
+from ..changefeed.simulated import Simulation, delta
 
 pytestmark = pytest.mark.anyio
 

@@ -1076,6 +1076,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -1158,7 +1159,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -1851,6 +1852,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."tenant" is null;
@@ -1905,7 +1907,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -2373,6 +2375,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -2427,7 +2430,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -2995,6 +2998,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -3047,7 +3051,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -3658,6 +3662,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -3728,7 +3733,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -4549,6 +4554,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -4663,7 +4669,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
@@ -5267,6 +5273,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -5319,7 +5326,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups

@@ -643,6 +643,7 @@ declare
   v_left text[];
   v_row json;
   v_changed text[];
+  v_done text;
 begin
   if tg_op = 'UPDATE' then
     v_made := old."organization_id" is null;
@@ -697,7 +698,7 @@ begin
         v_op := 'I';
       end if;
     end if;
-    if ablo.order_lock(v_organization) is null then null; end if;
+    v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
       actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups

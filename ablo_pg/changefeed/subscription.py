@@ -1,0 +1,324 @@
+"""One subscriber: catches up from the log, joins the live stream, and repeats if disconnected.
+
+States, driven by the consumer's iteration:
+    reading   not registered; pages of the log, at the consumer's own pace
+    joining   registered, its queue filling, still reading up to the hub's position (see `catchup`)
+    live      the queue only
+A queue that overflows is emptied and the subscriber goes back to reading from its cursor, so a slow
+one costs other subscribers nothing and misses nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final, Protocol, Self
+
+import anyio
+
+from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
+from ablo_pg.changefeed.channel import Channel, Receiver
+from ablo_pg.changefeed.view import View, seen
+from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.log import LogSource
+from ablo_pg.delta import Delta
+
+logger: Final = logging.getLogger("ablo_pg.changefeed")
+
+
+class State(enum.Enum):
+    """See the module."""
+
+    NEW = "new"
+    READING = "reading"
+    JOINING = "joining"
+    LIVE = "live"
+    CLOSED = "closed"
+
+
+class Source(Protocol):
+    """The hub, as its subscriptions see it; `Hub` says what each part is."""
+
+    log: LogSource
+    queue_count: int
+    queue_bytes: int
+    cut_loose: int
+
+    def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
+        """Register a receiver that has everything up to `position`."""
+
+    def detach(self, channel: Channel, receiver: Receiver) -> None:
+        """Take a receiver out."""
+
+
+class Subscription:
+    """An endless async iterator of deltas in order, without gap or repeat. Made by `Hub.subscribe`.
+
+    One consumer at a time. `cursor` never runs ahead of what the consumer has taken. Raises
+    cursor_ahead, and snapshot_required if the log no longer reaches back to the cursor.
+    """
+
+    def __init__(
+        self,
+        hub: Source,
+        organization: str,
+        views: Sequence[View],
+        cursor: int | None,
+    ) -> None:
+        self.organization = organization
+        self.views = views
+        self.groups = _groups(views)
+        self.offered = 0
+        self.state = State.NEW
+        self.times_cut = 0
+        self.on_news: Callable[[], None] | None = None  # see `drain`
+        self._hub = hub
+        self._given = cursor
+        self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
+        self._read = self._cursor  # how far the log has been read
+        self._page: deque[Delta] = deque()  # read from the log, not taken yet
+        self._queue: deque[Delta] = deque()  # delivered by the hub, not taken yet
+        self._queued_bytes = 0
+        self._most = hub.queue_count
+        self._most_bytes = hub.queue_bytes
+        self._channel: Channel | None = None
+        self._target = 0
+        self._size = PageSize()
+        self._unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
+        self._wake = anyio.Event()
+        self._waiting = False
+
+    @property
+    def queued(self) -> int:
+        """How many deltas are available and not taken yet."""
+        return len(self._queue) + len(self._page)
+
+    @property
+    def cursor(self) -> int:
+        """Where to resume: every delta up to here was taken, or was not for this subscriber."""
+        if not self._page:
+            if self.state is not State.LIVE:
+                self._cursor = max(self._cursor, self._read)
+            elif not self._queue and self._channel is not None:
+                self._cursor = max(self._cursor, self._channel.position)
+        return self._cursor
+
+    async def __aenter__(self) -> Self:
+        await self.begin()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self
+
+    async def begin(self) -> None:
+        """Fix the start position; without a cursor, now. Idempotent."""
+        if self.state is not State.NEW:
+            return
+        self.state = State.READING
+        try:
+            if self._given is None:
+                self._read = await self._hub.log.head(self.organization)
+                self._attach()
+                # What the hub had already sent is not new, even if no query shows it yet. Commits
+                # since the head was read are new: the read below returns them.
+                self._read = self._cursor = max(self._read, self._target)
+            await self._read_on(patient=False)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def __anext__(self) -> Delta:
+        while True:
+            delta = self._take()
+            if delta is not None:
+                return delta
+            if self.state is State.CLOSED:
+                raise StopAsyncIteration
+            await self._wait_for_more()
+
+    async def batch(self, limit: int = 1000) -> list[Delta]:
+        """Take what is available, at least one delta and at most `limit`. Raises
+        StopAsyncIteration.
+
+        The cursor is then after the last of them.
+        """
+        found = [await self.__anext__()]
+        while len(found) < limit:
+            delta = self._take()
+            if delta is None:
+                break
+            found.append(delta)
+        return found
+
+    async def catch_up(self, limit: int = 1000) -> list[Delta]:
+        """Take what the log delivers, at most `limit`; nothing once it is live: use `drain`."""
+        while not self._page and self.state not in (State.LIVE, State.CLOSED):
+            await self._wait_for_more()
+        count = min(limit, len(self._page))
+        return [delta for delta in (self._take() for _ in range(count)) if delta is not None]
+
+    def drain(self, limit: int, size: int) -> list[Delta]:
+        """Take what the hub has delivered, without waiting: at most `limit` and about `size` bytes.
+
+        For a caller that uses `on_news` instead of waiting: it is called when something is added to
+        an empty queue, and when the subscription is disconnected. Returns nothing while there is
+        more to catch up.
+        """
+        found: list[Delta] = []
+        queue = self._queue
+        if not queue or self._page or self.state is not State.LIVE:
+            return found
+        if len(queue) <= limit and self._queued_bytes <= size and queue[0].sync_id > self._cursor:
+            found.extend(queue)  # the usual case: ids rise, so there are no repeats
+            queue.clear()
+            self._queued_bytes = 0
+            self._cursor = found[-1].sync_id
+            return found
+        while queue and len(found) < limit and size > 0:
+            delta = self._take()
+            if delta is None:
+                break
+            size -= delta.size
+            found.append(delta)
+        return found
+
+    def regroup(self, views: Sequence[View]) -> None:
+        """Follow other groups from here on; deltas delivered only for the old ones are dropped."""
+        if self._channel is not None:
+            self._channel.remove(self)
+        self.views = views
+        self.groups = _groups(views)
+        if self._channel is not None:
+            self._channel.add(self)
+        self._page = deque(self._seen(self._page))
+        self._queue = deque(self._seen(self._queue))
+        self._queued_bytes = sum(delta.size for delta in self._queue)
+
+    async def aclose(self) -> None:
+        """End it; `cursor` stays readable. A waiting consumer gets StopAsyncIteration."""
+        if self.state is not State.CLOSED:
+            self._detach(self.cursor)
+            self._page.clear()
+            self.state = State.CLOSED
+            self._wake.set()
+
+    # Called by the channel.
+
+    def offer(self, delta: Delta, size: int) -> bool:
+        """See channel.Receiver."""
+        shown = seen(self.views, delta)
+        if shown is None:
+            return True
+        queue = self._queue
+        if queue:
+            if self._queued_bytes + size > self._most_bytes or len(queue) >= self._most:
+                return False
+        elif self._waiting:
+            self._wake.set()
+        elif self.on_news is not None:
+            self.on_news()
+        queue.append(shown)
+        self._queued_bytes += size
+        return True
+
+    def cut(self) -> None:
+        """See channel.Receiver."""
+        self.times_cut += 1
+        self._hub.cut_loose += 1
+        cursor = self.cursor
+        level = logging.INFO if self.state is State.LIVE else logging.DEBUG
+        logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
+        self._detach(cursor)
+        self.state = State.READING
+        self._wake.set()
+        if self.on_news is not None:
+            self.on_news()
+
+    # Progress.
+
+    def _take(self) -> Delta | None:
+        """Take the next available delta, from the page first: it is older."""
+        if self._page:
+            delta = self._page.popleft()
+            self._cursor = delta.sync_id
+            return delta
+        if self.state is State.LIVE:
+            while self._queue:
+                delta = self._queue.popleft()
+                self._queued_bytes -= delta.size
+                if delta.sync_id > self._cursor:  # else it was read from the log already
+                    self._cursor = delta.sync_id
+                    return delta
+        return None
+
+    async def _wait_for_more(self) -> None:
+        """Make the next step; there is nothing to take."""
+        if self.state is State.NEW:
+            await self.begin()
+        elif self.state is State.LIVE:
+            self._wake = anyio.Event()
+            self._waiting = True
+            try:
+                await self._wake.wait()
+            finally:
+                self._waiting = False
+        else:
+            await self._read_on()
+
+    async def _read_on(self, *, patient: bool = True) -> None:
+        """Read one page of the log, and register or go live if it returned everything."""
+        reading = self.state
+        page, whole = await read_page(
+            self._hub.log, self.organization, self._read, self._size, patient=patient
+        )
+        if page and self.state is not State.CLOSED:
+            self._read = page[-1].sync_id
+            self._page.extend(self._seen(page))
+        if not whole or self.state is not reading:  # or disconnected while it was read
+            return
+        if self.state is State.READING:
+            self._attach()
+        elif self._read >= self._target:
+            self._go_live()
+        else:
+            await anyio.sleep(self._unseen.pause())
+
+    def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
+        shown = (seen(self.views, delta) for delta in deltas)
+        return [delta for delta in shown if delta is not None]
+
+    def _attach(self) -> None:
+        self._channel = self._hub.attach(self.organization, self, self._read)
+        self._target = self._channel.position
+        self.state = State.JOINING
+        self._unseen.reset()
+
+    def _go_live(self) -> None:
+        if not self._page:
+            self._cursor = max(self._cursor, self._read)
+        self._drop_repeats()
+        self.state = State.LIVE
+
+    def _drop_repeats(self) -> None:
+        """Drop what was read from the log already."""
+        while self._queue and self._queue[0].sync_id <= self._read:
+            self._queued_bytes -= self._queue.popleft().size
+
+    def _detach(self, cursor: int) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._hub.detach(channel, self)
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._cursor = cursor
+        if not self._page:
+            self._read = cursor
+
+
+def _groups(views: Sequence[View]) -> frozenset[str]:
+    return frozenset[str]().union(*(view.groups for view in views))

@@ -1,0 +1,260 @@
+"""A hot standby: no xid can be assigned there, and none is needed.
+
+With the slot on the standby and the log read on the primary, the primary's rule holds; with both on
+the standby, what has been replayed is what queries show.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ablo_pg.changefeed import AutoReader, Hub, Reader, WalReader
+from ablo_pg.cluster import Cluster, ClusterSettings
+from ablo_pg.cluster.paths import temporary_home
+from ablo_pg.db import routines
+from ablo_pg.db.log import Horizon, PostgresLog
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.db.urls import make_url
+from ablo_pg.errors import AbloConnectionError
+from ablo_pg.lsn import LSN
+from ablo_pg.testing import DatabaseHandle, make_database
+
+pytestmark = pytest.mark.anyio
+PORT = "5499"
+CREATE = b"""{"operations": [{"action": "create", "model": "tasks", "id": "t",
+                             "data": {"title": "x", "status": "todo"}}]}"""
+IN_FLIGHT = "select pid from pg_stat_activity where wait_event = 'SyncRep' and datname is not null"
+REPLAYED = "select true where pg_last_wal_replay_lsn() >= %s"
+SLOTS = "select from pg_replication_slots where confirmed_flush_lsn is not null"
+
+
+@pytest.fixture(scope="module")
+def primary() -> Iterator[Cluster]:
+    extra = {"synchronous_standby_names": "nobody", "synchronous_commit": "local"}
+    with Cluster(settings=ClusterSettings(durable=False, extra=extra)) as started:
+        if started.binaries.major < 16:
+            pytest.skip("slots on a standby need PostgreSQL 16")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def standby(primary: Cluster) -> Iterator[Path]:
+    """A copy of the primary that follows it; yields the folder of its socket."""
+    home = temporary_home(primary.user)
+    data, program = home / "data", primary.binaries.program
+    socket = str(primary.paths.socket)
+
+    def run(*command: str) -> None:
+        done = primary.user.run(command, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    run(
+        *(program("pg_basebackup"), "-D", str(data), "-R", "-c", "fast", "-X", "stream"),
+        *("-h", socket, "-p", str(conninfo_to_dict(primary.admin_url)["port"]), "-U", "postgres"),
+    )
+    options = f"-c port={PORT} -c unix_socket_directories={home} -c listen_addresses="
+    options += " -c hot_standby_feedback=on -c synchronous_standby_names="
+    control = (program("pg_ctl"), "-D", str(data), "-w")
+    run(*control, "-l", str(home / "log"), "-o", options, "start")
+    yield home
+    run(*control, "-m", "immediate", "stop")
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def db(primary: Cluster, standby: Path, tasks_schema: Any) -> Iterator[DatabaseHandle]:
+    """A database that the standby has, too."""
+    with (
+        make_database(tasks_schema, server=primary) as handle,
+        psycopg.connect(handle.admin_url, autocommit=True) as here,
+        psycopg.connect(on(standby, primary.admin_url), autocommit=True) as there,
+    ):
+        written = here.execute("select pg_current_wal_lsn()").fetchone()
+        while not there.execute(REPLAYED, written).fetchone():
+            pass
+        here.close()
+        yield handle
+
+
+def on(standby: Path, url: str) -> str:
+    return make_url(conninfo_to_dict(url) | {"host": standby, "port": PORT})
+
+
+@asynccontextmanager
+async def in_flight(db: DatabaseHandle, admin: Any, kit: Any) -> AsyncIterator[None]:
+    """A commit that the standby may replay and the primary does not show."""
+
+    async def commit() -> None:
+        connect = psycopg.AsyncConnection.connect
+        async with await connect(db.admin_url, autocommit=True) as conn:
+            conn.add_notice_handler(lambda notice: None)
+            await conn.execute("set synchronous_commit = on")
+            await kit.write(conn, 1, prefix="x")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(commit)
+        with anyio.fail_after(10):
+            while not await (await admin.execute(IN_FLIGHT)).fetchall():
+                await anyio.lowlevel.checkpoint()
+        yield
+        await admin.execute(f"select pg_cancel_backend(pid) from ({IN_FLIGHT}) w")
+
+
+async def follow(hub: Hub, came: list[str]) -> None:
+    async for delta in hub.subscribe("acme"):
+        came.append(delta.row_id)
+
+
+async def slot_is_made(admin: Any, standby: Path) -> None:
+    """A standby's slots wait until the primary logs which transactions run."""
+    url = on(standby, admin.info.dsn)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as there:
+        with anyio.fail_after(15):
+            while not await (await there.execute(SLOTS)).fetchall():
+                await admin.execute("select pg_log_standby_snapshot()")
+
+
+@asynccontextmanager
+async def reading(database_url: str, reader: Reader) -> AsyncIterator[Any]:
+    """A hub on a database, its reader and what has come; the pool writes nothing of its own."""
+    database = Database(database_url, PoolOptions(chores=False))
+    came: list[str] = []
+    hub = Hub(PostgresLog(database))
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(follow, hub, came)
+            while not hub.channels:
+                await anyio.lowlevel.checkpoint()
+            group.start_soon(reader.run, hub)
+            yield hub, came
+            group.cancel_scope.cancel()
+    finally:
+        await database.close()
+
+
+async def test_a_slot_on_the_standby_and_the_log_on_the_primary(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    reader = WalReader(on(standby, db.replication_url))
+    await kit.write(admin, 1, prefix="w")
+    async with reading(db.database_url, reader) as (hub, came):
+        await slot_is_made(admin, standby)
+        await kit.until(lambda: all(one.live for one in hub.channels.values()))
+        await kit.write(admin, 1, prefix="y")
+        await kit.until(lambda: came == ["y1"])
+
+
+async def test_slot_and_log_on_the_standby(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    """What the primary does not show yet is there, once, as it was replayed."""
+    reader = WalReader(on(standby, db.replication_url))
+    async with reading(on(standby, db.database_url), reader) as (hub, came):
+        horizon = await hub.log.horizon(LSN(0))
+        assert horizon.xid is None
+        assert await hub.log.reached(horizon)
+        await slot_is_made(admin, standby)
+        await kit.until(lambda: reader.status.kind == "wal")
+        async with in_flight(db, admin, kit):
+            await kit.until(lambda: came == ["x1"])
+        await kit.write(admin, 1, prefix="y")
+        await kit.until(lambda: came == ["x1", "y1"])
+
+
+async def replayed_late(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> tuple[str, list[str]]:
+    """A commit that lies before the slot of a reader and is replayed only after a while.
+
+    Returns how the reader goes on meanwhile, and what has come at the end.
+    """
+    reader = AutoReader(on(standby, db.database_url), db.replication_url)
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(on(standby, db.admin_url), autocommit=True) as there:
+        await there.execute("select pg_wal_replay_pause()")
+        await kit.write(admin, 1, prefix="x")
+        try:
+            async with reading(on(standby, db.database_url), reader) as (hub, came):
+
+                def streams() -> bool:
+                    live = all(channel.live for channel in hub.channels.values())
+                    return live and reader.status.kind == "wal"
+
+                with anyio.move_on_after(2):  # a reader that waits for nothing streams now
+                    await kit.until(streams)
+                kind = reader.status.kind
+                await there.execute("select pg_wal_replay_resume()")
+                await kit.until(streams)
+                await kit.write(admin, 1, prefix="y")
+                await kit.until(lambda: came[-1:] == ["y1"])
+        finally:
+            await there.execute("select pg_wal_replay_resume()")
+    return kind, came
+
+
+async def test_a_slot_on_the_primary_and_the_log_on_the_standby(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    """What lies before the slot is the standby's to show, so its replay is waited for."""
+    assert await replayed_late(db, admin, kit, standby) == ("listen", ["x1", "y1"])
+
+
+async def test_a_standby_that_waits_for_no_replay_is_caught(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path, monkeypatch: Any
+) -> None:
+    """The mutant: the bound of a primary, of which a standby has none."""
+
+    async def reached(log: PostgresLog, horizon: Horizon) -> bool:
+        return horizon.xid is None
+
+    monkeypatch.setattr(PostgresLog, "reached", reached)
+    assert await replayed_late(db, admin, kit, standby) == ("wal", ["y1"])
+
+
+async def test_a_position_that_is_not_replayed_yet_is_waited_for(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    database = Database(on(standby, db.database_url), PoolOptions(chores=False))
+    log = PostgresLog(database)
+    async with await psycopg.AsyncConnection.connect(
+        on(standby, db.admin_url), autocommit=True
+    ) as there:
+        await there.execute("select pg_wal_replay_pause()")
+        await kit.write(admin, 1)
+        row = await (await admin.execute("select pg_current_wal_lsn()")).fetchone()
+        horizon = await log.horizon(LSN.parse(row[0]))
+        assert not await log.reached(horizon)
+        await there.execute("select pg_wal_replay_resume()")
+        with anyio.fail_after(10):
+            while not await log.reached(horizon):
+                await anyio.lowlevel.checkpoint()
+        assert await log.head("acme") == await hub_head(admin)
+    await database.close()
+
+
+async def hub_head(admin: Any) -> int:
+    row = await (await admin.execute("select max(sync_id) from ablo.delta")).fetchone()
+    return int(row[0])
+
+
+async def test_reads_are_served_and_writes_are_refused_by_name(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> None:
+    database = Database(on(standby, db.database_url))
+    await kit.write(admin, 1)
+    with anyio.fail_after(10):
+        while await PostgresLog(database).head("acme") < await hub_head(admin):
+            await anyio.lowlevel.checkpoint()
+        with pytest.raises(AbloConnectionError, match="accepts no writes here"):
+            await database.run(routines.commit, "acme", "user:me", "key", CREATE)
+    await database.close()

@@ -1,0 +1,117 @@
+"""The relay's test of what a key sees says what the kernel's says, of random keys and deltas."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ablo_pg.changefeed.view import View, seen
+from ablo_pg.delta import Delta
+from ablo_pg.relay.auth import Credential
+from ablo_pg.testing import DatabaseHandle
+
+GROUPS = st.lists(st.sampled_from(["projects:p1", "projects:p2", "tasks:t"]), max_size=2)
+OPERATIONS = st.lists(
+    st.sampled_from(["tasks.read", "Tasks.read", "*.read", "notes.read", "tasks.update"]).map(
+        str.lower
+    ),
+    max_size=2,
+)
+DELTA = {
+    "sync_id": 7, "organization_id": "acme", "row_id": "t", "op": "U", "row": {"title": "x"},
+    "changed": ["title"], "actor": "user:u", "capability_id": "key_1", "claim_id": "clm_1",
+    "transaction_id": "op_1", "xid": "8",
+}  # fmt: skip
+SEEN = """
+    select s.op, s.groups, s.left_groups, s.row::text, s.changed, s.capability_id, s.claim_id,
+           s.transaction_id
+      from ablo.delta_seen(row('k', 'acme', 'agent:a', %s::text[], %s::text[])::ablo.key_rights,
+             json_populate_record(null::ablo.delta, %s)) s
+     where s.sync_id is not null"""
+
+
+def credential(operations: list[str] | None, groups: list[str] | None) -> Credential:
+    held = None if operations is None else frozenset(operations)
+    bound = None if groups is None else frozenset(groups)
+    return Credential(
+        "k", "rk", "acme", "agent:a", held, frozenset(), bound, {}, None, hash="", ends_at=None
+    )
+
+
+def delta(model: str, groups: list[str], left: list[str]) -> Delta:
+    return Delta(
+        7, "acme", model, "t", "U", ("org:acme", *groups), b'{"title": "x"}', ("title",), "user:u",
+        None, "key_1", "clm_1", "op_1", 8, "", tuple(left),
+    )  # fmt: skip
+
+
+def as_kernel(found: Delta | None) -> tuple[Any, ...] | None:
+    """Return a delta as the query above does."""
+    if found is None:
+        return None
+    row = None if found.row is None else found.row.decode()
+    said = (found.capability_id, found.claim_id, found.transaction_id)
+    return (
+        found.op,
+        list(found.groups),
+        list(found.left_groups) or None,
+        row,
+        list(found.changed) or None,
+        *said,
+    )
+
+
+def test_the_relay_and_the_kernel_say_the_same(app_db: DatabaseHandle) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+
+        @settings(
+            max_examples=150,
+            deadline=None,
+            suppress_health_check=[HealthCheck.function_scoped_fixture],
+        )
+        @given(
+            operations=st.none() | OPERATIONS,
+            bound=st.none() | GROUPS,
+            model=st.sampled_from(["Tasks", "notes"]),
+            groups=GROUPS,
+            left=GROUPS,
+        )
+        def compare(
+            operations: list[str] | None,
+            bound: list[str] | None,
+            model: str,
+            groups: list[str],
+            left: list[str],
+        ) -> None:
+            made = delta(model, groups, [one for one in left if one not in groups])
+            said = {"model": model, "groups": made.groups, "left_groups": made.left_groups or None}
+            asked = (operations, bound, json.dumps(DELTA | said))
+            row = conn.execute(SEEN, asked).fetchone()
+            view = credential(operations, bound).view
+            assert as_kernel(seen((view,), made)) == row
+
+        compare()
+
+
+def test_views_do_not_add_up() -> None:
+    """Models of the one are not seen in the groups of the other."""
+    tasks = View(frozenset(["projects:p1"]), {"tasks"})
+    countries = View(frozenset(["org:acme"]), {"countries"})
+    assert seen((tasks, countries), delta("tasks", ["projects:p2"], [])) is None
+    assert seen((tasks, countries), delta("tasks", ["projects:p1"], [])) is not None
+    gone = seen((countries, tasks), delta("tasks", ["projects:p2"], ["projects:p1"]))
+    assert gone is not None
+    assert (gone.op, gone.row, gone.groups) == ("D", None, ("org:acme", "projects:p1"))
+
+
+def test_who_sees_all_is_told_where_a_row_came_from() -> None:
+    moved = delta("tasks", ["projects:p2"], ["projects:p1"])
+    whole, there = View(frozenset(["org:acme"])), View(frozenset(["projects:p2"]))
+    assert seen((whole,), moved) is moved
+    arrived = seen((there,), moved)
+    assert arrived is not None
+    assert (arrived.row, arrived.left_groups) == (moved.row, ())
