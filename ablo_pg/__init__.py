@@ -20,7 +20,6 @@ from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History, HistoryEntry
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.operations import Operation
-from ablo_pg.client.rows.receipt import Changed, Notification, Receipt
 from ablo_pg.client.rows.snapshots import Snapshot
 from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks
 from ablo_pg.client.session_values import SessionKey
@@ -68,6 +67,7 @@ from ablo_pg.schema import (
     model,
     unread_fields,
 )
+from ablo_pg.wire.committed import Changed, Notification, Receipt
 
 __all__ = [
     "Ablo",

@@ -1,4 +1,4 @@
-"""Claims and presence as frozen values, made by `db.claim_results` and returned by clients.
+"""Claims and presence as frozen values: what `wire.claim_results` makes and clients hand on.
 
 A claim is a lease on a row (or on some of its fields) with a wait queue. All times are the
 database's; clients do not compare them with their own clocks.

@@ -16,12 +16,14 @@ import orjson
 from ablo_pg.cli.feed import typename_of
 from ablo_pg.cli.options import database_url_option, json_option, organization_option
 from ablo_pg.cli.output import plain, say, show, show_json, styled
-from ablo_pg.db.claims import claim_break
+from ablo_pg.db import calls
 from ablo_pg.db.live import live_read
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.registry import schema_active
 from ablo_pg.errors import AbloConnectionError
 from ablo_pg.json_text import loads
+from ablo_pg.wire.kernel_bodies import Caller, ClaimBody
+from ablo_pg.wire.relay_calls import CLAIM_BREAK
 
 READER: Final = "system:ablo-pg"
 LOOK_SECONDS: Final = 0.5  # between two reads of --watch; each is an index read
@@ -165,9 +167,11 @@ def _line(claim: dict[str, Any]) -> str:
 
 async def _break(board: Board, claim_id: str, who: str, as_json: bool) -> None:
     try:
-        done = await board.database.run(claim_break, board.organization, who, claim_id)
+        caller = Caller(board.organization, who)
+        answer = await board.database.run(calls.ask, CLAIM_BREAK, caller, ClaimBody(claim_id))
     finally:
         await board.database.close()
+    done: bool = loads(answer)["broken"]
     say(f"{claim_id} ended by {who}" if done else f"{claim_id} had ended already")
     if as_json:
         show_json({"claimId": claim_id, "broken": done, "by": who})

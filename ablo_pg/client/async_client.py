@@ -21,17 +21,19 @@ from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.commits import Commits
-from ablo_pg.client.rows.decode import receipt_of_row
 from ablo_pg.client.rows.models import ModelClient
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot, take_snapshot
 from ablo_pg.client.rows.tracks import Tracks
+from ablo_pg.client.rows.written import receipt_of_row
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
-from ablo_pg.db.results import KernelStatus
 from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
+from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_calls import STATUS
+from ablo_pg.wire.results import KernelStatus
 
 logger: Final = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
@@ -151,7 +153,7 @@ class AsyncAblo(Rooted):
         """
         async with within(self._session.seconds(timeout), "Connecting"):
             await self._session.transport.open()
-            status = await self._session.transport.status()
+            status = await self._session.transport.ask(STATUS, NoBody())
         self._session.registry.numbered.update(status.numbered)
         if status.schema is None:
             raise error_for(

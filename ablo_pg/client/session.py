@@ -16,11 +16,11 @@ from ablo_pg.client.local.queued import Rows, WriteQueue
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest, assemble, with_taken_id
 from ablo_pg.client.transport import Transport
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Committed, Receipt
 
 # confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
 # sent in the background; see `local.queued`.
@@ -70,9 +70,11 @@ class Session:
         reads: Reads | None,
         key: str | None,
         track: Sequence[Mapping[str, Any]] = (),
+        returning: bool = False,
     ) -> CommitRequest:
         """Build a commit from operations in wire form, under the claims that this client holds."""
-        return assemble(self.registry, operations, reads, key, self.claims.cover, track)
+        cover = self.claims.cover
+        return assemble(self.registry, operations, reads, key, cover, track, returning)
 
     async def known(self, reads: Reads | None, timeout: float | None) -> None:
         """Wait until the client's organization is known, before evidence is checked."""
@@ -84,9 +86,9 @@ class Session:
         """Send a commit, bounded by the deadline."""
         check_wait(wait)
         async with within(self.seconds(timeout), "The commit", request.key):
-            return await self.send(request)
+            return (await self.send(request)).receipt
 
-    async def send(self, request: CommitRequest) -> Receipt:
+    async def send(self, request: CommitRequest) -> Committed:
         """Send a commit; the caller bounds it."""
         try:
             return await self.transport.commit(request)

@@ -8,17 +8,21 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from ablo_pg.changefeed.status import ReaderStatus
-from ablo_pg.client.claims.transport import ClaimTransport
+from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.local.bootstrap import Bootstrap
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session_values import SessionKey, SessionRequest
-from ablo_pg.db.results import HistoryRead, KernelStatus, PageRead, RowRead, SnapshotRead
 from ablo_pg.delta import Delta
+from ablo_pg.wire.committed import Committed, Receipt
+from ablo_pg.wire.kernel_bodies import Body
+from ablo_pg.wire.kernel_calls import KernelCall
+
+B = TypeVar("B", bound=Body)
+R = TypeVar("R")
 
 
 class DeltaStream(Protocol):
@@ -63,8 +67,8 @@ class Transport(Protocol):
         """How changes arrive, and why."""
 
     @property
-    def claims(self) -> ClaimTransport:
-        """Claims and presence."""
+    def claims(self) -> Beside:
+        """What renews claims and presences, and wakes those that wait."""
 
     async def open(self) -> None:
         """Connect and check the login. Idempotent."""
@@ -72,8 +76,8 @@ class Transport(Protocol):
     async def close(self) -> None:
         """End every connection and stream."""
 
-    async def status(self) -> KernelStatus:
-        """Return the kernel's status."""
+    async def ask(self, call: KernelCall[B, R], body: B) -> R:
+        """Make a call of the table; again where that is safe and the connection broke."""
 
     async def active_schema(self) -> ActiveSchema | None:
         """Return the database's schema, or None if none was applied."""
@@ -81,7 +85,7 @@ class Transport(Protocol):
     async def past_schemas(self) -> frozenset[str]:
         """Return the hashes of the newest pushed versions, including the active one."""
 
-    async def commit(self, request: CommitRequest) -> Receipt:
+    async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
@@ -89,9 +93,6 @@ class Transport(Protocol):
 
     def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
         """As `join`, on the calling thread, for a blocking connection."""
-
-    async def receipt_get(self, key: str) -> Receipt | None:
-        """Return the receipt of the commit that landed under a key, or None."""
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
         """Mint a key from the client's own."""
@@ -101,29 +102,6 @@ class Transport(Protocol):
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
         """Read all rows of these models, and the position to follow from."""
-
-    async def track_list(self) -> bytes:
-        """Read the participant's tracks, as the kernel's JSON."""
-
-    async def track_remove(self, targets: bytes | None) -> int:
-        """End tracks on these targets (JSON), or all; return how many ended."""
-
-    async def row_get(self, model: str, row_id: str) -> RowRead:
-        """Read one row."""
-
-    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as of an earlier position of the log."""
-
-    async def row_history(
-        self, model: str, row_id: str, limit: int, before: int | None
-    ) -> HistoryRead:
-        """Read a row's changes, newest first."""
-
-    async def row_list(self, model: str, query: bytes) -> PageRead:
-        """Read one page."""
-
-    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark in one snapshot."""
 
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None

@@ -26,7 +26,7 @@ from typing import Final
 from ablo_pg.db import routines
 from ablo_pg.db.errors import error_of
 from ablo_pg.db.pool import RECONNECT_TRIES, Database
-from ablo_pg.db.results import report_of
+from ablo_pg.db.report import report_of
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import (
     AbloConflictError,

@@ -9,40 +9,30 @@ that never fills.
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import anyio
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
-from psycopg.rows import Row, TupleRow
-from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
 from ablo_pg.db.membership import unreached_async
+from ablo_pg.db.pooled import CANCEL_SECONDS, Pool, PooledConnection, cancelled, nothing_to_reset
+from ablo_pg.db.pooled import Conn as _Conn
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Seconds for the server to end a statement that its caller, or the statement's timeout, gave up.
-# Protects callers from a silently lost server; a false alarm costs the connection.
-CANCEL_SECONDS: Final = 3.0
-# Seconds between two checks of a statement that the server is still running. The socket wakes the
-# wait; the check is only a fallback. `wait_async`'s own default of 0 polls the event loop without a
-# pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
-LOOK_SECONDS: Final = 1.0
-# Reconnecting protects a reader from a restarted server. Three attempts span about a second; the
+# Reconnecting protects a reader from a restarted server. Three tries span about a second; the
 # caller's own deadline ends them sooner.
 RECONNECT_TRIES: Final = 3
 RECONNECT_PAUSE: Final = 0.1
@@ -75,104 +65,6 @@ class PoolOptions:
     open_waits: int | None = None
     chores: bool = True
     application_name: str = "ablo_pg"
-
-
-class PooledConnection(AsyncConnection[Row]):
-    """A connection whose statement ends on the server before a cancellation gets through.
-
-    psycopg makes the server cancel the statement, but an anyio scope delivers its cancellation
-    again at the next await and cuts that short: the connection was lost, and the statement could
-    still commit after its caller had got a timeout.
-
-    patience: seconds to wait for a server that should long have answered; None means no limit.
-    Otherwise a silently broken network would hold the caller and the connection. generation: see
-    Database.
-    """
-
-    patience: float | None = None
-    generation = 0
-    hung_up = False
-
-    async def wait(
-        self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
-    ) -> R:
-        """Wait as psycopg does; ends the statement before it lets a cancellation through."""
-        overdue: asyncio.TimerHandle | None = None
-        if self.patience is not None:
-            overdue = asyncio.get_running_loop().call_later(self.patience, self._hang_up)
-        try:
-            return await wait_async(gen, self.pgconn.socket, interval, timeout)
-        except asyncio.CancelledError:
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                await self._end_statement(gen)
-            raise
-        finally:
-            if overdue is not None:
-                overdue.cancel()
-
-    def _hang_up(self) -> None:
-        """Close the connection at our side: waiters see it broken, and handle that."""
-        self.hung_up = True
-        with socket.fromfd(self.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as ours:
-            ours.shutdown(socket.SHUT_RDWR)
-
-    async def _end_statement(self, gen: PQGen[Any]) -> None:
-        with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
-            await self.cancel_safe(timeout=CANCEL_SECONDS)
-            await wait_async(gen, self.pgconn.socket, LOOK_SECONDS)
-            return
-        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-            self.pgconn.finish()
-
-
-_Conn = PooledConnection[TupleRow]
-
-
-class _Pool(AsyncConnectionPool[_Conn]):
-    """A pool whose workers and scheduler end when they are cancelled.
-
-    psycopg's workers mistake a cancellation during their work for a failure of that work, and wait
-    for more: an event loop that shuts down (`asyncio.run`) would wait for them forever.
-    """
-
-    def _start_workers(self) -> None:
-        self._sched._event = _UntilCancelledEvent()  # type: ignore[assignment]
-        super()._start_workers()
-
-    @classmethod
-    async def worker(cls, q: Any) -> None:
-        """Work as psycopg's, until cancelled."""
-        await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
-
-
-class _UntilCancelledEvent(asyncio.Event):
-    """The scheduler's event: psycopg's uses `wait_for`, which on Python 3.11 loses a cancellation
-    that arrives in the same turn as the event, as in the first turns of a pool."""
-
-    async def wait_timeout(self, timeout: float) -> bool:
-        if _cancelled():
-            raise asyncio.CancelledError
-        with anyio.move_on_after(timeout):
-            return await self.wait()
-        return False
-
-
-class _UntilCancelled:
-    """A worker's queue, which returns nothing more once the worker was cancelled."""
-
-    def __init__(self, queue: asyncio.Queue[Any]) -> None:
-        self._queue = queue
-
-    async def get(self) -> Any:
-        if _cancelled():
-            raise asyncio.CancelledError
-        return await self._queue.get()
-
-
-def _cancelled() -> bool:
-    """Whether the running task was cancelled, even if that was mistaken for a failure."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 @dataclass(slots=True)
@@ -277,7 +169,7 @@ class Database:
         try:
             yield conn
         finally:
-            await pool.putconn(conn)  # never suspends, see _nothing_to_reset
+            await pool.putconn(conn)  # never suspends, see nothing_to_reset
 
     async def _take(self, pool: AsyncConnectionPool[_Conn]) -> _Conn:
         deadline = time.monotonic() + self.options.acquire_timeout
@@ -300,7 +192,7 @@ class Database:
         While it has others, one of them may still be returned. A caller that finds the server back
         asks the pool again.
         """
-        if _cancelled() or pool.get_stats()["pool_size"] > 0:
+        if cancelled() or pool.get_stats()["pool_size"] > 0:
             return
         try:
             await self._check_login()
@@ -322,14 +214,14 @@ class Database:
             raise translate(exc, self.names) from exc
 
     async def _start_pool(self) -> AsyncConnectionPool[_Conn]:
-        pool = _Pool(
+        pool = Pool(
             self.url,
             connection_class=PooledConnection,
             min_size=min(self.options.min_size, self.options.max_size),
             max_size=self.options.max_size,
             kwargs={"autocommit": True, **session.ENCODING, **self._parameters()},
             configure=self._prepare,
-            reset=_nothing_to_reset,
+            reset=nothing_to_reset,
             num_workers=WORKERS,
             max_lifetime=LIFETIME,
             # Not retried by the pool, whose pauses grow to minutes: the next caller does that.
@@ -374,14 +266,6 @@ async def _identity_check(conn: AsyncConnection[Any]) -> None:
         if (found := await unreached_async(conn)) is not None:
             raise found.error() from exc
         raise
-
-
-async def _nothing_to_reset(conn: _Conn) -> None:
-    """Make the pool take back connections in a separate task.
-
-    Without a reset function `putconn` waits for the pool's lock in the caller's task, and a caller
-    that is cancelled there loses the connection permanently.
-    """
 
 
 def _no_connection(pool: AsyncConnectionPool[_Conn], options: PoolOptions) -> Exception:

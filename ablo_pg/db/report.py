@@ -1,10 +1,15 @@
-"""One failure as Postgres reports it, and the author's names: the input of error translation."""
+"""One failure as Postgres tells it: what errors are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
+
+from ablo_pg.json_text import Decoder
+from ablo_pg.wire.names import NO_NAMES as NO_NAMES
+from ablo_pg.wire.names import Names as Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +26,30 @@ class ErrorReport:
     context: str | None = None  # the stack of functions, innermost first
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The author's names: SQL and wire names to the schema key and the Python field name.
-
-    models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
-    """
-
-    models: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def model(self, name: str | None) -> str | None:
-        """Return the schema key for a table or typename; an unknown name is returned unchanged."""
-        return None if name is None else self.models.get(name, name)
-
-    def field(self, model: str | None, name: str | None) -> str | None:
-        """Return the author's field name for a column or wire name of that model."""
-        return None if name is None else self.fields.get((model or "", name), name)
+class _ReportData(msgspec.Struct, frozen=True):
+    sqlstate: str
+    message: str = ""
+    detail: str | None = None
+    hint: str | None = None
+    constraint: str | None = None
+    table: str | None = None
+    column: str | None = None
+    context: str | None = None
 
 
-NO_NAMES: Final = Names()
+_REPORT: Final = Decoder(_ReportData)
+
+
+def report_of(error: bytes) -> ErrorReport:
+    """Read one error object of a commit batch."""
+    found = _REPORT.decode(error)
+    return ErrorReport(
+        found.sqlstate,
+        found.message,
+        found.detail or None,
+        found.hint or None,
+        found.constraint or None,
+        found.table or None,
+        found.column or None,
+        found.context or None,
+    )

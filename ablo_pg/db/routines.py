@@ -1,9 +1,9 @@
-"""One function per kernel routine, a single `select ablo.x(...)` each.
+"""Routines outside the table of calls (`db.calls`): commits, and what connections begin with.
 
-JSON results are returned as the bytes that Postgres made (`db.results` decodes them if values are
-needed, a relay forwards them unchanged). Callers: the direct transport, group commit, the relay.
-Every function takes a connection of `db.pool` (whose JSON is raw) or, if documented, the caller's
-own, and raises psycopg's errors; `db.errors` translates.
+One function each, a single `select ablo.x(...)`. JSON comes back as the bytes that Postgres made
+(`wire.results` reads it, a relay forwards it). Every function takes a connection of `db.pool`
+(whose JSON is raw) or, where it says so, the caller's own, and raises psycopg's errors;
+`db.errors` translates.
 """
 
 from __future__ import annotations
@@ -47,14 +47,10 @@ COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
 COMMIT_REFUSAL: Final[LiteralString] = "select ablo.commit_refusal(%s, %s, %s::jsonb)"
-RECEIPT_GET: Final[LiteralString] = "select ablo.receipt_get(%s, %s, %s, %s)"
-ROW_GET: Final[LiteralString] = "select ablo.row_get(%s, %s, %s, %s, %s)"
-ROW_LIST: Final[LiteralString] = "select ablo.row_list(%s, %s, %s, %s::jsonb, %s)"
-ROW_AT: Final[LiteralString] = "select ablo.row_at(%s, %s, %s, %s, %s, %s)"
-ROW_HISTORY: Final[LiteralString] = "select ablo.row_history(%s, %s, %s, %s, %s, %s, %s)"
-SNAPSHOT_READ: Final[LiteralString] = "select ablo.snapshot_read(%s, %s, %s::jsonb, %s)"
+ROW_AND_CLAIMS: Final[LiteralString] = (
+    "select ablo.row_get(%s, %s, %s, %s, %s), ablo.claim_list(%s, %s, %s, %s, '{}', %s)"
+)
 LOG_HEAD: Final[LiteralString] = "select ablo.log_head(%s)"
-STATUS: Final[LiteralString] = "select ablo.status()"
 IDENTITY_CHECK: Final[LiteralString] = "select ablo.identity_check()"
 SESSION_NOTIFY: Final[LiteralString] = "select set_config('ablo.notify', 'on', false)"
 # On a standby there is nothing to do: its primary does it.
@@ -182,92 +178,20 @@ async def commit_batch(
     return [(receipt, error) for _, receipt, error in rows]
 
 
-async def receipt_get(
-    conn: AsyncConnection[Any],
-    organization: str,
-    participant: str,
-    key: str,
-    capability: str | None = None,
-) -> bytes | None:
-    """Read the receipt stored under a participant's idempotency key, or None."""
-    found: bytes | None = await _value(
-        conn, RECEIPT_GET, organization, participant, key, capability
-    )
-    return found
-
-
-async def row_get(
+async def row_and_claims(
     conn: AsyncConnection[Any],
     organization: str,
     participant: str,
     model: str,
     row_id: str,
-    capability_id: str | None = None,
-) -> bytes:
-    """Read one row: {"row": {..} | null, "stamp": n}. Limited to what a capability may see."""
-    who = (organization, participant)
-    found: bytes = await _value(conn, ROW_GET, *who, model, row_id, capability_id)
-    return found
-
-
-async def row_list(
-    conn: AsyncConnection[Any],
-    organization: str,
-    participant: str,
-    model: str,
-    query: bytes,
-    capability_id: str | None = None,
-) -> bytes:
-    """Read one page: {"data", "evidence", "stamp", "hasMore", "nextCursor"}."""
-    who = (organization, participant)
-    found: bytes = await _value(conn, ROW_LIST, *who, model, query.decode(), capability_id)
-    return found
-
-
-async def row_at(
-    conn: AsyncConnection[Any],
-    organization: str,
-    participant: str,
-    model: str,
-    row_id: str,
-    position: int,
-    capability_id: str | None = None,
-) -> bytes:
-    """Read one row as of an earlier position: {"row": {..} | null, "stamp": n}."""
-    who = (organization, participant)
-    found: bytes = await _value(conn, ROW_AT, *who, model, row_id, position, capability_id)
-    return found
-
-
-async def row_history(
-    conn: AsyncConnection[Any],
-    organization: str,
-    participant: str,
-    model: str,
-    row_id: str,
-    limit: int,
-    before: int | None,
-    capability_id: str | None = None,
-) -> bytes:
-    """Read a row's changes, newest first: {"entries", "hasMore", "keptAfter"}."""
-    who = (organization, participant)
-    found: bytes = await _value(
-        conn, ROW_HISTORY, *who, model, row_id, limit, before, capability_id
-    )
-    return found
-
-
-async def snapshot_read(
-    conn: AsyncConnection[Any],
-    organization: str,
-    participant: str,
-    targets: bytes,
-    capability_id: str | None = None,
-) -> bytes:
-    """Read named rows and the watermark in one snapshot: {"stamp", "rows"}."""
-    who = (organization, participant)
-    found: bytes = await _value(conn, SNAPSHOT_READ, *who, targets.decode(), capability_id)
-    return found
+    capability: str | None,
+) -> tuple[bytes, bytes]:
+    """Read one row, and its claims ({"claims": [..], "queue": [..]}), in one statement."""
+    target = (organization, participant, model, row_id)
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(ROW_AND_CLAIMS, (*target, capability, *target, capability))
+        row, line = await cursor.fetchone() or (b"", b"")
+    return row, line
 
 
 async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
@@ -278,12 +202,6 @@ async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
 async def housekeep(conn: AsyncConnection[Any], limit: int) -> int:
     """Delete expired rows, at most `limit` of a kind; return the most of one kind."""
     return int(await _value(conn, HOUSEKEEP, limit) or 0)
-
-
-async def status(conn: AsyncConnection[Any]) -> bytes:
-    """Return the kernel's own status: version, readiness, drift, schema, server."""
-    found: bytes = await _value(conn, STATUS)
-    return found
 
 
 async def identity_check(conn: AsyncConnection[Any]) -> None:

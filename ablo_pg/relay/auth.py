@@ -37,6 +37,7 @@ from ablo_pg.db.notifications import EVERYTHING, KEYS, Notifications
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.shares import STRANGERS, acting_for
+from ablo_pg.wire.kernel_bodies import Caller
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -98,6 +99,16 @@ class Credential:
         """
         may_all = self.operations is None and self.sync_groups is None
         return None if self.prefix == "sk" and may_all else self.key_id
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks the kernel, with it."""
+        return Caller(
+            self.organization,
+            self.participant,
+            capability_id=self.capability,
+            key_id=self.key_id,
+        )
 
     @property
     def readable(self) -> Models | None:

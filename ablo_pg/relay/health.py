@@ -19,10 +19,12 @@ from typing import Final
 import anyio
 
 from ablo_pg.changefeed.hub import Hub
-from ablo_pg.db import registry, routines
+from ablo_pg.db import calls, registry
 from ablo_pg.db.pool import Database
-from ablo_pg.db.results import KERNEL_STATUS
 from ablo_pg.errors import AbloError
+from ablo_pg.wire.kernel_bodies import Caller, NoBody
+from ablo_pg.wire.kernel_calls import STATUS
+from ablo_pg.wire.results import KERNEL_STATUS
 
 logger: Final = logging.getLogger("ablo_pg.relay")
 
@@ -118,7 +120,8 @@ class Health:
     async def _watch_drift(self) -> None:
         while True:
             try:
-                found = KERNEL_STATUS.decode(await self.database.read(routines.status))
+                told = await self.database.read(calls.ask, STATUS, Caller("", ""), NoBody())
+                found = KERNEL_STATUS.decode(told)
                 self.drift = tuple(found.drift)
                 await anyio.sleep(DRIFT_SECONDS)
             except AbloError as exc:

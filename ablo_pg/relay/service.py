@@ -25,6 +25,7 @@ from ablo_pg.relay.auth import Authenticator
 from ablo_pg.relay.claim_news import ClaimNews
 from ablo_pg.relay.health import Health
 from ablo_pg.relay.housekeeping import keep_house
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.lanes import CommitLanes
 from ablo_pg.relay.live_schema import LiveSchemas
 from ablo_pg.relay.memory import give_back
@@ -95,20 +96,21 @@ class RelayService:
     unread: Unread = field(init=False)
     live: Sockets = field(init=False)
     claim_news: ClaimNews = field(init=False)
-    waits: ClaimWaits = field(init=False)
+    kernel: Kernel = field(init=False)
 
     def __post_init__(self) -> None:
         self.unread = Unread(self.settings.unread_bytes)
+        waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
+        self.kernel = Kernel(self.database, self.metrics, waits)
         self.live = Sockets(
             self.settings,
-            self.database,
+            self.kernel,
             self.notifications,
             self.metrics,
             self.hub.tasks,
             self.stopping,
         )
         self.claim_news = ClaimNews(self.notifications)
-        self.waits = ClaimWaits(self.metrics.claim_wait_seconds.observe, self.clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

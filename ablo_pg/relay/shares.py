@@ -20,7 +20,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 import anyio
 import anyio.to_thread
 
-from ablo_pg.db.pool import Database, PooledConnection
+from ablo_pg.db.pool import Database
+from ablo_pg.db.pooled import PooledConnection
 from ablo_pg.errors import error_for
 from ablo_pg.wire.limits import PARSED_HERE
 

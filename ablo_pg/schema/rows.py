@@ -17,7 +17,7 @@ from pydantic import Field as PydanticField
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ablo_pg.errors import AbloValidationError
+from ablo_pg.errors import AbloError, AbloValidationError
 from ablo_pg.json_text import RawJson, dumps, loads, members
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.names import wire_name
@@ -93,6 +93,13 @@ class Model(BaseModel, metaclass=RowClass):
         inherited.pop("id_column", None)
         cls.__ablo_options__ = ModelOptions(**{**inherited, **options})  # type: ignore[typeddict-item]
 
+    if not TYPE_CHECKING:  # a checker knows the declared fields, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields and name in (unread := unread_fields(self)):
+                raise unread[name]
+            return super().__getattr__(name)
+
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -139,7 +146,7 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
             remedy="pass the row of a delta or a read, with its wire keys",
         )
     values: dict[str, Any] = {}
-    unread: dict[str, AbloValidationError] = {}
+    unread: dict[str, AbloError] = {}
     for name, info in cls.model_fields.items():
         text = raw.get(info.alias or name)
         if text is None:
@@ -150,6 +157,15 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
             unread[name] = _unread(cls, name, row_id, text)
     fit = {name for name, info in cls.model_fields.items() if (info.alias or name) in raw}
     row = cls.model_construct(_fields_set=fit - unread.keys(), **values)
+    object.__setattr__(row, "_ablo_unread", MappingProxyType(unread))
+    return row
+
+
+def row_without_values(cls: type[RowT], row_id: str, reason: AbloError) -> RowT:
+    """Build a row of which only the id is known: to read another field raises `reason`."""
+    row = cls.model_construct(_fields_set={"id"}, id=row_id)
+    object.__setattr__(row, "__dict__", {"id": row_id})  # without the defaults
+    unread = dict.fromkeys(cls.model_fields.keys() - {"id"}, reason)
     object.__setattr__(row, "_ablo_unread", MappingProxyType(unread))
     return row
 
@@ -188,15 +204,16 @@ def _unread(cls: type[Model], name: str, row_id: str, text: bytes) -> AbloValida
     )
 
 
-def unread_fields(row: Model) -> Mapping[str, AbloValidationError]:
-    """Return the fields of a row whose value is not of the declared type, each with the reason.
+def unread_fields(row: Model) -> Mapping[str, AbloError]:
+    """Return the fields of a row that were not read as declared, each with the reason.
 
     The error's `details["raw"]` is the value's JSON as the database has it. The row holds the value
-    as JSON gave it (a date in the year -44 as a str), or a `RawJson` if it has no form in Python (a
-    number with 5,000 digits, nesting beyond 150 levels). Empty for a row that matches its class,
-    and for a copy.
+    as JSON gave it (a date of the year -44 as a str), or a `RawJson` where it has no form in Python
+    (a number of 5,000 digits, nesting beyond 150 levels). Of a row that a write could not return
+    (the key may not read it, or the row is deleted) every field but the id is unread, and reading
+    one raises its reason. Empty for a row that is as its class says, and for a copy.
     """
-    found: Mapping[str, AbloValidationError] | None = getattr(row, "_ablo_unread", None)
+    found: Mapping[str, AbloError] | None = getattr(row, "_ablo_unread", None)
     return found or MappingProxyType({})
 
 

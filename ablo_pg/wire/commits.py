@@ -73,6 +73,7 @@ class CommitBody(msgspec.Struct, frozen=True, rename="camel"):
     idempotency_key: str | None = None
     client_tx_id: str | None = None
     claim: Name | None = None
+    returning: bool | None = None  # the rows too; our own client asks for them
 
 
 def row_data(data: msgspec.Raw) -> orjson.Fragment | None:
@@ -125,19 +126,22 @@ def many_operations(body: CommitBody, models: list[str]) -> bytes:
         }
         for one, model in zip(body.operations or (), models, strict=True)
     ]
-    return _request(operations, body.reads, body.track)
+    return _request(operations, body.reads, body.track, body.returning)
 
 
 def _request(
     operations: list[dict[str, Any]],
     reads: list[dict[str, Any]] | None,
     track: list[dict[str, Any]] | None,
+    returning: bool | None = None,
 ) -> bytes:
     request: dict[str, Any] = {"operations": [_said(one) for one in operations]}
     if reads:
         request["reads"] = [_said(one) for one in reads]
     if track:
         request["track"] = [_said(one) for one in track]
+    if returning:
+        request["returning"] = True
     return pass_on(request)
 
 

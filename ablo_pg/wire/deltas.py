@@ -13,11 +13,15 @@ module that formats a delta, so every interface sends the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 import orjson
 
-from ablo_pg.delta import Delta
+from ablo_pg.delta import Delta, Op
 from ablo_pg.wire.participants import participant_json
+
+DEFAULT: Final = "default"  # the organization's own group, before the others
 
 
 def delta_json(delta: Delta, *, text: bool = False) -> bytes:
@@ -41,7 +45,7 @@ def delta_json(delta: Delta, *, text: bool = False) -> bytes:
             b',"data":',
             b"null" if delta.row is None else row_text(delta.row) if text else delta.row,
             b',"syncGroups":',
-            orjson.dumps(("default", *delta.groups)),
+            orjson.dumps((DEFAULT, *delta.groups)),
             b',"transactionId":',
             orjson.dumps(delta.transaction_id),
             b',"createdAt":"',
@@ -112,3 +116,52 @@ def utc_time(text: str) -> str:
     fraction = text[20:23] if text[19:20] == "." else ""
     digits = fraction.partition("+")[0]
     return f"{text[:19]}.{digits:0<3}Z"
+
+
+class _Who(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
+    """A delta as a relay spells it."""
+
+    id: int
+    action_type: Op
+    model_name: str
+    model_id: str
+    data: msgspec.Raw
+    sync_groups: tuple[str, ...]
+    created_at: str
+    actor: _Who | None = None
+    on_behalf_of: _Who | None = None
+    capability_id: str | None = None
+    transaction_id: str | None = None
+    claim_id: str | None = None
+    changed: tuple[str, ...] = ()
+    left_groups: tuple[str, ...] = ()
+
+    def delta(self, organization: str) -> Delta:
+        """Return it as the log has it; its transaction's number is not told."""
+        data = bytes(self.data)
+        return Delta(
+            self.id,
+            organization,
+            self.model_name,
+            self.model_id,
+            self.action_type,
+            tuple(group for group in self.sync_groups if group != DEFAULT),
+            None if data == b"null" else data,
+            self.changed,
+            None if self.actor is None else str(self.actor),
+            None if self.on_behalf_of is None else str(self.on_behalf_of),
+            self.capability_id,
+            self.claim_id,
+            self.transaction_id,
+            0,
+            self.created_at,
+            self.left_groups,
+        )

@@ -1,114 +1,171 @@
-"""Bodies of the kernel's own calls, which the Python client sends over a relay.
+"""The one table of calls: what the kernel answers to a client, each declared once. Pure.
 
-Parts that the kernel reads itself (a filter, a claim's request, a presence) are passed on as the
-bytes they came in. The credential identifies the caller; no body does.
+`db.calls` makes the statement of a call, the transports of `client.direct` and `client.remote` send
+it, `relay.http.kernel_routes` serves it, `openapi_paths` describes it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-Position = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-EMPTY: msgspec.Raw = msgspec.Raw(b"{}")
+from ablo_pg.wire import claim_results, results
+from ablo_pg.wire import kernel_bodies as bodies
+from ablo_pg.wire.committed import Receipt, receipt_of
+from ablo_pg.wire.names import Names
+
+PREFIX: Final = "/api/v1/kernel/"
+WHO: Final = ("organization", "participant")
+KEYED: Final = (*WHO, "capability_id")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+B = TypeVar("B", bound=bodies.Body)
+R_co = TypeVar("R_co", covariant=True)
 
 
-class RowBody(msgspec.Struct, frozen=True):
-    """A row."""
+@dataclass(frozen=True, slots=True)
+class KernelCall(Generic[B, R_co]):
+    """One call: POST /api/v1/kernel/NAME, `select ablo.NAME(...)`.
 
-    model: Text
-    id: Text
+    takes: which of the caller's (`Caller`) the routine takes in addition to the body's fields.
+    result: what reads the answer. verb: what a key must be allowed to do with the body's models;
+    "write" is any of create, update, delete. retryable: safe to send again while it is not known
+    whether it arrived. routine: if it has another name. fixed: arguments that no body says. member:
+    the name of an answer that is not JSON. metric: what a relay counts by it.
+    """
 
-
-class RowAtBody(RowBody, frozen=True):
-    """A row, and a position of the log."""
-
-    at: Position
-
-
-class HistoryBody(RowBody, frozen=True, kw_only=True):
-    """A row, and how much of its history."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    before: Position | None = None
-
-
-class ListBody(msgspec.Struct, frozen=True):
-    """A page of a model's rows, in the kernel's query language."""
-
-    model: Text
-    query: msgspec.Raw = EMPTY
+    name: str
+    summary: str
+    body: type[B]
+    result: Callable[[bytes, Names], R_co]
+    verb: Literal["read", "write"] | None = None
+    retryable: bool = True
+    routine: str = ""
+    takes: tuple[str, ...] = KEYED
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    member: str | None = None
+    metric: Literal["claims", "claim_waits"] | None = None
 
 
-class SnapshotTarget(msgspec.Struct, frozen=True):
-    """One row of a snapshot."""
+class Reads(Protocol[T_co]):
+    """A decoder."""
 
-    model: Text
-    id: Text
-
-
-class SnapshotBody(msgspec.Struct, frozen=True):
-    """Rows to be read together."""
-
-    targets: Annotated[list[SnapshotTarget], msgspec.Meta(max_length=1000)]
+    def decode(self, data: bytes, /) -> T_co:
+        """Return the value."""
 
 
-class ReceiptBody(msgspec.Struct, frozen=True):
-    """The idempotency key of a commit."""
+class News(msgspec.Struct, frozen=True, rename="camel"):
+    """Claims that something was said of, '' for all, and where to go on."""
 
-    key: Text
-
-
-class UntrackBody(msgspec.Struct, frozen=True):
-    """Tracks to end; all if empty."""
-
-    targets: msgspec.Raw = msgspec.Raw(b"null")
+    claim_ids: list[str]
+    after: str
 
 
-class LogBody(msgspec.Struct, frozen=True):
-    """A part of the log."""
-
-    after: Position
-    limit: Annotated[int, msgspec.Meta(ge=1)] = 100
-    through: Position | None = None
+_FLAG: Final = msgspec.json.Decoder(dict[str, bool])
+_NUMBER: Final = msgspec.json.Decoder(dict[str, int])
 
 
-class AcquireBody(RowBody, frozen=True):
-    """A claim to acquire; the request as the kernel reads it."""
-
-    request: msgspec.Raw = EMPTY
-
-
-class ClaimBody(msgspec.Struct, frozen=True, rename="camel"):
-    """An own claim."""
-
-    claim_id: Text
+def _by(decoder: Reads[T]) -> Callable[[bytes, Names], T]:
+    """Return what reads an answer that names nothing of the author's."""
+    return lambda data, names: decoder.decode(data)
 
 
-class BeatsBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Own claims, to be renewed."""
-
-    claim_ids: Annotated[list[Text], msgspec.Meta(max_length=1000)]
-
-
-class NewsBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims to listen for, the last answer's position, and how long to wait."""
-
-    claim_ids: Annotated[list[Text], msgspec.Meta(max_length=1000)] = []
-    after: Text | None = None
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=25)] = 20.0
+def _flag(data: bytes, names: Names) -> bool:
+    (found,) = _FLAG.decode(data).values()
+    return found
 
 
-class OrderBody(RowBody, frozen=True):
-    """A row's waiters in their new order."""
+def _number(data: bytes, names: Names) -> int:
+    (found,) = _NUMBER.decode(data).values()
+    return found
 
-    order: Annotated[list[Text], msgspec.Meta(max_length=1000)]
+
+def _receipt(data: bytes, names: Names) -> Receipt | None:
+    return None if data == b"null" else receipt_of(data, names)
 
 
-class PresenceBody(msgspec.Struct, frozen=True):
-    """A session, and its own activity."""
-
-    session: Text
-    request: msgspec.Raw = EMPTY
+STATUS: Final = KernelCall(
+    "status", "The kernel's status", bodies.NoBody, _by(results.KERNEL_STATUS), takes=()
+)
+ROW_GET: Final = KernelCall("row_get", "A row", bodies.RowBody, _by(results.ROW_READ), "read")
+ROW_AT: Final = KernelCall(
+    "row_at", "A row as of an earlier position", bodies.RowAtBody, _by(results.ROW_READ), "read"
+)
+ROW_HISTORY: Final = KernelCall(
+    "row_history", "A row's history", bodies.HistoryBody, _by(results.HISTORY_READ), "read"
+)
+ROW_LIST: Final = KernelCall(
+    "row_list", "A page of rows", bodies.ListBody, _by(results.PAGE_READ), "read"
+)
+SNAPSHOT_READ: Final = KernelCall(
+    "snapshot_read", "Rows of one snapshot", bodies.SnapshotBody, _by(results.SNAPSHOT_READ), "read"
+)
+RECEIPT_GET: Final = KernelCall("receipt_get", "A receipt", bodies.ReceiptBody, _receipt)
+TRACK_LIST: Final = KernelCall(
+    "track_list", "The caller's tracks", bodies.NoBody, _by(results.TRACKS)
+)
+TRACK_REMOVE: Final = KernelCall(
+    "track_remove", "End tracks", bodies.UntrackBody, _number, retryable=False, member="removed"
+)
+LOG_HEAD: Final = KernelCall(
+    *("log_head", "The last position of the log", bodies.NoBody, _number),
+    takes=("organization",),
+    member="head",
+)
+LOG_READ: Final = KernelCall("log_read", "A page of the log", bodies.LogBody, _by(results.LOG_PAGE))
+CLAIM_ACQUIRE: Final = KernelCall(
+    *("claim_acquire", "Request a claim", bodies.AcquireBody, claim_results.claim_answer_of),
+    verb="write",
+    takes=(*KEYED, "on_behalf_of", "key_id"),
+    metric="claims",
+)
+CLAIM_LOOK: Final = KernelCall(
+    *("claim_look", "Read a claim", bodies.ClaimBody, claim_results.claim_answer_of),
+    routine="claim_get",
+    fixed={"renew": True},
+    metric="claim_waits",
+)
+CLAIM_BEATS: Final = KernelCall(
+    *("claim_beats", "Renew claims", bodies.BeatsBody, claim_results.claim_beats_of),
+    routine="claim_heartbeat_all",
+    metric="claim_waits",
+)
+CLAIM_NEWS: Final = KernelCall(
+    "claim_news", "Wait for claim events", bodies.NewsBody, _by(msgspec.json.Decoder(News))
+)
+CLAIM_RELEASE: Final = KernelCall(
+    "claim_release", "Release a claim", bodies.ClaimBody, _flag, member="released"
+)
+CLAIM_RELEASE_ROW: Final = KernelCall(
+    "claim_release_row", "Release all claims on a row", bodies.RowBody, _flag, member="released"
+)
+CLAIM_LINE: Final = KernelCall(
+    *("claim_line", "A row's holders and wait queue", bodies.RowBody, claim_results.claim_line_of),
+    verb="read",
+    routine="claim_list",
+)
+CLAIM_REORDER: Final = KernelCall(
+    *("claim_reorder", "Reorder a wait queue", bodies.OrderBody, _flag),
+    verb="write",
+    retryable=False,
+    member="reordered",
+)
+PRESENCE_BEAT: Final = KernelCall(
+    *("presence_beat", "Set own presence", bodies.PresenceBody, claim_results.presence_ttl_of),
+    takes=WHO,
+)
+PRESENCE_LEAVE: Final = KernelCall(
+    "presence_leave", "End own presence", bodies.SessionBody, _flag, takes=WHO, member="left"
+)
+PRESENCE_LIST: Final = KernelCall(
+    "presence_list", "Who is present", bodies.NoBody, claim_results.presence_of
+)
+CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
+    *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, SNAPSHOT_READ, RECEIPT_GET),
+    *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ),
+    *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
+    *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),
+)

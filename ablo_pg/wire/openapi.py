@@ -104,6 +104,11 @@ COMPONENTS: Final[dict[str, Any]] = {
         lastSyncId=INTEGER,
         notifications=_list({"type": "object"}),
         missingIds=_list(STRING),
+        rows={
+            "type": "array",
+            "description": "One an operation, for a commit with returning; null: may not be read",
+            "items": {"type": ["object", "null"]},
+        },
     ),
     "Claim": _object(
         ("id", "actor", "participantKind", "expiresAt", "target"),
@@ -144,6 +149,7 @@ COMPONENTS: Final[dict[str, Any]] = {
             },
             "reads": GUARDS["reads"],
             "track": GUARDS["track"],
+            "returning": {"type": "boolean", "description": "Answer with the rows too"},
         },
     },
 }

@@ -6,11 +6,14 @@ after a while, or never ends, is marked `x-waits`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ablo_pg.wire import claim_requests, kernel_calls, mints
+from ablo_pg.wire import claim_requests, mints
+from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_calls import CALLS, CLAIM_NEWS, PREFIX
 from ablo_pg.wire.openapi_bodies import body_schema
 from ablo_pg.wire.openapi_models import body, json_answer, parameter, ref
 from ablo_pg.wire.schemas import PushBody
@@ -40,7 +43,13 @@ class Line(NamedTuple):
 
 _CAPABILITY = "/api/v1/capabilities/{capability}"
 _SOURCES = "/v1/datasources"
-_KERNEL = "/api/v1/kernel/"
+# Those of the kernel's calls that are not an object.
+_ANSWERS: Final[Mapping[str, Schema]] = {
+    "receipt_get": NULLABLE,
+    "track_list": {},
+    "claim_beats": LIST,
+    "presence_list": LIST,
+}
 _FOLLOW = ("syncGroups", "models", "cursor")
 
 LINES: Final = (
@@ -103,35 +112,18 @@ LINES: Final = (
         media="text/event-stream",
     ),
     Line("get", "/api/health", "Whether requests can be served", open=True),
-    Line("get", "/live", "Whether the process is alive", open=True),
-    Line("get", "/ready", "Whether a canary recently came through", open=True),
-    Line("get", "/metrics", "Metrics", open=True, media="text/plain"),
-    Line("post", f"{_KERNEL}status", "The kernel's status"),
-    Line("post", f"{_KERNEL}row_get", "A row", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}row_at", "A row as of an earlier position", kernel_calls.RowAtBody),
-    Line("post", f"{_KERNEL}row_history", "A row's history", kernel_calls.HistoryBody),
-    Line("post", f"{_KERNEL}row_list", "A page of rows", kernel_calls.ListBody),
-    Line("post", f"{_KERNEL}snapshot_read", "Rows of one snapshot", kernel_calls.SnapshotBody),
-    Line("post", f"{_KERNEL}receipt_get", "A receipt", kernel_calls.ReceiptBody, NULLABLE),
-    Line("post", f"{_KERNEL}track_list", "The caller's tracks", answer={}),
-    Line("post", f"{_KERNEL}track_remove", "End tracks", kernel_calls.UntrackBody),
-    Line("post", f"{_KERNEL}log_head", "The last position of the log"),
-    Line("post", f"{_KERNEL}log_read", "A page of the log", kernel_calls.LogBody),
-    Line("post", f"{_KERNEL}claim_acquire", "Request a claim", kernel_calls.AcquireBody),
-    Line("post", f"{_KERNEL}claim_look", "Read a claim", kernel_calls.ClaimBody),
-    Line("post", f"{_KERNEL}claim_beats", "Renew claims", kernel_calls.BeatsBody, LIST),
-    Line(
-        "post", f"{_KERNEL}claim_news", "Wait for claim events", kernel_calls.NewsBody, waits=True
+    Line("get", "/live", "Whether the process lives", open=True),
+    Line("get", "/ready", "Whether a canary came through lately", open=True),
+    Line("get", "/metrics", "What is counted", open=True, media="text/plain"),
+    *(
+        Line(
+            *("post", PREFIX + call.name, call.summary),
+            None if call.body is NoBody else call.body,
+            _ANSWERS.get(call.name, ANY),
+            waits=call is CLAIM_NEWS,
+        )
+        for call in CALLS
     ),
-    Line("post", f"{_KERNEL}claim_release", "Release a claim", kernel_calls.ClaimBody),
-    Line(
-        "post", f"{_KERNEL}claim_release_row", "Release all claims on a row", kernel_calls.RowBody
-    ),
-    Line("post", f"{_KERNEL}claim_line", "A row's holders and wait queue", kernel_calls.RowBody),
-    Line("post", f"{_KERNEL}claim_reorder", "Reorder a wait queue", kernel_calls.OrderBody),
-    Line("post", f"{_KERNEL}presence_beat", "Set own presence", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_leave", "End own presence", kernel_calls.PresenceBody),
-    Line("post", f"{_KERNEL}presence_list", "Who is present", answer=LIST),
 )
 WRITES: Final = ("/api/v1/commits",)
 # Additional paths of the same operations, for older clients and one command line.

@@ -61,7 +61,9 @@ as $$
   select hashtextextended(p_organization || e'\x1f' || (hashtext(p_model || e'\x1f' || p_row_id) & 15), 7003)
 $$;
 
--- What tells two requests under one idempotency key apart.
+-- What tells two requests under one idempotency key apart: what is to be done, not how it is to be answered.
 create or replace function ablo.request_hash(p_request jsonb) returns bigint
 language sql immutable parallel safe
-as $$ select jsonb_hash_extended(p_request, 7004) $$;
+as $$
+  select jsonb_hash_extended(case when p_request -> 'returning' is null then p_request else p_request - 'returning' end, 7004)
+$$;

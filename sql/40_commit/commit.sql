@@ -19,6 +19,7 @@ as $$
   -- Locks, in order: the idempotency key, rows, the organization's order lock.
   -- Raises: the errors of commit_run; isolation_level_unsupported outside READ COMMITTED, where a
   -- premise would be checked on an old snapshot.
+  -- Returns the receipt; if the request has "returning": true, with the rows too (ablo.commit_rows).
   -- Inside a caller's own transaction it commits or rolls back with it, and restores the identity settings.
   -- Plans are generic and by index from the first call on: a log that is still small when a session plans
   -- its statements is not small for long. Nothing here is worth compiling.
@@ -46,6 +47,9 @@ begin
   end if;
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
                                p_transport);
+  if p_request -> 'returning' = 'true' then
+    v_receipt := ablo.commit_rows(p_organization, p_request, v_receipt);
+  end if;
   v_done := set_config('app.current_org_id', v_found[1], true);
   v_done := set_config('app.current_participant_id', v_found[2], true);
   if current_setting('ablo.on_behalf_of', true) <> v_found[3] then

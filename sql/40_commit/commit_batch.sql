@@ -26,6 +26,7 @@ declare
   v_table text;
   v_column text;
   v_context text;
+  v_bytes bigint := 0;  -- of answers with rows; beyond one answer's budget the callers read them
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -49,6 +50,10 @@ begin
     begin
       receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
                                  v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true, v_commit ->> 'transport');
+      if v_commit #> '{request,returning}' = 'true' and v_bytes < ablo.bound('answer_bytes') then
+        receipt := ablo.commit_rows(p_organization, v_commit -> 'request', receipt);
+        v_bytes := v_bytes + octet_length(receipt::text);
+      end if;
     exception when others then
       get stacked diagnostics v_state = returned_sqlstate, v_message = message_text,
         v_detail = pg_exception_detail, v_hint = pg_exception_hint, v_constraint = constraint_name,

@@ -13,6 +13,8 @@ import pytest
 from ablo_pg import AbloClaimedError, AbloTimeoutError, AsyncAblo, ClaimStatus
 from ablo_pg.testing import DatabaseHandle
 
+from .asked import Answer, on_ask
+
 pytestmark = pytest.mark.anyio
 
 
@@ -50,18 +52,16 @@ async def test_a_cancelled_waiter_leaves_the_line(
 
 async def test_cancelled_while_it_asks(ablo: AsyncAblo) -> None:
     """Whether the claim was made is not known then: it is given back by its id."""
-    door: Any = ablo._session.transport.claims
-    acquire = door.claim_acquire
 
-    async def made_but_not_heard(*args: Any) -> Any:
-        await acquire(*args)
+    async def made_but_not_heard(body: Any, answer: Answer) -> Any:
+        await answer()
         task.cancel()
         await anyio.sleep_forever()
 
     async def ask() -> None:
         await ablo.tasks.claim(id="t")
 
-    door.claim_acquire = made_but_not_heard
+    on_ask(ablo, "claim_acquire", made_but_not_heard)
     task = asyncio.ensure_future(ask())
     with pytest.raises(asyncio.CancelledError):
         await task

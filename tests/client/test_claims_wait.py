@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,9 @@ from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.sidecar import join
 from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
+from ablo_pg.wire.kernel_bodies import ClaimBody
 
+from .asked import Answer, on_ask
 from .sidecar_sessions import LISTENER, end_sessions, sessions
 
 pytestmark = pytest.mark.anyio
@@ -48,18 +50,14 @@ async def listener(db: DatabaseHandle, until: Any) -> AsyncIterator[ClaimListene
 
 def notified_only(client: AsyncAblo, looks: list[str]) -> None:
     """Let a client look at its claims only when it is told something; note each look."""
-    door: Any = client._session.transport.claims
 
-    def patient(call: Callable[..., Any], note: bool) -> Callable[..., Any]:
-        async def answer(*args: Any) -> Any:
-            if note:
-                looks.append(args[0])
-            return replace(await call(*args), recheck=3600.0)
+    async def patient(body: Any, answer: Answer) -> Any:
+        if isinstance(body, ClaimBody):
+            looks.append(body.claim_id)
+        return replace(await answer(), recheck=3600.0)
 
-        return answer
-
-    door.claim_acquire = patient(door.claim_acquire, note=False)
-    door.claim_look = patient(door.claim_look, note=True)
+    on_ask(client, "claim_acquire", patient)
+    on_ask(client, "claim_look", patient)
 
 
 async def until_listening(db: DatabaseHandle) -> None:
@@ -123,17 +121,15 @@ async def test_a_waiter_that_comes_late_to_its_notification(
 ) -> None:
     """The grant is told between the answer and the watch: the listener remembers it."""
     notified_only(ablo, [])
-    door: Any = ablo._session.transport.claims
-    acquire = door.claim_acquire
     claim = await holder.tasks.claim(id="t")
 
-    async def acquire_while_it_is_granted(*args: Any) -> Any:
-        answer = await acquire(*args)
+    async def granted_meanwhile(body: Any, answer: Answer) -> Any:
+        found = await answer()
         await claim.release()
-        await until(lambda: answer.claim.id in listener._said)
-        return answer
+        await until(lambda: found.claim.id in listener._said)
+        return found
 
-    door.claim_acquire = acquire_while_it_is_granted
+    on_ask(ablo, "claim_acquire", granted_meanwhile)
     with anyio.fail_after(5):
         await ablo.tasks.claim(id="t")
 

@@ -249,3 +249,17 @@ async def test_the_event_loop_rests_while_a_statement_runs(db: DatabaseHandle) -
 
 async def sleep(conn: psycopg.AsyncConnection[Any], seconds: float) -> None:
     await conn.execute("select pg_sleep(%s)", [seconds])
+
+
+async def test_calls_one_after_the_other_go_to_one_backend(db: DatabaseHandle) -> None:
+    """A connection is back before its caller's next call, and is the next to be handed out."""
+    database = Database(db.database_url, PoolOptions(min_size=3))
+
+    async def backend(conn: Any) -> int:
+        return int(conn.info.backend_pid)
+
+    try:
+        await asyncio.gather(*[database.run(backend) for _ in range(10)])
+        assert len({await database.run(backend) for _ in range(20)}) == 1
+    finally:
+        await database.close()

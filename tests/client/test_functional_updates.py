@@ -21,9 +21,9 @@ from ablo_pg import (
     AsyncAblo,
 )
 from ablo_pg.client.rows.functional import FunctionalUpdate, UpdateOptions
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.errors import error_for
+from ablo_pg.wire.committed import Receipt
 
 from .conftest import MakeClient
 

@@ -14,7 +14,10 @@ from ablo_pg import AbloClaimedError, AsyncAblo
 from ablo_pg.db.notifications import Notifications
 from ablo_pg.relay import claim_news
 from ablo_pg.testing import DatabaseHandle
+from ablo_pg.wire.kernel_bodies import ClaimBody, NewsBody
+from ablo_pg.wire.kernel_calls import CLAIM_NEWS, News
 
+from .asked import Answer, on_ask
 from .relay_thread import RelayThread, make_key
 
 pytestmark = [pytest.mark.anyio, pytest.mark.relay("grants and renewals over a relay")]
@@ -43,20 +46,16 @@ async def clients(relay: RelayThread, db: DatabaseHandle, schema: Any) -> Any:
 
 def patient(client: AsyncAblo, looks: list[str]) -> None:
     """Let a client look at its claims only when it is told something; note each look."""
-    door: Any = client._session.transport.claims
 
-    def slow(call: Any, note: bool) -> Any:
-        async def answer(*args: Any) -> Any:
-            if note:
-                looks.append(args[0])
-            found = await call(*args)
-            object.__setattr__(found, "recheck", 3600.0)
-            return found
+    async def slow(body: Any, answer: Answer) -> Any:
+        if isinstance(body, ClaimBody):
+            looks.append(body.claim_id)
+        found = await answer()
+        object.__setattr__(found, "recheck", 3600.0)
+        return found
 
-        return answer
-
-    door.claim_acquire = slow(door.claim_acquire, note=False)
-    door.claim_look = slow(door.claim_look, note=True)
+    on_ask(client, "claim_acquire", slow)
+    on_ask(client, "claim_look", slow)
 
 
 def listener_of(client: AsyncAblo) -> Any:
@@ -156,16 +155,14 @@ async def test_claims_of_other_organizations_are_not_heard_of(
     try:
         claim = await holder.tasks.claim(id="t", ttl="24h")
         http: Any = stranger._session.transport
-        first = await http._http.kernel("claim_news", {"claimIds": [], "seconds": 0})
-        after = first.split(b'"after":"')[1].split(b'"')[0].decode()
-        asked = {"claimIds": [claim.id], "after": after, "seconds": 20}
-        heard: list[bytes] = []
+        first = await http.ask(CLAIM_NEWS, NewsBody([], None, 0))
+        heard: list[News] = []
 
         async def ask() -> None:
-            heard.append(await http._http.kernel("claim_news", asked))
-            while b'""' in heard[-1]:  # the relay has just begun to listen: look at everything
-                again = heard[-1].split(b'"after":"')[1].split(b'"')[0].decode()
-                heard.append(await http._http.kernel("claim_news", {**asked, "after": again}))
+            heard.append(await http.ask(CLAIM_NEWS, NewsBody([claim.id], first.after, 20)))
+            while "" in heard[-1].claim_ids:  # the relay has just begun to listen
+                again = NewsBody([claim.id], heard[-1].after, 20)
+                heard.append(await http.ask(CLAIM_NEWS, again))
 
         with anyio.fail_after(15):
             async with anyio.create_task_group() as group:
@@ -174,8 +171,8 @@ async def test_claims_of_other_organizations_are_not_heard_of(
                 await until(lambda: news._count > 0)
                 with psycopg.connect(db.admin_url, autocommit=True) as conn:
                     conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
-        assert b'"claimIds":[]' in heard[-1]
-        assert claim.id.encode() not in b"".join(heard)
+        assert heard[-1].claim_ids == []
+        assert not any(claim.id in one.claim_ids for one in heard)
     finally:
         await stranger.close()
 
@@ -193,3 +190,22 @@ async def test_news_are_remembered_between_two_questions() -> None:
     assert (await news.ask(["a"], after, 0))[0] == [""]  # too far back
     assert (await news.ask(["a"], "another:7", 0))[0] == [""]
     assert (await news.ask(["a"], "nonsense", 0))[0] == [""]
+
+
+async def test_claims_of_our_own_client_are_counted(
+    clients: Any, relay: RelayThread, until: Any
+) -> None:
+    value = relay.relay.service.metrics.registry.get_sample_value
+    holder, waiter = clients("agent:a"), clients("agent:b")
+    claim = await holder.tasks.claim(id="t")
+    got = anyio.Event()
+    with anyio.fail_after(15):
+        assert await waiter.tasks.claim(id="t", queue=False) is None
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for, waiter, got)
+            await until(lambda: value("ablo_claims_total", {"outcome": "queued"}) == 1)
+            await claim.release()
+            await got.wait()
+    assert value("ablo_claims_total", {"outcome": "active"}) == 1
+    assert value("ablo_claims_total", {"outcome": "claim_conflict"}) == 1
+    assert value("ablo_claim_wait_seconds_count") == 1

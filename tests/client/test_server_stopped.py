@@ -110,7 +110,7 @@ async def test_a_login_whose_start_fails_is_told_at_once(
     monkeypatch.setattr(routines, "session_prepare", denied)
     database = Database(site.database_url)
     with anyio.fail_after(SOON), pytest.raises(AbloPermissionError):
-        await database.read(routines.status)
+        await database.read(routines.log_head, "acme")
     await database.close()
 
 

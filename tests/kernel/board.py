@@ -21,11 +21,16 @@ from psycopg.rows import TupleRow
 
 from ablo_pg import Model, belongs_to, define_schema
 from ablo_pg.db.errors import error_of, translate
-from ablo_pg.db.results import report_of
-from ablo_pg.db.routines import COMMIT, COMMIT_BATCH, ROW_GET, ROW_LIST, SNAPSHOT_READ
+from ablo_pg.db.report import report_of
+from ablo_pg.db.routines import COMMIT, COMMIT_BATCH
 from ablo_pg.errors import AbloError
 from ablo_pg.testing import DatabaseHandle
 
+ROW_GET = "select ablo.row_get(%s, %s, %s, %s, %s)"
+ROW_LIST = "select ablo.row_list(%s, %s, %s, %s::jsonb, %s)"
+ROW_AT = "select ablo.row_at(%s, %s, %s, %s, %s, %s)"
+ROW_HISTORY = "select ablo.row_history(%s, %s, %s, %s, %s, %s, %s)"
+SNAPSHOT_READ = "select ablo.snapshot_read(%s, %s, %s::jsonb, %s)"
 Door = Literal["commit", "batch"]
 Json = dict[str, Any]
 
@@ -117,9 +122,10 @@ class Caller:
         door: Door = "commit",
         on_behalf_of: str | None = None,
         capability_id: str | None = None,
+        returning: bool | None = None,
     ) -> Json:
         """Run one commit through either door; return the receipt or raise the typed error."""
-        more = {"reads": reads, "track": track}
+        more = {"reads": reads, "track": track, "returning": returning}
         request = {"operations": list(operations)}
         request |= {name: value for name, value in more.items() if value is not None}
         behalf = (on_behalf_of, capability_id)

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from ablo_pg.db.log import is_whole
-from ablo_pg.db.routines import ROW_HISTORY
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 from ablo_pg.wire import limits
 
-from .board import Board, Caller, create
+from .board import ROW_HISTORY, Board, Caller, create
 
 READ = "ablo.delta_read(%s, %s, 100)"
 BIG = 3 << 20  # bytes of a title: two such rows are more than an answer holds

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from ablo_pg.db.routines import ROW_AT, ROW_HISTORY
 from ablo_pg.errors import AbloError
 
-from .board import Board, Caller, create, op, update
+from .board import ROW_AT, ROW_HISTORY, Board, Caller, create, op, update
 
 
 @pytest.fixture

@@ -26,6 +26,13 @@ from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloClaimedError, AbloError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.kernel_bodies import ClaimBody, OrderBody, RowBody
+from ablo_pg.wire.kernel_calls import (
+    CLAIM_LINE,
+    CLAIM_RELEASE,
+    CLAIM_RELEASE_ROW,
+    CLAIM_REORDER,
+)
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -134,7 +141,8 @@ class ModelClaims(Generic[RowT]):
         for lease in session.claims.end((self._entry.typename, row_id)):
             session.transport.claims.drop(lease)
         async with within(session.seconds(timeout), f"Releasing {self._entry.key} {row_id!r}"):
-            return await session.transport.claims.claim_release_row(self._entry.typename, row_id)
+            body = RowBody(self._entry.typename, row_id)
+            return await session.transport.ask(CLAIM_RELEASE_ROW, body)
 
     async def reorder(self, id: str, order: Order, *, timeout: float | None = None) -> None:
         """Move these waiters to the head of the queue, in this order; the others keep theirs.
@@ -144,7 +152,8 @@ class ModelClaims(Generic[RowT]):
         """
         row_id, ids = encode_id(self._entry.key, id), encode_order(order)
         async with within(self._session.seconds(timeout), f"Reordering {self._entry.key}"):
-            await self._session.transport.claims.claim_reorder(self._entry.typename, row_id, ids)
+            body = OrderBody(self._entry.typename, row_id, list(ids))
+            await self._session.transport.ask(CLAIM_REORDER, body)
 
     async def _claim(
         self,
@@ -177,13 +186,14 @@ class ModelClaims(Generic[RowT]):
     ) -> list[ClaimState]:
         row_id = encode_id(self._entry.key, id)
         async with within(self._session.seconds(timeout), f"Reading claims of {self._entry.key}"):
-            line = await self._session.transport.claims.claim_line(self._entry.typename, row_id)
+            body = RowBody(self._entry.typename, row_id)
+            line = await self._session.transport.ask(CLAIM_LINE, body)
         return list(line.holders if part == "holders" else line.waiters)
 
 
 async def check_free(session: Session, entry: Entry, row_id: str) -> None:
-    """Raise model_claimed if another participant holds the row; for `if_claimed="fail"`."""
-    line = await session.transport.claims.claim_line(entry.typename, row_id)
+    """Raise model_claimed when another participant holds the row; for `if_claimed="fail"`."""
+    line = await session.transport.ask(CLAIM_LINE, RowBody(entry.typename, row_id))
     me = session.transport.participant
     other = next((one for one in line.holders if one.held_by != me), None)
     if other is not None:
@@ -222,7 +232,7 @@ async def release_all(session: Session) -> None:
 
     async def release(claim_id: str) -> None:
         try:
-            await session.transport.claims.claim_release(claim_id)
+            await session.transport.ask(CLAIM_RELEASE, ClaimBody(claim_id))
         except AbloError as exc:
             logger.warning("claim %s was not released: %s", claim_id, exc)
 

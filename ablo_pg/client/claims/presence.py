@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
+import msgspec
 import orjson
 
 from ablo_pg.claim import Presence
@@ -18,6 +19,8 @@ from ablo_pg.client.deadlines import within
 from ablo_pg.client.durations import Duration, encode_duration
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.wire.kernel_bodies import NoBody, PresenceBody, SessionBody
+from ablo_pg.wire.kernel_calls import PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST
 
 
 class PresenceClient:
@@ -53,13 +56,14 @@ class PresenceClient:
         "id": "t1"}. ttl: how long it shows without renewal (default 60 s). Raises duration_invalid.
         """
         said = self._said | _said(status, activity, meta, ttl)
-        body, transport = orjson.dumps(said), self._session.transport
+        request, transport = orjson.dumps(said), self._session.transport
         sent_at = time.monotonic()
         async with within(self._session.seconds(timeout), "Setting the presence"):
-            lasts = await transport.claims.presence_beat(self._id, body)
+            body = PresenceBody(self._id, msgspec.Raw(request))
+            lasts = await transport.ask(PRESENCE_BEAT, body)
         self._said, before = said, self._beat
         self._beat = PresenceBeat(
-            transport.organization, transport.participant, self._id, body, lasts, sent_at
+            transport.organization, transport.participant, self._id, request, lasts, sent_at
         )
         if before is not None:
             transport.claims.drop(before)
@@ -68,7 +72,7 @@ class PresenceClient:
     async def list(self, *, timeout: float | None = None) -> Sequence[Presence]:
         """Return who is present, by participant; claim holders are listed with or without `set`."""
         async with within(self._session.seconds(timeout), "Listing presence"):
-            return await self._session.transport.claims.presence_list()
+            return await self._session.transport.ask(PRESENCE_LIST, NoBody())
 
     async def leave(self, *, timeout: float | None = None) -> bool:
         """End this client's presence; return whether it was present. Its claims stay."""
@@ -76,7 +80,7 @@ class PresenceClient:
         if beat is not None:
             self._session.transport.claims.drop(beat)
         async with within(self._session.seconds(timeout), "Leaving"):
-            return await self._session.transport.claims.presence_leave(self._id)
+            return await self._session.transport.ask(PRESENCE_LEAVE, SessionBody(self._id))
 
 
 async def leave_quietly(presence: PresenceClient) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import anyio
 import anyio.lowlevel
+import msgspec
 
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
 from ablo_pg.client.claims.bell import Bell
@@ -34,6 +35,8 @@ from ablo_pg.errors import (
     AbloTimeoutError,
     error_for,
 )
+from ablo_pg.wire.kernel_bodies import AcquireBody, ClaimBody
+from ablo_pg.wire.kernel_calls import CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_RELEASE
 
 logger: Final = logging.getLogger("ablo_pg.client")
 OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
@@ -75,11 +78,11 @@ class ClaimWait:
         on_status: OnStatus | None,
     ) -> None:
         self._session = session
-        self._door = session.transport.claims
         self._entry = entry
         self._row_id = row_id
         self._claim_id = f"clm_{uuid.uuid4()}"
-        self._request = request_of(self._claim_id)
+        request = msgspec.Raw(request_of(self._claim_id))
+        self._body = AcquireBody(entry.typename, row_id, request)
         self._timeout = timeout
         self._on_status = on_status
         self._told: tuple[object, ...] = ()
@@ -113,9 +116,7 @@ class ClaimWait:
                 # Completes even when cancelled: an abandoned statement may still make a claim.
                 with anyio.CancelScope(shield=True):
                     async with within(self._session.timeout, f"Claiming {self._what}"):
-                        answer = await self._door.claim_acquire(
-                            typename, self._row_id, self._request
-                        )
+                        answer = await transport.ask(CLAIM_ACQUIRE, self._body)
             except AbloError as exc:
                 self._unsure = isinstance(exc, _PASSING)
                 raise
@@ -129,14 +130,14 @@ class ClaimWait:
             )
             self._unsure = False
             lease.renewed(sent_at, claim.ttl)
-            self._door.keep(lease)
+            transport.claims.keep(lease)
             return lease, answer
 
     async def _wait(self, lease: Lease, answer: ClaimAnswer) -> ClaimAnswer:
         bell = Bell()
         lease.lost.add(bell)
         try:
-            with self._door.claim_watch(lease.claim_id, bell):
+            with self._session.transport.claims.claim_watch(lease.claim_id, bell):
                 while answer.claim.status == "queued":
                     claim = answer.claim
                     await self._tell(
@@ -154,7 +155,8 @@ class ClaimWait:
         sent_at = time.monotonic()
         try:
             async with within(self._session.timeout, f"Waiting for {self._what}"):
-                answer = await self._door.claim_look(lease.claim_id)
+                body = ClaimBody(lease.claim_id)
+                answer = await self._session.transport.ask(CLAIM_LOOK, body)
         except _PASSING as exc:
             logger.info("the wait for %s continues: %s", self._what, exc)
             return replace(before, recheck=_AGAIN)
@@ -172,7 +174,8 @@ class ClaimWait:
                 if self._lease is not None:
                     await give_back(self._session, self._entry, self._row_id, self._lease)
                 elif self._unsure:
-                    await self._door.claim_release(self._claim_id)
+                    body = ClaimBody(self._claim_id)
+                    await self._session.transport.ask(CLAIM_RELEASE, body)
             except AbloError as exc:
                 logger.info("claim %s was not released: %s", self._claim_id, exc)
 
@@ -213,16 +216,16 @@ class ClaimWait:
 
 
 async def give_back(session: Session, entry: Entry, row_id: str, lease: Lease) -> bool:
-    """End one use of a claim; the last releases it. Return whether the database still had it."""
-    held, door = session.claims, session.transport.claims
+    """End one use of a claim; the last one gives it back. Whether the database had it still."""
+    held, transport = session.claims, session.transport
     last = held.unuse(lease.claim_id)
     if last is None:
         return False
-    door.drop(last)
+    transport.claims.drop(last)
     async with held.row_lock(entry.typename, row_id):
         if held.used(lease.claim_id):  # another task of this client has just acquired it again
             return False
-        return await door.claim_release(lease.claim_id)
+        return await transport.ask(CLAIM_RELEASE, ClaimBody(lease.claim_id))
 
 
 async def call_status(on_status: OnStatus, status: ClaimStatus) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
-from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
-from ablo_pg.db.claims import claim_heartbeat_all, presence_beat
+from ablo_pg.db import calls
 from ablo_pg.db.connecting import connect
-from ablo_pg.db.errors import translate
+from ablo_pg.db.errors import NO_NAMES, translate
 from ablo_pg.db.notifications import CLAIMS, Listener, Notifications
 from ablo_pg.db.routines import load_json_raw
+from ablo_pg.wire.kernel_bodies import BeatsBody, Body, Caller, PresenceBody
+from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT, KernelCall
+
+B = TypeVar("B", bound=Body)
+R = TypeVar("R")
 
 # Detects a silently lost server within seconds: another connection may reach it.
 _PATIENCE: Final = {
@@ -68,15 +73,18 @@ class DatabaseLeases:
         self, organization: str, participant: str, claim_ids: Sequence[str]
     ) -> list[ClaimBeat]:
         """Renew these claims of a participant."""
-        with _translated():
-            answer = await claim_heartbeat_all(self._conn, organization, participant, claim_ids)
-        return claim_beats_of(answer)
+        caller = Caller(organization, participant)
+        return await self._ask(CLAIM_BEATS, caller, BeatsBody(list(claim_ids)))
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Record a session's presence."""
+        """Say that a session is here."""
+        said = PresenceBody(session, msgspec.Raw(body))
+        return await self._ask(PRESENCE_BEAT, Caller(organization, participant), said)
+
+    async def _ask(self, call: KernelCall[B, R], caller: Caller, body: B) -> R:
         with _translated():
-            answer = await presence_beat(self._conn, organization, participant, session, body)
-        return presence_ttl_of(answer)
+            answer = await calls.ask(self._conn, call, caller, body)
+        return call.result(answer, NO_NAMES)
 
     async def aclose(self) -> None:
         """Close it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
@@ -16,35 +16,28 @@ from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
 from ablo_pg.changefeed.status import ReaderStatus
-from ablo_pg.client.direct.claims import DirectClaims
+from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.direct.sessions import DirectSessions
+from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
-from ablo_pg.client.rows.receipt import Receipt, receipt_of
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db import registry, routines, tracks
+from ablo_pg.db import calls, registry, routines
 from ablo_pg.db.errors import translate
 from ablo_pg.db.group_commit import GroupCommit
 from ablo_pg.db.pool import Database
-from ablo_pg.db.results import (
-    HISTORY_READ,
-    KERNEL_STATUS,
-    PAGE_READ,
-    ROW_READ,
-    SNAPSHOT_READ,
-    HistoryRead,
-    KernelStatus,
-    PageRead,
-    RowRead,
-    SnapshotRead,
-)
 from ablo_pg.db.routines import BatchItem
 from ablo_pg.errors import error_for
 from ablo_pg.schema import parse_schema_json
+from ablo_pg.wire.committed import Committed, Receipt, committed_of, receipt_of
+from ablo_pg.wire.kernel_bodies import Body, Caller
+from ablo_pg.wire.kernel_calls import KernelCall
 
+B = TypeVar("B", bound=Body)
+R = TypeVar("R")
 _VERSIONS: Final = 20  # pushed schemas among which a client looks for its own
 
 
@@ -66,7 +59,8 @@ class DirectTransport:
         self._on_behalf_of = on_behalf_of
         self._commits = GroupCommit(database, organization)
         self._source = source
-        self._claims = DirectClaims(database, organization, participant, on_behalf_of)
+        self._caller = Caller(organization, participant, on_behalf_of)
+        self._claims = Beside(DirectStation(database.url))
         self._sessions = DirectSessions(database, organization, api_key)
 
     @property
@@ -90,8 +84,8 @@ class DirectTransport:
         return self._source.status
 
     @property
-    def claims(self) -> DirectClaims:
-        """Claims and presence."""
+    def claims(self) -> Beside:
+        """What renews claims and presences, and wakes those that wait."""
         return self._claims
 
     async def open(self) -> None:
@@ -104,9 +98,11 @@ class DirectTransport:
         await self._claims.close()
         await self._database.close()
 
-    async def status(self) -> KernelStatus:
-        """Return the kernel's status."""
-        return KERNEL_STATUS.decode(await self._database.read(routines.status))
+    async def ask(self, call: KernelCall[B, R], body: B) -> R:
+        """Make a call of the table; again where that is safe and the connection broke."""
+        run = self._database.read if call.retryable else self._database.run
+        answer = await run(calls.ask, call, self._caller, body)
+        return call.result(answer, self._database.names)
 
     async def active_schema(self) -> ActiveSchema | None:
         """Return the database's schema, or None if none was applied."""
@@ -121,11 +117,11 @@ class DirectTransport:
         found = await self._database.read(registry.schema_history, None, _VERSIONS)
         return frozenset(one["hash"] for one in msgspec.json.decode(found))
 
-    async def commit(self, request: CommitRequest) -> Receipt:
-        """Apply a commit once, batched with other concurrent commits."""
+    async def commit(self, request: CommitRequest) -> Committed:
+        """Apply a commit once, together with others that are on their way."""
         body = msgspec.Raw(request.body)
         item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
-        return receipt_of(await self._commits.submit(item), self._database.names)
+        return committed_of(await self._commits.submit(item), self._database.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
         """Apply a commit inside the caller's open transaction; it commits or rolls back with it."""
@@ -158,13 +154,6 @@ class DirectTransport:
             raise translate(exc, self._database.names) from exc
         return receipt_of(body, self._database.names)
 
-    async def receipt_get(self, key: str) -> Receipt | None:
-        """Return the receipt of the commit that landed under a key, or None."""
-        found = await self._database.read(
-            routines.receipt_get, self._organization, self._participant, key
-        )
-        return None if found is None else receipt_of(found, self._database.names)
-
     async def session_create(self, request: SessionRequest) -> SessionKey:
         """Mint a key from the client's own."""
         return await self._sessions.create(request)
@@ -174,54 +163,8 @@ class DirectTransport:
         await self._sessions.revoke(session_id)
 
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
-        """Read all rows of these models in one snapshot, and the position to follow from."""
-        return await direct_bootstrap(self._database, self._organization, self._participant, models)
-
-    async def track_list(self) -> bytes:
-        """Read the participant's tracks, as the kernel's JSON."""
-        return await self._database.read(tracks.track_list, self._organization, self._participant)
-
-    async def track_remove(self, targets: bytes | None) -> int:
-        """End tracks on these targets (JSON), or all; return how many ended."""
-        return await self._database.run(
-            tracks.track_remove, self._organization, self._participant, targets
-        )
-
-    async def row_get(self, model: str, row_id: str) -> RowRead:
-        """Read one row."""
-        return ROW_READ.decode(
-            await self._database.read(
-                routines.row_get, self._organization, self._participant, model, row_id
-            )
-        )
-
-    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as of an earlier position."""
-        arguments = (self._organization, self._participant, model, row_id, position)
-        return ROW_READ.decode(await self._database.read(routines.row_at, *arguments))
-
-    async def row_history(
-        self, model: str, row_id: str, limit: int, before: int | None
-    ) -> HistoryRead:
-        """Read a row's changes."""
-        arguments = (self._organization, self._participant, model, row_id, limit, before)
-        return HISTORY_READ.decode(await self._database.read(routines.row_history, *arguments))
-
-    async def row_list(self, model: str, query: bytes) -> PageRead:
-        """Read one page."""
-        return PAGE_READ.decode(
-            await self._database.read(
-                routines.row_list, self._organization, self._participant, model, query
-            )
-        )
-
-    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark in one snapshot."""
-        return SNAPSHOT_READ.decode(
-            await self._database.read(
-                routines.snapshot_read, self._organization, self._participant, targets
-            )
-        )
+        """Read all rows of these models in one snapshot, and where to follow from."""
+        return await direct_bootstrap(self._database, self._caller, models)
 
     def _arguments(self, request: CommitRequest) -> tuple[str, str, str, bytes, str | None]:
         """The commit as the routines take it."""

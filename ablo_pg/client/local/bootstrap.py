@@ -15,12 +15,14 @@ import msgspec
 import orjson
 from psycopg import AsyncConnection
 
-from ablo_pg.db import routines
+from ablo_pg.db import calls, routines
 from ablo_pg.db.pool import Database
-from ablo_pg.db.results import PAGE_READ
 from ablo_pg.db.snapshots import in_snapshot
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder
+from ablo_pg.wire.kernel_bodies import Caller, ListBody
+from ablo_pg.wire.kernel_calls import ROW_LIST
+from ablo_pg.wire.results import PAGE_READ
 
 if TYPE_CHECKING:
     from ablo_pg.client.remote.http import RelayHttp
@@ -67,20 +69,17 @@ def too_many_rows() -> AbloError:
     )
 
 
-async def direct_bootstrap(
-    database: Database, organization: str, participant: str, models: Sequence[str]
-) -> Bootstrap:
+async def direct_bootstrap(database: Database, caller: Caller, models: Sequence[str]) -> Bootstrap:
     """Read the rows of these models (typenames) in one snapshot of the database."""
 
     async def read(conn: AsyncConnection[Any]) -> Bootstrap:
-        found = Bootstrap(await routines.log_head(conn, organization))
+        found = Bootstrap(await routines.log_head(conn, caller.organization))
         for typename in models:
             after: str | None = None
             while True:
                 query = orjson.dumps({"limit": _PAGE, "after": after})
-                page = PAGE_READ.decode(
-                    await routines.row_list(conn, organization, participant, typename, query)
-                )
+                body = ListBody(typename, msgspec.Raw(query))
+                page = PAGE_READ.decode(await calls.ask(conn, ROW_LIST, caller, body))
                 found.add(typename, page.data, found.stamp or 0)
                 after = page.next_cursor
                 if not page.has_more:

@@ -19,11 +19,11 @@ import anyio
 from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloConnectionError, AbloError, AbloTimeoutError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
 
 logger: Final = logging.getLogger("ablo_pg.client")
 QUEUE_MOST: Final = 1000  # queued writes; beyond it another one is refused

@@ -10,11 +10,11 @@ from typing import Any
 from ablo_pg.client.local.queued import Pending, QueuedWrite
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import with_evidence
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Evidence, Model, changed_row, evidence_of, row_from_json
+from ablo_pg.wire.committed import Receipt
 
 Over = Callable[[Model | None], Model | None]
 ACTIONS = ("create", "update", "delete")

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import httpcore._backends.anyio  # noqa: F401  (httpx does at a first call; see `client.home`)
 import httpx
-import orjson
+import msgspec
 
 from ablo_pg.client.environment import Proxy, proxy_of
 from ablo_pg.client.remote.errors import error_of, unreachable
 from ablo_pg.client.remote.slots import Slots
 from ablo_pg.db.errors import NO_NAMES, Names
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
+from ablo_pg.wire.kernel_bodies import Body
+from ablo_pg.wire.kernel_calls import PREFIX, KernelCall
 from ablo_pg.wire.relay_url import relay_origin
 
-# Three attempts span about a second; the caller's own deadline ends them sooner.
+B = TypeVar("B", bound=Body)
+R = TypeVar("R")
+
+# Three tries span about a second; the caller's own deadline ends them sooner.
 TRIES: Final = 3
 PAUSE: Final = 0.1
 # Seconds. To connect; between bytes, longer than a relay takes for an answer. Protects callers
@@ -133,10 +138,12 @@ class RelayHttp:
         if client is not None:
             await client.aclose()
 
-    async def kernel(self, name: str, body: Any, *, again: bool = True) -> bytes:
-        """Call the kernel through the relay; `body` is JSON bytes, or a value."""
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
-        return await self.request("POST", f"/api/v1/kernel/{name}", content, again=again)
+    async def ask(self, call: KernelCall[B, R], body: B, *, again: bool = True) -> R:
+        """Make a call of the table; see `request`."""
+        content = msgspec.json.encode(body)
+        again = again and call.retryable
+        answer = await self.request("POST", PREFIX + call.name, content, again=again)
+        return call.result(answer, self.names)
 
     async def request(
         self, method: str, path: str, content: bytes | None = None, *, again: bool = True

@@ -6,80 +6,13 @@ It returns only what the key may see; for a client that is the whole log.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-import msgspec
 
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.db.log import Horizon
-from ablo_pg.delta import Delta, Op
-from ablo_pg.json_text import Decoder
+from ablo_pg.delta import Delta
 from ablo_pg.lsn import LSN
-
-_DEFAULT: Final = "default"
-
-
-class _Who(msgspec.Struct, frozen=True):
-    kind: str
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.id}"
-
-
-class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
-    """A delta as a relay spells it."""
-
-    id: int
-    action_type: Op
-    model_name: str
-    model_id: str
-    data: msgspec.Raw
-    sync_groups: tuple[str, ...]
-    created_at: str
-    actor: _Who | None = None
-    on_behalf_of: _Who | None = None
-    capability_id: str | None = None
-    transaction_id: str | None = None
-    claim_id: str | None = None
-    changed: tuple[str, ...] = ()
-    left_groups: tuple[str, ...] = ()
-
-    def delta(self, organization: str) -> Delta:
-        """Return it as the log has it, except its transaction's number, which is not sent."""
-        data = bytes(self.data)
-        return Delta(
-            self.id,
-            organization,
-            self.model_name,
-            self.model_id,
-            self.action_type,
-            tuple(group for group in self.sync_groups if group != _DEFAULT),
-            None if data == b"null" else data,
-            self.changed,
-            None if self.actor is None else str(self.actor),
-            None if self.on_behalf_of is None else str(self.on_behalf_of),
-            self.capability_id,
-            self.claim_id,
-            self.transaction_id,
-            0,
-            self.created_at,
-            self.left_groups,
-        )
-
-
-class _Page(msgspec.Struct, frozen=True):
-    deltas: list[WireDelta]
-    reached: int
-    whole: bool
-
-
-class _Head(msgspec.Struct, frozen=True):
-    head: int
-
-
-_PAGE: Final = Decoder(_Page)
-_HEAD: Final = Decoder(_Head)
+from ablo_pg.wire.kernel_bodies import LogBody, NoBody
+from ablo_pg.wire.kernel_calls import LOG_HEAD, LOG_READ
 
 
 class RemoteLog:
@@ -95,17 +28,15 @@ class RemoteLog:
         found: list[Delta] = []
         whole = False
         while not whole and len(found) < limit:
-            body: dict[str, Any] = {"after": after, "limit": limit - len(found)}
-            if through is not None:
-                body["through"] = through
-            page = _PAGE.decode(await self._http.kernel("log_read", body))
+            body = LogBody(after, limit - len(found), through)
+            page = await self._http.ask(LOG_READ, body)
             found.extend(one.delta(organization) for one in page.deltas)
             after, whole = page.reached, page.whole
         return found
 
     async def head(self, organization: str) -> int:
         """See LogSource."""
-        return _HEAD.decode(await self._http.kernel("log_head", b"{}")).head
+        return await self._http.ask(LOG_HEAD, NoBody())
 
     async def heads(self, organizations: Sequence[str]) -> dict[str, int]:
         """See LogSource."""

@@ -13,25 +13,17 @@ from typing import Final
 
 import anyio
 import msgspec
-import orjson
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.remote.http import RelayAddress, RelayHttp
-from ablo_pg.db.claim_results import claim_beats_of, presence_ttl_of
 from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.errors import AbloError
+from ablo_pg.wire.kernel_bodies import BeatsBody, NewsBody, PresenceBody
+from ablo_pg.wire.kernel_calls import CLAIM_BEATS, CLAIM_NEWS, PRESENCE_BEAT
 
 # Seconds that one long poll stays open. Below typical proxy timeouts; a grant is answered at once.
 POLL_SECONDS: Final = 20.0
-
-
-class _News(msgspec.Struct, frozen=True, rename="camel"):
-    claim_ids: list[str]
-    after: str
-
-
-_NEWS: Final = msgspec.json.Decoder(_News)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +62,12 @@ class RelayLeases:
         self, organization: str, participant: str, claim_ids: Sequence[str]
     ) -> list[ClaimBeat]:
         """Renew these claims of the key's participant."""
-        body = {"claimIds": list(claim_ids)}
-        return claim_beats_of(await self._http.kernel("claim_beats", body, again=False))
+        return await self._http.ask(CLAIM_BEATS, BeatsBody(list(claim_ids)), again=False)
 
     async def beat(self, organization: str, participant: str, session: str, body: bytes) -> float:
-        """Record a session's presence."""
-        said = b'{"session":' + orjson.dumps(session) + b',"request":' + body + b"}"
-        return presence_ttl_of(await self._http.kernel("presence_beat", said, again=False))
+        """Say that a session is here."""
+        said = PresenceBody(session, msgspec.Raw(body))
+        return await self._http.ask(PRESENCE_BEAT, said, again=False)
 
     async def aclose(self) -> None:
         """Close it."""
@@ -119,7 +110,7 @@ class RelayNews:
         return told
 
     async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[str]:
-        body = {"claimIds": sorted(claim_ids), "after": self._after, "seconds": seconds}
-        found = _NEWS.decode(await self._http.kernel("claim_news", body, again=False))
+        body = NewsBody(sorted(claim_ids), self._after, seconds)
+        found = await self._http.ask(CLAIM_NEWS, body, again=False)
         self._after = found.after
         return found.claim_ids

@@ -25,10 +25,10 @@ from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.status import ReaderKind, ReaderStatus, StatusLog
 from ablo_pg.client.remote.errors import error_of, error_of_problem, unreachable
 from ablo_pg.client.remote.http import RelayHttp
-from ablo_pg.client.remote.log import WireDelta
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloAuthenticationError, AbloError, AbloRateLimitError
 from ablo_pg.json_text import Decoder, loads
+from ablo_pg.wire.deltas import WireDelta
 
 logger: Final = logging.getLogger("ablo_pg.client")
 

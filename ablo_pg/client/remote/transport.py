@@ -9,38 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import anyio
 import msgspec
 import orjson
 
 from ablo_pg.changefeed.status import ReaderStatus
+from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, remote_bootstrap
 from ablo_pg.client.names import Tenant
-from ablo_pg.client.remote.claims import RemoteClaims
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
-from ablo_pg.client.rows.receipt import Receipt, receipt_of
+from ablo_pg.client.remote.station import RemoteStation
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
-from ablo_pg.db.results import (
-    HISTORY_READ,
-    KERNEL_STATUS,
-    PAGE_READ,
-    ROW_READ,
-    SNAPSHOT_READ,
-    HistoryRead,
-    KernelStatus,
-    PageRead,
-    RowRead,
-    SnapshotRead,
-)
 from ablo_pg.errors import error_for
 from ablo_pg.schema import parse_schema_json
+from ablo_pg.wire.committed import Committed, Receipt, committed_of
+from ablo_pg.wire.kernel_bodies import Body
+from ablo_pg.wire.kernel_calls import KernelCall
+
+B = TypeVar("B", bound=Body)
+R = TypeVar("R")
 
 
 class _Identity(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,12 +43,7 @@ class _Identity(msgspec.Struct, frozen=True, rename="camel"):
     organization_id: str
 
 
-class _Removed(msgspec.Struct, frozen=True):
-    removed: int
-
-
 _IDENTITY: Final = msgspec.json.Decoder(_Identity)
-_REMOVED: Final = msgspec.json.Decoder(_Removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,7 @@ class RemoteTransport:
         self._expected = expected
         self._participant = ""
         self._opening = anyio.Lock()
-        self._claims = RemoteClaims(http, self.open)
+        self._claims = Beside(RemoteStation(http.address))
         self._sessions = RemoteSessions(http)
 
     @property
@@ -118,8 +107,8 @@ class RemoteTransport:
         return self._source.status
 
     @property
-    def claims(self) -> RemoteClaims:
-        """Claims and presence."""
+    def claims(self) -> Beside:
+        """What renews claims and presences, and wakes those that wait."""
         return self._claims
 
     async def open(self) -> None:
@@ -140,9 +129,10 @@ class RemoteTransport:
         await self._claims.close()
         await self._http.aclose()
 
-    async def status(self) -> KernelStatus:
-        """Return the kernel's status."""
-        return KERNEL_STATUS.decode(await self._call("status", b"{}"))
+    async def ask(self, call: KernelCall[B, R], body: B) -> R:
+        """Make a call of the table; again where that is safe and the connection broke."""
+        await self.open()
+        return await self._http.ask(call, body)
 
     async def active_schema(self) -> ActiveSchema | None:
         """Return the relay's schema, or None if none was applied."""
@@ -160,13 +150,13 @@ class RemoteTransport:
         told = orjson.loads(await self._http.request("GET", "/api/schema/versions"))
         return frozenset(one["hash"] for one in told["versions"])
 
-    async def commit(self, request: CommitRequest) -> Receipt:
+    async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
         await self.open()
         key = orjson.dumps(request.key)
         body = request.body.rstrip()[:-1] + b',"idempotencyKey":' + key + b"}"
         answer = await self._http.request("POST", "/api/v1/commits", body)
-        return receipt_of(answer, self._http.names)
+        return committed_of(answer, self._http.names)
 
     async def join(self, request: CommitRequest, connection: Any) -> Receipt:
         """Refuse: a relay cannot join the caller's transaction. Raises invalid_options."""
@@ -175,11 +165,6 @@ class RemoteTransport:
     def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
         """See `join`."""
         _cannot_join()
-
-    async def receipt_get(self, key: str) -> Receipt | None:
-        """Return the receipt of the commit that landed under a key, or None."""
-        found = await self._call("receipt_get", {"key": key})
-        return None if found == b"null" else receipt_of(found, self._http.names)
 
     async def session_create(self, request: SessionRequest) -> SessionKey:
         """Mint a key from the client's own."""
@@ -196,52 +181,12 @@ class RemoteTransport:
         await self.open()
         return await remote_bootstrap(self._http, models)
 
-    async def track_list(self) -> bytes:
-        """Read the participant's tracks, as the kernel's JSON."""
-        return await self._call("track_list", b"{}")
-
-    async def track_remove(self, targets: bytes | None) -> int:
-        """End tracks on these targets (JSON), or all; return how many ended."""
-        body = b"{}" if targets is None else b'{"targets":' + targets + b"}"
-        return _REMOVED.decode(await self._call("track_remove", body, again=False)).removed
-
-    async def row_get(self, model: str, row_id: str) -> RowRead:
-        """Read one row."""
-        return ROW_READ.decode(await self._call("row_get", {"model": model, "id": row_id}))
-
-    async def row_at(self, model: str, row_id: str, position: int) -> RowRead:
-        """Read one row as of an earlier position."""
-        body = {"model": model, "id": row_id, "at": position}
-        return ROW_READ.decode(await self._call("row_at", body))
-
-    async def row_history(
-        self, model: str, row_id: str, limit: int, before: int | None
-    ) -> HistoryRead:
-        """Read a row's changes."""
-        body = {"model": model, "id": row_id, "limit": limit, "before": before}
-        return HISTORY_READ.decode(await self._call("row_history", body))
-
-    async def row_list(self, model: str, query: bytes) -> PageRead:
-        """Read one page."""
-        body = b'{"model":' + orjson.dumps(model) + b',"query":' + query + b"}"
-        return PAGE_READ.decode(await self._call("row_list", body))
-
-    async def snapshot_read(self, targets: bytes) -> SnapshotRead:
-        """Read named rows and the watermark in one snapshot."""
-        return SNAPSHOT_READ.decode(
-            await self._call("snapshot_read", b'{"targets":' + targets + b"}")
-        )
-
     async def subscribe(
         self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
     ) -> DeltaStream:
         """Begin a stream; all of a client share one socket."""
         await self.open()
         return await self._source.subscribe(self.organization, models, groups, cursor)
-
-    async def _call(self, name: str, body: Any, *, again: bool = True) -> bytes:
-        await self.open()
-        return await self._http.kernel(name, body, again=again)
 
 
 def _model_of(told: dict[str, Any]) -> dict[str, Any]:

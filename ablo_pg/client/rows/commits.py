@@ -10,10 +10,10 @@ from psycopg import AsyncConnection, Connection
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import CommitRequest, commit_request
 from ablo_pg.client.rows.tracks import Target
 from ablo_pg.client.session import Session, Wait, check_wait
+from ablo_pg.wire.committed import Receipt
 
 
 class Commits:

@@ -1,7 +1,4 @@
-"""Rows from the JSON bytes of reads and deltas, with the evidence of the read attached.
-
-The write's receipt is stored in the same hidden slot, so that `ablo.receipt(row)` finds it.
-"""
+"""Rows from the JSON bytes of reads and deltas, with the evidence of the read attached."""
 
 from __future__ import annotations
 
@@ -10,20 +7,12 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.where import Clause, ListQuery
-from ablo_pg.db.results import PageRead
-from ablo_pg.schema.rows import Evidence, Model, evidence_of, row_from_json
+from ablo_pg.schema.rows import Evidence, Model, row_from_json
+from ablo_pg.wire.results import PageRead
 
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteEvidence(Evidence):
-    """The evidence of a row that a write returned."""
-
-    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +51,6 @@ def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
     return with_evidence(row_from_json(entry.row, data), evidence)
 
 
-def written_row_of(entry: Entry, data: bytes, stamp: int, receipt: Receipt) -> Model:
-    """Build the row that a write returns."""
-    evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
-    return with_evidence(row_from_json(entry.row, data), evidence)
-
-
 def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
     """Build the page of rows that `query` requested."""
     rows = [
@@ -89,12 +72,6 @@ def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
 def page_evidence_of(page: Page[Any]) -> PageEvidence | None:
     """Return a page's evidence, or None for a copy."""
     return page._ablo_evidence
-
-
-def receipt_of_row(row: Model) -> Receipt | None:
-    """Return the receipt of the write that returned this row, or None."""
-    evidence = evidence_of(row)
-    return evidence.receipt if isinstance(evidence, WriteEvidence) else None
 
 
 def with_evidence(row: Model, evidence: Evidence) -> Model:

@@ -23,15 +23,18 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import row_of, written_row_of
+from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import ID_NAMESPACE, encode_operation, idempotency_key
 from ablo_pg.client.rows.values import encode_id
+from ablo_pg.client.rows.written import no_row, written_row
 from ablo_pg.client.session import Data, Session
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Committed, Receipt
+from ablo_pg.wire.kernel_bodies import ReceiptBody, RowBody
+from ablo_pg.wire.kernel_calls import RECEIPT_GET, ROW_GET
 
 RowT = TypeVar("RowT", bound=Model)
 # From the row as it is to the fields to change; None or {} changes nothing.
@@ -102,10 +105,11 @@ class FunctionalUpdate(Generic[RowT]):
         return None if self._given is None else await self._found_landed()
 
     async def read(self) -> RowT:
-        """Return the current row. Raises entity_not_found."""
-        found = await self._session.transport.row_get(self._entry.typename, self._id)
+        """Return the row as it is now. Raises entity_not_found."""
+        body = RowBody(self._entry.typename, self._id)
+        found = await self._session.transport.ask(ROW_GET, body)
         if found.data is None:
-            raise self._no_row("There is no")
+            raise no_row(self._entry, self._id)
         self._stamp = found.stamp
         return cast(RowT, row_of(self._entry, found.data, found.stamp))
 
@@ -121,9 +125,11 @@ class FunctionalUpdate(Generic[RowT]):
         # own: under a claim the holder's own writes would not count, and of two updates that one
         # holder runs at once the second would undo the first.
         seen = {"model": self._entry.key, "id": self._id, "read_at": self._stamp, "own": True}
-        request = self._session.assemble([wire], [seen, *(self._reads or ())], self._key)
+        request = self._session.assemble(
+            [wire], [seen, *(self._reads or ())], self._key, returning=True
+        )
         try:
-            receipt = await self._session.send(request)
+            done = await self._session.send(request)
         except AbloIdempotencyError:
             row = await self._found_landed()  # another caller, or a lost answer, under the same key
             if row is None:
@@ -132,9 +138,9 @@ class FunctionalUpdate(Generic[RowT]):
         except AbloConflictError as exc:
             self._lost(exc)
             return None
-        if receipt.notifications and not receipt.ops:
-            raise self._held(receipt)
-        return await self._written(receipt)
+        if done.receipt.notifications and not done.receipt.ops:
+            raise self._held(done.receipt)
+        return await self._written(done)
 
     def pause(self) -> float:
         """Return how many seconds to wait before the next attempt."""
@@ -185,25 +191,11 @@ class FunctionalUpdate(Generic[RowT]):
         )
 
     async def _found_landed(self) -> RowT | None:
-        receipt = await self._session.transport.receipt_get(self._key)
-        return None if receipt is None else await self._written(receipt)
+        receipt = await self._session.transport.ask(RECEIPT_GET, ReceiptBody(self._key))
+        return None if receipt is None else await self._written(Committed(receipt))
 
-    async def _written(self, receipt: Receipt) -> RowT:
-        found = await self._session.transport.row_get(self._entry.typename, self._id)
-        if found.data is None:
-            raise self._no_row("Deleted right after its update:", receipt)
-        return cast(RowT, written_row_of(self._entry, found.data, found.stamp, receipt))
-
-    def _no_row(self, what: str, receipt: Receipt | None = None) -> AbloError:
-        return error_for(
-            "entity_not_found",
-            f"{what} {self._entry.key} {self._id!r}",
-            model=self._entry.key,
-            field="id",
-            row_id=self._id,
-            remedy="check the id, or create the row",
-            details={} if receipt is None else {"receipt": receipt},
-        )
+    async def _written(self, done: Committed) -> RowT:
+        return cast(RowT, await written_row(self._session, self._entry, self._id, done))
 
 
 async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:

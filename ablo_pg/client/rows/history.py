@@ -18,10 +18,12 @@ from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.requests import PAGE_LIMIT
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.session import Session
-from ablo_pg.db.results import HistoryData
 from ablo_pg.delta import OP_NAMES
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.kernel_bodies import HistoryBody, RowAtBody
+from ablo_pg.wire.kernel_calls import ROW_AT, ROW_HISTORY
+from ablo_pg.wire.results import HistoryData
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -81,7 +83,8 @@ async def row_history(
     if before is not None:
         check_position(entry, "before", before)
     async with within(session.seconds(timeout), f"The history of {entry.key} {row_id!r}"):
-        found = await session.transport.row_history(entry.typename, row_id, limit, before)
+        body = HistoryBody(entry.typename, row_id, limit, before)
+        found = await session.transport.ask(ROW_HISTORY, body)
     entries = [_entry_of(entry, one) for one in found.entries]
     next_before = entries[-1].sync_id if found.has_more else None
     return History(entries, next_before, found.kept_after)
@@ -102,7 +105,7 @@ async def row_as_of(
     row_id = encode_id(entry.key, id)
     check_position(entry, "at", at)
     async with within(session.seconds(timeout), f"Reading {entry.key} {row_id!r} at {at}"):
-        found = await session.transport.row_at(entry.typename, row_id, at)
+        found = await session.transport.ask(ROW_AT, RowAtBody(entry.typename, row_id, at))
     data = found.data
     return None if data is None else row_of(entry, data, found.stamp)
 

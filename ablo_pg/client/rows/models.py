@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Generic, TypeVar, cast, overload
+
+import msgspec
 
 from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
 from ablo_pg.client.deadlines import within
@@ -11,7 +13,7 @@ from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.local.queued_writes import queue_delete, queue_row
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import Page, page_of, row_of, written_row_of
+from ablo_pg.client.rows.decode import Page, page_of, row_of
 from ablo_pg.client.rows.functional import (
     Compute,
     FunctionalUpdate,
@@ -20,16 +22,19 @@ from ablo_pg.client.rows.functional import (
     run,
 )
 from ablo_pg.client.rows.history import History, row_as_of, row_history
-from ablo_pg.client.rows.operations import Action, Operation
+from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.requests import encode_operation, list_query
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
+from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import Data, Session, Wait, check_wait
-from ablo_pg.errors import AbloError, error_for
+from ablo_pg.errors import AbloError
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
+from ablo_pg.wire.kernel_bodies import ListBody, NoBody, RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST, STATUS
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -40,6 +45,11 @@ class ModelClient(Generic[RowT]):
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
     applies once and returns the first receipt again), `timeout` in seconds, and `reads`: rows or
     premises that must not have changed. Raises the errors of `ablo_pg.errors`.
+
+    A write that landed never fails for want of its row. If the key may write the model but not read
+    it, or a retry finds the row deleted since, the write returns a row of which only `id` is known:
+    `ablo.receipt(row)` is its receipt, `unread_fields(row)` names the reason, and reading another
+    field raises that reason.
     """
 
     def __init__(self, session: Session, entry: Entry) -> None:
@@ -110,7 +120,8 @@ class ModelClient(Generic[RowT]):
             if only_free:
                 await check_free(self._session, self._entry, row_id)
             async with self._session.asking():
-                found = await self._session.transport.row_get(self._entry.typename, row_id)
+                body = RowBody(self._entry.typename, row_id)
+                found = await self._session.transport.ask(ROW_GET, body)
             if found.data is None:
                 return None
             row = row_of(self._entry, found.data, found.stamp)
@@ -154,7 +165,8 @@ class ModelClient(Generic[RowT]):
         deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
         async with deadline:
             async with self._session.asking():
-                found = await self._session.transport.row_list(self._entry.typename, query.body)
+                body = ListBody(self._entry.typename, msgspec.Raw(query.body))
+                found = await self._session.transport.ask(ROW_LIST, body)
             page = page_of(self._entry, found, query)
             await self._session.admit(self._entry, page)
         return page
@@ -327,7 +339,8 @@ class ModelClient(Generic[RowT]):
         if error.details.get("generated"):
             known.add(self._entry.typename)
         elif error.code == "idempotency_conflict":
-            known.update((await self._session.transport.status()).numbered)
+            status = await self._session.transport.ask(STATUS, NoBody())
+            known.update(status.numbered)
         return self._entry.typename in known
 
     def _functional(
@@ -356,7 +369,7 @@ class ModelClient(Generic[RowT]):
             check_wait(wait)
         wire = encode_operation(self._session.registry, operation, key)
         await self._session.known(reads, timeout)
-        request = self._session.assemble([wire], reads, key)
+        request = self._session.assemble([wire], reads, key, returning=wait != "queued")
         if wait == "queued":
             return cast(RowT, await queue_row(self._session, self._entry, wire, request))
         row_id: str = wire.get("id", "(a new one)")
@@ -365,34 +378,5 @@ class ModelClient(Generic[RowT]):
             f"{operation.action} of {self._key} {row_id!r}",
             request.key,
         ):
-            receipt = await self._session.send(request)
-            row_id = receipt.made_ids.get(0, row_id)
-            found = await self._session.transport.row_get(self._entry.typename, row_id)
-        data = found.data
-        if data is None or row_id in receipt.missing_ids:
-            raise self._no_row(operation.action, row_id, receipt)
-        return cast(RowT, written_row_of(self._entry, data, found.stamp, receipt))
-
-    def _no_row(self, action: Action, row_id: str, receipt: Receipt) -> Exception:
-        details: dict[str, Any] = {"receipt": receipt}
-        if receipt.notifications:
-            return error_for(
-                "stale_context",
-                f"{action} of {self._key} {row_id!r} was not applied: a row it depends on changed",
-                model=self._key,
-                row_id=row_id,
-                remedy="read again; see details['receipt'].notifications",
-                details=details,
-            )
-        gone = row_id not in receipt.missing_ids
-        return error_for(
-            "entity_not_found",
-            f"{self._key} {row_id!r} was deleted right after this {action}"
-            if gone
-            else f"There is no {self._key} {row_id!r} to {action}",
-            model=self._key,
-            field="id",
-            row_id=row_id,
-            remedy="check the id, or create the row",
-            details=details,
-        )
+            done = await self._session.send(request)
+            return cast(RowT, await written_row(self._session, self._entry, row_id, done))

@@ -159,11 +159,12 @@ def assemble(
     key: str | None,
     cover: Cover | None = None,
     track: Sequence[Mapping[str, Any]] = (),
+    returning: bool = False,
 ) -> CommitRequest:
     """Build a commit from operations in wire form.
 
     cover: puts the caller's claims on the operations, and their premises into the list. track: what
-    the participant tracks from here on, in wire form.
+    the participant tracks from here on, in wire form. returning: answer with the rows.
     """
     body: dict[str, Any] = {"operations": operations}
     premises = [encode_premise(registry, one) for one in reads or ()]
@@ -173,6 +174,8 @@ def assemble(
         body["reads"] = premises
     if track:
         body["track"] = list(track)
+    if returning:
+        body["returning"] = True
     created = tuple(
         (registry.entry(one["model"]).key, one["id"])
         for one in operations

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
-import orjson
-
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import did_you_mean
 from ablo_pg.client.rows.decode import row_of
@@ -16,6 +14,8 @@ from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.session import Session
 from ablo_pg.errors import error_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.kernel_bodies import SnapshotBody, SnapshotTarget
+from ablo_pg.wire.kernel_calls import SNAPSHOT_READ
 
 Ids: TypeAlias = str | Sequence[str]
 Rows: TypeAlias = Mapping[str, Model | None]
@@ -61,9 +61,9 @@ async def take_snapshot(
             remedy="pass ids by model: ablo.snapshot(tasks=[...])",
         )
     entries = {key: session.registry.entry(key) for key in targets}
-    body = orjson.dumps([{"model": entries[key].typename, "id": id} for key, id in wanted])
+    body = SnapshotBody([SnapshotTarget(entries[key].typename, id) for key, id in wanted])
     async with within(session.seconds(timeout), "The snapshot"):
-        found = await session.transport.snapshot_read(body)
+        found = await session.transport.ask(SNAPSHOT_READ, body)
         models: dict[str, dict[str, Model | None]] = {key: {} for key in targets}
         for (key, row_id), one in zip(wanted, found.rows, strict=True):
             data = one.data

@@ -12,15 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
+import msgspec
 import orjson
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.premises import encode_track
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.session import Session, Wait
-from ablo_pg.db.tracks import TRACKS, TrackData
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
+from ablo_pg.wire.kernel_bodies import NoBody, UntrackBody
+from ablo_pg.wire.kernel_calls import TRACK_LIST, TRACK_REMOVE
+from ablo_pg.wire.results import TrackData
 
 TrackStale: TypeAlias = Literal["notify", "reject"]
 # A row as it was read, or {"model", "id"} or {"group"}, with "read_at"? and "on_stale"?.
@@ -52,12 +55,12 @@ class Tracks:
     async def list(self, *, timeout: float | None = None) -> tuple[Track, ...]:
         """Return the tracks, in the order in which they were registered."""
         async with within(self._session.seconds(timeout), "Listing tracks"):
-            found = await self._session.transport.track_list()
-        return tuple(_track(one) for one in TRACKS.decode(found))
+            found = await self._session.transport.ask(TRACK_LIST, NoBody())
+        return tuple(_track(one) for one in found)
 
     async def clear(self, *, timeout: float | None = None) -> int:
         """End all tracks; return how many there were."""
-        return await _remove(self._session, None, timeout)
+        return await _remove(self._session, UntrackBody(), timeout)
 
 
 class ModelTracks:
@@ -96,12 +99,12 @@ async def untrack(
 ) -> bool:
     """Stop tracking a row or a group; False if it was not tracked."""
     wire = encode_track(session.registry, _target(entry, id, group))
-    return await _remove(session, orjson.dumps([wire]), timeout) > 0
+    return await _remove(session, UntrackBody(msgspec.Raw(orjson.dumps([wire]))), timeout) > 0
 
 
-async def _remove(session: Session, targets: bytes | None, timeout: float | None) -> int:
+async def _remove(session: Session, body: UntrackBody, timeout: float | None) -> int:
     async with within(session.seconds(timeout), "Untracking"):
-        return await session.transport.track_remove(targets)
+        return await session.transport.ask(TRACK_REMOVE, body)
 
 
 def _target(entry: Entry, id: str | None, group: str | None) -> dict[str, Any]:

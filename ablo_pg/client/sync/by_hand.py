@@ -19,13 +19,13 @@ from ablo_pg.client.rows.functional import check_retries
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.tracks import Target
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.sync.functional import SyncCompute, run_blocking
 from ablo_pg.client.sync.portal import Portal
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
 
 RowT = TypeVar("RowT", bound=Model)
 InnerT = TypeVar("InnerT")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 
 from ablo_pg.changefeed.status import ReaderStatus
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
 from ablo_pg.client.sync.by_hand import SyncCommits
 from ablo_pg.client.sync.client_by_hand import BlockingClient
@@ -15,8 +14,9 @@ from ablo_pg.client.sync.queued import SyncPending
 from ablo_pg.client.sync.sessions import SyncSessions
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncTracks
-from ablo_pg.db.results import KernelStatus
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.committed import Receipt
+from ablo_pg.wire.results import KernelStatus
 
 
 class Ablo(BlockingClient):

@@ -11,13 +11,13 @@ from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
 from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Data, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
+from ablo_pg.wire.committed import Receipt
 
 
 class SyncModelClient(BlockingModel[RowT]):
@@ -26,6 +26,11 @@ class SyncModelClient(BlockingModel[RowT]):
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
     applies once and returns the first receipt again), `timeout` in seconds, and `reads`: rows or
     premises that must not have changed. Raises the errors of `ablo_pg.errors`.
+
+    A write that landed never fails for want of its row. If the key may write the model but not read
+    it, or a retry finds the row deleted since, the write returns a row of which only `id` is known:
+    `ablo.receipt(row)` is its receipt, `unread_fields(row)` names the reason, and reading another
+    field raises that reason.
     """
 
     @property

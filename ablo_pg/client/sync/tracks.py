@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from ablo_pg.client.rows.receipt import Receipt
 from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks, TrackStale
 from ablo_pg.client.session import Wait
 from ablo_pg.client.sync.by_hand import Twin
+from ablo_pg.wire.committed import Receipt
 
 
 class SyncTracks(Twin[Tracks]):

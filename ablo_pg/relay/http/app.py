@@ -21,7 +21,6 @@ from ablo_pg.relay.http import (
     docs_routes,
     health_routes,
     identity_routes,
-    kernel_claims,
     kernel_routes,
     key_routes,
     log_routes,
@@ -89,7 +88,6 @@ def routes() -> list[BaseRoute]:
         *sync_routes.ROUTES,
         *stream_routes.ROUTES,
         *kernel_routes.ROUTES,
-        *kernel_claims.ROUTES,
         *endpoint.ROUTES,
     ]
 

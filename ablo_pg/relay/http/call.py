@@ -23,7 +23,11 @@ from ablo_pg.relay.http.limits import read_limited
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.shares import acting_for, aside
+from ablo_pg.wire.kernel_bodies import Body
+from ablo_pg.wire.kernel_calls import KernelCall
 from ablo_pg.wire.requests import read_body
+
+B = TypeVar("B", bound=Body)
 
 T = TypeVar("T", bound=msgspec.Struct)
 P = ParamSpec("P")
@@ -79,6 +83,10 @@ class Call:
                 )
             found = found.replace("\0", "/")
         return found
+
+    async def ask(self, call: KernelCall[B, object], body: B, *, again: bool = True) -> bytes:
+        """Make a call of the table as the caller; see `Kernel.ask`."""
+        return await self.service.kernel.ask(call, self.credential.caller, body, again=again)
 
     async def body(self, kind: type[T]) -> T:
         """Read the body as `kind`; an empty body counts as {}."""

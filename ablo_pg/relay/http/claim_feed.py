@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ablo_pg.db import claims
 from ablo_pg.json_text import Decoder
 from ablo_pg.relay.http.call import Call
 from ablo_pg.wire.deltas import utc_time
 from ablo_pg.wire.logs import LogQuery, claim_event
+from ablo_pg.wire.relay_calls import CLAIM_EVENTS, EventsBody
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -38,11 +38,7 @@ async def claim_events(call: Call, query: LogQuery, room: int) -> ClaimFeed:
     Without room they wait for the next page, but their start is determined now: the log moves on.
     """
     after = query.claims_after or 0
-    found = _PAGE.decode(
-        await call.service.database.read(
-            claims.claim_events, *call.who, after, query.after or 0, room, call.capability
-        )
-    )
+    found = _PAGE.decode(await call.ask(CLAIM_EVENTS, EventsBody(after, query.after or 0, room)))
     model = None if query.model is None else call.schema.model(query.model).key
     shown = [
         (utc_time(each["at"]), claim_event(each))

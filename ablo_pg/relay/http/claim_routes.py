@@ -9,14 +9,12 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.db import claims
-from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Decoder, loads
-from ablo_pg.relay.auth import Verb
+from ablo_pg.errors import error_for
+from ablo_pg.json_text import loads
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.model_routes import ROW
-from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.http.writes import denied, require_write
 from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.claim_requests import (
     AcquireBody,
@@ -34,24 +32,29 @@ from ablo_pg.wire.claims import (
     claim_list_body,
     claim_state_body,
 )
+from ablo_pg.wire.kernel_bodies import AcquireBody as RowClaim
+from ablo_pg.wire.kernel_bodies import BeatBody as Beat
+from ablo_pg.wire.kernel_bodies import ClaimBody, OrderBody, RowBody
+from ablo_pg.wire.kernel_calls import CLAIM_ACQUIRE, CLAIM_RELEASE, CLAIM_RELEASE_ROW, CLAIM_REORDER
+from ablo_pg.wire.relay_calls import (
+    CLAIM_GET,
+    CLAIM_HEARTBEAT,
+    CLAIM_HEARTBEAT_EVERY,
+    CLAIM_LIST,
+    HoldersBody,
+    TtlBody,
+)
 from ablo_pg.wire.requests import pass_on
 
-
-class _Beat(msgspec.Struct, frozen=True):
-    status: str
-
-
-_BEAT: Final = Decoder(_Beat)
-MISSING_MS: Final = 5000  # the longest first lease on a missing row
+MISSING_MS: Final = 5000  # the longest first lease on a row that is not there
 MISSING: Final = b'{"ttl":"5s"}'
-WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
+RELEASED: Final = {"object": "claim_release"}
 
 
 async def writable_model(call: Call, name: str) -> ModelSpec:
-    """Return the model if the caller may write to it: read-only callers hold no claims."""
+    """Return the model when the caller may write to it in some way."""
     model = (await call.service.schemas.find(name)).model(name)
-    if not any(call.credential.may(model.typename, verb) for verb in WRITES):
-        raise denied(model, "update")
+    require_write(call.credential, model)
     return model
 
 
@@ -81,32 +84,13 @@ async def acquire(call: Call) -> Response:
 
 async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Response:
     model = await writable_model(call, name)
-    counts = call.service.metrics.claims
-    try:
-        answer = await call.service.database.run(
-            claims.claim_acquire,
-            *call.who,
-            model.typename,
-            row_id,
-            acquire_request(body),
-            None,
-            call.capability,
-            call.credential.key_id,
-        )
-    except AbloError as exc:
-        counts.labels(exc.code).inc()
-        raise
-    got = loads(answer)
+    asked = RowClaim(model.typename, row_id, msgspec.Raw(acquire_request(body)))
+    got = loads(await call.ask(CLAIM_ACQUIRE, asked, again=False))
     held = got["claim"]["status"] == "active"
     if held and got["data"] is None and got["claim"]["ttlMs"] > MISSING_MS:
-        beat = await call.service.database.run(
-            claims.claim_heartbeat, *call.who, got["claim"]["id"], MISSING
-        )
+        beat = await call.ask(CLAIM_HEARTBEAT, Beat(got["claim"]["id"], msgspec.Raw(MISSING)))
         got["claim"]["expiresAt"] = loads(beat)["expiresAt"]
     status, found = acquired_body(got)
-    counts.labels(found["status"]).inc()
-    if status == 202:
-        call.service.waits.begin(found["id"])
     return json_answer(found, status)
 
 
@@ -129,28 +113,21 @@ async def heartbeat(call: Call) -> Response:
 
 
 async def _heartbeat(call: Call, claim_id: str, body: BeatBody) -> Response:
-    answer = await call.service.database.run(
-        claims.claim_heartbeat, *call.who, claim_id, beat_request(body), call.capability
-    )
-    if _BEAT.decode(answer).status == "held":
-        call.service.waits.granted(claim_id)
-    return JsonBytes(answer)
+    beat = Beat(claim_id, msgspec.Raw(beat_request(body)))
+    return JsonBytes(await call.ask(CLAIM_HEARTBEAT, beat))
 
 
 async def heartbeat_all(call: Call) -> Response:
     """POST: renew every claim and wait of the caller."""
     body = await call.body(BeatAllBody)
-    ttl = None if body.ttl is None else pass_on(body.ttl)
-    answer = await call.service.database.run(
-        claims.claim_heartbeat_every, *call.who, ttl, call.capability
-    )
+    ttl = None if body.ttl is None else msgspec.Raw(pass_on(body.ttl))
+    answer = await call.ask(CLAIM_HEARTBEAT_EVERY, TtlBody(ttl))
     return json_answer(beats_body(loads(answer)))
 
 
 async def get_claim(call: Call) -> Response:
     """GET one claim. Ended ones stay readable for some minutes."""
-    target = (*call.who, call.path("claim"), False, call.capability)
-    answer = await call.service.database.run(claims.claim_get, *target)
+    answer = await call.ask(CLAIM_GET, ClaimBody(call.path("claim")))
     return json_answer(claim_state_body(loads(answer)))
 
 
@@ -158,17 +135,14 @@ async def release_row(call: Call) -> Response:
     """DELETE: release, or stop waiting for, the row of the path. Not an error if there is none."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
-    released = await call.service.database.run(
-        claims.claim_release_row, *call.who, model.typename, call.path("id"), call.capability
-    )
-    return json_answer({"object": "claim_release", "released": released})
+    row = RowBody(model.typename, call.path("id"))
+    return json_answer(RELEASED | loads(await call.ask(CLAIM_RELEASE_ROW, row)))
 
 
 async def release(call: Call) -> Response:
-    """DELETE: release a claim by its id."""
-    target = (*call.who, call.path("claim"), call.capability)
-    released = await call.service.database.run(claims.claim_release, *target)
-    return json_answer({"object": "claim_release", "released": released})
+    """DELETE: give a claim back by its id."""
+    claim = ClaimBody(call.path("claim"))
+    return json_answer(RELEASED | loads(await call.ask(CLAIM_RELEASE, claim)))
 
 
 async def list_claims(call: Call) -> Response:
@@ -179,15 +153,9 @@ async def list_claims(call: Call) -> Response:
         model = (await call.service.schemas.find(wanted.model)).model(wanted.model)
         if not call.credential.may(model.typename, "read"):
             raise denied(model, "read")
-    answer = await call.service.database.read(
-        claims.claim_list_filtered,
-        *call.who,
-        None if model is None else model.typename,
-        wanted.id,
-        orjson.dumps(wanted.kernel_filter()),
-        call.capability,
-    )
-    line = loads(answer)
+    filtered = msgspec.Raw(orjson.dumps(wanted.kernel_filter()))
+    whose = HoldersBody(None if model is None else model.typename, wanted.id, filtered)
+    line = loads(await call.ask(CLAIM_LIST, whose))
     shown = {key: list(filter(wanted.admits, line.get(key) or ())) for key in ("claims", "queue")}
     return json_answer(claim_list_body(shown))
 
@@ -196,14 +164,8 @@ async def reorder(call: Call) -> Response:
     """POST: move waiters to the head of the queue."""
     model = await writable_model(call, call.path("model"))
     body = await call.body(ReorderBody)
-    await call.service.database.run(
-        claims.claim_reorder,
-        *call.who,
-        model.typename,
-        call.path("id"),
-        reorder_request(body),
-        call.capability,
-    )
+    order = OrderBody(model.typename, call.path("id"), list(reorder_request(body)))
+    await call.ask(CLAIM_REORDER, order)
     return json_answer({"object": "claim_reorder", "reordered": True})
 
 

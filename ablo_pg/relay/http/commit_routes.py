@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.db import reads
 from ablo_pg.errors import error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
@@ -23,6 +23,7 @@ from ablo_pg.relay.http.writes import (
 )
 from ablo_pg.wire.commits import CommitBody, many_operations
 from ablo_pg.wire.records import read_record_query, record_body, records_body
+from ablo_pg.wire.relay_calls import COMMIT_GET, COMMIT_LIST, CommitIdBody, QueryBody
 
 STORED: Final = "confirmed"  # a refused commit leaves nothing behind
 
@@ -53,12 +54,10 @@ async def commit(call: Call) -> Response:
 
 
 async def get_commit(call: Call) -> Response:
-    """GET one commit of the caller's organization by key or serverTxId; null if there is none."""
-    found = await call.service.database.read(
-        reads.commit_get, *call.who, call.path("id"), call.narrow, call.capability
-    )
-    if found is None:
-        return JsonBytes(b"null")
+    """GET one commit of the caller's organization by its key or serverTxId; null where none is."""
+    found = await call.ask(COMMIT_GET, CommitIdBody(call.path("id"), call.narrow))
+    if found == b"null":
+        return JsonBytes(found)
     return json_answer(record_body(loads(found), authority_of(call.credential, call.schema)))
 
 
@@ -67,8 +66,7 @@ async def list_commits(call: Call) -> Response:
     if call.request.query_params.get("status", STORED) != STORED:
         return JsonBytes(b'{"data":[],"nextCursor":null}')
     query = read_record_query(call.request.query_params, call.participant if call.narrow else None)
-    target = (*call.who, orjson.dumps(query), call.capability)
-    found = await call.service.database.read(reads.commit_list, *target)
+    found = await call.ask(COMMIT_LIST, QueryBody(msgspec.Raw(orjson.dumps(query))))
     authority = authority_of(call.credential, call.schema)
     return json_answer(records_body(found, authority))
 

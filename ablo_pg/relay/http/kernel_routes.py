@@ -1,144 +1,94 @@
 """The kernel's own calls, for the Python client: POST /api/v1/kernel/NAME, its JSON in and out.
 
-What the routes for models cannot express: filters of every kind, stamps, snapshots, past versions
-of a row, tracks, claims with their rows, the log by page. Each identifies the caller by its
-credential and enforces its rights, like every other interface.
+What the routes for models cannot say: filters of every kind, stamps, snapshots, the past of a row,
+tracks, claims with their rows, the log by page. The table (`wire.kernel_calls`) says what each
+takes and may; each names the caller by its credential and is held to what that may do, like every
+other route.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-import orjson
+import anyio
+import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ablo_pg.changefeed.view import seen
-from ablo_pg.db import log, routines, tracks
-from ablo_pg.errors import error_for
-from ablo_pg.relay.auth import Verb
+from ablo_pg.db import log
+from ablo_pg.db.notifications import EVERYTHING
+from ablo_pg.errors import AbloNotFoundError, error_for
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
-from ablo_pg.relay.http.writes import require
-from ablo_pg.schema import ModelSpec
+from ablo_pg.relay.http.writes import require, require_write
 from ablo_pg.wire.deltas import delta_json
-from ablo_pg.wire.kernel_calls import (
-    HistoryBody,
-    ListBody,
-    LogBody,
-    ReceiptBody,
-    RowAtBody,
-    RowBody,
-    SnapshotBody,
-    UntrackBody,
-)
+from ablo_pg.wire.kernel_bodies import BeatsBody, Body, ClaimBody, LogBody, NewsBody
+from ablo_pg.wire.kernel_calls import CALLS, CLAIM_BEATS, PREFIX, KernelCall
+from ablo_pg.wire.relay_calls import CLAIM_GET
 
-PREFIX: Final = "/api/v1/kernel/"
+B = TypeVar("B", bound=Body)
 LOG_PAGE: Final = 500  # deltas in one answer
-SNAPSHOT_ROWS: Final = 1000
 
 
-def kernel_route(name: str, handler: Handler) -> BaseRoute:
+def serve(one: KernelCall[Any, object]) -> BaseRoute:
     """Return the route of one call."""
-    return route(PREFIX + name, handler, "POST")
+
+    async def answer(call: Call) -> Response:
+        return JsonBytes(await call.ask(one, await admitted(call, one)))
+
+    return route(PREFIX + one.name, _OTHERS.get(one.name, answer), "POST")
 
 
-async def model_for(call: Call, name: str, verb: Verb = "read") -> ModelSpec:
-    """Return the model if the caller may do this to it."""
-    model = (await call.service.schemas.find(name)).model(name)
-    require(call.credential, model, verb)
-    return model
+async def admitted(call: Call, one: KernelCall[B, object]) -> B:
+    """Read the body; return it with the kernel's name of its model, if the caller may do this."""
+    body = await call.body(one.body)
+    for name in body.models():
+        model = (await call.service.schemas.find(name)).model(name)
+        if one.verb == "write":
+            require_write(call.credential, model)
+        elif one.verb is not None:
+            require(call.credential, model, one.verb)
+        if hasattr(body, "model"):
+            body = msgspec.structs.replace(body, model=model.typename)
+    return body
 
 
-async def status(call: Call) -> Response:
-    """The kernel's status."""
-    return JsonBytes(await call.service.database.read(routines.status))
+async def claim_beats(call: Call) -> Response:
+    """Renew own claims; each is held, queued or lost."""
+    body = await call.body(BeatsBody)
+    _check_number(call, body.claim_ids)
+    return JsonBytes(await call.ask(CLAIM_BEATS, body))
 
 
-async def row_get(call: Call) -> Response:
-    """One row and its stamp."""
-    body = await call.body(RowBody)
-    model = await model_for(call, body.model)
-    target = (*call.who, model.typename, body.id, call.capability)
-    return JsonBytes(await call.service.database.read(routines.row_get, *target))
+async def claim_news(call: Call) -> Response:
+    """Wait until something is said of one of these claims; '' stands for all of them."""
+    body = await call.body(NewsBody)
+    _check_number(call, body.claim_ids)
+    told: list[str] = []
+    after = body.after or ""
+
+    async with anyio.create_task_group() as group:
+
+        async def stop() -> None:
+            await call.service.stopping.wait()
+            group.cancel_scope.cancel()
+
+        group.start_soon(stop)
+        told, after = await call.service.claim_news.ask(body.claim_ids, body.after, body.seconds)
+        group.cancel_scope.cancel()
+    own = [one for one in told if one == EVERYTHING or await _is_here(call, one)]
+    return json_answer({"claimIds": own, "after": after})
 
 
-async def row_at(call: Call) -> Response:
-    """One row as of an earlier time."""
-    body = await call.body(RowAtBody)
-    model = await model_for(call, body.model)
-    target = (*call.who, model.typename, body.id, body.at, call.capability)
-    return JsonBytes(await call.service.database.read(routines.row_at, *target))
-
-
-async def row_history(call: Call) -> Response:
-    """The changes of a row, newest first."""
-    body = await call.body(HistoryBody)
-    model = await model_for(call, body.model)
-    target = (*call.who, model.typename, body.id, body.limit, body.before, call.capability)
-    return JsonBytes(await call.service.database.read(routines.row_history, *target))
-
-
-async def row_list(call: Call) -> Response:
-    """A page of rows."""
-    body = await call.body(ListBody)
-    model = await model_for(call, body.model)
-    target = (*call.who, model.typename, bytes(body.query), call.capability)
-    return JsonBytes(await call.service.database.read(routines.row_list, *target))
-
-
-async def snapshot_read(call: Call) -> Response:
-    """Named rows and the watermark, from one snapshot."""
-    body = await call.body(SnapshotBody)
-    if len(body.targets) > SNAPSHOT_ROWS:
-        raise error_for(
-            "invalid_request",
-            f"{len(body.targets)} rows in one snapshot; the limit is {SNAPSHOT_ROWS}",
-            field="targets",
-            remedy="take several snapshots",
-            details={"limit": SNAPSHOT_ROWS},
-        )
-    for name in {one.model for one in body.targets}:
-        await model_for(call, name)
-    targets = orjson.dumps([{"model": one.model, "id": one.id} for one in body.targets])
-    found = await call.service.database.read(
-        routines.snapshot_read, *call.who, targets, call.capability
-    )
-    return JsonBytes(found)
-
-
-async def receipt_get(call: Call) -> Response:
-    """The receipt stored under one of the caller's keys; null if there is none."""
-    body = await call.body(ReceiptBody)
-    target = (*call.who, body.key, call.capability)
-    found = await call.service.database.read(routines.receipt_get, *target)
-    return JsonBytes(b"null" if found is None else found)
-
-
-async def track_list(call: Call) -> Response:
-    """The caller's tracks."""
-    return JsonBytes(
-        await call.service.database.read(tracks.track_list, *call.who, call.capability)
-    )
-
-
-async def track_remove(call: Call) -> Response:
-    """End these tracks, or all."""
-    targets = bytes((await call.body(UntrackBody)).targets)
-    removed = await call.service.database.run(
-        tracks.track_remove,
-        *call.who,
-        None if targets == b"null" else targets,
-        call.capability,
-    )
-    return json_answer({"removed": removed})
-
-
-async def log_head(call: Call) -> Response:
-    """The last position of the organization's log."""
-    heads = await call.service.database.read(log.log_heads, [call.organization])
-    return json_answer({"head": heads[call.organization]})
+async def _is_here(call: Call, claim_id: str) -> bool:
+    """Whether the caller may know of that claim: other claims are not revealed."""
+    try:
+        await call.ask(CLAIM_GET, ClaimBody(claim_id))
+    except AbloNotFoundError:
+        return False
+    return True
 
 
 async def log_read(call: Call) -> Response:
@@ -157,17 +107,20 @@ async def log_read(call: Call) -> Response:
     )
 
 
-_HANDLERS: Final[Sequence[Handler]] = (
-    status,
-    row_get,
-    row_at,
-    row_history,
-    row_list,
-    snapshot_read,
-    receipt_get,
-    track_list,
-    track_remove,
-    log_head,
-    log_read,
-)
-ROUTES: Final[list[BaseRoute]] = [kernel_route(each.__name__, each) for each in _HANDLERS]
+def _check_number(call: Call, claim_ids: Sequence[str]) -> None:
+    limit = call.service.settings.open_claims + call.service.settings.open_waits
+    if len(claim_ids) > limit:
+        raise error_for(
+            "invalid_request",
+            f"{len(claim_ids)} claims in one request; the limit is {limit}",
+            field="claimIds",
+            remedy="name only live claims; a participant cannot have more",
+            details={"limit": limit},
+        )
+
+
+# Calls that the relay answers with more than the kernel's word.
+_OTHERS: Final[Mapping[str, Handler]] = {
+    each.__name__: each for each in (claim_beats, claim_news, log_read)
+}
+ROUTES: Final[list[BaseRoute]] = [serve(each) for each in CALLS]

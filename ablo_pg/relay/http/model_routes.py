@@ -10,8 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.db import reads, routines
-from ablo_pg.db.results import ROW_READ
+from ablo_pg.db import routines
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder, dumps, members
 from ablo_pg.relay.auth import Verb
@@ -29,7 +28,10 @@ from ablo_pg.wire.commits import (
     UpdateBody,
     one_operation,
 )
+from ablo_pg.wire.kernel_bodies import ListBody, RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST
 from ablo_pg.wire.lists import PAGE, ListQuery, is_cursor, page_body, read_query
+from ablo_pg.wire.results import ROW_READ
 
 MODEL: Final = "/api/v1/models/{model}"
 ROW: Final = "/api/v1/models/{model}/{id}"
@@ -101,7 +103,7 @@ async def read(call: Call) -> Response:
     model = await model_of(call, "read")
     row_id = call.path("id")
     found, line = await call.service.database.read(
-        reads.row_and_claims, *call.who, model.typename, row_id, call.capability
+        routines.row_and_claims, *call.who, model.typename, row_id, call.capability
     )
     row = ROW_READ.decode(found)
     claims = [http_claim(one) for one in _CLAIMS.decode(line).claims]
@@ -116,9 +118,7 @@ async def list_rows(call: Call) -> Response:
     pairs = call.request.query_params.multi_items()
     query = read_query(pairs, fields_of(model), call.service.settings.list_rows)
     asked = query.kernel_query(await _cursor(call, model, query))
-    page = await call.service.database.read(
-        routines.row_list, *call.who, model.typename, asked, call.capability
-    )
+    page = await call.ask(ROW_LIST, ListBody(model.typename, msgspec.Raw(asked)))
     return JsonBytes(page_body(model.key, PAGE.decode(page)))
 
 
@@ -127,9 +127,7 @@ async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:
     after = query.starting_after
     if after is None or is_cursor(after):
         return after
-    found = await call.service.database.read(
-        routines.row_get, *call.who, model.typename, after, call.capability
-    )
+    found = await call.ask(ROW_GET, RowBody(model.typename, after))
     data = ROW_READ.decode(found).data
     if data is None:
         raise error_for(

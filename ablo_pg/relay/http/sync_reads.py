@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import anyio
+import msgspec
 from psycopg import AsyncConnection
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST
-from ablo_pg.db import routines
+from ablo_pg.db import calls, routines
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.snapshots import in_snapshot
 from ablo_pg.relay.http.call import Call
 from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.kernel_bodies import ListBody
+from ablo_pg.wire.kernel_calls import ROW_LIST
 from ablo_pg.wire.limits import READ_BYTES
 from ablo_pg.wire.sync import PAGE, kernel_query
 
@@ -80,9 +83,8 @@ async def read_rows(
     size = 0
     while True:
         query = kernel_query(limit - len(found.data), found.after, where, order, groups)
-        page = PAGE.decode(
-            await routines.row_list(conn, *call.who, model.typename, query, call.capability)
-        )
+        body = ListBody(model.typename, msgspec.Raw(query))
+        page = PAGE.decode(await calls.ask(conn, ROW_LIST, call.credential.caller, body))
         found.data.extend(map(bytes, page.data))
         found.evidence.extend(map(bytes, page.evidence))
         found.after = page.next_cursor if page.has_more else None

@@ -9,9 +9,7 @@ import psycopg
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.db import routines
 from ablo_pg.db.errors import translate
-from ablo_pg.db.results import ROW_READ
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import JsonBytes
 from ablo_pg.relay.http.call import Call, route
@@ -19,7 +17,10 @@ from ablo_pg.relay.http.sync_reads import ROWS, Conn, Rows, read_rows, snapshot_
 from ablo_pg.relay.http.writes import require
 from ablo_pg.relay.live_schema import LiveSchema
 from ablo_pg.schema import ModelSpec
+from ablo_pg.wire.kernel_bodies import RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET
 from ablo_pg.wire.limits import QUERIES, READ_BYTES
+from ablo_pg.wire.results import ROW_READ
 from ablo_pg.wire.sync import (
     Query,
     QueryBody,
@@ -134,11 +135,7 @@ async def entity(call: Call) -> Response:
     model = (await call.service.schemas.find(name)).model(name)
     require(call.credential, model, "read")
     row_id = call.path("id")
-    found = ROW_READ.decode(
-        await call.service.database.read(
-            routines.row_get, *call.who, model.typename, row_id, call.capability
-        )
-    )
+    found = ROW_READ.decode(await call.ask(ROW_GET, RowBody(model.typename, row_id)))
     if found.data is None:
         raise error_for(
             "entity_not_found",

@@ -20,6 +20,7 @@ from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.authority import authority_body, expand_operations, wire_groups
 from ablo_pg.wire.receipts import receipt_bytes
 
+WRITES: Final[tuple[Verb, ...]] = ("update", "delete", "create")
 VERB_OF: Final[dict[str, Verb]] = {
     "create": "create",
     "update": "update",
@@ -44,6 +45,12 @@ def require(credential: Credential, model: ModelSpec, verb: Verb) -> None:
     """Raise capability_scope_denied unless the credential may do this to that model."""
     if not credential.may(model.typename, verb):
         raise denied(model, verb)
+
+
+def require_write(credential: Credential, model: ModelSpec) -> None:
+    """Raise unless the credential may write to the model: read-only callers hold no claims."""
+    if not any(credential.may(model.typename, verb) for verb in WRITES):
+        raise denied(model, "update")
 
 
 def denied(model: ModelSpec, verb: Verb) -> AbloError:

@@ -17,16 +17,18 @@ from typing import Any, Final
 import anyio
 
 from ablo_pg.changefeed.tasks import Tasks
-from ablo_pg.db import claims, live
+from ablo_pg.db import live
 from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import loads
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.ws.live_state import Changes, Json, LiveState, Target, changes, merged
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire import live as wire
 from ablo_pg.wire.frames import frame
+from ablo_pg.wire.kernel_bodies import ClaimBody
+from ablo_pg.wire.relay_calls import CLAIM_GET
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
@@ -43,13 +45,13 @@ NEWCOMER_PARTICIPANTS: Final = 500  # at most, in a socket's first message
 class Board:
     """Shows one organization's claims and presence to its sockets on this relay."""
 
-    def __init__(self, database: Database, organization: str, tasks: Tasks | None = None) -> None:
-        self._tasks = tasks or Tasks()
+    def __init__(self, kernel: Kernel, organization: str, tasks: Tasks) -> None:
+        self._tasks = tasks
         self.organization = organization
         self.state = LiveState()
         self.sessions: set[Session] = set()
         self._newcomers: set[Session] = set()
-        self._database = database
+        self._kernel = kernel
         self._hint = anyio.Event()
         self._repeat: set[Target] = set()
 
@@ -95,7 +97,7 @@ class Board:
     async def _look(self) -> float:
         """Read, notify, handle our own claims; return when to read again at the latest."""
         narrow = any(not each.groups.unlimited for each in self.sessions | self._newcomers)
-        data = await self._database.read(live.live_read, self.organization, SELF, narrow)
+        data = await self._kernel.database.read(live.live_read, self.organization, SELF, narrow)
         new = LiveState.parse(data)
         told = changes(self.state, new)
         self._tell(told, new)
@@ -193,31 +195,20 @@ class Board:
             if now is None:
                 await self._ended(session, own.kernel_id)
             elif now["status"] == "active":
+                self._kernel.waits.granted(own.kernel_id)
                 session.held(own, now)
             elif not self.state.blocked(now):
                 due.add(session)
-                await self._database.run(
-                    claims.claim_get,
-                    self.organization,
-                    session.participant,
-                    own.kernel_id,
-                    False,
-                    session.credential.capability,
-                )
+                await self._claim(session, own.kernel_id)
                 self.hint()
+
+    async def _claim(self, session: Session, kernel_id: str) -> bytes:
+        return await self._kernel.ask(CLAIM_GET, session.credential.caller, ClaimBody(kernel_id))
 
     async def _ended(self, session: Session, kernel_id: str) -> None:
         """A claim of ours is no longer live: determine why."""
         try:
-            answer = await self._database.run(
-                claims.claim_get,
-                self.organization,
-                session.participant,
-                kernel_id,
-                False,
-                session.credential.capability,
-            )
-            status = loads(answer)["claim"]["status"]
+            status = loads(await self._claim(session, kernel_id))["claim"]["status"]
         except AbloError as exc:
             if exc.code != "claim_not_found":
                 raise

@@ -13,11 +13,9 @@ from typing import Any, Final
 import anyio
 import msgspec
 
-from ablo_pg.db import claims
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
-from ablo_pg.relay.http.claim_routes import WRITES
-from ablo_pg.relay.http.writes import denied
+from ablo_pg.relay.http.writes import require_write
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.live_state import Target
 from ablo_pg.relay.ws.session import Session, SocketClaim
@@ -32,7 +30,10 @@ from ablo_pg.wire.frames import (
     beat_details,
     claim_request,
 )
+from ablo_pg.wire.kernel_bodies import AcquireBody, BeatBody, ClaimBody, OrderBody
+from ablo_pg.wire.kernel_calls import CLAIM_ACQUIRE, CLAIM_RELEASE, CLAIM_REORDER
 from ablo_pg.wire.limits import SOCKET_CLAIMS
+from ablo_pg.wire.relay_calls import CLAIM_HEARTBEAT
 
 # Codes that mean for a heartbeat that the claim does not exist; with the last, it never can.
 GONE: Final = ("claim_lost", "claim_not_found", "validation_failed")
@@ -46,7 +47,6 @@ class ClaimFrames:
 
     async def begin(self, session: Session, frame: Frame) -> None:
         """claim_begin: claim_acquired, claim_queued or claim_rejected."""
-        counts = self.service.metrics.claims
         try:
             begin = await session.payload(frame, ClaimBegin)
         except AbloError as exc:
@@ -57,11 +57,9 @@ class ClaimFrames:
         try:
             answer = await self._acquire(session, begin)
         except AbloError as exc:
-            counts.labels(exc.code).inc()
             await session.outbox.say("claim_rejected", wire.rejected(begin.claim_id, where, exc))
             return
         claim = answer["claim"]
-        counts.labels(claim["status"]).inc()
         own = SocketClaim(
             begin.claim_id,
             claim["id"],
@@ -87,17 +85,10 @@ class ClaimFrames:
         """Call the kernel; return its answer."""
         check_room(session, begin.claim_id)
         model = await self._writable(session, begin.entity_type)
+        asked = AcquireBody(model.typename, begin.entity_id, msgspec.Raw(claim_request(begin)))
         answer: dict[str, Any] = loads(
-            await self.service.database.run(
-                claims.claim_acquire,
-                session.organization,
-                session.participant,
-                model.typename,
-                begin.entity_id,
-                claim_request(begin),
-                None,
-                session.credential.capability,
-                session.credential.key_id,
+            await self.service.kernel.ask(
+                CLAIM_ACQUIRE, session.credential.caller, asked, again=False
             )
         )
         return answer
@@ -109,12 +100,8 @@ class ClaimFrames:
         kernel_id = own.kernel_id if own else abandon.claim_id
         if any(each.kernel_id == kernel_id for each in session.claims.values()):
             return  # still held under another of the client's ids
-        await self.service.database.run(
-            claims.claim_release,
-            session.organization,
-            session.participant,
-            kernel_id,
-            session.credential.capability,
+        await self.service.kernel.ask(
+            CLAIM_RELEASE, session.credential.caller, ClaimBody(kernel_id)
         )
         session.changed()
 
@@ -138,15 +125,9 @@ class ClaimFrames:
         """Renew a claim; return its state. Raises the kernel's refusal."""
         own = session.claims.get(name)
         try:
+            body = BeatBody(own.kernel_id if own else name, msgspec.Raw(request))
             found: dict[str, Any] = loads(
-                await self.service.database.run(
-                    claims.claim_heartbeat,
-                    session.organization,
-                    session.participant,
-                    own.kernel_id if own else name,
-                    request,
-                    session.credential.capability,
-                )
+                await self.service.kernel.ask(CLAIM_HEARTBEAT, session.credential.caller, body)
             )
         except AbloError as exc:
             if exc.code not in GONE:
@@ -164,23 +145,15 @@ class ClaimFrames:
         aliases = session.aliases
         order = [aliases.get(each.claim_id, each.claim_id) for each in reorder.order]
         try:
-            await self.service.database.run(
-                claims.claim_reorder,
-                session.organization,
-                session.participant,
-                model.typename,
-                reorder.entity_id,
-                order,
-                session.credential.capability,
-            )
+            body = OrderBody(model.typename, reorder.entity_id, order)
+            await self.service.kernel.ask(CLAIM_REORDER, session.credential.caller, body)
         finally:
             session.changed(Target(model.typename.lower(), reorder.entity_id))
 
     async def _writable(self, session: Session, name: str) -> ModelSpec:
         """Return the model if the client may write to it in some way."""
         model = (await self.service.schemas.find(name)).model(name)
-        if not any(session.credential.may(model.typename, verb) for verb in WRITES):
-            raise denied(model, "update")
+        require_write(session.credential, model)
         return model
 
 

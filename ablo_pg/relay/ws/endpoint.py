@@ -17,7 +17,6 @@ import anyio
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ablo_pg.db import claims
 from ablo_pg.db.live import bootstrap_start
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
@@ -30,6 +29,8 @@ from ablo_pg.relay.ws.protocol import EXTENSION, Wire
 from ablo_pg.relay.ws.reading import FrameReader
 from ablo_pg.relay.ws.session import Session
 from ablo_pg.wire.frames import cursor_of
+from ablo_pg.wire.kernel_bodies import SessionBody
+from ablo_pg.wire.kernel_calls import PRESENCE_LEAVE
 from ablo_pg.wire.partition import read_partition
 from ablo_pg.wire.problems import unexpected_error
 
@@ -212,9 +213,8 @@ async def say_gone(service: RelayService, session: Session) -> None:
     """End a client's presence; its claims stay until their leases end."""
     if session.presence is not None:
         try:
-            await service.database.run(
-                claims.presence_leave, session.organization, session.participant, session.id
-            )
+            body = SessionBody(session.id)
+            await service.kernel.ask(PRESENCE_LEAVE, session.credential.caller, body)
         except AbloError as exc:  # it expires
             logger.info("a client's departure could not be recorded: %s", exc.code)
         service.live.hint(session.organization)

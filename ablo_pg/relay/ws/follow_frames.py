@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
+import msgspec
 
-from ablo_pg.db import claims
-from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import loads
 from ablo_pg.relay.auth import Authenticator, Credential
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.ws.session import Scope, Session
 from ablo_pg.wire.frames import (
     LEASE_SECONDS,
@@ -24,6 +24,8 @@ from ablo_pg.wire.frames import (
     SyncRequest,
     UpdateSubscription,
 )
+from ablo_pg.wire.kernel_bodies import BeatsBody, PresenceBody
+from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT
 from ablo_pg.wire.limits import SOCKET_SCOPES
 from ablo_pg.wire.requests import pass_on
 
@@ -40,7 +42,7 @@ PRESENT_SECONDS: Final = 0.1  # between two changes of presence, which all socke
 class FollowFrames:
     """Handles the frames of subscriptions, cursors, scopes, presence and pings."""
 
-    database: Database
+    kernel: Kernel
     authenticator: Authenticator
 
     async def subscribe(self, session: Session, frame: Frame) -> None:
@@ -130,7 +132,7 @@ class FollowFrames:
         if now - session.pinged < BEAT_SECONDS:
             return  # what was stored a moment ago is still valid
         session.pinged = now
-        await renew(self.database, session, [own.kernel_id for own in session.claims.values()])
+        await renew(self.kernel, session, [own.kernel_id for own in session.claims.values()])
         await self.beat(session)
 
     async def beat(self, session: Session) -> None:
@@ -144,13 +146,8 @@ class FollowFrames:
             "meta": {**session.presence["meta"], "syncGroups": followed},
             "ttl": f"{LEASE_SECONDS}s",
         }
-        await self.database.run(
-            claims.presence_beat,
-            session.organization,
-            session.participant,
-            session.id,
-            pass_on(request),
-        )
+        body = PresenceBody(session.id, msgspec.Raw(pass_on(request)))
+        await self.kernel.ask(PRESENCE_BEAT, session.credential.caller, body)
         session.changed()
 
     async def _other(self, session: Session, token: str | None) -> Credential | None:
@@ -179,17 +176,12 @@ def check_scopes(session: Session, name: str) -> None:
         )
 
 
-async def renew(database: Database, session: Session, kernel_ids: list[str]) -> None:
+async def renew(kernel: Kernel, session: Session, kernel_ids: list[str]) -> None:
     """Renew these claims of a socket; the live state tells the client which are lost."""
     if not kernel_ids:
         return
-    answer = await database.run(
-        claims.claim_heartbeat_all,
-        session.organization,
-        session.participant,
-        kernel_ids,
-        session.credential.capability,
-    )
+    caller = session.credential.caller
+    answer = await kernel.ask(CLAIM_BEATS, caller, BeatsBody(kernel_ids))
     now = anyio.current_time()
     for own in session.claims.values():
         if own.kernel_id in kernel_ids:

@@ -42,7 +42,7 @@ class FrameReader:
         self._rate_limit = rate_limit
         self._session = session
         follows, claims = (
-            FollowFrames(service.database, service.authenticator),
+            FollowFrames(service.kernel, service.authenticator),
             ClaimFrames(service),
         )
         self._writes = Lane(

@@ -18,9 +18,9 @@ from anyio.abc import TaskGroup
 
 from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.db.notifications import LIVE, Notifications
-from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.auth import Credential
+from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import acting_for
@@ -46,14 +46,14 @@ class Sockets:
     def __init__(
         self,
         settings: RelaySettings,
-        database: Database,
+        kernel: Kernel,
         notifications: Notifications,
         metrics: RelayMetrics,
         tasks: Tasks,
         stopping: anyio.Event,
     ) -> None:
         self._settings = settings
-        self._database = database
+        self._kernel = kernel
         self._notifications = notifications
         self._metrics = metrics
         self._work = tasks
@@ -129,7 +129,7 @@ class Sockets:
             return
         board = self.boards.get(session.organization)
         if board is None:
-            board = Board(self._database, session.organization, self._work)
+            board = Board(self._kernel, session.organization, self._work)
             self.boards[session.organization] = board
             self._scopes[session.organization] = anyio.CancelScope()
             self._tasks.start_soon(self._run_board, board)
@@ -167,7 +167,7 @@ class Sockets:
     async def _tend_one(self, session: Session, now: float) -> None:
         self._end_overdue(session, now)
         try:
-            await renew(self._database, session, leases_due(session, now))
+            await renew(self._kernel, session, leases_due(session, now))
         except AbloError as exc:  # the next tick retries
             logger.warning("leases could not be renewed: %s", exc.code)
 

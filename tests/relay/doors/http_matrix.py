@@ -86,6 +86,8 @@ HTTP: dict[Route, list[Ask]] = {
         commit(MINE, BEYOND, reads=[TARGET | {"absent": True}]),
         commit(MINE, BEYOND, reads=[{"group": "projects:{project}", "readAt": 1}]),
         commit(MINE, BEYOND, track=[TARGET]),
+        commit(UPDATE, returning=True),
+        commit(MINE | {"data": {"projectId": "{project}"}}, returning=True),
     ],
     ("GET", "/api/v1/commits"): [Ask("/api/v1/commits"), Ask("/api/v1/commits?actorId=owner")],
     ("GET", "/api/v1/commits/{id}"): [

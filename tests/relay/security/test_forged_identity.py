@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ablo_pg.db import claims
-from ablo_pg.db.claims import claim_acquire
 from ablo_pg.relay.http.call import Call
 
 from .live import socket
@@ -105,15 +104,12 @@ async def test_the_check_catches_a_door_that_believes_a_header(
 ) -> None:
     """The kernel refuses such a door where it names the key; the check sees one that does not."""
 
-    def who(self: Call) -> tuple[str, str]:
-        named = self.request.headers.get("x-participant-id", self.credential.participant)
-        return self.credential.organization, named
+    async def ask(self: Call, call: Any, body: Any, *, again: bool = True) -> bytes:
+        caller = self.credential.caller
+        named = self.request.headers.get("x-participant-id", caller.participant)
+        caller = replace(caller, participant=named, key_id=caller.key_id if keyed else None)
+        return await self.service.kernel.ask(call, caller, body, again=again)
 
-    async def keyless(*arguments: Any) -> bytes:
-        return await claim_acquire(*arguments[:8])
-
-    monkeypatch.setattr(Call, "who", property(who))
-    if not keyed:
-        monkeypatch.setattr(claims, "claim_acquire", keyless)
+    monkeypatch.setattr(Call, "ask", ask)
     with pytest.raises(AssertionError, match=seen):
         await forge_and_look(api, as_, world.relay)

@@ -126,6 +126,16 @@ async def test_who_comes_second_waits_and_is_granted(world: Any, pair: Any) -> N
     await one.take("presence_update", active("c2"))
 
 
+async def test_asking_and_waiting_are_counted(world: Any, line: Any) -> None:
+    value = world.relay.service.metrics.registry.get_sample_value
+    counts = {each: value("ablo_claims_total", {"outcome": each}) for each in ("active", "queued")}
+    assert counts == {"active": 1, "queued": 1}
+    one, other = line
+    await one.send("claim_abandon", claimId="c1", **TARGET)
+    await other.take("claim_granted")
+    assert value("ablo_claim_wait_seconds_count") == 1
+
+
 async def test_who_does_not_want_to_wait_is_rejected(pair: Any) -> None:
     one, other = pair
     await one.begin_claim("c1", "t1")

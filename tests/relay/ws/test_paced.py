@@ -10,9 +10,10 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg.db import claims
+from ablo_pg.db import calls
 from ablo_pg.db.keys import revoke_key
 from ablo_pg.relay.ws import claim_frames, follow_frames
+from ablo_pg.wire.kernel_calls import PRESENCE_BEAT
 
 pytestmark = pytest.mark.anyio
 
@@ -94,13 +95,14 @@ async def test_signs_of_life_are_written_down_once_a_second(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[float] = []
-    real = claims.presence_beat
+    real = calls.ask
 
-    async def counted(*arguments: Any) -> bytes:
-        written.append(time.monotonic())
-        return await real(*arguments)
+    async def counted(conn: Any, call: Any, *arguments: Any) -> bytes:
+        if call is PRESENCE_BEAT:
+            written.append(time.monotonic())
+        return await real(conn, call, *arguments)
 
-    monkeypatch.setattr(claims, "presence_beat", counted)
+    monkeypatch.setattr(calls, "ask", counted)
     client = await (await world.client()).start()
     began = len(written)
     for _ in range(40):

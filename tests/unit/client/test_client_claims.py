@@ -20,7 +20,7 @@ from ablo_pg.client.claims.request import claim_request, encode_order, wire_fiel
 from ablo_pg.client.durations import encode_duration, seconds_of
 from ablo_pg.client.names import error_names
 from ablo_pg.client.registry import Registry
-from ablo_pg.db.claim_results import (
+from ablo_pg.wire.claim_results import (
     claim_answer_of,
     claim_beats_of,
     claim_line_of,
@@ -191,7 +191,7 @@ def test_answers_are_read() -> None:
 
 def test_beats_and_presence_are_read() -> None:
     beats = [{"claimId": "a", "status": "held", "ttlMs": 500}, {"claimId": "b", "status": "lost"}]
-    held, lost = claim_beats_of(json.dumps(beats).encode())
+    held, lost = claim_beats_of(json.dumps(beats).encode(), NAMES)
     assert (held.status, held.ttl, lost.status, lost.ttl) == ("held", 0.5, "lost", None)
     (found,) = presence_of(
         json.dumps([{"participant": "agent:a", "waiting": [{**SUMMARY, "position": 2}]}]).encode(),

@@ -16,9 +16,9 @@ from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows import requests as base
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.premises import encode_premise
-from ablo_pg.client.rows.receipt import receipt_of
 from ablo_pg.client.rows.where import OPERATORS, clauses, ordering
 from ablo_pg.db.errors import Names
+from ablo_pg.wire.committed import receipt_of
 
 
 class Task(Model, typename="WorkItem", table="work"):

@@ -15,7 +15,7 @@ from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import page_of, row_of
 from ablo_pg.client.rows.premises import disposition_of, encode_premise
 from ablo_pg.client.rows.requests import list_query
-from ablo_pg.db.results import PAGE_READ
+from ablo_pg.wire.results import PAGE_READ
 
 
 class Task(Model, typename="WorkItem", table="work"):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ablo_pg.db.errors import ErrorReport, Names, error_of, translate
-from ablo_pg.db.results import report_of
+from ablo_pg.db.report import report_of
 from ablo_pg.errors import (
     CLASSES,
     CODES,

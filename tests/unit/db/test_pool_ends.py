@@ -11,7 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
-from ablo_pg.db.pool import Database, PoolOptions, _Pool
+from ablo_pg.db.pool import Database, PoolOptions
+from ablo_pg.db.pooled import Pool
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ def test_while_it_does_something_else(
         async def fail(*_: Any, **__: Any) -> None:
             raise OSError("refused")
 
-        monkeypatch.setattr(_Pool, "_connect", fail)
-        monkeypatch.setattr(_Pool, where, stay)
+        monkeypatch.setattr(Pool, "_connect", fail)
+        monkeypatch.setattr(Pool, where, stay)
         pool = await Database(url_of(silent))._start_pool()
         await reached.wait()
         await anyio.wait_all_tasks_blocked()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from ablo_pg.db.errors import NO_NAMES, Names
-from ablo_pg.db.results import RECEIPT, ReceiptData
+from ablo_pg.wire.names import NO_NAMES, Names
+from ablo_pg.wire.results import RECEIPT, ReceiptData, RowRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,29 @@ class Receipt:
     made_ids: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
+class Committed(NamedTuple):
+    """A commit's receipt and, if they were asked for, its rows.
+
+    rows: one an operation, None where the key may not read it; None for all of them where the
+    answer has none: they are larger than one answer may be, or the relay is an older one.
+    """
+
+    receipt: Receipt
+    rows: Sequence[RowRead | None] | None = None
+
+
+def committed_of(data: bytes, names: Names = NO_NAMES) -> Committed:
+    """Read the kernel's answer to a commit."""
+    found: ReceiptData = RECEIPT.decode(data)
+    return Committed(_receipt(found, names), found.rows)
+
+
 def receipt_of(data: bytes, names: Names = NO_NAMES) -> Receipt:
     """Read a receipt from the kernel's JSON."""
-    found: ReceiptData = RECEIPT.decode(data)
+    return committed_of(data, names).receipt
+
+
+def _receipt(found: ReceiptData, names: Names) -> Receipt:
     made = {int(place): row_id for place, row_id in found.made_ids.items()}
     return Receipt(
         client_tx_id=found.client_tx_id,

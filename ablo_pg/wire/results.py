@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from ablo_pg.db.errors import ErrorReport
 from ablo_pg.delta import Op
 from ablo_pg.json_text import Decoder
+from ablo_pg.wire.deltas import WireDelta
 
 
 class RowRead(msgspec.Struct, frozen=True):
@@ -85,7 +85,10 @@ class SnapshotRead(msgspec.Struct, frozen=True):
 
 
 class ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
-    """A commit's receipt as the kernel stores it; `notifications` keep their wire form."""
+    """A commit's receipt as the kernel stores it; `notifications` keep their wire form.
+
+    rows: if they were asked for: one an operation, None if the key may not read it.
+    """
 
     client_tx_id: str
     server_tx_id: str
@@ -99,6 +102,26 @@ class ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
     missing_ids: list[str] = []
     id: str | None = None
     made_ids: dict[str, str] = {}
+    rows: list[RowRead | None] | None = None
+
+
+class TrackData(msgspec.Struct, frozen=True, rename="camel"):
+    """One track: of a row, or of a group."""
+
+    read_at: int
+    on_stale: str
+    created_at: str
+    model: str | None = None
+    id: str | None = None
+    group: str | None = None
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Deltas after a position, how far that looked, and whether that is all there was."""
+
+    deltas: list[WireDelta]
+    reached: int
+    whole: bool
 
 
 class SchemaStatus(msgspec.Struct, frozen=True):
@@ -123,36 +146,11 @@ class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
     server_version: int | None = None
 
 
-class _ReportData(msgspec.Struct, frozen=True):
-    sqlstate: str
-    message: str = ""
-    detail: str | None = None
-    hint: str | None = None
-    constraint: str | None = None
-    table: str | None = None
-    column: str | None = None
-    context: str | None = None
-
-
 ROW_READ: Final = Decoder(RowRead)
 PAGE_READ: Final = Decoder(PageRead)
 HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
+TRACKS: Final = Decoder(list[TrackData])
+LOG_PAGE: Final = Decoder(LogPage)
 RECEIPT: Final = Decoder(ReceiptData)
 KERNEL_STATUS: Final = msgspec.json.Decoder(KernelStatus, strict=False)
-_REPORT: Final = Decoder(_ReportData)
-
-
-def report_of(error: bytes) -> ErrorReport:
-    """Read one error object of a commit batch."""
-    found = _REPORT.decode(error)
-    return ErrorReport(
-        found.sqlstate,
-        found.message,
-        found.detail or None,
-        found.hint or None,
-        found.constraint or None,
-        found.table or None,
-        found.column or None,
-        found.context or None,
-    )

@@ -20,8 +20,8 @@ from ablo_pg.claim import (
     ClaimSummary,
     Presence,
 )
-from ablo_pg.db.errors import Names
 from ablo_pg.json_text import Decoder
+from ablo_pg.wire.names import Names
 
 
 class _Target(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ def claim_line_of(data: bytes, names: Names) -> ClaimLine:
     )
 
 
-def claim_beats_of(data: bytes) -> list[ClaimBeat]:
+def claim_beats_of(data: bytes, names: Names) -> list[ClaimBeat]:
     """Read the answer of claim_heartbeat_all."""
     return [
         ClaimBeat(
@@ -139,8 +139,8 @@ def claim_beats_of(data: bytes) -> list[ClaimBeat]:
     ]
 
 
-def presence_ttl_of(data: bytes) -> float:
-    """Read the answer of presence_beat: the seconds within which the next one is due."""
+def presence_ttl_of(data: bytes, names: Names) -> float:
+    """Read the answer of presence_beat: the seconds until the next one must have come."""
     return _PRESENCE_BEAT.decode(data).ttl_ms / 1000
 
 

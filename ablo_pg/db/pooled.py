@@ -1,0 +1,147 @@
+"""Connections of the pool, and the pool of psycopg as `db.pool` needs it: ended by cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.rows import Row, TupleRow
+from psycopg.waiting import wait_async
+from psycopg_pool import AsyncConnectionPool
+
+R = TypeVar("R")
+# Seconds for the server to end a statement that its caller, or the statement's timeout, gave up.
+# Protects callers from a silently lost server; a false alarm costs the connection.
+CANCEL_SECONDS: Final = 3.0
+# Seconds between two checks of a statement that the server is still running. The socket wakes the
+# wait; the check is only a fallback. `wait_async`'s own default of 0 polls the event loop without a
+# pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
+LOOK_SECONDS: Final = 1.0
+
+
+class PooledConnection(AsyncConnection[Row]):
+    """A connection whose statement ends on the server before a cancellation gets through.
+
+    psycopg makes the server cancel the statement, but an anyio scope delivers its cancellation
+    again at the next await and cuts that short: the connection was lost, and the statement could
+    still commit after its caller had got a timeout.
+
+    patience: seconds to wait for a server that should long have answered; None means no limit.
+    Otherwise a silently broken network would hold the caller and the connection. generation: see
+    Database.
+    """
+
+    patience: float | None = None
+    generation = 0
+    hung_up = False
+
+    async def wait(
+        self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
+    ) -> R:
+        """Wait as psycopg does; ends the statement before it lets a cancellation through."""
+        overdue: asyncio.TimerHandle | None = None
+        if self.patience is not None:
+            overdue = asyncio.get_running_loop().call_later(self.patience, self._hang_up)
+        try:
+            return await wait_async(gen, self.pgconn.socket, interval, timeout)
+        except asyncio.CancelledError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._end_statement(gen)
+            raise
+        finally:
+            if overdue is not None:
+                overdue.cancel()
+
+    def _hang_up(self) -> None:
+        """Close the connection at our side: waiters see it broken, and handle that."""
+        self.hung_up = True
+        with socket.fromfd(self.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
+
+    async def _end_statement(self, gen: PQGen[Any]) -> None:
+        with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
+            await self.cancel_safe(timeout=CANCEL_SECONDS)
+            await wait_async(gen, self.pgconn.socket, LOOK_SECONDS)
+            return
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.pgconn.finish()
+
+
+Conn = PooledConnection[TupleRow]
+
+
+class Pool(AsyncConnectionPool[Conn]):
+    """A pool whose workers and scheduler end when they are cancelled.
+
+    psycopg's workers mistake a cancellation during their work for a failure of that work, and wait
+    for more: an event loop that shuts down (`asyncio.run`) would wait for them forever.
+    """
+
+    def _start_workers(self) -> None:
+        self._sched._event = _UntilCancelledEvent()  # type: ignore[assignment]
+        super()._start_workers()
+
+    @classmethod
+    async def worker(cls, q: Any) -> None:
+        """Work as psycopg's, until cancelled."""
+        await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
+
+    async def _putconn(self, conn: Conn, from_getconn: bool) -> None:
+        """Take a connection back at once, and hand it out next: its backend is warm.
+
+        psycopg's way, over a worker, comes too late for a caller's next call: the pool grew, and
+        two cold backends took turns. Only where it cannot suspend (see `nothing_to_reset`).
+        """
+        idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
+        due = conn._created_at <= self._drained_at or conn._expire_at <= time.monotonic()
+        if idle and not due and not self._waiting and not self._lock.locked():
+            conn._pool = None
+            self._pool.appendleft(conn)
+        else:
+            await super()._putconn(conn, from_getconn)
+
+
+class _UntilCancelledEvent(asyncio.Event):
+    """The scheduler's event: psycopg's uses `wait_for`, which on Python 3.11 loses a cancellation
+    that arrives in the same turn as the event, as in the first turns of a pool."""
+
+    async def wait_timeout(self, timeout: float) -> bool:
+        if cancelled():
+            raise asyncio.CancelledError
+        with anyio.move_on_after(timeout):
+            return await self.wait()
+        return False
+
+
+class _UntilCancelled:
+    """A worker's queue, which returns nothing more once the worker was cancelled."""
+
+    def __init__(self, queue: asyncio.Queue[Any]) -> None:
+        self._queue = queue
+
+    async def get(self) -> Any:
+        if cancelled():
+            raise asyncio.CancelledError
+        return await self._queue.get()
+
+
+def cancelled() -> bool:
+    """Whether the running task was cancelled, even if that was mistaken for a failure."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def nothing_to_reset(conn: Conn) -> None:
+    """Make the pool take back connections in a separate task.
+
+    Without a reset function `putconn` waits for the pool's lock in the caller's task, and a caller
+    that is cancelled there loses the connection permanently.
+    """
