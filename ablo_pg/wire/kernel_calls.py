@@ -58,10 +58,14 @@ class Reads(Protocol[T_co]):
 
 
 class News(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims that something was said of, '' for all, and where to go on."""
+    """Claims that something was said of, '' for all, and where to go on.
+
+    answers: what CLAIM_LOOK answers of them now, as many as fit.
+    """
 
     claim_ids: list[str]
     after: str
+    answers: dict[str, msgspec.Raw] = {}
 
 
 _FLAG: Final = msgspec.json.Decoder(dict[str, bool])

@@ -13,12 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
 
 from ablo_pg.client.claims.bell import Bell
-from ablo_pg.client.claims.station import ClaimNews, Station
+from ablo_pg.client.claims.station import ClaimNews, Station, Told
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloError
 
@@ -31,6 +32,19 @@ IDLE_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 1.0  # how often it checks whether it is still needed
 # The latest claims with events: a grant may be notified before its waiter has begun to watch.
 _REMEMBERED: Final = 1000
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """A waiter in the listener: its wake-up, and the last event of its claim, until it is taken."""
+
+    bell: Bell
+    told: Told | None = None
+
+    def take(self) -> Told | None:
+        """Return the last event of its claim."""
+        told, self.told = self.told, None
+        return told
 
 
 class ClaimListener:
@@ -50,27 +64,28 @@ class ClaimListener:
         self._heard = heard
         self._needed = needed
         self._lock = threading.Lock()
-        self._waiters: dict[str, list[Bell]] = {}
+        self._waiters: dict[str, list[Watch]] = {}
         self._bell: Bell | None = None
         self._wanted_at = 0.0
         self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
-    def watch(self, claim_id: str, bell: Bell) -> Iterator[None]:
+    def watch(self, claim_id: str, bell: Bell) -> Iterator[Watch]:
         """Wake that bell when the claim has an event. From any thread."""
+        watch = Watch(bell)
         with self._lock:
-            self._waiters.setdefault(claim_id, []).append(bell)
+            self._waiters.setdefault(claim_id, []).append(watch)
             missed = claim_id in self._said
         if missed:
             bell.ring()
         self.look()
         try:
-            yield
+            yield watch
         finally:
             with self._lock:
-                bells = self._waiters[claim_id]
-                bells.remove(bell)
-                if not bells:
+                watches = self._waiters[claim_id]
+                watches.remove(watch)
+                if not watches:
                     del self._waiters[claim_id]
                 self._wanted_at = time.monotonic()
 
@@ -102,9 +117,9 @@ class ClaimListener:
         while self._wanted():
             heard = await news.hear(self._claims(), own, _LOOK_SECONDS)
             backoff.reset()
-            for claim_id in heard:
-                self._tell(claim_id)
-                self._heard(claim_id)
+            for told in heard:
+                self._tell(told)
+                self._heard(told.claim_id)
 
     def _claims(self) -> set[str]:
         with self._lock:
@@ -116,13 +131,14 @@ class ClaimListener:
                 self._wanted_at = time.monotonic()
             return time.monotonic() - self._wanted_at < IDLE_SECONDS
 
-    def _tell(self, claim_id: str) -> None:
+    def _tell(self, told: Told) -> None:
         """Wake the waiters of that claim; of all claims for ''."""
         with self._lock:
-            self._said.append(claim_id)
-            if claim_id:
-                bells = list(self._waiters.get(claim_id, ()))
+            self._said.append(told.claim_id)
+            if told.claim_id:
+                watches = list(self._waiters.get(told.claim_id, ()))
             else:
-                bells = [bell for each in self._waiters.values() for bell in each]
-        for bell in bells:
-            bell.ring()
+                watches = [watch for each in self._waiters.values() for watch in each]
+        for watch in watches:
+            watch.told = told
+            watch.bell.ring()

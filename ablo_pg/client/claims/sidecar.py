@@ -21,8 +21,9 @@ from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.lease import Renewal
 from ablo_pg.client.claims.lease_keeper import LeaseKeeper
-from ablo_pg.client.claims.listener import ClaimListener
+from ablo_pg.client.claims.listener import ClaimListener, Watch
 from ablo_pg.client.claims.station import Station
+from ablo_pg.wire.names import Names
 
 # Seconds that a close may wait for the thread, which only has connections to close.
 JOIN_SECONDS: Final = 5.0
@@ -91,7 +92,8 @@ def join(station: Station) -> Sidecar:
 class Beside:
     """A client's part in the sidecar: joined with its first lease or wait, left with `close`."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, names: Names) -> None:
+        self.names = names  # for answers that events carry
         self._station = station
         self._sidecar: Sidecar | None = None
 
@@ -102,7 +104,7 @@ class Beside:
             with anyio.CancelScope(shield=True):  # bounded: see JOIN_SECONDS
                 await anyio.to_thread.run_sync(sidecar.leave)
 
-    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[None]:
+    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[Watch]:
         """Wake this bell when the claim may have changed."""
         return self._joined().listener.watch(claim_id, bell)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from ablo_pg.claim import ClaimBeat
@@ -34,12 +35,25 @@ class LeaseDoor(Protocol):
         """Close it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of a claim, '' for all.
+
+    answer: of CLAIM_LOOK, if it came with the event; asked_at: the earliest time at which that was
+    requested, by `time.monotonic()`.
+    """
+
+    claim_id: str
+    asked_at: float = 0.0
+    answer: bytes | None = None
+
+
 class ClaimNews(Protocol):
     """A connection that receives claim events."""
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[str]:
+    ) -> Sequence[Told]:
         """Return the claims that had events, '' for all; nothing after this time.
 
         Only of `claim_ids`, or of any. Returns early, possibly empty, when `changed` wakes. The

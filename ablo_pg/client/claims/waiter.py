@@ -1,9 +1,9 @@
 """Acquiring a claim: request it, wait in the queue, leave the queue if anything fails.
 
-A notification wakes a waiter, which then checks: one round trip from grant to return. Without one
-it checks on its own after the time that the last answer gave. Whatever ends a wait (its deadline, a
-cancellation, an error of `on_status`), the place in the queue is released before the caller gets
-the error.
+A notification wakes a waiter, which then checks: one round trip from grant to return, and none over
+a relay, whose notification carries the claim. Without a notification it checks on its own after the
+time that the last answer gave. Whatever ends a wait (its deadline, a cancellation, an error of
+`on_status`), the place in the queue is released before the caller gets the error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import msgspec
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.lease import Lease
+from ablo_pg.client.claims.station import Told
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
@@ -137,26 +138,30 @@ class ClaimWait:
         bell = Bell()
         lease.lost.add(bell)
         try:
-            with self._session.transport.claims.claim_watch(lease.claim_id, bell):
+            with self._session.transport.claims.claim_watch(lease.claim_id, bell) as watch:
                 while answer.claim.status == "queued":
                     claim = answer.claim
                     await self._tell(
                         ClaimStatus("queued", claim.id, claim.position, claim.blocked_by)
                     )
                     await bell.wait(_AGAIN if answer.recheck is None else answer.recheck)
-                    answer = await self._look(lease, answer)
+                    answer = await self._look(lease, answer, watch.take())
         finally:
             lease.lost.remove(bell)
         return answer
 
-    async def _look(self, lease: Lease, before: ClaimAnswer) -> ClaimAnswer:
+    async def _look(self, lease: Lease, before: ClaimAnswer, told: Told | None) -> ClaimAnswer:
+        """Return the state of the claim: from its last event, or from a request."""
         if lease.lost.is_set():
             raise self._lost(lease.reason)
-        sent_at = time.monotonic()
+        transport, sent_at = self._session.transport, time.monotonic()
         try:
-            async with within(self._session.timeout, f"Waiting for {self._what}"):
-                body = ClaimBody(lease.claim_id)
-                answer = await self._session.transport.ask(CLAIM_LOOK, body)
+            if told is not None and told.answer is not None:
+                sent_at = told.asked_at
+                answer = CLAIM_LOOK.result(told.answer, transport.claims.names)
+            else:
+                async with within(self._session.timeout, f"Waiting for {self._what}"):
+                    answer = await transport.ask(CLAIM_LOOK, ClaimBody(lease.claim_id))
         except _PASSING as exc:
             logger.info("the wait for %s continues: %s", self._what, exc)
             return replace(before, recheck=_AGAIN)

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.station import Told
 from ablo_pg.db import calls
 from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import NO_NAMES, translate
@@ -99,9 +100,9 @@ class DatabaseNews:
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[str]:
+    ) -> Sequence[Told]:
         """Return the events of any claim; none is missed between two calls."""
-        return await self.listener.take(seconds)
+        return [Told(one) for one in await self.listener.take(seconds)]
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class DirectTransport:
         self._commits = GroupCommit(database, organization)
         self._source = source
         self._caller = Caller(organization, participant, on_behalf_of)
-        self._claims = Beside(DirectStation(database.url))
+        self._claims = Beside(DirectStation(database.url), database.names)
         self._sessions = DirectSessions(database, organization, api_key)
 
     @property

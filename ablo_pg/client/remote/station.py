@@ -1,11 +1,13 @@
 """The sidecar's requests to a relay, in its own thread.
 
 Claim events come as long-poll answers: the relay answers when one of the claims in the request has
-an event. Each answer has the position of the next request, so nothing is missed in between.
+an event, with the claim's state, a grant included. Each answer has the position of the next
+request, so nothing is missed in between.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import msgspec
 
 from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.station import Told
 from ablo_pg.client.remote.http import RelayAddress, RelayHttp
 from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.errors import AbloError
@@ -83,12 +86,12 @@ class RelayNews:
 
     async def hear(
         self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[str]:
+    ) -> Sequence[Told]:
         """Return events of these claims; early if other claims are requested."""
         if self._after is None:  # the start position
             await self._ask((), 0.0)
-            return [EVERYTHING]
-        told: list[str] = []
+            return [Told(EVERYTHING)]
+        told: list[Told] = []
         failures: list[AbloError] = []
         async with anyio.create_task_group() as group:
 
@@ -109,8 +112,10 @@ class RelayNews:
             raise failure
         return told
 
-    async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[str]:
+    async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[Told]:
+        asked_at = time.monotonic()
         body = NewsBody(sorted(claim_ids), self._after, seconds)
         found = await self._http.ask(CLAIM_NEWS, body, again=False)
         self._after = found.after
-        return found.claim_ids
+        answers = {claim_id: bytes(answer) for claim_id, answer in found.answers.items()}
+        return [Told(one, asked_at, answers.get(one)) for one in found.claim_ids]

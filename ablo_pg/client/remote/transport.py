@@ -83,7 +83,7 @@ class RemoteTransport:
         self._expected = expected
         self._participant = ""
         self._opening = anyio.Lock()
-        self._claims = Beside(RemoteStation(http.address))
+        self._claims = Beside(RemoteStation(http.address), http.names)
         self._sessions = RemoteSessions(http)
 
     @property
