@@ -161,6 +161,7 @@ _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("audit_broken", "AB506", 500, False, AbloServerError),
     ("transaction_pooler", "AB507", 503, False, AbloServerError),
     ("trigger_failed", "AB508", 500, False, AbloServerError),
+    ("extra_not_installed", "AB509", 500, False, AbloServerError),
     ("apikey_invalid", "AB401", 401, False, AbloAuthenticationError),
     ("identity_missing_organization", "AB402", 401, False, AbloAuthenticationError),
     ("api_key_required", "AB407", 401, False, AbloAuthenticationError),

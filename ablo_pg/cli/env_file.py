@@ -1,12 +1,14 @@
 """The .env file of a project: commands read it, `init` and `dev` write it.
 
-Only our names are read, and the environment takes precedence. Writing keeps other lines, comments
-and the order.
+python-dotenv reads it, so that it means here what it means to the project's own program. Writing is
+ours: `dotenv.set_key` fails on the encodings that `_text` reads. Only our names are read, and the
+environment takes precedence. Writing keeps other lines, comments and the order.
 """
 
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import re
 import stat
@@ -14,12 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+
 from ablo_pg.errors import AbloError, error_for
 
 ENV_FILE: Final = Path(".env")
-_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
-_QUOTED: Final = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")(?:\s*|\s+#.*)""")
-_COMMENT: Final = re.compile(r"\s+#.*")
 _OURS: Final = re.compile(r"ABLO_[A-Z_]+|DATABASE_URL")
 
 
@@ -36,8 +38,8 @@ def parse_env(path: Path) -> dict[str, str]:
         text = _text(path)
     except OSError:
         return {}
-    found = (_LINE.fullmatch(line) for line in text.split("\n"))
-    return {match[1]: _unquoted(match[2]) for match in found if match}
+    found = dotenv_values(stream=io.StringIO(text))
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
@@ -62,16 +64,19 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
         text = _text(path)
     except OSError as exc:
         raise _unwritable(path, exc) from None
-    lines = text.removesuffix("\n").split("\n") if text else []
-    seen = set()
-    for number, line in enumerate(lines):
-        match = _LINE.fullmatch(line)
-        if match and match[1] in changed:
-            lines[number] = f"{match[1]}={values[match[1]]}"
-            seen.add(match[1])
-    lines += [f"{name}={values[name]}" for name in changed if name not in seen]
+    parts, seen = [], set()
+    for each in parse_stream(io.StringIO(text)):
+        if each.key in changed:
+            seen.add(each.key)
+            above = re.match(r"\s*", each.original.string)  # blank lines belong to the next name
+            parts.append(f"{above[0] if above else ''}{each.key}={values[each.key]}\n")
+        else:
+            parts.append(each.original.string)
+    if parts and not parts[-1].endswith("\n"):
+        parts.append("\n")
+    parts += [f"{name}={values[name]}\n" for name in changed if name not in seen]
     try:
-        _replace(path.resolve(), "\n".join(lines) + "\n")
+        _replace(path.resolve(), "".join(parts))
     except OSError as exc:
         raise _unwritable(path, exc) from None
     return changed
@@ -108,11 +113,3 @@ def _replace(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     draft.replace(path)
-
-
-def _unquoted(value: str) -> str:
-    """Return a value without its quotes, and without the comment behind it, as shells take it."""
-    quoted = _QUOTED.fullmatch(value.strip())
-    if quoted is None:
-        return _COMMENT.sub("", value).strip()
-    return quoted[1] if quoted[1] is not None else re.sub(r'\\(["\\$`])', r"\1", quoted[2])

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import click
 
+from ablo_pg.cli.extras import from_extra
 from ablo_pg.cli.fresh import load_fresh
 from ablo_pg.cli.options import json_option, target_argument
 from ablo_pg.cli.output import say, show_error, show_json
 from ablo_pg.cli.push_place import Outcome, Place, place_of, read_options
 from ablo_pg.cli.target import load_target
-from ablo_pg.cli.watch import changes
 from ablo_pg.errors import AbloError
 from ablo_pg.schema import SchemaSpec
 
@@ -67,10 +67,13 @@ def push_command(
     if not watch:
         show(push_once(place, load_target(target), **how), as_json, how["dry_run"])
         return
-    saves = changes(target)  # before the file is read, so that no save is missed
+    with from_extra("embedded"):
+        from ablo_pg.cli.watch import saves
+    settled = saves(target)  # before the file is read, so that no save is missed
     push_or_say(place, target, as_json, how)
-    for _ in saves:
-        push_or_say(place, target, as_json, how)
+    for saved in settled:
+        if saved:
+            push_or_say(place, target, as_json, how)
 
 
 def push_once(

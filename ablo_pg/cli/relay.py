@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
+from ablo_pg.cli.extras import from_extra
 from ablo_pg.cli.output import plain, say, show_json
 from ablo_pg.kernel.push import push_schema
-from ablo_pg.relay.daemon import Relay, run
 from ablo_pg.relay.logs import LogFormat, configure_logs
 from ablo_pg.relay.settings import RelaySettings
+
+if TYPE_CHECKING:
+    from ablo_pg.relay.daemon import Relay
 
 EPILOG = """\b
 DATABASE_URL and ABLO_REPLICATION_URL are what `ablo-pg connect` printed. Any number of relays may
@@ -124,6 +127,8 @@ def relay_command(
     if print_config:
         show_json(settings.printable())
         return
+    with from_extra("relay"):
+        from ablo_pg.relay.daemon import run
     clean = partial(plain, lines=True)
     configure_logs("json" if as_json else log_format, log_level, clean)
     admin_url = settings.admin_url

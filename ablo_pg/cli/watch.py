@@ -1,80 +1,82 @@
-"""Watch the files of a schema, and report when a save has settled.
-
-Polls names, sizes and times a few times a second: that works on every file system, over network
-mounts and in containers, and costs a few `stat` calls.
-"""
+"""Watch the files of a schema, and report when a save has settled (watchfiles)."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-LOOK_SECONDS: Final = 0.1
+from watchfiles import Change, watch
+
 # An editor writes a file in several steps; a save has settled when nothing changed for this long.
-SETTLE_SECONDS: Final = 0.3
-_MAX_FILES: Final = 2_000
-
-Stamps: TypeAlias = dict[Path, tuple[int, int]]
+SETTLE_MS: Final = 300
+LOOK_MS: Final = 200
 
 
-class Watch:
-    """Detects whether files have changed and settled. Call `settled` repeatedly.
+def saves(target: str) -> Iterator[bool]:
+    """Return an endless iterator; each step waits LOOK_MS, and says whether a save has settled.
 
-    clock: seconds, rising.
+    Watching has begun when this returns. A folder that is missing, or that `git switch` removes
+    and makes again, is watched from the moment it exists.
     """
-
-    def __init__(self, target: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._target = target
-        self._clock = clock
-        self._known = stamps(target)
-        self._moved: float | None = None
-
-    def settled(self) -> bool:
-        """Whether a change was seen, and nothing has changed since for SETTLE_SECONDS."""
-        now, found = self._clock(), stamps(self._target)
-        if found != self._known:
-            self._known, self._moved = found, now
-        if self._moved is None or now - self._moved < SETTLE_SECONDS:
-            return False
-        self._moved = None
-        return True
-
-
-def changes(target: str) -> Iterator[None]:
-    """Yield after each later save of the target's files, indefinitely."""
-    return _settlings(Watch(target))
-
-
-def _settlings(watch: Watch) -> Iterator[None]:
-    while True:
-        time.sleep(LOOK_SECONDS)  # polls, see the module's docstring
-        if watch.settled():
-            yield
-
-
-def stamps(target: str) -> Stamps:
-    """Return size and time of each file of a target; for a package, of all its modules."""
-    found: Stamps = {}
-    for path in files_of(target):
-        try:
-            info = path.stat()
-        except OSError:
-            continue  # between delete and rename of a save
-        found[path] = (info.st_mtime_ns, info.st_size)
+    found = _steps(target)
+    next(found)
     return found
 
 
-def files_of(target: str) -> list[Path]:
-    """Return the files behind a target: with its Python neighbours."""
-    place = target.partition(":")[0] if not target.endswith(".json") else target
-    if place.endswith(".json"):
-        return [Path(place)]
-    path = Path(place) if place.endswith(".py") or "/" in place else _module(place)
-    return sorted({path, *path.parent.glob("*.py")})[:_MAX_FILES]
+def _steps(target: str) -> Iterator[bool]:
+    path = path_of(target).absolute()
+    file = path.resolve()  # it may be a link
+    folders = {path.parent, file.parent}
+    polling = None  # watchfiles decides: WATCHFILES_FORCE_POLLING, or WSL
+    missed = False  # whether something may have been saved while nothing was watched
+
+    def counts(change: Change, name: str) -> bool:  # a module imports its neighbours
+        return name.endswith(".py") if path.suffix == ".py" else Path(name) in (path, file)
+
+    while True:
+        began = _identities(folders)
+        if began is None:
+            time.sleep(LOOK_MS / 1000)
+            yield False
+        else:
+            watching = watch(
+                *folders,
+                watch_filter=counts,
+                step=SETTLE_MS,
+                rust_timeout=LOOK_MS,
+                yield_on_timeout=True,
+                force_polling=polling,
+                recursive=False,
+            )
+            try:
+                for changes in watching:
+                    yield missed or bool(changes)
+                    missed = False
+                    if _identities(folders) != began:
+                        break
+            except (OSError, RuntimeError):
+                if polling:
+                    raise
+                # No inotify instance is left, unless the folder has just gone.
+                polling = _identities(folders) is not None or None
+        missed = True
 
 
-def _module(name: str) -> Path:
-    path = Path(*name.split("."))
+def _identities(folders: set[Path]) -> list[tuple[int, int]] | None:
+    try:
+        found = [os.stat(folder) for folder in sorted(folders)]
+    except OSError:
+        return None
+    return [(each.st_dev, each.st_ino) for each in found]
+
+
+def path_of(target: str) -> Path:
+    """Return the file behind a target."""
+    place = target if target.endswith(".json") else target.partition(":")[0]
+    if place.endswith((".json", ".py")) or "/" in place:
+        return Path(place)
+    path = Path(*place.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -144,7 +144,8 @@ def fixed_paths() -> dict[str, Any]:
     """Return the paths that every schema has."""
     paths: dict[str, Any] = {}
     for line in LINES:
-        paths.setdefault(line.path, {})[line.method] = _operation(line)
+        group = next(part for part in line.path.split("/") if part not in ("", "api", "v1"))
+        paths.setdefault(line.path, {})[line.method] = _operation(line) | {"tags": [group]}
     return paths
 
 

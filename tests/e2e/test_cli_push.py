@@ -379,15 +379,16 @@ def test_watch_pushes_after_a_save_and_survives_a_bad_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each save is loaded in a process of its own; the third one is where the user interrupts."""
-    saves = ["def broken(:", TASKS.replace("title: str", "title: str\n    due: int | None = None")]
+    texts = ["def broken(:", TASKS.replace("title: str", "title: str\n    due: int | None = None")]
 
-    def save(target: str) -> Iterator[None]:
-        for text in saves:
+    def saves(target: str) -> Iterator[bool]:
+        yield False
+        for text in texts:
             project.declare(text)
-            yield
+            yield True
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ablo_pg.cli.push.changes", save)
+    monkeypatch.setattr("ablo_pg.cli.watch.saves", saves)
     arguments = ["push", str(project.file), "--watch", "--json", "--admin-url", project.url]
     project.capsys.readouterr()
     assert run(arguments) == 130

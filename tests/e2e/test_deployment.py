@@ -80,6 +80,11 @@ def test_compose_makes_the_logins_once_and_its_relay_becomes_healthy(
         relay.wait()
 
 
+def test_the_image_installs_the_extra_that_its_command_needs() -> None:
+    assert instruction("CMD")[0] == "relay"
+    assert re.findall(r"^RUN pip install .*\[(\w+)\]", DOCKERFILE, re.MULTILINE) == ["relay"]
+
+
 def test_what_the_image_leaves_out_is_not_needed(tmp_path: Path) -> None:
     """The files that .dockerignore lets through make a wheel."""
     root = DEPLOY.parent

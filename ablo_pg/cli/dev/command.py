@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ablo_pg.cli.extras import from_extra
 from ablo_pg.cli.options import json_option, target_argument
 
 EPILOG = """\b
@@ -52,6 +53,7 @@ def dev_command(**options: Any) -> None:
     are written to .env. The schema is pushed again 300 ms after each save. Mistakes in it are
     reported, and the last good version stays active. Ctrl-C leaves nothing running.
     """
-    from ablo_pg.cli.dev.run import DevOptions, run_dev  # loaded only when it is used
+    with from_extra("embedded"):  # loaded only when it is used
+        from ablo_pg.cli.dev.run import DevOptions, run_dev
 
     run_dev(DevOptions(**options))

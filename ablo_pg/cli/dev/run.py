@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from ablo_pg.cli.env_file import ENV_FILE, parse_env, write_env
 from ablo_pg.cli.fresh import load_fresh
 from ablo_pg.cli.push import lines_of
 from ablo_pg.cli.push_place import DatabasePlace, Outcome
-from ablo_pg.cli.watch import LOOK_SECONDS, Watch
+from ablo_pg.cli.watch import saves
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel.push import push_schema
 from ablo_pg.relay.daemon import Relay, serving
@@ -58,7 +59,8 @@ def run_dev(options: DevOptions) -> None:
         )
         key = ensure_key(place.admin_url, organization, environment)
         screen.step(f"pushing {options.target}")
-        watch = Watch(options.target)  # before the file is read, so that no later save is missed
+        # Before the file is read, so that no later save is missed.
+        settled = saves(options.target) if options.watch else None
         pushed = push_or_tell(place, options.target, screen)
         settings = RelaySettings(
             port=port,
@@ -69,7 +71,7 @@ def run_dev(options: DevOptions) -> None:
             console=options.console,
         )
         written = place.settings | {"ABLO_API_KEY": key, "ABLO_ORGANIZATION": organization}
-        _run(_Dev(options, screen, place, settings, written, pushed, watch))
+        _run(_Dev(options, screen, place, settings, written, pushed, settled))
     screen.event("stopped", "stopped; nothing is left running")
 
 
@@ -81,7 +83,7 @@ class _Dev:
     settings: RelaySettings
     written: dict[str, str]
     pushed: Outcome | None
-    watch: Watch
+    saves: Iterator[bool] | None
 
 
 def _run(dev: _Dev) -> None:
@@ -101,8 +103,8 @@ async def _serve(dev: _Dev) -> None:
         async with serving(dev.settings, apply_schema) as relay, anyio.create_task_group() as group:
             write_env(dev.written | {"ABLO_API_URL": relay.url})
             _overview(dev, relay)
-            if dev.options.watch:
-                group.start_soon(_follow_schema, dev)
+            if dev.saves is not None:
+                group.start_soon(_follow_schema, dev, dev.saves)
             if dev.place.cluster is not None:
                 push = partial(push_or_tell, dev.place, dev.options.target, dev.screen)
                 group.start_soon(follow_server, dev.place.cluster, dev.screen, push)
@@ -112,10 +114,9 @@ async def _serve(dev: _Dev) -> None:
             group.cancel_scope.cancel()
 
 
-async def _follow_schema(dev: _Dev) -> None:
+async def _follow_schema(dev: _Dev, saves: Iterator[bool]) -> None:
     while True:
-        await anyio.sleep(LOOK_SECONDS)
-        if dev.watch.settled():
+        if await anyio.to_thread.run_sync(next, saves):
             push = partial(push_or_tell, dev.place, dev.options.target, dev.screen)
             await anyio.to_thread.run_sync(push)
 

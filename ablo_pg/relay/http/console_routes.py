@@ -6,8 +6,6 @@ files are those of `ablo_pg/relay/console`, read once; no path leads to other fi
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from ablo_pg.errors import error_for
 from ablo_pg.relay.http.call import open_route
+from ablo_pg.relay.http.page import Asset, asset_answer
 from ablo_pg.relay.service import RelayService
 
 FOLDER: Final = Path(__file__).parent.parent / "console"
@@ -28,39 +27,21 @@ KINDS: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# The page shows rows from any writer: they cannot become markup or code, no other origin is
-# contacted, and no page can frame it.
-HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+# Rows cannot become markup either.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cache-control": "no-cache",  # cached but revalidated: a new release shows at once
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One file as it is served."""
-
-    body: bytes
-    kind: str
-    tag: str
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 
 
 @cache
 def assets() -> dict[str, Asset]:
     """Return the console's files by name."""
     return {
-        path.name: Asset(body, KINDS[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        path.name: Asset.of(path.read_bytes(), KINDS[path.suffix])
         for path in sorted(FOLDER.iterdir())
         if path.suffix in KINDS
-        for body in [path.read_bytes()]
     }
 
 
@@ -78,10 +59,7 @@ async def show(request: Request, service: RelayService) -> Response:
         raise error_for(
             "route_not_found", "The console has no such file", remedy="open /console/ instead"
         )
-    headers = {**HEADERS, "etag": asset.tag}
-    if asset.tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(asset.body, headers=headers, media_type=asset.kind)
+    return asset_answer(request, asset, POLICY)
 
 
 def _allowed(service: RelayService) -> None:

@@ -1,27 +1,80 @@
-"""The description of the active schema's API, for programs (/openapi.json) and people (/docs)."""
+"""The API described, of the active schema: for programs (/openapi.json) and for people (/docs).
+
+The page is Swagger UI from the package `swagger_ui_bundle`. It reads /openapi.json, and calls the
+API with the key typed into its Authorize dialog, which it keeps in memory only.
+"""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
-import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
+from swagger_ui_bundle import swagger_ui_path
 
-from ablo_pg.errors import CODES, error_for
+from ablo_pg.errors import error_for
 from ablo_pg.relay.http.answers import json_answer
 from ablo_pg.relay.http.call import open_route
+from ablo_pg.relay.http.page import Asset, asset_answer
 from ablo_pg.relay.service import RelayService
 
-# The page loads nothing and runs nothing.
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "code{background:#f3f3f3;padding:.1em .3em}table{border-collapse:collapse}"
-    "td,th{border-bottom:1px solid #ddd;padding:.3em .8em .3em 0;text-align:left}"
+# Swagger UI's style sheet contains its icons, as data: URLs.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# Every address is relative, so that a proxy may add a prefix.
+PAGE: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ablo_pg API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/narrow.css">
+<link rel="icon" href="docs/favicon-32x32.png">
+<div id="api"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+"""
+START: Final = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#api",
+  deepLinking: true,
+  docExpansion: "list",
+  filter: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+"""
+# On a phone, Swagger UI's margins and its empty Links column take half of the width.
+NARROW: Final = """.swagger-ui .response-col_links { display: none; }
+@media (max-width: 640px) {
+  .swagger-ui .wrapper, .swagger-ui .scheme-container .schemes { padding: 0 10px; }
+  .swagger-ui .scheme-container { padding: 10px 0; }
+  .swagger-ui .info { margin: 20px 0; }
+  .swagger-ui .response-col_status, .swagger-ui .parameters-col_name { width: 25%; min-width: 0; }
+}
+"""
+FILES: Final = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Return the page's files by name."""
+    theirs = {
+        name: Asset.of((swagger_ui_path / name).read_bytes(), kind) for name, kind in FILES.items()
+    }
+    return theirs | {
+        "": Asset.of(PAGE.encode(), "text/html; charset=utf-8"),
+        "narrow.css": Asset.of(NARROW.encode(), FILES["swagger-ui.css"]),
+        "start.js": Asset.of(START.encode(), FILES["swagger-ui-bundle.js"]),
+    }
 
 
 async def openapi(request: Request, service: RelayService) -> Response:
@@ -31,55 +84,12 @@ async def openapi(request: Request, service: RelayService) -> Response:
 
 
 async def docs(request: Request, service: RelayService) -> Response:
-    """GET /docs: every path, and the fields of each model."""
+    """GET /docs, or one of its files."""
     _allowed(service)
-    page = await anyio.to_thread.run_sync(docs_page, service.schemas.current().openapi)
-    return HTMLResponse(page, headers={"content-security-policy": POLICY})
-
-
-def docs_page(document: dict[str, Any]) -> str:
-    """Return the page of a description."""
-    parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Ablo API</title>"
-        f"<style>{STYLE}</style><h1>Ablo API</h1><p>{escape(document['info']['description'])}</p>"
-        "<p>As data: <a href=openapi.json>openapi.json</a></p><h2>Paths</h2><table>"
-    ]
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            if isinstance(operation, dict):
-                parts.append(
-                    f"<tr><td><code>{method.upper()}</code><td><code>{escape(path)}</code>"
-                    f"<td>{escape(operation['summary'])}"
-                )
-    parts.append("</table>")
-    for name, component in document["components"]["schemas"].items():
-        parts.append(_component(name, component))
-    codes = "".join(
-        f"<tr><td><code>{code.code}</code><td>{code.http_status}"
-        f"<td>{'yes' if code.retryable else 'no'}"
-        for code in CODES.values()
-    )
-    parts.append(
-        f"<h2>Error codes</h2><table><tr><th>code<th>status<th>retry can help{codes}</table>"
-    )
-    return "".join(parts)
-
-
-def _component(name: str, component: dict[str, Any]) -> str:
-    required = component.get("required", ())
-    rows = "".join(
-        f"<tr><td><code>{escape(field)}</code><td>{escape(_type(schema))}"
-        f"<td>{'required' if field in required else ''}"
-        for field, schema in component.get("properties", {}).items()
-    )
-    return f"<h2>{escape(name)}</h2><table>{rows}</table>"
-
-
-def _type(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return " | ".join("null" if one is None else str(one) for one in schema["enum"])
-    kind = schema.get("format") or schema.get("type") or schema.get("$ref", "any")
-    return " | ".join(kind) if isinstance(kind, list) else str(kind).rpartition("/")[2]
+    asset = assets().get(request.path_params.get("name", ""))
+    if asset is None:
+        raise error_for("route_not_found", "/docs has no such file", remedy="open /docs instead")
+    return asset_answer(request, asset, POLICY)
 
 
 def _allowed(service: RelayService) -> None:
@@ -94,4 +104,5 @@ def _allowed(service: RelayService) -> None:
 ROUTES: Final[list[BaseRoute]] = [
     open_route("/openapi.json", openapi),
     open_route("/docs", docs),
+    open_route("/docs/{name}", docs),
 ]

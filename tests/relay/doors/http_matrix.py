@@ -183,7 +183,7 @@ OPEN: dict[Route, list[Ask]] = {
     ("GET", path): [Ask(path.replace("{name}", "console.js"))]
     for path in (
         "/", "/live", "/ready", "/metrics", "/api/health", "/openapi.json", "/docs", "/console",
-        "/console/", "/console/{name}",
+        "/console/", "/console/{name}", "/docs/{name}",
     )
 }  # fmt: skip
 # Answers without an end: `test_a_stream_shows_nothing_outside` reads them.

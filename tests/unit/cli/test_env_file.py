@@ -66,13 +66,38 @@ def test_a_file_of_any_editor_is_read_and_goes_on_being_read(
         ("K=postgresql://u:p#x@h/d", "postgresql://u:p#x@h/d"),
         ('K="a\\"b # \\\\c"', 'a"b # \\c'),
         (r"K='a\b'", r"a\b"),
-        ('K="v', '"v'),
+        ('K="a\nb"', "a\nb"),
+        ("HOST=h\nK=postgresql://${HOST}/d", "postgresql://h/d"),
+        ("HOST=h\nK=postgresql://${NOWHERE:-x}/$HOST", "postgresql://x/$HOST"),
     ],
 )
-def test_quotes_and_comments_are_those_of_a_shell(tmp_path: Path, line: str, value: str) -> None:
+def test_quotes_comments_and_references_are_those_of_python_dotenv(
+    tmp_path: Path, line: str, value: str
+) -> None:
     path = tmp_path / ".env"
     path.write_text(line + "\n")
-    assert parse_env(path) == {"K": value}
+    assert parse_env(path)["K"] == value
+
+
+def test_a_quote_that_does_not_end_is_reported_and_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text('OTHER=1\nK="v\nLAST=2\n')
+    assert parse_env(path) == {"OTHER": "1", "LAST": "2"}
+    assert "line 2" in caplog.text
+    write_env({"OTHER": "3"}, path)
+    assert path.read_text() == 'OTHER=3\nK="v\nLAST=2\n'
+
+
+def test_a_line_inside_a_value_of_several_lines_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text('PEM="a\nABLO_API_KEY=part of it\nb"\n\n# ours\n\nABLO_API_KEY=old')
+    assert parse_env(path)["ABLO_API_KEY"] == "old"
+    write_env({"ABLO_API_KEY": "new"}, path)
+    assert path.read_text() == (
+        'PEM="a\nABLO_API_KEY=part of it\nb"\n\n# ours\n\nABLO_API_KEY=new\n'
+    )
 
 
 def test_bytes_of_another_encoding_survive(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ablo_pg.cli.fresh import load_fresh
-from ablo_pg.cli.watch import SETTLE_SECONDS, Watch, files_of
+from ablo_pg.cli.watch import path_of, saves
 from ablo_pg.errors import AbloError
 
 SCHEMA = """
@@ -19,16 +22,7 @@ class Task(Model):
 print("noise on stdout")
 schema = define_schema(tasks=Task)
 """
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+QUIET_STEPS = 4  # of 200 ms each: longer than a save takes to settle
 
 
 @pytest.fixture
@@ -38,43 +32,95 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_save_is_told_once_it_has_settled_and_only_once(file: Path) -> None:
-    clock = Clock()
-    watch = Watch(str(file), clock)
-    assert not watch.settled()
-    file.write_text(SCHEMA + "#")
-    assert not watch.settled()
-    clock.now += SETTLE_SECONDS / 2
+def one_save(found: Iterator[bool]) -> None:
+    """Wait for a save, and see that none follows it."""
+    while not next(found):
+        pass
+    assert not any(next(found) for _ in range(QUIET_STEPS))
+
+
+def test_a_save_is_reported_once_it_has_settled_and_only_once(file: Path) -> None:
+    found = saves(str(file))
+    file.write_text(SCHEMA + "#")  # before the first look: watching has begun already
     file.write_text(SCHEMA + "##")
-    assert not watch.settled()
-    clock.now += SETTLE_SECONDS * 0.9
-    assert not watch.settled()
-    clock.now += SETTLE_SECONDS * 0.2
-    assert watch.settled()
-    assert not watch.settled()
+    one_save(found)
 
 
 def test_a_neighbour_counts_and_a_file_that_vanishes_too(file: Path) -> None:
-    clock = Clock()
+    found = saves(str(file))
     other = file.with_name("types.py")
-    watch = Watch(str(file), clock)
     other.write_text("x = 1")
-    assert not watch.settled()
-    clock.now += 1
-    assert watch.settled()
+    one_save(found)
     other.unlink()
-    watch.settled()
-    clock.now += 1
-    assert watch.settled()
+    one_save(found)
+    file.with_name("notes.txt").write_text("no module")
+    assert not any(next(found) for _ in range(QUIET_STEPS))
 
 
-def test_which_files_belong_to_a_target(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_in_json_counts_alone(file: Path) -> None:
+    target = file.with_suffix(".json")
+    found = saves(str(target))
+    file.with_name("other.json").write_text("{}")
+    file.write_text("#")
+    assert not any(next(found) for _ in range(QUIET_STEPS))
+    target.write_text("{}")
+    one_save(found)
+
+
+def test_a_link_and_a_file_that_is_replaced_by_a_rename(file: Path) -> None:
+    folder = file.parent / "app"
+    folder.mkdir()
+    (folder / "schema.py").symlink_to(file)
+    found = saves(str(folder / "schema.py"))
+    draft = file.with_suffix(".tmp")
+    draft.write_text(SCHEMA + "#")
+    draft.replace(file)
+    one_save(found)
+
+
+def test_a_folder_that_is_removed_and_made_again_is_watched_again(file: Path) -> None:
+    folder = file.parent / "app"
+    found = saves(str(folder / "schema.py"))
+    for _ in range(2):
+        assert not any(next(found) for _ in range(QUIET_STEPS))
+        folder.mkdir()
+        (folder / "schema.py").write_text(SCHEMA)
+        while not next(found):
+            pass
+        shutil.rmtree(folder)
+        for _ in range(QUIET_STEPS):  # the file that vanishes may be reported, too
+            next(found)
+
+
+def test_files_are_polled_if_the_system_has_no_watch_left(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import watchfiles
+
+    asked: list[bool | None] = []
+
+    def scarce(*folders: Path, force_polling: bool | None, **options: object) -> Iterator[object]:
+        asked.append(force_polling)
+        if not force_polling:
+            raise RuntimeError("Too many open files (os error 24)")
+        yield from watchfiles.watch(*folders, force_polling=True, **options)  # type: ignore[arg-type]
+
+    os.utime(file, (1, 1))  # polling compares seconds
+    monkeypatch.setattr("ablo_pg.cli.watch.watch", scarce)
+    found = saves(str(file))
+    file.write_text(SCHEMA + "# longer")
+    while not next(found):
+        pass
+    assert asked == [None, True]
+
+
+def test_which_file_is_behind_a_target(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    assert files_of("schema.json") == [Path("schema.json")]
-    assert files_of("schema.py:schema") == [Path("schema.py")]
-    assert Path("schema.py") in files_of("schema:schema")
+    assert path_of("schema.json") == Path("schema.json")
+    assert path_of("schema.py:schema") == Path("schema.py")
+    assert path_of("schema:schema") == Path("schema.py")
     (file.parent / "app").mkdir()
-    assert Path("app/__init__.py") in files_of("app")
+    assert path_of("app") == Path("app/__init__.py")
 
 
 def test_a_schema_comes_whole_from_its_process(file: Path) -> None:
