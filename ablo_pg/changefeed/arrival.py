@@ -45,8 +45,11 @@ class Arrival(NamedTuple):
     message: bytes
 
     def delta(self) -> Delta:
-        """Decode it; equal to the same delta read from the log."""
-        return decode_insert(self.message)
+        """Decode it; equal to the same delta read from the log. Raises PgOutputError."""
+        try:
+            return decode_insert(self.message)
+        except (StructError, IndexError, ValueError, TypeError, AttributeError) as exc:
+            raise PgOutputError("An insert into the log is malformed") from exc
 
 
 def decode_insert(message: bytes) -> Delta:
@@ -117,6 +120,7 @@ class Assembler:
     put into a batch: the end of the last whole transaction, or, between transactions, the position
     of a keepalive. A transaction may be in several batches. described: the log's description has
     arrived, which precedes the first insert and the first after any change of the publication.
+    log_id: the relation id of ablo.delta, as its four bytes, once described.
     """
 
     def __init__(self) -> None:
@@ -127,7 +131,7 @@ class Assembler:
         self.server_clock = 0
         self._in_transaction = False
         self.described = False
-        self._log_id = b""  # the relation id of ablo.delta, as its four bytes
+        self.log_id = b""
 
     def feed(self, data: bytes) -> Keepalive | None:
         """Take one CopyData message; return it decoded if it is a keepalive.
@@ -139,7 +143,7 @@ class Assembler:
             if data[0] == KEEPALIVE:
                 return self._keepalive(data)
             tag = data[HEADER]
-            if tag == 0x49 and data[26:30] == self._log_id:  # I
+            if tag == 0x49 and data[26:30] == self.log_id:  # I
                 end = _FIRST_VALUE + data[37]
                 start = end + 5
                 organization = data[start : start + _U32(data, end + 1)[0]].decode()
@@ -170,7 +174,7 @@ class Assembler:
             relation = decode_relation(data, HEADER)
             if (relation.schema, relation.name) == ("ablo", "delta"):
                 check_columns(relation.columns)
-                self._log_id = relation.relation_id.to_bytes(4, "big")
+                self.log_id = relation.relation_id.to_bytes(4, "big")
                 self.described = True
         elif data[HEADER] not in IGNORED:
             raise refused(data[HEADER])

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablo_pg.changefeed.arrival import Arrival, Assembler, array, check_columns
+from ablo_pg.changefeed.copydata import HEADER
 from ablo_pg.delta import COLUMNS, Delta
 from ablo_pg.errors import AbloError
+from ablo_pg.relay.pgoutput import decode
 
 from .encoder import begin, commit, insert, keepalive, relation
 
@@ -105,3 +107,11 @@ def test_a_log_with_more_columns_is_read_and_with_others_refused() -> None:
     with pytest.raises(AbloError) as caught:
         check_columns(["sync_id", "tenant"])
     assert caught.value.code == "kernel_newer_than_client"
+
+
+@settings(max_examples=40)
+@given(deltas())
+def test_one_message_alone_is_decoded_likewise(made: Delta) -> None:
+    assert decode(insert(made)[HEADER:], 7) == made
+    assert decode(BEGIN[HEADER:], 7) is None
+    assert decode(RELATION[HEADER:], 7) is None

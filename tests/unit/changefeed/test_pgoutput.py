@@ -13,6 +13,7 @@ from ablo_pg.changefeed.copydata import HEADER, Keepalive, decode_keepalive, enc
 from ablo_pg.changefeed.pgoutput import PgOutputError, Relation, decode_relation
 from ablo_pg.errors import AbloError
 from ablo_pg.lsn import LSN
+from ablo_pg.relay.pgoutput import decode
 
 from .encoder import begin, commit, insert_into, relation, wal_data
 
@@ -127,3 +128,12 @@ def test_inserts_into_another_table_are_refused() -> None:
         assembler.feed(insert_into(9, [b"1"]))
     assembler.feed(TRANSACTION[2])
     assert len(assembler.batch) == 1
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=120).map(lambda rest: b"I\0\0\0\1N" + rest))
+def test_one_message_is_decoded_or_refused(message: bytes) -> None:
+    """Nothing but PgOutputError: any other exception would be taken for a fault of ours."""
+    with suppress(PgOutputError):
+        decode(message, 0)
+    with pytest.raises(PgOutputError):
+        decode(message, 0, in_stream=True)
