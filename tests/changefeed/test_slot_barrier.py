@@ -193,10 +193,10 @@ async def test_readers_come_and_go_meanwhile(stage: Stage, monkeypatch: Any) -> 
             await stage.kit.until(
                 lambda: "a synchronous standby" in (stays.reader.status.reason or "")
             )
-            assert stays.reader.status.kind == "listen"
+            await stage.kit.until(lambda: stays.reader.status.kind == "listen")
             async with stage.following(auto()) as late:
                 await stage.kit.until(lambda: late.reader.status.kind == "listen")
-            assert first.reader.status.kind == "listen"
+            await stage.kit.until(lambda: first.reader.status.kind == "listen")
         async with stage.following(auto()) as last:
             for each in (stays, last):
                 await stage.kit.until(lambda each=each: each.live)
