@@ -33,7 +33,7 @@ def read_env_file(path: Path = ENV_FILE) -> None:
 
 
 def parse_env(path: Path) -> dict[str, str]:
-    """Return the names and values of a .env file; {} if there is none or it cannot be read."""
+    """Return the names and values of a .env file; {} if it is missing or unreadable."""
     try:
         text = _text(path)
     except OSError:

@@ -39,7 +39,7 @@ def _steps(target: str) -> Iterator[bool]:
     while True:
         began = _identities(folders)
         if began is None:
-            time.sleep(LOOK_MS / 1000)
+            time.sleep(LOOK_MS / 1000)  # no folder to watch: wait until one exists
             yield False
         else:
             watching = watch(

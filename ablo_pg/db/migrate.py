@@ -101,7 +101,7 @@ class Holder:
 
 
 def table_facts(conn: psycopg.Connection, schema: str, table: str) -> dict[str, Any] | None:
-    """Return the catalogue's description of a table, or None if there is none."""
+    """Return the catalogue's description of a table, or None if it does not exist."""
     row = conn.execute(_FACTS, [schema, table]).fetchone()
     return row[0] if row else None
 

@@ -151,7 +151,7 @@ class SchemaSpec:
     hash: str = field(default="", compare=False)  # 8 hex digits, set by `wire_json.schema_hash`
 
     def model(self, key: str) -> ModelSpec:
-        """Return the model with that key. KeyError if there is none."""
+        """Return the model with that key. KeyError if it is not declared."""
         for spec in self.models:
             if spec.key == key:
                 return spec

@@ -47,7 +47,7 @@ class Reading:
         return default
 
     def maybe_text(self, name: str) -> str | None:
-        """Return a string, or None if there is none."""
+        """Return a string, or None if it is absent."""
         return None if self.data.get(name) is None else self.text(name, "")
 
     def flag(self, name: str, default: bool) -> bool:

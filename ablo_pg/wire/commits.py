@@ -77,7 +77,7 @@ class CommitBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def row_data(data: msgspec.Raw) -> orjson.Fragment | None:
-    """Return a row's data to pass on; None if there is none. Raises invalid_body."""
+    """Return a row's data to pass on; None if it is absent. Raises invalid_body."""
     text = bytes(data).strip()
     if text in (b"", b"null"):
         return None

@@ -142,7 +142,7 @@ def _read(model: ModelSpec) -> dict[str, Any]:
         "claims": claims,
     }
     answer = {"type": "object", "required": list(properties), "properties": properties}
-    return json_answer(f"Read a row of {model.key}; null if there is none", answer)
+    return json_answer(f"Read a row of {model.key}; null if it does not exist", answer)
 
 
 def _list(model: ModelSpec) -> dict[str, Any]:

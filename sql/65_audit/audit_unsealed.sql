@@ -2,7 +2,7 @@ create or replace function ablo.audit_unsealed(p_through bigint) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- An organization with a delta at or below a sync id that no seal covers; null if there is none, and if
+  -- An organization with a delta at or below a sync id that no seal covers; null if all are covered, and if
   -- this database has no seals. Two index probes an organization, however long the logs are.
   -- Called by: ablo.delta_retain, which keeps such deltas; ablo-pg doctor. Locks: none.
   with recursive known (id) as (

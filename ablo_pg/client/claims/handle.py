@@ -76,12 +76,12 @@ class Claim(Generic[RowT]):
 
     @property
     def row(self) -> RowT | None:
-        """The row as of the grant; None if there is none."""
+        """The row as of the grant; None if it did not exist."""
         return self._row
 
     @property
     def data(self) -> RowT:
-        """The row as of the grant. Raises entity_not_found if there is none."""
+        """The row as of the grant. Raises entity_not_found if it did not exist."""
         if self._row is None:
             raise error_for(
                 "entity_not_found",

@@ -53,7 +53,7 @@ _PASSING: Final = (AbloConnectionError, AbloTimeoutError, AbloRateLimitError)
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A grant. row: as of the grant, None if there is none; read_at: the stamp of that read."""
+    """A grant. row: as of the grant, None if it did not exist; read_at: the stamp of that read."""
 
     state: ClaimState
     row: bytes | None

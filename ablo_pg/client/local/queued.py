@@ -116,7 +116,7 @@ class Pending:
     async def confirmed(self, *, timeout: float | None = None) -> Receipt:
         """Wait for the answer; return the receipt, or raise the error of its refusal.
 
-        Raises wait_for_timeout if there is none within `timeout` seconds; it stays queued.
+        Raises wait_for_timeout if no answer comes within `timeout` seconds; it stays queued.
         """
         with anyio.move_on_after(timeout):
             await self._done.wait()

@@ -208,7 +208,7 @@ class BlockingPending(Twin[Pending]):
     def confirmed(self, *, timeout: float | None = None) -> Receipt:
         """Wait for the answer; return the receipt, or raise the error of its refusal.
 
-        Raises wait_for_timeout if there is none within `timeout` seconds; it stays queued.
+        Raises wait_for_timeout if no answer comes within `timeout` seconds; it stays queued.
         """
         self._portal.check()
         return self._inner._confirmed_blocking(timeout)

@@ -30,12 +30,12 @@ class SyncClaim(BlockingClaim[RowT]):
 
     @property
     def row(self) -> RowT | None:
-        """The row as of the grant; None if there is none."""
+        """The row as of the grant; None if it did not exist."""
         return self._inner.row
 
     @property
     def data(self) -> RowT:
-        """The row as of the grant. Raises entity_not_found if there is none."""
+        """The row as of the grant. Raises entity_not_found if it did not exist."""
         return self._inner.data
 
     @property

@@ -157,7 +157,7 @@ async def admit(request: Request) -> Call:
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the Authorization header; None if there is none."""
+    """Return the token of the Authorization header; None without one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 

@@ -132,7 +132,7 @@ async def get_claim(call: Call) -> Response:
 
 
 async def release_row(call: Call) -> Response:
-    """DELETE: release, or stop waiting for, the row of the path. Not an error if there is none."""
+    """DELETE: release, or stop waiting for, the row of the path. Not an error without a claim."""
     name = call.path("model")
     model = (await call.service.schemas.find(name)).model(name)
     row = RowBody(model.typename, call.path("id"))

@@ -99,7 +99,7 @@ async def _write(
 
 
 async def read(call: Call) -> Response:
-    """GET one row: null if there is none, the stamp that guards a write, and its holders."""
+    """GET one row: null if it does not exist, the stamp that guards a write, and its holders."""
     model = await model_of(call, "read")
     row_id = call.path("id")
     found, line = await call.service.database.read(
