@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from ablo_pg import (
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.sidecar import join
+from ablo_pg.client.claims.waiter import ClaimWait
 from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.testing import DatabaseHandle
 from ablo_pg.wire.kernel_bodies import ClaimBody
@@ -112,6 +114,39 @@ async def test_a_release_wakes_the_next_with_one_round_trip(
         group.start_soon(wait)
         await until_line(holder, "t", 1)
         assert not looks
+        await claim.release()
+
+
+async def test_a_late_look_at_a_grant_lengthens_no_lease(
+    ablo: AsyncAblo,
+    holder: AsyncAblo,
+    db: DatabaseHandle,
+    until_line: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the kernel need not renew is counted from the grant, not from the look."""
+    look = ClaimWait._look
+
+    async def late(*args: Any) -> Any:
+        await anyio.sleep(1.0)
+        return await look(*args)
+
+    monkeypatch.setattr(ClaimWait, "_look", late)
+    query = (
+        "select extract(epoch from expires_at - clock_timestamp()) from ablo.claim where id = %s"
+    )
+    async with anyio.create_task_group() as group:
+
+        async def wait() -> None:
+            async with ablo.tasks.claim(id="t", ttl="15s") as got:
+                by_us = got._hold.lease.deadline - time.monotonic()
+                with psycopg.connect(db.admin_url, autocommit=True) as conn:
+                    ((in_database,),) = conn.execute(query, [got.id]).fetchall()
+                assert 10 < by_us < float(in_database) + 0.5
+
+        claim = await holder.tasks.claim(id="t")
+        group.start_soon(wait)
+        await until_line(holder, "t", 1)
         await claim.release()
 
 

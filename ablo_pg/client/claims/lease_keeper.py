@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import anyio
@@ -68,13 +68,17 @@ class LeaseKeeper:
         with self._lock:
             self._kept.discard(renewal)
 
-    def hurry(self, claim_id: str) -> None:
-        """Renew that claim ('': all) now: it had an event. From any thread."""
+    def hurry(self, claim_id: str, waited: Collection[str] = ()) -> None:
+        """Renew that claim ('': all) now: it had an event. From any thread.
+
+        Not if it is waited for: its waiter looks, and that renews it.
+        """
         bell, now = None, time.monotonic()
         with self._lock:
             for one in list(self._kept):
-                told = isinstance(one, Lease) and claim_id in ("", one.claim_id)
-                if told and one.due > now:
+                if not isinstance(one, Lease) or one.claim_id in waited:
+                    continue
+                if claim_id in ("", one.claim_id) and one.due > now:
                     one.due, bell = now, self._bell
         if bell is not None:
             bell.ring()

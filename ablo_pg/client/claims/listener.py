@@ -50,14 +50,14 @@ class Watch:
 class ClaimListener:
     """Listens while there are waiters, and while claims are `needed`.
 
-    Args: heard, called with the id of every claim that has an event, '' for all. needed: claims to
-    listen for without a waiter.
+    Args: heard, called with the id of every claim that has an event, '' for all, and the claims
+    whose waiters will look for themselves. needed: claims to listen for without a waiter.
     """
 
     def __init__(
         self,
         station: Station,
-        heard: Callable[[str], None],
+        heard: Callable[[str, Collection[str]], None],
         needed: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._station = station
@@ -118,8 +118,7 @@ class ClaimListener:
             heard = await news.hear(self._claims(), own, _LOOK_SECONDS)
             backoff.reset()
             for told in heard:
-                self._tell(told)
-                self._heard(told.claim_id)
+                self._heard(told.claim_id, self._tell(told))
 
     def _claims(self) -> set[str]:
         with self._lock:
@@ -131,14 +130,13 @@ class ClaimListener:
                 self._wanted_at = time.monotonic()
             return time.monotonic() - self._wanted_at < IDLE_SECONDS
 
-    def _tell(self, told: Told) -> None:
-        """Wake the waiters of that claim; of all claims for ''."""
+    def _tell(self, told: Told) -> set[str]:
+        """Wake the waiters of that claim, of all claims for ''; return the claims they wait for."""
         with self._lock:
             self._said.append(told.claim_id)
-            if told.claim_id:
-                watches = list(self._waiters.get(told.claim_id, ()))
-            else:
-                watches = [watch for each in self._waiters.values() for watch in each]
+            waited = set(self._waiters) if not told.claim_id else {told.claim_id} & {*self._waiters}
+            watches = [watch for claim_id in waited for watch in self._waiters[claim_id]]
         for watch in watches:
             watch.told = told
             watch.bell.ring()
+        return waited

@@ -47,6 +47,8 @@ OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
 LEAVE_SECONDS: Final = 3.0
 # Seconds until the next check after a failed one.
 _AGAIN: Final = 1.0
+# Part of a lease that may have passed when a check reads it: the kernel renews only what is older.
+_PART_PAST: Final = 0.1
 # Errors of a check that do not end the wait: the queue is kept in the database.
 _PASSING: Final = (AbloConnectionError, AbloTimeoutError, AbloRateLimitError)
 
@@ -169,7 +171,8 @@ class ClaimWait:
             raise self._lost("the database no longer has it") from exc
         if answer.claim.status not in ("active", "queued"):
             raise self._lost(f"it was {answer.claim.status} while it waited")
-        lease.renewed(sent_at, answer.claim.ttl)
+        ttl = answer.claim.ttl
+        lease.renewed(sent_at - _PART_PAST * ttl, ttl)
         return answer
 
     async def _leave(self) -> None:
