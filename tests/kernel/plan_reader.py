@@ -13,6 +13,11 @@ from ablo_pg.testing import DatabaseHandle
 
 def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
     """Run a call and roll it back; return the scans of all statements that it ran."""
+    return [node for plan in plans(handle, call) for node in nodes(plan) if is_scan(node)]
+
+
+def plans(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the plan of each statement that it ran."""
     notices: list[str] = []
     with psycopg.connect(handle.admin_url, autocommit=True) as conn:
         conn.execute(
@@ -25,8 +30,8 @@ def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
         conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         with conn.transaction(force_rollback=True):
             conn.execute(call)
-    plans = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
-    return [node for plan in plans for node in nodes(plan["Plan"]) if is_scan(node)]
+    told = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
+    return [one["Plan"] for one in told]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
