@@ -20,7 +20,7 @@ from pydantic_core import to_jsonable_python
 
 from ablo_pg.errors import error_for
 from ablo_pg.json_text import RawJson, same
-from ablo_pg.predicate.operands import Fields, Json, python_value
+from ablo_pg.predicate.operands import Fields, Json, python_value, united
 from ablo_pg.schema.neutral import Field, FieldType
 
 Get: TypeAlias = Callable[[Any], Any]
@@ -161,7 +161,8 @@ class _Maker:
             case "abs":
                 return _applied(one, _EXACT.abs if kind == "decimal" else abs), kind
             case "coalesce":
-                return _first([get for get, _ in args]), kind
+                getters = [get for get, _ in args]
+                return _first(getters), united([each for _, each in args]) or kind
             case "->>":
                 key = others[0][0](None)
                 return _applied(one, lambda value: _member(value, key)), "json text"

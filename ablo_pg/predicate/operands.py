@@ -161,8 +161,8 @@ def _result(name: str, kinds: list[str]) -> str | None:
             return "integer"
         case "abs" if one in ("integer", "decimal", "number"):
             return "decimal" if one == "integer" else one
-        case "coalesce" if kinds and set(kinds) == {kinds[0]} and kinds[0] != "interval":
-            return kinds[0]
+        case "coalesce" if one != "interval":
+            return united(kinds)
         case "+" | "-" if kinds == ["datetime", "interval"]:
             return "datetime"
         case "+" | "-" | "*" | "%" if len(kinds) == 2 and set(kinds) <= _EXACT:
@@ -174,13 +174,23 @@ def _result(name: str, kinds: list[str]) -> str | None:
     return None
 
 
+def united(kinds: Sequence[str]) -> str | None:
+    """Return the kind of a value that is one of these; None if they do not mix."""
+    some = set(kinds)
+    if len(some) == 1:
+        return kinds[0]
+    if some == _EXACT:
+        return "decimal"
+    return "number" if some == {"integer", "number"} else None
+
+
 _ARITHMETIC: Final = "calculate with integer and decimal fields; a number field may overflow"
 _TAKES: Final[dict[str, str]] = {
     "lower": "it takes text",
     "upper": "it takes text",
     "length": "it takes text",
     "abs": "it takes a number",
-    "coalesce": "its arguments have one type",
+    "coalesce": "its arguments have one type; integers mix with decimals or numbers",
     "+": _ARITHMETIC,
     "-": _ARITHMETIC,
     "*": _ARITHMETIC,

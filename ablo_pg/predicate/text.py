@@ -182,7 +182,7 @@ class _Reader:
         left = self._operand(node.this)
         values: list[Operand] = []
         for one in node.expressions:
-            given = self._parameter(one) if _kind(one) == "Parameter" else self._literal(one)
+            given: Any = self._parameter(one) if _kind(one) == "Parameter" else self._literal(one)
             many = isinstance(given, list | tuple | set | frozenset)
             values.extend(literal(each) for each in (given if many else [given]))
         if left.field is not None:

@@ -6,7 +6,7 @@ as $$
   -- on a row: whole numbers are calculated as numeric, division by zero gives null, floats are only compared.
   --   {"field": name}, {"value": text, whole number or boolean}, {"decimal": text}, {"now": true},
   --   {"call": name, "args": [operand, ...]}: lower upper (text), length (text), abs (a number), coalesce (any of one
-  --   kind), + - * % (integer, decimal), / (integer), ->> (json, literal text), + - (datetime, {"seconds": number}).
+  --   kind; integers with decimals or numbers), + - * % (integer, decimal), / (integer), ->> (json, literal text), + - (datetime, {"seconds": number}).
   -- Called by: ablo.predicate_sql. Raises: invalid_request, column_type_mismatch, query_invalid_identifier.
 declare
   v_field ablo.field;
@@ -50,6 +50,8 @@ begin
       when v_call = 'abs' and v_kinds <@ '{decimal,number}' and cardinality(v_kinds) = 1 then v_kinds[1]
       when v_call = 'abs' and v_kinds = '{integer}' then 'decimal'
       when v_call = 'coalesce' and v_kinds <@ v_kinds[1:1] and v_kinds[1] <> 'interval' then v_kinds[1]
+      when v_call = 'coalesce' and v_kinds <@ '{integer,decimal}' then 'decimal'
+      when v_call = 'coalesce' and v_kinds <@ '{integer,number}' then 'number'
       when v_call in ('+', '-', '*', '%') and v_kinds <@ '{integer,decimal}' and cardinality(v_kinds) = 2 then 'decimal'
       when v_call = '/' and v_kinds = '{integer,integer}' then 'decimal'
       when v_call in ('+', '-') and v_kinds = '{datetime,interval}' then 'datetime'

@@ -11,7 +11,7 @@ as $$
   -- column_type_mismatch, and what ablo.filter_sql raises.
 declare
   v_kind text := case when jsonb_typeof(p_node) = 'object' then
-    (select k from jsonb_object_keys(p_node) k where k <> all (array['left', 'right'])) end;
+    (select min(k) from jsonb_object_keys(p_node) k where k <> all (array['left', 'right']) having count(*) = 1) end;
   v_given jsonb := p_node -> v_kind;
   v_left record;
   v_right record;

@@ -6,6 +6,7 @@ the kernel; and parsed, by the test of Python values that local copies use.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -15,16 +16,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablo_pg.client.names import fields_of
+from ablo_pg.errors import AbloStaleContextError, AbloValidationError
+from ablo_pg.predicate import evaluate
+from ablo_pg.predicate import text as text_module
 from ablo_pg.predicate.evaluate import compile_test
 from ablo_pg.predicate.operands import python_value
 from ablo_pg.predicate.text import parse
-from ablo_pg.schema.neutral import FieldType
+from ablo_pg.schema.neutral import FieldType, named_fields
 
 from .board import SCHEMA, Board, Caller, create
 from .test_read_filters import NULLABLE, VALUES
 
-FIELDS = fields_of(SCHEMA.spec.model("tasks"))
+FIELDS = named_fields(SCHEMA.spec.model("tasks"))
 META = [None, {"k": "a"}, {"k": None}, {"k": 3, "t": True}, {"k": {"a": 1}}, {"a.b": "dotted"}, {}]
 ORDER = ["=", "<>", "!=", "<", "<=", ">", ">="]
 
@@ -39,7 +42,16 @@ TEXTS = ["title", "lower(title)", "upper(status)", "coalesce(title, status)"]
 WHOLE = ["count", "length(title)", "count % 7", "count / 2", "abs(count)", "-count", "3", "0", "-1"]
 WHOLE += ["count - length(title) * 2", "coalesce(count, 0)", "(count + 1) * 2"]
 WHOLE += ["count / length(title)"]
-EXACT = ["price", "price * 2 - 1.5", "abs(price)", "price + count", "0.5", "price % 2", *WHOLE]
+EXACT = [
+    "price",
+    "coalesce(price, count)",
+    "price * 2 - 1.5",
+    "abs(price)",
+    "price + count",
+    "0.5",
+    "price % 2",
+    *WHOLE,
+]
 TIMES = ["due_at", "coalesce(due_at, created_at)", "due_at - interval '1 day'", "created_at"]
 TIMES += ["now() - interval '2 weeks'", "due_at + interval '3 hours'"]
 
@@ -67,7 +79,7 @@ TERMS = st.one_of(
     compared(["status"], "status", "title"),
     compared(["day"], "day"),
     compared(["ref"], "ref"),
-    compared(["score", "abs(score)"], "score", "count", "0.1", "1"),
+    compared(["score", "abs(score)", "coalesce(score, 0)"], "score", "count", "0.1", "1"),
     shaped("urgent {} {}", ["=", "<>"], ["true", "false"]),
     st.sampled_from(["urgent", "urgent is true", "urgent is not false", "true", "false"]),
     shaped("{} is {}null", ["price", "due_at", "meta", "length(title)"], NOT),
@@ -114,7 +126,8 @@ class Fleet:
 
     def by_postgres(self, text: str) -> list[str] | None:
         """Return the ids; None if Postgres fails on a row."""
-        query = f"select id from public.tasks where organization_id = '{self.organization}' and ({text})"
+        own = f"organization_id = '{self.organization}'"
+        query = f"select id from public.tasks where {own} and ({text})"
         try:
             found = self.admin.execute(query.encode())
         except psycopg.DataError:
@@ -154,3 +167,120 @@ def test_three_evaluators_agree(fleet: Fleet, text: str) -> None:
     said = fleet.by_postgres(text)
     assert said is None or found == said
     assert fleet.by_python(node) == found
+
+
+# One text at least for each mutant below.
+TEXTS_SURE = [
+    "count / 2 = 0",
+    "price is not null",
+    "title not like 'a%'",
+    "not price > 1",
+    "price > 1 or urgent",
+    "price > 1 and urgent",
+    "urgent or count > 1 and price is null",
+    "count in (0, 7)",
+    "not (price = 1.5 and urgent)",
+    "count / 2 = -4611686018427387904 or count % 7 = -1",
+    "meta ->> 'a.b' = 'dotted'",
+    "length(title) between 1 and 2",
+    "coalesce(price, 0) = 0",
+]
+
+
+def disagreement(fleet: Fleet) -> list[str]:
+    """The texts of which two ways find different rows."""
+    found = []
+    for text in TEXTS_SURE:
+        node = parse("tasks", text, (), FIELDS)
+        if not fleet.by_postgres(text) == fleet.by_kernel(node) == fleet.by_python(node):
+            found.append(text)
+    return found
+
+
+def swapped(tests: list[Any], *, stop: bool) -> Any:
+    return ALL(tests, stop=not stop)
+
+
+def unknown_is_false(get: Any, test: Any) -> Any:
+    return lambda row: False if (value := get(row)) is None else test(value)
+
+
+ALL = evaluate._all
+MUTANTS: dict[str, tuple[Any, str, Any]] = {
+    "IS NOT reads as IS": (text_module, "_negated", lambda node, found: found),
+    "and reads as or": (evaluate, "_all", swapped),
+    "null is false": (evaluate, "_known", unknown_is_false),
+    "division rounds down": (evaluate._ARITHMETIC, "/", lambda one, other: one // other),
+    "a rest has the sign of the divisor": (
+        evaluate._ARITHMETIC,
+        "%",
+        lambda one, other: one % other,
+    ),
+    "a key is a path": (text_module, "_key", lambda node: "a"),
+    "coalesce takes the last": (evaluate, "_first", lambda getters: getters[-1]),
+}
+
+
+def test_the_sure_texts_agree(fleet: Fleet) -> None:
+    assert disagreement(fleet) == []
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_disagrees(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    place, attribute, instead = MUTANTS[name]
+    if isinstance(place, dict):
+        monkeypatch.setitem(place, attribute, instead)
+    else:
+        monkeypatch.setattr(place, attribute, instead)
+    assert disagreement(fleet)
+
+
+# What a client of the kernel may send instead of a parsed text; none of it is run.
+HOSTILE: dict[str, Any] = {
+    "no form": {},
+    "unknown form": {"exists": []},
+    "two forms": {"and": [], "or": []},
+    "a form of another type": {"and": {"field": "title"}},
+    "no operand": {"null": "title"},
+    "unknown field": {"null": {"field": "title; drop table x"}},
+    "unknown function": {"null": {"call": "pg_sleep", "args": [{"value": 3}]}},
+    "operator as function": {"null": {"call": "||", "args": [{"field": "title"}, {"value": "a"}]}},
+    "text as number": {"null": {"call": "+", "args": [{"field": "title"}, {"value": 1}]}},
+    "unknown comparison": {"compare": "~", "left": {"field": "title"}, "right": {"value": "a"}},
+    "text and number": {"compare": "=", "left": {"field": "title"}, "right": {"value": 1}},
+    "text that is no date": {"compare": "=", "left": {"field": "dueAt"}, "right": {"value": "x"}},
+    "json compared": {"compare": "=", "left": {"field": "meta"}, "right": {"field": "meta"}},
+    "float arithmetic": {"null": {"call": "*", "args": [{"field": "score"}, {"field": "score"}]}},
+    "no decimal": {"null": {"decimal": "1; select 1"}},
+    "long decimal": {"null": {"decimal": "1" * 500}},
+    "pattern on a number": {"like": "a", "left": {"field": "count"}},
+    "pattern that ends in an escape": {"like": "a\\", "left": {"field": "title"}},
+    "list of a text": {"contains": ["a"], "left": {"field": "title"}},
+    "object in a value": {"null": {"value": {"a": 1}}},
+    "endless interval": {"null": {"call": "+", "args": [{"now": True}, {"seconds": 1e300}]}},
+    "an interval alone": {"null": {"call": "coalesce", "args": [{"seconds": 1}]}},
+    "too deep": json.loads('{"not":' * 40 + '["title","a"]' + "}" * 40),
+    "too deep an operand": json.loads(
+        '{"null":' + '{"call":"lower","args":[' * 40 + '{"field":"title"}' + "]}" * 40 + "}"
+    ),
+    "too many": {"or": [["count", n] for n in range(3000)]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_kernel_refuses_other_json_by_type(fleet: Fleet, name: str) -> None:
+    with pytest.raises(AbloValidationError) as caught:
+        fleet.by_kernel(HOSTILE[name])
+    assert caught.value.remedy
+
+
+def test_a_premise_may_be_any_predicate(board: Board) -> None:
+    caller, other = board.callers(2)
+    caller.commit(create("a", title="a", count=1))
+    where = parse("tasks", "count > 5 or lower(title) = 'b'", (), FIELDS)
+    read = {"model": "tasks", "where": [where], "readAt": caller.stamp("a")}
+    other.commit(create("c", title="c", count=2))
+    caller.commit(create("d", title="d"), reads=[read])
+    other.commit(create("b", title="B", count=2))
+    with pytest.raises(AbloStaleContextError):
+        caller.commit(create("e", title="e"), reads=[read])

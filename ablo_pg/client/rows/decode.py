@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.where import Predicate, ListQuery
+from ablo_pg.client.rows.where import ListQuery, Predicate
 from ablo_pg.schema.rows import Evidence, Model, row_from_json
 from ablo_pg.wire.results import PageRead
 
