@@ -1,6 +1,6 @@
 """The operands of a predicate: their kinds, what may be called on them, and literals.
 
-Kinds: text, integer, decimal, number, boolean, datetime, date, uuid, json; interval only beside a
+Kinds: text, integer, decimal, number, boolean, datetime, date, uuid, json; interval only next to a
 datetime. `ablo.operand_sql` has the same rules for the kernel.
 """
 
@@ -116,7 +116,7 @@ def comparable(left: Operand, right: Operand) -> tuple[Operand, Operand]:
 
 
 def _read(operand: Operand, kind: str) -> Operand:
-    """Return a literal as one of another kind. Raises Refused if it is none."""
+    """Return a literal as one of another kind. Raises Refused if it is not one."""
     if kind == "number":
         return Operand(operand.json, kind, literal=float(str(operand.literal)))
     field = Field("", "", "", FieldType(kind))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from ablo_pg.errors import AbloError, error_for
+from ablo_pg.errors import AbloError
 from ablo_pg.predicate.operands import (
     DEEPEST,
     Fields,
@@ -162,7 +162,7 @@ class _Reader:
                 return {"and": []} if node.this else {"or": []}
         operand = self._operand(node)
         if operand.field is None or operand.kind != "boolean":
-            raise Refused(f"{operand.kind} is no condition", "compare it with something")
+            raise Refused(f"{operand.kind} is not a condition", "compare it with something")
         return [operand.field.wire, "=", True]
 
     def _compare(self, word: str, left: Operand, node: exp.Expr) -> Json:
@@ -285,7 +285,7 @@ class _Reader:
         if _kind(node) == "Boolean":
             return bool(node.this)
         if _kind(node) != "Literal":
-            raise Refused(f"{_name(node)} is no value", "write a literal, or a parameter")
+            raise Refused(f"{_name(node)} is not a value", "write a literal, or a parameter")
         return str(node.this) if node.is_string else _number(node)
 
     def _parameter(self, node: exp.Expr) -> Any:
@@ -365,7 +365,7 @@ def _number(node: exp.Expr) -> Any:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise Refused(f"{text[:40]} is no number", "write digits") from None
+        raise Refused(f"{text[:40]} is not a number", "write digits") from None
 
 
 def _kind(node: object) -> str:
@@ -375,14 +375,3 @@ def _kind(node: object) -> str:
 def _name(node: exp.Expr) -> str:
     name = getattr(node, "name", "")
     return f"{name}()" if _kind(node) == "Anonymous" else _kind(node).upper()
-
-
-def refuse_type(model: str, where: object) -> AbloError:
-    """Return the error for something that is no filter."""
-    return error_for(
-        "invalid_request",
-        f"A filter of {model} is a {type(where).__name__}",
-        model=model,
-        field="where",
-        remedy="pass a dict, SQL text, or (SQL text, [parameters])",
-    )

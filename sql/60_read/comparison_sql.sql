@@ -1,8 +1,9 @@
 create or replace function ablo.comparison_sql(p_model ablo.model, p_node jsonb, p_left record, p_right record) returns text
 language plpgsql stable
 as $$
-  -- Two operands compared, as SQL text; see ablo.operand_sql. A literal text beside a datetime, date or uuid is read
-  -- as one, a literal decimal or an integer beside a number as a float. Text compares by code point, a boolean only with = and <>.
+  -- Two operands compared, as SQL text; see ablo.operand_sql. A literal text next to a datetime, date or uuid is read
+  -- as one, a literal decimal or an integer next to a number as a float. Text compares by code point, a boolean only
+  -- with = and <>.
   -- Called by: ablo.predicate_sql. Raises: query_unsupported_operator, column_type_mismatch.
 declare
   v_operator text := p_node ->> 'compare';
@@ -34,7 +35,7 @@ begin
 end
 $$;
 
--- Whether a literal of one kind is read as another beside it. Called by: ablo.comparison_sql.
+-- Whether a literal of one kind is read as another next to it. Called by: ablo.comparison_sql.
 create or replace function ablo.kind_reads(p_kind text, p_literal text) returns boolean
 language sql immutable
 as $$

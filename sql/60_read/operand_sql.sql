@@ -67,7 +67,7 @@ begin
   end if;
   if kind is null then
     perform ablo.predicate_refuse(p_model, p_node,
-      case when v_call is null then 'it is no operand' else format('%s cannot take (%s)', v_call, array_to_string(v_kinds, ', ')) end,
+      case when v_call is null then 'it is not an operand' else format('%s cannot take (%s)', v_call, array_to_string(v_kinds, ', ')) end,
       case when v_call is null then 'invalid_request' else 'column_type_mismatch' end);
   end if;
 end
