@@ -68,7 +68,7 @@ async def until_listening(db: DatabaseHandle) -> None:
         "select true from pg_stat_activity where datname = %s and application_name = %s"
         " and state = 'idle' and query ilike 'listen%%'"
     )
-    with anyio.fail_after(10), psycopg.connect(db.admin_url, autocommit=True) as conn:
+    with anyio.fail_after(30), psycopg.connect(db.admin_url, autocommit=True) as conn:
         while True:
             if conn.execute(listening, [db.name, LISTENER]).fetchone():
                 return
@@ -165,7 +165,7 @@ async def test_a_waiter_that_comes_late_to_its_notification(
         return found
 
     on_ask(ablo, "claim_acquire", granted_meanwhile)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await ablo.tasks.claim(id="t")
 
 
@@ -202,7 +202,7 @@ async def test_a_lost_listener_costs_nothing_but_time(
         await until_listening(db)
         end_sessions(db, LISTENER)
         await claim.release()
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await got.wait()
 
 
@@ -224,7 +224,7 @@ async def test_without_any_listener_re_checks_carry_on(
             group.start_soon(wait)
             await until_line(holder, "t", 1)
             await claim.release()
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await got.wait()
             assert sessions(db, LISTENER) == 0
     finally:

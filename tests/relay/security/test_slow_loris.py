@@ -48,7 +48,7 @@ async def drip(
                     return
 
         group.start_soon(send_on)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             try:
                 while True:
                     answer += await stream.receive()
