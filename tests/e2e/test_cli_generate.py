@@ -66,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ablo"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("kept_types")
 def test_the_typed_client_checks_and_catches(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
