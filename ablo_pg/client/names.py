@@ -6,7 +6,6 @@ error translation of `db.errors`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -74,6 +73,8 @@ def error_names(spec: SchemaSpec) -> Names:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest known names similar to `name`, or list them."""
+    import difflib  # only for an error
+
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
