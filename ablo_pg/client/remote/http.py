@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-import httpcore._backends.anyio  # noqa: F401  (httpx does at a first call; see `client.home`)
+import httpcore._backends.anyio  # noqa: F401  (httpx does at a first call; see `db.waits`)
 import httpx
 import msgspec
 
