@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anyio
 import msgspec
 import orjson
 
@@ -86,11 +85,10 @@ class PresenceClient:
 async def leave_quietly(presence: PresenceClient) -> None:
     """End the presence of a closing client: bounded, without raising."""
     if presence.is_set:
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
-            try:
-                await presence.leave()
-            except AbloError as exc:
-                logger.warning("the presence was not removed: %s", exc)
+        try:
+            await presence.leave(timeout=LEAVE_SECONDS)
+        except AbloError as exc:
+            logger.warning("the presence was not removed: %s", exc)
 
 
 def _said(
