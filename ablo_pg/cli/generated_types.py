@@ -6,14 +6,11 @@ converts to it: a date or its ISO 8601 string, an enum's member or its value, a 
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import enum
 import keyword
 import sys
 import types
 import typing
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NewType
@@ -24,19 +21,8 @@ from pydantic import BaseModel
 from ablo_pg.cli.target import LONE
 from ablo_pg.schema import MISSING, Field, FieldType, Model, ModelSpec
 from ablo_pg.schema.plans import plan_for
+from ablo_pg.schema.types import SCALARS
 
-_SCALARS: Final[dict[object, FieldType]] = {
-    str: FieldType.STRING,
-    int: FieldType.INTEGER,
-    float: FieldType.NUMBER,
-    bool: FieldType.BOOLEAN,
-    decimal.Decimal: FieldType.DECIMAL,
-    dt.datetime: FieldType.DATETIME,
-    pydantic.AwareDatetime: FieldType.DATETIME,
-    dt.date: FieldType.DATE,
-    uuid.UUID: FieldType.UUID,
-    pydantic.JsonValue: FieldType.JSON,
-}
 _SPELLED: Final = {
     FieldType.STRING: "str",
     FieldType.INTEGER: "int",
@@ -132,8 +118,10 @@ def _of_spec(field: Field) -> DataField:
 
 def _spelled(annotation: Any, names: Names) -> str:
     """Return the type of the values that a field with this annotation accepts."""
-    if annotation in _SCALARS:
-        return _SPELLED[_SCALARS[annotation]]
+    if annotation in SCALARS:
+        return _SPELLED[SCALARS[annotation]]
+    if annotation is pydantic.JsonValue:
+        return _SPELLED[FieldType.JSON]
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         converts = any(isinstance(each, _VALIDATORS) for each in inner[1:])

@@ -17,7 +17,7 @@ CONNECT_TIMEOUT: Final = 10
 GRACE_SECONDS: Final = 0.5
 
 
-async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
+async def connect(url: str, **parameters: Any) -> AsyncConnection:
     """Connect, autocommit, pinned, and never prepare a statement. Raises psycopg.Error.
 
     A walsender has no prepared statements, and behind a pooler they may be another session's.
@@ -25,7 +25,7 @@ async def connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     psycopg leaves a connection whose creation was cancelled to the garbage collector, and its
     session stays on the server until then. A cancelled attempt is therefore finished, then closed.
     """
-    conn: AsyncConnection[Any] | None = None
+    conn: AsyncConnection | None = None
     attempt = anyio.CancelScope(shield=True)
     options = {"prepare_threshold": None, "connect_timeout": CONNECT_TIMEOUT, **parameters}
 

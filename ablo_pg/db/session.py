@@ -56,7 +56,7 @@ def connect(url: str, **parameters: Any) -> Connection:
     return conn
 
 
-async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
+async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
     """As `connect`. Also for replication: SET uses the simple protocol."""
     url_parameters(url)
     conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
@@ -68,6 +68,6 @@ async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
     return conn
 
 
-async def pin(conn: AsyncConnection[Any]) -> None:
+async def pin(conn: AsyncConnection) -> None:
     """Pin a connection that a pool has made."""
     await conn.execute(PIN, prepare=False)

@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
@@ -44,7 +44,7 @@ PAGE: Final = Decoder(Page)
 class ListQuery:
     """A requested list. starting_after: a cursor of ours, or a row's id."""
 
-    where: tuple[tuple[str, str, Any], ...]
+    where: tuple[tuple[str, str, object], ...]
     order_by: tuple[tuple[str, str], ...]
     limit: int
     starting_after: str | None
@@ -52,7 +52,7 @@ class ListQuery:
 
     def kernel_query(self, cursor: str | None) -> bytes:
         """Return it in the form of `ablo.row_list`, from `cursor` on."""
-        query: dict[str, Any] = {
+        query: dict[str, object] = {
             "where": self.where,
             "orderBy": self.order_by,
             "limit": self.limit,
@@ -86,7 +86,7 @@ def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> L
     Raises invalid_request, query_invalid_identifier, column_type_mismatch.
     """
     said: dict[str, str] = {}
-    where: list[tuple[str, str, Any]] = []
+    where: list[tuple[str, str, object]] = []
     for name, value in pairs:
         if name in RESERVED and (name != "archived" or name not in fields):
             if name in said:
@@ -116,7 +116,7 @@ def page_body(model: str, page: Page) -> bytes:
     return b'%b,"data":%b,"evidence":%b,%b' % (head, page.data, page.evidence, tail[1:])
 
 
-def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, Any]:
+def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, object]:
     wire, kind = _field(name, fields)
     return wire, "=", _value(wire, kind, value)
 
@@ -133,7 +133,7 @@ def _field(name: str, fields: Fields) -> tuple[str, FieldType]:
     return found
 
 
-def _value(wire: str, kind: FieldType, text: str) -> Any:
+def _value(wire: str, kind: FieldType, text: str) -> object:
     """Parse text by its field's type; what only the database can judge is passed on as text."""
     if kind is FieldType.BOOLEAN:
         if text not in ("true", "false"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
@@ -206,7 +206,7 @@ class LocalCopy:
         self._failure = failure
 
 
-def local_keys(session: Session, wanted: Any) -> list[str]:
+def local_keys(session: Session, wanted: object) -> list[str]:
     """Return the schema keys of a client's `local=`: True for all. Raises invalid_options."""
     if isinstance(wanted, bool):
         return list(session.registry.keys) if wanted else []

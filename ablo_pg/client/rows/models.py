@@ -129,12 +129,7 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         return cast(RowT, row)
 
     async def history(
-        self,
-        id: str,
-        *,
-        limit: int = 100,
-        before: int | None = None,
-        timeout: float | None = None,
+        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
     ) -> History[RowT]:
         """Return the changes of a row, newest first; also of a deleted row.
 

@@ -16,7 +16,7 @@ from ablo_pg.client.rows.values import encode_value, mismatch
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Field, FieldType
 
-Where: TypeAlias = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
+Where: TypeAlias = Mapping[str, object] | Sequence[tuple[str, str, object]]
 OrderBy: TypeAlias = str | Sequence[str | tuple[str, str]]
 Clause: TypeAlias = list[Any]
 
@@ -114,7 +114,7 @@ def _order(model: Entry, part: str | tuple[str, str]) -> list[str]:
     return [model.field(name, code="query_invalid_identifier").wire, direction]
 
 
-def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
+def _of_field(model: Entry, name: str, value: object) -> Iterable[Clause]:
     if isinstance(value, Mapping):
         return [_clause(model, name, word, one) for word, one in value.items()]
     if isinstance(value, list | tuple | set | frozenset):
@@ -122,7 +122,7 @@ def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
     return [_clause(model, name, "=", value)]
 
 
-def _of_triple(model: Entry, clause: Any) -> Clause:
+def _of_triple(model: Entry, clause: object) -> Clause:
     if isinstance(clause, str) or not isinstance(clause, Sequence) or len(clause) != 3:
         raise _bad_clause(model, clause)
     return _clause(model, clause[0], clause[1], clause[2])
@@ -138,7 +138,7 @@ def _bad_clause(model: Entry, clause: object) -> AbloError:
     )
 
 
-def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
+def _clause(model: Entry, name: str, word: str, value: object) -> Clause:
     field = model.field(name, code="query_invalid_identifier")
     op = OPERATORS.get(word) if isinstance(word, str) else None
     if op is None:
@@ -161,7 +161,7 @@ def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
     return [field.wire, op, encode_value(model, field, value)]
 
 
-def _list(model: Entry, field: Field, value: Any) -> list[Any]:
+def _list(model: Entry, field: Field, value: object) -> list[object]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise mismatch(model, field, f"expected a list, got {type(value).__name__}")
     values = [encode_value(model, field, one) for one in value]

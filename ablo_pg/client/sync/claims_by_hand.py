@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
+from typing import Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 import anyio.to_thread
 
@@ -18,7 +18,7 @@ from ablo_pg.client.sync.portal import Portal
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
-SyncOnStatus: TypeAlias = Callable[[ClaimStatus], Any]
+SyncOnStatus: TypeAlias = Callable[[ClaimStatus], object]
 
 
 class BlockingClaims(Generic[RowT]):
@@ -56,7 +56,7 @@ class BlockingClaims(Generic[RowT]):
         ttl: Duration | None = None,
         queue: bool = True,
         fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         max_queue_depth: int | None = None,
         on_status: SyncOnStatus | None = None,
         timeout: float | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -30,7 +30,7 @@ class Portal:
         self._closed = False
         self._pid: int | None = None  # of the process whose thread it is
 
-    def call(self, work: Callable[..., Awaitable[R]], *args: Any) -> R:
+    def call(self, work: Callable[..., Awaitable[R]], *args: object) -> R:
         """Run `work(*args)` in the event loop and wait for its result. See `check`."""
         self.check()
         future = self._open().start_task_soon(work, *args)
