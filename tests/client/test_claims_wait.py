@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import psycopg
 import pytest
@@ -130,7 +131,7 @@ async def test_a_late_look_at_a_grant_lengthens_no_lease(
     async def late(wait: ClaimWait, *args: Any) -> Any:
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         return await look(wait, *args)
 
     monkeypatch.setattr(ClaimWait, "_look", late)

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
-from websockets.exceptions import ConnectionClosed
+from starlette.websockets import WebSocket
+from uvicorn.protocols.utils import ClientDisconnected
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.protocol import State
 
 from ablo_pg.changefeed import auto, channel, listen, reader, sent
@@ -135,6 +138,26 @@ async def test_a_stream_that_always_fails_leaves_listen(
     fails.put(monkeypatch)
     async with AsyncExitStack() as stack:
         await goes_on(await make_world(stack, canary_seconds=0.1), fails, "reader")
+
+
+async def test_a_client_that_leaves_during_the_handshake_is_no_failure(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ClientDisconnected
+
+    async with AsyncExitStack() as stack:
+        world = await make_world(stack, canary_seconds=0.1)
+        monkeypatch.setattr(WebSocket, "accept", gone)
+        with suppress(InvalidMessage, InvalidStatus, ConnectionClosed):
+            await world.client()
+        http = await world.http(world.key())
+        with anyio.fail_after(8):
+            while 'ablo_sockets_closed_total{code="1006"} 1.0' not in (
+                shown := (await http.get("/metrics")).text
+            ):
+                await anyio.lowlevel.checkpoint()
+        assert 'ablo_task_failures_total{task="socket"}' not in shown
 
 
 @pytest.mark.parametrize("name", ["schema", "board", "keys", "socket upkeep"])
