@@ -121,7 +121,7 @@ def _read(operand: Operand, kind: str) -> Operand:
         return Operand(operand.json, kind, literal=float(str(operand.literal)))
     field = Field("", "", "", FieldType(kind))
     try:
-        text = to_json_value(field, operand.literal)
+        text = str(to_json_value(field, operand.literal))
     except BadValueError as exc:
         raise Refused(exc.args[0], exc.remedy, exc.code) from None
     return Operand({"value": text}, kind, literal=python_value(kind, text))

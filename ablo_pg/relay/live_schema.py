@@ -58,7 +58,7 @@ class LiveSchema:
         )
 
     @cached_property
-    def openapi(self) -> dict[str, Any]:
+    def openapi(self) -> dict[str, object]:
         """The API's description, built once."""
         return openapi_document(self.spec, __version__)
 

@@ -41,7 +41,7 @@ class Page(list[T]):
         self.next_cursor = next_cursor
         self._ablo_evidence: PageEvidence | None = None
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
         return type(self), (list(self), self.stamp, self.has_more, self.next_cursor)
 
 

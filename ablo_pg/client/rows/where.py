@@ -19,7 +19,7 @@ from ablo_pg.predicate.text import parse
 from ablo_pg.schema.neutral import Field, FieldType
 
 Where: TypeAlias = (
-    str | tuple[str, Sequence[object]] | Mapping[str, Any] | Sequence[tuple[str, str, Any]]
+    str | tuple[str, Sequence[object]] | Mapping[str, object] | Sequence[tuple[str, str, object]]
 )
 OrderBy: TypeAlias = str | Sequence[str | tuple[str, str]]
 Clause: TypeAlias = list[Any]
@@ -129,7 +129,7 @@ def _order(model: Entry, part: str | tuple[str, str]) -> list[str]:
     return [model.field(name, code="query_invalid_identifier").wire, direction]
 
 
-def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
+def _of_field(model: Entry, name: str, value: object) -> Iterable[Clause]:
     if isinstance(value, Mapping):
         return [_clause(model, name, word, one) for word, one in value.items()]
     if isinstance(value, list | tuple | set | frozenset):
@@ -137,7 +137,7 @@ def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
     return [_clause(model, name, "=", value)]
 
 
-def _of_triple(model: Entry, clause: Any) -> Clause:
+def _of_triple(model: Entry, clause: object) -> Clause:
     if isinstance(clause, str) or not isinstance(clause, Sequence) or len(clause) != 3:
         raise _bad_clause(model, clause)
     return _clause(model, clause[0], clause[1], clause[2])
@@ -153,7 +153,7 @@ def _bad_clause(model: Entry, clause: object) -> AbloError:
     )
 
 
-def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
+def _clause(model: Entry, name: str, word: str, value: object) -> Clause:
     field = model.field(name, code="query_invalid_identifier")
     op = OPERATORS.get(word) if isinstance(word, str) else None
     if op is None:
@@ -176,7 +176,7 @@ def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
     return [field.wire, op, encode_value(model, field, value)]
 
 
-def _list(model: Entry, field: Field, value: Any) -> list[Any]:
+def _list(model: Entry, field: Field, value: object) -> list[object]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise mismatch(model, field, f"expected a list, got {type(value).__name__}")
     values = [encode_value(model, field, one) for one in value]

@@ -12,7 +12,7 @@ from ablo_pg.client.rows.history import History
 from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.where import OrderBy, Where
-from ablo_pg.client.session import Data, Wait
+from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.subscriptions import SyncSubscription
@@ -20,7 +20,7 @@ from ablo_pg.client.sync.tracks import SyncModelTracks
 from ablo_pg.wire.committed import Receipt
 
 
-class SyncModelClient(BlockingModel[RowT]):
+class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
@@ -50,7 +50,7 @@ class SyncModelClient(BlockingModel[RowT]):
 
     def create(
         self,
-        data: Data,
+        data: NewT,
         *,
         id: str | None = None,
         reads: Reads | None = None,
