@@ -1,4 +1,4 @@
-"""Hot claim routines keep their plans: in a session that has made a few calls, one plans nothing."""
+"""Hot claim routines keep their plans: in a session that has made some calls, one plans nothing."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def test_nothing_is_planned_at_each_call(board: Board) -> None:
     conn = board.connect_admin()
     planned: list[str] = []
     conn.add_notice_handler(
-        lambda said: planned.append(said.message_primary or "")
-        if said.message_primary == "PLANNER STATISTICS"
-        else None
+        lambda said: (
+            planned.append(said.message_primary or "")
+            if said.message_primary == "PLANNER STATISTICS"
+            else None
+        )
     )
     found: dict[str, list[int]] = {name: [] for name in CALLS}
     for turn in range(WARM + ROUNDS):
