@@ -94,6 +94,16 @@ class Pool(AsyncConnectionPool[Conn]):
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
+    def take_idle(self) -> Conn | None:
+        """Return an idle connection, as `getconn` does, if that need not wait."""
+        if not self._pool or self._waiting or self._lock.locked():
+            return None
+        self._stats[self._REQUESTS_NUM] += 1
+        conn = self._pool.popleft()
+        self._nconns_min = min(self._nconns_min, len(self._pool))
+        conn._pool = self
+        return conn
+
     async def _putconn(self, conn: Conn, from_getconn: bool) -> None:
         """Take a connection back at once, and hand it out next: its backend is warm.
 
