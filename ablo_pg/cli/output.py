@@ -45,7 +45,7 @@ def working(text: str) -> None:
         say(f"... {text}")
 
 
-def show_json(value: Any) -> None:
+def show_json(value: object) -> None:
     """Write one JSON object to stdout."""
     click.echo(orjson.dumps(value, default=_plain).decode())
 
@@ -107,7 +107,7 @@ def _detail_lines(error: AbloError) -> Iterable[str]:
         yield from (f"  | {line}" for line in log)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Serialize what orjson cannot, as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)

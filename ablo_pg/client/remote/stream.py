@@ -8,12 +8,13 @@ it first (see `catchup`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import anyio
 import msgspec
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,6 +26,7 @@ from ablo_pg.changefeed.status import ReaderKind, ReaderStatus, StatusLog
 from ablo_pg.client.remote.errors import error_of, error_of_problem, unreachable
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import AbloAuthenticationError, AbloError, AbloRateLimitError
 from ablo_pg.json_text import Decoder, loads
 from ablo_pg.wire.deltas import WireDelta
@@ -80,7 +82,7 @@ class RelayReader:
                 await self._follow(hub, organization, channel.position, backoff)
             except AbloError as exc:
                 self._log.set("none", f"{exc.code}: {exc.message}")
-                await anyio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause())
 
     async def _follow(self, hub: Hub, organization: str, cursor: int, backoff: Backoff) -> None:
         """Pass on what follows a cursor, while there are subscribers. Raises what ended it."""
@@ -116,7 +118,7 @@ class RelayReader:
         try:
             yield socket
         finally:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            with shielded(CLOSE_SECONDS):
                 await socket.close()
             socket.transport.abort()
 
@@ -127,8 +129,9 @@ class RelayReader:
         quiet = Quiet(hub)
         while not quiet.too_long():
             text: str | bytes | None = None
-            with anyio.move_on_after(LOOK_SECONDS):
-                text = await socket.recv(decode=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    text = await socket.recv(decode=False)
             if text is None:
                 continue
             frame = _FRAME.decode(text)
@@ -201,11 +204,11 @@ class Quiet:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._used_at = anyio.current_time()
+        self._used_at = time.monotonic()
 
     def too_long(self) -> bool:
         """Whether the connection is unusable."""
-        now = anyio.current_time()
+        now = time.monotonic()
         if self._hub.channels:
             self._used_at = now
         return now - self._used_at > IDLE_SECONDS
