@@ -71,7 +71,7 @@ def test_every_operation_answers_what_it_says(place: Place, path: str) -> None:
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def call(case: schemathesis.Case) -> None:
+        def call(case: schemathesis.Case) -> None:  # type: ignore[type-arg]
             answer = case.call(base_url=url, headers=headers)
             assert answer.status_code < 500, answer.text
             if answer.content:
