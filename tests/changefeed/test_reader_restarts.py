@@ -20,9 +20,9 @@ import pytest
 
 from ablo_pg.changefeed import AutoReader, Hub, stream
 from ablo_pg.cluster import Cluster, ClusterSettings
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
+from ablo_pg.db.session import connect_async
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .barrier_mutants import listed_only, no_barrier
@@ -71,7 +71,7 @@ async def wait_between(least: float, most: float) -> None:
 @asynccontextmanager
 async def session(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """A connection that is closed also when its user is cancelled."""
-    conn = await connect(url)
+    conn = await connect_async(url)
     try:
         yield conn
     finally:

@@ -25,6 +25,7 @@ WRONG = {
     '(await tasks.claim(id="t", queue=False)).release()': "union-attr",
     'await tasks.retrieve("t", if_claimed="perhaps")': "arg-type",
     '(await tasks.create({})).title = "x"': "misc",
+    "from ablo_pg import Modle": "attr-defined",
 }
 
 
