@@ -127,7 +127,7 @@ def meaning(spec: SchemaSpec) -> SchemaSpec:
 def plain(each: Field) -> Any:
     """A default as it is compared: one moment has several spellings."""
     if each.type is FieldType.DATETIME and each.default is not MISSING:
-        return each.default[:19]
+        return each.default[:19]  # type: ignore[index]
     return each.default
 
 
