@@ -25,9 +25,9 @@ from psycopg.pq import ExecStatus
 from ablo_pg.changefeed.arrival import Arrival, Assembler
 from ablo_pg.changefeed.barrier import tell_waiting, wait_until_visible
 from ablo_pg.changefeed.copydata import CLOCK_EPOCH, encode_status
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import LogSource
+from ablo_pg.db.session import connect_async
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 from ablo_pg.lsn import LSN
 
@@ -246,7 +246,7 @@ async def _open(
 ) -> ReplicationStream:
     conn: AsyncConnection | None = None
     try:
-        conn = await connect(url, replication="database", application_name="ablo_pg reader")
+        conn = await connect_async(url, replication="database", application_name="ablo_pg reader")
         query = "select setting from pg_settings where name = 'wal_sender_timeout'"
         timeout = int((await _row(conn, query))[0]) / 1000
         slot = await make_slot(conn)

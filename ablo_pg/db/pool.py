@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-import anyio
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -85,7 +84,7 @@ class Database:
     # Of the connections that are made now. If one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
     # Callers that wait for a connection, and why none is available if they are cancelled.
-    _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
+    _waits: set[asyncio.Timeout] = field(default_factory=set, init=False, repr=False)
     _outage: AbloError | None = field(default=None, init=False, repr=False)
     _unready: AbloError | None = field(default=None, init=False, repr=False)  # of a login's start
 
@@ -175,14 +174,16 @@ class Database:
         deadline = time.monotonic() + self.options.acquire_timeout
         while True:
             try:
-                with anyio.CancelScope() as scope:
-                    self._waits.add(scope)
+                async with asyncio.timeout(None) as wait:
+                    self._waits.add(wait)
                     try:
                         return await pool.getconn(deadline - time.monotonic())
                     finally:
-                        self._waits.discard(scope)
+                        self._waits.discard(wait)
             except PoolTimeout as exc:
                 raise _no_connection(pool, self.options) from exc
+            except TimeoutError:  # by `_not_connected`
+                pass
             if (outage := self._outage) is not None:
                 raise error_for(outage.code, outage.message, remedy=outage.remedy) from outage
 
@@ -199,8 +200,8 @@ class Database:
             self._outage = self._unready
         except AbloError as exc:
             self._outage = exc
-        for scope in self._waits:
-            scope.cancel()
+        while self._waits:
+            self._waits.pop().reschedule(0)  # ends it now
 
     async def _check_login(self) -> None:
         try:

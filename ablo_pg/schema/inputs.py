@@ -8,7 +8,6 @@ requirements, pydantic is not run.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -180,6 +179,8 @@ def _unknown(plan: WritePlan, name: object) -> _Fault:
 
 
 def _suggest(plan: WritePlan, name: str) -> str:
+    import difflib  # only for an error
+
     names = [part.field.name for part in plan.fields]
     close = difflib.get_close_matches(name[:200], names, n=1)
     if close:

@@ -170,3 +170,14 @@ BASE_FIELDS: Final[tuple[tuple[str, str, str, FieldType], ...]] = (
 )
 # ARCHIVE sets this column and UNARCHIVE clears it; a model may declare the field itself.
 ARCHIVED_FIELD: Final = ("archived_at", "archivedAt", "archived_at", FieldType.DATETIME)
+
+
+def named_fields(spec: ModelSpec) -> dict[str, Field]:
+    """Return a model's fields, base fields included, under their Python and their wire names."""
+    base = [Field(name, wire, column, kind) for name, wire, column, kind in BASE_FIELDS]
+    archived = Field(*ARCHIVED_FIELD[:3], ARCHIVED_FIELD[3], optional=True)
+    fields: dict[str, Field] = {}
+    for one in (archived, *base, *spec.fields):
+        fields[one.wire] = one
+        fields[one.name] = one
+    return fields

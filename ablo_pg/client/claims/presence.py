@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 
-import anyio
 import msgspec
 import orjson
 
@@ -85,11 +84,10 @@ class PresenceClient:
 async def leave_quietly(presence: PresenceClient) -> None:
     """End the presence of a closing client: bounded, without raising."""
     if presence.is_set:
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
-            try:
-                await presence.leave()
-            except AbloError as exc:
-                logger.warning("the presence was not removed: %s", exc)
+        try:
+            await presence.leave(timeout=LEAVE_SECONDS)
+        except AbloError as exc:
+            logger.warning("the presence was not removed: %s", exc)
 
 
 def _said(

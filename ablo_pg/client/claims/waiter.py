@@ -17,8 +17,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-import anyio
-import anyio.lowlevel
 import msgspec
 
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
@@ -28,6 +26,7 @@ from ablo_pg.client.claims.station import Told
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import (
     AbloConnectionError,
     AbloError,
@@ -102,7 +101,7 @@ class ClaimWait:
                     answer = await self._wait(lease, answer)
                 claim = answer.claim
                 await self._tell(ClaimStatus("held", claim.id))
-                await anyio.lowlevel.checkpoint_if_cancelled()
+                await asyncio.sleep(0)  # takes a cancellation that the shield has held back
                 read_at = claim.read_at if answer.stamp is None else answer.stamp
                 return Granted(claim, answer.row, read_at or 0, lease)
         except BaseException as exc:
@@ -117,7 +116,7 @@ class ClaimWait:
             self._unsure, sent_at = True, time.monotonic()
             try:
                 # Completes even when cancelled: an abandoned statement may still make a claim.
-                with anyio.CancelScope(shield=True):
+                with shielded(None):
                     async with within(self._session.timeout, f"Claiming {self._what}"):
                         answer = await transport.ask(CLAIM_ACQUIRE, self._body)
             except AbloError as exc:
@@ -177,7 +176,7 @@ class ClaimWait:
 
     async def _leave(self) -> None:
         """Undo what was done so far: bounded, and shielded from further cancellation."""
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+        with shielded(LEAVE_SECONDS):
             try:
                 if self._lease is not None:
                     await give_back(self._session, self._entry, self._row_id, self._lease)

@@ -7,11 +7,11 @@ over either transport.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 
-import anyio
 import msgspec
 import orjson
 
@@ -82,7 +82,7 @@ class RemoteTransport:
         self._source = source
         self._expected = expected
         self._participant = ""
-        self._opening = anyio.Lock()
+        self._opening = asyncio.Lock()
         self._claims = Beside(RemoteStation(http.address), http.names)
         self._sessions = RemoteSessions(http)
 

@@ -12,7 +12,7 @@ from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import Page, page_evidence_of
 from ablo_pg.client.rows.values import encode_id
-from ablo_pg.client.rows.where import clauses
+from ablo_pg.client.rows.where import predicates
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Evidence, Model, evidence_of
@@ -101,7 +101,7 @@ def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
         return {"group": str(group)}
     model = registry.entry(reference)
     if "where" in given:
-        where = clauses(model, given.pop("where"))
+        where = predicates(model, given.pop("where"))
         archived = bool(given.pop("archived", False))
         return {"model": model.typename, "where": where, "archived": archived}
     wire: dict[str, object] = {

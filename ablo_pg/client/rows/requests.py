@@ -25,7 +25,7 @@ from ablo_pg.client.rows.premises import (
     stamp_of,
 )
 from ablo_pg.client.rows.values import encode_data, encode_id
-from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, clauses, ordering
+from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, ordering, predicates
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import PARTICIPANT_KINDS
 from ablo_pg.schema.rows import Model
@@ -304,7 +304,7 @@ def list_query(
             field="limit",
             remedy="continue with after=page.next_cursor",
         )
-    wanted = clauses(model, where)
+    wanted = predicates(model, where)
     query: dict[str, object] = {"where": wanted, "orderBy": ordering(model, order_by)}
     query |= {"limit": limit, "archived": archived}
     if after is not None:

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, Connection
 from ablo_pg.client.claims.handle import Claim, LostEvent
 from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.local.queued import Pending
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.rows.commits import Commits
 from ablo_pg.client.rows.functional import check_retries
 from ablo_pg.client.rows.models import ModelClient
@@ -22,7 +23,6 @@ from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.tracks import Target
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.functional import SyncCompute, run_blocking
-from ablo_pg.client.sync.portal import Portal
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt

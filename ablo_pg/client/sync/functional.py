@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.rows.functional import FunctionalUpdate, changes_of
 from ablo_pg.client.session import ChangesT, Data
-from ablo_pg.client.sync.portal import Portal
 from ablo_pg.errors import error_for
 from ablo_pg.schema.rows import Model
 
