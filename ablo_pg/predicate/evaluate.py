@@ -12,20 +12,20 @@ import datetime as dt
 import decimal
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from pydantic_core import to_jsonable_python
 
 from ablo_pg.errors import error_for
-from ablo_pg.json_text import RawJson, same
-from ablo_pg.predicate.operands import Fields, Json, python_value, united
+from ablo_pg.json_text import Json, RawJson, same
+from ablo_pg.predicate.operands import Fields, python_value, united
 from ablo_pg.schema.neutral import Field, FieldType
 
-Get: TypeAlias = Callable[[Any], Any]
+Get: TypeAlias = Callable[[object], Any]
 # True, False, or None: unknown.
-Truth: TypeAlias = Callable[[Any], "bool | None"]
+Truth: TypeAlias = Callable[[object], "bool | None"]
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
@@ -43,7 +43,7 @@ _PLAIN: Final = re.compile(r"(?![\s\"\[{+-]|[0-9.]).", re.DOTALL)
 
 def compile_test(
     nodes: Sequence[Json], fields: Fields, attribute: Callable[[Field], Get]
-) -> Callable[[Any], bool]:
+) -> Callable[[object], bool]:
     """Return the test of whether a row passes all of these.
 
     attribute: how a row's value of a field is read. Raises invalid_request for what only the
@@ -175,7 +175,7 @@ class _Maker:
 def _all(tests: list[Truth], *, stop: bool) -> Truth:
     """Return and (stop=False) or or (stop=True): the first such value decides."""
 
-    def holds(row: Any) -> bool | None:
+    def holds(row: object) -> bool | None:
         found: bool | None = not stop
         for test in tests:
             one = test(row)
@@ -191,7 +191,7 @@ def _all(tests: list[Truth], *, stop: bool) -> Truth:
 def _known(get: Get, test: Callable[[Any], bool]) -> Truth:
     """Return a test of a value; null is unknown, and so is a value of another type."""
 
-    def holds(row: Any) -> bool | None:
+    def holds(row: object) -> bool | None:
         value = get(row)
         try:
             return None if value is None else test(value)
@@ -201,8 +201,8 @@ def _known(get: Get, test: Callable[[Any], bool]) -> Truth:
     return holds
 
 
-def _both(left: Get, right: Get, made: Callable[[Any, Any], Any]) -> Get:
-    def of(row: Any) -> Any:
+def _both(left: Get, right: Get, made: Callable[[Any, Any], object]) -> Get:
+    def of(row: object) -> object:
         one, other = left(row), right(row)
         try:
             return None if one is None or other is None else made(one, other)
@@ -212,8 +212,8 @@ def _both(left: Get, right: Get, made: Callable[[Any, Any], Any]) -> Get:
     return of
 
 
-def _applied(get: Get, made: Callable[[Any], Any]) -> Get:
-    def of(row: Any) -> Any:
+def _applied(get: Get, made: Callable[[Any], object]) -> Get:
+    def of(row: object) -> object:
         value = get(row)
         try:
             return None if value is None else made(value)
@@ -224,7 +224,7 @@ def _applied(get: Get, made: Callable[[Any], Any]) -> Get:
 
 
 def _first(getters: Sequence[Get]) -> Get:
-    def of(row: Any) -> Any:
+    def of(row: object) -> object:
         return next((one for get in getters if (one := get(row)) is not None), None)
 
     return of
@@ -240,30 +240,30 @@ def _matching(get: Get, kind: str, other: str) -> Get:
     return get
 
 
-def _pattern(pattern: str, word: str) -> Callable[[Any], bool]:
+def _pattern(pattern: str, word: str) -> Callable[[str], bool]:
     match = like(pattern, ignore_case="ilike" in word).fullmatch
     wanted = not word.startswith("not")
     return lambda value: (match(value) is not None) == wanted
 
 
-def _value(field: Field, given: Any) -> Any:
+def _value(field: Field, given: Any) -> object:
     if field.type is FieldType.NUMBER:
         return float(given)
     return python_value(field.type.value, given) if isinstance(given, str) else given
 
 
-def _divided(one: Any, other: Any) -> Any:
+def _divided(one: int, other: int) -> int | None:
     """Divide whole numbers as Postgres does: towards zero; by zero gives null."""
     if not other:
         return None
     return abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
 
 
-def _rest(one: Any, other: Any) -> Any:
+def _rest(one: Decimal | int, other: Decimal | int) -> Decimal | None:
     return _EXACT.remainder(Decimal(one), Decimal(other)) if other else None
 
 
-_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], object]]] = {
     "+": lambda one, other: _EXACT.add(Decimal(one), Decimal(other)),
     "-": lambda one, other: _EXACT.subtract(Decimal(one), Decimal(other)),
     "*": lambda one, other: _EXACT.multiply(Decimal(one), Decimal(other)),
@@ -272,19 +272,19 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> object:
     """Return a field's value as JSON; an unread value equals nothing."""
     return value if isinstance(value, RawJson) else to_jsonable_python(value)
 
 
-def _has(value: Any, wanted: Sequence[Any], how: Callable[[Any], bool]) -> bool:
+def _has(value: object, wanted: Sequence[object], how: Callable[[Iterable[object]], bool]) -> bool:
     found = _json(value)
     if not isinstance(found, list):
         return False
     return how(any(same(one, each) for one in found) for each in wanted)
 
 
-def _member(value: Any, key: str) -> Any:
+def _member(value: object, key: str) -> object:
     """Return what ->> gives, as far as it can equal plain text; null for what is not there."""
     found = _json(value)
     member = found.get(key) if isinstance(found, dict) else None

@@ -12,10 +12,10 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import Json
 from ablo_pg.predicate.operands import (
     DEEPEST,
     Fields,
-    Json,
     Operand,
     Refused,
     call,

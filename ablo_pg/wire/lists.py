@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
@@ -44,7 +44,7 @@ PAGE: Final = Decoder(Page)
 class ListQuery:
     """A requested list. starting_after: a cursor of ours, or a row's id."""
 
-    where: tuple[Any, ...]
+    where: tuple[object, ...]
     order_by: tuple[tuple[str, str], ...]
     limit: int
     starting_after: str | None
@@ -89,7 +89,7 @@ def read_query(
     """
     said: dict[str, str] = {}
     seen: set[str] = set()
-    where: list[Any] = []
+    where: list[object] = []
     for name, value in pairs:
         if name in seen:
             raise _bad(name[:80], f"{name[:80]} is given twice", "give it once, or use where")
@@ -121,7 +121,7 @@ def page_body(model: str, page: Page) -> bytes:
     return b'%b,"data":%b,"evidence":%b,%b' % (head, page.data, page.evidence, tail[1:])
 
 
-def _where(model: str, text: str, fields: Fields) -> list[Any]:
+def _where(model: str, text: str, fields: Fields) -> list[object]:
     """Return the predicates of `where`; the kernel checks those that are JSON."""
     if not text:
         return []
@@ -135,7 +135,7 @@ def _where(model: str, text: str, fields: Fields) -> list[Any]:
     return [nodes] if clause or isinstance(nodes, dict) else nodes
 
 
-def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, Any]:
+def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, object]:
     field = _field(name, fields)
     return field.wire, "=", _value(field.wire, field.type, value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
 from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
 from ablo_pg.wire.openapi_bodies import body_schema
 
-TYPES: Final[dict[FieldType, dict[str, Any]]] = {
+TYPES: Final[dict[FieldType, dict[str, object]]] = {
     FieldType.STRING: {"type": "string"},
     FieldType.INTEGER: {"type": "integer"},
     FieldType.NUMBER: {"type": "number"},
@@ -23,7 +24,7 @@ TYPES: Final[dict[FieldType, dict[str, Any]]] = {
     FieldType.JSON: {},
 }
 _TIME: Final = {"type": "string", "format": "date-time"}
-BASE: Final[dict[str, Any]] = {
+BASE: Final[dict[str, object]] = {
     "id": {"type": "string"},
     "createdAt": _TIME,
     "updatedAt": _TIME,
@@ -36,23 +37,27 @@ PROBLEM: Final = {
 }
 
 
-def ref(name: str) -> dict[str, Any]:
+def ref(name: str) -> dict[str, object]:
     """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def parameter(place: str, name: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+def parameter(
+    place: str, name: str, schema: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Return a parameter."""
-    required = {"required": True} if place == "path" else {}
-    return {"name": name, "in": place, "schema": schema or {"type": "string"}} | required
+    made = {"name": name, "in": place, "schema": schema or {"type": "string"}}
+    return made | {"required": True} if place == "path" else made
 
 
-def body(schema: dict[str, Any]) -> dict[str, Any]:
+def body(schema: Mapping[str, object]) -> dict[str, object]:
     """Return a request body of JSON."""
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
-def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> dict[str, Any]:
+def json_answer(
+    summary: str, schema: Mapping[str, object], status: str = "200"
+) -> dict[str, object]:
     """Return an operation that answers JSON, or a problem."""
     content = {"application/json": {"schema": schema}}
     return {
@@ -61,7 +66,7 @@ def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> di
     }
 
 
-def field_schema(field: Field) -> dict[str, Any]:
+def field_schema(field: Field) -> dict[str, object]:
     """Return a field's JSON schema."""
     schema = dict(TYPES[field.type])
     if field.enum_values:
@@ -73,7 +78,7 @@ def field_schema(field: Field) -> dict[str, Any]:
     return schema
 
 
-def model_components(model: ModelSpec) -> dict[str, Any]:
+def model_components(model: ModelSpec) -> dict[str, object]:
     """Return the schemas of the row, of a create and of an update."""
     fields = {field.wire: field_schema(field) for field in model.fields}
     required = [f.wire for f in model.fields if not f.optional and f.default is MISSING]
@@ -89,7 +94,7 @@ def model_components(model: ModelSpec) -> dict[str, Any]:
     }
 
 
-def model_paths(model: ModelSpec) -> dict[str, Any]:
+def model_paths(model: ModelSpec) -> dict[str, object]:
     """Return the paths of a model."""
     base = f"/api/v1/models/{model.key}"
     paths: dict[str, Any] = {
@@ -119,8 +124,8 @@ KEY: Final = {"parameters": [parameter("header", "Idempotency-Key", {"type": "st
 
 
 def _write(
-    model: ModelSpec, verb: str, kind: str, status: str, more: dict[str, Any]
-) -> dict[str, Any]:
+    model: ModelSpec, verb: str, kind: str, status: str, more: dict[str, object]
+) -> dict[str, object]:
     own = {
         "type": "object",
         "required": ["data"],
@@ -130,7 +135,7 @@ def _write(
     return json_answer(f"{verb} a row of {model.key}", ref("Receipt"), status) | body(whole) | KEY
 
 
-def _read(model: ModelSpec) -> dict[str, Any]:
+def _read(model: ModelSpec) -> dict[str, object]:
     row = {"anyOf": [ref(f"{model.key}.Row"), {"type": "null"}]}
     claims = {"type": "array", "items": ref("Claim")}
     properties = {
@@ -145,7 +150,7 @@ def _read(model: ModelSpec) -> dict[str, Any]:
     return json_answer(f"Read a row of {model.key}; null if it does not exist", answer)
 
 
-def _list(model: ModelSpec) -> dict[str, Any]:
+def _list(model: ModelSpec) -> dict[str, object]:
     rows = {"type": "array", "items": ref(f"{model.key}.Row")}
     properties = {
         "object": {"const": "list"},
@@ -172,14 +177,14 @@ def _ordered(model: ModelSpec) -> list[str]:
     return [field.wire for field in model.fields if field.type is not FieldType.JSON]
 
 
-def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, object]:
     operation = json_answer(summary, {"type": "object"}) | body(body_schema(kind))
     return {"parameters": [parameter("path", "id")], "post": operation}
 
 
-def _claim_paths() -> dict[str, Any]:
+def _claim_paths() -> dict[str, object]:
     claim = {"type": "object", "properties": {"id": {"type": "string"}, "claim": ref("Claim")}}
-    acquire = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
+    acquire: dict[str, Any] = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
     acquire["responses"]["202"] = acquire["responses"]["201"] | {"description": "Queued"}
     return {
         "parameters": [parameter("path", "id")],
