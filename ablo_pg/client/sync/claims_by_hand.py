@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
+from typing import Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from ablo_pg.claim import ClaimStatus
 from ablo_pg.client.claims.claims import ModelClaims
@@ -86,7 +86,7 @@ class BlockingClaims(Generic[RowT]):
 
 def _in_thread(on_status: SyncOnStatus) -> OnStatus:
     async def call(status: ClaimStatus) -> None:
-        outcome: Future[Any] = Future()
+        outcome: Future[object] = Future()
         outcome.set_running_or_notify_cancel()
 
         def work() -> None:
