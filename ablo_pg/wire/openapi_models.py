@@ -46,7 +46,7 @@ def parameter(
     place: str, name: str, schema: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """Return a parameter."""
-    made = {"name": name, "in": place, "schema": schema or {"type": "string"}}
+    made: dict[str, object] = {"name": name, "in": place, "schema": schema or {"type": "string"}}
     return made | {"required": True} if place == "path" else made
 
 
