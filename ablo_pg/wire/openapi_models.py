@@ -8,21 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
 from ablo_pg.wire.openapi_bodies import body_schema
 
-TYPES: Final[dict[FieldType, dict[str, object]]] = {
-    FieldType.STRING: {"type": "string"},
-    FieldType.INTEGER: {"type": "integer"},
-    FieldType.NUMBER: {"type": "number"},
-    FieldType.BOOLEAN: {"type": "boolean"},
-    FieldType.DECIMAL: {"type": "string", "description": "A decimal number"},
-    FieldType.DATETIME: {"type": "string", "format": "date-time"},
-    FieldType.DATE: {"type": "string", "format": "date"},
-    FieldType.UUID: {"type": "string", "format": "uuid"},
-    FieldType.ENUM: {"type": "string"},
-    FieldType.JSON: {},
-}
 _TIME: Final = {"type": "string", "format": "date-time"}
 BASE: Final[dict[str, object]] = {
     "id": {"type": "string"},
@@ -68,7 +57,7 @@ def json_answer(
 
 def field_schema(field: Field) -> dict[str, object]:
     """Return a field's JSON schema."""
-    schema = dict(TYPES[field.type])
+    schema = dict(KINDS[field.type].schema)
     if field.enum_values:
         schema["enum"] = [*field.enum_values, *([None] if field.optional else [])]
     if field.optional and "type" in schema:
@@ -168,7 +157,7 @@ def _list(model: ModelSpec) -> dict[str, object]:
         parameter("query", "order", {"enum": ["asc", "desc"]}),
         parameter("query", "starting_after"),
         parameter("query", "where"),
-        *(parameter("query", field.wire, TYPES[field.type] or None) for field in model.fields),
+        *(parameter("query", field.wire, dict(KINDS[field.type].schema)) for field in model.fields),
     ]
     return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
 
