@@ -33,7 +33,7 @@ class Portal:
         self._closed = False
         self._pid: int | None = None  # of the process whose thread it is
 
-    def call(self, work: Callable[..., Awaitable[R]], *args: Any) -> R:
+    def call(self, work: Callable[..., Awaitable[R]], *args: object) -> R:
         """Run `work(*args)` in the event loop and wait for its result. See `check`."""
         self.check()
 
