@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
@@ -95,7 +95,7 @@ class Notifications:
         self._name = name
         self._listeners: dict[Channel, list[Listener]] = {}
         self._listening: set[Channel] = set()  # on the present connection
-        self._conn: AsyncConnection[Any] | None = None
+        self._conn: AsyncConnection | None = None
         self._turn = asyncio.Lock()  # to use it
         self._wake = asyncio.Event()
 
@@ -116,7 +116,7 @@ class Notifications:
             self._wake.set()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Lend the connection, once there is one, for work that must not wait for a pool.
 
         It is replaced when the block fails.
@@ -156,7 +156,7 @@ class Notifications:
                 logger.info("%s: not listening: %s", self._name, translate(exc).code)
                 await asyncio.sleep(backoff.pause())
 
-    async def _serve(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
+    async def _serve(self, conn: AsyncConnection, backoff: Backoff) -> None:
         """Listen on one connection while there are listeners."""
         conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
         held: set[Channel] = set()  # whose locks are
@@ -178,7 +178,7 @@ class Notifications:
             backoff.reset()
             await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
-    async def _listen(self, conn: AsyncConnection[Any], held: set[Channel]) -> bool:
+    async def _listen(self, conn: AsyncConnection, held: set[Channel]) -> bool:
         """Listen on new channels and stop on unused ones; return whether there were new ones."""
         for channel in self._listening - self._listeners.keys():
             self._listening.discard(channel)
@@ -199,7 +199,7 @@ class Notifications:
                 for listener in listeners:
                     listener.put(payload)
 
-    async def _woken(self, conn: AsyncConnection[Any], seconds: float | None) -> None:
+    async def _woken(self, conn: AsyncConnection, seconds: float | None) -> None:
         """Wait for data, for a change of the listeners, or at most so many seconds."""
         loop, socket = asyncio.get_running_loop(), conn.pgconn.socket
         loop.add_reader(socket, self._wake.set)
@@ -210,7 +210,7 @@ class Notifications:
         self._wake = asyncio.Event()
 
 
-async def hold_lock(conn: AsyncConnection[Any], key: LiteralString) -> bool:
+async def hold_lock(conn: AsyncConnection, key: LiteralString) -> bool:
     """Try to hold the lock whose presence makes writers NOTIFY, for the life of this session.
 
     A plain attempt would starve under load, since every commit holds the lock shared for a moment.

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -253,14 +253,14 @@ class Database:
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self) -> dict[str, object]:
         return {
             "application_name": self.options.application_name,
             "connect_timeout": max(2, round(self.options.connect_timeout)),
         }
 
 
-async def _identity_check(conn: AsyncConnection[Any]) -> None:
+async def _identity_check(conn: AsyncConnection) -> None:
     try:
         await routines.identity_check(conn)
     except psycopg.errors.InsufficientPrivilege as exc:

@@ -27,7 +27,7 @@ PATIENCE: Final = 3.0
 PROCESS: Final[LiteralString] = "select pg_catalog.pg_backend_pid()"
 
 
-async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **parameters: Any) -> None:
+async def refuse_shared_sessions(conn: AsyncConnection, url: str, **parameters: Any) -> None:
     """Raise transaction_pooler if this URL's sessions are shared.
 
     Args: conn, open, on the URL; parameters, of further connections to it. Raises psycopg.Error.
@@ -50,7 +50,7 @@ async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **paramet
                         raise _shared(told)
 
 
-async def _process(conn: AsyncConnection[Any]) -> int:
+async def _process(conn: AsyncConnection) -> int:
     row = await (await conn.execute(PROCESS, prepare=False)).fetchone()
     return int(row[0]) if row else 0
 

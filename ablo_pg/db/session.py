@@ -64,7 +64,7 @@ def connect(url: str, **parameters: Any) -> Connection:
     return conn
 
 
-async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
+async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
     """As `connect`, and never prepare a statement. Also for replication.
 
     A walsender has no prepared statements, and behind a pooler they may be another session's. SET
@@ -86,7 +86,7 @@ async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
         raise
 
 
-async def _connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
+async def _connect(url: str, **parameters: Any) -> AsyncConnection:
     url_parameters(url)
     conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
     try:
@@ -97,6 +97,6 @@ async def _connect(url: str, **parameters: Any) -> AsyncConnection[Any]:
     return conn
 
 
-async def pin(conn: AsyncConnection[Any]) -> None:
+async def pin(conn: AsyncConnection) -> None:
     """Pin a connection that a pool has made."""
     await conn.execute(PIN, prepare=False)

@@ -178,7 +178,7 @@ async def compare(
                 for each in followed:
                     reading.start_soon(each.restart, restarts)
             loading.cancel_scope.cancel()
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while await (await admin.execute(WAITING)).fetchall():
                 await anyio.lowlevel.checkpoint()
         logged = {o: await kit.whole_log(admin, o) for o in ORGANIZATIONS}

@@ -77,7 +77,7 @@ class ModelClaims(Generic[RowT]):
         ttl: Duration | None = None,
         queue: bool = True,
         fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         max_queue_depth: int | None = None,
         on_status: OnStatus | None = None,
         timeout: float | None = None,

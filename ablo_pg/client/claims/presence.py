@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import orjson
@@ -32,7 +31,7 @@ class PresenceClient:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._id = str(uuid.uuid4())
-        self._said: dict[str, Any] = {}
+        self._said: dict[str, object] = {}
         self._beat: PresenceBeat | None = None
 
     @property
@@ -44,8 +43,8 @@ class PresenceClient:
         self,
         *,
         status: str | None = None,
-        activity: Mapping[str, Any] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        activity: Mapping[str, object] | None = None,
+        meta: Mapping[str, object] | None = None,
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:
@@ -93,11 +92,11 @@ async def leave_quietly(presence: PresenceClient) -> None:
 
 def _said(
     status: str | None,
-    activity: Mapping[str, Any] | None,
-    meta: Mapping[str, Any] | None,
+    activity: Mapping[str, object] | None,
+    meta: Mapping[str, object] | None,
     ttl: Duration | None,
-) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+) -> dict[str, object]:
+    said: dict[str, object] = {}
     if status is not None:
         if not isinstance(status, str) or not status or "\x00" in status:
             raise error_for(

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -39,7 +39,7 @@ from ablo_pg.wire.kernel_bodies import AcquireBody, ClaimBody
 from ablo_pg.wire.kernel_calls import CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_RELEASE
 
 logger: Final = logging.getLogger("ablo_pg.client")
-OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
+OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[object] | object]
 
 # Seconds that releasing a claim may take after a cancellation or on close. Protects shutdown from a
 # server that does not answer; the claim then expires with its lease.

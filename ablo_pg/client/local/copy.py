@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.client.live.subscriptions import Change, Subscription, subscribe
 from ablo_pg.client.local.bootstrap import ROWS_MOST, too_many_rows
@@ -205,7 +205,7 @@ class LocalCopy:
         self._failure = failure
 
 
-def local_keys(session: Session, wanted: Any) -> list[str]:
+def local_keys(session: Session, wanted: object) -> list[str]:
     """Return the schema keys of a client's `local=`: True for all. Raises invalid_options."""
     if isinstance(wanted, bool):
         return list(session.registry.keys) if wanted else []

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 from ablo_pg.client.claims.bell import Mark
@@ -49,7 +49,7 @@ class QueuedWrite:
         """(schema key, id) of its row."""
         return self.entry.key, self.row_id
 
-    def refused(self, code: str, what: str, remedy: str, **details: Any) -> AbloError:
+    def refused(self, code: str, what: str, remedy: str, **details: object) -> AbloError:
         """Return an error about it."""
         return error_for(
             code,
@@ -92,7 +92,7 @@ class Pending:
         self._receipt: Receipt | None = None
         self._error: AbloError | None = None
         self._done = Mark()
-        self._callbacks: list[Callable[[AbloError], Any]] = []
+        self._callbacks: list[Callable[[AbloError], object]] = []
 
     @property
     def state(self) -> State:
@@ -106,7 +106,7 @@ class Pending:
         """The error of its refusal."""
         return self._error
 
-    def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
+    def on_rejected(self, callback: Callable[[AbloError], object]) -> None:
         """Call `callback` with the error if the write is refused; at once if it already was."""
         self._callbacks.append(callback)
         if self._error is not None:

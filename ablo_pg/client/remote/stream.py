@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import httpx
 import msgspec
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
@@ -97,7 +96,7 @@ class RelayReader:
                 if isinstance(refusal, AbloAuthenticationError | AbloRateLimitError):
                     raise refusal from exc
                 await self._take_events(hub, organization, cursor, backoff, str(refusal.message))
-        except (OSError, WebSocketException, httpx.HTTPError, TimeoutError) as exc:
+        except (OSError, WebSocketException, TimeoutError) as exc:
             raise unreachable(self._http.address.place, str(exc) or type(exc).__name__) from exc
         except msgspec.DecodeError as exc:
             raise unreachable(
@@ -151,10 +150,11 @@ class RelayReader:
     ) -> None:
         """Follow the event stream, for networks that block sockets."""
         quiet = Quiet(hub)
-        async with self._events(cursor) as lines:
+        stream = self._http.stream(f"/api/v1/stream?cursor={cursor}", SILENT_SECONDS)
+        async with stream as chunks:
             self._connected("events", f"the network blocks sockets: {why}", backoff)
             kind = b""
-            async for line in lines:
+            async for line in lines_of(chunks):
                 if line.startswith(b"event:"):
                     kind = line.removeprefix(b"event:").strip()
                 elif line.startswith(b"data:"):
@@ -171,20 +171,6 @@ class RelayReader:
                 if quiet.too_long():
                     return
         raise unreachable(self._http.address.place, "the event stream has ended")
-
-    @asynccontextmanager
-    async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        request = self._http.client.stream(
-            "GET",
-            "/api/v1/stream",
-            params={"cursor": str(cursor)},
-            timeout=httpx.Timeout(SILENT_SECONDS, pool=None),
-        )
-        async with request as answer:
-            if not answer.is_success:
-                body = await answer.aread()
-                raise error_of(answer.status_code, body, self._http.names)
-            yield lines_of(answer.aiter_bytes())
 
     def _refusal(self, exc: InvalidHandshake) -> AbloError:
         """Return why the socket was not opened."""

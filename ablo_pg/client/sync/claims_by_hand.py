@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
+from typing import Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from ablo_pg.claim import ClaimStatus
 from ablo_pg.client.claims.claims import ModelClaims
@@ -19,7 +19,7 @@ from ablo_pg.client.sync.claim import SyncClaim
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
-SyncOnStatus: TypeAlias = Callable[[ClaimStatus], Any]
+SyncOnStatus: TypeAlias = Callable[[ClaimStatus], object]
 
 
 class BlockingClaims(Generic[RowT]):
@@ -57,7 +57,7 @@ class BlockingClaims(Generic[RowT]):
         ttl: Duration | None = None,
         queue: bool = True,
         fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         max_queue_depth: int | None = None,
         on_status: SyncOnStatus | None = None,
         timeout: float | None = None,
@@ -86,7 +86,7 @@ class BlockingClaims(Generic[RowT]):
 
 def _in_thread(on_status: SyncOnStatus) -> OnStatus:
     async def call(status: ClaimStatus) -> None:
-        outcome: Future[Any] = Future()
+        outcome: Future[object] = Future()
         outcome.set_running_or_notify_cancel()
 
         def work() -> None:
