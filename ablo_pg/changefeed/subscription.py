@@ -20,6 +20,7 @@ import anyio
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
 from ablo_pg.changefeed.channel import Channel, Receiver
+from ablo_pg.changefeed.pages import Pages
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource
@@ -42,6 +43,7 @@ class Source(Protocol):
     """The hub, as its subscriptions see it; `Hub` says what each part is."""
 
     log: LogSource
+    pages: Pages
     queue_count: int
     queue_bytes: int
     cut_loose: int
@@ -274,7 +276,7 @@ class Subscription:
         """Read one page of the log, and register or go live if it returned everything."""
         reading = self.state
         page, whole = await read_page(
-            self._hub.log, self.organization, self._read, self._size, patient=patient
+            self._hub.pages.read, self.organization, self._read, self._size, patient=patient
         )
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
