@@ -14,14 +14,14 @@ comes twice: ids only rise (4).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 import anyio
 
 from ablo_pg.changefeed.channel import Channel
-from ablo_pg.changefeed.pages import Page, read_alone
+from ablo_pg.changefeed.pages import Page, ReadPage, read_alone
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
@@ -57,7 +57,7 @@ class PageSize:
 
 
 async def read_page(
-    read: Callable[[str, int, int], Awaitable[Page]],
+    read: ReadPage,
     organization: str,
     after: int,
     size: PageSize,
@@ -83,18 +83,21 @@ async def read_page(
         return page
 
 
-async def advance(channel: Channel, log: LogSource) -> None:
+async def advance(channel: Channel, log: LogSource, first: ReadPage | None = None) -> None:
     """Send an organization's subscribers every visible delta that they do not have.
+
+    first: how to read the first page, if not from the log as the others.
 
     Subscribers get the log's own refusal (snapshot_required, cursor_ahead) when they read it; this
     function only disconnects them.
     """
     size = PageSize()
     whole = False
-    read = partial(read_alone, log)  # live subscribers wait for no turn
+    read = first or partial(read_alone, log)  # live subscribers wait for no turn
     while not whole and channel.in_use:
         try:
             page, whole = await read_page(read, channel.organization, channel.position, size)
+            read = partial(read_alone, log)
         except AbloError as exc:
             logger.warning("%s: subscribers disconnected: %s", channel.organization, exc)
             channel.cut_all()

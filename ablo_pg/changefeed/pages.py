@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -25,6 +25,8 @@ from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 
 Page: TypeAlias = tuple[Sequence[Delta], bool]  # deltas, and whether no more were visible
+# By organization, position and limit.
+ReadPage: TypeAlias = Callable[[str, int, int], Awaitable[Page]]
 
 
 async def read_alone(log: LogSource, organization: str, after: int, limit: int) -> Page:

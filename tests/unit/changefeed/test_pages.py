@@ -1,4 +1,4 @@
-"""Pages that several subscribers share: one read for all, nothing lost, and a turn for everybody."""
+"""Pages that several subscribers share: one read for all, nothing lost, and a turn for each."""
 
 from __future__ import annotations
 
