@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol, Self
 
 import anyio
@@ -27,6 +27,9 @@ from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
+
+# An empty deque takes 0.7 KB; idle subscribers share this one. It keeps nothing.
+_NOTHING: Final[deque[Delta]] = deque(maxlen=0)
 
 
 class State(enum.Enum):
@@ -62,6 +65,12 @@ class Subscription:
     cursor_ahead, and snapshot_required if the log no longer reaches back to the cursor.
     """
 
+    __slots__ = (
+        *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
+        *("_channel", "_cursor", "_given", "_hub", "_most", "_most_bytes", "_page", "_queue"),
+        *("_queued_bytes", "_read", "_size", "_target", "_unseen", "_wake"),
+    )
+
     def __init__(
         self,
         hub: Source,
@@ -80,8 +89,8 @@ class Subscription:
         self._given = cursor
         self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
         self._read = self._cursor  # how far the log has been read
-        self._page: deque[Delta] = deque()  # read from the log, not taken yet
-        self._queue: deque[Delta] = deque()  # delivered by the hub, not taken yet
+        self._page = _NOTHING  # read from the log, not taken yet
+        self._queue = _NOTHING  # delivered by the hub, not taken yet
         self._queued_bytes = 0
         self._most = hub.queue_count
         self._most_bytes = hub.queue_bytes
@@ -89,8 +98,7 @@ class Subscription:
         self._target = 0
         self._size = PageSize()
         self._unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
-        self._wake = anyio.Event()
-        self._waiting = False
+        self._wake: anyio.Event | None = None  # while the consumer waits
 
     @property
     def queued(self) -> int:
@@ -177,8 +185,7 @@ class Subscription:
             return found
         if len(queue) <= limit and self._queued_bytes <= size and queue[0].sync_id > self._cursor:
             found.extend(queue)  # the usual case: ids rise, so there are no repeats
-            queue.clear()
-            self._queued_bytes = 0
+            self._empty_queue()
             self._cursor = found[-1].sync_id
             return found
         while queue and len(found) < limit and size > 0:
@@ -197,17 +204,18 @@ class Subscription:
         self.groups = _groups(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._page = deque(self._seen(self._page))
-        self._queue = deque(self._seen(self._queue))
+        self._page = _deque(self._seen(self._page))
+        self._queue = _deque(self._seen(self._queue))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
         """End it; `cursor` stays readable. A waiting consumer gets StopAsyncIteration."""
         if self.state is not State.CLOSED:
             self._detach(self.cursor)
-            self._page.clear()
+            self._page = _NOTHING
             self.state = State.CLOSED
-            self._wake.set()
+            if self._wake is not None:
+                self._wake.set()
 
     # Called by the channel.
 
@@ -220,10 +228,10 @@ class Subscription:
         if queue:
             if self._queued_bytes + size > self._most_bytes or len(queue) >= self._most:
                 return False
-        elif self._waiting:
-            self._wake.set()
-        elif self.on_news is not None:
-            self.on_news()
+        else:
+            self._wake_up()
+            if queue is _NOTHING:
+                queue = self._queue = deque()
         queue.append(shown)
         self._queued_bytes += size
         return True
@@ -237,9 +245,7 @@ class Subscription:
         logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
         self._detach(cursor)
         self.state = State.READING
-        self._wake.set()
-        if self.on_news is not None:
-            self.on_news()
+        self._wake_up()
 
     # Progress.
 
@@ -264,11 +270,10 @@ class Subscription:
             await self.begin()
         elif self.state is State.LIVE:
             self._wake = anyio.Event()
-            self._waiting = True
             try:
                 await self._wake.wait()
             finally:
-                self._waiting = False
+                self._wake = None
         else:
             await self._read_on()
 
@@ -280,7 +285,7 @@ class Subscription:
         )
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
-            self._page.extend(self._seen(page))
+            self._page = _deque((*self._page, *self._seen(page)))
         if not whole or self.state is not reading:  # or disconnected while it was read
             return
         if self.state is State.READING:
@@ -311,15 +316,28 @@ class Subscription:
         while self._queue and self._queue[0].sync_id <= self._read:
             self._queued_bytes -= self._queue.popleft().size
 
+    def _wake_up(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+        if self.on_news is not None:
+            self.on_news()
+
+    def _empty_queue(self) -> None:
+        self._queue = _NOTHING
+        self._queued_bytes = 0
+
     def _detach(self, cursor: int) -> None:
         channel, self._channel = self._channel, None
         if channel is not None:
             self._hub.detach(channel, self)
-        self._queue.clear()
-        self._queued_bytes = 0
+        self._empty_queue()
         self._cursor = cursor
         if not self._page:
             self._read = cursor
+
+
+def _deque(deltas: Collection[Delta]) -> deque[Delta]:
+    return deque(deltas) if deltas else _NOTHING
 
 
 def _groups(views: Sequence[View]) -> frozenset[str]:
