@@ -14,11 +14,12 @@ together. Memory: at most one page for each waiting subscriber, as when each rea
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import anyio
 
 from ablo_pg.db.log import LogSource, is_whole
 from ablo_pg.delta import Delta
@@ -46,7 +47,7 @@ class _Flight:
     page: Page | None = None
     error: AbloError | None = None
     users: int = 1
-    followers: list[asyncio.Future[None]] = field(default_factory=list)
+    followers: list[anyio.Event] = field(default_factory=list)
 
     def part(self, after: int, asked: int) -> Page | None:
         """Return its part for one that asked after flight number `asked`; None if it has none."""
@@ -68,7 +69,7 @@ class Pages:
         self._log = log
         self._begun = 0
         self._flights: dict[str, list[_Flight]] = {}  # by organization
-        self._turns: deque[asyncio.Future[None]] = deque()  # that wait to continue
+        self._turns: deque[anyio.Event] = deque()  # that wait to continue; the first is set
 
     async def read(self, organization: str, after: int, limit: int) -> Page:
         """Return some of the deltas after a position, about `limit`, in order, and whether nothing
@@ -78,7 +79,7 @@ class Pages:
         while (flight := self._shared(organization, after, asked)) is not None:
             flight.users += 1
             try:
-                await self._turn(None if flight.over else flight.followers)
+                await self._turn(flight)
             finally:
                 self._leave(organization, flight)
             if (page := flight.part(after, asked)) is not None:
@@ -108,10 +109,11 @@ class Pages:
             finally:
                 flight.over = True
                 waiting = bool(self._turns)
-                for follower in flight.followers:
+                followers, flight.followers = flight.followers, []
+                for follower in followers:
                     self._queue(follower)
             if waiting:
-                await self._turn()
+                await self._turn(flight)
             return page
         finally:
             self._leave(organization, flight)
@@ -124,25 +126,23 @@ class Pages:
             if not flights:
                 del self._flights[organization]
 
-    async def _turn(self, followers: list[asyncio.Future[None]] | None = None) -> None:
-        """Wait for this task's turn, from when the flight of these followers is over, or now."""
-        turn = asyncio.get_running_loop().create_future()
-        if followers is None:
+    async def _turn(self, flight: _Flight) -> None:
+        """Wait for this task's turn, once the flight is over; the next has the next one."""
+        turn = anyio.Event()
+        if flight.over:
             self._queue(turn)
         else:
-            followers.append(turn)
-        await turn
+            flight.followers.append(turn)
+        try:
+            await turn.wait()
+        finally:
+            if turn in flight.followers:  # cancelled before the flight was over
+                flight.followers.remove(turn)
+            else:
+                self._turns.remove(turn)
+                if self._turns:
+                    self._turns[0].set()
 
-    def _queue(self, turn: asyncio.Future[None]) -> None:
-        if not self._turns:
-            asyncio.get_running_loop().call_soon(self._next)
+    def _queue(self, turn: anyio.Event) -> None:
         self._turns.append(turn)
-
-    def _next(self) -> None:
-        while self._turns:
-            turn = self._turns.popleft()
-            if not turn.done():  # else its task was cancelled
-                turn.set_result(None)
-                break
-        if self._turns:
-            asyncio.get_running_loop().call_soon(self._next)
+        self._turns[0].set()

@@ -12,6 +12,7 @@ from ablo_pg.changefeed import listen
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.notifications import DELTAS, hold_lock
 from ablo_pg.db.pool import Database
+from ablo_pg.db.routines import SESSION_NOTIFY
 from ablo_pg.errors import AbloError
 from ablo_pg.testing import DatabaseHandle
 
@@ -153,6 +154,7 @@ async def test_a_lone_commit_is_read_on_the_listening_connection(
     holds = """select exists (select from pg_locks where locktype = 'advisory' and granted
                  and mode = 'ExclusiveLock' and database =
                      (select oid from pg_database where datname = current_database()))"""
+    await admin.execute(SESSION_NOTIFY)
     async with run_hub(make_reader("listen")) as hub, hub.subscribe("acme") as changes:
         with anyio.fail_after(10):
             while not (await (await admin.execute(holds)).fetchone())[0]:

@@ -7,7 +7,6 @@ problem body before the upgrade; browsers, which cannot read those, use HEAD /ap
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from contextlib import suppress
@@ -46,6 +45,7 @@ BEARER: Final = "ablo.bearer."
 CLOSED_NORMALLY: Final = 1000
 ENDED: Final = 4001  # the reason has the cause: clients sign in again for apikey_expired
 FAILED: Final = 1011
+GONE: Final = 1006
 CLOSE_SECONDS: Final = 1.0  # for the last frame, and for recording that a client has left
 
 
@@ -73,8 +73,12 @@ async def live_session(websocket: WebSocket, service: RelayService, session: Ses
     code = FAILED
     try:
         service.live.add(session)
-        await websocket.accept(subprotocol=PROTOCOL)
-        code = await serve(websocket, service, session)
+        try:
+            await websocket.accept(subprotocol=PROTOCOL)
+        except OSError:  # the client has left during the handshake
+            code = GONE
+        else:
+            code = await serve(websocket, service, session)
     except Exception:
         service.hub.tasks.failed("socket")
         with anyio.move_on_after(CLOSE_SECONDS), suppress(Exception):  # it may be gone
@@ -180,14 +184,15 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
     def ended(error: AbloError) -> None:
         session.close(ENDED, error.code)
 
-    def begin() -> None:
+    async def begin_late() -> None:
+        await anyio.sleep(PATIENCE)
         session.feed.open()
         service.live.show(session)
 
-    timer = asyncio.get_running_loop().call_later(PATIENCE, begin)
     try:
         async with anyio.create_task_group() as group:
             session.open(group)
+            session.start(begin_late)
             with service.authenticator.watch(session.credential, ended):
                 try:
                     await reader.run(websocket)
@@ -195,7 +200,6 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
                     code = exc.code
             group.cancel_scope.cancel()
     finally:
-        timer.cancel()
         await session.feed.aclose()  # from here on nothing can be started
     if session.closing is not None:
         code, reason = session.closing

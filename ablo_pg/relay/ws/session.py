@@ -69,7 +69,7 @@ class SocketClaim:
     renewed: float = 0.0  # when, on the event loop's clock
 
     @property
-    def target(self) -> dict[str, Any]:
+    def target(self) -> dict[str, object]:
         """The row as the client names it."""
         return wire.target(self.entity_type, self.entity_id)
 
@@ -159,7 +159,7 @@ class Session:
         if self.closing is not None:
             group.cancel_scope.cancel()
 
-    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def start(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Run a task of this socket, after `open`."""
         assert self._group is not None
         self._group.start_soon(work)

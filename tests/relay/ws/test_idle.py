@@ -34,7 +34,8 @@ async def test_an_idle_socket_has_one_task(world: Any, wait_for: Any) -> None:
 
 async def test_what_a_socket_catches_up_on_is_counted(world: Any) -> None:
     """The metric stood still until the next live delta."""
-    world.write(1, 3)
-    assert len((await (await world.client()).sync(last=0))["deltas"]) == 3
+    world.write(1, 4)
+    client = await world.client()
+    assert len((await client.sync(last=world.log()[0]))["deltas"]) == 3
     metrics = (await (await world.http(world.key())).get("/metrics")).text
     assert "ablo_deliveries_total 3.0" in metrics

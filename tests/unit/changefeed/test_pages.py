@@ -233,8 +233,9 @@ async def test_each_that_shares_a_page_has_a_turn_of_its_own() -> None:
 async def test_the_mutant_that_wakes_them_together_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def together(self: Pages, turn: Any) -> None:
-        turn.set_result(None)
+    def together(self: Pages, turn: anyio.Event) -> None:
+        self._turns.append(turn)
+        turn.set()
 
     monkeypatch.setattr(Pages, "_queue", together)
     turns = await continued_in()
