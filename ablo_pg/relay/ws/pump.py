@@ -116,6 +116,13 @@ class Pump:
         """Count what was written."""
         self._written += deltas
 
+    def end_flush(self) -> None:
+        """Report what was counted; what follows goes out in other frames."""
+        self.encoder.end_flush()
+        if self._on_written is not None and self._written:
+            self._on_written(self._written)
+            self._written = 0
+
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for feed in dirty:
@@ -124,7 +131,4 @@ class Pump:
             except Exception:  # the others are flushed anyway
                 self._tasks.failed("flush")
                 feed.abort()
-        self.encoder.end_flush()
-        if self._on_written is not None and self._written:
-            self._on_written(self._written)
-            self._written = 0
+        self.end_flush()
