@@ -8,7 +8,6 @@ commit that calls it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, json_literal, literal, text_array
@@ -47,10 +46,10 @@ def _explain(model: ModelPlan) -> tuple[str, ...]:
     ).sql()
 
 
-def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
-    fields: dict[str, dict[str, Any]] = {}
+def _describe(model: ModelPlan) -> dict[str, dict[str, object]]:
+    fields: dict[str, dict[str, object]] = {}
     for column in model.fields:
-        field: dict[str, Any] = {"type": column.type.value, "required": column.required}
+        field: dict[str, object] = {"type": column.type.value, "required": column.required}
         if column.has_default:
             field["default"] = column.default
         if column.enum_values:

@@ -64,7 +64,7 @@ _RELATION_FLAGS: Final = ("parent", "fk", "index")
 SpecT = TypeVar("SpecT", Field, Relation)
 
 
-def parse_schema_json(source: Mapping[str, Any] | str | bytes) -> SchemaSpec:
+def parse_schema_json(source: Mapping[str, object] | str | bytes) -> SchemaSpec:
     """Read a schema as another language pushes it (JSON text, or the values in it).
 
     `spec.hash` is the hash of what was pushed, and `dump_schema_json(spec)` gives it back.
@@ -218,7 +218,7 @@ def _parse_relation(name: str, top: Reading) -> Relation:
     return _with_extra(relation, dump_relation(relation), top)
 
 
-def _with_extra(spec: SpecT, document: dict[str, Any], top: Reading) -> SpecT:
+def _with_extra(spec: SpecT, document: dict[str, object], top: Reading) -> SpecT:
     return spec if top.problems else replace(spec, extra=find_extra(document, dict(top.data)))
 
 

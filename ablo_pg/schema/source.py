@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.schema.checks import CLIENT_NAMES
 from ablo_pg.schema.names import RESERVED, column_name, wire_name
@@ -161,7 +161,7 @@ def _model(model: ModelSpec, name: str, notes: Notes) -> str:
 
 
 def _options(model: ModelSpec) -> Iterator[str]:
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "table": None if model.table == model.key else model.table,
         "table_schema": None if model.table_schema == "public" else model.table_schema,
         "id_column": None if model.id_column == "id" else model.id_column,
@@ -305,7 +305,7 @@ def _imports(body: str) -> str:
     return "\n\n".join(part for part in (groups[0], last) if part)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Write a value in Python, a string in double quotes if that needs no escape."""
     text = repr(value)
     if isinstance(value, str) and text[0] == "'" and '"' not in text:

@@ -162,6 +162,7 @@ def _list(model: ModelSpec) -> dict[str, Any]:
         parameter("query", "order_by", {"enum": [*BASE, *(_ordered(model))]}),
         parameter("query", "order", {"enum": ["asc", "desc"]}),
         parameter("query", "starting_after"),
+        parameter("query", "where"),
         *(parameter("query", field.wire, TYPES[field.type] or None) for field in model.fields),
     ]
     return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
