@@ -96,7 +96,7 @@ def test_a_page_in_the_middle_reads_its_own_rows(filled: DatabaseHandle, name: s
     if values is not None:
         query["after"] = base64.b64encode(json.dumps(values).encode()).decode()
     call = f"select ablo.row_list('acme', 'user:u', 'notes', '{json.dumps(query)}')"
-    scans = [scan for scan in run(filled, call) if scan["Relation Name"] == "notes"]  # type: ignore[arg-type]
+    scans = [scan for scan in run(filled, call) if scan["Relation Name"] == "notes"]
     assert scans
     assert {scan["Node Type"] for scan in scans} == {"Index Scan"}
     assert sum(rows_read(scan) for scan in scans) <= 24
@@ -119,7 +119,7 @@ CALLS: Final = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_read_looks_into_few_partitions(filled: DatabaseHandle, name: str, generic: bool) -> None:
     call, most = CALLS[name]
-    scans = run(filled, call, generic=generic)  # type: ignore[arg-type]
+    scans = run(filled, call, generic=generic)
     read = {s["Relation Name"] for s in scans if s["Relation Name"].startswith("delta_p")}
     assert read
     assert len(read) <= most
