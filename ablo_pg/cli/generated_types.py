@@ -20,20 +20,10 @@ from pydantic import BaseModel
 
 from ablo_pg.cli.target import LONE
 from ablo_pg.schema import MISSING, Field, FieldType, Model, ModelSpec
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.plans import plan_for
 from ablo_pg.schema.types import SCALARS
 
-_SPELLED: Final = {
-    FieldType.STRING: "str",
-    FieldType.INTEGER: "int",
-    FieldType.NUMBER: "float",
-    FieldType.BOOLEAN: "bool",
-    FieldType.DECIMAL: "decimal.Decimal | float | str",
-    FieldType.DATETIME: "dt.datetime | str",
-    FieldType.DATE: "dt.date | str",
-    FieldType.UUID: "uuid.UUID | str",
-    FieldType.JSON: "JsonValue",
-}
 _DICT: Final = "Mapping[str, object]"  # of a model's fields
 _VALIDATORS: Final = (pydantic.BeforeValidator, pydantic.PlainValidator, pydantic.WrapValidator)
 # What the types name -> where a module gets it.
@@ -111,7 +101,7 @@ def data_fields(spec: ModelSpec, cls: type[Model] | None, names: Names) -> list[
 
 
 def _of_spec(field: Field) -> DataField:
-    text = _literal(field.enum_values) if field.enum_values else _SPELLED[field.type]
+    text = _literal(field.enum_values) if field.enum_values else KINDS[field.type].given
     text += " | None" if field.optional else ""
     return DataField(field.name, text, not field.optional and field.default is MISSING)
 
@@ -119,9 +109,9 @@ def _of_spec(field: Field) -> DataField:
 def _spelled(annotation: Any, names: Names) -> str:
     """Return the type of the values that a field with this annotation accepts."""
     if annotation in SCALARS:
-        return _SPELLED[SCALARS[annotation]]
+        return KINDS[SCALARS[annotation]].given
     if annotation is pydantic.JsonValue:
-        return _SPELLED[FieldType.JSON]
+        return KINDS[FieldType.JSON].given
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         converts = any(isinstance(each, _VALIDATORS) for each in inner[1:])

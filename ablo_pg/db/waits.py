@@ -25,7 +25,7 @@ AGAIN: Final = 5.0
 def shielded(seconds: float | None) -> AbstractContextManager[object]:
     """Let the block await inside cancelled scopes; leave it silently after so many seconds.
 
-    asyncio cancels once. Whoever catches that may await again, with or without this.
+    asyncio cancels once. Code that catches that may await again, with or without this.
     """
     return anyio.move_on_after(seconds, shield=True)
 

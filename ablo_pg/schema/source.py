@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ablo_pg.schema.checks import CLIENT_NAMES
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import RESERVED, column_name, wire_name
 from ablo_pg.schema.neutral import (
     MISSING,
@@ -27,17 +28,6 @@ from ablo_pg.schema.neutral import (
 from ablo_pg.schema.rows import Model
 
 WIDTH: Final = 100
-_TYPES: Final[dict[FieldType, str]] = {
-    FieldType.STRING: "str",
-    FieldType.INTEGER: "int",
-    FieldType.NUMBER: "float",
-    FieldType.BOOLEAN: "bool",
-    FieldType.DECIMAL: "decimal.Decimal",
-    FieldType.DATETIME: "dt.datetime",
-    FieldType.DATE: "dt.date",
-    FieldType.UUID: "uuid.UUID",
-    FieldType.JSON: "JsonValue",
-}
 _IMPORTS: Final = (
     ("dt.", "import datetime as dt"),
     ("decimal.", "import decimal"),
@@ -209,7 +199,7 @@ def _type(each: Field) -> str:
     if each.type is FieldType.ENUM:
         kind = "Literal[" + ", ".join(_text(value) for value in each.enum_values) + "]"
     else:
-        kind = _TYPES[each.type]
+        kind = KINDS[each.type].annotation
     return f"{kind} | None" if each.optional else kind
 
 

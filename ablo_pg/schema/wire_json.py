@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ablo_pg.schema.hashing import json_hash
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import column_name
 from ablo_pg.schema.neutral import (
     MISSING,
@@ -27,20 +28,6 @@ VERSION: Final = 3
 # Top-level, added to a pushed schema by a relay and not part of its hash: "nullable" if fields that
 # are not optional may be left out anyway.
 COLUMNS: Final = "columns"
-
-# Each storable type: its JSON spelling, and the `format` that tells it from others spelt alike.
-JSON_TYPES: Final[dict[FieldType, tuple[str, str | None]]] = {
-    FieldType.STRING: ("string", None),
-    FieldType.INTEGER: ("number", "integer"),
-    FieldType.NUMBER: ("number", None),
-    FieldType.BOOLEAN: ("boolean", None),
-    FieldType.DECIMAL: ("string", "decimal"),
-    FieldType.DATETIME: ("date", None),
-    FieldType.DATE: ("string", "date"),
-    FieldType.UUID: ("string", "uuid"),
-    FieldType.ENUM: ("enum", None),
-    FieldType.JSON: ("json", None),
-}
 
 
 def schema_hash(spec: SchemaSpec) -> str:
@@ -101,7 +88,7 @@ def dump_model(model: ModelSpec) -> dict[str, object]:
 
 def dump_field(field: Field) -> dict[str, object]:
     """Write one field as JSON values."""
-    kind, form = JSON_TYPES[field.type]
+    kind, form = KINDS[field.type].pushed
     document: dict[str, object] = {
         "type": kind,
         "isOptional": field.optional,
