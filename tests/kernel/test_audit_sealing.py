@@ -179,3 +179,18 @@ def test_memory_does_not_grow_with_the_log(own_log: SealedLog) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+def test_an_interrupt_in_the_middle_of_a_stream_ends_at_once(log: SealedLog) -> None:
+    """The traceback keeps the stream alive, and the stream the connection's lock."""
+
+    def interrupted() -> None:
+        with opened, prepared(opened):
+            stream = audit.deltas(opened, "acme", audit.LOWEST)
+            next(stream)
+            raise KeyboardInterrupt
+
+    opened = psycopg.connect(log.conn.info.dsn, autocommit=False)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert opened.closed
