@@ -10,6 +10,7 @@ begin
   return exists (
     select from ablo.delta d
      where d.organization_id = p_claim.organization_id and d.model = p_claim.model
+       and d.sync_id > p_claim.read_at  -- partitions below are not read
        and (d.row_id, d.sync_id) > (p_claim.row_id, p_claim.read_at)
        and (d.row_id, d.sync_id) <= (p_claim.row_id, 9223372036854775807)
        and d.op = 'D' and d.xid <> pg_current_xact_id());

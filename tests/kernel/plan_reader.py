@@ -11,13 +11,21 @@ import psycopg
 from ablo_pg.testing import DatabaseHandle
 
 
-def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
-    """Run a call and roll it back; return the scans of all statements that it ran."""
-    return [node for plan in plans(handle, call) for node in nodes(plan) if is_scan(node)]
+def run(
+    handle: DatabaseHandle, call: LiteralString, *, generic: bool = False
+) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the scans of all statements that it ran.
+
+    generic: with plans that know no argument, as a session has them from about its sixth call on.
+    """
+    made = plans(handle, call, generic=generic)
+    return [node for plan in made for node in nodes(plan) if is_scan(node)]
 
 
-def plans(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
-    """Run a call and roll it back; return the plan of each statement that it ran."""
+def plans(
+    handle: DatabaseHandle, call: LiteralString, *, generic: bool = False
+) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the plan of each statement that it ran. See `run`."""
     notices: list[str] = []
     with psycopg.connect(handle.admin_url, autocommit=True) as conn:
         conn.execute(
@@ -27,6 +35,8 @@ def plans(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
                set auto_explain.log_buffers = on;
                set auto_explain.log_format = json; set auto_explain.log_level = notice"""
         )
+        if generic:
+            conn.execute("set plan_cache_mode = force_generic_plan")
         conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         with conn.transaction(force_rollback=True):
             conn.execute(call)
