@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 import psycopg
 import pytest
-from hypothesis import Phase, settings, strategies
+from hypothesis import HealthCheck, Phase, settings, strategies
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server, binaries
@@ -52,6 +52,11 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 
 @pytest.hookimpl(tryfirst=True)
+# A machine that is busy makes examples slowly; that says nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Without a path and -m the default tier runs; a path that is named runs whole."""
     if config.args_source is config.ArgsSource.TESTPATHS and config.option.markexpr == "not long":
