@@ -79,8 +79,8 @@ def test_the_database_takes_only_the_next_seal_of_a_chain(log: SealedLog) -> Non
             assert not audit.append(log.conn, "acme", *columns, now, bytes(32))
         assert audit.append(log.conn, "acme", *good, now, bytes(32))
         assert not audit.append(log.conn, "acme", *good, now, bytes(32))
-    malformed = [(2, good[1] - 1), (3, 0), (3, 2), (6, bytes(23))]
-    for place, value in malformed:
+    malformed = [(2, good[1] - 1), (3, 0), (3, 2), (6, bytes(23))]  # type: ignore[operator]
+    for place, value in malformed:  # type: ignore[assignment]
         columns = [*good[:place], value, *good[place + 1 :]]
         with pytest.raises(psycopg.Error) as caught:
             audit.append(log.conn, "acme", *columns, now, bytes(32))

@@ -119,6 +119,11 @@ class Pump:
         if not self._flushing:
             self._report()
 
+    def end_flush(self) -> None:
+        """Report what was counted; what follows goes out in other frames."""
+        self.encoder.end_flush()
+        self._report()
+
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         self._flushing = True
@@ -129,8 +134,7 @@ class Pump:
                 self._tasks.failed("flush")
                 feed.abort()
         self._flushing = False
-        self.encoder.end_flush()
-        self._report()
+        self.end_flush()
 
     def _report(self) -> None:
         if self._on_written is not None and self._written:

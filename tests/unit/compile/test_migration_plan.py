@@ -94,9 +94,7 @@ def test_a_field_with_a_default_takes_one_step_and_can_be_undone() -> None:
     plan = planned(spec(TITLE, STATUS, COUNT, more))
     assert phases(plan) == ["expand", "switch"]
     assert "add column if not exists \"prio\" bigint default '3'::bigint not null" in plan.sql
-    assert plan.steps[0].undo == (  # type: ignore[union-attr]
-        'alter table "public"."tasks"\n  drop column if exists "prio";',
-    )
+    assert plan.steps[0].undo == ('alter table "public"."tasks"\n  drop column if exists "prio";',)
 
 
 def test_a_required_field_is_refused_or_filled() -> None:
