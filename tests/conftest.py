@@ -35,7 +35,13 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 # Explaining a failure traces every line of every example, of a relay in this process too: five
 # times the CPU. What is checked stays as it is.
-settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
+# A busy machine makes examples slowly; that says nothing about the code.
+settings.register_profile(
+    "ablo_pg",
+    phases=[each for each in Phase if each is not Phase.explain],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ablo_pg")
 
 # The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
@@ -52,11 +58,6 @@ MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
 
 @pytest.hookimpl(tryfirst=True)
-# A machine that is busy makes examples slowly; that says nothing of the code.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Without a path and -m the default tier runs; a path that is named runs whole."""
     if config.args_source is config.ArgsSource.TESTPATHS and config.option.markexpr == "not long":
