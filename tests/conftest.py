@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 import psycopg
 import pytest
-from hypothesis import Phase, settings, strategies
+from hypothesis import HealthCheck, Phase, settings, strategies
 
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Server, binaries
@@ -35,7 +35,13 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 # Explaining a failure traces every line of every example, of a relay in this process too: five
 # times the CPU. What is checked stays as it is.
-settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
+# A busy machine makes examples slowly; that says nothing about the code.
+settings.register_profile(
+    "ablo_pg",
+    phases=[each for each in Phase if each is not Phase.explain],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ablo_pg")
 
 # The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.

@@ -68,7 +68,7 @@ class Subscription:
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
         *("_channel", "_cursor", "_given", "_hub", "_most", "_most_bytes", "_page", "_queue"),
-        *("_queued_bytes", "_read", "_size", "_target", "_unseen", "_wake"),
+        *("_queued_bytes", "_read", "_size", "_target", "_unseen", "_wake", "__weakref__"),
     )
 
     def __init__(

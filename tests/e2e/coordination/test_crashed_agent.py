@@ -22,7 +22,7 @@ PROGRAM = Path(__file__).with_name("crasher.py")
 pytestmark = pytest.mark.timeout(180)
 TTL = 2.0
 # What a machine with more to do may take on top of the lease.
-BUSY = 6.0
+BUSY = 1.5
 
 
 @contextmanager
