@@ -1455,7 +1455,7 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."comments"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_adopt', 'zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 924e2014'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg d5816e6f'
   ) <> 4 then
     drop trigger if exists zz_ablo_adopt on "public"."comments";
     create trigger zz_ablo_adopt
@@ -1463,25 +1463,25 @@ begin
       on "public"."comments" for each row
       execute function ablo_model."comments__adopt"();
     alter table "public"."comments" enable always trigger zz_ablo_adopt;
-    comment on trigger zz_ablo_adopt on "public"."comments" is 'ablo_pg 924e2014';
+    comment on trigger zz_ablo_adopt on "public"."comments" is 'ablo_pg d5816e6f';
     drop trigger if exists zz_ablo_capture on "public"."comments";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."comments"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."comments__capture"();
     alter table "public"."comments" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."comments" is 'ablo_pg 924e2014';
+    comment on trigger zz_ablo_capture on "public"."comments" is 'ablo_pg d5816e6f';
     drop trigger if exists zz_ablo_guard on "public"."comments";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."comments" for each row
+      before insert or update or delete on "public"."comments" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."comments__guard"();
     alter table "public"."comments" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."comments" is 'ablo_pg 924e2014';
+    comment on trigger zz_ablo_guard on "public"."comments" is 'ablo_pg d5816e6f';
     drop trigger if exists zz_ablo_truncate on "public"."comments";
     create trigger zz_ablo_truncate before truncate on "public"."comments"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."comments" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."comments" is 'ablo_pg 924e2014';
+    comment on trigger zz_ablo_truncate on "public"."comments" is 'ablo_pg d5816e6f';
   end if;
 end
 $ablo$;
@@ -2071,26 +2071,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"crm"."Event Log"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg e704a778'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 7c95a29e'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "crm"."Event Log";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "crm"."Event Log"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."events__capture"();
     alter table "crm"."Event Log" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "crm"."Event Log" is 'ablo_pg e704a778';
+    comment on trigger zz_ablo_capture on "crm"."Event Log" is 'ablo_pg 7c95a29e';
     drop trigger if exists zz_ablo_guard on "crm"."Event Log";
     create trigger zz_ablo_guard
-      before insert or update or delete on "crm"."Event Log" for each row
+      before insert or update or delete on "crm"."Event Log" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."events__guard"();
     alter table "crm"."Event Log" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "crm"."Event Log" is 'ablo_pg e704a778';
+    comment on trigger zz_ablo_guard on "crm"."Event Log" is 'ablo_pg 7c95a29e';
     drop trigger if exists zz_ablo_truncate on "crm"."Event Log";
     create trigger zz_ablo_truncate before truncate on "crm"."Event Log"
       for each statement execute function ablo.truncate_refuse();
     alter table "crm"."Event Log" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "crm"."Event Log" is 'ablo_pg e704a778';
+    comment on trigger zz_ablo_truncate on "crm"."Event Log" is 'ablo_pg 7c95a29e';
   end if;
 end
 $ablo$;
@@ -2685,6 +2685,211 @@ alter function ablo_model."folders__lock"(text) owner to ablo_owner;
 
 revoke all on function ablo_model."folders__lock"(text) from public;
 
+-- folders: writes of many rows
+create or replace function ablo_model."folders__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set extra_float_digits = 1
+as $ablo$
+#variable_conflict use_variable
+begin
+  if current_user <> 'ablo_writer' then  -- its changes would be captured too
+    return;
+  elsif p_action = 'update' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."folders" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name', 'parentId']::text[] = '{}'
+        and (ablo_model.is_string(b.data -> 'name')) is not false
+        and (b.data -> 'parentId' = 'null' or ablo_model.is_string(b.data -> 'parentId')) is not false
+      for no key update of t skip locked
+    )
+    update "public"."folders" t set
+      "name" = coalesce(o.ablo_data ->> 'name', t."name"),
+      "parent_id" = case when o.ablo_data ? 'parentId' then o.ablo_data ->> 'parentId' else t."parent_id" end,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'folders:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'parentId', t."parent_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."parent_id"::text collate "C" is distinct from t."parent_id"::text collate "C" then 'parentId' end
+      ], null);
+  elsif p_action = 'create' then
+    return query with i as (
+      insert into "public"."folders" as t (
+        "id",
+        "organization_id",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "name",
+        "parent_id"
+      )
+      select
+        b.id,
+        p_organization,
+        p_now,
+        p_now,
+        b.participant,
+        b.data ->> 'name',
+        b.data ->> 'parentId'
+      from unnest(p_ids, p_items, p_participants) b (id, data, participant)
+      where b.id <> ''
+        and octet_length(b.id) <= 255
+        and jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name', 'parentId']::text[] = '{}'
+        and ablo_model.is_string(b.data -> 'name')
+        and (b.data -> 'parentId' = 'null' or ablo_model.is_string(b.data -> 'parentId')) is not false
+      on conflict do nothing
+      returning t.*
+    )
+    select b.ord, 'I', t."id",
+      array['org:' || t."organization_id", 'folders:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'parentId', t."parent_id"::text
+      ),
+      null::text[]
+    from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t."id";
+  elsif p_action = 'delete' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."folders" t on t."organization_id" = p_organization and t."id" = b.id
+      for update of t skip locked
+    )
+    delete from "public"."folders" t using o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord, 'D', t."id", array['org:' || t."organization_id", 'folders:' || t."id"],
+      null::text[], null::json, null::text[];
+  elsif p_action = 'archive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."folders" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."folders" t set
+      "archived_at" = coalesce(t."archived_at", p_now),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'folders:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'parentId', t."parent_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."parent_id"::text collate "C" is distinct from t."parent_id"::text collate "C" then 'parentId' end
+      ], null);
+  elsif p_action = 'unarchive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."folders" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."folders" t set
+      "archived_at" = null,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'folders:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'parentId', t."parent_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."parent_id"::text collate "C" is distinct from t."parent_id"::text collate "C" then 'parentId' end
+      ], null);
+  end if;
+end
+$ablo$;
+
+alter function ablo_model."folders__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."folders__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    alter function ablo_model."folders__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_writer;
+    grant select, insert, update, delete on table "public"."folders" to ablo_writer;
+  end if;
+end
+$ablo$;
+
 -- folders: triggers
 do $ablo$
 begin
@@ -2692,26 +2897,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."folders"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 9211b970'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg b1b2f5a2'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."folders";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."folders"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."folders__capture"();
     alter table "public"."folders" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."folders" is 'ablo_pg 9211b970';
+    comment on trigger zz_ablo_capture on "public"."folders" is 'ablo_pg b1b2f5a2';
     drop trigger if exists zz_ablo_guard on "public"."folders";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."folders" for each row
+      before insert or update or delete on "public"."folders" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."folders__guard"();
     alter table "public"."folders" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."folders" is 'ablo_pg 9211b970';
+    comment on trigger zz_ablo_guard on "public"."folders" is 'ablo_pg b1b2f5a2';
     drop trigger if exists zz_ablo_truncate on "public"."folders";
     create trigger zz_ablo_truncate before truncate on "public"."folders"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."folders" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."folders" is 'ablo_pg 9211b970';
+    comment on trigger zz_ablo_truncate on "public"."folders" is 'ablo_pg b1b2f5a2';
   end if;
 end
 $ablo$;
@@ -3306,6 +3511,204 @@ alter function ablo_model."notes__lock"(text) owner to ablo_owner;
 
 revoke all on function ablo_model."notes__lock"(text) from public;
 
+-- notes: writes of many rows
+create or replace function ablo_model."notes__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set extra_float_digits = 1
+as $ablo$
+#variable_conflict use_variable
+begin
+  if current_user <> 'ablo_writer' then  -- its changes would be captured too
+    return;
+  elsif p_action = 'update' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."notes" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['text', 'archivedAt']::text[] = '{}'
+        and (b.data -> 'text' = 'null' or ablo_model.is_string(b.data -> 'text')) is not false
+        and (b.data -> 'archivedAt' = 'null' or ablo_model.is_datetime(b.data -> 'archivedAt')) is not false
+      for no key update of t skip locked
+    )
+    update "public"."notes" t set
+      "text" = case when o.ablo_data ? 'text' then o.ablo_data ->> 'text' else t."text" end,
+      "archived_at" = case when o.ablo_data ? 'archivedAt' then (o.ablo_data ->> 'archivedAt')::timestamptz else t."archived_at" end,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'notes:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'text', t."text"::text,
+        'archivedAt', t."archived_at"::timestamptz
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."text"::text collate "C" is distinct from t."text"::text collate "C" then 'text' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end
+      ], null);
+  elsif p_action = 'create' then
+    return query with i as (
+      insert into "public"."notes" as t (
+        "id",
+        "organization_id",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "text",
+        "archived_at"
+      )
+      select
+        b.id,
+        p_organization,
+        p_now,
+        p_now,
+        b.participant,
+        b.data ->> 'text',
+        (b.data ->> 'archivedAt')::timestamptz
+      from unnest(p_ids, p_items, p_participants) b (id, data, participant)
+      where b.id <> ''
+        and octet_length(b.id) <= 255
+        and jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['text', 'archivedAt']::text[] = '{}'
+        and (b.data -> 'text' = 'null' or ablo_model.is_string(b.data -> 'text')) is not false
+        and (b.data -> 'archivedAt' = 'null' or ablo_model.is_datetime(b.data -> 'archivedAt')) is not false
+      on conflict do nothing
+      returning t.*
+    )
+    select b.ord, 'I', t."id",
+      array['org:' || t."organization_id", 'notes:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'text', t."text"::text,
+        'archivedAt', t."archived_at"::timestamptz
+      ),
+      null::text[]
+    from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t."id";
+  elsif p_action = 'delete' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."notes" t on t."organization_id" = p_organization and t."id" = b.id
+      for update of t skip locked
+    )
+    delete from "public"."notes" t using o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord, 'D', t."id", array['org:' || t."organization_id", 'notes:' || t."id"],
+      null::text[], null::json, null::text[];
+  elsif p_action = 'archive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."notes" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."notes" t set
+      "archived_at" = coalesce(t."archived_at", p_now),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'notes:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'text', t."text"::text,
+        'archivedAt', t."archived_at"::timestamptz
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."text"::text collate "C" is distinct from t."text"::text collate "C" then 'text' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end
+      ], null);
+  elsif p_action = 'unarchive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."notes" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."notes" t set
+      "archived_at" = null,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'notes:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'text', t."text"::text,
+        'archivedAt', t."archived_at"::timestamptz
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."text"::text collate "C" is distinct from t."text"::text collate "C" then 'text' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end
+      ], null);
+  end if;
+end
+$ablo$;
+
+alter function ablo_model."notes__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."notes__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    alter function ablo_model."notes__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_writer;
+    grant select, insert, update, delete on table "public"."notes" to ablo_writer;
+  end if;
+end
+$ablo$;
+
 -- notes: triggers
 do $ablo$
 begin
@@ -3313,26 +3716,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."notes"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 44b2334e'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 42705c34'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."notes";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."notes"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."notes__capture"();
     alter table "public"."notes" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."notes" is 'ablo_pg 44b2334e';
+    comment on trigger zz_ablo_capture on "public"."notes" is 'ablo_pg 42705c34';
     drop trigger if exists zz_ablo_guard on "public"."notes";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."notes" for each row
+      before insert or update or delete on "public"."notes" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."notes__guard"();
     alter table "public"."notes" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."notes" is 'ablo_pg 44b2334e';
+    comment on trigger zz_ablo_guard on "public"."notes" is 'ablo_pg 42705c34';
     drop trigger if exists zz_ablo_truncate on "public"."notes";
     create trigger zz_ablo_truncate before truncate on "public"."notes"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."notes" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."notes" is 'ablo_pg 44b2334e';
+    comment on trigger zz_ablo_truncate on "public"."notes" is 'ablo_pg 42705c34';
   end if;
 end
 $ablo$;
@@ -3988,6 +4391,264 @@ alter function ablo_model."projects__lock"(text) owner to ablo_owner;
 
 revoke all on function ablo_model."projects__lock"(text) from public;
 
+-- projects: writes of many rows
+create or replace function ablo_model."projects__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set extra_float_digits = 1
+as $ablo$
+#variable_conflict use_variable
+begin
+  if current_user <> 'ablo_writer' then  -- its changes would be captured too
+    return;
+  elsif p_action = 'update' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."projects" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name', 'teamId']::text[] = '{}'
+        and (ablo_model.is_string(b.data -> 'name')) is not false
+        and (b.data -> 'teamId' = 'null' or ablo_model.is_string(b.data -> 'teamId')) is not false
+      for no key update of t skip locked
+    )
+    update "public"."projects" t set
+      "name" = coalesce(o.ablo_data ->> 'name', t."name"),
+      "team_id" = case when o.ablo_data ? 'teamId' then o.ablo_data ->> 'teamId' else t."team_id" end,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null),
+      case when o."team_id" is distinct from t."team_id" then nullif(array(
+        select g from unnest(array_remove(array[
+        'org:' || o."organization_id",
+        'project:' || o."id",
+        'team:' || o."team_id"
+      ], null)) g
+        where g <> all (array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null))
+      ), '{}') end,
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'teamId', t."team_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."team_id"::text collate "C" is distinct from t."team_id"::text collate "C" then 'teamId' end
+      ], null);
+  elsif p_action = 'create' then
+    return query with i as (
+      insert into "public"."projects" as t (
+        "id",
+        "organization_id",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "name",
+        "team_id"
+      )
+      select
+        b.id,
+        p_organization,
+        p_now,
+        p_now,
+        b.participant,
+        b.data ->> 'name',
+        b.data ->> 'teamId'
+      from unnest(p_ids, p_items, p_participants) b (id, data, participant)
+      where b.id <> ''
+        and octet_length(b.id) <= 255
+        and jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name', 'teamId']::text[] = '{}'
+        and ablo_model.is_string(b.data -> 'name')
+        and (b.data -> 'teamId' = 'null' or ablo_model.is_string(b.data -> 'teamId')) is not false
+      on conflict do nothing
+      returning t.*
+    )
+    select b.ord, 'I', t."id",
+      array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null),
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'teamId', t."team_id"::text
+      ),
+      null::text[]
+    from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t."id";
+  elsif p_action = 'delete' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."projects" t on t."organization_id" = p_organization and t."id" = b.id
+      for update of t skip locked
+    )
+    delete from "public"."projects" t using o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord, 'D', t."id", array_remove(array[
+      'org:' || t."organization_id",
+      'project:' || t."id",
+      'team:' || t."team_id"
+    ], null),
+      null::text[], null::json, null::text[];
+  elsif p_action = 'archive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."projects" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."projects" t set
+      "archived_at" = coalesce(t."archived_at", p_now),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null),
+      case when o."team_id" is distinct from t."team_id" then nullif(array(
+        select g from unnest(array_remove(array[
+        'org:' || o."organization_id",
+        'project:' || o."id",
+        'team:' || o."team_id"
+      ], null)) g
+        where g <> all (array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null))
+      ), '{}') end,
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'teamId', t."team_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."team_id"::text collate "C" is distinct from t."team_id"::text collate "C" then 'teamId' end
+      ], null);
+  elsif p_action = 'unarchive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."projects" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."projects" t set
+      "archived_at" = null,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null),
+      case when o."team_id" is distinct from t."team_id" then nullif(array(
+        select g from unnest(array_remove(array[
+        'org:' || o."organization_id",
+        'project:' || o."id",
+        'team:' || o."team_id"
+      ], null)) g
+        where g <> all (array_remove(array[
+        'org:' || t."organization_id",
+        'project:' || t."id",
+        'team:' || t."team_id"
+      ], null))
+      ), '{}') end,
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text,
+        'teamId', t."team_id"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end,
+        case when o."team_id"::text collate "C" is distinct from t."team_id"::text collate "C" then 'teamId' end
+      ], null);
+  end if;
+end
+$ablo$;
+
+alter function ablo_model."projects__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."projects__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    alter function ablo_model."projects__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_writer;
+    grant select, insert, update, delete on table "public"."projects" to ablo_writer;
+  end if;
+end
+$ablo$;
+
 -- projects: triggers
 do $ablo$
 begin
@@ -3995,26 +4656,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."projects"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg b7737e0a'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg ed5f9567'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."projects";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."projects"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."projects__capture"();
     alter table "public"."projects" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."projects" is 'ablo_pg b7737e0a';
+    comment on trigger zz_ablo_capture on "public"."projects" is 'ablo_pg ed5f9567';
     drop trigger if exists zz_ablo_guard on "public"."projects";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."projects" for each row
+      before insert or update or delete on "public"."projects" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."projects__guard"();
     alter table "public"."projects" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."projects" is 'ablo_pg b7737e0a';
+    comment on trigger zz_ablo_guard on "public"."projects" is 'ablo_pg ed5f9567';
     drop trigger if exists zz_ablo_truncate on "public"."projects";
     create trigger zz_ablo_truncate before truncate on "public"."projects"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."projects" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."projects" is 'ablo_pg b7737e0a';
+    comment on trigger zz_ablo_truncate on "public"."projects" is 'ablo_pg ed5f9567';
   end if;
 end
 $ablo$;
@@ -4991,26 +5652,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."tasks"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg efa744f8'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg c4f92fa8'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."tasks";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."tasks"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."tasks__capture"();
     alter table "public"."tasks" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg c4f92fa8';
     drop trigger if exists zz_ablo_guard on "public"."tasks";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."tasks" for each row
+      before insert or update or delete on "public"."tasks" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."tasks__guard"();
     alter table "public"."tasks" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg c4f92fa8';
     drop trigger if exists zz_ablo_truncate on "public"."tasks";
     create trigger zz_ablo_truncate before truncate on "public"."tasks"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."tasks" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg c4f92fa8';
   end if;
 end
 $ablo$;
@@ -5576,6 +6237,199 @@ alter function ablo_model."teams__lock"(text) owner to ablo_owner;
 
 revoke all on function ablo_model."teams__lock"(text) from public;
 
+-- teams: writes of many rows
+create or replace function ablo_model."teams__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+  set datestyle = 'ISO, MDY'
+  set extra_float_digits = 1
+as $ablo$
+#variable_conflict use_variable
+begin
+  if current_user <> 'ablo_writer' then  -- its changes would be captured too
+    return;
+  elsif p_action = 'update' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."teams" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name']::text[] = '{}'
+        and (ablo_model.is_string(b.data -> 'name')) is not false
+      for no key update of t skip locked
+    )
+    update "public"."teams" t set
+      "name" = coalesce(o.ablo_data ->> 'name', t."name"),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'team:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end
+      ], null);
+  elsif p_action = 'create' then
+    return query with i as (
+      insert into "public"."teams" as t (
+        "id",
+        "organization_id",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "name"
+      )
+      select
+        b.id,
+        p_organization,
+        p_now,
+        p_now,
+        b.participant,
+        b.data ->> 'name'
+      from unnest(p_ids, p_items, p_participants) b (id, data, participant)
+      where b.id <> ''
+        and octet_length(b.id) <= 255
+        and jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['name']::text[] = '{}'
+        and ablo_model.is_string(b.data -> 'name')
+      on conflict do nothing
+      returning t.*
+    )
+    select b.ord, 'I', t."id",
+      array['org:' || t."organization_id", 'team:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text
+      ),
+      null::text[]
+    from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t."id";
+  elsif p_action = 'delete' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."teams" t on t."organization_id" = p_organization and t."id" = b.id
+      for update of t skip locked
+    )
+    delete from "public"."teams" t using o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord, 'D', t."id", array['org:' || t."organization_id", 'team:' || t."id"],
+      null::text[], null::json, null::text[];
+  elsif p_action = 'archive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."teams" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."teams" t set
+      "archived_at" = coalesce(t."archived_at", p_now),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'team:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end
+      ], null);
+  elsif p_action = 'unarchive' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."teams" t on t."organization_id" = p_organization and t."id" = b.id
+      for no key update of t skip locked
+    )
+    update "public"."teams" t set
+      "archived_at" = null,
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id",
+      array['org:' || t."organization_id", 'team:' || t."id"],
+      null::text[],
+      pg_catalog.json_build_object(
+        'id', t."id"::text,
+        'createdAt', t."created_at"::timestamptz,
+        'updatedAt', t."updated_at"::timestamptz,
+        'organizationId', t."organization_id"::text,
+        'createdBy', t."created_by"::text,
+        'archivedAt', t."archived_at"::timestamptz,
+        'name', t."name"::text
+      ),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."name"::text collate "C" is distinct from t."name"::text collate "C" then 'name' end
+      ], null);
+  end if;
+end
+$ablo$;
+
+alter function ablo_model."teams__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."teams__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    alter function ablo_model."teams__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_writer;
+    grant select, insert, update, delete on table "public"."teams" to ablo_writer;
+  end if;
+end
+$ablo$;
+
 -- teams: triggers
 do $ablo$
 begin
@@ -5583,26 +6437,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."teams"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 90e1ed32'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 4cae9f24'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."teams";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."teams"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."teams__capture"();
     alter table "public"."teams" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."teams" is 'ablo_pg 90e1ed32';
+    comment on trigger zz_ablo_capture on "public"."teams" is 'ablo_pg 4cae9f24';
     drop trigger if exists zz_ablo_guard on "public"."teams";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."teams" for each row
+      before insert or update or delete on "public"."teams" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."teams__guard"();
     alter table "public"."teams" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."teams" is 'ablo_pg 90e1ed32';
+    comment on trigger zz_ablo_guard on "public"."teams" is 'ablo_pg 4cae9f24';
     drop trigger if exists zz_ablo_truncate on "public"."teams";
     create trigger zz_ablo_truncate before truncate on "public"."teams"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."teams" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."teams" is 'ablo_pg 90e1ed32';
+    comment on trigger zz_ablo_truncate on "public"."teams" is 'ablo_pg 4cae9f24';
   end if;
 end
 $ablo$;
@@ -5861,6 +6715,65 @@ $ablo$;
 alter function ablo_model.lock(text, text) owner to ablo_owner;
 
 revoke all on function ablo_model.lock(text, text) from public;
+
+create or replace function ablo_model.setwise(p_model text)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select p_model = any (array['Project', 'Team', 'folders', 'notes']::text[])
+$ablo$;
+
+alter function ablo_model.setwise(text) owner to ablo_owner;
+
+revoke all on function ablo_model.setwise(text) from public;
+
+create or replace function ablo_model.many(p_model text, p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model = 'Project' then
+    lock table only "public"."projects" in row exclusive mode;
+    if ablo.table_plain('"public"."projects"'::regclass, p_action = 'delete') then
+      return query select * from ablo_model."projects__many"(p_action, p_organization, p_now, p_ords, p_ids, p_items, p_participants);
+    end if;
+    return;
+  end if;
+  if p_model = 'Team' then
+    lock table only "public"."teams" in row exclusive mode;
+    if ablo.table_plain('"public"."teams"'::regclass, p_action = 'delete') then
+      return query select * from ablo_model."teams__many"(p_action, p_organization, p_now, p_ords, p_ids, p_items, p_participants);
+    end if;
+    return;
+  end if;
+  if p_model = 'folders' then
+    lock table only "public"."folders" in row exclusive mode;
+    if ablo.table_plain('"public"."folders"'::regclass, p_action = 'delete') then
+      return query select * from ablo_model."folders__many"(p_action, p_organization, p_now, p_ords, p_ids, p_items, p_participants);
+    end if;
+    return;
+  end if;
+  if p_model = 'notes' then
+    lock table only "public"."notes" in row exclusive mode;
+    if ablo.table_plain('"public"."notes"'::regclass, p_action = 'delete') then
+      return query select * from ablo_model."notes__many"(p_action, p_organization, p_now, p_ords, p_ids, p_items, p_participants);
+    end if;
+    return;
+  end if;
+end
+$ablo$;
+
+alter function ablo_model.many(text, text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model.many(text, text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    grant execute on all functions in schema ablo_model to ablo_writer;
+  end if;
+end
+$ablo$;
 
 -- ======== registration ========
 select ablo.schema_register(
