@@ -55,7 +55,7 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=f"  select p_model = any ({text_array(m.spec.typename for m in plain)})",
     ).sql()
-    yield from dispatch_many(f"begin\n{indent(_branch(plain, leaf))}\nend" if plain else "begin\nend")
+    yield from dispatch_many(_branch(plain, leaf))
 
 
 def _resolve(schema: SchemaPlan) -> tuple[str, ...]:

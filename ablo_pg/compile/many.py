@@ -18,7 +18,7 @@ from ablo_pg.compile.groups import is_deep, left_expression, near_groups
 from ablo_pg.compile.names import ident, indent
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 from ablo_pg.compile.row import row_json
-from ablo_pg.compile.write import assignments, fits, inserted, updated
+from ablo_pg.compile.write import assignments, comma, fits, inserted, updated
 
 ARGS: Final = (
     "p_action text",
@@ -64,14 +64,14 @@ def many(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     yield do_block(Guarded(WRITER, rights))
 
 
-def dispatch_many(body: str) -> Iterator[str]:
+def dispatch_many(branches: str) -> Iterator[str]:
     """Emit `ablo_model.many`, and the writer's right to call the tests of values."""
     yield from Function(
         name="ablo_model.many",
         args=["p_model text", *ARGS],
         returns=RETURNS,
         pinned=False,
-        body=body,
+        body=f"begin\n{indent(branches)}\nend",
     ).sql()
     yield do_block(
         Guarded(WRITER, ["grant execute on all functions in schema ablo_model to ablo_writer;"])
@@ -162,10 +162,10 @@ def _create(model: ModelPlan) -> str:
     return f"""\
 return query with i as (
   insert into {model.table} as t (
-{indent(",{}".format(chr(10)).join(columns), 4)}
+{indent(comma(columns), 4)}
   )
   select
-{indent(",{}".format(chr(10)).join(values), 4)}
+{indent(comma(values), 4)}
   from unnest(p_ids, p_items, p_participants) b (id, data, participant)
   where {indent(chosen + fits(model, "b.data", create=True), 4).lstrip()}
   on conflict do nothing

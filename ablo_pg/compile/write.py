@@ -257,9 +257,9 @@ def _insert(model: ModelPlan) -> str:
         *(inserted(column, model.table) for column in model.fields),
     ]
     return (
-        f"insert into {model.table} (\n{indent(_comma(columns))}\n)\n"
+        f"insert into {model.table} (\n{indent(comma(columns))}\n)\n"
         f"overriding system value\n"
-        f"values (\n{indent(_comma(values))}\n);"
+        f"values (\n{indent(comma(values))}\n);"
     )
 
 
@@ -274,7 +274,8 @@ def inserted(column: Column, table: str, data: str = "p_data") -> str:
     return f"case when {data} ? {column.key} then {value} else {default} end"
 
 
-def _comma(items: list[str]) -> str:
+def comma(items: list[str]) -> str:
+    """Join with commas, one a line."""
     return ",\n".join(items)
 
 

@@ -1,7 +1,4 @@
-"""Batches that are large enough to be applied set-wise, and what their tests look at.
-
-`SAME_WAY` is the twin's build: every commit of a batch one by one, as the reference.
-"""
+"""Batches that are large enough to be applied set-wise, and what their tests look at."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString
-
-import psycopg
 
 from ablo_pg.errors import AbloError
 
@@ -21,6 +16,7 @@ Answers = list[tuple[Json, AbloError | None]]
 ROWS: Final = 20
 GATE: Final = 4711  # the advisory lock that a paused build waits for
 
+# The reference: every commit of a batch by itself.
 ONE_BY_ONE: Final[LiteralString] = """
 create or replace function ablo.batch_apply(
   p_organization text, p_commits jsonb, out receipts json[], out rows text[])
@@ -112,11 +108,11 @@ def unlogged(board: Board, tables: Iterable[str] = ("projects", "tasks", "notes"
             " full join (select distinct on (row_id) * from ablo.delta"
             f" where organization_id = '{{org}}' and model = '{table}'"
             " order by row_id, sync_id desc) d on d.row_id = t.id"
-            f" where d.\"row\"::jsonb is distinct from ablo_model.{table}__row(t)::jsonb"
+            f' where d."row"::jsonb is distinct from ablo_model.{table}__row(t)::jsonb'
             " and not (t.id is null and d.op = 'D')"
         )
     return found + board.rows(
-        "select model, row_id, sync_id from (select *, lag(\"row\"::jsonb)"
+        'select model, row_id, sync_id from (select *, lag("row"::jsonb)'
         " over (partition by model, row_id order by sync_id) as before from ablo.delta"
         " where organization_id = '{org}') d where before = \"row\"::jsonb"
     )
@@ -125,12 +121,11 @@ def unlogged(board: Board, tables: Iterable[str] = ("projects", "tasks", "notes"
 @contextmanager
 def paused(
     board: Board, stage: str, caller: Caller, items: list[Json]
-) -> Iterator[tuple[Future[Answers], psycopg.Connection[Any]]]:
+) -> Iterator[Future[Answers]]:
     """Run a batch that waits at a stage until the block ends; yields its future."""
     board.run(PAUSED[stage])
     gate = board.connect_admin()
-    with threads() as start:
-        with holding(gate, f"select pg_advisory_xact_lock({GATE})"):
-            flying = start(caller.batch, items)
-            wait_blocked(board.admin, caller.pid, by=gate.info.backend_pid)
-            yield flying, gate
+    with threads() as start, holding(gate, f"select pg_advisory_xact_lock({GATE})"):
+        flying = start(caller.batch, items)
+        wait_blocked(board.admin, caller.pid, by=gate.info.backend_pid)
+        yield flying

@@ -21,8 +21,8 @@ select p.oid::regprocedure::text, coalesce(p.proconfig, '{}')
   from pg_proc p
  where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace)
    and (p.prosecdef or has_function_privilege('ablo_runtime', p.oid, 'execute'))"""
-# Returns a number; a plain expression that lists inline, and that no entry point but theirs needs; the
-# set-wise writes, which only ablo.commit_batch can call.
+# Returns a number; a plain expression that lists inline, and that no entry point but theirs needs;
+# the set-wise writes, which only ablo.commit_batch can call.
 UNPINNED: Final = ("ablo.log_head(text)", "__row(", "__many(")
 ODD: Final = {
     "timezone": "Asia/Kathmandu", "datestyle": "German, DMY", "intervalstyle": "sql_standard",

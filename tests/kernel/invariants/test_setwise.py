@@ -101,7 +101,7 @@ def judges(board: Board) -> None:
 def claims(board: Board) -> None:
     """A claim that is granted after the batch was judged keeps others from its row."""
     caller = filled(board)
-    with paused(board, "before its rows are written", caller, updates(ROWS)) as (flying, _):
+    with paused(board, "before its rows are written", caller, updates(ROWS)) as flying:
         taken = board.caller(participant="user:ann")
         claim = "select ablo.claim_acquire(%s, %s, 'tasks', 't3')"
         taken.call(claim, board.organization, "user:ann")
@@ -116,7 +116,7 @@ def orders(board: Board) -> None:
     board.run("insert into notes (organization_id, id, text) values ('{org}', 'n', 'x')")
     writer = board.connect_admin()
     with threads() as start:
-        with paused(board, "after its log was written", caller, updates(ROWS)) as (flying, _):
+        with paused(board, "after its log was written", caller, updates(ROWS)) as flying:
             late = start(writer.execute, board.text("update notes set text = 'y'").encode())
             wait_blocked(board.admin, writer.info.backend_pid, by=caller.pid)
         assert codes(flying.result()) == [None] * ROWS
@@ -183,7 +183,7 @@ def test_a_batch_that_ends_between_two_statements_leaves_nothing(
 ) -> None:
     board, caller = own_board, filled(own_board)
     before = board.traces()
-    with paused(board, stage, caller, updates(ROWS)) as (flying, _):
+    with paused(board, stage, caller, updates(ROWS)) as flying:
         board.rows(f"select {ended}({caller.pid})")
         with pytest.raises(AbloError):
             flying.result()

@@ -2690,9 +2690,6 @@ create or replace function ablo_model."folders__many"(p_action text, p_organizat
   returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set extra_float_digits = 1
 as $ablo$
 #variable_conflict use_variable
 begin
@@ -3516,9 +3513,6 @@ create or replace function ablo_model."notes__many"(p_action text, p_organizatio
   returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set extra_float_digits = 1
 as $ablo$
 #variable_conflict use_variable
 begin
@@ -4396,9 +4390,6 @@ create or replace function ablo_model."projects__many"(p_action text, p_organiza
   returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set extra_float_digits = 1
 as $ablo$
 #variable_conflict use_variable
 begin
@@ -6242,9 +6233,6 @@ create or replace function ablo_model."teams__many"(p_action text, p_organizatio
   returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set extra_float_digits = 1
 as $ablo$
 #variable_conflict use_variable
 begin

@@ -958,9 +958,6 @@ create or replace function ablo_model."tasks__many"(p_action text, p_organizatio
   returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
-  set datestyle = 'ISO, MDY'
-  set extra_float_digits = 1
 as $ablo$
 #variable_conflict use_variable
 begin
