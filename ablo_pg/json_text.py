@@ -73,7 +73,7 @@ def loads(data: bytes | str, *, whole: bool = False) -> Any:
     return RawJson(text.decode(errors="replace")) if whole and shielded.kept else found
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Return values as JSON: those that `loads` left unread, and long integers, unchanged.
 
     Values without a JSON form (a time, an exception) become their text.
@@ -84,11 +84,11 @@ def dumps(value: Any) -> bytes:
         return msgspec.json.encode(value, enc_hook=_raw)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return orjson.Fragment(value.text) if isinstance(value, RawJson) else str(value)
 
 
-def _raw(value: Any) -> Any:
+def _raw(value: object) -> object:
     return msgspec.Raw(value.text.encode()) if isinstance(value, RawJson) else str(value)
 
 
@@ -123,7 +123,7 @@ def members(data: bytes | msgspec.Raw) -> dict[str, bytes]:
     return {name: bytes(each) for name, each in _MEMBERS.decode(data).items()}
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether two JSON values are equal as in jsonb: 1 is 1.0, and true is not 1.
 
     >>> same([1, {"a": 2}], [1.0, {"a": 2}]), same([True], [1]), same("1", 1)

@@ -11,9 +11,10 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+from psycopg import Connection
 
 from ablo_pg.audit.chain import Seal, seal_of
 from ablo_pg.db import audit
@@ -72,14 +73,14 @@ def write_anchors(path: Path, anchors: Mapping[str, Anchor]) -> None:
         raise _invalid(f"{path}: {exc.strerror}") from exc
 
 
-def anchored_seal(conn: Any, organization: str, anchor: Anchor) -> Seal | None:
+def anchored_seal(conn: Connection, organization: str, anchor: Anchor) -> Seal | None:
     """Return the seal of the number that the anchor names, or None if it is gone."""
     found = next(iter(list(audit.seals(conn, organization, anchor.number - 1, 1))), None)
     seal = None if found is None else seal_of(found)
     return seal if seal is not None and seal.number == anchor.number else None
 
 
-def check_anchor(conn: Any, organization: str, anchor: Anchor) -> None:
+def check_anchor(conn: Connection, organization: str, anchor: Anchor) -> None:
     """Raise audit_broken if the chain no longer has the seal that the anchor names."""
     seal = anchored_seal(conn, organization, anchor)
     if seal is not None and anchor_of(seal) == anchor:

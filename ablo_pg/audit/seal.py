@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from psycopg import Connection
 
@@ -41,7 +41,7 @@ class Sealed:
 
 
 def seal_all(
-    conn: Connection[Any],
+    conn: Connection,
     keys: Keyring,
     anchors: MutableMapping[str, Anchor],
     *,
@@ -71,7 +71,7 @@ def seal_all(
 
 
 def heads(
-    conn: Connection[Any], anchors: Mapping[str, Anchor], *, organization: str | None = None
+    conn: Connection, anchors: Mapping[str, Anchor], *, organization: str | None = None
 ) -> dict[str, Anchor]:
     """Return where the chain of one organization, or of each, ends.
 
@@ -88,7 +88,7 @@ def heads(
 
 
 def _names(
-    conn: Connection[Any], anchors: Mapping[str, Anchor], organization: str | None
+    conn: Connection, anchors: Mapping[str, Anchor], organization: str | None
 ) -> Iterator[str]:
     """Go through the organizations, then through those that only an anchor names."""
     if organization is not None:
@@ -102,7 +102,7 @@ def _names(
 
 
 def _seal_one(
-    conn: Connection[Any],
+    conn: Connection,
     keys: Keyring,
     anchors: MutableMapping[str, Anchor],
     organization: str,
@@ -133,7 +133,7 @@ def _seal_one(
 
 
 def _entries(
-    conn: Connection[Any], keys: Keyring, organization: str, end: Seal | None, batch: int
+    conn: Connection, keys: Keyring, organization: str, end: Seal | None, batch: int
 ) -> list[Entry]:
     after = audit.LOWEST if end is None else end.last_sync_id
     found = audit.deltas(conn, organization, after, limit=batch)
@@ -141,7 +141,7 @@ def _entries(
 
 
 def _append(
-    conn: Connection[Any], keys: Keyring, organization: str, end: Seal | None, entries: list[Entry]
+    conn: Connection, keys: Keyring, organization: str, end: Seal | None, entries: list[Entry]
 ) -> bool:
     """Append the next seal; False if another sealer was faster."""
     at = audit.now(conn)

@@ -11,7 +11,7 @@ import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from psycopg import Connection
 
@@ -81,7 +81,7 @@ class Verified:
 
 
 def verify_all(
-    conn: Connection[Any],
+    conn: Connection,
     keys: Keyring,
     anchors: Mapping[str, Anchor] | None,
     *,
@@ -109,7 +109,7 @@ def verify_all(
         yield found
 
 
-def _names(conn: Connection[Any], anchors: Mapping[str, Anchor]) -> Iterator[str]:
+def _names(conn: Connection, anchors: Mapping[str, Anchor]) -> Iterator[str]:
     found = set(audit.organizations(conn)) | set(anchors)
     return iter(sorted(found))
 
@@ -124,7 +124,7 @@ class _Verification:
     """The pass over one organization."""
 
     def __init__(
-        self, conn: Connection[Any], keys: Keyring, organization: str, progress: Progress | None
+        self, conn: Connection, keys: Keyring, organization: str, progress: Progress | None
     ) -> None:
         self._conn = conn
         self._keys = keys

@@ -25,9 +25,9 @@ from psycopg.pq import ExecStatus
 from ablo_pg.changefeed.arrival import Arrival, Assembler
 from ablo_pg.changefeed.barrier import tell_waiting, wait_until_visible
 from ablo_pg.changefeed.copydata import CLOCK_EPOCH, encode_status
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
 from ablo_pg.db.log import LogSource
+from ablo_pg.db.session import connect_async
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
 from ablo_pg.lsn import LSN
 
@@ -52,7 +52,7 @@ class ReplicationStream:
 
     def __init__(
         self,
-        conn: AsyncConnection[Any],
+        conn: AsyncConnection,
         slot: str,
         sender_timeout: float,
         check: Callable[[], Awaitable[None]],
@@ -198,7 +198,7 @@ async def open_stream(
     `db.errors`, with Postgres's error as `__cause__`.
     """
 
-    async def make_slot(conn: AsyncConnection[Any]) -> str:
+    async def make_slot(conn: AsyncConnection) -> str:
         slot = f"ablo_{os.getpid()}_{secrets.token_hex(4)}"
         command = f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT"
         failure: Exception | None = None
@@ -230,7 +230,7 @@ async def open_stream(
 async def open_slot(url: str, slot: str) -> ReplicationStream:
     """Start an existing slot, for measurements; its creator is responsible for it."""
 
-    async def made(conn: AsyncConnection[Any]) -> str:
+    async def made(conn: AsyncConnection) -> str:
         return slot
 
     async def unasked() -> None:
@@ -241,12 +241,12 @@ async def open_slot(url: str, slot: str) -> ReplicationStream:
 
 async def _open(
     url: str,
-    make_slot: Callable[[AsyncConnection[Any]], Awaitable[str]],
+    make_slot: Callable[[AsyncConnection], Awaitable[str]],
     check: Callable[[], Awaitable[None]],
 ) -> ReplicationStream:
-    conn: AsyncConnection[Any] | None = None
+    conn: AsyncConnection | None = None
     try:
-        conn = await connect(url, replication="database", application_name="ablo_pg reader")
+        conn = await connect_async(url, replication="database", application_name="ablo_pg reader")
         query = "select setting from pg_settings where name = 'wal_sender_timeout'"
         timeout = int((await _row(conn, query))[0]) / 1000
         slot = await make_slot(conn)
@@ -265,7 +265,7 @@ async def _open(
         raise
 
 
-async def _row(conn: AsyncConnection[Any], query: str) -> tuple[Any, ...]:
+async def _row(conn: AsyncConnection, query: str) -> tuple[Any, ...]:
     # Without parameters psycopg uses the simple protocol, the only one that a walsender supports;
     # `connect` disables prepared statements.
     row = await (await conn.execute(query.encode())).fetchone()
@@ -273,7 +273,7 @@ async def _row(conn: AsyncConnection[Any], query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
-async def _copy_both(conn: AsyncConnection[Any], command: str) -> None:
+async def _copy_both(conn: AsyncConnection, command: str) -> None:
     """Send START_REPLICATION and leave the connection in COPY BOTH mode, nonblocking."""
     pgconn = conn.pgconn
     pgconn.send_query(command.encode())

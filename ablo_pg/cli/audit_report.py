@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -38,7 +38,7 @@ class Report:
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self._json: list[dict[str, Any]] = []
+        self._json: list[dict[str, object]] = []
         self._first: Broken | None = None
         self._broken = 0
         self._count = 0
@@ -147,10 +147,10 @@ def _place(broken: Broken) -> str:
     return f"{sync_id}seal {broken.seal}"
 
 
-def _verified(one: Verified) -> dict[str, Any]:
+def _verified(one: Verified) -> dict[str, object]:
     found = _camel(asdict(one)) or {}
     return found | {"sound": one.sound, "broken": [_camel(asdict(each)) for each in one.broken]}
 
 
-def _camel(values: dict[str, Any] | None) -> dict[str, Any] | None:
+def _camel(values: dict[str, object] | None) -> dict[str, object] | None:
     return None if values is None else {wire_name(name): one for name, one in values.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ablo_pg.cli.administrator import administrator
 from ablo_pg.cli.output import say, show, show_json
@@ -24,7 +23,7 @@ class Differences:
     before: str
     after: str
     fits: bool
-    items: Sequence[dict[str, Any]] = field(default=())
+    items: Sequence[dict[str, object]] = field(default=())
 
 
 def differences(spec: SchemaSpec, against: str, database_url: str | None) -> Differences:
@@ -61,7 +60,7 @@ def _of_plan(before: str, spec: SchemaSpec, plan: PushPlan) -> Differences:
 
 
 def _of_tables(spec: SchemaSpec, fits: Sequence[ModelFit]) -> Differences:
-    items: list[dict[str, Any]] = []
+    items: list[dict[str, object]] = []
     for one in fits:
         if one.new:
             items.append({"kind": "table_missing", "model": one.model, "additive": True})

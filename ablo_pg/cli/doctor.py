@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -78,7 +77,7 @@ def _show(found: list[Finding], fixed: list[Finding], as_json: bool) -> None:
             show(f"        {line}")
 
 
-def _json(found: list[Finding], fixed: list[Finding]) -> dict[str, Any]:
+def _json(found: list[Finding], fixed: list[Finding]) -> dict[str, object]:
     blockers = [finding for finding in found if finding.level == "blocker"]
     return {
         "ready": not blockers,

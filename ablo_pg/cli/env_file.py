@@ -16,9 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-
 from ablo_pg.errors import AbloError, error_for
 
 ENV_FILE: Final = Path(".env")
@@ -38,6 +35,10 @@ def parse_env(path: Path) -> dict[str, str]:
         text = _text(path)
     except OSError:
         return {}
+    if not text:
+        return {}
+    from dotenv import dotenv_values  # imported only if there is a file: `--help` needs none
+
     found = dotenv_values(stream=io.StringIO(text))
     return {name: value for name, value in found.items() if value is not None}
 
@@ -64,6 +65,8 @@ def write_env(values: Mapping[str, str], path: Path = ENV_FILE) -> list[str]:
         text = _text(path)
     except OSError as exc:
         raise _unwritable(path, exc) from None
+    from dotenv.parser import parse_stream
+
     parts, seen = [], set()
     for each in parse_stream(io.StringIO(text)):
         if each.key in changed:

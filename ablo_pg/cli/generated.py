@@ -5,16 +5,16 @@ Equal schemas give equal files, so a project can commit them and compare them in
 
 from __future__ import annotations
 
-import keyword
-import sys
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from ablo_pg._version import __version__
-from ablo_pg.cli.target import LONE
+from ablo_pg.cli.generated_types import IMPORTS, Names, data_fields, is_name
 from ablo_pg.schema import Model, ModelSpec, SchemaSpec
 from ablo_pg.wire.openapi import openapi_document
 from ablo_pg.wire.openapi_models import model_components
@@ -22,7 +22,6 @@ from ablo_pg.wire.openapi_models import model_components
 # In every generated file; a file without it is never replaced.
 MARK: Final = "Written by ablo-pg generate"
 CLIENT_FILE: Final = "ablo_client.py"
-_ROW: Final = "Row"  # the class of a model that has no importable one
 
 
 def generated_files(spec: SchemaSpec, classes: Mapping[str, type[Model]]) -> dict[str, str]:
@@ -38,7 +37,7 @@ def generated_files(spec: SchemaSpec, classes: Mapping[str, type[Model]]) -> dic
     return files
 
 
-def json_schema(model: ModelSpec, spec: SchemaSpec) -> dict[str, Any]:
+def json_schema(model: ModelSpec, spec: SchemaSpec) -> dict[str, object]:
     """Return a model as JSON Schema: `Row`, `New` for creates, `Changes` for updates."""
     parts = {name.rpartition(".")[2]: part for name, part in model_components(model).items()}
     return {
@@ -52,55 +51,80 @@ def json_schema(model: ModelSpec, spec: SchemaSpec) -> dict[str, Any]:
 
 def client_module(spec: SchemaSpec, classes: Mapping[str, type[Model]]) -> str:
     """Return a module whose `AsyncAblo` and `Ablo` have each model as a typed attribute."""
-    imports, names = _imports(classes)
-    keys = [key for key in (model.key for model in spec.models) if _attribute(key)]
-    lines = [
-        f'"""{_mark(spec)}. Use these in place of ablo_pg\'s: `ablo.tasks` is typed then."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        "from typing import TYPE_CHECKING",
-        "",
-        "import ablo_pg",
-        "",
-        "if TYPE_CHECKING:",
-        "    from ablo_pg import Model, ModelClient, SyncModelClient",
-        *(["", *(f"    {line}" for line in imports)] if imports else []),
-    ]
+    names = Names()
+    models = [model for model in spec.models if is_name(model.key)]
+    for model in models:  # first, so that these keep their names
+        _row_class(model, classes, names)
+    typed = {model.key: _typed_model(model, classes, names) for model in models}
+    lines = [*_head(spec, list(typed.values()), names.imports)]
+    lines += [line for one in typed.values() for line in ("", one.data)]
     for client, kind in (("AsyncAblo", "ModelClient"), ("Ablo", "SyncModelClient")):
         lines += ["", "", f"class {client}(ablo_pg.{client}):"]
         lines += [f'    """As `ablo_pg.{client}`, with the models of this schema."""', ""]
-        lines += ["    if TYPE_CHECKING:", ""] if keys else []
-        for key in keys:
-            returned = f"{kind}[{names.get(key, 'Model')}]"
+        lines += ["    if TYPE_CHECKING:", ""] if typed else []
+        for key, one in typed.items():
+            returned = f"{kind}[{one.names}]"
             lines += ["        @property", f"        def {key}(self) -> {returned}: ...", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _TypedModel:
+    """The names of a model's row, new row and changes; data: the code of the last two."""
+
+    names: str
+    data: str
+
+
+def _row_class(model: ModelSpec, classes: Mapping[str, type[Model]], names: Names) -> str | None:
+    cls = classes.get(model.key)
+    return None if cls is None else names.imported(cls)
+
+
+def _typed_model(model: ModelSpec, classes: Mapping[str, type[Model]], names: Names) -> _TypedModel:
+    row = _row_class(model, classes, names)
+    name = row or "".join(part[:1].upper() + part[1:] for part in model.key.split("_"))
+    new, changes = names.new(f"New{name}"), names.new(f"{name}Changes")
+    fields = data_fields(model, classes.get(model.key), names)
+    created = [
+        (one.name, repr(one.type) if one.required else f"NotRequired[{one.type!r}]")
+        for one in fields
+    ]
+    changed = [(one.name, repr(one.type)) for one in fields]
+    data = f"{_typed_dict(new, created, True)}\n{_typed_dict(changes, changed, False)}"
+    return _TypedModel(f"{row or 'Model'}, {new}, {changes}", data)
+
+
+def _typed_dict(name: str, fields: list[tuple[str, str]], total: bool) -> str:
+    """Return its code as a call, which takes any field name and types that are only strings."""
+    lines = [f"    {field!r}: {kind}," for field, kind in fields]
+    return "\n".join([f"{name} = TypedDict('{name}', {{", *lines, f"}}, total={total})"])
+
+
+def _head(spec: SchemaSpec, typed: list[_TypedModel], imports: list[str]) -> list[str]:
+    """Return the docstring, and the imports of what the models and their data name."""
+    text = " ".join(f"{one.names} {one.data}" for one in typed)
+    checked = [line for name, line in IMPORTS.items() if re.search(rf"\b{name}\b", text)]
+    checked += ["from ablo_pg import ModelClient, SyncModelClient", *imports] if typed else []
+    optional = ["NotRequired"] if "NotRequired" in text else []
+    return [
+        f'"""{_mark(spec)}. Use these in place of ablo_pg\'s: `ablo.tasks` is typed then."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *(
+            [f"from typing import {', '.join(['TYPE_CHECKING', *optional, 'TypedDict'])}", ""]
+            if typed
+            else []
+        ),
+        "import ablo_pg",
+        *(["", "if TYPE_CHECKING:"] if checked else []),
+        *(f"    {line}" for line in checked),
+    ]
+
+
 def _mark(spec: SchemaSpec) -> str:
     return f"{MARK}; schema {spec.hash}"
-
-
-def _imports(classes: Mapping[str, type[Model]]) -> tuple[list[str], dict[str, str]]:
-    """Return the import lines of the importable row classes, and their names by key."""
-    taken = {"Model", "ModelClient", "SyncModelClient", "AsyncAblo", "Ablo", "ablo_pg"}
-    lines, names = [], {}
-    for key, cls in sorted(classes.items()):
-        module, name = cls.__module__, cls.__name__
-        if getattr(sys.modules.get(module), name, None) is not cls or not _attribute(name):
-            continue
-        known = name
-        while known in taken:
-            known += _ROW
-        taken.add(known)
-        names[key] = known
-        renamed = "" if known == name else f" as {known}"
-        lines.append(f"from {module.removeprefix(LONE)} import {name}{renamed}")
-    return lines, names
-
-
-def _attribute(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _file_name(key: str) -> str:
@@ -108,5 +132,5 @@ def _file_name(key: str) -> str:
     return plain if plain == key else f"{plain}_{key.encode().hex()[:8]}"
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -123,7 +123,7 @@ def _extend_ignore(path: Path) -> str:
     return state
 
 
-def _show(done: dict[str, Any], as_json: bool) -> None:
+def _show(done: Mapping[str, Sequence[str]], as_json: bool) -> None:
     if as_json:
         show_json(done)
         return

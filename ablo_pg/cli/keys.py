@@ -219,7 +219,7 @@ def _request(
     scope: list[str] | None,
     ttl: int | None,
     label: str | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the options in the kernel's spelling; omit those left out."""
     asked = {
         "operations": None if can is None else [each for one in can for each in _spell_out(one)],
@@ -236,7 +236,7 @@ def _spell_out(operation: str) -> list[str]:
     return [f"{model}.{each}" for each in VERBS] if dot and verb == "*" else [operation]
 
 
-def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, Any]) -> None:
+def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, object]) -> None:
     if as_json:
         show_json({"key": key, **_facts(made), **more})
         return
@@ -244,7 +244,7 @@ def _show_key(key: str, made: KeyRecord, as_json: bool, more: dict[str, Any]) ->
     say(f"{made.id} acts as {made.participant} in {made.organization_id}; it is shown only once")
 
 
-def _facts(key: KeyRecord) -> dict[str, Any]:
+def _facts(key: KeyRecord) -> dict[str, object]:
     """Return the parts of a key that can be shown at any time."""
     return {
         "id": key.id,

@@ -102,7 +102,7 @@ def _print(delta: Delta, models: dict[str, str], as_json: bool) -> None:
     show("  ".join(parts))
 
 
-def _item(delta: Delta, model: str, op: str) -> dict[str, Any]:
+def _item(delta: Delta, model: str, op: str) -> dict[str, object]:
     return {
         "time": delta.created_at,
         "op": op,

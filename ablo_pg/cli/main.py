@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import psycopg
 
 from ablo_pg._version import __version__
 from ablo_pg.cli.env_file import read_env_file
 from ablo_pg.cli.exit_codes import DOES_NOT_FIT, INTERRUPTED
 from ablo_pg.cli.output import show_error, show_usage
 from ablo_pg.cli.sections import Sections
-from ablo_pg.db.errors import translate_admin
 from ablo_pg.errors import AbloError
+
+if TYPE_CHECKING:
+    import psycopg
 
 EPILOG = """\b
 Exit codes: 0 done; 1 refused or failed (stderr says what to do); 2 wrong usage; 3 the schema does
@@ -64,12 +64,7 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         show_error(error, as_json=as_json)
         failed = DOES_NOT_FIT if error.code == "incompatible_change" else 1
         return INTERRUPTED if _was_interrupted(error) else failed
-    except psycopg.Error as exc:  # administrative connections only
-        show_error(translate_admin(exc), as_json=as_json)
-        return INTERRUPTED if _was_interrupted(exc) else 1
-    except (click.exceptions.Abort, asyncio.CancelledError):
-        # Nothing but ^C cancels a command's main task. asyncio makes a KeyboardInterrupt of that,
-        # but not if others have cancelled the task, too.
+    except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
         show_usage(error, as_json=as_json)
@@ -78,7 +73,32 @@ def _run(arguments: list[str], as_json: bool, color: bool | None) -> int:
         # The reader (head, less) has exited; without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except _cancelled():
+        return INTERRUPTED
+    except _database_error() as exc:  # administrative connections only
+        from ablo_pg.db.errors import translate_admin
+
+        show_error(translate_admin(exc), as_json=as_json)
+        return INTERRUPTED if _was_interrupted(exc) else 1
     return result if isinstance(result, int) else 0
+
+
+# What can be caught from libraries that take longer to import than `--help` takes to run. Python
+# evaluates these only when an exception gets that far.
+
+
+def _cancelled() -> type[BaseException]:
+    """Only ^C cancels a command's main task. asyncio makes a KeyboardInterrupt of that, but not if
+    others have cancelled the task, too."""
+    from asyncio import CancelledError
+
+    return CancelledError
+
+
+def _database_error() -> type[psycopg.Error]:
+    from psycopg import Error
+
+    return Error
 
 
 def _was_interrupted(error: BaseException) -> bool:

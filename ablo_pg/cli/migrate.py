@@ -156,7 +156,7 @@ def _show_done(done: Migrated, spec: SchemaSpec, as_json: bool) -> None:
         )
 
 
-def _plan_json(made: MigrationPlan) -> dict[str, Any]:
+def _plan_json(made: MigrationPlan) -> dict[str, object]:
     steps = [{"phase": s.phase, "title": s.title, "sql": s.sql} for s in made.steps]
     roles = [asdict(one) for one in made.roles]
     return {"schema": made.hash, "steps": steps, "notes": list(made.notes), "roles": roles}

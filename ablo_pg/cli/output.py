@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import re
-import secrets
 import sys
 from collections.abc import Iterable
 from typing import Any, Final
@@ -20,7 +20,7 @@ _CONTROLS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 # Marks our own colours. The mark is random, so outside text cannot contain it.
-_OWN: Final = f"\x1b{secrets.token_hex(8)}["
+_OWN: Final = f"\x1b{os.urandom(8).hex()}["
 
 
 def show(text: str, *, err: bool = False) -> None:
@@ -45,7 +45,7 @@ def working(text: str) -> None:
         say(f"... {text}")
 
 
-def show_json(value: Any) -> None:
+def show_json(value: object) -> None:
     """Write one JSON object to stdout."""
     click.echo(orjson.dumps(value, default=_plain).decode())
 
@@ -107,7 +107,7 @@ def _detail_lines(error: AbloError) -> Iterable[str]:
         yield from (f"  | {line}" for line in log)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Serialize what orjson cannot, as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)

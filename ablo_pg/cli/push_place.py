@@ -30,7 +30,7 @@ class Outcome:
     changes: Sequence[dict[str, Any]] = ()
     warnings: Sequence[dict[str, Any]] = field(default=())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return it as one JSON object."""
         return {
             "version": self.version,
@@ -98,7 +98,7 @@ class RelayPlace:
             told.get("warnings") or (),
         )
 
-    def _try_out(self, body: dict[str, Any]) -> Any:
+    def _try_out(self, body: dict[str, object]) -> Any:
         try:
             return self.remote.post("/api/schema/dry-run", body)
         except AbloError as exc:

@@ -149,7 +149,7 @@ def announce(relay: Relay, *, as_json: bool = False) -> None:
 def read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
     """Read NAME=VALUE pairs of limits."""
     known = RelaySettings.limits()
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for change in changes:
         name, equals, value = change.partition("=")
         kind = known.get(name)

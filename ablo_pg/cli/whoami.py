@@ -51,7 +51,7 @@ def whoami_command(database_url: str | None, url: str | None, as_json: bool) -> 
             show(line)
 
 
-def _of_database(url: str) -> dict[str, Any]:
+def _of_database(url: str) -> dict[str, object]:
     with administrator(url) as conn:
         facts = login_facts(conn)
         if (found := unreached(conn)) is not None:
@@ -65,7 +65,7 @@ def _of_database(url: str) -> dict[str, Any]:
     }
 
 
-def _of_relay(url: str | None) -> dict[str, Any]:
+def _of_relay(url: str | None) -> dict[str, object]:
     key = os.environ.get("ABLO_API_KEY")
     if not (url and key):
         raise error_for(

@@ -27,6 +27,7 @@ from ablo_pg.client.rows.tracks import Tracks
 from ablo_pg.client.rows.written import receipt_of_row
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
@@ -138,10 +139,11 @@ class AsyncAblo(Rooted):
             return
         if self._session.local.queue is not None:
             self._session.local.queue.close()
-        await release_all(self._session)
-        await leave_quietly(self._presence)
-        await self._session.background.close()
-        await self._session.link.close()
+        with shielded(DEFAULT_TIMEOUT):
+            await release_all(self._session)
+            await leave_quietly(self._presence)
+            await self._session.background.close()
+            await self._session.link.close()
 
     async def ready(self, *, timeout: float | None = None) -> KernelStatus:
         """Connect, and check login, kernel and schema; return the kernel's status.

@@ -2,19 +2,20 @@
 
 DATABASE_URL: the runtime login. ABLO_REPLICATION_URL: the login that may read the stream.
 ABLO_API_URL and ABLO_API_KEY: a relay, and a key for it. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
-NO_PROXY (or their lower-case forms): the proxy to it.
+NO_PROXY (or their lower-case forms): the proxy to it. SSL_CERT_FILE, SSL_CERT_DIR: what https
+trusts.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ablo_pg.errors import AbloError, error_for
 
@@ -72,6 +73,16 @@ def replication_url_of(given: str | None) -> str | None:
     return given or os.environ.get("ABLO_REPLICATION_URL") or None
 
 
+def trusted() -> ssl.SSLContext:
+    """Return what https trusts: SSL_CERT_FILE, SSL_CERT_DIR, or Mozilla's list. Raises OSError."""
+    import certifi  # only for a relay, and loaded with httpcore
+
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if folder and not file:
+        return ssl.create_default_context(capath=folder)
+    return ssl.create_default_context(cafile=file or certifi.where())
+
+
 _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 
@@ -89,6 +100,8 @@ def proxy_of(url: str) -> Proxy | None:
     Raises invalid_options for an unusable one: otherwise a request would fail later, without naming
     the variable.
     """
+    from urllib.request import getproxies  # brings http.client, which only a relay needs
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = getproxies()
@@ -116,13 +129,16 @@ def proxy_of(url: str) -> Proxy | None:
 def _is_readable(place: str) -> bool:
     try:
         parts = urlsplit(f"//{place}")
-        return bool(parts.hostname) and parts.port != 0 and parts.netloc.count("@") < 2
+        host = (parts.hostname or "").encode("idna")
+        return bool(host) and parts.port != 0 and parts.netloc.count("@") < 2
     except ValueError:
         return False
 
 
 def _is_exempt(host: str, netloc: str, named: str | None) -> bool:
     """Whether NO_PROXY names a host; `*.domain` and networks too, as curl and Go read it."""
+    from urllib.request import proxy_bypass
+
     if proxy_bypass(netloc.rpartition("@")[2]):
         return True
     for name in (named or "").lower().split(","):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ablo_pg.client.names import Entry
 from ablo_pg.errors import AbloError, error_for
@@ -163,7 +163,7 @@ def _explained(
     error: AbloError, spec: SchemaSpec, active: ActiveSchema, changes: list[Change]
 ) -> AbloError:
     told = [_told(change) for change in changes]
-    schema: dict[str, Any] = {
+    schema: dict[str, object] = {
         "client": spec.hash,
         "active": active.hash,
         "version": active.version,

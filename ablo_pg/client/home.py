@@ -11,10 +11,6 @@ import asyncio
 import os
 from typing import NoReturn
 
-# anyio imports it at a first call, in that call's thread. A process that forks meanwhile leaves its
-# child with the lock of an import that goes on in no thread, and each client of the child hangs.
-import anyio._backends._asyncio  # noqa: F401
-
 from ablo_pg.errors import error_for
 
 

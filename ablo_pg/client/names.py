@@ -6,13 +6,12 @@ error translation of `db.errors`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ablo_pg.db.errors import Names
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, ModelSpec, SchemaSpec
+from ablo_pg.schema.neutral import Field, SchemaSpec, named_fields
 from ablo_pg.schema.rows import Model
 
 
@@ -60,24 +59,13 @@ class Entry:
         return wire if found is None else found.name
 
 
-def fields_of(spec: ModelSpec) -> dict[str, Field]:
-    """Return a model's fields, base fields included, under their Python and their wire names."""
-    base = [Field(name, wire, column, kind) for name, wire, column, kind in BASE_FIELDS]
-    fields: dict[str, Field] = {}
-    archived = Field(*ARCHIVED_FIELD[:3], ARCHIVED_FIELD[3], optional=True)
-    for one in (archived, *base, *spec.fields):
-        fields[one.wire] = one
-        fields[one.name] = one
-    return fields
-
-
 def error_names(spec: SchemaSpec) -> Names:
     """Return the names that the error translation needs."""
     models: dict[str, str] = {}
     fields: dict[tuple[str, str], str] = {}
     for model in spec.models:
         models.update({model.table: model.key, model.typename: model.key})
-        for one in fields_of(model).values():
+        for one in named_fields(model).values():
             fields[model.key, one.column] = one.name
             fields[model.key, one.wire] = one.name
     return Names(models, fields)
@@ -85,6 +73,8 @@ def error_names(spec: SchemaSpec) -> Names:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest known names similar to `name`, or list them."""
+    import difflib  # only for an error
+
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ablo_pg.client.names import Entry, Tenant, fields_of, unknown_model
+from ablo_pg.client.names import Entry, Tenant, unknown_model
 from ablo_pg.schema.author import Schema
+from ablo_pg.schema.neutral import named_fields
 from ablo_pg.schema.rows import Model
 
 
@@ -28,7 +29,7 @@ class Registry:
         self.typenames: Mapping[str, Entry] = {}
         aliases: dict[str, Entry] = {}
         for spec in schema.spec.models:
-            row, fields = schema.models[spec.key], fields_of(spec)
+            row, fields = schema.models[spec.key], named_fields(spec)
             entry = Entry(spec.key, spec.typename, row, fields, self.tenant)
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}

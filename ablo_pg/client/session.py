@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from typing_extensions import TypeVar
+
 from ablo_pg.client.claims.held import HeldClaims
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.gate import SchemaGate
@@ -25,7 +27,10 @@ from ablo_pg.wire.committed import Committed, Receipt
 # confirmed: it is durable when the call returns. queued: it shows in the local copy at once and is
 # sent in the background; see `local.queued`.
 Wait: TypeAlias = Literal["confirmed", "queued"]
-Data: TypeAlias = Mapping[str, Any]
+Data: TypeAlias = Mapping[str, object]
+# What a model's `create` and `update` take; `ablo-pg generate` writes TypedDicts for them.
+NewT = TypeVar("NewT", bound=Data, default=Data)
+ChangesT = TypeVar("ChangesT", bound=Data, default=Data)
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class Session:
         operations: list[dict[str, Any]],
         reads: Reads | None,
         key: str | None,
-        track: Sequence[Mapping[str, Any]] = (),
+        track: Sequence[Mapping[str, object]] = (),
         returning: bool = False,
     ) -> CommitRequest:
         """Build a commit from operations in wire form, under the claims that this client holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Verb: TypeAlias = Literal["read", "create", "update", "delete"]
 VERBS: Final[tuple[Verb, ...]] = ("read", "create", "update", "delete")
@@ -21,7 +21,7 @@ class SessionRequest:
     sync_groups: tuple[str, ...] | None
     ttl: float
     label: str | None
-    meta: Mapping[str, Any] | None
+    meta: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)

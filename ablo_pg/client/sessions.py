@@ -7,7 +7,7 @@ token is shown only once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.durations import Duration, seconds_of
@@ -46,7 +46,7 @@ class Sessions:
         sync_groups: Sequence[str] | None = None,
         ttl: Duration | None = None,
         label: str | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         timeout: float | None = None,
     ) -> SessionKey:
         """Mint a key for a user or an agent.

@@ -8,7 +8,9 @@ JSON bytes that Postgres made, stamps and cursors as sync ids. Calls only raise 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeAlias, TypeVar
+
+from psycopg import AsyncConnection, Connection
 
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
@@ -23,6 +25,7 @@ from ablo_pg.wire.kernel_calls import KernelCall
 
 B = TypeVar("B", bound=Body)
 R = TypeVar("R")
+Joinable: TypeAlias = Connection[object] | AsyncConnection[object]  # the caller's own
 
 
 class DeltaStream(Protocol):
@@ -88,10 +91,10 @@ class Transport(Protocol):
     async def commit(self, request: CommitRequest) -> Committed:
         """Apply a commit once, however often it has to be sent."""
 
-    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+    async def join(self, request: CommitRequest, connection: Joinable) -> Receipt:
         """Apply a commit inside the caller's open transaction on its own connection."""
 
-    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+    def join_blocking(self, request: CommitRequest, connection: Joinable) -> Receipt:
         """As `join`, on the calling thread, for a blocking connection."""
 
     async def session_create(self, request: SessionRequest) -> SessionKey:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -21,7 +20,7 @@ class Server:
     """
 
     def __init__(self, admin_url: str) -> None:
-        self._parameters: Mapping[str, Any] = conninfo_to_dict(admin_url)
+        self._parameters: Mapping[str, object] = conninfo_to_dict(admin_url)
 
     @property
     def admin_url(self) -> str:
@@ -30,7 +29,7 @@ class Server:
 
     def url(self, database: str, *, user: str | None = None, password: str | None = None) -> str:
         """Return a URL of another database, and of another login when `user` is given."""
-        changed: dict[str, Any] = dict(self._parameters) | {"dbname": database}
+        changed: dict[str, object] = dict(self._parameters) | {"dbname": database}
         if user is not None:
             changed |= {"user": user, "password": password}
         return make_url(changed)

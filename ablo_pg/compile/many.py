@@ -14,11 +14,10 @@ from typing import Final
 
 from ablo_pg.compile.capture import changed_fields
 from ablo_pg.compile.forms import Function, Guarded, do_block
-from ablo_pg.compile.groups import is_deep, left_expression, near_groups
+from ablo_pg.compile.groups import is_deep, left_expression
 from ablo_pg.compile.names import ident, indent
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
-from ablo_pg.compile.row import row_json
-from ablo_pg.compile.write import assignments, comma, fits, inserted, updated
+from ablo_pg.compile.write import assignments, comma, fits, inserted
 
 ARGS: Final = (
     "p_action text",
@@ -91,24 +90,17 @@ def leaf(model: ModelPlan) -> str:
 
 
 def _body(model: ModelPlan) -> str:
-    archived = model.archived.sql
-    touched = f'"updated_at" = {updated("p_now")}'
-    fields = assignments(model, "o.ablo_data", "p_now")
     return f"""\
 #variable_conflict use_variable
 begin
   if current_user <> 'ablo_writer' then  -- its changes would be captured too
     return;
-  elsif p_action = 'update' then
-{indent(_update(model, fields, fits(model, "b.data", create=False)), 4)}
   elsif p_action = 'create' then
 {indent(_create(model), 4)}
   elsif p_action = 'delete' then
 {indent(_delete(model), 4)}
-  elsif p_action = 'archive' then
-{indent(_update(model, f"{archived} = coalesce(t.{archived}, p_now),{chr(10)}{touched}"), 4)}
-  elsif p_action = 'unarchive' then
-{indent(_update(model, f"{archived} = null,{chr(10)}{touched}"), 4)}
+  else
+{indent(_update(model), 4)}
   end if;
 end"""
 
@@ -125,12 +117,18 @@ o as (
 )"""
 
 
-def _update(model: ModelPlan, changes: str, test: str = "") -> str:
+def _update(model: ModelPlan) -> str:
+    """Also archive and unarchive, whose data is empty: a field that is absent does not change."""
     archived = model.archived.sql
+    changes = assignments(model, "o.ablo_data", "p_now")
+    changes[archived] = (
+        f"case p_action\n  when 'archive' then coalesce(t.{archived}, p_now)\n"
+        f"  when 'update' then {changes.get(archived, f't.{archived}')}\nend"
+    )
     return f"""\
-return query with {_locked(model, "for no key update", test)}
+return query with {_locked(model, "for no key update", fits(model, "b.data", create=False))}
 update {model.table} t set
-{indent(changes)}
+{indent(comma([f"{column} = {value}" for column, value in changes.items()]))}
 from o where t.ctid = o.ablo_ctid
 returning o.ablo_ord,
   case
@@ -138,10 +136,9 @@ returning o.ablo_ord,
     when o.{archived} is null then 'A'
     else 'V'
   end,
-  t.{model.id.sql},
-{indent(near_groups(model, "t"))},
+  t.{model.id.sql}, {model.function("groups")}(t.*),
 {indent(left_expression(model, "o", "t"))},
-{indent(row_json(model, "t"))},
+  {model.function("row")}(t.*),
 {indent(changed_fields(model, "o", "t"))};"""
 
 
@@ -149,7 +146,7 @@ def _delete(model: ModelPlan) -> str:
     return f"""\
 return query with {_locked(model, "for update")}
 delete from {model.table} t using o where t.ctid = o.ablo_ctid
-returning o.ablo_ord, 'D', t.{model.id.sql}, {near_groups(model, "t")},
+returning o.ablo_ord, 'D', t.{model.id.sql}, {model.function("groups")}(t.*),
   null::text[], null::json, null::text[];"""
 
 
@@ -169,11 +166,8 @@ return query with i as (
   from unnest(p_ids, p_items, p_participants) b (id, data, participant)
   where {indent(chosen + fits(model, "b.data", create=True), 4).lstrip()}
   on conflict do nothing
-  returning t.*
+  returning t.{model.id.sql} as id, {model.function("groups")}(t.*) as groups,
+    {model.function("row")}(t.*) as row_json
 )
-select b.ord, 'I', t.{model.id.sql},
-{indent(near_groups(model, "t"))},
-  null::text[],
-{indent(row_json(model, "t"))},
-  null::text[]
-from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t.{model.id.sql};"""
+select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[]
+from i join unnest(p_ords, p_ids) b (ord, id) on b.id = i.id;"""

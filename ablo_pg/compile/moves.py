@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.compile.checks import check_names
 from ablo_pg.compile.forms import Guarded, do_block
@@ -37,7 +37,7 @@ def moves(
     old: SchemaSpec,
     new: SchemaSpec,
     changes: Sequence[Change],
-    backfills: Mapping[tuple[str, str], Any],
+    backfills: Mapping[tuple[str, str], object],
 ) -> tuple[str, ...]:
     """Return the statements that prepare the tables of `old` for compiling `new`.
 
@@ -58,7 +58,7 @@ def moves(
     return tuple(statements)
 
 
-def fills(new: SchemaSpec, backfills: Mapping[tuple[str, str], Any]) -> tuple[str, ...]:
+def fills(new: SchemaSpec, backfills: Mapping[tuple[str, str], object]) -> tuple[str, ...]:
     """Return the statements that fill rows without a value."""
     statements: list[str] = []
     for model in plan_schema(new).stored:
@@ -174,7 +174,9 @@ def _cast(origin: Column, column: Column) -> str:
     return f"({text})::{SQL_TYPE[column.type]}"
 
 
-def _replace_removed(model: ModelPlan, origin: Column, column: Column, value: Any) -> Iterator[str]:
+def _replace_removed(
+    model: ModelPlan, origin: Column, column: Column, value: object
+) -> Iterator[str]:
     """Replace values that are no longer allowed; their CHECK is created again later."""
     if value is None or column.type is not FieldType.ENUM:
         return
@@ -203,7 +205,7 @@ def _release_dropped(pair: Pair) -> Iterator[str]:
         )
 
 
-def _update(model: ModelPlan, column: Column, value: Any, condition: str) -> Iterator[str]:
+def _update(model: ModelPlan, column: Column, value: object, condition: str) -> Iterator[str]:
     """Write a value into rows of every organization; compiling forces row-level security again."""
     filled = replace(column, default=value)
     yield f"alter table {model.table} no force row level security;"

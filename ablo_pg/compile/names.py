@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.schema.identifiers import MAX_BYTES as MAX_BYTES
 from ablo_pg.schema.identifiers import digest as digest
@@ -68,7 +68,7 @@ def array_text(values: Iterable[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def json_literal(value: Any) -> str:
+def json_literal(value: object) -> str:
     """Quote a JSON value as a string constant, with the cast left to the caller."""
     return literal(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
 

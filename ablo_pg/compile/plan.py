@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.schema.neutral import (
@@ -43,7 +43,7 @@ class Column:
     name: str  # as the table stores it, at most 63 bytes
     type: FieldType
     required: bool = False
-    default: Any = MISSING
+    default: object = MISSING
     enum_values: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()  # other keys for it
     native: bool = False

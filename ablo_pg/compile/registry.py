@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from ablo_pg.compile.names import dollar, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
@@ -19,11 +18,11 @@ def registry(schema: SchemaPlan) -> Iterator[str]:
     yield f"select ablo.schema_register(\n{pushed}::json,\n{hash_},\n{models}::jsonb\n);"
 
 
-def _pretty(value: Any) -> str:
+def _pretty(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _model(model: ModelPlan) -> dict[str, Any]:
+def _model(model: ModelPlan) -> dict[str, object]:
     spec = model.spec
     return {
         "key": spec.key,
@@ -59,8 +58,8 @@ def _optional(model: ModelPlan, column: Column) -> bool:
     return not column.required
 
 
-def _field(column: Column, wire: str, optional: bool) -> dict[str, Any]:
-    field: dict[str, Any] = {
+def _field(column: Column, wire: str, optional: bool) -> dict[str, object]:
+    field: dict[str, object] = {
         "wire": wire,
         "column": column.name,
         "type": column.type.value,

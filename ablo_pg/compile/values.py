@@ -9,35 +9,11 @@ from typing import Final
 
 from ablo_pg.compile.names import json_literal, literal
 from ablo_pg.compile.plan import Column
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.neutral import FieldType
 
-SQL_TYPE: Final[dict[FieldType, str]] = {
-    FieldType.STRING: "text",
-    FieldType.INTEGER: "bigint",
-    FieldType.NUMBER: "double precision",
-    FieldType.BOOLEAN: "boolean",
-    FieldType.DECIMAL: "numeric",
-    FieldType.DATETIME: "timestamptz",
-    FieldType.DATE: "date",
-    FieldType.UUID: "uuid",
-    FieldType.ENUM: "text",
-    FieldType.JSON: "jsonb",
-}
-# Column types (pg_type.typname) that work for the field; ours first. An adopted table has other
-# types than we would give it; types that are not listed could be read but not written.
-_TEXT: Final = ("text", "varchar", "bpchar", "citext")
-STORED_AS: Final[dict[FieldType, tuple[str, ...]]] = {
-    FieldType.STRING: _TEXT,
-    FieldType.INTEGER: ("int8", "int4", "int2"),
-    FieldType.NUMBER: ("float8", "float4"),
-    FieldType.BOOLEAN: ("bool",),
-    FieldType.DECIMAL: ("numeric",),
-    FieldType.DATETIME: ("timestamptz", "timestamp"),
-    FieldType.DATE: ("date",),
-    FieldType.UUID: ("uuid",),
-    FieldType.ENUM: _TEXT,
-    FieldType.JSON: ("jsonb",),
-}
+SQL_TYPE: Final = {one: kind.sql for one, kind in KINDS.items()}
+STORED_AS: Final = {one: kind.stored_as for one, kind in KINDS.items()}
 
 
 def fits(type_: FieldType, base: str, *, native: bool) -> bool:
@@ -45,18 +21,6 @@ def fits(type_: FieldType, base: str, *, native: bool) -> bool:
     if native:
         return base.startswith("_") if type_ is FieldType.JSON else type_ is FieldType.ENUM
     return base in STORED_AS[type_]
-
-
-# The cast from a JSON value's text. By way of numeric, 1.0 and 1e3 are integers too.
-_FROM_TEXT: Final[dict[FieldType, str]] = {
-    FieldType.INTEGER: "::numeric::bigint",
-    FieldType.NUMBER: "::double precision",
-    FieldType.BOOLEAN: "::boolean",
-    FieldType.DECIMAL: "::numeric",
-    FieldType.DATETIME: "::timestamptz",
-    FieldType.DATE: "::date",
-    FieldType.UUID: "::uuid",
-}
 
 
 def from_json(column: Column, table: str, data: str = "p_data") -> str:
@@ -69,7 +33,7 @@ def from_json(column: Column, table: str, data: str = "p_data") -> str:
     if column.type is FieldType.JSON:
         return f"nullif({data} -> {column.key}, 'null')"
     text = f"{data} ->> {column.key}"
-    cast = _FROM_TEXT.get(column.type)
+    cast = KINDS[column.type].cast
     return f"({text}){cast}" if cast else text
 
 

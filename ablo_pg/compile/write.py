@@ -8,7 +8,6 @@ commit that calls it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, json_literal, literal, text_array
@@ -46,10 +45,10 @@ def _explain(model: ModelPlan) -> tuple[str, ...]:
     ).sql()
 
 
-def _describe(model: ModelPlan) -> dict[str, dict[str, Any]]:
-    fields: dict[str, dict[str, Any]] = {}
+def _describe(model: ModelPlan) -> dict[str, dict[str, object]]:
+    fields: dict[str, dict[str, object]] = {}
     for column in model.fields:
-        field: dict[str, Any] = {"type": column.type.value, "required": column.required}
+        field: dict[str, object] = {"type": column.type.value, "required": column.required}
         if column.has_default:
             field["default"] = column.default
         if column.enum_values:
@@ -97,7 +96,7 @@ begin
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
-{indent(assignments(model), 6)}
+{indent(comma([f"{c} = {v}" for c, v in assignments(model).items()]), 6)}
     {where}
   elsif p_action = 'create' then
 {indent(_refuse(model, create=True), 4)}
@@ -113,12 +112,12 @@ begin
   elsif p_action = 'archive' then
     update {model.table} t set
       {archived} = coalesce(t.{archived}, v_now),
-      "updated_at" = {updated()}
+      "updated_at" = {_updated()}
     {where}
   elsif p_action = 'unarchive' then
     update {model.table} t set
       {archived} = null,
-      "updated_at" = {updated()}
+      "updated_at" = {_updated()}
     {where}
   else
     perform ablo.raise_error('commit_operation_unsupported',
@@ -227,15 +226,15 @@ def _test(column: Column, data: str, *, create: bool) -> str:
     return f"({test}) is not false"
 
 
-def updated(now: str = "v_now") -> str:
+def _updated(now: str = "v_now") -> str:
     """Return the value of updated_at after an update: it always changes, and forwards."""
     return f"greatest({now}, t.\"updated_at\" + interval '1 millisecond')"
 
 
-def assignments(model: ModelPlan, data: str = "p_data", now: str = "v_now") -> str:
-    """Return the SET list of an update of `t` out of a jsonb object."""
-    lines = [f"{c.sql} = {_assignment(c, model.table, data)}" for c in model.fields]
-    return ",\n".join([*lines, f'"updated_at" = {updated(now)}'])
+def assignments(model: ModelPlan, data: str = "p_data", now: str = "v_now") -> dict[str, str]:
+    """Return what an update of `t` out of a jsonb object sets, by column."""
+    changes = {c.sql: _assignment(c, model.table, data) for c in model.fields}
+    return changes | {'"updated_at"': _updated(now)}
 
 
 def _assignment(column: Column, table: str, data: str) -> str:

@@ -101,7 +101,7 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 
 
 @contextmanager
-def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
+def prepared(conn: Connection) -> Iterator[Connection]:
     """Prepare a connection for the functions below; translate errors meanwhile."""
     try:
         conn.execute(PREPARE)
@@ -111,7 +111,7 @@ def prepared(conn: Connection[Any]) -> Iterator[Connection[Any]]:
 
 
 def deltas(
-    conn: Connection[Any],
+    conn: Connection,
     organization: str,
     after: int,
     through: int = HIGHEST,
@@ -122,23 +122,23 @@ def deltas(
 
 
 def seals(
-    conn: Connection[Any], organization: str, after: int, limit: int = PAGE
+    conn: Connection, organization: str, after: int, limit: int = PAGE
 ) -> Iterator[tuple[Column, ...]]:
     """Return at most `limit` seals after that number, in order, raw."""
     yield from _raw(conn, SEALS, organization, after, limit)
 
 
-def chain_end(conn: Connection[Any], organization: str) -> tuple[Column, ...] | None:
+def chain_end(conn: Connection, organization: str) -> tuple[Column, ...] | None:
     """Return the last seal of an organization, raw."""
     return next(iter(list(_raw(conn, END, organization))), None)
 
 
-def append(conn: Connection[Any], *columns: object) -> bool:
+def append(conn: Connection, *columns: object) -> bool:
     """Append a seal (columns in the table's order); False if it does not continue the chain."""
     return bool(_value(conn, APPEND, *columns))
 
 
-def organizations(conn: Connection[Any]) -> Iterator[str]:
+def organizations(conn: Connection) -> Iterator[str]:
     """Return every organization that has deltas or seals, in order."""
     after = ""
     while True:
@@ -149,7 +149,7 @@ def organizations(conn: Connection[Any]) -> Iterator[str]:
             return
 
 
-def dropped_through(conn: Connection[Any]) -> int:
+def dropped_through(conn: Connection) -> int:
     """Return how far retention has dropped the log, if that is plausible.
 
     It drops whole partitions that the log has moved past, and nothing of them stays: a claim that
@@ -161,7 +161,7 @@ def dropped_through(conn: Connection[Any]) -> int:
     return int(said if kept is None else kept - 1)
 
 
-def check_tables(conn: Connection[Any]) -> None:
+def check_tables(conn: Connection) -> None:
     """Raise audit_broken if a table that is read here was replaced."""
     posed = [name for (name,) in conn.execute(POSED)]
     if posed:
@@ -173,7 +173,7 @@ def check_tables(conn: Connection[Any]) -> None:
         )
 
 
-def unsealed(conn: Connection[Any], organization: str, after: int) -> int:
+def unsealed(conn: Connection, organization: str, after: int) -> int:
     """Count an organization's deltas after a sync id."""
     return int(_value(conn, UNSEALED, organization, after))
 
@@ -189,24 +189,24 @@ class Act:
     subject: dict[str, Any]
 
 
-def acts(conn: Connection[Any], organization: str | None, limit: int) -> list[Act]:
+def acts(conn: Connection, organization: str | None, limit: int) -> list[Act]:
     """Return the newest acts, oldest first; None means all organizations."""
     return [Act(*row) for row in conn.execute(ACTS, (organization, limit))]
 
 
-def now(conn: Connection[Any]) -> dt.datetime:
+def now(conn: Connection) -> dt.datetime:
     """Return the database's clock, to the microsecond."""
     found: dt.datetime = _value(conn, NOW)
     return found
 
 
-def _value(conn: Connection[Any], query: LiteralString, *arguments: object) -> Any:
+def _value(conn: Connection, query: LiteralString, *arguments: object) -> Any:
     row = conn.execute(query, arguments, binary=True).fetchone()
     return row[0] if row else None
 
 
 def _raw(
-    conn: Connection[Any], query: LiteralString, *arguments: object
+    conn: Connection, query: LiteralString, *arguments: object
 ) -> Iterator[tuple[Column, ...]]:
     with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
         for name in _RAW_TYPES:

@@ -7,7 +7,7 @@ Callers: the direct transport, the lease keeper, the relay. Takes a connection w
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 from psycopg import AsyncConnection, sql
@@ -19,9 +19,7 @@ from ablo_pg.wire.kernel_calls import KernelCall
 B = TypeVar("B", bound=Body)
 
 
-async def ask(
-    conn: AsyncConnection[Any], call: KernelCall[B, object], caller: Caller, body: B
-) -> bytes:
+async def ask(conn: AsyncConnection, call: KernelCall[B, object], caller: Caller, body: B) -> bytes:
     """Run a call; return its answer as JSON, the bytes that a relay answers with."""
     taken = {name: getattr(caller, name) for name in call.takes}
     arguments = {**taken, **body.arguments(), **call.fixed}

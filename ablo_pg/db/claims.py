@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -11,7 +11,7 @@ CLAIM_LIMITS: Final[LiteralString] = (
 )
 
 
-async def claim_limits(conn: AsyncConnection[Any], held: int | None, waiting: int | None) -> None:
+async def claim_limits(conn: AsyncConnection, held: int | None, waiting: int | None) -> None:
     """Set for a connection how many claims one participant may have; None: the kernel's default."""
     if held is not None or waiting is not None:
         given = ["" if most is None else str(most) for most in (held, waiting)]

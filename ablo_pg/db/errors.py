@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -57,7 +57,7 @@ def said_by(exc: psycopg.Error) -> str:
     return text.splitlines()[0] if text else "no reason given"
 
 
-def translate_admin(exc: psycopg.Error, conn: psycopg.Connection[Any] | None = None) -> AbloError:
+def translate_admin(exc: psycopg.Error, conn: psycopg.Connection | None = None) -> AbloError:
     """As `translate`, for an administrative connection: who may do it, what cut it short.
 
     conn: the connection. Postgres's message is shown: an administrator may see the names in it.
@@ -102,7 +102,9 @@ def error_of(report: ErrorReport, names: Names = NO_NAMES) -> AbloError:
 
 def _from_kernel(report: ErrorReport, names: Names) -> AbloError:
     detail = _json_object(report.detail)
-    code = detail.pop("code", None) or _CODE_OF_STATE.get(report.sqlstate or "", "internal_error")
+    code = _text(detail.pop("code", None)) or _CODE_OF_STATE.get(
+        report.sqlstate or "", "internal_error"
+    )
     model = names.model(_text(detail.pop("model", None)))
     return error_for(
         code,
@@ -115,7 +117,7 @@ def _from_kernel(report: ErrorReport, names: Names) -> AbloError:
     )
 
 
-def _json_object(text: str | None) -> dict[str, Any]:
+def _json_object(text: str | None) -> dict[str, object]:
     if not text:
         return {}
     try:

@@ -112,42 +112,42 @@ with recursive o (id) as (
 select id from o where ablo.order_key(id) = any (%s) limit 5"""
 
 
-def held_locks(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+def held_locks(conn: psycopg.Connection) -> list[dict[str, object]]:
     """Return who has held the kernel's locks for some time, and whose commits wait.
 
     Each with pid or gid, program, state, event, waiters, seconds, and organizations: at most five.
     """
     row = conn.execute(_HELD).fetchone()
-    found: list[dict[str, Any]] = row[0] if row else []
+    found: list[dict[str, object]] = row[0] if row else []
     for each in found:
         each["organizations"] = [one for (one,) in conn.execute(_OF_KEYS, [each["keys"]])]
     return found
 
 
-def server_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+def server_facts(conn: psycopg.Connection) -> dict[str, Any]:
     """Return settings, slots, and transactions that block others."""
     row = conn.execute(_SERVER).fetchone()
     return dict(row[0]) if row else {}
 
 
-def kernel_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+def kernel_facts(conn: psycopg.Connection) -> dict[str, object]:
     """Return the part of the kernel's catalogue that an administrator sees."""
     row = conn.execute(_KERNEL).fetchone()
     return dict(row[0]) if row else {}
 
 
-def backend_pid(conn: psycopg.Connection[Any]) -> int:
+def backend_pid(conn: psycopg.Connection) -> int:
     """Return the server process that answers; behind a pooler it may differ from the first one."""
     row = conn.execute("select pg_catalog.pg_backend_pid()").fetchone()
     return int(row[0]) if row else 0
 
 
-def identity_check(conn: psycopg.Connection[Any]) -> None:
+def identity_check(conn: psycopg.Connection) -> None:
     """Let the kernel refuse a login that could see past row-level security."""
     conn.execute("select ablo.identity_check()")
 
 
-def status(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+def status(conn: psycopg.Connection) -> dict[str, object]:
     """Return the kernel's status."""
     row = conn.execute("select ablo.status()").fetchone()
     return dict(row[0]) if row else {}
@@ -199,7 +199,7 @@ def allow_replication(name: str) -> str:
     return sql.SQL("alter role {} replication;").format(sql.Identifier(name)).as_string()
 
 
-def run_fix(conn: psycopg.Connection[Any], statement: str) -> None:
+def run_fix(conn: psycopg.Connection, statement: str) -> None:
     """Run a fix built above."""
     conn.execute(statement)
 

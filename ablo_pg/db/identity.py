@@ -22,7 +22,7 @@ select json_build_object(
 from pg_catalog.pg_roles r where r.rolname = session_user"""
 
 
-def login_facts(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+def login_facts(conn: psycopg.Connection) -> dict[str, Any]:
     """Return login, database, server and rights: superuser, bypassesRls, runtime, owner, ..."""
     row = conn.execute(_FACTS).fetchone()
     return dict(row[0]) if row else {}

@@ -93,23 +93,23 @@ def iso_time(seconds: float | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def key_find(conn: AsyncConnection[Any], hashed: str) -> KeyRecord | None:
+async def key_find(conn: AsyncConnection, hashed: str) -> KeyRecord | None:
     """Find a key by its hash, whatever its status."""
     found = await _value(conn, KEY_FIND, hashed)
     return None if found is None else KEY.decode(found)
 
 
-async def key_states(conn: AsyncConnection[Any], hashes: Sequence[str]) -> dict[str, str]:
+async def key_states(conn: AsyncConnection, hashes: Sequence[str]) -> dict[str, str]:
     """Return which of these keys (at most STATES_AT_ONCE) have ended, by hash."""
     return dict(STATES.decode(await _value(conn, KEY_STATES, list(hashes))))
 
 
 async def key_mint(
-    conn: AsyncConnection[Any],
+    conn: AsyncConnection,
     organization: str,
     parent_hash: str,
     key: str,
-    request: Mapping[str, Any],
+    request: Mapping[str, object],
 ) -> KeyRecord:
     """Store a new key as a child of another, which the caller presented: it knows the hash.
 
@@ -121,23 +121,23 @@ async def key_mint(
     return KEY.decode(await _value(conn, KEY_MINT, organization, parent_hash, body))
 
 
-async def key_get(conn: AsyncConnection[Any], organization: str, key_id: str, by: str) -> KeyRecord:
+async def key_get(conn: AsyncConnection, organization: str, key_id: str, by: str) -> KeyRecord:
     """Return a key, whatever its status, to one that may end it: `by` is the hash of the latter."""
     return KEY.decode(await _value(conn, KEY_GET, organization, key_id, by))
 
 
 async def key_revoke(
-    conn: AsyncConnection[Any], organization: str, key_id: str, by: str | None
+    conn: AsyncConnection, organization: str, key_id: str, by: str | None
 ) -> Revoked:
     """End a key and every key derived from it. by: the hash of the caller's key."""
     return REVOKED.decode(await _value(conn, KEY_REVOKE, organization, key_id, by))
 
 
 async def key_rotate(
-    conn: AsyncConnection[Any],
+    conn: AsyncConnection,
     organization: str,
     key_id: str,
-    request: Mapping[str, Any],
+    request: Mapping[str, object],
     by: str | None,
 ) -> tuple[str, Rotated]:
     """Replace a key by a new one of the same spelling; return it, which happens only once.
@@ -151,7 +151,7 @@ async def key_rotate(
 
 
 def create_key(
-    conn: Connection[Any], organization: str, participant: str, key: str, request: Mapping[str, Any]
+    conn: Connection, organization: str, participant: str, key: str, request: Mapping[str, object]
 ) -> KeyRecord:
     """Store a new key of an organization.
 
@@ -161,27 +161,27 @@ def create_key(
     return KEY.decode(_value_blocking(conn, KEY_CREATE, organization, participant, body))
 
 
-def find_key(conn: Connection[Any], key: str) -> KeyRecord | None:
+def find_key(conn: Connection, key: str) -> KeyRecord | None:
     """Find a key, whatever its status."""
     found = _value_blocking(conn, KEY_FIND, key_hash(key))
     return None if found is None else KEY.decode(found)
 
 
-def list_keys(conn: Connection[Any], organization: str, *, everything: bool) -> list[KeyRecord]:
+def list_keys(conn: Connection, organization: str, *, everything: bool) -> list[KeyRecord]:
     """List an organization's live keys, newest first; everything: include minted and ended ones."""
     return KEYS.decode(_value_blocking(conn, KEY_LIST, organization, everything))
 
 
-def revoke_key(conn: Connection[Any], organization: str, key_id: str) -> Revoked:
+def revoke_key(conn: Connection, organization: str, key_id: str) -> Revoked:
     """End a key and every key minted or rotated from it."""
     return REVOKED.decode(_value_blocking(conn, KEY_REVOKE, organization, key_id, None))
 
 
 def rotate_key(
-    conn: Connection[Any],
+    conn: Connection,
     organization: str,
     key_id: str,
-    request: Mapping[str, Any],
+    request: Mapping[str, object],
     by: str | None = None,
 ) -> tuple[str, Rotated]:
     """As `key_rotate`, on a blocking connection; without `by` as an administrator."""
@@ -191,12 +191,12 @@ def rotate_key(
     return key, ROTATED.decode(_value_blocking(conn, KEY_ROTATE, *arguments))
 
 
-def _request(key: str, request: Mapping[str, Any]) -> str:
+def _request(key: str, request: Mapping[str, object]) -> str:
     """Return a request as JSON, with the storable part of the key instead of the key."""
     return orjson.dumps({**request, "hash": key_hash(key), "display": display_prefix(key)}).decode()
 
 
-async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
+async def _value(conn: AsyncConnection, query: LiteralString, *args: object) -> Any:
     async with conn.cursor(row_factory=tuple_row) as cursor:
         load_json_raw(cursor)
         await cursor.execute(query, args)
@@ -204,7 +204,7 @@ async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object
     return row[0] if row else None
 
 
-def _value_blocking(conn: Connection[Any], query: LiteralString, *args: object) -> Any:
+def _value_blocking(conn: Connection, query: LiteralString, *args: object) -> Any:
     with conn.cursor(row_factory=tuple_row) as cursor:
         load_json_raw(cursor)
         cursor.execute(query, args)

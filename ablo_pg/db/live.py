@@ -5,7 +5,7 @@ One function per routine, as `db.claims`. Caller: `relay.ws`.
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
@@ -16,7 +16,7 @@ BOOTSTRAP_START: Final[LiteralString] = "select ablo.bootstrap_start(%s, %s)"
 
 
 async def live_read(
-    conn: AsyncConnection[Any], organization: str, participant: str, groups: bool
+    conn: AsyncConnection, organization: str, participant: str, groups: bool
 ) -> bytes:
     """Read an organization's claims and presence. groups: include claimed rows' sync groups."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -26,13 +26,13 @@ async def live_read(
 
 
 async def bootstrap_note(
-    conn: AsyncConnection[Any], organization: str, key_id: str, sync_id: int
+    conn: AsyncConnection, organization: str, key_id: str, sync_id: int
 ) -> None:
     """Record that rows were read with a key as of a sync id."""
     await conn.execute(BOOTSTRAP_NOTE, (organization, key_id, sync_id))
 
 
-async def bootstrap_start(conn: AsyncConnection[Any], organization: str, key_id: str) -> int | None:
+async def bootstrap_start(conn: AsyncConnection, organization: str, key_id: str) -> int | None:
     """Return the earliest sync id as of which rows were recently read with a key, or None."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(BOOTSTRAP_START, (organization, key_id))

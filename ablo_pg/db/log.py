@@ -158,7 +158,7 @@ class PostgresLog:
         return found
 
 
-async def xid_assign(conn: AsyncConnection[Any]) -> int | None:
+async def xid_assign(conn: AsyncConnection) -> int | None:
     """Take an xid and release it; None on a standby, which has none.
 
     Rolled back: a commit might wait for a synchronous standby.
@@ -168,14 +168,14 @@ async def xid_assign(conn: AsyncConnection[Any]) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-async def progress(conn: AsyncConnection[Any]) -> tuple[int, LSN | None]:
+async def progress(conn: AsyncConnection) -> tuple[int, LSN | None]:
     """Return the xid below which all have ended, and how far a standby has replayed."""
     row = await (await conn.execute(PROGRESS)).fetchone()
     assert row is not None
     return int(row[0]), LSN.parse(row[1]) if row[1] else None
 
 
-async def oldest_transaction(conn: AsyncConnection[Any]) -> str:
+async def oldest_transaction(conn: AsyncConnection) -> str:
     """Name the oldest running transaction, and what it waits for if that is visible."""
     row = await (await conn.execute(OLDEST)).fetchone()
     assert row is not None
@@ -191,14 +191,14 @@ async def oldest_transaction(conn: AsyncConnection[Any]) -> str:
     )
 
 
-async def publication_of_log(conn: AsyncConnection[Any]) -> str | None:
+async def publication_of_log(conn: AsyncConnection) -> str | None:
     """Return which publication streams the log; None where none does as it should."""
     row = await (await conn.execute(PUBLICATION)).fetchone()
     return row[0] if row else None
 
 
 async def delta_read(
-    conn: AsyncConnection[Any], organization: str, after: int, limit: int, through: int | None
+    conn: AsyncConnection, organization: str, after: int, limit: int, through: int | None
 ) -> list[Delta]:
     """Call ablo.delta_read; the caller translates psycopg's errors."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -208,7 +208,7 @@ async def delta_read(
 
 
 async def delta_tail(
-    conn: AsyncConnection[Any], organization: str, before: int | None, limit: int
+    conn: AsyncConnection, organization: str, before: int | None, limit: int
 ) -> list[Delta]:
     """Call ablo.delta_tail: the deltas before a position, newest first; None means the end."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
@@ -217,7 +217,7 @@ async def delta_tail(
         return [_delta(row) for row in await cursor.fetchall()]
 
 
-async def log_heads(conn: AsyncConnection[Any], organizations: list[str]) -> dict[str, int]:
+async def log_heads(conn: AsyncConnection, organizations: list[str]) -> dict[str, int]:
     """Call ablo.log_head for each organization, in one statement."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(HEADS, (organizations,))

@@ -47,14 +47,14 @@ class Unreached:
         )
 
 
-def unreached(conn: Connection[Any]) -> Unreached | None:
+def unreached(conn: Connection) -> Unreached | None:
     """Return why a connection was denied; None if this is not the reason, or cannot be asked."""
     if conn.info.transaction_status != TransactionStatus.IDLE:
         return None
     return _read(conn.execute(_UNREACHED).fetchone(), conn.info.server_version)
 
 
-async def unreached_async(conn: AsyncConnection[Any]) -> Unreached | None:
+async def unreached_async(conn: AsyncConnection) -> Unreached | None:
     """As `unreached`."""
     row = await (await conn.execute(_UNREACHED)).fetchone()
     return _read(row, conn.info.server_version)

@@ -14,15 +14,15 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
-import anyio
 import psycopg
 from psycopg import AsyncConnection
 
 from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import translate
+from ablo_pg.db.session import connect_async
+from ablo_pg.db.waits import occurs, shielded
 
 logger: Final = logging.getLogger("ablo_pg.db")
 
@@ -65,7 +65,7 @@ class Listener:
 
     def __init__(self) -> None:
         self._payloads: dict[str, None] = {}
-        self._event = anyio.Event()
+        self._event = asyncio.Event()
 
     def put(self, payload: str) -> None:
         """Add a payload; too many are EVERYTHING."""
@@ -76,9 +76,8 @@ class Listener:
 
     async def take(self, seconds: float | None = None) -> list[str]:
         """Return the payloads since the last call; wait for one, at most so many seconds."""
-        with anyio.move_on_after(seconds):
-            await self._event.wait()
-        self._event = anyio.Event()
+        await occurs(self._event, seconds)
+        self._event = asyncio.Event()
         payloads, self._payloads = self._payloads, {}
         return list(payloads)
 
@@ -91,14 +90,14 @@ class Notifications:
     """
 
     def __init__(self, url: str, name: str) -> None:
-        self.connected = anyio.Event()  # set, and replaced, when there is a new connection
+        self.connected = asyncio.Event()  # set, and replaced, when there is a new connection
         self._url = url
         self._name = name
         self._listeners: dict[Channel, list[Listener]] = {}
         self._listening: set[Channel] = set()  # on the present connection
-        self._conn: AsyncConnection[Any] | None = None
-        self._turn = anyio.Lock()  # to use it
-        self._wake = anyio.Event()
+        self._conn: AsyncConnection | None = None
+        self._turn = asyncio.Lock()  # to use it
+        self._wake = asyncio.Event()
 
     @contextmanager
     def listen(self, channel: Channel) -> Iterator[Listener]:
@@ -117,7 +116,7 @@ class Notifications:
             self._wake.set()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Lend the connection, once there is one, for work that must not wait for a pool.
 
         It is replaced when the block fails.
@@ -141,23 +140,23 @@ class Notifications:
             try:
                 while not self._listeners:
                     await self._wake.wait()
-                    self._wake = anyio.Event()
-                conn = await connect(self._url, application_name=self._name, **KEEPALIVES)
+                    self._wake = asyncio.Event()
+                conn = await connect_async(self._url, application_name=self._name, **KEEPALIVES)
                 try:
                     self._conn = conn
-                    connected, self.connected = self.connected, anyio.Event()
+                    connected, self.connected = self.connected, asyncio.Event()
                     connected.set()
                     await self._serve(conn, backoff)
                 finally:
                     self._conn = None
                     self._listening.clear()
-                    with anyio.CancelScope(shield=True):
+                    with shielded(None):
                         await conn.close()
             except psycopg.Error as exc:
                 logger.info("%s: not listening: %s", self._name, translate(exc).code)
-                await anyio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause())
 
-    async def _serve(self, conn: AsyncConnection[Any], backoff: Backoff) -> None:
+    async def _serve(self, conn: AsyncConnection, backoff: Backoff) -> None:
         """Listen on one connection while there are listeners."""
         conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
         held: set[Channel] = set()  # whose locks are
@@ -179,7 +178,7 @@ class Notifications:
             backoff.reset()
             await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
-    async def _listen(self, conn: AsyncConnection[Any], held: set[Channel]) -> bool:
+    async def _listen(self, conn: AsyncConnection, held: set[Channel]) -> bool:
         """Listen on new channels and stop on unused ones; return whether there were new ones."""
         for channel in self._listening - self._listeners.keys():
             self._listening.discard(channel)
@@ -200,19 +199,18 @@ class Notifications:
                 for listener in listeners:
                     listener.put(payload)
 
-    async def _woken(self, conn: AsyncConnection[Any], seconds: float | None) -> None:
+    async def _woken(self, conn: AsyncConnection, seconds: float | None) -> None:
         """Wait for data, for a change of the listeners, or at most so many seconds."""
         loop, socket = asyncio.get_running_loop(), conn.pgconn.socket
         loop.add_reader(socket, self._wake.set)
         try:
-            with anyio.move_on_after(seconds):
-                await self._wake.wait()
+            await occurs(self._wake, seconds)
         finally:
             loop.remove_reader(socket)
-        self._wake = anyio.Event()
+        self._wake = asyncio.Event()
 
 
-async def hold_lock(conn: AsyncConnection[Any], key: LiteralString) -> bool:
+async def hold_lock(conn: AsyncConnection, key: LiteralString) -> bool:
     """Try to hold the lock whose presence makes writers NOTIFY, for the life of this session.
 
     A plain attempt would starve under load, since every commit holds the lock shared for a moment.

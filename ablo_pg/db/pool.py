@@ -13,9 +13,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
-import anyio
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -85,7 +84,7 @@ class Database:
     # Of the connections that are made now. If one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
     # Callers that wait for a connection, and why none is available if they are cancelled.
-    _waits: set[anyio.CancelScope] = field(default_factory=set, init=False, repr=False)
+    _waits: set[asyncio.Timeout] = field(default_factory=set, init=False, repr=False)
     _outage: AbloError | None = field(default=None, init=False, repr=False)
     _unready: AbloError | None = field(default=None, init=False, repr=False)  # of a login's start
 
@@ -175,14 +174,16 @@ class Database:
         deadline = time.monotonic() + self.options.acquire_timeout
         while True:
             try:
-                with anyio.CancelScope() as scope:
-                    self._waits.add(scope)
+                async with asyncio.timeout(None) as wait:
+                    self._waits.add(wait)
                     try:
                         return await pool.getconn(deadline - time.monotonic())
                     finally:
-                        self._waits.discard(scope)
+                        self._waits.discard(wait)
             except PoolTimeout as exc:
                 raise _no_connection(pool, self.options) from exc
+            except TimeoutError:  # by `_not_connected`
+                pass
             if (outage := self._outage) is not None:
                 raise error_for(outage.code, outage.message, remedy=outage.remedy) from outage
 
@@ -199,8 +200,8 @@ class Database:
             self._outage = self._unready
         except AbloError as exc:
             self._outage = exc
-        for scope in self._waits:
-            scope.cancel()
+        while self._waits:
+            self._waits.pop().reschedule(0)  # ends it now
 
     async def _check_login(self) -> None:
         try:
@@ -252,14 +253,14 @@ class Database:
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self) -> dict[str, object]:
         return {
             "application_name": self.options.application_name,
             "connect_timeout": max(2, round(self.options.connect_timeout)),
         }
 
 
-async def _identity_check(conn: AsyncConnection[Any]) -> None:
+async def _identity_check(conn: AsyncConnection) -> None:
     try:
         await routines.identity_check(conn)
     except psycopg.errors.InsufficientPrivilege as exc:

@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-import anyio
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import PQGen
@@ -16,6 +15,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import Row, TupleRow
 from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool
+
+from ablo_pg.db.waits import occurs, shielded
 
 R = TypeVar("R")
 # Seconds for the server to end a statement that its caller, or the statement's timeout, gave up.
@@ -67,7 +68,7 @@ class PooledConnection(AsyncConnection[Row]):
             ours.shutdown(socket.SHUT_RDWR)
 
     async def _end_statement(self, gen: PQGen[Any]) -> None:
-        with anyio.move_on_after(CANCEL_SECONDS, shield=True), suppress(psycopg.Error):
+        with shielded(CANCEL_SECONDS), suppress(psycopg.Error):
             await self.cancel_safe(timeout=CANCEL_SECONDS)
             await wait_async(gen, self.pgconn.socket, LOOK_SECONDS)
             return
@@ -94,6 +95,16 @@ class Pool(AsyncConnectionPool[Conn]):
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
+    async def getconn(self, timeout: float | None = None) -> Conn:
+        """Give a connection, unless that is cancelled: psycopg's wait may lose a cancellation."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        conn = await super().getconn(timeout)
+        if task is not None and task.cancelling() > before:
+            await self.putconn(conn)
+            raise asyncio.CancelledError
+        return conn
+
     async def _putconn(self, conn: Conn, from_getconn: bool) -> None:
         """Take a connection back at once, and hand it out next: its backend is warm.
 
@@ -116,9 +127,7 @@ class _UntilCancelledEvent(asyncio.Event):
     async def wait_timeout(self, timeout: float) -> bool:
         if cancelled():
             raise asyncio.CancelledError
-        with anyio.move_on_after(timeout):
-            return await self.wait()
-        return False
+        return await occurs(self, timeout)
 
 
 class _UntilCancelled:

@@ -11,10 +11,10 @@ needs no proof: nothing is in between.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, LiteralString
 
-import anyio
 from psycopg import AsyncConnection
 
 from ablo_pg.db import session
@@ -27,7 +27,7 @@ PATIENCE: Final = 3.0
 PROCESS: Final[LiteralString] = "select pg_catalog.pg_backend_pid()"
 
 
-async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **parameters: Any) -> None:
+async def refuse_shared_sessions(conn: AsyncConnection, url: str, **parameters: Any) -> None:
     """Raise transaction_pooler if this URL's sessions are shared.
 
     Args: conn, open, on the URL; parameters, of further connections to it. Raises psycopg.Error.
@@ -37,19 +37,20 @@ async def refuse_shared_sessions(conn: AsyncConnection[Any], url: str, **paramet
         return
     async with AsyncExitStack() as stack:
         for _ in range(OTHERS):
-            with anyio.move_on_after(PATIENCE):
-                other = await session.connect_async(url, **parameters)
-                stack.push_async_callback(other.close)
-                if await _process(other) == first:
-                    raise _shared(f"two sessions were answered by one server process, {first}")
-                await other.execute("begin")
-                again = await _process(conn)
-                if again != first:
-                    told = f"one session was answered by two server processes, {first} and {again}"
-                    raise _shared(told)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    other = await session.connect_async(url, **parameters)
+                    stack.push_async_callback(other.close)
+                    if await _process(other) == first:
+                        raise _shared(f"two sessions were answered by one server process, {first}")
+                    await other.execute("begin")
+                    again = await _process(conn)
+                    if again != first:
+                        told = f"one session was answered by two processes, {first} and {again}"
+                        raise _shared(told)
 
 
-async def _process(conn: AsyncConnection[Any]) -> int:
+async def _process(conn: AsyncConnection) -> int:
     row = await (await conn.execute(PROCESS, prepare=False)).fetchone()
     return int(row[0]) if row else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -37,7 +37,7 @@ end
 order by w.n"""
 
 
-def missing_rights(conn: psycopg.Connection[Any], wanted: Sequence[Right]) -> tuple[Right, ...]:
+def missing_rights(conn: psycopg.Connection, wanted: Sequence[Right]) -> tuple[Right, ...]:
     """Return the wanted rights that a role lacks although the object exists."""
     asked = [
         {"kind": w.kind, "right": w.right, "name": w.name, "role": w.role, "table": w.table}

@@ -72,14 +72,14 @@ def load_json_raw(context: AdaptContext) -> None:
         context.adapters.register_loader(name, RawJsonLoader)
 
 
-async def _value(conn: AsyncConnection[Any], query: LiteralString, *args: object) -> Any:
+async def _value(conn: AsyncConnection[object], query: LiteralString, *args: object) -> Any:
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(query, args)
         row = await cursor.fetchone()
     return row[0] if row else None
 
 
-async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float = 0.0) -> None:
+async def session_prepare(conn: AsyncConnection[object], statement_timeout: float = 0.0) -> None:
     """Prepare a connection of the pool: raw JSON, and a server that notices if we are gone.
 
     It checks every 5 s, even while it waits for a lock; otherwise the statement of a killed process
@@ -96,7 +96,7 @@ async def session_prepare(conn: AsyncConnection[Any], statement_timeout: float =
         await conn.execute(SESSION_PREPARE)
 
 
-async def chores(conn: AsyncConnection[Any]) -> None:
+async def chores(conn: AsyncConnection[object]) -> None:
     """Create the log's next partition, and delete some expired rows.
 
     For databases without a relay: a pool renews its connections more often than a partition fills.
@@ -106,7 +106,7 @@ async def chores(conn: AsyncConnection[Any]) -> None:
 
 
 async def commit(
-    conn: AsyncConnection[Any],
+    conn: AsyncConnection[object],
     organization: str,
     participant: str,
     key: str,
@@ -124,14 +124,14 @@ async def commit(
 
 
 async def commit_refusal(
-    conn: AsyncConnection[Any], organization: str, participant: str, request: bytes
+    conn: AsyncConnection[object], organization: str, participant: str, request: bytes
 ) -> None:
     """Raise what a commit violates besides its data; do nothing if there is nothing else."""
     await _value(conn, COMMIT_REFUSAL, organization, participant, request.decode())
 
 
 async def commit_join(
-    conn: AsyncConnection[Any],
+    conn: AsyncConnection[object],
     organization: str,
     participant: str,
     key: str,
@@ -148,7 +148,7 @@ async def commit_join(
 
 
 def commit_join_blocking(
-    conn: Connection[Any],
+    conn: Connection[object],
     organization: str,
     participant: str,
     key: str,
@@ -165,7 +165,7 @@ def commit_join_blocking(
 
 
 async def commit_batch(
-    conn: AsyncConnection[Any], organization: str, commits: list[BatchItem]
+    conn: AsyncConnection[object], organization: str, commits: list[BatchItem]
 ) -> list[tuple[bytes | None, bytes | None]]:
     """Run up to 60 commits in one transaction; each succeeds or fails on its own.
 
@@ -179,7 +179,7 @@ async def commit_batch(
 
 
 async def row_and_claims(
-    conn: AsyncConnection[Any],
+    conn: AsyncConnection[object],
     organization: str,
     participant: str,
     model: str,
@@ -194,16 +194,16 @@ async def row_and_claims(
     return row, line
 
 
-async def log_head(conn: AsyncConnection[Any], organization: str) -> int:
+async def log_head(conn: AsyncConnection[object], organization: str) -> int:
     """Return the organization's watermark, 0 if its log is empty."""
     return int(await _value(conn, LOG_HEAD, organization))
 
 
-async def housekeep(conn: AsyncConnection[Any], limit: int) -> int:
+async def housekeep(conn: AsyncConnection[object], limit: int) -> int:
     """Delete expired rows, at most `limit` of a kind; return the most of one kind."""
     return int(await _value(conn, HOUSEKEEP, limit) or 0)
 
 
-async def identity_check(conn: AsyncConnection[Any]) -> None:
+async def identity_check(conn: AsyncConnection[object]) -> None:
     """Raise database_role_cannot_enforce_rls if the login could bypass row-level security."""
     await _value(conn, IDENTITY_CHECK)

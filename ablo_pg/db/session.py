@@ -7,12 +7,20 @@ pin what they render and parse (`sql/90_grants/settings.sql`), for callers from 
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, Connection
 
 from ablo_pg.db.urls import url_parameters
+from ablo_pg.db.waits import shielded
+
+CONNECT_TIMEOUT: Final = 10
+# How long a cancelled attempt may still take. Protects the server from a session that is never
+# closed; it delays a shutdown that long, and only if the server does not answer.
+GRACE_SECONDS: Final = 0.5
 
 # Sent at the start, where it overrides every default: the first message must already be readable.
 ENCODING: Final[dict[str, Any]] = {"client_encoding": "UTF8"}
@@ -56,8 +64,29 @@ def connect(url: str, **parameters: Any) -> Connection:
     return conn
 
 
-async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
-    """As `connect`. Also for replication: SET uses the simple protocol."""
+async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
+    """As `connect`, and never prepare a statement. Also for replication.
+
+    A walsender has no prepared statements, and behind a pooler they may be another session's. SET
+    uses the simple protocol.
+
+    psycopg leaves a connection whose creation was cancelled to the garbage collector, and its
+    session stays on the server until then. A cancelled attempt is therefore finished, then closed.
+    """
+    options = {"prepare_threshold": None, "connect_timeout": CONNECT_TIMEOUT, **parameters}
+    attempt = asyncio.ensure_future(_connect(url, **options))
+    try:
+        return await asyncio.shield(attempt)
+    except asyncio.CancelledError:
+        with shielded(GRACE_SECONDS):
+            await asyncio.wait([attempt])
+        attempt.cancel()
+        with shielded(None), suppress(asyncio.CancelledError, Exception):
+            await (await attempt).close()
+        raise
+
+
+async def _connect(url: str, **parameters: Any) -> AsyncConnection:
     url_parameters(url)
     conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
     try:
@@ -68,6 +97,6 @@ async def connect_async(url: str, **parameters: Any) -> AsyncConnection[Any]:
     return conn
 
 
-async def pin(conn: AsyncConnection[Any]) -> None:
+async def pin(conn: AsyncConnection) -> None:
     """Pin a connection that a pool has made."""
     await conn.execute(PIN, prepare=False)

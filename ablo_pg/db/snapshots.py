@@ -7,16 +7,14 @@ however many pages they take.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from psycopg import AsyncConnection, IsolationLevel
 
 R = TypeVar("R")
 
 
-async def in_snapshot(
-    conn: AsyncConnection[Any], work: Callable[[AsyncConnection[Any]], Awaitable[R]]
-) -> R:
+async def in_snapshot(conn: AsyncConnection, work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
     """Run `work(conn)` in one read-only transaction whose statements all see the same snapshot."""
     await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     await conn.set_read_only(True)

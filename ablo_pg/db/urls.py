@@ -102,7 +102,7 @@ def _of_another(scheme: str) -> tuple[str, str]:
     return "is not a database URL", _SHAPE
 
 
-def make_url(parameters: Mapping[str, Any]) -> str:
+def make_url(parameters: Mapping[str, object]) -> str:
     """Return a postgresql:// URL of libpq parameters (as `conninfo_to_dict` gives them).
 
     A unix socket's folder and lists of hosts go into the query, where every driver takes them.
@@ -131,7 +131,7 @@ def make_url(parameters: Mapping[str, Any]) -> str:
 
 
 def with_login(
-    parameters: Mapping[str, Any], user: str, password: str, **changed: str
+    parameters: Mapping[str, object], user: str, password: str, **changed: str
 ) -> dict[str, Any]:
     """Return parameters for another login at the same place.
 

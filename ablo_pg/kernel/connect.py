@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -93,7 +93,7 @@ def _install(conn: psycopg.Connection) -> Installed:
         raise insufficient_rights(conn, with_groups=True) from exc
 
 
-def _add_urls(error: AbloPermissionError, place: Mapping[str, Any]) -> None:
+def _add_urls(error: AbloPermissionError, place: Mapping[str, object]) -> None:
     """Add the URLs that the error's SQL creates: in the SQL, passwords are only verifiers."""
     for name, variable in (("runtime", "DATABASE_URL"), ("replication", "ABLO_REPLICATION_URL")):
         login = error.details.pop(name, None)
@@ -116,7 +116,7 @@ def admin_connection(admin_url: str) -> psycopg.Connection:
         raise translate(exc) from exc
 
 
-def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, Any]:
+def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, object]:
     """The database's complete location, with what the environment adds to the URL."""
     place = conninfo_to_dict(admin_url)
     if "," not in str(place.get("host", "")):
@@ -162,7 +162,7 @@ def _notes(
 
 
 def _working_url(
-    place: Mapping[str, Any], login: Login, listening: tuple[str | None, str | None]
+    place: Mapping[str, object], login: Login, listening: tuple[str | None, str | None]
 ) -> tuple[str, str | None]:
     """Return the first URL that accepts the login, or the plain one and why it failed.
 

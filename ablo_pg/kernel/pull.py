@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.compile.names import ident, qualified
 from ablo_pg.compile.values import STORED_AS
@@ -199,7 +199,7 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
     return found
 
 
-def _array_default(column: ColumnFacts) -> Any:
+def _array_default(column: ColumnFacts) -> object:
     return [] if (column.default or "").startswith("'{}'::") else MISSING
 
 

@@ -7,7 +7,7 @@ are None, and `pull` then adds a comment.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -71,12 +71,12 @@ def array_elements(text: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(found))
 
 
-def constant(expression: str | None, field: Field) -> Any:
+def constant(expression: str | None, field: Field) -> object:
     """Return the JSON value of a constant default; MISSING for no default, or another."""
     if expression is None:
         return MISSING
     text = _CAST.sub("", expression).strip("() ")
-    found: Any = MISSING
+    found: str | bool | None = None
     literal = _LITERAL.fullmatch(_without_cast(expression))
     if literal is not None:
         found = literal[2].replace("''", "'")
@@ -85,7 +85,7 @@ def constant(expression: str | None, field: Field) -> Any:
         found = text == "true"
     elif _NUMBER.fullmatch(text):
         found = text
-    if found is MISSING:
+    if found is None:
         return MISSING
     try:
         return to_json_value(field, _typed(found, field))
@@ -108,7 +108,7 @@ def _without_cast(expression: str) -> str:
     return expression
 
 
-def _typed(found: Any, field: Field) -> Any:
+def _typed(found: str | bool, field: Field) -> object:
     if isinstance(found, bool):
         return found
     if field.type is FieldType.JSON:

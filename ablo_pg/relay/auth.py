@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import anyio
 import psycopg
@@ -71,7 +71,7 @@ class Credential:
     operations: frozenset[str] | None
     scopes: frozenset[str]
     sync_groups: frozenset[str] | None
-    user_meta: Mapping[str, Any]
+    user_meta: Mapping[str, object]
     expires_at: float | None
     hash: str = field(repr=False)
     ends_at: float | None = None
@@ -278,7 +278,7 @@ class Authenticator:
         elif key_ids:
             self.forget(key_ids)
 
-    async def _look(self, conn: AsyncConnection[Any]) -> None:
+    async def _look(self, conn: AsyncConnection) -> None:
         now = time.monotonic()
         for hashed, watches in list(self._watches.items()):
             if any(_is_past(watch.credential, now) for watch in watches):

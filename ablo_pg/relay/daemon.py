@@ -14,7 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -94,7 +94,7 @@ async def serving(
 async def run(
     settings: RelaySettings,
     apply_schema: SchemaApplier | None = None,
-    begun: Callable[[Relay], Any] = lambda relay: None,
+    begun: Callable[[Relay], object] = lambda relay: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. begun: called once, when requests are accepted."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

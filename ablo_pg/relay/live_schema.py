@@ -23,7 +23,7 @@ from ablo_pg.db.errors import Names
 from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema import ModelSpec, SchemaSpec, parse_schema_json
-from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, FieldType
+from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, FieldType, named_fields
 from ablo_pg.wire.limits import PARSED_HERE
 from ablo_pg.wire.openapi import openapi_document
 
@@ -58,7 +58,7 @@ class LiveSchema:
         )
 
     @cached_property
-    def openapi(self) -> dict[str, Any]:
+    def openapi(self) -> dict[str, object]:
         """The API's description, built once."""
         return openapi_document(self.spec, __version__)
 
@@ -103,10 +103,10 @@ def columns_of(spec: ModelSpec) -> Iterator[tuple[str, tuple[str, FieldType]]]:
         yield each.column, (each.wire, each.type)
 
 
-def fields_of(spec: ModelSpec) -> dict[str, tuple[str, FieldType]]:
-    """Return (wire name, type) of each field, under its wire name and its column's."""
-    named = dict(columns_of(spec))
-    return named | {wire: (wire, kind) for wire, kind in named.values()}
+def fields_of(spec: ModelSpec) -> dict[str, Field]:
+    """Return each field under its names and its column's."""
+    named = named_fields(spec)
+    return {column: named[wire] for column, (wire, _) in columns_of(spec)} | named
 
 
 class _Active(msgspec.Struct, frozen=True, rename="camel"):

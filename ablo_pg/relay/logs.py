@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ablo_pg.json_text import dumps
 
@@ -23,7 +23,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, Any] = {
+        line: dict[str, object] = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(
                 timespec="milliseconds"
             ),
@@ -70,5 +70,5 @@ def configure_logs(
     logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
+def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}

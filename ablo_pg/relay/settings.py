@@ -7,7 +7,7 @@ them. A caller beyond a limit gets a typed error that names it; docs/relay.md li
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.db.urls import url_parameters, without_password
 from ablo_pg.errors import error_for
@@ -107,7 +107,7 @@ class RelaySettings:
         found = {each.name: kinds.get(type(each.default)) for each in fields(cls)}
         return {name: kind for name, kind in found.items() if kind and name != "port"}
 
-    def printable(self) -> dict[str, Any]:
+    def printable(self) -> dict[str, object]:
         """Return every setting; URLs without their passwords."""
         values = asdict(self)
         for name in SECRET:

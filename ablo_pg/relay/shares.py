@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -125,7 +125,7 @@ class SharedDatabase(Database):
         return max(1, min(super().most_alone, self.shares.share - 1))
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[PooledConnection[Any]]:
+    async def _connection(self) -> AsyncIterator[PooledConnection]:
         assert self.shares is not None
         async with self.shares.place(self.options.acquire_timeout), super()._connection() as conn:
             yield conn

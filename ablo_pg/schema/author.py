@@ -65,7 +65,7 @@ class Schema:
         """Return the neutral form of one model, by key or row class."""
         return self.spec.model(self.key_of(model))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the schema as the JSON that clients of every language push."""
         return dump_schema_json(self.spec)
 
@@ -90,8 +90,8 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
     hidden = [_hidden_field(name) for name in fields if name.startswith("_")]
     if hidden:
         raise schema_error(hidden, code="schema_definition_invalid")
-    annotations: dict[str, Any] = {}
-    namespace: dict[str, Any] = {"__module__": __name__, "__annotations__": annotations}
+    annotations: dict[str, object] = {}
+    namespace: dict[str, object] = {"__module__": __name__, "__annotations__": annotations}
     for name, declared in fields.items():
         if isinstance(declared, RelationDeclaration):
             namespace[name] = declared
@@ -159,7 +159,7 @@ def define_schema(
     return Schema(replace(spec, hash=schema_hash(spec)), MappingProxyType(dict(classes)))
 
 
-def _check_classes(classes: Mapping[str, Any]) -> list[Problem]:
+def _check_classes(classes: Mapping[str, object]) -> list[Problem]:
     """Find values that are not row classes, and classes under two keys."""
     problems: list[Problem] = []
     seen: dict[Any, str] = {}

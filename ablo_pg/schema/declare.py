@@ -82,7 +82,7 @@ class RelationDeclaration:
     fk: bool = False
     index: bool = False
     order_by: str | None = None
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
 
 
 def belongs_to(
@@ -92,7 +92,7 @@ def belongs_to(
     parent: bool = False,
     fk: bool = False,
     index: bool = False,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> RelationDeclaration:
     """Declare that a field of this model holds the id of a row of another.
 
@@ -116,7 +116,7 @@ def has_many(
     *,
     field: str | None = None,
     order_by: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> RelationDeclaration:
     """Declare the other end of a `belongs_to`: many rows of `target` name this row.
 
@@ -129,7 +129,7 @@ def has_many(
 
 
 def has_one(
-    target: str | type, *, field: str | None = None, options: Mapping[str, Any] | None = None
+    target: str | type, *, field: str | None = None, options: Mapping[str, object] | None = None
 ) -> RelationDeclaration:
     """Declare the other end of a `belongs_to` where at most one row of `target` names this row."""
     return RelationDeclaration("hasOne", target, field, options=tuple((options or {}).items()))
@@ -153,8 +153,8 @@ class ModelOptions(TypedDict, total=False):
     plane: Literal["tenant", "control"]
     mutable: bool  # False: the API refuses writes
     scope: str | bool  # sync group root: True, or the group's kind
-    grants: Mapping[str, Any]
+    grants: Mapping[str, object]
     entity_roles: Sequence[EntityRole]  # sync groups granted by fields
     conflict: Mapping[ParticipantKind, Disposition]  # what happens to a stale write of that kind
     claims_bind_sql: bool  # a claim also refuses plain SQL writers (psql, ORM, COPY)
-    options: Mapping[str, Any]  # other options of the pushed JSON, passed on unchanged
+    options: Mapping[str, object]  # other options of the pushed JSON, passed on unchanged

@@ -294,7 +294,7 @@ def _edge(relation: Relation) -> tuple[object, ...]:
     return relation.kind, relation.target, key, relation.parent, relation.fk
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Turn an option's value into JSON."""
     if isinstance(value, Tenancy):
         return dump_tenancy(value)

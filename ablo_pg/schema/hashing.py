@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import Final
 
 _OFFSET_BASIS: Final = 0x811C9DC5
 _PRIME: Final = 0x01000193
@@ -32,7 +32,7 @@ def fnv1a(text: str) -> str:
     return f"{digest:08x}"
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """Write a JSON value as JSON.stringify would, with the keys of every object sorted."""
     if isinstance(value, str):
         return _string(value)
@@ -48,7 +48,7 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value)
 
 
-def json_hash(value: Any) -> str:
+def json_hash(value: object) -> str:
     """Hash a JSON value: `fnv1a(canonical_json(value))`."""
     return fnv1a(canonical_json(value))
 

@@ -8,7 +8,6 @@ requirements, pydantic is not run.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +38,8 @@ class _Fault:
 
 
 def validate_create(
-    model: type[Model], data: Mapping[str, Any], *, key: str | None = None
-) -> dict[str, Any]:
+    model: type[Model], data: Mapping[str, object], *, key: str | None = None
+) -> dict[str, object]:
     """Check the data of a new row; return wire keys and JSON values, with defaults filled in.
 
     Args:
@@ -75,8 +74,8 @@ def validate_create(
 
 
 def validate_update(
-    model: type[Model], data: Mapping[str, Any], *, key: str | None = None
-) -> dict[str, Any]:
+    model: type[Model], data: Mapping[str, object], *, key: str | None = None
+) -> dict[str, object]:
     """Check the data of a change: any of the fields. As `validate_create`, without defaults.
 
     Validators of single fields run; those of the whole model do not, because the rest of the row is
@@ -129,8 +128,8 @@ def encode_value(model: type[Model], name: str, value: object, *, key: str | Non
 
 
 def _resolve(
-    plan: WritePlan, data: Mapping[str, Any], faults: list[_Fault]
-) -> dict[str, tuple[FieldPlan, Any]]:
+    plan: WritePlan, data: Mapping[str, object], faults: list[_Fault]
+) -> dict[str, tuple[FieldPlan, object]]:
     """Map each given key to its field; the result is keyed by wire name."""
     if not isinstance(data, Mapping):
         faults.append(
@@ -142,7 +141,7 @@ def _resolve(
             )
         )
         return {}
-    given: dict[str, tuple[FieldPlan, Any]] = {}
+    given: dict[str, tuple[FieldPlan, object]] = {}
     for name, value in data.items():
         part = plan.by_spelling.get(name) if isinstance(name, str) else None
         if part is None:
@@ -180,6 +179,8 @@ def _unknown(plan: WritePlan, name: object) -> _Fault:
 
 
 def _suggest(plan: WritePlan, name: str) -> str:
+    import difflib  # only for an error
+
     names = [part.field.name for part in plan.fields]
     close = difflib.get_close_matches(name[:200], names, n=1)
     if close:
@@ -189,10 +190,10 @@ def _suggest(plan: WritePlan, name: str) -> str:
 
 
 def _convert(
-    plan: WritePlan, given: Mapping[str, tuple[FieldPlan, Any]], faults: list[_Fault]
-) -> dict[str, Any]:
+    plan: WritePlan, given: Mapping[str, tuple[FieldPlan, object]], faults: list[_Fault]
+) -> dict[str, object]:
     """Turn each value into JSON; if a validator converts, pydantic runs first (later)."""
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for wire, (part, value) in given.items():
         if part.converts and value is not None:
             continue
@@ -205,11 +206,11 @@ def _convert(
 
 def _run_pydantic(
     plan: WritePlan,
-    given: Mapping[str, tuple[FieldPlan, Any]],
+    given: Mapping[str, tuple[FieldPlan, object]],
     faults: list[_Fault],
     *,
     create: bool,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Validate with the author's class, and turn the result into JSON."""
     shadow = plan.create_class if create else plan.update_class
     try:
@@ -217,7 +218,7 @@ def _run_pydantic(
     except ValidationError as exc:
         faults.extend(_pydantic_faults(plan, exc))
         return {}
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for part in plan.fields:
         value = getattr(row, part.field.name)
         if part.field.wire not in given and (value is None or not create):

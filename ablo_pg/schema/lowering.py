@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic.fields import FieldInfo
 
@@ -112,7 +111,7 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
     return _with_default(field, info.default, label, problems)
 
 
-def _with_default(field: Field, default: Any, label: str, problems: list[Problem]) -> Field:
+def _with_default(field: Field, default: object, label: str, problems: list[Problem]) -> Field:
     if callable(default) and not isinstance(default, type):
         # pydantic takes an attribute of every class (`mro`, `register`) for the field's default.
         problems.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.schema.declare import ModelOptions
 from ablo_pg.schema.neutral import EntityRole, Tenancy
@@ -13,7 +13,7 @@ from ablo_pg.schema.values import shape
 
 def check_options(key: str, options: ModelOptions) -> tuple[ModelOptions, list[Problem]]:
     """Return the valid options, and a problem for each invalid one."""
-    good: dict[str, Any] = {}
+    good: dict[str, object] = {}
     problems: list[Problem] = []
     for name, value in options.items():
         wanted, fits = _RULES[name]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 ParticipantKind = Literal["user", "agent", "system"]
 Disposition = Literal["reject", "overwrite", "notify"]
@@ -54,8 +54,10 @@ class Field:
     optional: bool = False
     indexed: bool = False
     enum_values: tuple[str, ...] = ()
-    default: Any = MISSING  # a JSON value, or MISSING
-    extra: tuple[tuple[str, Any], ...] = ()  # other pushed attributes; MISSING: the key was absent
+    default: object = MISSING  # a JSON value, or MISSING
+    extra: tuple[
+        tuple[str, object], ...
+    ] = ()  # other pushed attributes; MISSING: the key was absent
     formerly: tuple[str, ...] = ()  # other JSON names for reads and writes
 
 
@@ -71,9 +73,9 @@ class Relation:
     parent: bool = False
     fk: bool = False  # also a FOREIGN KEY constraint
     index: bool = False
-    options: tuple[tuple[str, Any], ...] = ()  # the rest, as pushed
+    options: tuple[tuple[str, object], ...] = ()  # the rest, as pushed
     order_by: str | None = None
-    extra: tuple[tuple[str, Any], ...] = ()  # as Field.extra
+    extra: tuple[tuple[str, object], ...] = ()  # as Field.extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class IdentityRole:
 
     kind: str
     source: str
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,11 @@ class ModelSpec:
     mutable: bool = True
     scope: str | None = None  # sync group kind of the model's rows; default: lower-cased typename
     is_scope_root: bool = False
-    grants: tuple[tuple[str, Any], ...] = ()
+    grants: tuple[tuple[str, object], ...] = ()
     entity_roles: tuple[EntityRole, ...] = ()
     conflict: tuple[tuple[ParticipantKind, Disposition], ...] = ()
     claims_bind_sql: bool = False  # a claim also refuses plain SQL writers
-    options: tuple[tuple[str, Any], ...] = ()  # other pushed model options, kept verbatim
+    options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
 
     @property
     def group_kind(self) -> str:
@@ -147,7 +149,7 @@ class SchemaSpec:
     models: tuple[ModelSpec, ...]
     identity_roles: tuple[IdentityRole, ...] = ()
     session_settings: tuple[tuple[str, str], ...] = ()
-    extra: tuple[tuple[str, Any], ...] = ()  # as Field.extra
+    extra: tuple[tuple[str, object], ...] = ()  # as Field.extra
     hash: str = field(default="", compare=False)  # 8 hex digits, set by `wire_json.schema_hash`
 
     def model(self, key: str) -> ModelSpec:
@@ -168,3 +170,14 @@ BASE_FIELDS: Final[tuple[tuple[str, str, str, FieldType], ...]] = (
 )
 # ARCHIVE sets this column and UNARCHIVE clears it; a model may declare the field itself.
 ARCHIVED_FIELD: Final = ("archived_at", "archivedAt", "archived_at", FieldType.DATETIME)
+
+
+def named_fields(spec: ModelSpec) -> dict[str, Field]:
+    """Return a model's fields, base fields included, under their Python and their wire names."""
+    base = [Field(name, wire, column, kind) for name, wire, column, kind in BASE_FIELDS]
+    archived = Field(*ARCHIVED_FIELD[:3], ARCHIVED_FIELD[3], optional=True)
+    fields: dict[str, Field] = {}
+    for one in (archived, *base, *spec.fields):
+        fields[one.wire] = one
+        fields[one.name] = one
+    return fields

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from ablo_pg.schema.checks import check
 from ablo_pg.schema.hashing import json_hash
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import column_name
 from ablo_pg.schema.neutral import (
     MISSING,
@@ -34,7 +35,6 @@ from ablo_pg.schema.reading import Reading
 from ablo_pg.schema.values import BadValueError, shape, to_json_value
 from ablo_pg.schema.wire_json import (
     COLUMNS,
-    JSON_TYPES,
     VERSION,
     dump_field,
     dump_model,
@@ -43,7 +43,7 @@ from ablo_pg.schema.wire_json import (
     find_extra,
 )
 
-_TYPES: Final = {spelling: kind for kind, spelling in JSON_TYPES.items()}
+_TYPES: Final = {kind.pushed: one for one, kind in KINDS.items()}
 _PLAIN_TYPES: Final = [spelling for spelling, form in _TYPES if form is None]
 _LOADS: Final[tuple[Literal["instant", "lazy"], ...]] = ("instant", "lazy")
 _PLANES: Final[tuple[Literal["tenant", "control"], ...]] = ("tenant", "control")
@@ -64,7 +64,7 @@ _RELATION_FLAGS: Final = ("parent", "fk", "index")
 SpecT = TypeVar("SpecT", Field, Relation)
 
 
-def parse_schema_json(source: Mapping[str, Any] | str | bytes) -> SchemaSpec:
+def parse_schema_json(source: Mapping[str, object] | str | bytes) -> SchemaSpec:
     """Read a schema as another language pushes it (JSON text, or the values in it).
 
     `spec.hash` is the hash of what was pushed, and `dump_schema_json(spec)` gives it back.
@@ -218,7 +218,7 @@ def _parse_relation(name: str, top: Reading) -> Relation:
     return _with_extra(relation, dump_relation(relation), top)
 
 
-def _with_extra(spec: SpecT, document: dict[str, Any], top: Reading) -> SpecT:
+def _with_extra(spec: SpecT, document: dict[str, object], top: Reading) -> SpecT:
     return spec if top.problems else replace(spec, extra=find_extra(document, dict(top.data)))
 
 

@@ -69,7 +69,7 @@ class WritePlan:
             return self._all_plain
         return all(self.by_spelling[wire].plain for wire in given)
 
-    def plain_defaults(self, given: Collection[str]) -> dict[str, Any]:
+    def plain_defaults(self, given: Collection[str]) -> dict[str, object]:
         """Return the JSON defaults of the fields that were not given (all fields are plain)."""
         return {
             part.field.wire: part.field.default

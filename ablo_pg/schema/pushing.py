@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
@@ -37,7 +37,7 @@ class Backfill:
 
     model: str
     field: str
-    value: Any
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class PushPlan:
     changes: tuple[Change, ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[Change, ...]
-    backfills: Mapping[tuple[str, str], Any]
+    backfills: Mapping[tuple[str, str], object]
 
 
 def plan_push(
@@ -118,10 +118,10 @@ def _remedy(refusals: Sequence[Refusal]) -> str:
     return f"nothing was changed; if this is intended, add: {given}{instead}"
 
 
-def change_item(change: Change) -> dict[str, Any]:
+def change_item(change: Change) -> dict[str, object]:
     """Return a change as JSON."""
     item = {"kind": change.kind, "model": change.model, "field": change.field}
-    found: dict[str, Any] = {name: value for name, value in item.items() if value is not None}
+    found: dict[str, object] = {name: value for name, value in item.items() if value is not None}
     if change.old is not None or change.new is not None:
         found |= {"old": change.old, "new": change.new}
     return found | {"additive": change.additive, "detail": change.reason}
@@ -134,7 +134,7 @@ class _Judge:
         self,
         options: PushOptions,
         changes: Iterable[Change],
-        backfills: Mapping[tuple[str, str], Any],
+        backfills: Mapping[tuple[str, str], object],
         count: Count,
     ) -> None:
         self._force = options.force
@@ -190,9 +190,9 @@ def _title(change: Change) -> str:
     return str(change).removesuffix(f": {change.reason}")
 
 
-def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, str], Any]:
+def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, str], object]:
     models = {model.key: model for model in new.models}
-    found: dict[tuple[str, str], Any] = {}
+    found: dict[tuple[str, str], object] = {}
     for one in backfills:
         model = models.get(one.model)
         field = None if model is None else _field(model, one.field)

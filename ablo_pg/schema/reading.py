@@ -15,16 +15,12 @@ class Reading:
     """A JSON object and its place. A null counts as absent; the default is then returned."""
 
     def __init__(
-        self,
-        data: Any,
-        problems: list[Problem],
-        model: str | None = None,
-        field: str | None = None,
+        self, data: Any, problems: list[Problem], model: str | None = None, field: str | None = None
     ) -> None:
         self.problems = problems
         self.model = model
         self.field = field
-        self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        self.data: Mapping[str, object] = data if isinstance(data, Mapping) else {}
         if not isinstance(data, Mapping):
             self._wrong("it", "an object", data)
 
@@ -61,12 +57,7 @@ class Reading:
         return default
 
     def choice(
-        self,
-        name: str,
-        choices: Sequence[ChoiceT],
-        default: ChoiceT,
-        *,
-        required: bool = False,
+        self, name: str, choices: Sequence[ChoiceT], default: ChoiceT, *, required: bool = False
     ) -> ChoiceT:
         """Return one of a few strings."""
         value = self.data.get(name)
@@ -78,7 +69,7 @@ class Reading:
         self._wrong(name, f"one of {', '.join(choices)}", value)
         return default
 
-    def mapping(self, name: str) -> Mapping[str, Any]:
+    def mapping(self, name: str) -> Mapping[str, object]:
         """Return an object."""
         value = self.data.get(name)
         if value is None:

@@ -87,7 +87,7 @@ class Model(BaseModel, metaclass=RowClass):
                 model=cls.__name__,
                 remedy=f"use one of: {', '.join(sorted(ModelOptions.__annotations__))}",
             )
-        inherited: dict[str, Any] = {**cls.__ablo_options__}
+        inherited: dict[str, object] = {**cls.__ablo_options__}
         inherited.pop("table", None)
         inherited.pop("typename", None)
         inherited.pop("id_column", None)
@@ -116,7 +116,7 @@ def evidence_of(row: Model) -> Evidence | None:
     return evidence
 
 
-def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
+def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, object]) -> RowT:
     """Build a row from the JSON of a delta or a read (wire keys; unknown keys are ignored).
 
     Reading never fails because of a row's content, because the database is the record. If a value
@@ -135,7 +135,7 @@ def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> Row
         return _lenient_row(cls, data)
 
 
-def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT:
+def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, object]) -> RowT:
     raw = _members(data)
     row_id = loads(raw["id"]) if "id" in raw else None
     if not isinstance(row_id, str):
@@ -145,7 +145,7 @@ def _lenient_row(cls: type[RowT], data: bytes | str | Mapping[str, Any]) -> RowT
             model=cls.__name__,
             remedy="pass the row of a delta or a read, with its wire keys",
         )
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     unread: dict[str, AbloError] = {}
     for name, info in cls.model_fields.items():
         text = raw.get(info.alias or name)
@@ -170,7 +170,7 @@ def row_without_values(cls: type[RowT], row_id: str, reason: AbloError) -> RowT:
     return row
 
 
-def _members(data: bytes | str | Mapping[str, Any]) -> dict[str, bytes]:
+def _members(data: bytes | str | Mapping[str, object]) -> dict[str, bytes]:
     """Return the members of a row, each as JSON; empty if it is not a row."""
     if isinstance(data, Mapping):
         return {name: dumps(value) for name, value in data.items()}
@@ -223,7 +223,7 @@ def strange_fields(row: Model) -> frozenset[str]:
     return frozenset(names - row.model_fields_set)
 
 
-def changed_row(row: RowT, data: Mapping[str, Any]) -> RowT:
+def changed_row(row: RowT, data: Mapping[str, object]) -> RowT:
     """Return a row with some values (wire keys) replaced, and its evidence."""
     names = {info.alias or name: name for name, info in type(row).model_fields.items()}
     given = {names[wire]: value for wire, value in data.items() if wire in names}

@@ -11,9 +11,10 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.schema.checks import CLIENT_NAMES
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import RESERVED, column_name, wire_name
 from ablo_pg.schema.neutral import (
     MISSING,
@@ -27,17 +28,6 @@ from ablo_pg.schema.neutral import (
 from ablo_pg.schema.rows import Model
 
 WIDTH: Final = 100
-_TYPES: Final[dict[FieldType, str]] = {
-    FieldType.STRING: "str",
-    FieldType.INTEGER: "int",
-    FieldType.NUMBER: "float",
-    FieldType.BOOLEAN: "bool",
-    FieldType.DECIMAL: "decimal.Decimal",
-    FieldType.DATETIME: "dt.datetime",
-    FieldType.DATE: "dt.date",
-    FieldType.UUID: "uuid.UUID",
-    FieldType.JSON: "JsonValue",
-}
 _IMPORTS: Final = (
     ("dt.", "import datetime as dt"),
     ("decimal.", "import decimal"),
@@ -161,7 +151,7 @@ def _model(model: ModelSpec, name: str, notes: Notes) -> str:
 
 
 def _options(model: ModelSpec) -> Iterator[str]:
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "table": None if model.table == model.key else model.table,
         "table_schema": None if model.table_schema == "public" else model.table_schema,
         "id_column": None if model.id_column == "id" else model.id_column,
@@ -209,7 +199,7 @@ def _type(each: Field) -> str:
     if each.type is FieldType.ENUM:
         kind = "Literal[" + ", ".join(_text(value) for value in each.enum_values) + "]"
     else:
-        kind = _TYPES[each.type]
+        kind = KINDS[each.type].annotation
     return f"{kind} | None" if each.optional else kind
 
 
@@ -305,7 +295,7 @@ def _imports(body: str) -> str:
     return "\n\n".join(part for part in (groups[0], last) if part)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Write a value in Python, a string in double quotes if that needs no escape."""
     text = repr(value)
     if isinstance(value, str) and text[0] == "'" and '"' not in text:

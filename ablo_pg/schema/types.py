@@ -28,7 +28,7 @@ SUPPORTED: Final = (
     "and any of these | None"
 )
 
-_SCALARS: Final[dict[object, FieldType]] = {
+SCALARS: Final[dict[object, FieldType]] = {
     str: FieldType.STRING,
     bool: FieldType.BOOLEAN,
     int: FieldType.INTEGER,
@@ -62,8 +62,8 @@ class LoweredType:
 
 def lower_type(annotation: Any) -> LoweredType:
     """Return the storable type of an annotation, or raise UnsupportedTypeError."""
-    if annotation in _SCALARS:
-        return LoweredType(_SCALARS[annotation])
+    if annotation in SCALARS:
+        return LoweredType(SCALARS[annotation])
     if annotation is pydantic.JsonValue:
         return LoweredType(FieldType.JSON)
     origin = typing.get_origin(annotation)

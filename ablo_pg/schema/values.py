@@ -15,12 +15,14 @@ import reprlib
 import uuid
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from ablo_pg.schema.neutral import Field, FieldType
+
+T = TypeVar("T")
 
 MAX_TEXT_BYTES: Final = 1_048_576
 MAX_JSON_DEPTH: Final = 128
@@ -45,7 +47,7 @@ class BadValueError(Exception):
         self.remedy = remedy
 
 
-def to_json_value(field: Field, value: object) -> Any:
+def to_json_value(field: Field, value: object) -> object:
     """Return the JSON form of a value of `field`; None only if the field is optional.
 
     Raises:
@@ -183,7 +185,7 @@ def _decimal(field: Field, value: object) -> str:
 
 
 def _datetime(field: Field, value: object) -> str:
-    moment: dt.datetime = _parsed(_DATETIME, value, dt.datetime, "datetime or its ISO 8601 string")
+    moment = _parsed(_DATETIME, value, dt.datetime, "datetime or its ISO 8601 string")
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise _mismatch(
             value, "a datetime with a time zone", "add one, for example tzinfo=datetime.UTC"
@@ -197,11 +199,11 @@ def _datetime(field: Field, value: object) -> str:
 def _date(field: Field, value: object) -> str:
     if isinstance(value, dt.datetime):
         raise _mismatch(value, "date", "pass value.date()")
-    day: dt.date = _parsed(_DATE, value, dt.date, "date or its YYYY-MM-DD string")
+    day = _parsed(_DATE, value, dt.date, "date or its YYYY-MM-DD string")
     return day.isoformat()
 
 
-def _parsed(adapter: TypeAdapter[Any], value: object, wanted: type, name: str) -> Any:
+def _parsed(adapter: TypeAdapter[T], value: object, wanted: type[T], name: str) -> T:
     if isinstance(value, wanted):
         return value
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value):
@@ -223,11 +225,11 @@ def _uuid(field: Field, value: object) -> str:
         raise _mismatch(value, "UUID or its string") from None
 
 
-def _json(field: Field, value: object) -> Any:
+def _json(field: Field, value: object) -> object:
     return json_value(value)
 
 
-def json_value(value: object) -> Any:
+def json_value(value: object) -> object:
     """Return a value as plain JSON that every reader accepts. Raises BadValueError."""
     try:
         plain = to_jsonable_python(value, by_alias=True)
@@ -242,9 +244,9 @@ def json_value(value: object) -> Any:
     return plain
 
 
-def _check_json(root: Any) -> None:
+def _check_json(root: object) -> None:
     """Refuse what jsonb cannot store: NaN, NUL, lone surrogates, depth beyond MAX_JSON_DEPTH."""
-    pending: list[tuple[Any, int]] = [(root, 0)]
+    pending: list[tuple[object, int]] = [(root, 0)]
     while pending:
         node, depth = pending.pop()
         if isinstance(node, str):
@@ -262,7 +264,7 @@ def _check_json(root: Any) -> None:
             pending.extend((item, depth + 1) for item in node)
 
 
-_CONVERTERS: Final[dict[FieldType, Callable[[Field, object], Any]]] = {
+_CONVERTERS: Final[dict[FieldType, Callable[[Field, object], object]]] = {
     FieldType.STRING: _string,
     FieldType.INTEGER: _integer,
     FieldType.NUMBER: _number,

@@ -8,9 +8,10 @@ json and we never change the hash of a pushed schema.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.schema.hashing import json_hash
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import column_name
 from ablo_pg.schema.neutral import (
     MISSING,
@@ -28,20 +29,6 @@ VERSION: Final = 3
 # are not optional may be left out anyway.
 COLUMNS: Final = "columns"
 
-# Each storable type: its JSON spelling, and the `format` that tells it from others spelt alike.
-JSON_TYPES: Final[dict[FieldType, tuple[str, str | None]]] = {
-    FieldType.STRING: ("string", None),
-    FieldType.INTEGER: ("number", "integer"),
-    FieldType.NUMBER: ("number", None),
-    FieldType.BOOLEAN: ("boolean", None),
-    FieldType.DECIMAL: ("string", "decimal"),
-    FieldType.DATETIME: ("date", None),
-    FieldType.DATE: ("string", "date"),
-    FieldType.UUID: ("string", "uuid"),
-    FieldType.ENUM: ("enum", None),
-    FieldType.JSON: ("json", None),
-}
-
 
 def schema_hash(spec: SchemaSpec) -> str:
     """Return the hash of a schema, eight hex digits."""
@@ -55,9 +42,9 @@ def model_hash(model: ModelSpec) -> str:
     return json_hash(dump_model(model))
 
 
-def dump_schema_json(spec: SchemaSpec) -> dict[str, Any]:
+def dump_schema_json(spec: SchemaSpec) -> dict[str, object]:
     """Write a schema as JSON values. Its hash is `schema_hash(spec)`."""
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "v": VERSION,
         "models": {model.key: dump_model(model) for model in spec.models},
         "identityRoles": [_dump_identity_role(role) for role in spec.identity_roles],
@@ -67,9 +54,9 @@ def dump_schema_json(spec: SchemaSpec) -> dict[str, Any]:
     return apply_extra(document, spec.extra)
 
 
-def dump_model(model: ModelSpec) -> dict[str, Any]:
+def dump_model(model: ModelSpec) -> dict[str, object]:
     """Write one model as JSON values."""
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "fields": {field.wire: dump_field(field) for field in model.fields},
         "relations": {relation.name: dump_relation(relation) for relation in model.relations},
         "load": model.load,
@@ -99,10 +86,10 @@ def dump_model(model: ModelSpec) -> dict[str, Any]:
     return apply_extra(document, model.options)
 
 
-def dump_field(field: Field) -> dict[str, Any]:
+def dump_field(field: Field) -> dict[str, object]:
     """Write one field as JSON values."""
-    kind, form = JSON_TYPES[field.type]
-    document: dict[str, Any] = {
+    kind, form = KINDS[field.type].pushed
+    document: dict[str, object] = {
         "type": kind,
         "isOptional": field.optional,
         "isIndexed": field.indexed,
@@ -120,9 +107,9 @@ def dump_field(field: Field) -> dict[str, Any]:
     return apply_extra(document, field.extra)
 
 
-def dump_relation(relation: Relation) -> dict[str, Any]:
+def dump_relation(relation: Relation) -> dict[str, object]:
     """Write one relation as JSON values."""
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "type": relation.kind,
         "target": relation.target,
         "foreignKey": relation.foreign_key,
@@ -138,7 +125,7 @@ def dump_relation(relation: Relation) -> dict[str, Any]:
     return apply_extra(document, relation.extra)
 
 
-def dump_tenancy(tenancy: Tenancy) -> dict[str, Any]:
+def dump_tenancy(tenancy: Tenancy) -> dict[str, object]:
     """Write a tenancy as JSON values."""
     if tenancy.kind == "column":
         return {"kind": "column", "column": tenancy.column}
@@ -152,7 +139,9 @@ def dump_tenancy(tenancy: Tenancy) -> dict[str, Any]:
     return {"kind": "parent", "via": via}
 
 
-def apply_extra(document: dict[str, Any], extra: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def apply_extra(
+    document: dict[str, object], extra: Iterable[tuple[str, object]]
+) -> dict[str, object]:
     """Apply an author's additions and deviations to the canonical form."""
     for name, value in extra:
         if value is MISSING:
@@ -162,7 +151,9 @@ def apply_extra(document: dict[str, Any], extra: Iterable[tuple[str, Any]]) -> d
     return document
 
 
-def find_extra(document: dict[str, Any], written: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+def find_extra(
+    document: dict[str, object], written: dict[str, object]
+) -> tuple[tuple[str, object], ...]:
     """Return the `extra` that makes `apply_extra(document, extra)` equal to `written`."""
     said = [
         (name, value)
@@ -173,7 +164,7 @@ def find_extra(document: dict[str, Any], written: dict[str, Any]) -> tuple[tuple
     return tuple(sorted([*said, *unsaid], key=lambda pair: pair[0]))
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     """Compare as JSON does: True is not 1, and 1.0 is."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return len(one) == len(other) and all(
@@ -184,5 +175,5 @@ def _same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
-def _dump_identity_role(role: IdentityRole) -> dict[str, Any]:
+def _dump_identity_role(role: IdentityRole) -> dict[str, object]:
     return apply_extra({"kind": role.kind, "source": role.source}, role.options)

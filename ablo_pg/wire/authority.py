@@ -8,7 +8,7 @@ organization's.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Final
 
 BRANCH_ID: Final = "br_main"
 
@@ -34,7 +34,7 @@ def wire_groups(organization: str, granted: Collection[str] | None) -> list[str]
 
 def authority_body(
     organization: str, kind: str, participant_id: str, groups: list[str], operations: list[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the authority object."""
     return {
         "organizationId": organization,

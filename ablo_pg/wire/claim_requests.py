@@ -108,9 +108,9 @@ class ClaimFilter:
     on_behalf_of: str | None
     capability_id: str | None
 
-    def kernel_filter(self) -> dict[str, Any]:
+    def kernel_filter(self) -> dict[str, object]:
         """Return the part that the kernel can filter; `admits` does the rest."""
-        asked: dict[str, Any] = {
+        asked: dict[str, object] = {
             "kind": self.actor_kind,
             "capabilityId": self.capability_id,
             "field": self.field,

@@ -54,7 +54,7 @@ class _Claim(msgspec.Struct, frozen=True, rename="camel"):
     on_behalf_of_id: str | None = None
     on_behalf_of_kind: str | None = None
     capability_id: str | None = None
-    meta: Any = None  # an object; hand-written SQL may store anything
+    meta: Any = None  # an Any; hand-written SQL may store anything
     granted_at: int | None = None
     ended_at: int | None = None
     fence_token: int | None = None
@@ -87,7 +87,7 @@ class _Presence(msgspec.Struct, frozen=True, rename="camel"):
     sessions: int = 0
     status: str | None = None
     activity: Any = None
-    meta: Any = None  # an object; hand-written SQL may store anything
+    meta: Any = None  # an Any; hand-written SQL may store anything
     since: int | None = None
     seen_at: int | None = None
     expires_at: int | None = None

@@ -16,7 +16,7 @@ Json = Mapping[str, Any]
 NULLABLE: Final = ("onBehalfOfId", "onBehalfOfKind", "capabilityId")
 
 
-def http_claim(claim: Json) -> dict[str, Any]:
+def http_claim(claim: Json) -> dict[str, object]:
     """Return a claim with its target, its holder, and its position or fence token."""
     kind, actor = split_participant(claim["actor"])
     behalf_kind, behalf = split_participant(claim.get("onBehalfOfId"))
@@ -36,7 +36,7 @@ def http_claim(claim: Json) -> dict[str, Any]:
     return body
 
 
-def http_summary(summary: Json) -> dict[str, Any]:
+def http_summary(summary: Json) -> dict[str, object]:
     """Return a claim's summary, for errors and answers to waiters."""
     kind, holder = split_participant(summary.get("heldBy"))
     body = {key: value for key, value in summary.items() if value is not None}
@@ -49,10 +49,10 @@ def http_summary(summary: Json) -> dict[str, Any]:
     return body
 
 
-def acquired_body(answer: Json) -> tuple[int, dict[str, Any]]:
+def acquired_body(answer: Json) -> tuple[int, dict[str, object]]:
     """Return status and body of an acquire: 201 with the claim, or 202 with its position."""
     claim = http_claim(answer["claim"])
-    body: dict[str, Any] = {"id": claim["id"], "object": "claim", "status": claim["status"]}
+    body: dict[str, object] = {"id": claim["id"], "object": "claim", "status": claim["status"]}
     if claim["status"] == "active":
         body.update(claim=claim, fenceToken=claim["fenceToken"], expiresAt=claim["expiresAt"])
         if "readAt" in claim:
@@ -69,12 +69,12 @@ def acquired_body(answer: Json) -> tuple[int, dict[str, Any]]:
     return 202, body
 
 
-def claim_state_body(answer: Json) -> dict[str, Any]:
+def claim_state_body(answer: Json) -> dict[str, object]:
     """Return one claim looked up by its id: the claim itself, flat."""
     return http_claim(answer["claim"])
 
 
-def claim_list_body(line: Json) -> dict[str, Any]:
+def claim_list_body(line: Json) -> dict[str, object]:
     """Return holders, then waiters: in `data`, and separately for the older generation."""
     claims = [http_claim(one) for one in line.get("claims") or ()]
     queue = [http_claim(one) for one in line.get("queue") or ()]
@@ -88,6 +88,6 @@ def claim_list_body(line: Json) -> dict[str, Any]:
     }
 
 
-def beats_body(beats: Iterable[Json]) -> dict[str, Any]:
+def beats_body(beats: Iterable[Json]) -> dict[str, object]:
     """Return the answer of a heartbeat for all of the caller's claims."""
     return {"object": "list", "results": [dict(beat) for beat in beats]}

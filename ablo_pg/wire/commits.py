@@ -6,6 +6,7 @@ so that equal writes have equal hashes. A row's data is passed on as the bytes i
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -130,12 +131,12 @@ def many_operations(body: CommitBody, models: list[str]) -> bytes:
 
 
 def _request(
-    operations: list[dict[str, Any]],
-    reads: list[dict[str, Any]] | None,
-    track: list[dict[str, Any]] | None,
+    operations: Sequence[Mapping[str, object]],
+    reads: list[dict[str, object]] | None,
+    track: list[dict[str, object]] | None,
     returning: bool | None = None,
 ) -> bytes:
-    request: dict[str, Any] = {"operations": [_said(one) for one in operations]}
+    request: dict[str, object] = {"operations": [_said(one) for one in operations]}
     if reads:
         request["reads"] = [_said(one) for one in reads]
     if track:
@@ -145,5 +146,5 @@ def _request(
     return pass_on(request)
 
 
-def _said(item: dict[str, Any]) -> dict[str, Any]:
+def _said(item: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in item.items() if value is not None}

@@ -208,7 +208,7 @@ def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
     return read_body(bytes(frame.payload), kind, depth)
 
 
-def frame(kind: str, payload: Any) -> bytes:
+def frame(kind: str, payload: object) -> bytes:
     """Return an outgoing frame."""
     return dumps({"type": kind, "payload": payload})
 
@@ -252,7 +252,7 @@ def claim_request(begin: ClaimBegin) -> bytes:
 
 def beat_details(beat: ClaimHeartbeat) -> bytes:
     """Return the kernel's request for a renewal."""
-    request: dict[str, Any] = {}
+    request: dict[str, object] = {}
     if beat.ttl_ms is not None:
         request["ttl"] = lease_text(beat.ttl_ms)
     if beat.details is not None:

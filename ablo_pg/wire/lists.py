@@ -1,8 +1,8 @@
 """Lists: translates a query string to the kernel's query, and its page to an answer. Pure.
 
-Every parameter that is not reserved is an equality filter on a field. Values are text and are
-parsed by the field's type; fields have their wire name or their column's. `archived` is reserved
-unless a field has that name.
+`where` is a predicate, as SQL text or as JSON. Every parameter that is not reserved is an equality
+filter on a field, given once. Values are text and are parsed by the field's type; fields have their
+wire name or their column's. `archived` and `where` are reserved unless a field has that name.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder, dumps
-from ablo_pg.schema import FieldType
+from ablo_pg.predicate.operands import Fields
+from ablo_pg.predicate.text import parse
+from ablo_pg.schema.neutral import Field, FieldType
 
-RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived"})
+RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived", "where"})
 DEFAULT_LIMIT: Final = 100
 FILTERS: Final = 50
-
-Fields = Mapping[str, tuple[str, FieldType]]  # wire or column name -> (wire name, type)
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,7 +44,7 @@ PAGE: Final = Decoder(Page)
 class ListQuery:
     """A requested list. starting_after: a cursor of ours, or a row's id."""
 
-    where: tuple[tuple[str, str, Any], ...]
+    where: tuple[object, ...]
     order_by: tuple[tuple[str, str], ...]
     limit: int
     starting_after: str | None
@@ -52,7 +52,7 @@ class ListQuery:
 
     def kernel_query(self, cursor: str | None) -> bytes:
         """Return it in the form of `ablo.row_list`, from `cursor` on."""
-        query: dict[str, Any] = {
+        query: dict[str, object] = {
             "where": self.where,
             "orderBy": self.order_by,
             "limit": self.limit,
@@ -80,20 +80,25 @@ def is_cursor(text: str) -> bool:
         return False
 
 
-def read_query(pairs: Iterable[tuple[str, str]], fields: Fields, most: int) -> ListQuery:
+def read_query(
+    model: str, pairs: Iterable[tuple[str, str]], fields: Fields, most: int
+) -> ListQuery:
     """Read a query string.
 
     Raises invalid_request, query_invalid_identifier, column_type_mismatch.
     """
     said: dict[str, str] = {}
-    where: list[tuple[str, str, Any]] = []
+    seen: set[str] = set()
+    where: list[object] = []
     for name, value in pairs:
-        if name in RESERVED and (name != "archived" or name not in fields):
-            if name in said:
-                raise _bad(name, f"{name} is given twice", "give it once")
+        if name in seen:
+            raise _bad(name[:80], f"{name[:80]} is given twice", "give it once, or use where")
+        seen.add(name)
+        if name in RESERVED and (name not in ("archived", "where") or name not in fields):
             said[name] = value
         else:
             where.append(_filter(name, value, fields))
+    where += _where(model, said.get("where", ""), fields)
     if len(where) > FILTERS:
         raise _bad(
             "where", f"{len(where)} filters in one list; the limit is {FILTERS}", "use fewer"
@@ -116,12 +121,26 @@ def page_body(model: str, page: Page) -> bytes:
     return b'%b,"data":%b,"evidence":%b,%b' % (head, page.data, page.evidence, tail[1:])
 
 
-def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, Any]:
-    wire, kind = _field(name, fields)
-    return wire, "=", _value(wire, kind, value)
+def _where(model: str, text: str, fields: Fields) -> list[object]:
+    """Return the predicates of `where`; the kernel checks those that are JSON."""
+    if not text:
+        return []
+    if text[0] not in "[{":
+        return [parse(model, text, (), fields)]
+    try:
+        nodes = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise _bad("where", "where is not JSON", "pass SQL text, or a predicate as JSON") from None
+    clause = isinstance(nodes, list) and isinstance(next(iter(nodes), None), str)
+    return [nodes] if clause or isinstance(nodes, dict) else nodes
 
 
-def _field(name: str, fields: Fields) -> tuple[str, FieldType]:
+def _filter(name: str, value: str, fields: Fields) -> tuple[str, str, object]:
+    field = _field(name, fields)
+    return field.wire, "=", _value(field.wire, field.type, value)
+
+
+def _field(name: str, fields: Fields) -> Field:
     found = fields.get(name)
     if found is None:
         raise error_for(
@@ -133,7 +152,7 @@ def _field(name: str, fields: Fields) -> tuple[str, FieldType]:
     return found
 
 
-def _value(wire: str, kind: FieldType, text: str) -> Any:
+def _value(wire: str, kind: FieldType, text: str) -> object:
     """Parse text by its field's type; what only the database can judge is passed on as text."""
     if kind is FieldType.BOOLEAN:
         if text not in ("true", "false"):
@@ -152,7 +171,7 @@ def _order(field: str | None, direction: str | None, fields: Fields) -> tuple[tu
         raise _bad("order", f"order is {direction[:20]!r}", "asc or desc")
     if field is None:
         return () if direction is None else (("id", direction),)
-    return ((_field(field, fields)[0], direction or "asc"),)
+    return ((_field(field, fields).wire, direction or "asc"),)
 
 
 def _limit(text: str | None, most: int) -> int:

@@ -39,15 +39,17 @@ REASONS: Final = {
 HERE: Final = "online"
 
 
-def target(entity_type: str, entity_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
+def target(
+    entity_type: str, entity_id: str, fields: Sequence[str] | None = None
+) -> dict[str, object]:
     """Return the target of a claim."""
-    found: dict[str, Any] = {"entityType": entity_type, "entityId": entity_id}
+    found: dict[str, object] = {"entityType": entity_type, "entityId": entity_id}
     if fields:
         found["fields"] = list(fields)
     return found
 
 
-def summary(claim: Json) -> dict[str, Any]:
+def summary(claim: Json) -> dict[str, object]:
     """Return a claim's summary."""
     kind, holder = split_participant(claim.get("heldBy"))
     words = claim.get("description") or ""
@@ -67,12 +69,12 @@ def summary(claim: Json) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def active_claim(claim: Json) -> dict[str, Any]:
+def active_claim(claim: Json) -> dict[str, object]:
     """Return an entry of `activeClaims`."""
     return {**summary(claim), "status": "active"}
 
 
-def granted(claim_id: str, entity_type: str, claim: Json) -> dict[str, Any]:
+def granted(claim_id: str, entity_type: str, claim: Json) -> dict[str, object]:
     """Return the payload of claim_acquired and claim_granted.
 
     Args: claim, with fenceToken, readAt, expiresAt and entityId; claim_id and entity_type in the
@@ -88,7 +90,7 @@ def granted(claim_id: str, entity_type: str, claim: Json) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def held_by(blockers: Iterable[Json]) -> dict[str, Any]:
+def held_by(blockers: Iterable[Json]) -> dict[str, object]:
     """Return the first of the claims in the way."""
     for first in map(summary, blockers):
         found = {
@@ -103,12 +105,14 @@ def held_by(blockers: Iterable[Json]) -> dict[str, Any]:
     return {}
 
 
-def queued(claim_id: str, where: Json, position: int, blockers: Iterable[Json]) -> dict[str, Any]:
+def queued(
+    claim_id: str, where: Json, position: int, blockers: Iterable[Json]
+) -> dict[str, object]:
     """Return the payload of claim_queued."""
     return {"claimId": claim_id, "position": position, "target": where, **held_by(blockers)}
 
 
-def rejected(claim_id: str, where: Json, error: AbloError) -> dict[str, Any]:
+def rejected(claim_id: str, where: Json, error: AbloError) -> dict[str, object]:
     """Return the payload of claim_rejected."""
     return {
         "claimId": claim_id,
@@ -120,18 +124,18 @@ def rejected(claim_id: str, where: Json, error: AbloError) -> dict[str, Any]:
     }
 
 
-def lost(claim_id: str, where: Json, reason: str) -> dict[str, Any]:
+def lost(claim_id: str, where: Json, reason: str) -> dict[str, object]:
     """Return the payload of claim_lost. reason: expired or preempted."""
     return {"claimId": claim_id, "reason": reason, "target": where}
 
 
-def line(entity_type: str, entity_id: str, waiters: Iterable[Json]) -> dict[str, Any]:
+def line(entity_type: str, entity_id: str, waiters: Iterable[Json]) -> dict[str, object]:
     """Return the payload of claim_queue: the whole wait queue of a row."""
     where = {"type": entity_type, "id": entity_id}
     return {"target": where, "queue": [_waiter(each, where, at) for at, each in enumerate(waiters)]}
 
 
-def _waiter(claim: Json, where: Json, position: int) -> dict[str, Any]:
+def _waiter(claim: Json, where: Json, position: int) -> dict[str, object]:
     said = summary(claim)
     return {
         "object": "claim",
@@ -151,7 +155,7 @@ def _waiter(claim: Json, where: Json, position: int) -> dict[str, Any]:
 
 def presence(
     kind: str, participant: str, here: Json | None, claims: Iterable[Json], now: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the payload of presence_update.
 
     Args: kind, enter, update or leave. here, the participant's own activity; None for one that is
@@ -176,7 +180,7 @@ def presence(
     return {key: value for key, value in found.items() if value is not None}
 
 
-def failed_commit(client_tx_id: str, error: AbloError, at: str, **own: Any) -> dict[str, Any]:
+def failed_commit(client_tx_id: str, error: AbloError, at: str, **own: object) -> dict[str, object]:
     """Return the payload of a mutation_result that refuses.
 
     Args: at, an ISO time. own, further members (serverTxId, authority).

@@ -59,7 +59,7 @@ class RotateBody(msgspec.Struct, frozen=True, rename="camel"):
     ttl_seconds: float | None = None
 
 
-def mint_request(body: MintBody) -> dict[str, Any]:
+def mint_request(body: MintBody) -> dict[str, object]:
     """Return the kernel's request of a capability."""
     return _said(
         {
@@ -78,7 +78,7 @@ def mint_request(body: MintBody) -> dict[str, Any]:
     )
 
 
-def ephemeral_request(body: EphemeralBody, every: Sequence[str]) -> dict[str, Any]:
+def ephemeral_request(body: EphemeralBody, every: Sequence[str]) -> dict[str, object]:
     """Return the kernel's request of an ephemeral key. every: the active schema's operations.
 
     Raises invalid_body if it does not say what the user may do.
@@ -102,9 +102,9 @@ def minted_body(
     capability_id: str,
     token: str,
     expires_at: str | None,
-    authority: Mapping[str, Any],
-    user_meta: Mapping[str, Any],
-) -> dict[str, Any]:
+    authority: Mapping[str, object],
+    user_meta: Mapping[str, object],
+) -> dict[str, object]:
     """Return the answer of a mint; the token is shown only once."""
     return {
         "object": "capability",
@@ -120,8 +120,8 @@ def minted_body(
 
 
 def ephemeral_body(
-    key_id: str, token: str, expires_at: str | None, authority: Mapping[str, Any]
-) -> dict[str, Any]:
+    key_id: str, token: str, expires_at: str | None, authority: Mapping[str, object]
+) -> dict[str, object]:
     """Return the answer of an ephemeral key."""
     return {
         "object": "ephemeral_key",
@@ -166,7 +166,7 @@ def _kind(kind: str | None) -> str | None:
     return "user" if kind == "human" else kind
 
 
-def _said(request: dict[str, Any]) -> dict[str, Any]:
+def _said(request: dict[str, object]) -> dict[str, object]:
     found = {key: value for key, value in request.items() if value is not None}
     pass_on(found)  # refuse what cannot be passed on before a key is created
     return found

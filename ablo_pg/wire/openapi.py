@@ -6,7 +6,7 @@ module has the components of their bodies.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.errors import CODES
 from ablo_pg.schema import SchemaSpec
@@ -19,14 +19,14 @@ DESCRIPTION: Final = (
     "`Idempotency-Key` (the same request again returns the first receipt) and guards: `readAt` "
     "with `onStale`, `claim`, `fenceToken`, `reads`."
 )
-STRING: Final[dict[str, Any]] = {"type": "string"}
-INTEGER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+STRING: Final[dict[str, object]] = {"type": "string"}
+INTEGER: Final[dict[str, object]] = {"type": "integer", "minimum": 0}
 
 
-def openapi_document(spec: SchemaSpec, version: str) -> dict[str, Any]:
+def openapi_document(spec: SchemaSpec, version: str) -> dict[str, object]:
     """Return the description of the API over a schema."""
-    paths: dict[str, Any] = {}
-    components: dict[str, Any] = dict(COMPONENTS)
+    paths: dict[str, object] = {}
+    components: dict[str, object] = dict(COMPONENTS)
     for model in spec.models:
         paths |= model_paths(model)
         components |= model_components(model)
@@ -42,11 +42,11 @@ def openapi_document(spec: SchemaSpec, version: str) -> dict[str, Any]:
     }
 
 
-def _object(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
+def _object(required: tuple[str, ...], **properties: object) -> dict[str, object]:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
-def _list(item: dict[str, Any]) -> dict[str, Any]:
+def _list(item: dict[str, object]) -> dict[str, object]:
     return {"type": "array", "items": item}
 
 
@@ -59,7 +59,7 @@ PREMISE: Final = _object(
     readAt=INTEGER,
     onStale={"enum": ["reject", "notify"]},
 )
-GUARDS: Final[dict[str, Any]] = {
+GUARDS: Final[dict[str, object]] = {
     "readAt": INTEGER | {"description": "The stamp it was read at"},
     "onStale": {"enum": ["reject", "overwrite", "notify"]},
     "claim": {"type": "string", "description": "The claim that the write is made under"},
@@ -67,7 +67,7 @@ GUARDS: Final[dict[str, Any]] = {
     "reads": {"type": "array", "maxItems": 500, "items": PREMISE},
     "track": {"type": "array", "maxItems": 500, "items": {"type": "object"}},
 }
-COMPONENTS: Final[dict[str, Any]] = {
+COMPONENTS: Final[dict[str, object]] = {
     "Problem": _object(
         ("type", "code", "message"),
         type=STRING,

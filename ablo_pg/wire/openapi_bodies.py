@@ -8,28 +8,25 @@ import msgspec
 from msgspec.structs import fields
 
 
-def body_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def body_schema(kind: type[msgspec.Struct]) -> dict[str, object]:
     """Return the JSON schema of a struct; members that are passed through may be anything.
 
     >>> body_schema(msgspec.defstruct("Pair", [("id", str), ("more", msgspec.Raw, msgspec.Raw())]))
     {'type': 'object', 'properties': {'id': {'type': 'string'}, 'more': {}}, 'required': ['id']}
     """
-    found: dict[str, Any] = {"type": "object", "properties": {}}
-    required = []
-    for field in fields(kind):
-        found["properties"][field.encode_name] = type_schema(field.type)
-        if field.required:
-            required.append(field.encode_name)
+    properties = {each.encode_name: type_schema(each.type) for each in fields(kind)}
+    required = [each.encode_name for each in fields(kind) if each.required]
+    found: dict[str, object] = {"type": "object", "properties": properties}
     return found | ({"required": required} if required else {})
 
 
-def type_schema(kind: Any) -> dict[str, Any]:
+def type_schema(kind: Any) -> dict[str, object]:
     """Return the complete JSON schema of a field's type."""
     if kind is msgspec.Raw:
         return {}
     found = msgspec.json.schema(kind)
     inside = found.pop("$defs", {})
-    whole: dict[str, Any] = _inlined(found, inside)
+    whole: dict[str, object] = _inlined(found, inside)
     return whole
 
 

@@ -7,21 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
+from ablo_pg.schema.kinds import KINDS
 from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
 from ablo_pg.wire.openapi_bodies import body_schema
 
-TYPES: Final[dict[FieldType, dict[str, Any]]] = {
-    FieldType.STRING: {"type": "string"},
-    FieldType.INTEGER: {"type": "integer"},
-    FieldType.NUMBER: {"type": "number"},
-    FieldType.BOOLEAN: {"type": "boolean"},
-    FieldType.DECIMAL: {"type": "string", "description": "A decimal number"},
-    FieldType.DATETIME: {"type": "string", "format": "date-time"},
-    FieldType.DATE: {"type": "string", "format": "date"},
-    FieldType.UUID: {"type": "string", "format": "uuid"},
-    FieldType.ENUM: {"type": "string"},
-    FieldType.JSON: {},
-}
 _TIME: Final = {"type": "string", "format": "date-time"}
 BASE: Final[dict[str, Any]] = {
     "id": {"type": "string"},
@@ -63,7 +52,7 @@ def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> di
 
 def field_schema(field: Field) -> dict[str, Any]:
     """Return a field's JSON schema."""
-    schema = dict(TYPES[field.type])
+    schema = dict(KINDS[field.type].schema)
     if field.enum_values:
         schema["enum"] = [*field.enum_values, *([None] if field.optional else [])]
     if field.optional and "type" in schema:
@@ -162,7 +151,8 @@ def _list(model: ModelSpec) -> dict[str, Any]:
         parameter("query", "order_by", {"enum": [*BASE, *(_ordered(model))]}),
         parameter("query", "order", {"enum": ["asc", "desc"]}),
         parameter("query", "starting_after"),
-        *(parameter("query", field.wire, TYPES[field.type] or None) for field in model.fields),
+        parameter("query", "where"),
+        *(parameter("query", field.wire, dict(KINDS[field.type].schema)) for field in model.fields),
     ]
     return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
 

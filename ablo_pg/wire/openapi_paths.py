@@ -19,7 +19,7 @@ from ablo_pg.wire.openapi_models import body, json_answer, parameter, ref
 from ablo_pg.wire.schemas import PushBody
 from ablo_pg.wire.sync import QueryBody
 
-Schema = dict[str, Any]
+Schema = dict[str, object]
 ANY: Final[Schema] = {"type": "object"}
 LIST: Final[Schema] = {"type": "array"}
 NULLABLE: Final[Schema] = {"type": ["object", "null"]}
@@ -140,7 +140,7 @@ ALSO: Final = {
 }
 
 
-def fixed_paths() -> dict[str, Any]:
+def fixed_paths() -> dict[str, object]:
     """Return the paths that every schema has."""
     paths: dict[str, Any] = {}
     for line in LINES:
@@ -149,7 +149,7 @@ def fixed_paths() -> dict[str, Any]:
     return paths
 
 
-def _operation(line: Line) -> dict[str, Any]:
+def _operation(line: Line) -> dict[str, object]:
     operation = json_answer(line.summary, line.answer, line.status)
     answer = operation["responses"][line.status]
     if line.status == "204":

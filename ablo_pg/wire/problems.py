@@ -8,7 +8,7 @@ has: its message, names and details never hold another organization's data, nor 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.errors import CLASSES, AbloError, error_for
 from ablo_pg.wire.claims import http_summary
@@ -21,9 +21,9 @@ SUMMARIES: Final = frozenset({"claims", "blockedBy"})
 INNER: Final = frozenset({"sqlstate", "statement", "sql", "log", "constraint", "table", "column"})
 
 
-def problem_body(error: AbloError, request_id: str | None = None) -> dict[str, Any]:
+def problem_body(error: AbloError, request_id: str | None = None) -> dict[str, object]:
     """Return the body of an error."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "type": CLASSES.get(error.code, type(error)).__name__,
         "code": error.code,
         "message": error.message,
@@ -41,9 +41,9 @@ def problem_body(error: AbloError, request_id: str | None = None) -> dict[str, A
     return body
 
 
-def problem_details(details: Mapping[str, Any]) -> dict[str, Any]:
+def problem_details(details: Mapping[str, object]) -> dict[str, object]:
     """Return the details of an error in their wire form."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in details.items():
         if key in OWN or key in INNER:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.wire.authority import BRANCH_ID
 
@@ -12,7 +12,7 @@ ROOT_SLUG: Final = "main"
 BEGAN: Final = "2026-01-01T00:00:00.000Z"
 
 
-def project_body(organization: str) -> dict[str, Any]:
+def project_body(organization: str) -> dict[str, object]:
     """Return the one project; its id is the organization's."""
     return {
         "object": "project",
@@ -24,7 +24,7 @@ def project_body(organization: str) -> dict[str, Any]:
     }
 
 
-def branch_body(organization: str) -> dict[str, Any]:
+def branch_body(organization: str) -> dict[str, object]:
     """Return the root branch."""
     return {
         "object": "branch",
@@ -43,7 +43,7 @@ def branch_body(organization: str) -> dict[str, Any]:
     }
 
 
-def branch_credential_body(api_key: str, expires_at: str | None) -> dict[str, Any]:
+def branch_credential_body(api_key: str, expires_at: str | None) -> dict[str, object]:
     """Return the answer of a branch's credential; the key is shown only once."""
     return {
         "object": "branch_credential",
@@ -55,7 +55,7 @@ def branch_credential_body(api_key: str, expires_at: str | None) -> dict[str, An
 
 def branch_status_body(
     organization: str, version: int, digest: str, reasons: Sequence[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the status of the root branch."""
     active = version > 0
     return {
@@ -83,7 +83,7 @@ def branch_status_body(
     }
 
 
-def source_body(database: str, host: str | None, ready: bool) -> dict[str, Any]:
+def source_body(database: str, host: str | None, ready: bool) -> dict[str, object]:
     """Return the one data source: the database that the relay runs on. host: None is left out."""
     return ({} if host is None else {"host": host}) | {
         "object": "datasource",
@@ -96,7 +96,7 @@ def source_body(database: str, host: str | None, ready: bool) -> dict[str, Any]:
     }
 
 
-def validation_body(reasons: Sequence[str]) -> dict[str, Any]:
+def validation_body(reasons: Sequence[str]) -> dict[str, object]:
     """Return whether the database is usable, and what prevents it."""
     return {
         "reachable": True,

@@ -55,7 +55,7 @@ def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[st
     }
 
 
-def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, Any]:
+def records_body(found: bytes, authority: dict[str, object]) -> dict[str, object]:
     """Return a page of records."""
     page = loads(found)
     after = page["next"]
@@ -63,7 +63,7 @@ def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, Any]:
     return {"data": [record_body(one, authority) for one in page["data"]], "nextCursor": cursor}
 
 
-def read_record_query(query: Mapping[str, str], only: str | None) -> dict[str, Any]:
+def read_record_query(query: Mapping[str, str], only: str | None) -> dict[str, object]:
     """Read the query string of a list. only: whose commits the caller may see; None means all.
 
     Raises invalid_request, cursor_invalid.
@@ -76,7 +76,7 @@ def read_record_query(query: Mapping[str, str], only: str | None) -> dict[str, A
             field="limit",
             remedy=f"a whole number from 1 to {MOST}",
         )
-    asked: dict[str, Any] = {"limit": int(limit)}
+    asked: dict[str, object] = {"limit": int(limit)}
     if only is not None:
         asked["participant"] = only
     elif query.get("actorId"):

@@ -15,7 +15,8 @@ def relay_origin(url: str, name: str) -> tuple[str, str]:
     """
     try:
         parts = urlsplit(url)
-        readable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        host = (parts.hostname or "").encode("idna")
+        readable = bool(host) and (parts.port is None or parts.port > 0)
     except ValueError:
         readable = False
     if url != url.strip(" "):

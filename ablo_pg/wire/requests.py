@@ -29,7 +29,7 @@ class Duplicate(ValueError):
     """A duplicate key in one object."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
@@ -38,7 +38,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(name: str) -> Any:
+def _constant(name: str) -> object:
     raise Duplicate(f"{name} is not JSON")
 
 
@@ -62,7 +62,7 @@ def read_json(body: bytes, depth: int) -> Any:
     return found
 
 
-def check_surrogates(value: Any) -> None:
+def check_surrogates(value: object) -> None:
     """Refuse lone surrogates, which the database cannot store; raises invalid_json."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
@@ -70,7 +70,7 @@ def check_surrogates(value: Any) -> None:
         raise _invalid("an escape is a lone surrogate") from None
 
 
-def depth_of(value: Any) -> int:
+def depth_of(value: object) -> int:
     """Return how deep arrays and objects nest."""
     deepest = 0
     level = [value]
@@ -98,7 +98,7 @@ def read_body(body: bytes, kind: type[T], depth: int = 64) -> T:
         raise _invalid(str(exc)[:200]) from None
 
 
-def pass_on(value: Any) -> bytes:
+def pass_on(value: object) -> bytes:
     """Return values of a body as JSON for the database; raises invalid_body.
 
     Never used for a row's data, which is passed on as its bytes, whatever its numbers.
@@ -113,7 +113,7 @@ def pass_on(value: Any) -> bytes:
         ) from None
 
 
-def check_guards(found: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+def check_guards(found: dict[str, object], kind: type[msgspec.Struct]) -> None:
     """Refuse a misspelt name of a guard of `kind`; raises invalid_body."""
     known = kind.__struct_encode_fields__
     for key in found.keys() - set(known):

@@ -45,8 +45,8 @@ class PushBody(msgspec.Struct, frozen=True):
 
 
 def pushed_document(
-    body: PushBody, schema: dict[str, Any], active: SchemaSpec | None
-) -> dict[str, Any]:
+    body: PushBody, schema: dict[str, object], active: SchemaSpec | None
+) -> dict[str, object]:
     """Return the schema as stored, with its columns' nullability. active: None before."""
     nullable = not body.not_null
     if body.not_null is None and active is not None:
@@ -65,7 +65,7 @@ def push_options(body: PushBody) -> PushOptions:
 
 def pushed_body(
     version: int, spec: SchemaSpec, warnings: Sequence[Change] = (), unchanged: bool = False
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the answer of a push."""
     return {
         "id": f"sch_{version}",
@@ -85,7 +85,7 @@ def tried_body(
     warnings: Sequence[Change] = (),
     unchanged: bool = False,
     changes: Sequence[Change] = (),
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the answer of a dry run: that of the push, with every change. Nothing was saved."""
     told = pushed_body(version, spec, warnings, unchanged)
     return told | {"status": "dry_run", "changes": [change_item(change) for change in changes]}
@@ -93,7 +93,7 @@ def tried_body(
 
 def schema_body(
     version: int, digest: str, pushed_at: str | None, spec: SchemaSpec, project: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the active schema for `GET /api/schema`; version 0 means none."""
     if version == 0:
         return {"active": False, "environment": ENVIRONMENT, "project": project, "models": []}
@@ -109,7 +109,7 @@ def schema_body(
     }
 
 
-def versions_body(found: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
+def versions_body(found: Sequence[dict[str, Any]], limit: int) -> dict[str, object]:
     """Return the newest versions, each with its changes from the previous one.
 
     Args: found, newest first: {"version", "hash", "pushedAt", "active", "schema"}, one more than
@@ -125,7 +125,7 @@ def versions_body(found: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]
     return {"versions": told[:limit], "hasMore": len(found) > limit}
 
 
-def _model(model: ModelSpec) -> dict[str, Any]:
+def _model(model: ModelSpec) -> dict[str, object]:
     document = dump_model(model)
     return {
         "key": model.key,

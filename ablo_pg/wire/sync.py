@@ -63,7 +63,7 @@ def kernel_query(
     groups: Iterable[str] | None = None,
 ) -> bytes:
     """Return a list in the form of `ablo.row_list`."""
-    query: dict[str, Any] = {"limit": min(max(limit, 1), PAGE_ROWS)}
+    query: dict[str, object] = {"limit": min(max(limit, 1), PAGE_ROWS)}
     if after is not None:
         query["after"] = after
     if where:
@@ -144,7 +144,7 @@ def bootstrap_body(
             for typename, rows in models.items()
         )
     )
-    tail: dict[str, Any] = {"timestamp": timestamp}
+    tail: dict[str, object] = {"timestamp": timestamp}
     if schema_hash:
         tail["schemaHash"] = schema_hash
     if next_cursor is not None:
@@ -155,7 +155,7 @@ def bootstrap_body(
 
 def partial_body(deltas: Sequence[bytes], sync_id: int, timestamp: int, schema_hash: str) -> bytes:
     """Return a partial bootstrap: the deltas after the client's position."""
-    tail: dict[str, Any] = {"timestamp": timestamp}
+    tail: dict[str, object] = {"timestamp": timestamp}
     if schema_hash:
         tail["schemaHash"] = schema_hash
     head = b'{"type":"partial","lastSyncId":%d,"models":{},"deltas":[' % sync_id
@@ -165,11 +165,11 @@ def partial_body(deltas: Sequence[bytes], sync_id: int, timestamp: int, schema_h
 def results_body(
     results: Sequence[Sequence[bytes]],
     evidence: Sequence[Sequence[bytes]],
-    errors: Sequence[Mapping[str, Any]],
+    errors: Sequence[Mapping[str, object]],
     sync_id: int,
 ) -> bytes:
     """Return the answer of on-demand reads: one slot per query, empty if it failed."""
-    tail: dict[str, Any] = {"lastSyncId": sync_id}
+    tail: dict[str, object] = {"lastSyncId": sync_id}
     if errors:
         tail["errors"] = errors
     return b"".join(
@@ -184,7 +184,7 @@ def results_body(
     )
 
 
-def query_error(index: int, model: str, error: AbloError, event_id: str) -> dict[str, Any]:
+def query_error(index: int, model: str, error: AbloError, event_id: str) -> dict[str, object]:
     """Return the error of a failed query."""
     return {
         "index": index,
@@ -212,7 +212,7 @@ def relation_of(model: ModelSpec, name: str) -> Relation:
 
 def nest(rows: Sequence[bytes], relation: Relation, related: Sequence[bytes]) -> list[bytes]:
     """Return rows with their related rows under the relation's name."""
-    found: dict[Any, list[bytes]] = {}
+    found: dict[object, list[bytes]] = {}
     mine, theirs = keys_of(relation)
     for other in related:
         found.setdefault(_value(other, theirs), []).append(other)
@@ -232,13 +232,13 @@ def keys_of(relation: Relation) -> tuple[str, str]:
     return "id", relation.foreign_key
 
 
-def values_of(rows: Iterable[bytes], name: str) -> list[Any]:
+def values_of(rows: Iterable[bytes], name: str) -> list[object]:
     """Return the distinct values of one field."""
     found = dict.fromkeys(_value(row, name) for row in rows)
     return [value for value in found if value is not None]
 
 
-def _value(row: bytes, name: str) -> Any:
+def _value(row: bytes, name: str) -> object:
     """Return the value of a relation's field; None if a row has none."""
     return loads(members(row).get(name, b"null"))
 

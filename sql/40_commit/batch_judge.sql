@@ -45,7 +45,8 @@ begin
                  end is true as good
             from (
               select o.*, item ->> 'transactionId' as transaction,
-                     coalesce(nullif(item -> 'data', 'null'), '{}') as data,
+                     case when action = any (array['create', 'update']) then coalesce(nullif(item -> 'data', 'null'), '{}')
+                       else '{}' end as data,
                      case when jsonb_typeof(item -> 'readAt') = 'number' then (item ->> 'readAt')::numeric end as read_at,
                      row_number() over (partition by model, id order by c, m) = 1 as first_on_row,
                      min(c) over (partition by participant, key) as first_under_key,

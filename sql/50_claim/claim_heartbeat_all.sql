@@ -8,7 +8,7 @@ set enable_seqscan = off
 set jit = off
 as $$
   -- Renew every live lease and place in a queue of a participant, or those of p_claim_ids: [{claimId, status:
-  -- held | queued | lost, expiresAt?, ttlMs?}]. One call per heartbeat for a process that holds many. Grants
+  -- held | queued | lost, expiresAt?, ttlMs?}], by id. One call per heartbeat for a process that holds many. Grants
   -- nothing: waiters ask for that.
   -- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in queue order.
   -- Raises: duration_invalid.
@@ -35,7 +35,7 @@ begin
            'claimId', coalesce(b.id, w.id),
            'status', case b.status when 'active' then 'held' when 'queued' then 'queued' else 'lost' end,
            'expiresAt', ablo.ms(b.expires_at),
-           'ttlMs', floor(extract(epoch from b.ttl) * 1000)::bigint)))
+           'ttlMs', floor(extract(epoch from b.ttl) * 1000)::bigint)) order by coalesce(b.id, w.id))
     into v_results
     from beaten b full join unnest(p_claim_ids) w (id) on w.id = b.id;
   return coalesce(v_results, '[]');

@@ -2,7 +2,7 @@ create or replace function ablo.list_check(p_query jsonb) returns void
 language plpgsql stable
 as $$
   -- Check the shape of a list's query before it is used: an object, whose where is an array of [field, operator,
-  -- value] (or [field, value]) and whose orderBy is an array of [field, direction].
+  -- value] (or [field, value]) or of objects (ablo.predicate_sql), whose orderBy is one of [field, direction].
   -- Called by: ablo.row_list. Raises: invalid_request.
 declare
   v_name text;
@@ -26,7 +26,7 @@ begin
                           then v_name = 'groups'
                             or jsonb_array_length(e) not between 2 and 3 and v_name = 'where'
                             or jsonb_array_length(e) not between 1 and 2 and v_name = 'orderBy'
-                          else v_name <> 'groups' or jsonb_typeof(e) <> 'string' end)
+                          else jsonb_typeof(e) <> case v_name when 'groups' then 'string' when 'where' then 'object' else '' end end)
     then
       perform ablo.raise_error('invalid_request', format('%s is not a list of terms: %s', v_name, left(v_given::text, 60)),
         case v_name when 'where' then 'pass [[field, operator, value], ...]'
@@ -34,8 +34,8 @@ begin
         jsonb_build_object('field', v_name));
     elsif v_name = 'where' then
       perform ablo.bound_check('in', v_name, (
-        select sum(jsonb_array_length(v)) from jsonb_array_elements(v_given) e, jsonb_array_elements(e) v
-         where jsonb_typeof(v) = 'array'), 'ask for these in several queries');
+        select sum((select count(*) from jsonb_path_query(e, 'strict $.**')) - 4)::bigint from jsonb_array_elements(v_given) e
+         where jsonb_typeof(e) = 'object' or jsonb_typeof(e -> 2) = 'array'), 'ask for these in several queries');
     end if;
   end loop;
   perform ablo.bound_check('query_bytes', 'query', octet_length(p_query::text), 'ask for less at once, in several queries');

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- Rows of a model, filtered, ordered, paged by key, with their stamps and the watermark, all of one
   -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
-  -- p_query: {"where": [[field, op, value]], "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
+  -- p_query: {"where": [predicate, ...] (ablo.predicate_sql; all must hold), "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
   -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
   -- groups}. A page ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever
   -- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
@@ -43,7 +43,7 @@ begin
     v_where := v_where || format(' and t.%I is null', v_model.archived_column);
   end if;
   for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
-    v_where := v_where || ' and ' || ablo.filter_sql(v_model, v_clause);
+    v_where := v_where || ' and ' || ablo.predicate_sql(v_model, v_clause);
   end loop;
   if p_query ->> 'after' is not null then
     v_where := v_where || ' and ' || ablo.keyset_sql(v_model, v_order, p_query ->> 'after');

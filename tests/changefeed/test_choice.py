@@ -86,7 +86,7 @@ async def test_a_slot_that_waits_for_a_transaction(
             got = await kit.take(changes, 3)
             await long.commit()
             turn = 0
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 while reader.status.kind != "wal" or turn < 20:
                     await kit.write(admin, 1, prefix=f"switch{turn}-")
                     turn += 1
@@ -112,7 +112,7 @@ async def test_the_way_back(
                     "select pg_terminate_backend(pid) from pg_stat_replication where usename = %s",
                     (login,),
                 )
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 while reader.status.kind != kind:
                     await kit.write(admin, 1, prefix=f"{turn}-")
                     turn += 1

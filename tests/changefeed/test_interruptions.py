@@ -34,7 +34,7 @@ async def test_a_reader_ended_again_and_again(
 ) -> None:
     async with run_hub(make_reader(kind)) as hub, hub.subscribe("acme") as changes:
         for turn in range(5):
-            with anyio.fail_after(10):  # until there is one to end
+            with anyio.fail_after(30):  # until there is one to end
                 while not await (await admin.execute(end)).fetchall():
                     await anyio.lowlevel.checkpoint()
             for part in range(6):
@@ -62,7 +62,7 @@ async def test_a_crashed_server(own_cluster: Cluster, tasks_schema: Any, kit: An
                     own_cluster.restart()
                 async with await connect(db.admin_url, autocommit=True) as admin:
                     await kit.write(admin, 50, prefix=f"{turn}-")
-            found = [one.sync_id for one in await kit.take(changes, 150, seconds=15)]
+            found = [one.sync_id for one in await kit.take(changes, 150)]
             async with await connect(db.admin_url, autocommit=True) as admin:
                 assert found == await kit.whole_log(admin)
 
@@ -94,7 +94,7 @@ def last_line(path: str) -> int:
     return int((Path(path).read_text().splitlines() or ["0"])[-1])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_i7_i8_a_subscriber_killed_50_times(
     db: DatabaseHandle, admin: Any, kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +109,7 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     async def lines(more: int) -> int:
         """Write until the file has grown by so many lines; return how many it has."""
         start = path.read_bytes().count(b"\n")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while (now := path.read_bytes().count(b"\n")) < start + more:
                 await kit.write(admin, 1, prefix=f"{random.random()}-")
                 await admin.execute("select pg_sleep(0.005)")
@@ -148,7 +148,7 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     await nothing_left(admin)
 
 
-async def nothing_left(admin: Any, seconds: float = 10) -> None:
+async def nothing_left(admin: Any, seconds: float = 30) -> None:
     """No slot, session or lock of any of the killed ones; the server notices when it next looks."""
     left = """
         select (select count(*) from pg_replication_slots)

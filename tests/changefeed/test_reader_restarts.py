@@ -20,9 +20,9 @@ import pytest
 
 from ablo_pg.changefeed import AutoReader, Hub, stream
 from ablo_pg.cluster import Cluster, ClusterSettings
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
+from ablo_pg.db.session import connect_async
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .barrier_mutants import listed_only, no_barrier
@@ -71,7 +71,7 @@ async def wait_between(least: float, most: float) -> None:
 @asynccontextmanager
 async def session(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """A connection that is closed also when its user is cancelled."""
-    conn = await connect(url)
+    conn = await connect_async(url)
     try:
         yield conn
     finally:
@@ -178,7 +178,7 @@ async def compare(
                 for each in followed:
                     reading.start_soon(each.restart, restarts)
             loading.cancel_scope.cancel()
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while await (await admin.execute(WAITING)).fetchall():
                 await anyio.lowlevel.checkpoint()
         logged = {o: await kit.whole_log(admin, o) for o in ORGANIZATIONS}

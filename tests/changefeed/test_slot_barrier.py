@@ -107,7 +107,7 @@ class Stage:
 
     async def seen(self, query: str, count: int = 1, *arguments: object) -> None:
         """Wait until the query has so many rows."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while len(await (await self.admin.execute(query, arguments)).fetchall()) < count:
                 await anyio.lowlevel.checkpoint()
 
@@ -138,7 +138,7 @@ class Stage:
         """Have another row of each organization written, and wait until it has come."""
         for organization in ORGANIZATIONS:
             await self.kit.write(self.admin, 1, organization, prefix="y")
-        with anyio.move_on_after(3):
+        with anyio.move_on_after(10):
             await self.kit.until(lambda: all(c[-1:] == ["y1"] for c in followed.came.values()))
 
 

@@ -49,7 +49,7 @@ async def test_a_walsender_that_is_ended_while_a_slot_is_made(
 
 async def end(admin: Any, query: str) -> None:
     """End the walsender that the query finds, when there is one."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while not (found := await (await admin.execute(query)).fetchall()):
             await anyio.lowlevel.checkpoint()
     await admin.execute("select pg_terminate_backend(%s, 5000)", found[0])
@@ -89,6 +89,6 @@ async def test_a_server_without_room_is_named_and_used_when_there_is(
 
 async def until_there(admin: Any, kit: Any) -> None:
     """Wait until the first reader has its slot."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while not await (await admin.execute(MADE)).fetchall():
             await anyio.lowlevel.checkpoint()

@@ -103,7 +103,7 @@ async def in_flight(db: DatabaseHandle, admin: Any, kit: Any) -> AsyncIterator[N
 
     async with anyio.create_task_group() as group:
         group.start_soon(commit)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not await (await admin.execute(IN_FLIGHT)).fetchall():
                 await anyio.lowlevel.checkpoint()
         yield
@@ -119,7 +119,7 @@ async def slot_is_made(admin: Any, standby: Path) -> None:
     """A standby's slots wait until the primary logs which transactions run."""
     url = on(standby, admin.info.dsn)
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as there:
-        with anyio.fail_after(15):
+        with anyio.fail_after(30):
             while not await (await there.execute(SLOTS)).fetchall():
                 await admin.execute("select pg_log_standby_snapshot()")
 
@@ -235,7 +235,7 @@ async def test_a_position_that_is_not_replayed_yet_is_waited_for(
         horizon = await log.horizon(LSN.parse(row[0]))
         assert not await log.reached(horizon)
         await there.execute("select pg_wal_replay_resume()")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not await log.reached(horizon):
                 await anyio.lowlevel.checkpoint()
         assert await log.head("acme") == await hub_head(admin)
@@ -252,7 +252,7 @@ async def test_reads_are_served_and_writes_are_refused_by_name(
 ) -> None:
     database = Database(on(standby, db.database_url))
     await kit.write(admin, 1)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while await PostgresLog(database).head("acme") < await hub_head(admin):
             await anyio.lowlevel.checkpoint()
         with pytest.raises(AbloConnectionError, match="accepts no writes here"):

@@ -44,7 +44,7 @@ async def test_what_was_handed_on_is_confirmed_so_that_no_wal_piles_up(
     async def confirmed_after(write: str) -> None:
         await admin.execute(write)
         row = await (await admin.execute("select pg_current_wal_lsn()")).fetchone()
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 found = await (await admin.execute(SENDER, (login,))).fetchone()
                 if found and row and int_lsn(found[0]) >= int_lsn(row[0]):

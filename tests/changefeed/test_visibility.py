@@ -48,7 +48,7 @@ async def unseen_commit(db: DatabaseHandle, admin: Any, kit: Any) -> AsyncIterat
     ):
         conn.add_notice_handler(lambda notice: None)
         group.start_soon(commit, conn)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not await (await admin.execute(WAITERS)).fetchall():
                 await anyio.lowlevel.checkpoint()
         yield

@@ -79,10 +79,10 @@ def db(cluster: Server, client_template: str) -> Iterator[DatabaseHandle]:
 
 @pytest.fixture
 def until() -> Until:
-    """Wait until a condition holds, at most 10 s."""
+    """Wait until a condition holds, at most 30 s."""
 
     async def wait(holds: Callable[[], bool]) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 if holds():
                     return
@@ -93,10 +93,10 @@ def until() -> Until:
 
 @pytest.fixture
 def until_line() -> UntilLine:
-    """Wait until so many wait for a task, at most 10 s."""
+    """Wait until so many wait for a task, at most 30 s."""
 
     async def wait(ablo: AsyncAblo, row_id: str, length: int) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 if len(await ablo.tasks.claim.queue(row_id)) == length:
                     return
@@ -106,9 +106,9 @@ def until_line() -> UntilLine:
 
 
 async def until_blocked(db: DatabaseHandle, count: int) -> None:
-    """Wait until so many sessions of the database wait for another's lock, at most 10 s."""
+    """Wait until so many sessions of the database wait for another's lock, at most 30 s."""
     async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 if (await conn.execute(BLOCKED)).rowcount >= count:
                     return
@@ -160,7 +160,7 @@ async def make_client(place: Place) -> AsyncIterator[MakeClient]:
         def make(
             participant: str = "agent:triage", organization: str = "acme", **options: Any
         ) -> AsyncAblo:
-            defaults = {"schema": SCHEMA, "timeout": 10, **place(participant, organization)}
+            defaults = {"schema": SCHEMA, "timeout": 30, **place(participant, organization)}
             clients.append(AsyncAblo(**{**defaults, **options}))
             stack.push_async_callback(clients[-1].close)
             return clients[-1]
@@ -178,7 +178,7 @@ def make_sync(place: Place) -> Iterator[MakeSync]:
     """Make blocking clients of the test's database, each way; they are closed at its end."""
     with ExitStack() as stack:
         yield lambda participant="agent:triage": stack.enter_context(
-            Ablo(schema=SCHEMA, timeout=10, **place(participant))
+            Ablo(schema=SCHEMA, timeout=30, **place(participant))
         )
 
 
@@ -187,7 +187,7 @@ def sync_ablo(make_sync: MakeSync) -> Ablo:
     return make_sync("user:ann")
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait on this thread, which blocks its event loop, until a condition holds."""
     ends = time.monotonic() + seconds
     while not holds():

@@ -72,7 +72,7 @@ async def transcript(
         again = await ablo.things.update(one, back)
         await ablo.things.create(WRITTEN | {"name": "nz", "code": "c", "double": 0.4}, id=three)
         await writer.execute("update public.things set price = price + 0.01 where id = %s", [two])
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             streamed = [await anext(changes) for _ in range(5)]
     seen["stream"] = [(c.op, c.id[-1], value(c.row), c.changed) for c in streamed]
     seen["answers"] = [value(created), value(again)]

@@ -243,7 +243,7 @@ async def test_a_broken_claim_is_lost_at_once_in_the_client(
         with pytest.raises(AbloClaimedError) as caught:
             await ablo.tasks.update(task, {"count": 2})
         assert caught.value.code == "claim_lost"
-        assert await claim.lost.wait(timeout=1)
+        assert await claim.lost.wait(timeout=10)
         assert claim.status == "lost"
         sent = ablo._session.transport.commit
         ablo._session.transport.commit = None  # type: ignore[method-assign, assignment]
@@ -279,7 +279,7 @@ async def test_leaving_is_bounded_and_does_not_hide_the_error(
             on_ask(ablo, "claim_release", never)
             raise RuntimeError("mine")
 
-    with anyio.fail_after(5), pytest.raises(RuntimeError, match="mine"):
+    with anyio.fail_after(30), pytest.raises(RuntimeError, match="mine"):
         await work()
     assert claim.status == "released"
     assert f"{claim.id} was not released within 0.1 s" in caplog.text

@@ -43,10 +43,10 @@ class Line:
                 wait_until(lambda n=number: len(self._holder.tasks.claim.queue("task_123")) == n)  # type: ignore[misc]
             yield
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
 
     def _wait(self, name: str, client: Ablo) -> None:
-        with client.tasks.claim("task_123", timeout=10):
+        with client.tasks.claim("task_123", timeout=30):
             self.served.append(name)
 
 

@@ -82,7 +82,7 @@ def test_threads_wait_their_turn(ablo: Ablo, make_sync: MakeSync) -> None:
         line = boss.tasks.claim.queue(id="task_123")
         boss.tasks.claim.reorder(id="task_123", order=[line[2].id])
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert served == ["2", "0", "1"]
 
 
@@ -93,7 +93,7 @@ def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle) -> None:
     ) as claim:
         with psycopg.connect(db.admin_url, autocommit=True) as conn:
             conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
-        assert claim.lost.wait(timeout=5)
+        assert claim.lost.wait(timeout=30)
         assert claim.lost.is_set()
         with pytest.raises(AbloClaimedError):
             ablo.tasks.update("task_123", {"count": 2})
@@ -113,7 +113,7 @@ def test_a_close_inside_the_block(make_sync: MakeSync) -> None:
     with client.tasks.claim(id="t") as claim:
         client.close()
         assert claim.status == "released"
-        with other.tasks.claim(id="t", timeout=5):
+        with other.tasks.claim(id="t", timeout=30):
             pass
     assert not claim.release()
 

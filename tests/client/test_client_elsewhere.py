@@ -23,7 +23,7 @@ from ablo_pg import Ablo, AbloValidationError, AsyncAblo
 
 from .conftest import SCHEMA, MakeSync, Place
 
-CHILD_SECONDS = 8
+CHILD_SECONDS = 40
 
 
 def in_a_child(work: Callable[[], Any]) -> str:
@@ -101,7 +101,7 @@ from ablo_pg import Ablo, define_schema, Model
 class Task(Model):
     title: str
 def client():
-    return Ablo(schema=define_schema(tasks=Task), timeout=5, **{place!r})
+    return Ablo(schema=define_schema(tasks=Task), timeout=30, **{place!r})
 first = client()
 threading.Thread(target=first.tasks.list, daemon=True).start()
 time.sleep({seconds})
@@ -121,7 +121,7 @@ def test_a_fork_beside_a_first_call_leaves_its_child_able_to_call(
     for step in range(4):
         program = FORKS.format(place=place(), seconds=step * 0.008, patience=CHILD_SECONDS)
         ended = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, timeout=30, check=False
+            [sys.executable, "-c", program], capture_output=True, timeout=60, check=False
         )
         assert ended.returncode == 0, (step, ended.stderr)
 
@@ -137,7 +137,7 @@ def test_a_client_is_not_passed_to_another_process(kind: Any, place: Place) -> N
 
 def test_a_client_that_was_not_used_yet_works_in_each_child(place: Place, sync_ablo: Ablo) -> None:
     """As under a pre-forking server that imports the program first."""
-    ablo = Ablo(schema=SCHEMA, timeout=5, **place())
+    ablo = Ablo(schema=SCHEMA, timeout=30, **place())
     try:
         for name in ("first", "second"):
             assert in_a_child(lambda name=name: ablo.tasks.create({"title": name})) == "ok"  # type: ignore[misc]
@@ -151,7 +151,7 @@ def test_an_async_client_in_a_forked_child(place: Place) -> None:
     async def use(ablo: AsyncAblo) -> None:
         await ablo.tasks.list()
 
-    ablo = AsyncAblo(schema=SCHEMA, timeout=5, **place())
+    ablo = AsyncAblo(schema=SCHEMA, timeout=30, **place())
     loop = asyncio.new_event_loop()
     try:
         assert in_a_child(lambda: asyncio.run(use(ablo))) == "ok"
@@ -165,7 +165,7 @@ def test_an_async_client_in_a_forked_child(place: Place) -> None:
 
 
 def test_a_second_event_loop_is_refused_with_the_reason(place: Place) -> None:
-    ablo = AsyncAblo(schema=SCHEMA, timeout=5, **place())
+    ablo = AsyncAblo(schema=SCHEMA, timeout=30, **place())
     changes = ablo.tasks.subscribe()
 
     async def begin() -> None:
@@ -174,7 +174,7 @@ def test_a_second_event_loop_is_refused_with_the_reason(place: Place) -> None:
 
     async def use(work: Callable[[], Any]) -> str:
         with pytest.raises(AbloValidationError) as caught:
-            await asyncio.wait_for(work(), 5)
+            await asyncio.wait_for(work(), 30)
         return f"{caught.value.code}: {caught.value}"
 
     first = asyncio.new_event_loop()
@@ -219,7 +219,7 @@ def test_other_event_loops_than_asyncios_own(place: Place) -> None:
     uvloop = pytest.importorskip("uvloop")
 
     async def work() -> None:
-        async with AsyncAblo(schema=SCHEMA, timeout=5, **place()) as ablo:
+        async with AsyncAblo(schema=SCHEMA, timeout=30, **place()) as ablo:
             task = await ablo.tasks.create({"title": "a"})
             async with ablo.tasks.subscribe() as changes, ablo.tasks.claim(id=task.id):
                 await ablo.tasks.update(task.id, {"title": "b"})
@@ -228,7 +228,7 @@ def test_other_event_loops_than_asyncios_own(place: Place) -> None:
                     return
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(work(), 15))
+        runner.run(asyncio.wait_for(work(), 30))
 
 
 UNCLOSED = """
@@ -237,7 +237,7 @@ from ablo_pg import {kind}, define_schema, Model
 class Task(Model):
     title: str
 schema = define_schema(tasks=Task)
-ablo = {kind}(schema=schema, timeout=5, **{place!r})
+ablo = {kind}(schema=schema, timeout=30, **{place!r})
 {body}
 print("done")
 """
@@ -261,7 +261,7 @@ def test_a_program_that_forgets_to_close_its_client_ends(
 ) -> None:
     program = UNCLOSED.format(kind=kind, place=place(), body=body)
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, ended.stdout) == (0, "done\n"), ended.stderr
     assert "Traceback" not in ended.stderr, ended.stderr

@@ -107,7 +107,7 @@ async def test_lone_waiters_hold_up_nobody(ablo: AsyncAblo, db: DatabaseHandle) 
             ]
             await until_blocked(db, 5)  # half of a pool of 10: the others wait for their leave
             for n in range(5):
-                await make(ablo, f"free{n}", timeout=5)
+                await make(ablo, f"free{n}", timeout=30)
             assert not any(task.done() for task in waiting)
             await conn.commit()
     assert len(await ablo.tasks.list()) == 6
@@ -158,7 +158,7 @@ async def test_random_cancellations_leave_the_gate_open(ablo: AsyncAblo) -> None
         for n in range(0, 30, 1 + wave % 4):
             asyncio.get_running_loop().call_later(0.0005 * n, tasks[n].cancel)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await make(ablo, f"after{wave}", timeout=5)
+        await make(ablo, f"after{wave}", timeout=30)
 
 
 async def test_a_broken_connection_is_retried_under_the_same_key(

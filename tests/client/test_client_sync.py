@@ -95,13 +95,12 @@ def test_a_program_that_forgets_to_close_still_ends(db: DatabaseHandle) -> None:
         [sys.executable, "-c", program, db.database_url],
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
 
 
-@pytest.mark.timeout(20)
 def test_changes_are_iterated_and_called_back(ablo: Ablo) -> None:
     called: list[str] = []
     enough = threading.Event()
@@ -133,7 +132,6 @@ def test_a_coroutine_function_is_no_callback(ablo: Ablo) -> None:
         ablo.tasks.on_change(coroutine)
 
 
-@pytest.mark.timeout(20)
 def test_close_ends_a_loop_that_waits(ablo: Ablo) -> None:
     changes = ablo.tasks.subscribe()
     begun = threading.Event()
@@ -148,6 +146,6 @@ def test_close_ends_a_loop_that_waits(ablo: Ablo) -> None:
     thread.start()
     assert begun.wait(10)
     changes.close()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     assert seen == []

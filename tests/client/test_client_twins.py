@@ -114,7 +114,7 @@ def test_all_names_what_can_be_imported() -> None:
     assert ablo_pg.__all__ == sorted(ablo_pg.__all__)
     public = {
         name
-        for name, value in vars(ablo_pg).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        for name in dir(ablo_pg)
+        if not name.startswith("_") and not inspect.ismodule(getattr(ablo_pg, name))
     }
     assert public | {"__version__"} == set(ablo_pg.__all__)

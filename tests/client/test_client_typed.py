@@ -25,6 +25,7 @@ WRONG = {
     '(await tasks.claim(id="t", queue=False)).release()': "union-attr",
     'await tasks.retrieve("t", if_claimed="perhaps")': "arg-type",
     '(await tasks.create({})).title = "x"': "misc",
+    "from ablo_pg import Modle": "attr-defined",
 }
 
 
@@ -38,7 +39,7 @@ def with_wrong_lines(path: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("kept_types")
 def test_the_typed_program_checks(tmp_path: Path) -> None:
     bad = with_wrong_lines(tmp_path / "wrong_program.py")
@@ -65,7 +66,7 @@ def pyright(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_the_typed_program_checks_with_pyright(tmp_path: Path) -> None:
     (tmp_path / "typed_program.py").write_text(PROGRAM.read_text())
     assert pyright(tmp_path) == []

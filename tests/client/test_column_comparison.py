@@ -145,7 +145,7 @@ def needs_icu(handle: DatabaseHandle, name: str) -> None:
 def client(handle: DatabaseHandle, participant: str = "user:a") -> AsyncAblo:
     return AsyncAblo(
         schema=SCHEMA, database_url=handle.database_url, replication_url=handle.replication_url,
-        organization="acme", participant=participant, timeout=10,
+        organization="acme", participant=participant, timeout=30,
     )  # fmt: skip
 
 

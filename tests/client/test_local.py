@@ -101,7 +101,7 @@ async def test_a_queued_write_shows_at_once(ablo: AsyncAblo, until: Any) -> None
     assert (changed.title, changed.count, local.get("t1")) == ("b", 2, changed)
     handle = ablo.pending(changed)
     assert handle is not None
-    receipt = await handle.confirmed(timeout=10)
+    receipt = await handle.confirmed(timeout=30)
     assert (handle.state, receipt.status) == ("confirmed", "confirmed")
     assert local.get("t1").title == "b"
     row = await ablo.tasks.retrieve("t1")
@@ -111,7 +111,7 @@ async def test_a_queued_write_shows_at_once(ablo: AsyncAblo, until: Any) -> None
     assert local.get("t1") is None
     handle = ablo.pending(gone)
     assert handle is not None
-    await handle.confirmed(timeout=10)
+    await handle.confirmed(timeout=30)
     assert local.get("t1") is None
     assert await ablo.tasks.retrieve("t1") is None
     assert ablo.pending(row) is None
@@ -134,7 +134,7 @@ async def test_a_refused_write_is_rolled_back(
         assert handle is not None
         handle.on_rejected(lambda error: seen.append(error.code))
         with pytest.raises(AbloError) as caught:
-            await handle.confirmed(timeout=10)
+            await handle.confirmed(timeout=30)
     assert caught.value.code == "entity_claimed"
     assert (handle.state, handle.error) == ("rejected", caught.value)
     assert seen == ["entity_claimed"]
@@ -146,7 +146,7 @@ async def test_a_refused_write_is_rolled_back(
     handle = ablo.pending(again)
     assert handle is not None
     with pytest.raises(AbloError) as caught:
-        await handle.confirmed(timeout=10)
+        await handle.confirmed(timeout=30)
     assert caught.value.code == "unique_violation"
     assert await ablo.tasks.retrieve("t1") is not None
     assert [one.title for one in ablo.tasks.local.list()] == ["a"]
@@ -160,7 +160,7 @@ async def test_queued_writes_land_in_their_order(ablo: AsyncAblo, until: Any) ->
         assert ablo.tasks.local.get("t").title == str(n)
     handle = ablo.pending(row)
     assert handle is not None
-    await handle.confirmed(timeout=10)
+    await handle.confirmed(timeout=30)
     titles = [one.row.title for one in await ablo.tasks.history("t")]
     assert titles == [str(n) for n in reversed(range(30))]
 
@@ -196,9 +196,9 @@ async def test_a_queued_write_that_fails_holds_up_no_other(
     monkeypatch.setattr(type(session), "commit", lambda _, *args: commit(*args))
     bad = await ablo.tasks.create({"title": "bad"}, id="t1", wait="queued")
     good = await ablo.tasks.create({"title": "good"}, id="t2", wait="queued")
-    await ablo.pending(good).confirmed(timeout=10)
+    await ablo.pending(good).confirmed(timeout=30)
     with pytest.raises(AbloError, match="RuntimeError"):
-        await ablo.pending(bad).confirmed(timeout=10)
+        await ablo.pending(bad).confirmed(timeout=30)
     assert ablo.tasks.local.get("t1") is None
 
 
@@ -298,7 +298,7 @@ async def test_it_is_current_after_every_reconnect(db: DatabaseHandle, until: An
         options = {"base_url": relay.url, "api_key": make_key(db), "local": ["tasks"]}
         async with (
             AsyncAblo(schema=SCHEMA, **direct) as writer,
-            AsyncAblo(schema=SCHEMA, timeout=5, **options) as ablo,
+            AsyncAblo(schema=SCHEMA, timeout=30, **options) as ablo,
         ):
             await ablo.ready()
             for step in range(2):
@@ -310,7 +310,7 @@ async def test_it_is_current_after_every_reconnect(db: DatabaseHandle, until: An
                 assert handle is not None
                 assert handle.state == "queued"
                 await anyio.to_thread.run_sync(relay.start)
-                await handle.confirmed(timeout=15)
+                await handle.confirmed(timeout=30)
                 await until(lambda step=step: ablo.tasks.local.get(f"there{step}") is not None)
             rows = await writer.tasks.list(order_by="id")
             await until(lambda: ablo.tasks.local.list() == rows)
@@ -346,12 +346,12 @@ async def test_it_equals_a_select_after_random_writes(
 
 
 def test_the_sync_client_has_one_too(place: Place, schema: Any) -> None:
-    with Ablo(schema=schema, timeout=10, local=["tasks"], **place("user:ann")) as ablo:
+    with Ablo(schema=schema, timeout=30, local=["tasks"], **place("user:ann")) as ablo:
         ablo.ready()
         row = ablo.tasks.create({"title": "a"}, id="t1", wait="queued")
         assert ablo.tasks.local.get("t1") == row
         pending = ablo.pending(row)
         assert pending is not None
-        assert pending.confirmed(timeout=10).ops == 1
+        assert pending.confirmed(timeout=30).ops == 1
         assert (pending.state, pending.error) == ("confirmed", None)
         assert ablo.tasks.local.count({"title": "a"}) == 1

@@ -108,7 +108,7 @@ async def test_a_stream_and_a_local_copy_go_on(
     await ablo.ready()
     async with ablo.tasks.subscribe() as changes:
         insert(db)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             seen = [await anext(changes) for _ in ODD]
     check({change.id: change.row for change in seen})
     await until(lambda: ablo.tasks.local.count() == len(ODD))
@@ -156,7 +156,7 @@ async def test_a_queued_write_lies_over_an_odd_row(
         local = ablo.tasks.local.get(row_id)
         assert local is not None
         assert unread_fields(local).keys() == ODD[row_id][1]
-        await ablo.pending(row).confirmed(timeout=10)
+        await ablo.pending(row).confirmed(timeout=30)
 
 
 def test_the_twin_reads_them_too(odd: DatabaseHandle, make_sync: MakeSync) -> None:
@@ -181,7 +181,7 @@ async def test_an_event_stream_splits_where_its_format_does(
             AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key) as ablo,
             ablo.tasks.subscribe(cursor=0) as changes,
         ):
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 seen = [await anext(changes) for _ in ODD]
             assert ablo.reader_status.kind == "events"
     check({change.id: change.row for change in seen})

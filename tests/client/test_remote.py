@@ -32,7 +32,7 @@ def relay(db: DatabaseHandle) -> Iterator[RelayThread]:
 @pytest.fixture
 async def ablo(relay: RelayThread, db: DatabaseHandle) -> AsyncIterator[AsyncAblo]:
     key = make_key(db, "acme", "agent:a")
-    async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=10) as client:
+    async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=30) as client:
         yield client
 
 
@@ -113,7 +113,7 @@ async def test_calls_that_wait_for_a_row_keep_no_other_waiting(
     relay: RelayThread, db: DatabaseHandle
 ) -> None:
     """More of them than the client may have requests out: each gives its place away."""
-    options: dict[str, Any] = {"base_url": relay.url, "api_key": make_key(db), "timeout": 10}
+    options: dict[str, Any] = {"base_url": relay.url, "api_key": make_key(db), "timeout": 30}
     async with AsyncAblo(schema=SCHEMA, pool_max_size=2, **options) as client:
         await client.tasks.create({"title": "a"}, id="held")
         async with await psycopg.AsyncConnection.connect(db.admin_url) as holder:
@@ -122,13 +122,13 @@ async def test_calls_that_wait_for_a_row_keep_no_other_waiting(
                 for count in range(4):
                     group.start_soon(client.tasks.update, "held", {"count": count})
                 await until_blocked(db, 4)
-                await client.tasks.create({"title": "b"}, id="free", timeout=5)
+                await client.tasks.create({"title": "b"}, id="free", timeout=30)
                 await holder.commit()
 
 
 async def test_a_relay_that_is_not_there() -> None:
     url = "http://127.0.0.1:1"
-    async with AsyncAblo(schema=SCHEMA, base_url=url, api_key=KEY, timeout=10) as client:
+    async with AsyncAblo(schema=SCHEMA, base_url=url, api_key=KEY, timeout=30) as client:
         with pytest.raises(
             AbloConnectionError, match=r"127\.0\.0\.1:1 cannot be reached"
         ) as caught:
@@ -146,7 +146,7 @@ async def test_a_relay_that_comes_back_leaves_no_gap(
         seen: list[str] = []
 
         async def take(count: int) -> None:
-            with anyio.fail_after(15):
+            with anyio.fail_after(30):
                 seen.extend([(await anext(changes)).row.title for _ in range(count)])
 
         for step in range(3):
@@ -174,7 +174,7 @@ async def test_a_network_without_sockets_is_asked_for_events(
         await until(lambda: ablo.reader_status.kind == "events")
         for number in range(5):
             await ablo.tasks.create({"title": str(number)})
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             assert [(await anext(changes)).row.title for _ in range(5)] == list("01234")
     assert "socket" in (ablo.reader_status.reason or "")
 
@@ -184,7 +184,7 @@ async def test_a_key_that_asks_too_fast_waits(db: DatabaseHandle) -> None:
     settings = {"requests_per_second": 20.0, "request_burst": 2}
     with RelayThread(db, **settings) as relay:
         key = make_key(db)
-        async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=15) as client:
+        async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=30) as client:
             for _ in range(10):
                 await client.tasks.list()
 

@@ -115,7 +115,7 @@ async def run(handle: DatabaseHandle, odd: tuple[str, str] | None = None) -> Any
     async with (
         AsyncAblo(
             schema=SCHEMA, database_url=urls[0], replication_url=urls[1],
-            organization=organization, participant="user:a", timeout=10,
+            organization=organization, participant="user:a", timeout=30,
         ) as ablo,
         await psycopg.AsyncConnection.connect(urls[2], autocommit=True) as writer,
     ):  # fmt: skip
@@ -191,7 +191,7 @@ async def test_a_relay_serves_the_same_under_all_of_them_at_once(adopted: Databa
                 stack.enter_context(defaults(adopted, "database", name, values[0]))
         relay = stack.enter_context(RelayThread(adopted))
         async with (
-            AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=10) as ablo,
+            AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, timeout=30) as ablo,
             await psycopg.AsyncConnection.connect(adopted.admin_url, autocommit=True) as writer,
         ):
             assert await transcript(ablo, writer, organization) == expected

@@ -180,7 +180,7 @@ async def test_a_database_client_needs_a_key(ablo: AsyncAblo, make_client: MakeC
 
 @pytest.mark.relay("the sync client needs no key here but its own")
 def test_the_sync_client_too(place: Place, schema: Any) -> None:
-    with Ablo(schema=schema, timeout=10, **place("system:server")) as ablo:
+    with Ablo(schema=schema, timeout=30, **place("system:server")) as ablo:
         key = ablo.sessions.create(agent="a", can={"tasks": "read"})
         assert key.participant == "agent:a"
         ablo.sessions.revoke(key.id)

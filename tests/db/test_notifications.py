@@ -57,12 +57,12 @@ async def shared(app_db: DatabaseHandle) -> AsyncIterator[Notifications]:
 
 
 async def took(listener: Listener) -> list[str]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return await listener.take()
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while not condition():
             await anyio.lowlevel.checkpoint()
 

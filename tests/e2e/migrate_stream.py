@@ -79,7 +79,7 @@ class Follower:
         finally:
             if self._ending is not None:
                 self._ending()
-            thread.join(20)
+            thread.join(30)
 
     def missed(self, conn: psycopg.Connection[Any]) -> dict[str, list[int]]:
         """Wait until the stream stands at the log's end; return by organization what differs."""

@@ -189,7 +189,7 @@ def test_who_the_runtime_login_is(
     assert "refused for programs" in capsys.readouterr().out
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_what_a_key_stands_for_at_a_relay(
     app_db: DatabaseHandle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from ablo_pg.db.admin import role_drop
 from ablo_pg.errors import AbloError
 from ablo_pg.kernel import login_name
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 PRIVATE = ("DATABASE_URL", "ABLO_ADMIN_URL", "ABLO_REPLICATION_URL", "ABLO_API_KEY", "ABLO_API_URL")
 
 

@@ -97,7 +97,7 @@ def test_rows_behind_an_endpoint_are_refused_before_anything_is_written(
     assert run(["init", "--yes", "--storage", "direct"]) == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("kept_types")
 def test_what_it_writes_type_checks(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured

@@ -110,7 +110,7 @@ def test_an_administrator_is_refused(app_db: DatabaseHandle, capsys: Captured) -
     assert "database_role_cannot_enforce_rls" in err
 
 
-@pytest.mark.timeout(60)  # 3 s on two idle cores: a server of its own, stopped and started
+@pytest.mark.timeout(180)  # 3 s on two idle cores: a server of its own, stopped and started
 def test_it_follows_over_a_restart_of_the_server(tasks_schema: SchemaSpec) -> None:
     with (
         Cluster(settings=ClusterSettings(durable=False)) as cluster,

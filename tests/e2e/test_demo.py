@@ -49,7 +49,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 @pytest.mark.way("demo", "happy", "headless", "json")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_the_demo_proves_itself_and_leaves_nothing(temporary: Path) -> None:
     done = subprocess.run(
         [*DEMO, "--seconds", "2", "--json"],
@@ -68,7 +68,7 @@ def test_the_demo_proves_itself_and_leaves_nothing(temporary: Path) -> None:
     assert left_over(temporary) == []
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_demo_leaves_nothing(temporary: Path, number: signal.Signals) -> None:
     # Who is started in the background ignores ^C, and so do its children.

@@ -110,7 +110,7 @@ def through(cluster: Server, app_db: DatabaseHandle) -> Iterator[Any]:
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until it takes connections, or has ended."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         try:
             psycopg.connect(url).close()
@@ -190,7 +190,7 @@ async def test_a_stream_through_it_is_told_with_the_servers_words(
     hub = Hub(PostgresLog(Database(app_db.database_url)))
     async with anyio.create_task_group() as group:
         group.start_soon(reader.run, hub)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while "pooler" not in (reader.status.reason or ""):
                 await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()

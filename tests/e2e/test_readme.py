@@ -52,7 +52,7 @@ async def follow_the_example(example: types.ModuleType) -> None:
         async with AsyncAblo(
             schema=example.schema, organization="acme", participant="user:tester"
         ) as other:
-            with anyio.fail_after(15):
+            with anyio.fail_after(30):
                 # The example subscribes from now on, so a change is made until it has seen one.
                 while not seen.is_set():
                     rows = await other.model("tasks").list(where={"title": "x"})

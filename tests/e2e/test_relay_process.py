@@ -35,7 +35,7 @@ class Process:
 
     def get(self, path: str, key: str = "", **options: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        return httpx.get(self.url + path, headers=headers, timeout=10, **options)
+        return httpx.get(self.url + path, headers=headers, timeout=60, **options)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def test_it_serves_and_ends_in_order(app_db: DatabaseHandle) -> None:
         assert process.get("/live").status_code == 200
         assert process.get("/api/v1/models/tasks", key).json()["data"] == []
         process.popen.send_signal(signal.SIGTERM)
-        out, err = process.popen.communicate(timeout=15)
+        out, err = process.popen.communicate(timeout=60)
         assert process.popen.returncode == 0
         assert out == ""  # stdout has had its one object
         lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
@@ -121,7 +121,7 @@ def test_what_runs_may_end_and_nothing_new_begins(app_db: DatabaseHandle) -> Non
             except httpx.TransportError:
                 break
         conn.rollback()
-        answer, _ = late.communicate(timeout=10)
+        answer, _ = late.communicate(timeout=60)
         assert json.loads(answer)["status"] == "confirmed"
         assert process.popen.wait(15) == 0
 

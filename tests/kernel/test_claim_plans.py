@@ -21,7 +21,7 @@ class Note(Model, claims_bind_sql=True):
 
 SCHEMA: Final = define_schema(notes=Note)
 # The million rows take 12 s on a quiet machine.
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 
 TABLES: Final = ("claim", "claim_target", "claim_floor", "presence")
 LINE: Final = 100  # how many wait for the busy row

@@ -67,7 +67,7 @@ def test_a_relay_keeps_house(kept: Board) -> None:
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(keep_house, database, 0.01)
-                with anyio.fail_after(10):
+                with anyio.fail_after(30):
                     while left(kept) != (["new"], ["new"]):
                         await anyio.lowlevel.checkpoint()
                 group.cancel_scope.cancel()
@@ -108,7 +108,7 @@ def test_new_connections_of_a_pool_keep_house_once_a_minute(
     monkeypatch.setattr(pool, "CHORES_SECONDS", seconds)
 
     async def come_to(keys: list[str]) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while left(kept)[0] != keys:
                 await anyio.lowlevel.checkpoint()
 

@@ -63,7 +63,8 @@ def test_the_library_and_its_commands_need_no_extra(tmp_path: Path) -> None:
 
 
 def test_importing_the_library_loads_no_server_even_if_it_is_installed() -> None:
-    program = "import ablo_pg; print(*{name.partition('.')[0] for name in sys.modules})"
+    program = "import ablo_pg; ablo_pg.AsyncAblo, ablo_pg.Ablo\n"
+    program += "print(*{name.partition('.')[0] for name in sys.modules})"
     done = python([], program)
     loaded = set(done.stdout.split())
     assert "psycopg" in loaded

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from anyio.abc import Process
@@ -43,7 +43,7 @@ class Course:
     retried: list[Retried] = field(default_factory=list)
     refused: int = 0
     reader: str = ""
-    table: dict[str, dict[str, Any]] = field(default_factory=dict)
+    table: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
     def evidence(self) -> Evidence:
@@ -51,7 +51,7 @@ class Course:
         return Evidence(self.wrote, self.retried, self.saw, self.table)
 
 
-def run_demo(seconds: float, prefer: Prefer, screen: Screen) -> dict[str, Any]:
+def run_demo(seconds: float, prefer: Prefer, screen: Screen) -> dict[str, object]:
     """Run the demo and return its summary; `problems` in it is empty if everything is correct."""
     with Cluster(prefer=prefer) as cluster:
         binaries = cluster.binaries
@@ -223,9 +223,9 @@ async def make_shared(database_url: str, course: Course) -> None:
         course.wrote.append(Wrote(receipt.last_sync_id, "create", SHARED, sent))
 
 
-async def read_table(database_url: str) -> dict[str, dict[str, Any]]:
+async def read_table(database_url: str) -> dict[str, dict[str, object]]:
     """Return every task by id, as stored in the table."""
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, object]] = {}
     async with client(database_url) as ablo:
         after: str | None = None
         while True:
@@ -246,7 +246,7 @@ def client(database_url: str) -> AsyncAblo:
     )
 
 
-def summary(course: Course, found: list[str]) -> dict[str, Any]:
+def summary(course: Course, found: list[str]) -> dict[str, object]:
     """The outcome as one JSON object."""
     waits = latencies(course.wrote, course.saw)
     return {

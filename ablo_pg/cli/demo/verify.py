@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from ablo_pg.cli.demo.messages import Retried, Saw, Wrote
 from ablo_pg.cli.demo.schema import SHARED
@@ -22,7 +21,7 @@ class Evidence:
     wrote: Sequence[Wrote]
     retried: Sequence[Retried]
     saw: Sequence[Saw]
-    table: Mapping[str, Mapping[str, Any]]
+    table: Mapping[str, Mapping[str, object]]
 
 
 def problems(evidence: Evidence) -> list[str]:
@@ -61,9 +60,9 @@ def _retries(evidence: Evidence) -> list[str]:
     ]
 
 
-def _folded(saw: Sequence[Saw], table: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _folded(saw: Sequence[Saw], table: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Applying the changes in order must give the table."""
-    state: dict[str, Mapping[str, Any]] = {}
+    state: dict[str, Mapping[str, object]] = {}
     for one in saw:
         if one.row is None:
             state.pop(one.id, None)
@@ -73,7 +72,7 @@ def _folded(saw: Sequence[Saw], table: Mapping[str, Mapping[str, Any]]) -> list[
     return [f"row {row} differs from the table" for row in rows if state.get(row) != table.get(row)]
 
 
-def _counter(wrote: Sequence[Wrote], table: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _counter(wrote: Sequence[Wrote], table: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Every acknowledged count must be in the shared task: no update was lost."""
     counted = sum(1 for one in wrote if one.id == SHARED and one.op == "update")
     stored = table.get(SHARED, {}).get("edits")

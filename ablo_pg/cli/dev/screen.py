@@ -54,7 +54,7 @@ class Screen:
         if not self._as_json:
             say(f"... {text}")
 
-    def overview(self, rows: Mapping[str, str], ready: Mapping[str, Any]) -> None:
+    def overview(self, rows: Mapping[str, str], ready: Mapping[str, object]) -> None:
         """Show each component's address; `ready` is the same for a program."""
         if self._as_json:
             show_json({"event": "ready", **ready})

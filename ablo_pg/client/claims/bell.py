@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import threading
 
+from ablo_pg.db.waits import occurs
+
 
 class Bell:
     """Wakes the event loop it was created in, from any thread. Early wake-ups count as one."""
@@ -21,13 +23,10 @@ class Bell:
 
     async def wait(self, seconds: float | None) -> bool:
         """Wait for a wake-up, at most this long; return whether it came."""
-        try:
-            async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
-                await self._event.wait()
-        except TimeoutError:
-            return False
-        self._event.clear()
-        return True
+        rung = await occurs(self._event, seconds)
+        if rung:
+            self._event.clear()
+        return rung
 
 
 class Mark:
@@ -67,12 +66,11 @@ class Mark:
         """Wait on the calling thread; return whether it has happened."""
         return self._event.wait(seconds)
 
-    async def wait(self) -> None:
-        """Wait in the running event loop."""
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait in the running event loop, at most this long."""
         bell = Bell()
         self.add(bell)
         try:
-            while not self._event.is_set():
-                await bell.wait(None)
+            await bell.wait(seconds)
         finally:
             self.remove(bell)

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, Unpack, get_args, overload
-
-import anyio
 
 from ablo_pg.claim import ClaimState
 from ablo_pg.client.claims.handle import Claim, Claiming, tell_loss
@@ -78,7 +77,7 @@ class ModelClaims(Generic[RowT]):
         ttl: Duration | None = None,
         queue: bool = True,
         fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         max_queue_depth: int | None = None,
         on_status: OnStatus | None = None,
         timeout: float | None = None,
@@ -173,12 +172,8 @@ class ModelClaims(Generic[RowT]):
         hold = Hold(entry.key, entry.typename, state.row_id, fields, lease, token, read_at)
         self._session.claims.open(hold)
         claim: Claim[RowT] = Claim(self._session, entry, granted, hold)
-        try:
-            if on_status is not None:
-                await self._session.background.start(lambda: tell_loss(hold, on_status))
-        except BaseException:
-            await claim.__aexit__()
-            raise
+        if on_status is not None:
+            self._session.background.start(lambda: tell_loss(hold, on_status))
         return claim
 
     async def _line(
@@ -232,14 +227,14 @@ async def release_all(session: Session) -> None:
 
     async def release(claim_id: str) -> None:
         try:
-            await session.transport.ask(CLAIM_RELEASE, ClaimBody(claim_id))
+            async with within(LEAVE_SECONDS, "Releasing it"):
+                await session.transport.ask(CLAIM_RELEASE, ClaimBody(claim_id))
         except AbloError as exc:
             logger.warning("claim %s was not released: %s", claim_id, exc)
 
     leases = session.claims.end()
-    with anyio.move_on_after(LEAVE_SECONDS, shield=True):
-        async with anyio.create_task_group() as group:
-            for lease in leases:
-                session.transport.claims.drop(lease)
-                if not lease.foreign:
-                    group.start_soon(release, lease.claim_id)
+    async with asyncio.TaskGroup() as group:
+        for lease in leases:
+            session.transport.claims.drop(lease)
+            if not lease.foreign:
+                group.create_task(release(lease.claim_id))

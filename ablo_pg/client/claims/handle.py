@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Coroutine, Generator
 from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
-import anyio
-
 from ablo_pg.claim import ClaimState, ClaimStatus
 from ablo_pg.client.claims.bell import Bell, Mark
 from ablo_pg.client.claims.held import Hold
@@ -22,6 +20,7 @@ from ablo_pg.client.claims.waiter import (
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.session import Session
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
 
@@ -41,8 +40,7 @@ class LostEvent:
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait for the loss, at most `timeout` seconds; return whether it came."""
-        with anyio.move_on_after(timeout):
-            await self.mark.wait()
+        await self.mark.wait(timeout)
         return self.mark.is_set()
 
 
@@ -142,7 +140,7 @@ class Claim(Generic[RowT]):
         if self._hold.lease.foreign or not self._session.claims.close(self._hold):
             return False
         row_id = self.state.row_id
-        with anyio.move_on_after(seconds, shield=True):
+        with shielded(seconds):
             return await give_back(self._session, self._entry, row_id, self._granted.lease)
         raise error_for(
             "wait_for_timeout",

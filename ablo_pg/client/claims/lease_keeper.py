@@ -16,8 +16,6 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Final
 
-import anyio
-
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.lease import Lease, PresenceBeat, Renewal
 from ablo_pg.client.claims.station import LeaseDoor, Station
@@ -93,18 +91,17 @@ class LeaseKeeper:
         """Renew, until cancelled."""
         bell = self._bell = Bell()
         try:
-            async with anyio.create_task_group() as group:
+            async with asyncio.TaskGroup() as group:
                 while True:
                     self._bury()
                     if not self._in_round and self._next_due() <= time.monotonic():
                         self._in_round = True
-                        group.start_soon(self._round, bell)
+                        group.create_task(self._round(bell))
                     if self.kept_long():
                         self._has_long()
                     await self._rest(bell)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._disconnect()
+            await self._disconnect()
 
     async def _rest(self, bell: Bell) -> None:
         """Wait until something is due, has expired, or was added."""

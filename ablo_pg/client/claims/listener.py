@@ -7,6 +7,7 @@ or repeated one does no harm.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -15,8 +16,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
-
-import anyio
 
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.station import ClaimNews, Station, Told
@@ -111,7 +110,7 @@ class ClaimListener:
                 logger.exception("waiting for claims continues without notifications")
             else:
                 continue
-            await anyio.sleep(backoff.pause())
+            await asyncio.sleep(backoff.pause())
 
     async def _listen(self, news: ClaimNews, own: Bell, backoff: Backoff) -> None:
         while self._wanted():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import anyio
 import msgspec
 import orjson
 
@@ -33,7 +31,7 @@ class PresenceClient:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._id = str(uuid.uuid4())
-        self._said: dict[str, Any] = {}
+        self._said: dict[str, object] = {}
         self._beat: PresenceBeat | None = None
 
     @property
@@ -45,8 +43,8 @@ class PresenceClient:
         self,
         *,
         status: str | None = None,
-        activity: Mapping[str, Any] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        activity: Mapping[str, object] | None = None,
+        meta: Mapping[str, object] | None = None,
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:
@@ -86,20 +84,19 @@ class PresenceClient:
 async def leave_quietly(presence: PresenceClient) -> None:
     """End the presence of a closing client: bounded, without raising."""
     if presence.is_set:
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
-            try:
-                await presence.leave()
-            except AbloError as exc:
-                logger.warning("the presence was not removed: %s", exc)
+        try:
+            await presence.leave(timeout=LEAVE_SECONDS)
+        except AbloError as exc:
+            logger.warning("the presence was not removed: %s", exc)
 
 
 def _said(
     status: str | None,
-    activity: Mapping[str, Any] | None,
-    meta: Mapping[str, Any] | None,
+    activity: Mapping[str, object] | None,
+    meta: Mapping[str, object] | None,
     ttl: Duration | None,
-) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+) -> dict[str, object]:
+    said: dict[str, object] = {}
     if status is not None:
         if not isinstance(status, str) or not status or "\x00" in status:
             raise error_for(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, TypedDict
+from typing import Final, TypeAlias, TypedDict
 
 import orjson
 
@@ -24,7 +24,7 @@ class ClaimOptions(TypedDict, total=False):
     action: str | None
     ttl: Duration | None
     fields: Iterable[str] | None
-    meta: Mapping[str, Any] | None
+    meta: Mapping[str, object] | None
     max_queue_depth: int | None
     timeout: float | None
 
@@ -36,7 +36,7 @@ def claim_request(
     ttl: Duration | None,
     queue: bool,
     fields: tuple[str, ...] | None,
-    meta: Mapping[str, Any] | None,
+    meta: Mapping[str, object] | None,
     max_queue_depth: int | None,
 ) -> bytes:
     """Build the request of `claim_acquire`. fields: wire names."""
@@ -44,7 +44,7 @@ def claim_request(
         raise _invalid(f"action cannot be {action!r}", "action", 'pass a string such as "update"')
     if not isinstance(queue, bool):
         raise _invalid(f"queue cannot be {queue!r}", "queue", "pass True or False")
-    body: dict[str, Any] = {"claimId": claim_id, "queue": queue}
+    body: dict[str, object] = {"claimId": claim_id, "queue": queue}
     body["description"] = ACTION_DEFAULT if action is None else action
     if ttl is not None:
         body["ttl"] = encode_duration(ttl, "ttl")
@@ -77,7 +77,7 @@ def encode_order(order: Order) -> list[str]:
     return ids
 
 
-def json_object(value: Any, field: str) -> Any:
+def json_object(value: object, field: str) -> object:
     """Return a JSON object, checked to be storable."""
     try:
         wire = orjson.dumps(value)

@@ -8,14 +8,11 @@ and ends with the last client's `close`. A forked child does not inherit it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
-
-import anyio
-import anyio.to_thread
 
 from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.client.claims.bell import Bell
@@ -23,6 +20,8 @@ from ablo_pg.client.claims.lease import Renewal
 from ablo_pg.client.claims.lease_keeper import LeaseKeeper
 from ablo_pg.client.claims.listener import ClaimListener, Watch
 from ablo_pg.client.claims.station import Station
+from ablo_pg.client.live.background import Background
+from ablo_pg.client.portal import Portal
 from ablo_pg.wire.names import Names
 
 # Seconds that a close may wait for the thread, which only has connections to close.
@@ -36,13 +35,9 @@ class Sidecar:
         self._station = station
         self.keeper = LeaseKeeper(station, lambda: self.listener.look())
         self.listener = ClaimListener(station, self.keeper.hurry, self.keeper.kept_long)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._scope: anyio.CancelScope | None = None
-        self._started = threading.Event()
+        self._portal = Portal("ablo_pg claims")
+        self._background = Background()
         self._users = 0
-        self._thread = threading.Thread(
-            target=anyio.run, args=(self._serve,), name="ablo_pg claims", daemon=True
-        )
 
     def leave(self) -> None:
         """Undo one `join`; the last one ends the thread, and waits for it."""
@@ -51,31 +46,20 @@ class Sidecar:
             if self._users or _sidecars.get(self._station) is not self:
                 return
             del _sidecars[self._station]
-        if self._loop is not None and self._scope is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended already
-                self._loop.call_soon_threadsafe(self._scope.cancel)
-        self._thread.join(JOIN_SECONDS)
+        self._portal.close(JOIN_SECONDS)
 
     def start(self) -> None:
         """Start the thread, and wait until it serves. Called once, by `join`."""
-        self._thread.start()
-        self._started.wait()
+        self._portal.call(self._serve)
 
     def enter(self) -> None:
         """Count one more user. Called by `join`."""
         self._users += 1
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
         tasks = Tasks()
-        with anyio.CancelScope() as self._scope:
-            async with anyio.create_task_group() as group:
-                group.start_soon(tasks.keep, "claim listener", self.listener.run)
-                group.start_soon(tasks.keep, "lease keeper", self.keeper.run)
-                group.start_soon(self._say_started)
-
-    async def _say_started(self) -> None:
-        self._started.set()
+        self._background.start(partial(tasks.keep, "claim listener", self.listener.run))
+        self._background.start(partial(tasks.keep, "lease keeper", self.keeper.run))
 
 
 def join(station: Station) -> Sidecar:
@@ -101,8 +85,7 @@ class Beside:
         """Leave the sidecar; the process's last client ends it."""
         sidecar, self._sidecar = self._sidecar, None
         if sidecar is not None:
-            with anyio.CancelScope(shield=True):  # bounded: see JOIN_SECONDS
-                await anyio.to_thread.run_sync(sidecar.leave)
+            await asyncio.to_thread(sidecar.leave)
 
     def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[Watch]:
         """Wake this bell when the claim may have changed."""

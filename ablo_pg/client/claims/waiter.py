@@ -15,10 +15,8 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-import anyio
-import anyio.lowlevel
 import msgspec
 
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
@@ -28,6 +26,7 @@ from ablo_pg.client.claims.station import Told
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import (
     AbloConnectionError,
     AbloError,
@@ -40,7 +39,7 @@ from ablo_pg.wire.kernel_bodies import AcquireBody, ClaimBody
 from ablo_pg.wire.kernel_calls import CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_RELEASE
 
 logger: Final = logging.getLogger("ablo_pg.client")
-OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[Any] | Any]
+OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[object] | object]
 
 # Seconds that releasing a claim may take after a cancellation or on close. Protects shutdown from a
 # server that does not answer; the claim then expires with its lease.
@@ -102,7 +101,7 @@ class ClaimWait:
                     answer = await self._wait(lease, answer)
                 claim = answer.claim
                 await self._tell(ClaimStatus("held", claim.id))
-                await anyio.lowlevel.checkpoint_if_cancelled()
+                await asyncio.sleep(0)  # takes a cancellation that the shield has held back
                 read_at = claim.read_at if answer.stamp is None else answer.stamp
                 return Granted(claim, answer.row, read_at or 0, lease)
         except BaseException as exc:
@@ -117,7 +116,7 @@ class ClaimWait:
             self._unsure, sent_at = True, time.monotonic()
             try:
                 # Completes even when cancelled: an abandoned statement may still make a claim.
-                with anyio.CancelScope(shield=True):
+                with shielded(None):
                     async with within(self._session.timeout, f"Claiming {self._what}"):
                         answer = await transport.ask(CLAIM_ACQUIRE, self._body)
             except AbloError as exc:
@@ -177,7 +176,7 @@ class ClaimWait:
 
     async def _leave(self) -> None:
         """Undo what was done so far: bounded, and shielded from further cancellation."""
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+        with shielded(LEAVE_SECONDS):
             try:
                 if self._lease is not None:
                     await give_back(self._session, self._entry, self._row_id, self._lease)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Literal
 
 from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.credentials import key_hash, new_key
@@ -23,8 +23,9 @@ class DirectSessions:
     async def create(self, request: SessionRequest) -> SessionKey:
         """Mint a key from the client's own."""
         parent = await self._parent()
-        asked: dict[str, Any] = {
-            "prefix": "ek" if request.kind == "user" else "rk",
+        prefix: Literal["ek", "rk"] = "ek" if request.kind == "user" else "rk"
+        asked = {
+            "prefix": prefix,
             "participantKind": request.kind,
             "participantId": request.name,
             "operations": request.operations,
@@ -35,7 +36,7 @@ class DirectSessions:
             "userMeta": request.meta,
         }
         said = {name: value for name, value in asked.items() if value is not None}
-        token = new_key(asked["prefix"])
+        token = new_key(prefix)
         made = await self._database.run(keys.key_mint, self._organization, parent, token, said)
         expires = dt.datetime.fromtimestamp(made.expires_at or 0.0, dt.UTC)
         return SessionKey(made.id, token, made.organization_id, made.participant, expires)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import anyio
 import msgspec
 import psycopg
 from psycopg import AsyncConnection
@@ -16,10 +16,11 @@ from ablo_pg.claim import ClaimBeat
 from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.station import Told
 from ablo_pg.db import calls
-from ablo_pg.db.connecting import connect
 from ablo_pg.db.errors import NO_NAMES, translate
 from ablo_pg.db.notifications import CLAIMS, Listener, Notifications
 from ablo_pg.db.routines import load_json_raw
+from ablo_pg.db.session import connect_async
+from ablo_pg.db.waits import end
 from ablo_pg.wire.kernel_bodies import BeatsBody, Body, Caller, PresenceBody
 from ablo_pg.wire.kernel_calls import CLAIM_BEATS, PRESENCE_BEAT, KernelCall
 
@@ -44,7 +45,7 @@ class DirectStation:
     async def leases(self) -> DatabaseLeases:
         """Connect, to renew."""
         with _translated():
-            conn = await connect(self.url, application_name="ablo_pg leases", **_PATIENCE)
+            conn = await connect_async(self.url, application_name="ablo_pg leases", **_PATIENCE)
         load_json_raw(conn)
         return DatabaseLeases(conn)
 
@@ -53,16 +54,16 @@ class DirectStation:
         """Listen while the block runs."""
         notifications = Notifications(self.url, "ablo_pg claim listener")
         with notifications.listen(CLAIMS) as listener:
-            async with anyio.create_task_group() as group:
-                group.start_soon(notifications.run)
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(notifications.run())
                 yield DatabaseNews(listener)
-                group.cancel_scope.cancel()
+                await end([listening])
 
 
 class DatabaseLeases:
     """A `LeaseDoor`: one connection."""
 
-    def __init__(self, conn: AsyncConnection[Any]) -> None:
+    def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
     @property

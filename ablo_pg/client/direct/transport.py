@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import psycopg
@@ -24,7 +24,7 @@ from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session_values import SessionKey, SessionRequest
-from ablo_pg.client.transport import DeltaStream
+from ablo_pg.client.transport import DeltaStream, Joinable
 from ablo_pg.db import calls, registry, routines
 from ablo_pg.db.errors import translate
 from ablo_pg.db.group_commit import GroupCommit
@@ -123,7 +123,7 @@ class DirectTransport:
         item = BatchItem(self._participant, request.key, body, self._on_behalf_of)
         return committed_of(await self._commits.submit(item), self._database.names)
 
-    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+    async def join(self, request: CommitRequest, connection: Joinable) -> Receipt:
         """Apply a commit inside the caller's open transaction; it commits or rolls back with it."""
         check_joinable(connection)
         arguments = self._arguments(request)
@@ -138,7 +138,7 @@ class DirectTransport:
             raise translate(exc, self._database.names) from exc
         return receipt_of(body, self._database.names)
 
-    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+    def join_blocking(self, request: CommitRequest, connection: Joinable) -> Receipt:
         """As `join`, on the calling thread, for a blocking connection."""
         check_joinable(connection)
         if isinstance(connection, AsyncConnection):
@@ -179,7 +179,7 @@ class DirectTransport:
         return await self._source.subscribe(self._organization, models, groups, cursor)
 
 
-def check_joinable(connection: Any) -> None:
+def check_joinable(connection: object) -> None:
     """Refuse anything but a psycopg connection with a transaction that the commit can join."""
     if not isinstance(connection, Connection | AsyncConnection):
         raise error_for(

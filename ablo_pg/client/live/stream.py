@@ -50,7 +50,7 @@ class StreamSource:
         await subscription.begin()
         if not self._started:
             self._started = True
-            await self._background.start(self._read)
+            self._background.start(self._read)
         self._open.add(subscription)
         return subscription
 

@@ -7,14 +7,13 @@ missed or seen twice.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
-
-import anyio
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.home import Home
@@ -134,7 +133,7 @@ class Subscription(Generic[RowT]):
                     raise
                 await self._drop()
                 logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
-                await anyio.sleep(pause)
+                await asyncio.sleep(pause)
                 pause = min(pause * 2, _LAST_PAUSE)
 
     async def aclose(self) -> None:
@@ -169,7 +168,7 @@ class ChangeHandle:
         self._subscription = subscription
         self._callback = callback
         self._cursor = subscription.cursor
-        self._scope = anyio.CancelScope()
+        self.calls: asyncio.Task[None] | None = None  # `run`, in the background
 
     @property
     def cursor(self) -> int | None:
@@ -178,20 +177,20 @@ class ChangeHandle:
 
     async def close(self) -> None:
         """End the calls; a running one is cancelled. Idempotent."""
-        self._scope.cancel()
+        if self.calls is not None:
+            self.calls.cancel()
         await self._subscription.aclose()
 
     async def run(self) -> None:
         """Call back with each change until closed; the client runs this in the background."""
-        with self._scope:
-            async for change in self._subscription:
-                try:
-                    answer = self._callback(change)
-                    if inspect.isawaitable(answer):
-                        await answer
-                except Exception:
-                    logger.exception("on_change callback failed at sync id %s", change.sync_id)
-                self._cursor = change.sync_id
+        async for change in self._subscription:
+            try:
+                answer = self._callback(change)
+                if inspect.isawaitable(answer):
+                    await answer
+            except Exception:
+                logger.exception("on_change callback failed at sync id %s", change.sync_id)
+            self._cursor = change.sync_id
 
 
 def subscribe(
@@ -240,7 +239,7 @@ async def follow(
     """Begin the subscription, then call back with each change in the background."""
     await subscription.__aenter__()
     handle = ChangeHandle(subscription, callback)
-    await session.background.start(handle.run)
+    handle.calls = session.background.start(handle.run)
     return handle
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -72,7 +72,7 @@ def too_many_rows() -> AbloError:
 async def direct_bootstrap(database: Database, caller: Caller, models: Sequence[str]) -> Bootstrap:
     """Read the rows of these models (typenames) in one snapshot of the database."""
 
-    async def read(conn: AsyncConnection[Any]) -> Bootstrap:
+    async def read(conn: AsyncConnection) -> Bootstrap:
         found = Bootstrap(await routines.log_head(conn, caller.organization))
         for typename in models:
             after: str | None = None
@@ -86,7 +86,7 @@ async def direct_bootstrap(database: Database, caller: Caller, models: Sequence[
                     break
         return found
 
-    async def snapshot(conn: AsyncConnection[Any]) -> Bootstrap:
+    async def snapshot(conn: AsyncConnection) -> Bootstrap:
         return await in_snapshot(conn, read)
 
     return await database.read(snapshot)

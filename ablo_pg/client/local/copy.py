@@ -7,12 +7,11 @@ they are confirmed or refused. Archived rows are not in it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Any, Final
-
-import anyio
+from typing import Final
 
 from ablo_pg.client.live.subscriptions import Change, Subscription, subscribe
 from ablo_pg.client.local.bootstrap import ROWS_MOST, too_many_rows
@@ -49,7 +48,7 @@ class LocalCopy:
         """Read the rows, and follow from there on in the background. Idempotent."""
         if self._position is None:
             changes = await self._begin()
-            await self._session.background.start(lambda: self._follow(changes))
+            self._session.background.start(lambda: self._follow(changes))
 
     def get(self, entry: Entry, row_id: str) -> Model | None:
         """Return a row with its queued writes applied."""
@@ -159,7 +158,7 @@ class LocalCopy:
             except AbloError as exc:
                 if not exc.retryable or exc.code == "quota_exceeded":
                     raise
-                await anyio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     def _apply(self, change: Change[Model]) -> None:
         target = (change.model, change.id)
@@ -206,7 +205,7 @@ class LocalCopy:
         self._failure = failure
 
 
-def local_keys(session: Session, wanted: Any) -> list[str]:
+def local_keys(session: Session, wanted: object) -> list[str]:
     """Return the schema keys of a client's `local=`: True for all. Raises invalid_options."""
     if isinstance(wanted, bool):
         return list(session.registry.keys) if wanted else []

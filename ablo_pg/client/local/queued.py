@@ -7,14 +7,13 @@ write is removed again, and its handle gets the error.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
-
-import anyio
 
 from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.live.background import Background
@@ -50,7 +49,7 @@ class QueuedWrite:
         """(schema key, id) of its row."""
         return self.entry.key, self.row_id
 
-    def refused(self, code: str, what: str, remedy: str, **details: Any) -> AbloError:
+    def refused(self, code: str, what: str, remedy: str, **details: object) -> AbloError:
         """Return an error about it."""
         return error_for(
             code,
@@ -93,7 +92,7 @@ class Pending:
         self._receipt: Receipt | None = None
         self._error: AbloError | None = None
         self._done = Mark()
-        self._callbacks: list[Callable[[AbloError], Any]] = []
+        self._callbacks: list[Callable[[AbloError], object]] = []
 
     @property
     def state(self) -> State:
@@ -107,7 +106,7 @@ class Pending:
         """The error of its refusal."""
         return self._error
 
-    def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
+    def on_rejected(self, callback: Callable[[AbloError], object]) -> None:
         """Call `callback` with the error if the write is refused; at once if it already was."""
         self._callbacks.append(callback)
         if self._error is not None:
@@ -118,8 +117,7 @@ class Pending:
 
         Raises wait_for_timeout if no answer comes within `timeout` seconds; it stays queued.
         """
-        with anyio.move_on_after(timeout):
-            await self._done.wait()
+        await self._done.wait(timeout)
         return self._answer()
 
     def _confirmed_blocking(self, timeout: float | None) -> Receipt:
@@ -160,7 +158,7 @@ class WriteQueue:
         self._copy = copy
         self._waiting: deque[tuple[QueuedWrite, Pending]] = deque()
         self._handles: WeakValueDictionary[str, Pending] = WeakValueDictionary()
-        self._more = anyio.Event()
+        self._more = asyncio.Event()
         self._started = False
 
     async def put(self, write: QueuedWrite) -> Pending:
@@ -175,7 +173,7 @@ class WriteQueue:
         self._more.set()
         if not self._started:
             self._started = True
-            await self._background.start(self._run)
+            self._background.start(self._run)
         return pending
 
     def find(self, key: str) -> Pending | None:
@@ -194,7 +192,7 @@ class WriteQueue:
     async def _run(self) -> None:
         while True:
             while not self._waiting:
-                self._more = anyio.Event()
+                self._more = asyncio.Event()
                 await self._more.wait()
             await self._send(*self._waiting[0])
             self._waiting.popleft()
@@ -206,7 +204,7 @@ class WriteQueue:
                 receipt = await self._commit(write.request)
             except (AbloConnectionError, AbloTimeoutError) as exc:
                 logger.info("a queued write of %s %r waits: %s", *write.target, exc)
-                await anyio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause())
             except Exception as exc:  # the next ones must not wait for it
                 failure = exc if isinstance(exc, AbloError) else _failed(write, exc)
                 self._copy.uncover(write)

@@ -6,36 +6,35 @@ code point; a database may use another collation.
 
 from __future__ import annotations
 
+import enum
 import operator
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
-
-from pydantic import TypeAdapter
-from pydantic_core import to_jsonable_python
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.where import Clause, OrderBy, Where, clauses, ordering
-from ablo_pg.json_text import RawJson, same
-from ablo_pg.schema.neutral import FieldType
+from ablo_pg.client.rows.where import OrderBy, Where, ordering, predicates
+from ablo_pg.predicate.evaluate import compile_test
+from ablo_pg.schema.neutral import Field, FieldType
 from ablo_pg.schema.rows import Model, unread_fields
 
 Test = Callable[[Model], bool]
 
-_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
 
 def matcher(entry: Entry, where: Where | None) -> Test:
     """Return the test of whether a row matches. Raises as `list` does."""
-    tests = [_test(entry, clause) for clause in clauses(entry, where)]
-    return lambda row: all(test(row) for test in tests)
+    return compile_test(predicates(entry, where), entry.fields, _getter)
+
+
+def _getter(field: Field) -> Callable[[Model], Any]:
+    get = operator.attrgetter(field.name)
+    if field.type is not FieldType.ENUM:
+        return get
+
+    def of_enum(row: Model) -> Any:
+        value = get(row)
+        return value.value if isinstance(value, enum.Enum) else value
+
+    return of_enum
 
 
 def ordered(entry: Entry, rows: Iterable[Model], order_by: OrderBy | None) -> list[Model]:
@@ -50,58 +49,8 @@ def ordered(entry: Entry, rows: Iterable[Model], order_by: OrderBy | None) -> li
     return found
 
 
-def _test(entry: Entry, clause: Clause) -> Test:
-    wire, word, given = clause
-    name = entry.python(wire)
-    if word in ("is", "is_not"):
-        return lambda row: (getattr(row, name) is None) == (word == "is")
-    if word in ("like", "not_like", "ilike", "not_ilike"):
-        pattern = like(given, ignore_case="ilike" in word)
-        return _known(name, lambda value: bool(pattern.fullmatch(value)) != word.startswith("not"))
-    if entry.fields[wire].type is FieldType.JSON:
-        return _known(name, lambda value: same(_json(value), given) == (word == "="))
-    kind: Any = entry.row.model_fields[name].annotation
-    read = TypeAdapter(kind).validate_python
-    if word in ("in", "not_in"):
-        values = [read(one) for one in given]
-        return _known(name, lambda value: (value in values) == (word == "in"))
-    wanted, compare = read(given), _COMPARE[word]
-    return _known(name, lambda value: compare(value, wanted))
-
-
-def _known(name: str, test: Callable[[Any], bool]) -> Test:
-    """Return a test of a field's value; NULL does not pass."""
-
-    def holds(row: Model) -> bool:
-        value = getattr(row, name)
-        try:
-            return value is not None and test(value)
-        except TypeError:  # an unread value, of another type
-            return False
-
-    return holds
-
-
-def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    r"""Translate a LIKE pattern to a regular expression: % any text, _ one character, \ escapes.
-
-    >>> bool(like(r"50\% o_f", ignore_case=False).fullmatch("50% off"))
-    True
-    """
-    parts: list[str] = []
-    characters: Sequence[str] = re.findall(r"\\.|.", pattern, re.DOTALL)
-    for one in characters:
-        parts.append({"%": ".*", "_": "."}.get(one, re.escape(one[-1])))
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
-
-
 def _place(row: Model, name: str) -> tuple[bool, Any]:
     """Return a row's sort key by one field: values without a type sort above all others."""
     value = getattr(row, name)
     odd = name in unread_fields(row) or value != value  # NaN
     return odd, str(value) if odd or isinstance(value, dict | list) else value
-
-
-def _json(value: Any) -> Any:
-    """Return a field's value as JSON; an unread value equals nothing."""
-    return value if isinstance(value, RawJson) else to_jsonable_python(value)

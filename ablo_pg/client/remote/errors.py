@@ -46,7 +46,7 @@ def error_of(status: int, body: bytes, names: Names) -> AbloError:
     return error_of_problem(found, names)
 
 
-def error_of_problem(body: Mapping[str, Any], names: Names) -> AbloError:
+def error_of_problem(body: Mapping[str, object], names: Names) -> AbloError:
     """Return the error that a body describes."""
     code = str(body["code"])
     model = names.model(_text(body.get("model")))
@@ -84,7 +84,7 @@ def _details(body: Mapping[str, Any]) -> dict[str, Any]:
     return details
 
 
-def _join_holder(found: dict[str, Any]) -> None:
+def _join_holder(found: dict[str, object]) -> None:
     """Join kind and id of a participant."""
     kind, name = found.get("heldByKind"), found.get("heldBy")
     if kind and name and not str(name).startswith(f"{kind}:"):

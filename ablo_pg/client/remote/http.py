@@ -8,14 +8,20 @@ rate is sent again after the time that the relay names.
 from __future__ import annotations
 
 import asyncio
+import gzip
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
+from urllib.parse import quote, unquote, urlsplit
 
-import httpcore._backends.anyio  # noqa: F401  (httpx does at a first call; see `client.home`)
-import httpx
+import httpcore
 import msgspec
 
-from ablo_pg.client.environment import Proxy, proxy_of
+from ablo_pg._version import __version__
+from ablo_pg.client.environment import Proxy, proxy_of, trusted
 from ablo_pg.client.remote.errors import error_of, unreachable
 from ablo_pg.client.remote.slots import Slots
 from ablo_pg.db.errors import NO_NAMES, Names
@@ -36,6 +42,12 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 35.0
 KEPT_SECONDS: Final = 60.0  # shorter than a relay keeps an idle connection
 CONNECTIONS: Final = 10
+GZIP: Final = b"\x1f\x8b"  # RFC 1952; no JSON begins with it. Proxies compress, relays do not
+_BROKEN: Final = (
+    *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError),
+    *(gzip.BadGzipFile, EOFError, zlib.error),
+)
+_TIMEOUTS: Final = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
 # Extra connections for long requests: bounds how many requests of a program can wait for a row.
 LONG_CONNECTIONS: Final = 100
 
@@ -94,35 +106,36 @@ class RelayHttp:
         self.names = names
         self._connections = connections
         self._slots = Slots(connections)
-        self._client: httpx.AsyncClient | None = None
+        self._url = _url_of(address.base_url)
+        self._headers = [
+            (b"host", _host_of(address.base_url)),
+            (b"user-agent", f"ablo_pg/{__version__}".encode()),
+            (b"accept-encoding", b"gzip"),
+            (b"content-type", b"application/json"),
+            *((name.encode(), value.encode()) for name, value in address.headers.items()),
+        ]
+        self._pool: httpcore.AsyncConnectionPool | None = None
         self._closed = False
 
     @property
-    def client(self) -> httpx.AsyncClient:
-        """The underlying client, for answers without an end."""
+    def _connected(self) -> httpcore.AsyncConnectionPool:
+        """The connections; they share the address's proxy and trust."""
         if self._closed:
             raise _closed()
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                base_url=self.address.base_url,
-                headers={**self.address.headers, "content-type": "application/json"},
-                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
-                transport=self._transport(),
+        if self._pool is None:
+            self._pool = httpcore.AsyncConnectionPool(
+                self._trusted() if self._url.scheme == b"https" else None,
+                _proxy_of(self.address.proxy),
+                max_connections=self._connections + LONG_CONNECTIONS,
+                max_keepalive_connections=self._connections,
+                keepalive_expiry=KEPT_SECONDS,
+                network_backend=httpcore.AnyIOBackend(),
             )
-        return self._client
+        return self._pool
 
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        """Create the connections. Passed to the client, so that only `proxy_of` reads proxies."""
+    def _trusted(self) -> ssl.SSLContext:
         try:
-            return httpx.AsyncHTTPTransport(
-                verify=self.address.base_url.startswith("https:"),
-                proxy=self.address.proxy.url if self.address.proxy else None,
-                limits=httpx.Limits(
-                    max_connections=self._connections + LONG_CONNECTIONS,
-                    max_keepalive_connections=self._connections,
-                    keepalive_expiry=KEPT_SECONDS,
-                ),
-            )
+            return trusted()
         except OSError as exc:  # files that the environment names
             raise error_for(
                 "invalid_options",
@@ -134,9 +147,9 @@ class RelayHttp:
     async def aclose(self) -> None:
         """Close every connection, permanently."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
 
     async def ask(self, call: KernelCall[B, R], body: B, *, again: bool = True) -> R:
         """Make a call of the table; see `request`."""
@@ -168,18 +181,74 @@ class RelayHttp:
                 await asyncio.sleep(max(0.01, wait))  # it was refused before anything was done
 
     async def _send(self, method: str, path: str, content: bytes | None) -> bytes:
-        try:
+        with self._translated():
             async with self._slots.taken():
-                answer = await self.client.request(method, path, content=content)
-        except httpx.TimeoutException as exc:
+                answer = await self._connected.request(
+                    method,
+                    self._at(path),
+                    headers=self._headers,
+                    content=content,
+                    extensions={"timeout": _TIMEOUTS},
+                )
+            body = answer.content
+            if body.startswith(GZIP):
+                body = gzip.decompress(body)
+        if 200 <= answer.status < 300:
+            return body
+        raise error_of(answer.status, body, self.names)
+
+    @asynccontextmanager
+    async def stream(self, path: str, silent: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer without an end; it breaks after so many seconds of silence."""
+        with self._translated():
+            async with self._connected.stream(
+                "GET",
+                self._at(path),
+                headers=[one for one in self._headers if one[0] != b"accept-encoding"],
+                extensions={"timeout": {**_TIMEOUTS, "read": silent}},
+            ) as answer:
+                if answer.status != 200:
+                    raise error_of(answer.status, await answer.aread(), self.names)
+                yield answer.aiter_stream()
+
+    def _at(self, path: str) -> httpcore.URL:
+        base = self._url
+        target = base.target + path.encode()
+        return httpcore.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpcore.TimeoutException as exc:
             raise unreachable(self.address.place, "no answer in time") from exc
-        except httpx.HTTPError as exc:
+        except _BROKEN as exc:
             if self._closed:
                 raise _closed() from exc
             raise unreachable(self.address.place, str(exc) or type(exc).__name__) from exc
-        if answer.is_success:
-            return answer.content
-        raise error_of(answer.status_code, answer.content, self.names)
+
+
+def _url_of(url: str) -> httpcore.URL:
+    """Return a URL as it is sent: its host by IDNA, its path percent-encoded."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").encode("idna")
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~")
+    return httpcore.URL(scheme=parts.scheme, host=host, port=parts.port, target=path)
+
+
+def _host_of(url: str) -> bytes:
+    """Return the Host header: unlike httpcore's own, an IPv6 address is in brackets."""
+    at = _url_of(url)
+    host = b"[%b]" % at.host if b":" in at.host else at.host
+    return host if at.port is None else b"%b:%d" % (host, at.port)
+
+
+def _proxy_of(proxy: Proxy | None) -> httpcore.Proxy | None:
+    if proxy is None:
+        return None
+    parts = urlsplit(proxy.url)
+    login = (unquote(parts.username or "").encode(), unquote(parts.password or "").encode())
+    return httpcore.Proxy(_url_of(proxy.url), login if any(login) else None)
 
 
 def _closed() -> AbloError:

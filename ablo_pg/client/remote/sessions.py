@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -45,7 +45,7 @@ class RemoteSessions:
 
     async def create(self, request: SessionRequest) -> SessionKey:
         """Mint a key from the client's own."""
-        said: dict[str, Any] = {
+        said: dict[str, object] = {
             "syncGroups": request.sync_groups,
             "ttlSeconds": request.ttl,
             "label": request.label,
@@ -70,7 +70,7 @@ class RemoteSessions:
         path = f"/api/v1/capabilities/{quote(session_id, safe='')}"
         await self._http.request("DELETE", path, b"{}", again=False)
 
-    async def _user(self, request: SessionRequest, said: dict[str, Any]) -> SessionKey:
+    async def _user(self, request: SessionRequest, said: dict[str, object]) -> SessionKey:
         said["user"] = {"id": request.name}
         if request.operations is None:
             said["activeSchemaOperations"] = VERBS
@@ -83,6 +83,6 @@ class RemoteSessions:
             dt.datetime.fromisoformat(found.expires_at),
         )
 
-    async def _post(self, path: str, said: dict[str, Any]) -> bytes:
+    async def _post(self, path: str, said: dict[str, object]) -> bytes:
         body = {name: value for name, value in said.items() if value is not None}
         return await self._http.request("POST", path, orjson.dumps(body), again=False)

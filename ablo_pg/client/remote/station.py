@@ -7,13 +7,13 @@ request, so nothing is missed in between.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import anyio
 import msgspec
 
 from ablo_pg.claim import ClaimBeat
@@ -21,7 +21,7 @@ from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.station import Told
 from ablo_pg.client.remote.http import RelayAddress, RelayHttp
 from ablo_pg.db.notifications import EVERYTHING
-from ablo_pg.errors import AbloError
+from ablo_pg.db.waits import end
 from ablo_pg.wire.kernel_bodies import BeatsBody, NewsBody, PresenceBody
 from ablo_pg.wire.kernel_calls import CLAIM_BEATS, CLAIM_NEWS, PRESENCE_BEAT
 
@@ -46,8 +46,7 @@ class RemoteStation:
         try:
             yield RelayNews(http)
         finally:
-            with anyio.CancelScope(shield=True):
-                await http.aclose()
+            await http.aclose()
 
 
 class RelayLeases:
@@ -91,26 +90,16 @@ class RelayNews:
         if self._after is None:  # the start position
             await self._ask((), 0.0)
             return [Told(EVERYTHING)]
-        told: list[Told] = []
-        failures: list[AbloError] = []
-        async with anyio.create_task_group() as group:
-
-            async def ask() -> None:
-                try:
-                    told.extend(await self._ask(claim_ids, POLL_SECONDS))
-                except AbloError as exc:  # out of the task group it would be wrapped
-                    failures.append(exc)
-                group.cancel_scope.cancel()
-
-            async def stop() -> None:
-                await changed.wait(POLL_SECONDS if claim_ids else seconds)
-                group.cancel_scope.cancel()
-
-            group.start_soon(ask if claim_ids else anyio.sleep_forever)
-            group.start_soon(stop)
-        for failure in failures:
-            raise failure
-        return told
+        if not claim_ids:
+            await changed.wait(seconds)
+            return []
+        asks = asyncio.ensure_future(self._ask(claim_ids, POLL_SECONDS))
+        changes = asyncio.ensure_future(changed.wait(POLL_SECONDS))
+        try:
+            await asyncio.wait([asks, changes], return_when=asyncio.FIRST_COMPLETED)
+            return asks.result() if asks.done() else []
+        finally:
+            await end([asks, changes])
 
     async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[Told]:
         asked_at = time.monotonic()

@@ -8,13 +8,13 @@ it first (see `catchup`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import anyio
-import httpx
 import msgspec
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
@@ -26,6 +26,7 @@ from ablo_pg.changefeed.status import ReaderKind, ReaderStatus, StatusLog
 from ablo_pg.client.remote.errors import error_of, error_of_problem, unreachable
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.db.backoff import Backoff
+from ablo_pg.db.waits import shielded
 from ablo_pg.errors import AbloAuthenticationError, AbloError, AbloRateLimitError
 from ablo_pg.json_text import Decoder, loads
 from ablo_pg.wire.deltas import WireDelta
@@ -81,7 +82,7 @@ class RelayReader:
                 await self._follow(hub, organization, channel.position, backoff)
             except AbloError as exc:
                 self._log.set("none", f"{exc.code}: {exc.message}")
-                await anyio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause())
 
     async def _follow(self, hub: Hub, organization: str, cursor: int, backoff: Backoff) -> None:
         """Pass on what follows a cursor, while there are subscribers. Raises what ended it."""
@@ -95,7 +96,7 @@ class RelayReader:
                 if isinstance(refusal, AbloAuthenticationError | AbloRateLimitError):
                     raise refusal from exc
                 await self._take_events(hub, organization, cursor, backoff, str(refusal.message))
-        except (OSError, WebSocketException, httpx.HTTPError, TimeoutError) as exc:
+        except (OSError, WebSocketException, TimeoutError) as exc:
             raise unreachable(self._http.address.place, str(exc) or type(exc).__name__) from exc
         except msgspec.DecodeError as exc:
             raise unreachable(
@@ -117,7 +118,7 @@ class RelayReader:
         try:
             yield socket
         finally:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            with shielded(CLOSE_SECONDS):
                 await socket.close()
             socket.transport.abort()
 
@@ -128,8 +129,9 @@ class RelayReader:
         quiet = Quiet(hub)
         while not quiet.too_long():
             text: str | bytes | None = None
-            with anyio.move_on_after(LOOK_SECONDS):
-                text = await socket.recv(decode=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    text = await socket.recv(decode=False)
             if text is None:
                 continue
             frame = _FRAME.decode(text)
@@ -148,10 +150,11 @@ class RelayReader:
     ) -> None:
         """Follow the event stream, for networks that block sockets."""
         quiet = Quiet(hub)
-        async with self._events(cursor) as lines:
+        stream = self._http.stream(f"/api/v1/stream?cursor={cursor}", SILENT_SECONDS)
+        async with stream as chunks:
             self._connected("events", f"the network blocks sockets: {why}", backoff)
             kind = b""
-            async for line in lines:
+            async for line in lines_of(chunks):
                 if line.startswith(b"event:"):
                     kind = line.removeprefix(b"event:").strip()
                 elif line.startswith(b"data:"):
@@ -168,20 +171,6 @@ class RelayReader:
                 if quiet.too_long():
                     return
         raise unreachable(self._http.address.place, "the event stream has ended")
-
-    @asynccontextmanager
-    async def _events(self, cursor: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        request = self._http.client.stream(
-            "GET",
-            "/api/v1/stream",
-            params={"cursor": str(cursor)},
-            timeout=httpx.Timeout(SILENT_SECONDS, pool=None),
-        )
-        async with request as answer:
-            if not answer.is_success:
-                body = await answer.aread()
-                raise error_of(answer.status_code, body, self._http.names)
-            yield lines_of(answer.aiter_bytes())
 
     def _refusal(self, exc: InvalidHandshake) -> AbloError:
         """Return why the socket was not opened."""
@@ -215,11 +204,11 @@ class Quiet:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._used_at = anyio.current_time()
+        self._used_at = time.monotonic()
 
     def too_long(self) -> bool:
         """Whether the connection is unusable."""
-        now = anyio.current_time()
+        now = time.monotonic()
         if self._hub.channels:
             self._used_at = now
         return now - self._used_at > IDLE_SECONDS

@@ -7,11 +7,11 @@ over either transport.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
-import anyio
 import msgspec
 import orjson
 
@@ -82,7 +82,7 @@ class RemoteTransport:
         self._source = source
         self._expected = expected
         self._participant = ""
-        self._opening = anyio.Lock()
+        self._opening = asyncio.Lock()
         self._claims = Beside(RemoteStation(http.address), http.names)
         self._sessions = RemoteSessions(http)
 
@@ -158,11 +158,11 @@ class RemoteTransport:
         answer = await self._http.request("POST", "/api/v1/commits", body)
         return committed_of(answer, self._http.names)
 
-    async def join(self, request: CommitRequest, connection: Any) -> Receipt:
+    async def join(self, request: CommitRequest, connection: object) -> Receipt:
         """Refuse: a relay cannot join the caller's transaction. Raises invalid_options."""
         _cannot_join()
 
-    def join_blocking(self, request: CommitRequest, connection: Any) -> Receipt:
+    def join_blocking(self, request: CommitRequest, connection: object) -> Receipt:
         """See `join`."""
         _cannot_join()
 
@@ -189,7 +189,7 @@ class RemoteTransport:
         return await self._source.subscribe(self.organization, models, groups, cursor)
 
 
-def _model_of(told: dict[str, Any]) -> dict[str, Any]:
+def _model_of(told: dict[str, object]) -> dict[str, object]:
     """Return a relay's description of a model as one of a pushed schema: its name and fields."""
     return {"typename": told["typename"], "tableName": told["key"], "fields": told["fields"]}
 

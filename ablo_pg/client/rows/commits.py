@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from psycopg import AsyncConnection, Connection
 
@@ -24,12 +23,12 @@ class Commits:
 
     async def create(
         self,
-        operations: Sequence[Operation | Mapping[str, Any]],
+        operations: Sequence[Operation | Mapping[str, object]],
         *,
         reads: Reads | None = None,
         track: Sequence[Target] | None = None,
         idempotency_key: str | None = None,
-        connection: Connection[Any] | AsyncConnection[Any] | None = None,
+        connection: Connection[object] | AsyncConnection[object] | None = None,
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:
@@ -55,11 +54,11 @@ class Commits:
 
     def join_blocking(
         self,
-        operations: Sequence[Operation | Mapping[str, Any]],
+        operations: Sequence[Operation | Mapping[str, object]],
         reads: Reads | None,
         track: Sequence[Target] | None,
         idempotency_key: str | None,
-        connection: Connection[Any] | AsyncConnection[Any],
+        connection: Connection[object] | AsyncConnection[object],
         wait: Wait,
     ) -> Receipt:
         """As `create` with a blocking connection, on the calling thread; for the sync twin.
@@ -72,7 +71,7 @@ class Commits:
 
     def _request(
         self,
-        operations: Sequence[Operation | Mapping[str, Any]],
+        operations: Sequence[Operation | Mapping[str, object]],
         reads: Reads | None,
         track: Sequence[Target] | None,
         key: str | None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.where import Clause, ListQuery
+from ablo_pg.client.rows.where import ListQuery, Predicate
 from ablo_pg.schema.rows import Evidence, Model, row_from_json
 from ablo_pg.wire.results import PageRead
 
@@ -19,7 +19,7 @@ RowT = TypeVar("RowT", bound=Model)
 class PageEvidence(Evidence):
     """The evidence of a page: the filter, and which rows were on it."""
 
-    where: Sequence[Clause]
+    where: Sequence[Predicate]
     archived: bool
     ids: tuple[str, ...]
 
@@ -41,7 +41,7 @@ class Page(list[T]):
         self.next_cursor = next_cursor
         self._ablo_evidence: PageEvidence | None = None
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
         return type(self), (list(self), self.stamp, self.has_more, self.next_cursor)
 
 

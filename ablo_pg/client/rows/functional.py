@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
@@ -29,7 +29,7 @@ from ablo_pg.client.rows.premises import Reads
 from ablo_pg.client.rows.requests import ID_NAMESPACE, encode_operation, idempotency_key
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.written import no_row, written_row
-from ablo_pg.client.session import Data, Session
+from ablo_pg.client.session import ChangesT, Data, Session
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Committed, Receipt
@@ -38,7 +38,7 @@ from ablo_pg.wire.kernel_calls import RECEIPT_GET, ROW_GET
 
 RowT = TypeVar("RowT", bound=Model)
 # From the row as it is to the fields to change; None or {} changes nothing.
-Compute: TypeAlias = Callable[[RowT], Data | Awaitable[Data | None] | None]
+Compute: TypeAlias = Callable[[RowT], ChangesT | Awaitable[ChangesT | None] | None]
 
 RETRIES: Final = 16
 # Another writer was faster, or blocked it for a moment. Not entity_claimed: that may last minutes.
@@ -198,7 +198,7 @@ class FunctionalUpdate(Generic[RowT]):
         return cast(RowT, await written_row(self._session, self._entry, self._id, done))
 
 
-async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT]) -> RowT:
+async def run(update: FunctionalUpdate[RowT], compute: Compute[RowT, ChangesT]) -> RowT:
     """Run an update to its end. Raises what `compute` raises, unchanged."""
     async with within(update.left(), f"The {update.what}", update.key):
         done = await update.landed()
@@ -240,7 +240,7 @@ def options_of(
     retries: int | None,
     key: str | None,
     seconds: float,
-    guards: Mapping[str, Any],
+    guards: Mapping[str, object],
 ) -> UpdateOptions:
     """Return the options of a functional update, checked. Raises write_options_invalid."""
     for name, value in guards.items():

@@ -29,7 +29,7 @@ from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.rows.written import written_row
-from ablo_pg.client.session import Data, Session, Wait, check_wait
+from ablo_pg.client.session import ChangesT, NewT, Session, Wait, check_wait
 from ablo_pg.errors import AbloError
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
@@ -39,7 +39,7 @@ from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST, STATUS
 RowT = TypeVar("RowT", bound=Model)
 
 
-class ModelClient(Generic[RowT]):
+class ModelClient(Generic[RowT, NewT, ChangesT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
@@ -76,7 +76,7 @@ class ModelClient(Generic[RowT]):
 
     async def create(
         self,
-        data: Data,
+        data: NewT,
         *,
         id: str | None = None,
         reads: Reads | None = None,
@@ -129,12 +129,7 @@ class ModelClient(Generic[RowT]):
         return cast(RowT, row)
 
     async def history(
-        self,
-        id: str,
-        *,
-        limit: int = 100,
-        before: int | None = None,
-        timeout: float | None = None,
+        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
     ) -> History[RowT]:
         """Return the changes of a row, newest first; also of a deleted row.
 
@@ -156,10 +151,11 @@ class ModelClient(Generic[RowT]):
     ) -> Page[RowT]:
         """Return a page of rows.
 
-        where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
-        hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
-        of them; ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`.
-        archived: include archived rows.
+        where: SQL text over the fields, `"count > 3 or urgent"`, with parameters `("count > $1",
+        [3])`; or `{"status": "todo"}`, `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all
+        must hold; a list means IN, None means IS NULL (docs/queries.md). order_by: "created_at",
+        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
+        previous page's `next_cursor`. archived: include archived rows.
         """
         query = list_query(self._entry, where, order_by, limit, after, archived)
         deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
@@ -175,7 +171,7 @@ class ModelClient(Generic[RowT]):
     async def update(
         self,
         id: str,
-        data: Data,
+        data: ChangesT,
         *,
         read_at: int | None = None,
         on_stale: OnStale | None = None,
@@ -189,7 +185,7 @@ class ModelClient(Generic[RowT]):
     async def update(
         self,
         id: str,
-        data: Compute[RowT],
+        data: Compute[RowT, ChangesT],
         *,
         reads: Reads | None = None,
         retries: int | None = None,
@@ -201,7 +197,7 @@ class ModelClient(Generic[RowT]):
     async def update(
         self,
         id: str,
-        data: Data | Compute[RowT],
+        data: ChangesT | Compute[RowT, ChangesT],
         *,
         read_at: int | None = None,
         on_stale: OnStale | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ablo_pg.client.rows.premises import OnStale
 from ablo_pg.schema.rows import Model
@@ -28,7 +28,7 @@ class Operation:
     action: Action
     model: ModelRef
     id: str | None = None
-    data: Mapping[str, Any] | None = None
+    data: Mapping[str, object] | None = None
     read_at: int | None = None
     on_stale: OnStale | None = None
     transaction_id: str | None = None

@@ -12,7 +12,7 @@ from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import Page, page_evidence_of
 from ablo_pg.client.rows.values import encode_id
-from ablo_pg.client.rows.where import clauses
+from ablo_pg.client.rows.where import predicates
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Disposition
 from ablo_pg.schema.rows import Evidence, Model, evidence_of
@@ -20,7 +20,7 @@ from ablo_pg.schema.rows import Evidence, Model, evidence_of
 # A row or a page read earlier (its evidence is the premise), or a mapping:
 # {"model", "id", "read_at", "fields"?}, {"model", "where", "read_at", "archived"?},
 # {"group": "kind:id", "read_at"}, {"model", "id", "absent": True}; each may carry "on_stale".
-Premise: TypeAlias = Model | Page[Any] | Mapping[str, Any]
+Premise: TypeAlias = Model | Page[Any] | Mapping[str, object]
 Reads: TypeAlias = Sequence[Premise]
 # What to do if something has changed; force and merge are older names.
 OnStale: TypeAlias = Disposition | Literal["force", "flag", "merge"]
@@ -40,7 +40,7 @@ _FORMS: Final = (
 )
 
 
-def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
+def encode_premise(registry: Registry, premise: Premise) -> dict[str, object]:
     """Return one premise under wire names. Raises invalid_request, foreign_tenant_row."""
     if isinstance(premise, Model):
         return _premise_of_row(registry, premise)
@@ -72,7 +72,7 @@ def encode_premise(registry: Registry, premise: Premise) -> dict[str, Any]:
     return wire
 
 
-def encode_track(registry: Registry, target: Model | Mapping[str, Any]) -> dict[str, Any]:
+def encode_track(registry: Registry, target: Model | Mapping[str, object]) -> dict[str, object]:
     """Return what to track, under wire names: a row that was read, or a mapping."""
     if isinstance(target, Model):
         return _premise_of_row(registry, target)
@@ -101,10 +101,10 @@ def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
         return {"group": str(group)}
     model = registry.entry(reference)
     if "where" in given:
-        where = clauses(model, given.pop("where"))
+        where = predicates(model, given.pop("where"))
         archived = bool(given.pop("archived", False))
         return {"model": model.typename, "where": where, "archived": archived}
-    wire: dict[str, Any] = {
+    wire: dict[str, object] = {
         "model": model.typename,
         "id": encode_id(model.key, given.pop("id", None)),
     }
@@ -114,7 +114,7 @@ def _subject(registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
     return wire
 
 
-def _premise_of_row(registry: Registry, row: Model) -> dict[str, Any]:
+def _premise_of_row(registry: Registry, row: Model) -> dict[str, object]:
     evidence = evidence_of(row)
     if evidence is None:
         raise _invalid(
@@ -132,7 +132,7 @@ def _premise_of_row(registry: Registry, row: Model) -> dict[str, Any]:
     return {"model": model.typename, "id": row.id, "readAt": evidence.stamp}
 
 
-def _premise_of_page(registry: Registry, page: Page[Any]) -> dict[str, Any]:
+def _premise_of_page(registry: Registry, page: Page[Any]) -> dict[str, object]:
     evidence = page_evidence_of(page)
     if evidence is None:
         raise _invalid(
@@ -162,13 +162,13 @@ def _entry_of(registry: Registry, evidence: Evidence) -> Entry:
     return registry.entry(evidence.model)
 
 
-def _names(fields: Any) -> list[str]:
+def _names(fields: object) -> list[str]:
     if isinstance(fields, str) or not isinstance(fields, Sequence | set | frozenset):
         raise _invalid("fields must be a list of names", "fields", 'pass fields=["status"]')
     return sorted(fields) if isinstance(fields, set | frozenset) else list(fields)
 
 
-def stamp_of(read_at: Any, model: str) -> int:
+def stamp_of(read_at: object, model: str) -> int:
     """Return a stamp, checked."""
     if isinstance(read_at, bool) or not isinstance(read_at, int) or not 0 <= read_at < 2**63:
         raise error_for(
@@ -181,7 +181,7 @@ def stamp_of(read_at: Any, model: str) -> int:
     return read_at
 
 
-def disposition_of(on_stale: Any, model: str) -> Word:
+def disposition_of(on_stale: object, model: str) -> Word:
     """Return a checked on_stale, in its current spelling."""
     found = _SPELLINGS.get(on_stale) if isinstance(on_stale, str) else None
     if found is not None:

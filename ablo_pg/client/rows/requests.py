@@ -25,7 +25,7 @@ from ablo_pg.client.rows.premises import (
     stamp_of,
 )
 from ablo_pg.client.rows.values import encode_data, encode_id
-from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, clauses, ordering
+from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, ordering, predicates
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import PARTICIPANT_KINDS
 from ablo_pg.schema.rows import Model
@@ -128,11 +128,11 @@ def new_id(model: Entry, key: str | None, suffix: str = "") -> str:
 
 def commit_request(
     registry: Registry,
-    operations: Sequence[Operation | Mapping[str, Any]],
+    operations: Sequence[Operation | Mapping[str, object]],
     reads: Reads | None,
     key: str | None,
     cover: Cover | None = None,
-    track: Sequence[Model | Mapping[str, Any]] | None = None,
+    track: Sequence[Model | Mapping[str, object]] | None = None,
 ) -> CommitRequest:
     """Build a commit of several operations; cover, track: see `assemble`."""
     if isinstance(operations, Operation | Mapping | str) or not isinstance(operations, Sequence):
@@ -158,7 +158,7 @@ def assemble(
     reads: Reads | None,
     key: str | None,
     cover: Cover | None = None,
-    track: Sequence[Mapping[str, Any]] = (),
+    track: Sequence[Mapping[str, object]] = (),
     returning: bool = False,
 ) -> CommitRequest:
     """Build a commit from operations in wire form.
@@ -166,7 +166,7 @@ def assemble(
     cover: puts the caller's claims on the operations, and their premises into the list. track: what
     the participant tracks from here on, in wire form. returning: answer with the rows.
     """
-    body: dict[str, Any] = {"operations": operations}
+    body: dict[str, object] = {"operations": operations}
     premises = [encode_premise(registry, one) for one in reads or ()]
     if cover is not None:
         cover(operations, premises)
@@ -256,7 +256,7 @@ def encode_operation(
     return wire
 
 
-def _operation(given: Operation | Mapping[str, Any]) -> Operation:
+def _operation(given: Operation | Mapping[str, object]) -> Operation:
     if isinstance(given, Operation):
         return given
     if not isinstance(given, Mapping):
@@ -304,8 +304,8 @@ def list_query(
             field="limit",
             remedy="continue with after=page.next_cursor",
         )
-    wanted = clauses(model, where)
-    query: dict[str, Any] = {"where": wanted, "orderBy": ordering(model, order_by)}
+    wanted = predicates(model, where)
+    query: dict[str, object] = {"where": wanted, "orderBy": ordering(model, order_by)}
     query |= {"limit": limit, "archived": archived}
     if after is not None:
         query["after"] = after

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import msgspec
 import orjson
@@ -27,7 +27,7 @@ from ablo_pg.wire.results import TrackData
 
 TrackStale: TypeAlias = Literal["notify", "reject"]
 # A row as it was read, or {"model", "id"} or {"group"}, with "read_at"? and "on_stale"?.
-Target: TypeAlias = Model | Mapping[str, Any]
+Target: TypeAlias = Model | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,11 @@ async def _remove(session: Session, body: UntrackBody, timeout: float | None) ->
         return await session.transport.ask(TRACK_REMOVE, body)
 
 
-def _target(entry: Entry, id: str | None, group: str | None) -> dict[str, Any]:
+def _target(entry: Entry, id: str | None, group: str | None) -> dict[str, object]:
     """Return the target as a mapping; `encode_track` refuses one that names both or neither."""
-    row = {} if id is None and group is not None else {"model": entry.key, "id": id}
+    row: dict[str, object] = (
+        {} if id is None and group is not None else {"model": entry.key, "id": id}
+    )
     return row if group is None else {**row, "group": group}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from ablo_pg.client.names import Entry
 from ablo_pg.errors import AbloError, error_for
@@ -16,7 +15,7 @@ from ablo_pg.schema.inputs import validate_create, validate_update
 from ablo_pg.schema.neutral import Field
 
 
-def encode_data(model: Entry, action: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def encode_data(model: Entry, action: str, data: Mapping[str, object]) -> dict[str, object]:
     """Return `data` under wire names, with defaults for a new row.
 
     Raises unknown_field, column_type_mismatch, not_null_violation, check_violation,
@@ -26,7 +25,7 @@ def encode_data(model: Entry, action: str, data: Mapping[str, Any]) -> dict[str,
     return check(model.row, data, key=model.key)
 
 
-def encode_value(model: Entry, field: Field, value: Any) -> Any:
+def encode_value(model: Entry, field: Field, value: object) -> object:
     """Return the JSON spelling of a value that a field is compared with."""
     return encode_filter_value(model.row, field.name, value, key=model.key)
 

@@ -1,24 +1,29 @@
-"""Filters and ordering: what callers write -> the clauses that the kernel reads.
+"""Filters and ordering: what callers write -> the predicates that the kernel reads.
 
-Pure. Three spellings, all AND: `{"status": "todo"}`, `{"count": {"gt": 3, "lte": 9}}`, and clauses
-`[("count", ">", 3)]`. A list means IN, None means IS NULL. Result: `[[wire field, operator, value],
-...]`.
+Pure. SQL text over the fields, with parameters (`("status = $1 or count > 3", ["todo"])`; see
+`predicate.text`), or three spellings that are all AND: `{"status": "todo"}`, `{"count": {"gt": 3,
+"lte": 9}}`, and clauses `[("count", ">", 3)]`. A list means IN, None means IS NULL. Each clause
+becomes `[wire field, operator, value]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.values import encode_value, mismatch
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.predicate.text import parse
 from ablo_pg.schema.neutral import Field, FieldType
 
-Where: TypeAlias = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
+Where: TypeAlias = (
+    str | tuple[str, Sequence[object]] | Mapping[str, object] | Sequence[tuple[str, str, object]]
+)
 OrderBy: TypeAlias = str | Sequence[str | tuple[str, str]]
 Clause: TypeAlias = list[Any]
+Predicate: TypeAlias = Clause | dict[str, Any]  # as `ablo.predicate_sql` reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class ListQuery:
     """The request for one page: the query's JSON, and its filter, which makes it a premise."""
 
     body: bytes
-    where: Sequence[Clause]
+    where: Sequence[Predicate]
     archived: bool
 
 
@@ -61,19 +66,29 @@ _TEXT: Final = frozenset({FieldType.STRING, FieldType.ENUM})
 _NULL_OF: Final = {"=": "is", "is": "is", "!=": "is_not", "is_not": "is_not"}
 
 
-def clauses(model: Entry, where: Where | None) -> list[Clause]:
-    """Return the filter as kernel clauses.
+def predicates(model: Entry, where: Where | None) -> list[Predicate]:
+    """Return the filter as the kernel's predicates, of which all must hold.
 
-    Raises query_invalid_identifier (unknown field), query_unsupported_operator, or
-    column_type_mismatch, each naming model and field.
+    Raises query_invalid_identifier (unknown field), query_unsupported_operator,
+    column_type_mismatch, or for a text invalid_request, each naming model and field or place.
     """
     if where is None:
         return []
+    if isinstance(where, str):
+        return [_of_text(model, where, ())]
+    if isinstance(where, tuple) and len(where) == 2 and isinstance(where[0], str):
+        return [_of_text(model, where[0], where[1])]
     if isinstance(where, Mapping):
         return [one for name, value in where.items() for one in _of_field(model, name, value)]
-    if isinstance(where, str | bytes) or not isinstance(where, Iterable):
+    if isinstance(where, bytes) or not isinstance(where, Iterable):
         raise _bad_clause(model, where)
     return [_of_triple(model, one) for one in where]
+
+
+def _of_text(model: Entry, text: str, parameters: object) -> Predicate:
+    if isinstance(parameters, str | bytes) or not isinstance(parameters, Sequence):
+        raise _bad_clause(model, parameters)
+    return cast("Predicate", parse(model.key, text, parameters, model.fields))
 
 
 def ordering(model: Entry, order_by: OrderBy | None) -> list[list[str]]:
@@ -114,7 +129,7 @@ def _order(model: Entry, part: str | tuple[str, str]) -> list[str]:
     return [model.field(name, code="query_invalid_identifier").wire, direction]
 
 
-def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
+def _of_field(model: Entry, name: str, value: object) -> Iterable[Clause]:
     if isinstance(value, Mapping):
         return [_clause(model, name, word, one) for word, one in value.items()]
     if isinstance(value, list | tuple | set | frozenset):
@@ -122,7 +137,7 @@ def _of_field(model: Entry, name: str, value: Any) -> Iterable[Clause]:
     return [_clause(model, name, "=", value)]
 
 
-def _of_triple(model: Entry, clause: Any) -> Clause:
+def _of_triple(model: Entry, clause: object) -> Clause:
     if isinstance(clause, str) or not isinstance(clause, Sequence) or len(clause) != 3:
         raise _bad_clause(model, clause)
     return _clause(model, clause[0], clause[1], clause[2])
@@ -133,12 +148,12 @@ def _bad_clause(model: Entry, clause: object) -> AbloError:
         "invalid_request",
         f"A filter clause of {model.key} must be (field, operator, value)",
         model=model.key,
-        remedy='for example [("count", ">", 3)] or {"count": {"gt": 3}}',
+        remedy='for example {"count": {"gt": 3}}, "count > 3" or ("count > $1", [3])',
         details={"clause": type(clause).__name__},
     )
 
 
-def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
+def _clause(model: Entry, name: str, word: str, value: object) -> Clause:
     field = model.field(name, code="query_invalid_identifier")
     op = OPERATORS.get(word) if isinstance(word, str) else None
     if op is None:
@@ -161,7 +176,7 @@ def _clause(model: Entry, name: str, word: str, value: Any) -> Clause:
     return [field.wire, op, encode_value(model, field, value)]
 
 
-def _list(model: Entry, field: Field, value: Any) -> list[Any]:
+def _list(model: Entry, field: Field, value: object) -> list[object]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise mismatch(model, field, f"expected a list, got {type(value).__name__}")
     values = [encode_value(model, field, one) for one in value]

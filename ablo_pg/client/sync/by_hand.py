@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Generic, Self, TypeVar, overload
 
 from psycopg import AsyncConnection, Connection
 
 from ablo_pg.client.claims.handle import Claim, LostEvent
 from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.local.queued import Pending
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.rows.commits import Commits
 from ablo_pg.client.rows.functional import check_retries
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.tracks import Target
-from ablo_pg.client.session import Data, Wait
+from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.functional import SyncCompute, run_blocking
-from ablo_pg.client.sync.portal import Portal
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
@@ -39,10 +39,10 @@ class Twin(Generic[InnerT]):
         self._inner = inner
 
 
-class BlockingModel(Generic[RowT]):
+class BlockingModel(Generic[RowT, NewT, ChangesT]):
     """Functional updates and callbacks run on threads of the caller's side."""
 
-    def __init__(self, portal: Portal, inner: ModelClient[RowT]) -> None:
+    def __init__(self, portal: Portal, inner: ModelClient[RowT, NewT, ChangesT]) -> None:
         self._portal = portal
         self._inner = inner
 
@@ -50,7 +50,7 @@ class BlockingModel(Generic[RowT]):
     def update(
         self,
         id: str,
-        data: Data,
+        data: ChangesT,
         *,
         read_at: int | None = None,
         on_stale: OnStale | None = None,
@@ -64,7 +64,7 @@ class BlockingModel(Generic[RowT]):
     def update(
         self,
         id: str,
-        data: SyncCompute[RowT],
+        data: SyncCompute[RowT, ChangesT],
         *,
         reads: Reads | None = None,
         retries: int | None = None,
@@ -76,7 +76,7 @@ class BlockingModel(Generic[RowT]):
     def update(
         self,
         id: str,
-        data: Data | SyncCompute[RowT],
+        data: ChangesT | SyncCompute[RowT, ChangesT],
         *,
         read_at: int | None = None,
         on_stale: OnStale | None = None,
@@ -132,12 +132,12 @@ class SyncCommits(Twin[Commits]):
 
     def create(
         self,
-        operations: Sequence[Operation | Mapping[str, Any]],
+        operations: Sequence[Operation | Mapping[str, object]],
         *,
         reads: Reads | None = None,
         track: Sequence[Target] | None = None,
         idempotency_key: str | None = None,
-        connection: Connection[Any] | AsyncConnection[Any] | None = None,
+        connection: Connection[object] | AsyncConnection[object] | None = None,
         timeout: float | None = None,
         wait: Wait = "confirmed",
     ) -> Receipt:

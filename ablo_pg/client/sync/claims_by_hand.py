@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
-
-import anyio.to_thread
+from concurrent.futures import Future
+from typing import Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from ablo_pg.claim import ClaimStatus
 from ablo_pg.client.claims.claims import ModelClaims
@@ -13,12 +14,12 @@ from ablo_pg.client.claims.handle import Claim
 from ablo_pg.client.claims.request import ClaimOptions
 from ablo_pg.client.claims.waiter import OnStatus
 from ablo_pg.client.durations import Duration
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.sync.claim import SyncClaim
-from ablo_pg.client.sync.portal import Portal
 from ablo_pg.schema.rows import Model
 
 RowT = TypeVar("RowT", bound=Model)
-SyncOnStatus: TypeAlias = Callable[[ClaimStatus], Any]
+SyncOnStatus: TypeAlias = Callable[[ClaimStatus], object]
 
 
 class BlockingClaims(Generic[RowT]):
@@ -56,7 +57,7 @@ class BlockingClaims(Generic[RowT]):
         ttl: Duration | None = None,
         queue: bool = True,
         fields: Iterable[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         max_queue_depth: int | None = None,
         on_status: SyncOnStatus | None = None,
         timeout: float | None = None,
@@ -85,6 +86,17 @@ class BlockingClaims(Generic[RowT]):
 
 def _in_thread(on_status: SyncOnStatus) -> OnStatus:
     async def call(status: ClaimStatus) -> None:
-        await anyio.to_thread.run_sync(on_status, status)
+        outcome: Future[object] = Future()
+        outcome.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                outcome.set_result(on_status(status))
+            except BaseException as exc:
+                outcome.set_exception(exc)
+
+        # Not a thread of the event loop's own, which also look up host names.
+        threading.Thread(target=work, name="ablo_pg.on_status", daemon=True).start()
+        await asyncio.wrap_future(outcome)
 
     return call

@@ -9,9 +9,9 @@ from ablo_pg.client.async_client import AsyncAblo, unknown_attribute
 from ablo_pg.client.deadlines import DEFAULT_TIMEOUT
 from ablo_pg.client.home import Rooted
 from ablo_pg.client.live.subscriptions import Change
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.sync.models import SyncModelClient
-from ablo_pg.client.sync.portal import Portal
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model

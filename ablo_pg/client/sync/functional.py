@@ -8,23 +8,23 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.portal import Portal
 from ablo_pg.client.rows.functional import FunctionalUpdate, changes_of
-from ablo_pg.client.session import Data
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.session import ChangesT, Data
 from ablo_pg.errors import error_for
 from ablo_pg.schema.rows import Model
 
 R = TypeVar("R")
 RowT = TypeVar("RowT", bound=Model)
 # From the row as it is to the fields to change; None or {} changes nothing.
-SyncCompute: TypeAlias = Callable[[RowT], Data | None]
+SyncCompute: TypeAlias = Callable[[RowT], ChangesT | None]
 
 
 def run_blocking(
-    portal: Portal, update: FunctionalUpdate[RowT], compute: SyncCompute[RowT]
+    portal: Portal, update: FunctionalUpdate[RowT], compute: SyncCompute[RowT, ChangesT]
 ) -> RowT:
     """Run an update to its end. Raises what `compute` raises, unchanged."""
     if inspect.iscoroutinefunction(compute):
@@ -35,7 +35,7 @@ def run_blocking(
             remedy="pass a plain function, or use AsyncAblo",
         )
 
-    def send(step: Callable[..., Awaitable[R]], *args: Any) -> R:
+    def send(step: Callable[..., Awaitable[R]], *args: object) -> R:
         async def bounded() -> R:
             async with within(update.left(), f"The {update.what}", update.key):
                 return await step(*args)

@@ -12,7 +12,7 @@ from ablo_pg.client.rows.history import History
 from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.where import OrderBy, Where
-from ablo_pg.client.session import Data, Wait
+from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.subscriptions import SyncSubscription
@@ -20,7 +20,7 @@ from ablo_pg.client.sync.tracks import SyncModelTracks
 from ablo_pg.wire.committed import Receipt
 
 
-class SyncModelClient(BlockingModel[RowT]):
+class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
@@ -50,7 +50,7 @@ class SyncModelClient(BlockingModel[RowT]):
 
     def create(
         self,
-        data: Data,
+        data: NewT,
         *,
         id: str | None = None,
         reads: Reads | None = None,
@@ -118,10 +118,11 @@ class SyncModelClient(BlockingModel[RowT]):
     ) -> Page[RowT]:
         """Return a page of rows.
 
-        where: `{"status": "todo"}`, `{"count": {"gt": 3}}`, or `[("count", ">", 3)]`; all must
-        hold; a list means IN, None means IS NULL. order_by: "created_at", "-created_at", or a list
-        of them; ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`.
-        archived: include archived rows.
+        where: SQL text over the fields, `"count > 3 or urgent"`, with parameters `("count > $1",
+        [3])`; or `{"status": "todo"}`, `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all
+        must hold; a list means IN, None means IS NULL (docs/queries.md). order_by: "created_at",
+        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
+        previous page's `next_cursor`. archived: include archived rows.
         """
         return self._portal.call(
             partial(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from ablo_pg.claim import Presence
 from ablo_pg.client.claims.presence import PresenceClient
@@ -28,8 +27,8 @@ class SyncPresenceClient(Twin[PresenceClient]):
         self,
         *,
         status: str | None = None,
-        activity: Mapping[str, Any] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        activity: Mapping[str, object] | None = None,
+        meta: Mapping[str, object] | None = None,
         ttl: Duration | None = None,
         timeout: float | None = None,
     ) -> None:

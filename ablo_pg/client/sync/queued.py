@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ablo_pg.client.local.queued import State
 from ablo_pg.client.sync.by_hand import BlockingPending
@@ -23,6 +22,6 @@ class SyncPending(BlockingPending):
         """The error of its refusal."""
         return self._inner.error
 
-    def on_rejected(self, callback: Callable[[AbloError], Any]) -> None:
+    def on_rejected(self, callback: Callable[[AbloError], object]) -> None:
         """Call `callback` with the error if the write is refused; at once if it already was."""
         self._inner.on_rejected(callback)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from ablo_pg.client.durations import Duration
 from ablo_pg.client.session_values import SessionKey
@@ -24,7 +23,7 @@ class SyncSessions(Twin[Sessions]):
         sync_groups: Sequence[str] | None = None,
         ttl: Duration | None = None,
         label: str | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
         timeout: float | None = None,
     ) -> SessionKey:
         """Mint a key for a user or an agent.

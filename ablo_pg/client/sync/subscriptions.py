@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final, Generic, Self, TypeVar
 
 from ablo_pg.client.live.subscriptions import Change, Subscription, logger
-from ablo_pg.client.sync.portal import Portal
+from ablo_pg.client.portal import Portal
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.compile.migration.draft import ModelDraft
 from ablo_pg.compile.migration.steps import Check, Step
@@ -267,7 +267,7 @@ def _require_organization(m: ModelDraft) -> None:
     m.draft.contract.append(_if_full(m, column))
 
 
-def _default_organization(m: ModelDraft, given: Any) -> None:
+def _default_organization(m: ModelDraft, given: object) -> None:
     """Inserts of an adopted table's application: the session's organization, else the given one."""
     column, facts = m.new.org, m.column(m.new.org.name)
     if facts is not None and ((facts.default and not facts.added) or given is None):

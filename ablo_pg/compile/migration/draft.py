@@ -33,7 +33,7 @@ class MigrateOptions:
     """
 
     renames: tuple[tuple[str, str], ...] = ()
-    backfills: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    backfills: Mapping[tuple[str, str], object] = field(default_factory=dict)
     drop: bool = False
     rewrite: bool = False
     alter_adopted: bool = False
@@ -125,7 +125,7 @@ class ModelDraft:
         problem = Problem("incompatible_change", self.key, column.wire, message, remedy)
         self.draft.checks.append(Check(f"select count(*) from ({rows}) x", problem))
 
-    def given(self, column: Column) -> Any:
+    def given(self, column: Column) -> object:
         """Return the backfill value of a field, or None."""
         for name in self._spellings(column):
             if (self.key, name) in self.draft.options.backfills:

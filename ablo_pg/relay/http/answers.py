@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from ablo_pg.errors import AbloError
@@ -17,7 +15,7 @@ class JsonBytes(Response):
     media_type = "application/json"
 
 
-def json_answer(value: Any, status: int = 200) -> JsonBytes:
+def json_answer(value: object, status: int = 200) -> JsonBytes:
     """Answer with a value as JSON."""
     return JsonBytes(dumps(value), status)
 

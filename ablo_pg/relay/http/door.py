@@ -74,7 +74,7 @@ class Door:
             self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        state: MutableMapping[str, Any] = scope["state"]
+        state: MutableMapping[str, object] = scope["state"]
         route = state.get("route", "none")
         metrics = self.service.metrics
         metrics.requests.labels(route, scope["method"], str(status)).inc()

@@ -5,7 +5,7 @@ None of these needs a credential, and none reveals anything about an organizatio
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,7 +31,7 @@ async def ready(request: Request, service: RelayService) -> Response:
     return json_answer(ready_body(service, reasons), 503 if reasons else 200)
 
 
-def ready_body(service: RelayService, reasons: list[str]) -> dict[str, Any]:
+def ready_body(service: RelayService, reasons: list[str]) -> dict[str, object]:
     """Return the answer of /ready."""
     reader = service.reader.status
     age = service.health.age

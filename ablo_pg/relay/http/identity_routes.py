@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -14,7 +14,7 @@ from ablo_pg.relay.http.writes import authority_of
 from ablo_pg.relay.live_schema import LiveSchema
 
 
-def identity_body(credential: Credential, schema: LiveSchema) -> dict[str, Any]:
+def identity_body(credential: Credential, schema: LiveSchema) -> dict[str, object]:
     """Return the identity, with every property that either generation of clients requires."""
     authority = authority_of(credential, schema)
     return {

@@ -6,7 +6,7 @@ child may do.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -32,7 +32,7 @@ from ablo_pg.wire.participants import split_participant
 CAPABILITY: Final = "/api/v1/capabilities/{capability}"
 
 
-def authority_of_key(call: Call, key: KeyRecord) -> dict[str, Any]:
+def authority_of_key(call: Call, key: KeyRecord) -> dict[str, object]:
     """Return a stored key's rights, in the spelling of every answer."""
     kind, name = split_participant(key.participant)
     return authority_body(
@@ -110,7 +110,7 @@ async def read(call: Call) -> Response:
     return json_answer(body | {"id": key.id})
 
 
-def _minted(call: Call, key: KeyRecord, token: str) -> dict[str, Any]:
+def _minted(call: Call, key: KeyRecord, token: str) -> dict[str, object]:
     authority = authority_of_key(call, key)
     return minted_body(key.id, token, iso_time(key.expires_at), authority, key.user_meta)
 

@@ -116,7 +116,7 @@ async def list_rows(call: Call) -> Response:
     """GET rows: filtered, ordered, one page at a time."""
     model = await model_of(call, "read")
     pairs = call.request.query_params.multi_items()
-    query = read_query(pairs, fields_of(model), call.service.settings.list_rows)
+    query = read_query(model.key, pairs, fields_of(model), call.service.settings.list_rows)
     asked = query.kernel_query(await _cursor(call, model, query))
     page = await call.ask(ROW_LIST, ListBody(model.typename, msgspec.Raw(asked)))
     return JsonBytes(page_body(model.key, PAGE.decode(page)))

@@ -3,7 +3,7 @@ each, and most of this says so."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from starlette.responses import Response
@@ -182,7 +182,7 @@ async def remove_source(call: Call) -> Response:
     )
 
 
-def _source(call: Call) -> dict[str, Any]:
+def _source(call: Call) -> dict[str, object]:
     place = url_parameters(call.service.settings.database_url)
     # Servers may know where the database is; browsers need not.
     host = str(place.get("host") or "localhost") if call.credential.prefix == "sk" else None

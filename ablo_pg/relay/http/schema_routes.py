@@ -7,7 +7,7 @@ allows one migration at a time. Without one, the refusal names the alternatives.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
 import msgspec
@@ -99,7 +99,7 @@ async def versions(call: Call) -> Response:
     return json_answer(await call.aside(len(found), _versions, found))
 
 
-def _versions(found: bytes) -> dict[str, Any]:
+def _versions(found: bytes) -> dict[str, object]:
     return versions_body(msgspec.json.decode(found), VERSIONS)
 
 

@@ -27,7 +27,7 @@ from ablo_pg.wire.limits import READ_BYTES
 from ablo_pg.wire.sync import PAGE, kernel_query
 
 R = TypeVar("R")
-Conn = AsyncConnection[Any]
+Conn = AsyncConnection
 
 ROWS: Final = 50_000  # in one answer; more come on the next page
 UNSEEN_SECONDS: Final = 5.0  # how long a standby may delay what was sent

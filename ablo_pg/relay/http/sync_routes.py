@@ -50,9 +50,9 @@ async def query(call: Call) -> Response:
     for one in body.queries:
         schema = await call.service.schemas.find(one.model)
 
-    async def read(conn: Conn) -> tuple[list[Rows], list[dict[str, Any]]]:
+    async def read(conn: Conn) -> tuple[list[Rows], list[dict[str, object]]]:
         results: list[Rows] = []
-        errors: list[dict[str, Any]] = []
+        errors: list[dict[str, object]] = []
         room = READ_BYTES
         for index, one in enumerate(body.queries):
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 import orjson
@@ -30,7 +30,7 @@ VERB_OF: Final[dict[str, Verb]] = {
 }
 
 
-def authority_of(credential: Credential, schema: LiveSchema) -> dict[str, Any]:
+def authority_of(credential: Credential, schema: LiveSchema) -> dict[str, object]:
     """Return a credential's rights, in the spelling of every answer."""
     return authority_body(
         credential.organization,

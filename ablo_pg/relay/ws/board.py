@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
@@ -146,13 +146,8 @@ class Board:
         session.outbox.tell("presence_update", self._presence(state, participant, said, held, here))
 
     def _presence(
-        self,
-        state: LiveState,
-        participant: str,
-        kind: str,
-        held: Iterable[Json],
-        here: Json | None,
-    ) -> dict[str, Any]:
+        self, state: LiveState, participant: str, kind: str, held: Iterable[Json], here: Json | None
+    ) -> dict[str, object]:
         return wire.presence(kind, participant, here, held, state.now)
 
     def _welcome(self) -> None:
@@ -237,7 +232,7 @@ def shown_to(session: Session, here: Json | None) -> Json | None:
     return found
 
 
-def post_all(sessions: Iterable[Session], kind: str, payload: dict[str, Any]) -> None:
+def post_all(sessions: Iterable[Session], kind: str, payload: dict[str, object]) -> None:
     """Send these sockets the same message; it is encoded once."""
     framed: bytes | None = None
     for session in sessions:

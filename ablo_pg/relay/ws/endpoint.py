@@ -44,6 +44,7 @@ BEARER: Final = "ablo.bearer."
 CLOSED_NORMALLY: Final = 1000
 ENDED: Final = 4001  # the reason has the cause: clients sign in again for apikey_expired
 FAILED: Final = 1011
+GONE: Final = 1006
 TRY_AGAIN: Final = (1013, "the database cannot be read")
 CLOSE_SECONDS: Final = 1.0  # for the last frame, and for recording that a client has left
 
@@ -67,8 +68,12 @@ async def live_session(websocket: WebSocket, service: RelayService, session: Ses
     code = FAILED
     try:
         service.live.add(session)
-        await websocket.accept(subprotocol=PROTOCOL)
-        code = await serve(websocket, service, session)
+        try:
+            await websocket.accept(subprotocol=PROTOCOL)
+        except OSError:  # the client has left during the handshake
+            code = GONE
+        else:
+            code = await serve(websocket, service, session)
     except Exception:
         service.hub.tasks.failed("socket")
         with anyio.move_on_after(CLOSE_SECONDS), suppress(Exception):  # it may be gone

@@ -53,7 +53,10 @@ class FollowFrames:
             told = groups.replace(asked)
         except AbloError as exc:
             code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
-            payload: dict[str, Any] = {"success": False, "syncGroups": groups.told(groups.followed)}
+            payload: dict[str, object] = {
+                "success": False,
+                "syncGroups": groups.told(groups.followed),
+            }
             payload["error"] = {"code": code, "message": exc.message}
             await session.outbox.say("subscription_ack", payload)
             return
@@ -77,7 +80,7 @@ class FollowFrames:
 
     async def join(self, session: Session, frame: Frame) -> None:
         """claim: follow more groups for a while; claim_ack."""
-        payload: dict[str, Any] = {"claimId": ""}  # a name that is too long is not repeated
+        payload: dict[str, object] = {"claimId": ""}  # a name that is too long is not repeated
         try:
             join = await session.payload(frame, ScopeJoin)
             payload["claimId"] = join.claim_id

@@ -8,7 +8,7 @@ reconnects from its cursor and gets the whole state.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
@@ -38,11 +38,11 @@ class Outbox:
             await self._room.wait()
         self.wire.write(framed)
 
-    async def say(self, kind: str, payload: Any) -> None:
+    async def say(self, kind: str, payload: object) -> None:
         """Write a frame, when the socket accepts it."""
         await self.send(frame(kind, payload))
 
-    def tell(self, kind: str, payload: Any) -> None:
+    def tell(self, kind: str, payload: object) -> None:
         """Write a frame, or keep it; never waits."""
         self.post(frame_of(frame(kind, payload)))
 

@@ -58,7 +58,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.wire = ServerWire(self)
-            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self.wire
+            cast("dict[str, object]", self.scope["extensions"])[EXTENSION] = self.wire
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and look after each part whether it is a flood."""

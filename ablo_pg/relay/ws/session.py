@@ -68,7 +68,7 @@ class SocketClaim:
     renewed: float = 0.0  # when, on the event loop's clock
 
     @property
-    def target(self) -> dict[str, Any]:
+    def target(self) -> dict[str, object]:
         """The row as the client names it."""
         return wire.target(self.entity_type, self.entity_id)
 

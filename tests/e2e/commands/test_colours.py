@@ -34,7 +34,7 @@ def said_in_a_terminal(folder: Path, **variables: str) -> str:
         os.close(theirs)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_an_error_is_coloured_in_a_terminal(tmp_path: Path) -> None:
     coloured = said_in_a_terminal(tmp_path)
     plain = said_in_a_terminal(tmp_path, NO_COLOR="1")

@@ -23,7 +23,7 @@ from .world import Said, World, clean, commands
 Captured = pytest.CaptureFixture[str]
 COMMANDS = sorted(commands())
 SHORT = [name for name in COMMANDS if name in TABLE and TABLE[name].says]
-HEADLESS = pytest.mark.timeout(60)  # a process of its own, on a busy machine
+HEADLESS = pytest.mark.timeout(180)  # a process of its own, on a busy machine
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from .plan import Door, Plan
 
 MakeFleet = Callable[..., Fleet]
 # A good deal more than a test takes: a false alarm on a busy machine says nothing.
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 def append(ground: Ground, make_fleet: MakeFleet, *doors: Door) -> Fleet:

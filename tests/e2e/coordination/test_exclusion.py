@@ -16,7 +16,7 @@ from .proxy import Proxy
 
 MakeFleet = Callable[..., Fleet]
 # A good deal more than a test takes: a false alarm on a busy machine says nothing.
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 def test_no_two_hold_one_row(ground: Ground, make_fleet: MakeFleet) -> None:

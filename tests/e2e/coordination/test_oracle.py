@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[Callable[[History], list[str]], History]] = {
     ),
     "a write long after its lease, nobody else there": (
         oracle.late_writes,
-        History([A1, A2], [replace(WA, written_at=11)]),
+        History([A1, A2], [replace(WA, written_at=20)]),
     ),
     "a plain write while it was held": (
         oracle.intruders,

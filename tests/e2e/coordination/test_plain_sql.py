@@ -21,7 +21,7 @@ from .plan import Plan
 
 MakeFleet = Callable[..., Fleet]
 # A good deal more than a test takes: a false alarm on a busy machine says nothing.
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 HOLDER = "agent:holder"
 UPDATE = "update {} set note = 'plain' where organization_id = %s and id = 'r1'"
 

@@ -26,7 +26,7 @@ COMMIT = "select ablo.commit(%s, %s, %s, %s::jsonb)"
 
 MakeFleet = Callable[..., Fleet]
 # A good deal more than a test takes: a false alarm on a busy machine says nothing.
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 # Kernels that forget when the server crashes, and what is seen of it.
 FORGETFUL: dict[str, tuple[LiteralString, str]] = {

@@ -16,7 +16,7 @@ from .load import wait_a_while
 from .trial import Trial, run_trial
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 # One of everybody's but our own: walsenders, pools, listeners, writers.
 END_ONE = """

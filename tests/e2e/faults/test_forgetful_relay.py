@@ -27,7 +27,7 @@ from .test_wal_level import lowered
 from .trial import NAMES, Fault, Trial, run_trial
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 PROGRAM = (str(Path(__file__).with_name("forgetful_relay.py")),)
 

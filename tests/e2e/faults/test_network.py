@@ -17,7 +17,7 @@ from .relays import RelayProcess
 from .trial import CATCH_UP, GROWTH, Trial, run_trial, until
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 RARELY_READ = (
     *("--set", "stuck_seconds=1", "--set", "queue_count=500"),

@@ -15,7 +15,7 @@ from .load import wait_a_while
 from .trial import Trial, run_trial, until
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 POOL = 4
 REFUSED = "connection_limit_exceeded"

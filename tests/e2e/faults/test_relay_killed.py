@@ -11,7 +11,7 @@ from ablo_pg.testing import DatabaseHandle
 from .trial import Trial, run_trial
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 
 async def killed(trial: Trial, times: int) -> None:

@@ -18,7 +18,7 @@ from .relays import PROGRAM
 from .trial import Trial, run_trial
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 
 TWO = (PROGRAM, PROGRAM)

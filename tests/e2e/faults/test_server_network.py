@@ -16,7 +16,7 @@ from .relays import PROGRAM
 from .trial import Trial, run_trial, until
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 # Seconds: no relay may be ready at the end of it. The witness says so, who allows for being late
 # itself at both ends.

@@ -17,7 +17,7 @@ from .trial import Trial, run_trial, until
 from .watch import Watch
 
 # Much more than a trial takes: a false alarm on a busy machine says nothing.
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 
 async def restarted(trial: Trial, cluster: Cluster, level: str) -> None:

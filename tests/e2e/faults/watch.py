@@ -9,7 +9,7 @@ import anyio
 import httpx
 import psycopg
 
-from ablo_pg.db.connecting import connect
+from ablo_pg.db.session import connect_async
 
 from .follower import Follower
 from .load import RETRY, wait_a_while
@@ -29,7 +29,7 @@ async def testify(admin_url: str) -> None:
     """Write what time it is, again and again, until cancelled."""
     while True:
         try:
-            conn = await connect(admin_url)
+            conn = await connect_async(admin_url)
             try:
                 while True:
                     await conn.execute(TESTIMONY, [repr(time.time())])

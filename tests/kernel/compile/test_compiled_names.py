@@ -66,7 +66,7 @@ def schemas(draw: st.DrawFn) -> SchemaSpec:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(spec=schemas())
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_any_name_compiles_and_works(kernel_db_of: object, database_class, spec) -> None:
     with kernel_db_of() as conn:  # type: ignore[operator]
         database = database_class(conn)

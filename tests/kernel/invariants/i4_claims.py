@@ -89,7 +89,7 @@ def run_out(board: Board, claim: Json) -> None:
 def outcome(work: Callable[[], object] | Future[Any]) -> str:
     """Return `landed`, or the code of the error that came."""
     try:
-        work.result(timeout=10) if isinstance(work, Future) else work()
+        work.result(timeout=30) if isinstance(work, Future) else work()
     except AbloError as error:
         return error.code
     except psycopg.Error as error:

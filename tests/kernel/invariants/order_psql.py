@@ -48,7 +48,7 @@ def psql(work: Work) -> None:
         input=script + COUNT.format(name=work.name),
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=60,
         check=True,
     )
     work.landed += int(run.stdout.split()[-1])

@@ -57,7 +57,7 @@ class Actor:
     def ends(self) -> psycopg.Error | None:
         """Let the statement that was begun end; return the error it ended with."""
         assert self.running is not None
-        failure = self.running.exception(timeout=10)
+        failure = self.running.exception(timeout=30)
         if failure is not None and not isinstance(failure, psycopg.Error):
             raise failure
         return failure

@@ -169,6 +169,6 @@ def test_a_commit_notifies_where_nothing_is_prepared(site: Site, notify: str) ->
         )
         listener.execute("select pg_notify('ablo_delta', 'last')")
         payloads = []
-        for notification in listener.notifies(timeout=10, stop_after=1):
+        for notification in listener.notifies(timeout=30, stop_after=1):
             payloads.append(notification.payload)
     assert payloads[0] == ("acme" if notify == "on" else "last")

@@ -38,7 +38,7 @@ def until() -> Until:
     """Let everything else run until a condition holds."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not condition():
                 await anyio.lowlevel.checkpoint()
 

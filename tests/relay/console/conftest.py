@@ -97,7 +97,7 @@ class Site:
         key = self.key(participant, organization)
         headers = {"authorization": f"Bearer {key}"}
         self.clients.append(
-            httpx.Client(base_url=self.url, headers=headers, timeout=15, verify=False)
+            httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=False)
         )
         return Caller(self.clients[-1], key)
 

@@ -15,7 +15,7 @@ from .conftest import Site, relay_process
 
 @pytest.fixture
 def web(site: Site) -> httpx.Client:
-    site.clients.append(httpx.Client(base_url=site.url, timeout=10, verify=False))
+    site.clients.append(httpx.Client(base_url=site.url, timeout=60, verify=False))
     return site.clients[-1]
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def wait_for_status(world: Any, status: int) -> dict[str, Any]:
     """Ask /ready until it answers this."""
     api = await world.with_key("none")
-    with anyio.fail_after(15):
+    with anyio.fail_after(30):
         while True:
             answer = await api.client.get("/ready")
             if answer.status_code == status:

@@ -137,23 +137,25 @@ async def test_every_limit_is_shown_and_listed() -> None:
 
 async def test_a_statement_that_takes_too_long_ends(world: Any) -> None:
     api = await small(world, statement_seconds=0.2)
-    await api.create("tasks", "t1", title="x")
+    await (await world.api()).create("tasks", "t1", title="x")
     async with await psycopg.AsyncConnection.connect(world.db.admin_url) as conn:
         await conn.execute("select from tasks where id = 't1' for update")
         answer = await api("PATCH", f"{TASKS}/t1", {"data": {"title": "y"}})
     assert (answer.status_code, answer.json()["code"]) == (504, "wait_for_timeout")
     assert answer.json()["retryable"] is True
-    assert (await api("PATCH", f"{TASKS}/t1", {"data": {"title": "y"}})).status_code == 200
+    with anyio.fail_after(30):
+        while (await api("PATCH", f"{TASKS}/t1", {"data": {"title": "y"}})).status_code != 200:
+            pass
 
 
 async def test_a_request_has_a_deadline_and_its_connection_comes_back(world: Any) -> None:
     api = await small(world, request_seconds=0.3, pool_size=1)
-    await api.create("tasks", "t1", title="x")
+    await (await world.api()).create("tasks", "t1", title="x")
     async with await psycopg.AsyncConnection.connect(world.db.admin_url) as conn:
         await conn.execute("select from tasks where id = 't1' for update")
         answer = await api("PATCH", f"{TASKS}/t1", {"data": {"title": "y"}})
     assert (answer.status_code, answer.json()["code"]) == (504, "wait_for_timeout")
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while (await api("GET", f"{TASKS}/t1")).status_code != 200:
             pass
     read = (await api("GET", f"{TASKS}/t1")).json()
@@ -162,7 +164,7 @@ async def test_a_request_has_a_deadline_and_its_connection_comes_back(world: Any
 
 async def test_a_spent_pool_is_a_typed_error(world: Any) -> None:
     api = await small(world, pool_size=1, acquire_seconds=0.2)
-    await api.create("tasks", "t1", title="x")
+    await (await world.api()).create("tasks", "t1", title="x")
     async with await psycopg.AsyncConnection.connect(world.db.admin_url) as conn:
         await conn.execute("select from tasks where id = 't1' for update")
         async with anyio.create_task_group() as group:
@@ -176,7 +178,7 @@ async def test_a_spent_pool_is_a_typed_error(world: Any) -> None:
 async def wait_for_a_lock(world: Any) -> None:
     query = "select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
     async with await psycopg.AsyncConnection.connect(world.db.admin_url, autocommit=True) as conn:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while (await (await conn.execute(query)).fetchone() or (0,))[0] == 0:
                 pass
 
@@ -188,7 +190,7 @@ async def test_one_connection_too_many_is_told(world: Any) -> None:
         answer = b""
         stream = await anyio.connect_tcp(*address)
         async with stream:
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 async for part in stream:
                     answer += part
     assert answer.startswith(b"HTTP/1.1 503")

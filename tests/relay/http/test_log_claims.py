@@ -29,7 +29,7 @@ async def page(api: Any, after: str, query: str = "") -> tuple[list[Any], str, b
 async def follow(api: Any, after: str, count: int = 0, query: str = "") -> list[Any]:
     """Read on until there is nothing more, and so many have come: what is under way comes later."""
     found: list[Any] = []
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             events, after, more = await page(api, after, query)
             found += events
@@ -81,7 +81,7 @@ async def test_pages_bring_each_event_once(api: Any) -> None:
         await api("POST", CLAIM, {})
         await api("DELETE", CLAIM)
     found, cursor = [], "0.0"
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while len(found) < 9:
             events, cursor, more = await page(api, cursor, "&limit=2")
             assert len(events) <= 2

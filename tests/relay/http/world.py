@@ -92,7 +92,7 @@ class World:
 
     async def with_key(self, key: str, relay: Relay | None = None) -> Api:
         """Return a caller with this key."""
-        client = httpx.AsyncClient(base_url=(relay or self.relay).url, timeout=15, verify=False)
+        client = httpx.AsyncClient(base_url=(relay or self.relay).url, timeout=60, verify=False)
         return Api(await self.stack.enter_async_context(client), key)
 
     async def start(self, **settings: Any) -> Relay:
@@ -116,8 +116,8 @@ async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any
 
 
 async def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds, at most 10 s."""
-    with anyio.fail_after(10):
+    """Wait until a condition holds, at most 30 s."""
+    with anyio.fail_after(30):
         while True:
             if holds():
                 return

@@ -29,7 +29,7 @@ class Socket:
 
     async def take(self, kind: str) -> Frame:
         """Read until a frame of this type comes; return its payload."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 text = str(await self.connection.recv())
                 self.seen.append(text)

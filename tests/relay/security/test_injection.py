@@ -72,7 +72,7 @@ class Target:
 
     def __init__(self, url: str, key: str, db: DatabaseHandle) -> None:
         self.client = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=20
+            base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60
         )
         self.db = db
         self.structure = self.ask(STRUCTURE)

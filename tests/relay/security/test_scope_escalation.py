@@ -125,7 +125,7 @@ def served(cluster: Server, template: str) -> Iterator[Place]:
         with (
             start_blocking_portal() as portal,
             portal.wrap_async_context_manager(serving(made, apply_schema)) as relay,
-            httpx.Client(base_url=relay.url, timeout=20) as client,
+            httpx.Client(base_url=relay.url, timeout=60) as client,
         ):
             yield Place(client, db.admin_url)
 

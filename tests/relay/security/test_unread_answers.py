@@ -24,7 +24,7 @@ async def closed(relay: Any, first: bytes, part: bytes, parts: int) -> bool:
     """Send, and go on sending; return whether the relay closes the connection."""
     async with await anyio.connect_tcp(*address(relay)) as stream:
         await stream.send(first)
-        with anyio.fail_after(10), suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+        with anyio.fail_after(30), suppress(anyio.BrokenResourceError, anyio.EndOfStream):
             for _ in range(parts):
                 await stream.send(part)
             while True:
@@ -37,7 +37,7 @@ async def answered(relay: Any, requests: int) -> int:
     seen = b""
     async with await anyio.connect_tcp(*address(relay)) as stream:
         await stream.send(LIVE * requests)
-        with anyio.fail_after(10), suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+        with anyio.fail_after(30), suppress(anyio.BrokenResourceError, anyio.EndOfStream):
             while seen.count(b"HTTP/1.1 200") < requests:
                 seen += await stream.receive()
     return seen.count(b"HTTP/1.1 200")

@@ -79,7 +79,7 @@ async def test_relays_hear_of_each_other_at_once(world: Any) -> None:
     for step in range(5):
         await one.send("presence_update", status=f"s{step}")
         shown = await other.take(
-            "presence_update", lambda shown, step=step: shown["status"] == f"s{step}", seconds=3
+            "presence_update", lambda shown, step=step: shown["status"] == f"s{step}", seconds=10
         )
         assert shown["userId"] == "a"
 
@@ -99,7 +99,7 @@ async def test_no_relay_no_hints(world: Any, wait_for: Any) -> None:
         listener.execute("listen ablo_live")
         world.sql(channel)
         world.sql("notify ablo_live, 'end'")
-        heard = [each.payload for each in listener.notifies(timeout=5, stop_after=1)]
+        heard = [each.payload for each in listener.notifies(timeout=30, stop_after=1)]
         assert heard == ["end"]
 
 

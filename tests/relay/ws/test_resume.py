@@ -89,7 +89,7 @@ async def finish(world: Any, key: str, replica: Replica) -> list[str]:
     answer = await client.sync(str(replica.position), replica.position)
     replica.take(answer["deltas"])
     log = world.log()
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(30):
         while replica.position < log[-1]:
             payload = await client.take("delta")
             replica.take(payload.get("deltas", [payload]))

@@ -28,7 +28,7 @@ class Events:
     async def next(self) -> dict[str, str]:
         """Return the next event's fields."""
         found: dict[str, str] = {}
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async for line in self._lines:
                 if not line and found:
                     return found

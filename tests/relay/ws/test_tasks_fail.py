@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
-from websockets.exceptions import ConnectionClosed
+from starlette.websockets import WebSocket
+from uvicorn.protocols.utils import ClientDisconnected
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.protocol import State
 
 from ablo_pg.changefeed import auto, channel, listen, reader, sent
@@ -86,7 +89,7 @@ async def goes_on(world: Any, fails: Fails, name: str) -> None:
     """Check that it has failed, that the metric counts, and that everybody is served."""
     acme = world.key()
     theirs = await (await world.client(key=world.key("user:g", "globex"))).start("default")
-    ours = await world.client(key=acme)
+    ours: Any = None
     http = await world.http(acme)
 
     async def ask() -> None:
@@ -95,15 +98,16 @@ async def goes_on(world: Any, fails: Fails, name: str) -> None:
 
     counted = f'ablo_task_failures_total{{task="{name}"}}'
     number = 0
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         while counted not in (await http.get("/metrics")).text:
             number += 1
-            world.write(number, number)
             with suppress(ConnectionClosed):  # the one that fails
+                if ours is None or ours.socket.state is not State.OPEN:
+                    ours = await world.client(key=acme)
+                    await ours.sync()
                 await ours.send("ping")
-                await ours.sync()
-            if ours.socket.state is not State.OPEN:
-                ours = await world.client(key=acme)
+                world.write(number, number)
+                await ours.deltas(1)  # a feed that is asked meanwhile would flush itself
             await ask()
         assert fails.calls > fails.skip
         world.write(1001, 1001, "globex")
@@ -135,6 +139,26 @@ async def test_a_stream_that_always_fails_leaves_listen(
     fails.put(monkeypatch)
     async with AsyncExitStack() as stack:
         await goes_on(await make_world(stack, canary_seconds=0.1), fails, "reader")
+
+
+async def test_a_client_that_leaves_during_the_handshake_is_no_failure(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ClientDisconnected
+
+    async with AsyncExitStack() as stack:
+        world = await make_world(stack, canary_seconds=0.1)
+        monkeypatch.setattr(WebSocket, "accept", gone)
+        with suppress(InvalidMessage, InvalidStatus, ConnectionClosed):
+            await world.client()
+        http = await world.http(world.key())
+        with anyio.fail_after(8):
+            while 'ablo_sockets_closed_total{code="1006"} 1.0' not in (
+                shown := (await http.get("/metrics")).text
+            ):
+                await anyio.lowlevel.checkpoint()
+        assert 'ablo_task_failures_total{task="socket"}' not in shown
 
 
 @pytest.mark.parametrize("name", ["schema", "board", "keys", "socket upkeep"])

@@ -16,7 +16,7 @@ from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows import requests as base
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.rows.premises import encode_premise
-from ablo_pg.client.rows.where import OPERATORS, clauses, ordering
+from ablo_pg.client.rows.where import OPERATORS, ordering, predicates
 from ablo_pg.db.errors import Names
 from ablo_pg.wire.committed import receipt_of
 
@@ -142,15 +142,15 @@ def test_what_is_no_id_is_refused(row_id: Any) -> None:
 
 def test_where_spellings_mean_the_same() -> None:
     due = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    by_map = clauses(TASKS, {"due_date": {"gt": due}, "count": [1, 2], "title": None})
-    by_list = clauses(
+    by_map = predicates(TASKS, {"due_date": {"gt": due}, "count": [1, 2], "title": None})
+    by_list = predicates(
         TASKS, [("dueDate", ">", due), ("count", "in", (1, 2)), ("title", "eq", None)]
     )
     assert by_map == by_list
     assert [clause[0] for clause in by_map] == ["dueDate", "count", "title"]
     assert by_map[2] == ["title", "is", None]
-    assert clauses(TASKS, {"title": {"ne": None}}) == [["title", "is_not", None]]
-    assert clauses(TASKS, None) == []
+    assert predicates(TASKS, {"title": {"ne": None}}) == [["title", "is_not", None]]
+    assert predicates(TASKS, None) == []
 
 
 def test_order_spellings() -> None:
@@ -159,7 +159,7 @@ def test_order_spellings() -> None:
 
 
 def test_unknown_names_bring_near_ones() -> None:
-    error = refused(clauses, TASKS, {"due_dat": 1})
+    error = refused(predicates, TASKS, {"due_dat": 1})
     assert (error.code, error.model, error.field) == (
         "query_invalid_identifier",
         "tasks",
@@ -202,13 +202,13 @@ def refusal(call: Any, *args: Any) -> AbloError | None:
 @given(st.lists(st.tuples(NAMES_TRIED, OPERATORS_TRIED, VALUES), max_size=3))
 def test_any_filter_is_clauses_or_a_typed_error(where: Any) -> None:
     """Whatever is passed, only known fields and operators ever reach the kernel."""
-    error = refusal(clauses, TASKS, where)
+    error = refusal(predicates, TASKS, where)
     if error is not None:
         assert error.code in REFUSALS
         assert error.remedy
         return
     wires = {field.wire for field in TASKS.fields.values()}
-    found = clauses(TASKS, where)
+    found = predicates(TASKS, where)
     assert all(clause[0] in wires and clause[1] in OPERATORS.values() for clause in found)
     json.dumps(found, allow_nan=False)
 

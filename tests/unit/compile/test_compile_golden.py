@@ -1,15 +1,25 @@
-"""The compiler's text: beside each schema in golden/ lies the SQL that it must make.
+"""The compiler's text: golden/tasks.sql is what the smallest schema makes, in full.
 
-ABLO_UPDATE_GOLDEN=1 rewrites the .sql files; read the difference before committing it.
+golden/features/NAME.diff is what a feature changes of it. NAME.json has the feature as a merge
+patch (RFC 7386) of tasks.json: `with`, on top of `before`. All of them together are
+everything.json; its text is known by its digest only, parsed here, and installed in
+tests/kernel/compile.
+
+ABLO_UPDATE_GOLDEN=1 writes them again; read the difference before committing it.
 """
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pglast
 import pytest
@@ -20,6 +30,9 @@ from ablo_pg.schema import SchemaSpec, parse_schema_json
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.json"))
+FEATURES = sorted(path.stem for path in (GOLDEN / "features").glob("*.json"))
+REVIEWABLE = 300  # lines of a feature's difference that a reader takes in
+SHOWN = 4  # lines of a longer run that a feature takes away
 DEFINER = "security definer"
 
 
@@ -31,13 +44,60 @@ def functions(compiled: CompiledSchema) -> list[str]:
     return [text for text in compiled.statements if "create or replace function" in text]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_text_is_the_golden_one(name: str) -> None:
-    text = compile_schema(load(name)).sql
-    path = GOLDEN / f"{name}.sql"
+def golden(path: Path, text: str) -> str:
+    """Return the golden text, written again if asked for."""
     if os.environ.get("ABLO_UPDATE_GOLDEN"):
         path.write_text(text)
-    assert text == path.read_text()
+    return path.read_text()
+
+
+def patched(document: Any, patch: Any) -> Any:
+    """Apply a JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = patched(found.get(key), value)
+    return found
+
+
+def difference(before: str, after: str) -> Iterator[str]:
+    """Yield the changed lines, each place with a line around; long runs of removed lines cut."""
+    lines = list(difflib.unified_diff(before.split("\n"), after.split("\n"), n=1, lineterm=""))[2:]
+    for removed, run in groupby(lines, lambda line: line.startswith("-")):
+        found = ["@@" if line.startswith("@@") else line for line in run]
+        if removed and len(found) > 2 * SHOWN:
+            found[SHOWN:] = [f"- ({len(found) - SHOWN} more lines)"]
+        yield from found
+
+
+def test_the_smallest_schema_has_the_golden_text() -> None:
+    text = compile_schema(load("tasks")).sql
+    assert text == golden(GOLDEN / "tasks.sql", text)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_feature_changes_what_its_golden_difference_says(name: str) -> None:
+    feature = json.loads((GOLDEN / "features" / f"{name}.json").read_text())
+    base = json.loads((GOLDEN / "tasks.json").read_text())
+    without = patched(base, feature.get("before", {}))
+    before, after = (
+        compile_schema(parse_schema_json(each)).sql
+        for each in (without, patched(without, feature["with"]))
+    )
+    found = list(difference(before, after))
+    assert 0 < len(found) < REVIEWABLE
+    text = "\n".join(found) + "\n"
+    assert text == golden(GOLDEN / "features" / f"{name}.diff", text)
+
+
+def test_all_features_together_have_the_golden_digest() -> None:
+    text = compile_schema(load("everything")).sql
+    digest = hashlib.sha256(text.encode()).hexdigest() + "\n"
+    assert digest == golden(GOLDEN / "everything.sha256", digest)
 
 
 def test_same_schema_same_text_whatever_the_order_of_models() -> None:

@@ -26,7 +26,7 @@ def ends(work: Callable[[], Any]) -> bool:
     """Whether `asyncio.run(work())` does, within 10 s."""
     thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     return not thread.is_alive()
 
 

@@ -37,7 +37,7 @@ class Crowd:
         before = len(self.served)
         self.leave.set()
         self.leave = anyio.Event()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.served) < before + count:
                 await anyio.lowlevel.checkpoint()
         return self.served[before:]

@@ -963,50 +963,6 @@ as $ablo$
 begin
   if current_user <> 'ablo_writer' then  -- its changes would be captured too
     return;
-  elsif p_action = 'update' then
-    return query with o as (
-      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
-      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
-      join "public"."tasks" t on t."organization_id" = p_organization and t."id" = b.id
-      where jsonb_typeof(b.data) = 'object'
-        and pg_column_size(b.data) < 1000000
-        and b.data - array['title', 'status']::text[] = '{}'
-        and (ablo_model.is_string(b.data -> 'title')) is not false
-        and (b.data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])) is not false
-      for no key update of t skip locked
-    )
-    update "public"."tasks" t set
-      "title" = coalesce(o.ablo_data ->> 'title', t."title"),
-      "status" = coalesce(o.ablo_data ->> 'status', t."status"),
-      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
-    from o where t.ctid = o.ablo_ctid
-    returning o.ablo_ord,
-      case
-        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
-        when o."archived_at" is null then 'A'
-        else 'V'
-      end,
-      t."id",
-      array['org:' || t."organization_id", 'tasks:' || t."id"],
-      null::text[],
-      pg_catalog.json_build_object(
-        'id', t."id"::text,
-        'createdAt', t."created_at"::timestamptz,
-        'updatedAt', t."updated_at"::timestamptz,
-        'organizationId', t."organization_id"::text,
-        'createdBy', t."created_by"::text,
-        'archivedAt', t."archived_at"::timestamptz,
-        'title', t."title"::text,
-        'status', t."status"::text
-      ),
-      array_remove(array[
-        'updatedAt',
-        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
-        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
-        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
-        case when o."title"::text collate "C" is distinct from t."title"::text collate "C" then 'title' end,
-        case when o."status"::text collate "C" is distinct from t."status"::text collate "C" then 'status' end
-      ], null);
   elsif p_action = 'create' then
     return query with i as (
       insert into "public"."tasks" as t (
@@ -1035,23 +991,11 @@ begin
         and ablo_model.is_string(b.data -> 'title')
         and b.data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])
       on conflict do nothing
-      returning t.*
+      returning t."id" as id, ablo_model."tasks__groups"(t.*) as groups,
+        ablo_model."tasks__row"(t.*) as row_json
     )
-    select b.ord, 'I', t."id",
-      array['org:' || t."organization_id", 'tasks:' || t."id"],
-      null::text[],
-      pg_catalog.json_build_object(
-        'id', t."id"::text,
-        'createdAt', t."created_at"::timestamptz,
-        'updatedAt', t."updated_at"::timestamptz,
-        'organizationId', t."organization_id"::text,
-        'createdBy', t."created_by"::text,
-        'archivedAt', t."archived_at"::timestamptz,
-        'title', t."title"::text,
-        'status', t."status"::text
-      ),
-      null::text[]
-    from i t join unnest(p_ords, p_ids) b (ord, id) on b.id = t."id";
+    select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[]
+    from i join unnest(p_ords, p_ids) b (ord, id) on b.id = i.id;
   elsif p_action = 'delete' then
     return query with o as (
       select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
@@ -1060,18 +1004,28 @@ begin
       for update of t skip locked
     )
     delete from "public"."tasks" t using o where t.ctid = o.ablo_ctid
-    returning o.ablo_ord, 'D', t."id", array['org:' || t."organization_id", 'tasks:' || t."id"],
+    returning o.ablo_ord, 'D', t."id", ablo_model."tasks__groups"(t.*),
       null::text[], null::json, null::text[];
-  elsif p_action = 'archive' then
+  else
     return query with o as (
       select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
       from unnest(p_ords, p_ids, p_items) b (ord, id, data)
       join "public"."tasks" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['title', 'status']::text[] = '{}'
+        and (ablo_model.is_string(b.data -> 'title')) is not false
+        and (b.data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])) is not false
       for no key update of t skip locked
     )
     update "public"."tasks" t set
-      "archived_at" = coalesce(t."archived_at", p_now),
-      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
+      "title" = coalesce(o.ablo_data ->> 'title', t."title"),
+      "status" = coalesce(o.ablo_data ->> 'status', t."status"),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond'),
+      "archived_at" = case p_action
+        when 'archive' then coalesce(t."archived_at", p_now)
+        when 'update' then t."archived_at"
+      end
     from o where t.ctid = o.ablo_ctid
     returning o.ablo_ord,
       case
@@ -1079,57 +1033,9 @@ begin
         when o."archived_at" is null then 'A'
         else 'V'
       end,
-      t."id",
-      array['org:' || t."organization_id", 'tasks:' || t."id"],
+      t."id", ablo_model."tasks__groups"(t.*),
       null::text[],
-      pg_catalog.json_build_object(
-        'id', t."id"::text,
-        'createdAt', t."created_at"::timestamptz,
-        'updatedAt', t."updated_at"::timestamptz,
-        'organizationId', t."organization_id"::text,
-        'createdBy', t."created_by"::text,
-        'archivedAt', t."archived_at"::timestamptz,
-        'title', t."title"::text,
-        'status', t."status"::text
-      ),
-      array_remove(array[
-        'updatedAt',
-        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
-        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
-        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
-        case when o."title"::text collate "C" is distinct from t."title"::text collate "C" then 'title' end,
-        case when o."status"::text collate "C" is distinct from t."status"::text collate "C" then 'status' end
-      ], null);
-  elsif p_action = 'unarchive' then
-    return query with o as (
-      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
-      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
-      join "public"."tasks" t on t."organization_id" = p_organization and t."id" = b.id
-      for no key update of t skip locked
-    )
-    update "public"."tasks" t set
-      "archived_at" = null,
-      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond')
-    from o where t.ctid = o.ablo_ctid
-    returning o.ablo_ord,
-      case
-        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
-        when o."archived_at" is null then 'A'
-        else 'V'
-      end,
-      t."id",
-      array['org:' || t."organization_id", 'tasks:' || t."id"],
-      null::text[],
-      pg_catalog.json_build_object(
-        'id', t."id"::text,
-        'createdAt', t."created_at"::timestamptz,
-        'updatedAt', t."updated_at"::timestamptz,
-        'organizationId', t."organization_id"::text,
-        'createdBy', t."created_by"::text,
-        'archivedAt', t."archived_at"::timestamptz,
-        'title', t."title"::text,
-        'status', t."status"::text
-      ),
+      ablo_model."tasks__row"(t.*),
       array_remove(array[
         'updatedAt',
         case when o."created_at" is distinct from t."created_at" then 'createdAt' end,

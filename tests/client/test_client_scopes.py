@@ -1,0 +1,191 @@
+"""Calls inside the scopes of either library: a program's own groups and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+
+from ablo_pg import AbloTimeoutError, AsyncAblo
+from ablo_pg.testing import DatabaseHandle
+
+Work = Callable[[], Awaitable[object]]
+Cut = Callable[[Work, asyncio.Event], Awaitable[None]]
+pytestmark = pytest.mark.anyio
+
+
+class BrokenError(Exception):
+    """What ends a group."""
+
+
+async def by_scope(work: Work, when: asyncio.Event) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        await when.wait()
+        group.cancel_scope.cancel()
+
+
+async def by_sibling(work: Work, when: asyncio.Event) -> None:
+    async def fail() -> None:
+        await when.wait()
+        raise BrokenError
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            group.start_soon(fail)
+    except* BrokenError:
+        pass
+    else:
+        pytest.fail("the group has ended")
+
+
+async def by_asyncio_sibling(work: Work, when: asyncio.Event) -> None:
+    async def fail() -> None:
+        await when.wait()
+        raise BrokenError
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await work()
+    except* BrokenError:
+        pass
+    else:
+        pytest.fail("the group has ended")
+
+
+async def by_timeout(work: Work, when: asyncio.Event) -> None:
+    async def expire(limit: asyncio.Timeout) -> None:
+        await when.wait()
+        limit.reschedule(0)
+
+    async with asyncio.TaskGroup() as group:
+        try:
+            async with asyncio.timeout(None) as limit:
+                group.create_task(expire(limit))
+                await work()
+        except TimeoutError:
+            return
+        pytest.fail("it has expired")
+
+
+async def by_deadline(work: Work, when: asyncio.Event) -> None:
+    async def expire(scope: anyio.CancelScope) -> None:
+        await when.wait()
+        scope.deadline = anyio.current_time()
+
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            group.start_soon(expire, scope)
+            await work()
+        assert scope.cancelled_caught
+
+
+CUTS = [by_scope, by_sibling, by_asyncio_sibling, by_timeout, by_deadline]
+
+
+def cancelling() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_waiter_has_left_the_queue(make_client: Any, until_line: Any, cut: Cut) -> None:
+    holder, waiter = make_client(participant="agent:holder"), make_client()
+    waits = asyncio.Event()
+    async with holder.tasks.claim(id="t"):
+        before = cancelling()
+        await cut(
+            lambda: waiter.tasks.claim(id="t", on_status=lambda _: waits.set()).__aenter__(), waits
+        )
+        assert cancelling() == before
+        assert await holder.tasks.claim.queue("t") == []
+    async with waiter.tasks.claim(id="t", timeout=5):
+        pass
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_block_has_released_its_claim(make_client: Any, cut: Cut) -> None:
+    ablo, other = make_client(), make_client(participant="agent:other")
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with ablo.tasks.claim(id="t"):
+            held.set()
+            await asyncio.Event().wait()
+
+    await cut(hold, held)
+    assert await other.tasks.claim.state("t") is None
+
+
+@pytest.mark.direct("looks at the client's own connections")
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_write_has_ended(
+    make_client: Any, db: DatabaseHandle, until: Any, cut: Cut
+) -> None:
+    """It waited for the row; nothing of it is left that could commit later."""
+    ablo = make_client(pool_max_size=1)
+    await ablo.tasks.create({"title": "before"}, id="t")
+    waits = asyncio.Event()
+    blocked = "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+    active = "select from pg_stat_activity where application_name = 'ablo_pg' and state <> 'idle'"
+    with psycopg.connect(db.admin_url) as blocker:
+        with psycopg.connect(db.admin_url, autocommit=True) as watcher:
+            blocker.execute("select from tasks where id = 't' for update")
+
+            async def watch() -> None:
+                found = [blocker.info.backend_pid]
+                await until(lambda: watcher.execute(blocked, found).fetchone() is not None)
+                waits.set()
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(watch())
+                await cut(lambda: ablo.tasks.update("t", {"title": "after"}), waits)
+            mine = f"{active} and datname = current_database()"
+            assert watcher.execute(mine).fetchone() is None
+        blocker.rollback()
+    assert (await ablo.tasks.retrieve("t")).title == "before"
+    assert (await ablo.tasks.update("t", {"title": "then"})).title == "then"
+
+
+@pytest.mark.parametrize("group", [asyncio.TaskGroup, anyio.create_task_group])
+async def test_a_calls_own_deadline_leaves_the_group_alone(
+    make_client: Any, until_line: Any, group: Any
+) -> None:
+    holder, waiter = make_client(participant="agent:holder"), make_client()
+    async with holder.tasks.claim(id="t"), group():
+        with pytest.raises(AbloTimeoutError):
+            await waiter.tasks.claim(id="t", timeout=0.05)
+        assert cancelling() == 0
+        assert await holder.tasks.claim.queue("t") == []
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_client_closes_in_a_cut_scope(
+    place: Any, schema: Any, db: DatabaseHandle, until: Any, cut: Cut
+) -> None:
+    """With its claim, its presence, its subscription and every connection."""
+    began = asyncio.Event()
+
+    async def program() -> None:
+        async with AsyncAblo(schema=schema, timeout=10, **place("agent:program")) as ablo:
+            await ablo.presence.set()
+            await ablo.tasks.claim(id="t")
+            await ablo.on_change(lambda change: None)
+            began.set()
+            await asyncio.Event().wait()
+
+    await cut(program, began)
+    left = """
+        select application_name from pg_stat_activity
+         where datname = current_database() and application_name like 'ablo_pg%'"""
+    alive = "select from ablo.claim where status = 'active'"
+    with psycopg.connect(db.admin_url, autocommit=True) as watcher:
+        assert watcher.execute(alive).fetchone() is None
+        if "database_url" in place("agent:program"):
+            await until(lambda: watcher.execute(left).fetchall() == [])
