@@ -274,7 +274,7 @@ def inserted(column: Column, table: str, data: str = "p_data") -> str:
 
 
 def comma(items: list[str]) -> str:
-    """Join with commas, one a line."""
+    """Join with commas, one per line."""
     return ",\n".join(items)
 
 
