@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 from pydantic_core import from_json
 
 T = TypeVar("T")
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 DEEPEST: Final = 150  # pydantic reads 200 levels, and a shielded value is inside an answer
 LONGEST: Final = 4300  # digits that Python reads into an int (sys.set_int_max_str_digits)

@@ -3,13 +3,15 @@
     python -m bench.claims [--seconds 5] [--grants 400] [--postgres system|embedded]
 
 - acquire + release of a row that nobody wants, 1 and 8 clients of pgbench, against the round trips
-  that it cannot do without: INSERT then DELETE of one row, in the same run, taking turns
+  that it cannot do without: INSERT then DELETE of one row, in the same run, taking turns; and the
+  CPU that the backend takes for both, from /proc, call by call in turn
 - guard: commits with readAt on rows that nobody claims, against the same kernel without the look
   for claims, taking turns, one client of pgbench
 - grant latency: from the call of release to the moment the next holder's `claim` has returned with
-  the row, 1 waiter on 1 row and 500 waiters on 100 rows, released at an even pace; against plain
-  NOTIFY, from its call to the moment a psycopg loop has it. Waiters are clients of the library that
-  share a pool
+  the row, 1 waiter on 1 row and 500 waiters on 100 rows, released at an even pace; against what it
+  cannot do without, in psycopg loops: a commit that notifies, the notification, a read of the row.
+  Waiters are clients of the library that share a pool. `backend_us`: the CPU of all backends, from
+  /proc; that of a hand-over includes the acquire of the next one in line
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -42,12 +46,15 @@ from .figures import figure, percentile, rates
 
 ROWS = 1000
 PAIR = "pgbench INSERT then DELETE of one row"
-NOTIFY = "plain NOTIFY to a psycopg loop"
+NOTIFY = "commit with NOTIFY, then row_get, in psycopg loops"
 
 SETUP = f"""
 select set_config('app.current_org_id', '', false);
 insert into tasks (organization_id, id, title, status)
 select 'acme', 'r' || i, 'x', 'todo' from generate_series(1, {ROWS}) i;
+create table bench_row (n int);
+insert into bench_row values (0);
+grant select, update on bench_row to public;
 create table pair (organization_id text, id text, holder text, expires_at timestamptz,
                    primary key (organization_id, id));
 grant select, insert, delete on pair to public;
@@ -66,6 +73,60 @@ select ablo.claim_acquire('acme', 'agent:a' || :client_id, 'tasks', 'r' || (:i *
 select ablo.claim_release('acme', 'agent:a' || :client_id, 'c' || :n);
 """,
 }
+
+
+CALLS = {
+    "insert": "insert into pair values ('acme', %(row)s, 'a', now() + interval '1 minute')",
+    "delete": "delete from pair where organization_id = 'acme' and id = %(row)s",
+    "acquire": "select ablo.claim_acquire('acme', 'agent:cpu', 'tasks', %(row)s, %(request)s)",
+    "release": "select ablo.claim_release('acme', 'agent:cpu', %(claim)s)",
+}
+WARM = 50  # calls of each that are not measured
+
+
+def cpu_of(pid: int) -> float:
+    """Return the microseconds of CPU that a process has taken so far."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000
+
+
+def backends(db: DatabaseHandle) -> dict[int, float]:
+    """Return the CPU of each of the database's backends so far, in microseconds."""
+    query = "select pid from pg_stat_activity where datname = %s and pid <> pg_backend_pid()"
+    with psycopg.connect(db.admin_url, autocommit=True) as admin:
+        return {pid: cpu_of(pid) for (pid,) in admin.execute(query, [db.name])}
+
+
+def spent(before: dict[int, float], after: dict[int, float]) -> float:
+    """Return the microseconds between two looks at the backends, of those that are in both."""
+    return sum(after[pid] - before[pid] for pid in before.keys() & after.keys())
+
+
+def backend_cost(db: DatabaseHandle, options: argparse.Namespace) -> None:
+    """Measure the backend's CPU of each call, all in turn on one connection."""
+    found: dict[str, list[float]] = {name: [] for name in CALLS}
+    with psycopg.connect(db.database_url, autocommit=True, prepare_threshold=0) as conn:
+        pid = conn.info.backend_pid
+        for turn in range(options.grants + WARM):
+            given = {
+                "row": f"r{turn % ROWS + 1}",
+                "claim": f"cpu{turn}",
+                "request": f'{{"claimId": "cpu{turn}"}}',
+            }
+            for name, call in CALLS.items():
+                before = cpu_of(pid)
+                conn.execute(call.encode(), given)
+                found[name].append(cpu_of(pid) - before)
+    each = {name: statistics.median(samples[WARM:]) for name, samples in found.items()}
+    bare, pair = each["insert"] + each["delete"], each["acquire"] + each["release"]
+    figure(
+        "claims, backend CPU of acquire and release",
+        pair,
+        "us",
+        ratio=bare / pair,
+        yardstick=f"INSERT then DELETE of one row: {bare:.0f} us",
+        samples=options.grants,
+        **each,
+    )
 
 
 def pairs_a_second(url: str, script: str, clients: int, seconds: float) -> float:
@@ -142,8 +203,16 @@ def guard_cost(db: DatabaseHandle, unguarded: DatabaseHandle, options: argparse.
 class Stage:
     """Agents of the library on one pool, each in line for one row, and what their grants took."""
 
-    def __init__(self, database: Database, rows: int, waiters: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rows: int,
+        waiters: int,
+        backends: Callable[[], dict[int, float]],
+    ) -> None:
         self.background = Background()
+        self.backends = backends
+        self.backend_us = 0.0  # of one turn
         self.rows = rows
         self.held: dict[int, tuple[int, Claim[Any]]] = {}
         self.released_at: dict[int, float] = {}
@@ -193,7 +262,7 @@ class Stage:
             for row in range(self.rows):
                 await self.holds(row)
             await anyio.sleep(2)  # the lines have formed
-            begin = time.perf_counter()
+            before, begin = self.backends(), time.perf_counter()
             for turn in range(grants):
                 await anyio.sleep(max(0.0, begin + turn / rate - time.perf_counter()))
                 row = turn % self.rows
@@ -203,6 +272,7 @@ class Stage:
                 await claim.release()
                 group.start_soon(self.stand_in_line, number)
             await anyio.sleep(1)
+            self.backend_us = spent(before, self.backends()) / grants
             group.cancel_scope.cancel()
         for _, claim in self.held.values():
             await claim.release()
@@ -210,35 +280,44 @@ class Stage:
         return self.took
 
 
-async def notified(db: DatabaseHandle, count: int, rate: float) -> list[float]:
-    """The yardstick: milliseconds from the call of pg_notify to a loop that has it."""
+async def notified(db: DatabaseHandle, count: int, rate: float) -> tuple[list[float], float]:
+    """The yardstick: the milliseconds from a commit's call to the row in the other's hand.
+
+    Also returns the backends' CPU of one, in microseconds.
+    """
     connect = psycopg.AsyncConnection.connect
+    commit = "with w as (update bench_row set n = n + 1) select pg_notify('bench', 'x')"
     took: list[float] = []
     async with (
         await connect(db.database_url, autocommit=True) as listener,
+        await connect(db.database_url, autocommit=True) as reader,
         await connect(db.database_url, autocommit=True) as caller,
     ):
         await listener.execute("listen bench")
         arrivals = listener.notifies()
-        begin = time.perf_counter()
+        before, begin = backends(db), time.perf_counter()
         for turn in range(count):
             await anyio.sleep(max(0.0, begin + turn / rate - time.perf_counter()))
             called = time.perf_counter()
             async with anyio.create_task_group() as group:
-                group.start_soon(caller.execute, "select pg_notify('bench', 'x')")
+                group.start_soon(caller.execute, commit)
                 await anext(arrivals)
+                row = await reader.execute("select ablo.row_get('acme', 'agent:y', 'tasks', 'r1')")
+                await row.fetchone()
                 took.append((time.perf_counter() - called) * 1000)
+        used = spent(before, backends(db)) / count
         await arrivals.aclose()
-    return took
+    return took, used
 
 
 async def contended(db: DatabaseHandle, options: argparse.Namespace) -> None:
     """Measure grants with a short line and with many long ones, and the yardstick before each."""
     for rows, waiters in ((1, 1), (100, 500)):
-        bare = await notified(db, options.grants, options.rate)
+        bare, bare_cpu = await notified(db, options.grants, options.rate)
         database = Database(db.database_url, PoolOptions(min_size=4, max_size=8))
         try:
-            took = await Stage(database, rows, waiters).run(options.grants, options.rate)
+            stage = Stage(database, rows, waiters, lambda: backends(db))
+            took = await stage.run(options.grants, options.rate)
         finally:
             await database.close()
         for part in (0.5, 0.99):
@@ -252,6 +331,8 @@ async def contended(db: DatabaseHandle, options: argparse.Namespace) -> None:
                 yardstick=f"{NOTIFY}: {yardstick:.3g} ms",
                 samples=len(took),
                 rate=options.rate,
+                backend_us=stage.backend_us,
+                yardstick_backend_us=bare_cpu,
             )
 
 
@@ -275,6 +356,7 @@ def main() -> None:
                 admin.execute("vacuum analyze")
         guard_cost(db, unguarded, options)
         uncontended(db, options)
+        backend_cost(db, options)
         anyio.run(contended, db, options)
 
 

@@ -32,6 +32,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.view import View
 from ablo_pg.delta import Delta
 from ablo_pg.relay.ws.feed import DeltaFeed
 from ablo_pg.relay.ws.outbox import Outbox
@@ -98,8 +99,8 @@ class Ours:
         """Keep a socket open, fed by the hub."""
         wire = websocket.scope["extensions"][EXTENSION]
         outbox = Outbox(wire)
-        groups = [f"org:{ORGANIZATION}"]
-        feed = DeltaFeed(self.hub, self.pump, outbox, ORGANIZATION, groups, None, None)
+        views = (View(frozenset((f"org:{ORGANIZATION}",))),)
+        feed = DeltaFeed(self.hub, self.pump, outbox, ORGANIZATION, views, None, None)
         await feed.begin()
         await websocket.accept()
 
@@ -111,6 +112,7 @@ class Ours:
         feed.ask(None)
         self.sockets.append(feed)
         await feed.run()
+        await asyncio.Event().wait()
 
     async def publish(self, first: int, count: int) -> None:
         """Let the stream bring so many at once."""

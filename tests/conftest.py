@@ -1,8 +1,9 @@
 """Fixtures that need a server: one throw-away cluster a session, one cloned database a test.
 
 ABLO_TEST_DATABASE_URL (an administrative URL) uses a running server instead of the embedded one;
-ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres. ABLO_TEST_WAL_LEVEL=replica
-takes logical decoding away: the invariants hold without it (tests/kernel/invariants, and -k i7_i8).
+ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres, a number those of that
+version, wherever they are. ABLO_TEST_WAL_LEVEL=replica takes logical decoding away: the
+invariants hold without it (tests/kernel/invariants, and -k i7_i8).
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import psycopg
 import pytest
-from hypothesis import Phase, settings, strategies
+from hypothesis import HealthCheck, Phase, settings, strategies
 
 from ablo_pg.cli.target import load_target
-from ablo_pg.cluster import Server
+from ablo_pg.cluster import Server, binaries
 from ablo_pg.schema import Schema, SchemaSpec
 from ablo_pg.testing import DatabaseHandle, make_database, template_database, throwaway_cluster
 
@@ -32,11 +35,24 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 # Explaining a failure traces every line of every example, of a relay in this process too: five
 # times the CPU. What is checked stays as it is.
-settings.register_profile("ablo_pg", phases=[each for each in Phase if each is not Phase.explain])
+# A busy machine makes examples slowly; that says nothing about the code.
+settings.register_profile(
+    "ablo_pg",
+    phases=[each for each in Phase if each is not Phase.explain],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ablo_pg")
 
 # The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
 FULL = ("tests/changefeed/", "tests/relay/", "tests/e2e/")
+
+Prefer: TypeAlias = Literal["embedded", "system"]
+if (wanted := os.environ.get("ABLO_TEST_POSTGRES", "")).isdigit():
+    for kind in ("packaged_binaries", "system_binaries"):
+        every = getattr(binaries, kind)
+        found = [one for one in every() if one.major == int(wanted)]
+        setattr(binaries, kind, partial(iter, found))
 
 MakeAppDb = Callable[[Schema | SchemaSpec], DatabaseHandle]
 
@@ -52,7 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the full tier, before -m selects."""
     for item in items:
-        over_relay = getattr(item, "callspec", None) and "relay" in item.callspec.params.values()
+        spec = getattr(item, "callspec", None)
+        over_relay = spec is not None and "relay" in spec.params.values()
         if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
             item.add_marker("full")
 
@@ -69,7 +86,7 @@ def cluster() -> Iterator[Server]:
     if running:
         yield Server(running)
         return
-    prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    prefer: Prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
     wal_level = os.environ.get("ABLO_TEST_WAL_LEVEL", "logical")
     with throwaway_cluster(prefer=prefer, timezone=TIMEZONE, wal_level=wal_level) as started:
         yield started

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import anyio
 
 from ablo_pg.changefeed.channel import Channel
+from ablo_pg.changefeed.pages import Page, ReadPage, read_alone
 from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.log import LogSource, is_whole
+from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 
@@ -55,17 +57,21 @@ class PageSize:
 
 
 async def read_page(
-    log: LogSource, organization: str, after: int, size: PageSize, *, patient: bool = True
-) -> tuple[list[Delta], bool]:
+    read: ReadPage,
+    organization: str,
+    after: int,
+    size: PageSize,
+    *,
+    patient: bool = True,
+) -> Page:
     """Read the next deltas; return them, and whether that was all that was visible.
 
     patient: wait while the database is unreachable. Raises cursor_ahead, snapshot_required.
     """
     backoff = Backoff(RETRY_FIRST, RETRY_LAST)
     while True:
-        limit = size.limit
         try:
-            page = await log.read(organization, after, limit)
+            page = await read(organization, after, size.limit)
         except AbloError as exc:
             if not patient or not exc.retryable or exc.code == "internal_error":
                 raise
@@ -73,21 +79,25 @@ async def read_page(
             logger.warning("catch-up waits %.2f s for the database: %s", pause, exc)
             await anyio.sleep(pause)
             continue
-        size.learn(page)
-        return page, is_whole(page, limit)
+        size.learn(page[0])
+        return page
 
 
-async def advance(channel: Channel, log: LogSource) -> None:
+async def advance(channel: Channel, log: LogSource, first: ReadPage | None = None) -> None:
     """Send an organization's subscribers every visible delta that they do not have.
+
+    first: how to read the first page, if not from the log as the others.
 
     Subscribers get the log's own refusal (snapshot_required, cursor_ahead) when they read it; this
     function only disconnects them.
     """
     size = PageSize()
     whole = False
+    read = first or partial(read_alone, log)  # live subscribers wait for no turn
     while not whole and channel.in_use:
         try:
-            page, whole = await read_page(log, channel.organization, channel.position, size)
+            page, whole = await read_page(read, channel.organization, channel.position, size)
+            read = partial(read_alone, log)
         except AbloError as exc:
             logger.warning("%s: subscribers disconnected: %s", channel.organization, exc)
             channel.cut_all()

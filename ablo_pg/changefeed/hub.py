@@ -17,6 +17,7 @@ import anyio
 
 from ablo_pg.changefeed.arrival import Arrival
 from ablo_pg.changefeed.channel import Channel, Receiver
+from ablo_pg.changefeed.pages import Pages
 from ablo_pg.changefeed.sent import Sent
 from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.changefeed.tasks import Tasks
@@ -51,6 +52,7 @@ class Hub:
         tasks: Tasks | None = None,
     ) -> None:
         self.log = log
+        self.pages = Pages(log)
         self.tasks = tasks or Tasks()
         self.queue_count = queue_count
         self.queue_bytes = queue_bytes

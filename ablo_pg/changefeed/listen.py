@@ -6,6 +6,10 @@ whose log to read. Because it is only a hint (writers on servers with two-phase 
 pooler swallows them, a connection may just have broken), all positions are also compared every 250
 ms.
 
+A lone notification is followed by a read on the listening connection itself: its backend has just
+run, and no connection of the pool is waited for. Further pages come over the pool, so that others
+get their notifications.
+
 Commits notify only while a session holds the listen lock, because a NOTIFY serialises the commits
 of the whole cluster. One listener's lock serves all.
 """
@@ -18,10 +22,14 @@ from functools import partial
 from typing import Final
 
 import anyio
+import psycopg
 
 from ablo_pg.changefeed.catchup import advance
 from ablo_pg.changefeed.hub import Hub
+from ablo_pg.changefeed.pages import Page, ReadPage
 from ablo_pg.changefeed.status import ReaderStatus, StatusLog
+from ablo_pg.db.errors import translate
+from ablo_pg.db.log import delta_read, is_whole
 from ablo_pg.db.notifications import DELTAS, EVERYTHING, Notifications
 from ablo_pg.errors import AbloError
 
@@ -77,6 +85,8 @@ class ListenReader:
                     hinted = await listener.take(LOOK_SECONDS)
                     if EVERYTHING in hinted:  # also: a name too long for a payload
                         await self._poll_once(hub)
+                    elif len(hinted) == 1:
+                        await self._advance_one(hub, hinted[0], self._read)
                     else:
                         await self._advance(hub, hinted)
 
@@ -106,10 +116,6 @@ class ListenReader:
 
     async def _advance(self, hub: Hub, organizations: Collection[str]) -> None:
         """Bring these organizations' channels to the head of the log, a few at a time."""
-        if len(organizations) == 1:
-            for organization in organizations:
-                await self._advance_one(hub, organization)
-            return
         limit = anyio.Semaphore(READS_AT_ONCE)
 
         async def one(organization: str) -> None:
@@ -120,9 +126,20 @@ class ListenReader:
             for organization in organizations:
                 group.start_soon(one, organization)
 
-    async def _advance_one(self, hub: Hub, organization: str) -> None:
+    async def _advance_one(
+        self, hub: Hub, organization: str, first: ReadPage | None = None
+    ) -> None:
         channel = hub.channels.get(organization)
         if channel is not None and not await hub.tasks.attempt(
-            "catch-up", partial(advance, channel, hub.log)
+            "catch-up", partial(advance, channel, hub.log, first)
         ):
             channel.cut_all()
+
+    async def _read(self, organization: str, after: int, limit: int) -> Page:
+        """Read a page on the listening connection."""
+        try:
+            async with self.notifications.connection() as conn:
+                deltas = await delta_read(conn, organization, after, limit, None)
+        except psycopg.Error as exc:
+            raise translate(exc) from exc
+        return deltas, is_whole(deltas, limit)

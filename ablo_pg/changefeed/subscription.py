@@ -13,19 +13,23 @@ from __future__ import annotations
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol, Self
 
 import anyio
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
 from ablo_pg.changefeed.channel import Channel, Receiver
+from ablo_pg.changefeed.pages import Pages
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
+
+# An empty deque takes 0.7 KB; idle subscribers share this one. It keeps nothing.
+_NOTHING: Final[deque[Delta]] = deque(maxlen=0)
 
 
 class State(enum.Enum):
@@ -42,6 +46,7 @@ class Source(Protocol):
     """The hub, as its subscriptions see it; `Hub` says what each part is."""
 
     log: LogSource
+    pages: Pages
     queue_count: int
     queue_bytes: int
     cut_loose: int
@@ -59,6 +64,12 @@ class Subscription:
     One consumer at a time. `cursor` never runs ahead of what the consumer has taken. Raises
     cursor_ahead, and snapshot_required if the log no longer reaches back to the cursor.
     """
+
+    __slots__ = (
+        *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
+        *("_channel", "_cursor", "_given", "_hub", "_most", "_most_bytes", "_page", "_queue"),
+        *("_queued_bytes", "_read", "_size", "_target", "_unseen", "_wake", "__weakref__"),
+    )
 
     def __init__(
         self,
@@ -78,8 +89,8 @@ class Subscription:
         self._given = cursor
         self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
         self._read = self._cursor  # how far the log has been read
-        self._page: deque[Delta] = deque()  # read from the log, not taken yet
-        self._queue: deque[Delta] = deque()  # delivered by the hub, not taken yet
+        self._page = _NOTHING  # read from the log, not taken yet
+        self._queue = _NOTHING  # delivered by the hub, not taken yet
         self._queued_bytes = 0
         self._most = hub.queue_count
         self._most_bytes = hub.queue_bytes
@@ -87,8 +98,7 @@ class Subscription:
         self._target = 0
         self._size = PageSize()
         self._unseen = Backoff(UNSEEN_FIRST, UNSEEN_LAST)
-        self._wake = anyio.Event()
-        self._waiting = False
+        self._wake: anyio.Event | None = None  # while the consumer waits
 
     @property
     def queued(self) -> int:
@@ -175,8 +185,7 @@ class Subscription:
             return found
         if len(queue) <= limit and self._queued_bytes <= size and queue[0].sync_id > self._cursor:
             found.extend(queue)  # the usual case: ids rise, so there are no repeats
-            queue.clear()
-            self._queued_bytes = 0
+            self._empty_queue()
             self._cursor = found[-1].sync_id
             return found
         while queue and len(found) < limit and size > 0:
@@ -195,17 +204,18 @@ class Subscription:
         self.groups = _groups(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._page = deque(self._seen(self._page))
-        self._queue = deque(self._seen(self._queue))
+        self._page = _deque(self._seen(self._page))
+        self._queue = _deque(self._seen(self._queue))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
         """End it; `cursor` stays readable. A waiting consumer gets StopAsyncIteration."""
         if self.state is not State.CLOSED:
             self._detach(self.cursor)
-            self._page.clear()
+            self._page = _NOTHING
             self.state = State.CLOSED
-            self._wake.set()
+            if self._wake is not None:
+                self._wake.set()
 
     # Called by the channel.
 
@@ -218,10 +228,10 @@ class Subscription:
         if queue:
             if self._queued_bytes + size > self._most_bytes or len(queue) >= self._most:
                 return False
-        elif self._waiting:
-            self._wake.set()
-        elif self.on_news is not None:
-            self.on_news()
+        else:
+            self._wake_up()
+            if queue is _NOTHING:
+                queue = self._queue = deque()
         queue.append(shown)
         self._queued_bytes += size
         return True
@@ -235,9 +245,7 @@ class Subscription:
         logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
         self._detach(cursor)
         self.state = State.READING
-        self._wake.set()
-        if self.on_news is not None:
-            self.on_news()
+        self._wake_up()
 
     # Progress.
 
@@ -262,11 +270,10 @@ class Subscription:
             await self.begin()
         elif self.state is State.LIVE:
             self._wake = anyio.Event()
-            self._waiting = True
             try:
                 await self._wake.wait()
             finally:
-                self._waiting = False
+                self._wake = None
         else:
             await self._read_on()
 
@@ -274,11 +281,11 @@ class Subscription:
         """Read one page of the log, and register or go live if it returned everything."""
         reading = self.state
         page, whole = await read_page(
-            self._hub.log, self.organization, self._read, self._size, patient=patient
+            self._hub.pages.read, self.organization, self._read, self._size, patient=patient
         )
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
-            self._page.extend(self._seen(page))
+            self._page = _deque((*self._page, *self._seen(page)))
         if not whole or self.state is not reading:  # or disconnected while it was read
             return
         if self.state is State.READING:
@@ -309,15 +316,28 @@ class Subscription:
         while self._queue and self._queue[0].sync_id <= self._read:
             self._queued_bytes -= self._queue.popleft().size
 
+    def _wake_up(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+        if self.on_news is not None:
+            self.on_news()
+
+    def _empty_queue(self) -> None:
+        self._queue = _NOTHING
+        self._queued_bytes = 0
+
     def _detach(self, cursor: int) -> None:
         channel, self._channel = self._channel, None
         if channel is not None:
             self._hub.detach(channel, self)
-        self._queue.clear()
-        self._queued_bytes = 0
+        self._empty_queue()
         self._cursor = cursor
         if not self._page:
             self._read = cursor
+
+
+def _deque(deltas: Collection[Delta]) -> deque[Delta]:
+    return deque(deltas) if deltas else _NOTHING
 
 
 def _groups(views: Sequence[View]) -> frozenset[str]:

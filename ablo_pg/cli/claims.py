@@ -128,7 +128,7 @@ async def _again(board: Board, before: list[dict[str, Any]]) -> list[dict[str, A
         return before
 
 
-def _standing(claims: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def _standing(claims: list[dict[str, Any]]) -> list[tuple[object, ...]]:
     """Return the parts whose change is shown; elapsed time is not one."""
     return [(claim["claimId"], claim["status"], claim["description"]) for claim in claims]
 

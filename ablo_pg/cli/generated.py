@@ -82,23 +82,24 @@ def _row_class(model: ModelSpec, classes: Mapping[str, type[Model]], names: Name
 
 
 def _typed_model(model: ModelSpec, classes: Mapping[str, type[Model]], names: Names) -> _TypedModel:
-    row = _row_class(model, classes, names)
-    name = row or "".join(part[:1].upper() + part[1:] for part in model.key.split("_"))
+    row, cls = _row_class(model, classes, names), classes.get(model.key)
+    key = "".join(part[:1].upper() + part[1:] for part in model.key.split("_"))
+    name = key if cls is None or row is None else cls.__name__
     new, changes = names.new(f"New{name}"), names.new(f"{name}Changes")
-    fields = data_fields(model, classes.get(model.key), names)
+    fields = data_fields(model, cls, names)
     created = [
         (one.name, repr(one.type) if one.required else f"NotRequired[{one.type!r}]")
         for one in fields
     ]
     changed = [(one.name, repr(one.type)) for one in fields]
-    data = f"{_typed_dict(new, created, True)}\n{_typed_dict(changes, changed, False)}"
+    data = f"{_typed_dict(new, created)}\n{_typed_dict(changes, changed, ', total=False')}"
     return _TypedModel(f"{row or 'Model'}, {new}, {changes}", data)
 
 
-def _typed_dict(name: str, fields: list[tuple[str, str]], total: bool) -> str:
+def _typed_dict(name: str, fields: list[tuple[str, str]], option: str = "") -> str:
     """Return its code as a call, which takes any field name and types that are only strings."""
     lines = [f"    {field!r}: {kind}," for field, kind in fields]
-    return "\n".join([f"{name} = TypedDict('{name}', {{", *lines, f"}}, total={total})"])
+    return "\n".join([f"{name} = TypedDict({name!r}, {{", *lines, f"}}{option})"])
 
 
 def _head(spec: SchemaSpec, typed: list[_TypedModel], imports: list[str]) -> list[str]:

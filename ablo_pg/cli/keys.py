@@ -62,7 +62,7 @@ class Duration(click.ParamType[int]):
 
     name = "duration"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read "90s", "15m", "1h", "30d"."""
         found = _DURATION.fullmatch(str(value))
         if found is None:
@@ -75,7 +75,9 @@ class Names(click.ParamType[list[str]]):
 
     name = "names"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
         """Read "a,b"."""
         names = [one.strip() for one in str(value).split(",")]
         if not all(names):

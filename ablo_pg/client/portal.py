@@ -33,7 +33,7 @@ class Portal:
         self._closed = False
         self._pid: int | None = None  # of the process whose thread it is
 
-    def call(self, work: Callable[..., Awaitable[R]], *args: Any) -> R:
+    def call(self, work: Callable[..., Awaitable[R]], *args: object) -> R:
         """Run `work(*args)` in the event loop and wait for its result. See `check`."""
         self.check()
 
@@ -45,7 +45,9 @@ class Portal:
             finally:
                 self._calls.discard(task)
 
-        future = asyncio.run_coroutine_threadsafe(run(), self._open())
+        with self._lock:  # `close` waits for what has been sent
+            loop = self._open()
+            future = asyncio.run_coroutine_threadsafe(run(), loop)
         try:
             return future.result()
         except BaseException:
@@ -79,18 +81,17 @@ class Portal:
             thread.join(seconds)
 
     def _open(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise error_for("invalid_options", "The client is closed", remedy="make a new one")
-            if self._loop is None:
-                self._pid = os.getpid()
-                started: Future[asyncio.AbstractEventLoop] = Future()
-                self._thread = threading.Thread(
-                    target=lambda: asyncio.run(self._serve(started)), name=self._name, daemon=True
-                )
-                self._thread.start()
-                self._loop = started.result()
-            return self._loop
+        if self._closed:
+            raise error_for("invalid_options", "The client is closed", remedy="make a new one")
+        if self._loop is None:
+            self._pid = os.getpid()
+            started: Future[asyncio.AbstractEventLoop] = Future()
+            self._thread = threading.Thread(
+                target=lambda: asyncio.run(self._serve(started)), name=self._name, daemon=True
+            )
+            self._thread.start()
+            self._loop = started.result()
+        return self._loop
 
     async def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())

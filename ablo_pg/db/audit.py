@@ -102,12 +102,19 @@ _RAW_TYPES: Final = ("int8", "text", "json", "bytea", "timestamptz", "xid8")
 
 @contextmanager
 def prepared(conn: Connection) -> Iterator[Connection]:
-    """Prepare a connection for the functions below; translate errors meanwhile."""
+    """Prepare a connection for the functions below; translate errors meanwhile.
+
+    An exception in the middle of a stream (^C) closes it: until the traceback is dropped, the
+    stream holds the connection's lock, for which a rollback would wait forever.
+    """
     try:
         conn.execute(PREPARE)
         yield conn
     except psycopg.Error as exc:
         raise translate_admin(exc, conn) from exc
+    except BaseException:
+        conn.close()
+        raise
 
 
 def deltas(

@@ -77,6 +77,8 @@ class GroupCommit:
     _queue: deque[_Waiting] = field(default_factory=deque, init=False)
     _flying: bool = field(default=False, init=False)
     _alone: asyncio.Semaphore = field(init=False)
+    # When a lone commit in flight is overdue (the loop's clock), and what then lets the others go.
+    _overdue: tuple[float, Callable[[], None]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._alone = asyncio.Semaphore(self.database.most_alone)
@@ -123,6 +125,7 @@ class GroupCommit:
         me = _Waiting(item, asyncio.get_running_loop().create_future())
         if self._flying:
             self._queue.append(me)
+            self._watch()
             await self._await_turn(me)
         else:
             self._flying = True
@@ -139,9 +142,9 @@ class GroupCommit:
 
     async def _await_turn(self, me: _Waiting) -> None:
         try:
-            await asyncio.shield(me.turn)
+            await me.turn
         except asyncio.CancelledError:
-            if me.turn.done() and me.turn.result():
+            if not me.turn.cancelled() and me.turn.result():
                 self._hand_over()
             elif me in self._queue:
                 self._queue.remove(me)
@@ -149,9 +152,12 @@ class GroupCommit:
 
     def _hand_over(self) -> None:
         """Pass the lead to the next waiting commit, or clear it."""
-        self._flying = bool(self._queue)
-        if self._queue:
-            self._queue.popleft().turn.set_result(True)
+        while self._queue:
+            next_one = self._queue.popleft()
+            if not next_one.turn.done():  # else its caller was cancelled
+                next_one.turn.set_result(True)
+                return
+        self._flying = False
 
     def _companions(self, me: _Waiting) -> list[_Waiting]:
         batch = [me]
@@ -192,14 +198,22 @@ class GroupCommit:
             nonlocal handed
             if not handed:
                 handed = True
+                self._overdue = None
                 self._hand_over()
 
-        timer = asyncio.get_running_loop().call_later(LONE_PATIENCE, let_go)
+        self._overdue = (asyncio.get_running_loop().time() + LONE_PATIENCE, let_go)
+        if self._queue:
+            self._watch()
         try:
             me.receipt = await self._send_alone(me.item)
         finally:
-            timer.cancel()
             let_go()
+
+    def _watch(self) -> None:
+        """Set the timer of a lone commit in flight, once another one waits for it."""
+        if self._overdue is not None:
+            asyncio.get_running_loop().call_at(*self._overdue)
+            self._overdue = None
 
     async def _fly_batch(self, batch: list[_Waiting]) -> None:
         answers = await self.database.run(

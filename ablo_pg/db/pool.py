@@ -77,7 +77,7 @@ class Database:
     url: str = field(repr=False)
     options: PoolOptions = PoolOptions()
     names: Names = field(default=NO_NAMES, repr=False)
-    _pool: AsyncConnectionPool[_Conn] | None = field(default=None, init=False, repr=False)
+    _pool: Pool | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
     _chores_due: float = field(default=0.0, init=False, repr=False)  # on time.monotonic's clock
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
@@ -170,7 +170,9 @@ class Database:
         finally:
             await pool.putconn(conn)  # never suspends, see nothing_to_reset
 
-    async def _take(self, pool: AsyncConnectionPool[_Conn]) -> _Conn:
+    async def _take(self, pool: Pool) -> _Conn:
+        if (idle := pool.take_idle()) is not None:
+            return idle
         deadline = time.monotonic() + self.options.acquire_timeout
         while True:
             try:
@@ -214,7 +216,7 @@ class Database:
         except psycopg.Error as exc:
             raise translate(exc, self.names) from exc
 
-    async def _start_pool(self) -> AsyncConnectionPool[_Conn]:
+    async def _start_pool(self) -> Pool:
         pool = Pool(
             self.url,
             connection_class=PooledConnection,

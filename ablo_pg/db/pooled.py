@@ -95,6 +95,16 @@ class Pool(AsyncConnectionPool[Conn]):
         """Work as psycopg's, until cancelled."""
         await super().worker(_UntilCancelled(q))  # type: ignore[arg-type]
 
+    def take_idle(self) -> Conn | None:
+        """Return an idle connection, as `getconn` does, if that need not wait."""
+        if not self._pool or self._waiting or self._lock.locked():
+            return None
+        self._stats[self._REQUESTS_NUM] += 1
+        conn = self._pool.popleft()
+        self._nconns_min = min(self._nconns_min, len(self._pool))
+        conn._pool = self
+        return conn
+
     async def getconn(self, timeout: float | None = None) -> Conn:
         """Give a connection, unless that is cancelled: psycopg's wait may lose a cancellation."""
         task = asyncio.current_task()

@@ -23,10 +23,9 @@ from ablo_pg.compile.migration import (
     MigrationPlan,
     Step,
     TableFacts,
-    place,
+    place_of,
     plan_migration,
 )
-from ablo_pg.compile.plan import plan_schema
 from ablo_pg.db import migrate as db
 from ablo_pg.db.errors import translate_admin
 from ablo_pg.db.event_triggers import PASSED_OVER
@@ -154,7 +153,8 @@ def _before(conn: psycopg.Connection) -> tuple[Before, str | None]:
 def _tables(
     conn: psycopg.Connection, specs: Iterable[SchemaSpec]
 ) -> dict[tuple[str, str], TableFacts]:
-    places = {place(model) for spec in specs for model in plan_schema(spec).stored}
+    models = (model for spec in specs for model in spec.models)
+    places = {place_of(model) for model in models if model.tenancy.kind != "source"}
     found = {}
     for schema, table in sorted(places):
         facts = db.table_facts(conn, schema, table)

@@ -12,24 +12,22 @@ import datetime as dt
 import decimal
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from pydantic_core import to_jsonable_python
 
 from ablo_pg.errors import error_for
-from ablo_pg.json_text import RawJson, same
-from ablo_pg.predicate.operands import Fields, Json, python_value, united
+from ablo_pg.json_text import Json, RawJson, same
+from ablo_pg.predicate.operands import Fields, python_value, united
 from ablo_pg.schema.neutral import Field, FieldType
 
-# A row or a value of it: its type follows from the schema, which is known at run time only.
-Value: TypeAlias = Any
-Get: TypeAlias = Callable[[Value], Value]
+Get: TypeAlias = Callable[[object], Any]
 # True, False, or None: unknown.
-Truth: TypeAlias = Callable[[Value], "bool | None"]
+Truth: TypeAlias = Callable[[object], "bool | None"]
 
-_COMPARE: Final[dict[str, Callable[[Value, Value], bool]]] = {
+_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<>": operator.ne,
@@ -45,7 +43,7 @@ _PLAIN: Final = re.compile(r"(?![\s\"\[{+-]|[0-9.]).", re.DOTALL)
 
 def compile_test(
     nodes: Sequence[Json], fields: Fields, attribute: Callable[[Field], Get]
-) -> Callable[[Value], bool]:
+) -> Callable[[object], bool]:
     """Return the test of whether a row passes all of these.
 
     attribute: how a row's value of a field is read. Raises invalid_request for what only the
@@ -78,7 +76,7 @@ class _Maker:
         self._attribute = attribute
         self._now = dt.datetime.now(dt.UTC)  # as in a statement, one moment for all rows
 
-    def test(self, node: Value) -> Truth:
+    def test(self, node: Any) -> Truth:
         if isinstance(node, list):
             return self._clause(*node)
         if "and" in node:
@@ -93,7 +91,7 @@ class _Maker:
             return lambda row: get(row) is None
         return self._comparison(node)
 
-    def _comparison(self, node: Mapping[str, Value]) -> Truth:
+    def _comparison(self, node: Mapping[str, Any]) -> Truth:
         left, kind = self.operand(node["left"])
         if kind == "json text":
             _require_plain(node)
@@ -112,7 +110,7 @@ class _Maker:
         wanted = node["overlaps"]
         return _known(left, lambda value: _has(value, wanted, any))
 
-    def _clause(self, wire: str, word: str, given: Value) -> Truth:
+    def _clause(self, wire: str, word: str, given: Any) -> Truth:
         field = self._fields[wire]
         get = self._attribute(field)
         if word in ("is", "is_not"):
@@ -129,7 +127,7 @@ class _Maker:
         wanted, compare = _value(field, given), _COMPARE[word]
         return _known(get, lambda value: compare(value, wanted))
 
-    def operand(self, node: Mapping[str, Value]) -> tuple[Get, str]:
+    def operand(self, node: Mapping[str, Any]) -> tuple[Get, str]:
         """Return how an operand is read from a row, and its kind."""
         if "field" in node:
             field = self._fields[node["field"]]
@@ -177,7 +175,7 @@ class _Maker:
 def _all(tests: list[Truth], *, stop: bool) -> Truth:
     """Return and (stop=False) or or (stop=True): the first such value decides."""
 
-    def holds(row: Value) -> bool | None:
+    def holds(row: object) -> bool | None:
         found: bool | None = not stop
         for test in tests:
             one = test(row)
@@ -190,10 +188,10 @@ def _all(tests: list[Truth], *, stop: bool) -> Truth:
     return holds
 
 
-def _known(get: Get, test: Callable[[Value], bool]) -> Truth:
+def _known(get: Get, test: Callable[[Any], bool]) -> Truth:
     """Return a test of a value; null is unknown, and so is a value of another type."""
 
-    def holds(row: Value) -> bool | None:
+    def holds(row: object) -> bool | None:
         value = get(row)
         try:
             return None if value is None else test(value)
@@ -203,8 +201,8 @@ def _known(get: Get, test: Callable[[Value], bool]) -> Truth:
     return holds
 
 
-def _both(left: Get, right: Get, made: Callable[[Value, Value], Value]) -> Get:
-    def of(row: Value) -> Value:
+def _both(left: Get, right: Get, made: Callable[[Any, Any], object]) -> Get:
+    def of(row: object) -> object:
         one, other = left(row), right(row)
         try:
             return None if one is None or other is None else made(one, other)
@@ -214,8 +212,8 @@ def _both(left: Get, right: Get, made: Callable[[Value, Value], Value]) -> Get:
     return of
 
 
-def _applied(get: Get, made: Callable[[Value], Value]) -> Get:
-    def of(row: Value) -> Value:
+def _applied(get: Get, made: Callable[[Any], object]) -> Get:
+    def of(row: object) -> object:
         value = get(row)
         try:
             return None if value is None else made(value)
@@ -226,7 +224,7 @@ def _applied(get: Get, made: Callable[[Value], Value]) -> Get:
 
 
 def _first(getters: Sequence[Get]) -> Get:
-    def of(row: Value) -> Value:
+    def of(row: object) -> object:
         return next((one for get in getters if (one := get(row)) is not None), None)
 
     return of
@@ -242,30 +240,30 @@ def _matching(get: Get, kind: str, other: str) -> Get:
     return get
 
 
-def _pattern(pattern: str, word: str) -> Callable[[Value], bool]:
+def _pattern(pattern: str, word: str) -> Callable[[str], bool]:
     match = like(pattern, ignore_case="ilike" in word).fullmatch
     wanted = not word.startswith("not")
     return lambda value: (match(value) is not None) == wanted
 
 
-def _value(field: Field, given: Value) -> Value:
+def _value(field: Field, given: Any) -> object:
     if field.type is FieldType.NUMBER:
         return float(given)
     return python_value(field.type.value, given) if isinstance(given, str) else given
 
 
-def _divided(one: Value, other: Value) -> Value:
+def _divided(one: int, other: int) -> int | None:
     """Divide whole numbers as Postgres does: towards zero; by zero gives null."""
     if not other:
         return None
     return abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
 
 
-def _rest(one: Value, other: Value) -> Value:
+def _rest(one: Decimal | int, other: Decimal | int) -> Decimal | None:
     return _EXACT.remainder(Decimal(one), Decimal(other)) if other else None
 
 
-_ARITHMETIC: Final[dict[str, Callable[[Value, Value], Value]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], object]]] = {
     "+": lambda one, other: _EXACT.add(Decimal(one), Decimal(other)),
     "-": lambda one, other: _EXACT.subtract(Decimal(one), Decimal(other)),
     "*": lambda one, other: _EXACT.multiply(Decimal(one), Decimal(other)),
@@ -274,19 +272,19 @@ _ARITHMETIC: Final[dict[str, Callable[[Value, Value], Value]]] = {
 }
 
 
-def _json(value: Value) -> Value:
+def _json(value: object) -> object:
     """Return a field's value as JSON; an unread value equals nothing."""
     return value if isinstance(value, RawJson) else to_jsonable_python(value)
 
 
-def _has(value: Value, wanted: Sequence[Value], how: Callable[[Value], bool]) -> bool:
+def _has(value: object, wanted: Sequence[object], how: Callable[[Iterable[object]], bool]) -> bool:
     found = _json(value)
     if not isinstance(found, list):
         return False
     return how(any(same(one, each) for one in found) for each in wanted)
 
 
-def _member(value: Value, key: str) -> Value:
+def _member(value: object, key: str) -> object:
     """Return what ->> gives, as far as it can equal plain text; null for what is not there."""
     found = _json(value)
     member = found.get(key) if isinstance(found, dict) else None
@@ -295,7 +293,7 @@ def _member(value: Value, key: str) -> Value:
     return str(member).lower() if isinstance(member, bool) else "{}"  # equals no plain text
 
 
-def _require_plain(node: Mapping[str, Value]) -> None:
+def _require_plain(node: Mapping[str, Any]) -> None:
     """Refuse what depends on how Postgres writes numbers and objects of JSON as text."""
     text = node.get("right", {}).get("value")
     if node.get("compare") in ("=", "<>") and isinstance(text, str) and _PLAIN.match(text or "a"):

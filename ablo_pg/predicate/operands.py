@@ -14,11 +14,10 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Json
 from ablo_pg.schema.neutral import Field, FieldType
 from ablo_pg.schema.values import BIGINT_MAX, BIGINT_MIN, BadValueError, to_json_value
 
-# The JSON form, described by `ablo.predicate_sql` and `ablo.operand_sql`.
-Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Fields: TypeAlias = Mapping[str, Field]
 
 DEEPEST: Final = 16  # levels that the kernel reads
@@ -33,7 +32,7 @@ _READ_AS: Final[dict[str, tuple[str, ...]]] = {  # kinds of literals, and what t
 class Operand:
     """One side of a comparison. field: if it is just that; literal: its value, if it is one."""
 
-    json: dict[str, Json]
+    json: dict[str, Json]  # as `ablo.operand_sql` reads it
     kind: str
     field: Field | None = None
     literal: object = None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from ablo_pg.errors import AbloError
+from ablo_pg.json_text import Json
 from ablo_pg.predicate.operands import (
     DEEPEST,
     Fields,
-    Json,
     Operand,
     Refused,
     call,
@@ -339,7 +339,7 @@ def _clause(field: Field, word: str, value: Operand) -> list[Json] | None:
     ):
         return None
     try:
-        return [field.wire, word, cast("Json", to_json_value(field, given))]
+        return [field.wire, word, to_json_value(field, given)]
     except BadValueError as exc:
         if exc.code == "column_type_mismatch":
             return None

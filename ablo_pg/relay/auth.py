@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -136,23 +136,27 @@ class Credential:
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """A user of a credential for longer than a request."""
+    """A user of a credential for longer than a request. on_end: called once, when it ends."""
 
     credential: Credential
+    on_end: Callable[[AbloError], None] | None = None
     error: AbloError | None = field(default=None, init=False)
-    _ended: anyio.Event = field(default_factory=anyio.Event, init=False)
 
     async def ended(self) -> AbloError:
         """Wait until the key is revoked or expired; return that error."""
-        await self._ended.wait()
+        ended = anyio.Event()
+        self.on_end = lambda _: ended.set()
+        if self.error is None:
+            await ended.wait()
         assert self.error is not None
         return self.error
 
     def end(self, status: str) -> None:
-        """Wake the waiter."""
+        """Report the end."""
         if self.error is None:
             self.error = ended_error(status)
-            self._ended.set()
+            if self.on_end is not None:
+                self.on_end(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +213,11 @@ class Authenticator:
         return credential
 
     @contextmanager
-    def watch(self, credential: Credential) -> Iterator[Watch]:
+    def watch(
+        self, credential: Credential, on_end: Callable[[AbloError], None] | None = None
+    ) -> Iterator[Watch]:
         """Watch a credential; its end is known within five seconds: `await watch.ended()`."""
-        watch = Watch(credential)
+        watch = Watch(credential, on_end)
         self._watches.setdefault(credential.hash, set()).add(watch)
         try:
             yield watch

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
 from ablo_pg.errors import AbloValidationError, error_for
+from ablo_pg.json_text import Json
 from ablo_pg.schema.names import RESERVED
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field
 from ablo_pg.schema.plans import FieldPlan, WritePlan, plan_for
@@ -97,7 +97,7 @@ def find_field(model: type[Model], name: str) -> Field | None:
     return part.field if part is not None else _SYSTEM_FIELDS.get(name)
 
 
-def encode_value(model: type[Model], name: str, value: object, *, key: str | None = None) -> Any:
+def encode_value(model: type[Model], name: str, value: object, *, key: str | None = None) -> Json:
     """Return the JSON form of a value that a field is compared with.
 
     Raises:

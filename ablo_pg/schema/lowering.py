@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from ablo_pg.schema.declare import FieldMarker, RelationDeclaration
 from ablo_pg.schema.names import RESERVED, column_name
-from ablo_pg.schema.neutral import ARCHIVED_FIELD, MISSING, Field, FieldType
+from ablo_pg.schema.neutral import ARCHIVED_FIELD, Field, FieldType
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
 from ablo_pg.schema.types import LoweredType, UnsupportedTypeError, lower_type
@@ -125,13 +125,12 @@ def _with_default(field: Field, default: object, label: str, problems: list[Prob
         )
         return field
     try:
-        value = to_json_value(field, default)
+        return replace(field, default=to_json_value(field, default))
     except BadValueError as exc:
         problems.append(
             Problem("invalid_default", label, field.name, f"its default: {exc.reason}", exc.remedy)
         )
-        value = MISSING
-    return replace(field, default=value)
+        return field
 
 
 def _marker(metadata: tuple[object, ...]) -> FieldMarker:

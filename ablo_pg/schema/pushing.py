@@ -12,7 +12,7 @@ from typing import Final
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
-from ablo_pg.schema.neutral import MISSING, Field, ModelSpec, SchemaSpec
+from ablo_pg.schema.neutral import Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import bullets
 from ablo_pg.schema.values import BadValueError, to_json_value
 
@@ -205,7 +205,7 @@ def _resolve(new: SchemaSpec, backfills: Sequence[Backfill]) -> dict[tuple[str, 
             value = to_json_value(field, one.value)
         except BadValueError as exc:
             raise _bad(one, exc.reason, exc.remedy) from None
-        if value is None or value is MISSING:
+        if value is None:
             raise _bad(one, "it is null", "give a value")
         found[model.key, field.wire] = value
     return found

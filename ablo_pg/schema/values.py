@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
+from ablo_pg.json_text import Json
 from ablo_pg.schema.neutral import Field, FieldType
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class BadValueError(Exception):
         self.remedy = remedy
 
 
-def to_json_value(field: Field, value: object) -> object:
+def to_json_value(field: Field, value: object) -> Json:
     """Return the JSON form of a value of `field`; None only if the field is optional.
 
     Raises:
@@ -225,14 +226,14 @@ def _uuid(field: Field, value: object) -> str:
         raise _mismatch(value, "UUID or its string") from None
 
 
-def _json(field: Field, value: object) -> object:
+def _json(field: Field, value: object) -> Json:
     return json_value(value)
 
 
-def json_value(value: object) -> object:
+def json_value(value: object) -> Json:
     """Return a value as plain JSON that every reader accepts. Raises BadValueError."""
     try:
-        plain = to_jsonable_python(value, by_alias=True)
+        plain: Json = to_jsonable_python(value, by_alias=True)
     except (PydanticSerializationError, ValueError, RecursionError) as exc:
         raise _mismatch(
             value, "a value JSON can carry", "use dict, list, str, numbers, bool, None, models"
@@ -264,7 +265,7 @@ def _check_json(root: object) -> None:
             pending.extend((item, depth + 1) for item in node)
 
 
-_CONVERTERS: Final[dict[FieldType, Callable[[Field, object], object]]] = {
+_CONVERTERS: Final[dict[FieldType, Callable[[Field, object], Json]]] = {
     FieldType.STRING: _string,
     FieldType.INTEGER: _integer,
     FieldType.NUMBER: _number,

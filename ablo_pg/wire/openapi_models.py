@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
 from ablo_pg.wire.openapi_bodies import body_schema
 
 _TIME: Final = {"type": "string", "format": "date-time"}
-BASE: Final[dict[str, Any]] = {
+BASE: Final[dict[str, object]] = {
     "id": {"type": "string"},
     "createdAt": _TIME,
     "updatedAt": _TIME,
@@ -25,23 +26,27 @@ PROBLEM: Final = {
 }
 
 
-def ref(name: str) -> dict[str, Any]:
+def ref(name: str) -> dict[str, object]:
     """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def parameter(place: str, name: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+def parameter(
+    place: str, name: str, schema: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Return a parameter."""
-    required = {"required": True} if place == "path" else {}
-    return {"name": name, "in": place, "schema": schema or {"type": "string"}} | required
+    made: dict[str, object] = {"name": name, "in": place, "schema": schema or {"type": "string"}}
+    return made | {"required": True} if place == "path" else made
 
 
-def body(schema: dict[str, Any]) -> dict[str, Any]:
+def body(schema: Mapping[str, object]) -> dict[str, object]:
     """Return a request body of JSON."""
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
-def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> dict[str, Any]:
+def json_answer(
+    summary: str, schema: Mapping[str, object], status: str = "200"
+) -> dict[str, object]:
     """Return an operation that answers JSON, or a problem."""
     content = {"application/json": {"schema": schema}}
     return {
@@ -50,7 +55,7 @@ def json_answer(summary: str, schema: dict[str, Any], status: str = "200") -> di
     }
 
 
-def field_schema(field: Field) -> dict[str, Any]:
+def field_schema(field: Field) -> dict[str, object]:
     """Return a field's JSON schema."""
     schema = dict(KINDS[field.type].schema)
     if field.enum_values:
@@ -62,7 +67,7 @@ def field_schema(field: Field) -> dict[str, Any]:
     return schema
 
 
-def model_components(model: ModelSpec) -> dict[str, Any]:
+def model_components(model: ModelSpec) -> dict[str, object]:
     """Return the schemas of the row, of a create and of an update."""
     fields = {field.wire: field_schema(field) for field in model.fields}
     required = [f.wire for f in model.fields if not f.optional and f.default is MISSING]
@@ -78,7 +83,7 @@ def model_components(model: ModelSpec) -> dict[str, Any]:
     }
 
 
-def model_paths(model: ModelSpec) -> dict[str, Any]:
+def model_paths(model: ModelSpec) -> dict[str, object]:
     """Return the paths of a model."""
     base = f"/api/v1/models/{model.key}"
     paths: dict[str, Any] = {
@@ -108,8 +113,8 @@ KEY: Final = {"parameters": [parameter("header", "Idempotency-Key", {"type": "st
 
 
 def _write(
-    model: ModelSpec, verb: str, kind: str, status: str, more: dict[str, Any]
-) -> dict[str, Any]:
+    model: ModelSpec, verb: str, kind: str, status: str, more: dict[str, object]
+) -> dict[str, object]:
     own = {
         "type": "object",
         "required": ["data"],
@@ -119,7 +124,7 @@ def _write(
     return json_answer(f"{verb} a row of {model.key}", ref("Receipt"), status) | body(whole) | KEY
 
 
-def _read(model: ModelSpec) -> dict[str, Any]:
+def _read(model: ModelSpec) -> dict[str, object]:
     row = {"anyOf": [ref(f"{model.key}.Row"), {"type": "null"}]}
     claims = {"type": "array", "items": ref("Claim")}
     properties = {
@@ -134,7 +139,7 @@ def _read(model: ModelSpec) -> dict[str, Any]:
     return json_answer(f"Read a row of {model.key}; null if it does not exist", answer)
 
 
-def _list(model: ModelSpec) -> dict[str, Any]:
+def _list(model: ModelSpec) -> dict[str, object]:
     rows = {"type": "array", "items": ref(f"{model.key}.Row")}
     properties = {
         "object": {"const": "list"},
@@ -161,14 +166,14 @@ def _ordered(model: ModelSpec) -> list[str]:
     return [field.wire for field in model.fields if field.type is not FieldType.JSON]
 
 
-def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _claim_path(summary: str, kind: type[msgspec.Struct]) -> dict[str, object]:
     operation = json_answer(summary, {"type": "object"}) | body(body_schema(kind))
     return {"parameters": [parameter("path", "id")], "post": operation}
 
 
-def _claim_paths() -> dict[str, Any]:
+def _claim_paths() -> dict[str, object]:
     claim = {"type": "object", "properties": {"id": {"type": "string"}, "claim": ref("Claim")}}
-    acquire = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
+    acquire: dict[str, Any] = json_answer("Claim the row", claim, "201") | body(ref("Acquire"))
     acquire["responses"]["202"] = acquire["responses"]["201"] | {"description": "Queued"}
     return {
         "parameters": [parameter("path", "id")],

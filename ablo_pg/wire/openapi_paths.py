@@ -150,7 +150,7 @@ def fixed_paths() -> dict[str, object]:
 
 
 def _operation(line: Line) -> dict[str, object]:
-    operation = json_answer(line.summary, line.answer, line.status)
+    operation: dict[str, Any] = json_answer(line.summary, line.answer, line.status)
     answer = operation["responses"][line.status]
     if line.status == "204":
         del answer["content"]

@@ -31,7 +31,7 @@ ACTIONS: Final = {
 }
 
 
-def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
+def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[str, object]:
     """Return a record. authority: the reader's own, which is also that of its own commits."""
     receipt = record["receipt"]
     kind, name = split_participant(record["participant"])
@@ -55,7 +55,7 @@ def record_body(record: Mapping[str, Any], authority: dict[str, Any]) -> dict[st
     }
 
 
-def records_body(found: bytes, authority: dict[str, object]) -> dict[str, object]:
+def records_body(found: bytes, authority: dict[str, Any]) -> dict[str, object]:
     """Return a page of records."""
     page = loads(found)
     after = page["next"]
@@ -105,7 +105,7 @@ def _bad_cursor() -> AbloError:
     )
 
 
-def _attempts(receipt: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _attempts(receipt: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> list[object]:
     """Return the events of a key: executed once, then replayed."""
     name = receipt["serverTxId"]
     return [
@@ -124,7 +124,7 @@ def _is_premise(one: Mapping[str, Any]) -> bool:
     return "readAt" in one and ("group" in one or "id" in one)
 
 
-def _premise(one: Mapping[str, Any]) -> dict[str, Any]:
+def _premise(one: Mapping[str, Any]) -> dict[str, object]:
     """Return what a commit had read, and up to which position."""
     scope = "row" if one.get("group") is None else "group"
     named = ("model", "id", "fields") if scope == "row" else ("group",)
@@ -138,7 +138,7 @@ def _premise(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _operation(one: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(one: Mapping[str, Any]) -> dict[str, object]:
     found = {
         "action": ACTIONS[one["op"]],
         "model": one["model"],
@@ -150,7 +150,7 @@ def _operation(one: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _claim(one: Mapping[str, Any]) -> dict[str, Any]:
+def _claim(one: Mapping[str, Any]) -> dict[str, object]:
     target = {"scope": "row", "model": one["model"], "id": one["rowId"]}
     if "fields" in one:
         target["fields"] = one["fields"]

@@ -36,6 +36,11 @@ create or replace function ablo.extend_key() returns bigint
 language sql immutable parallel safe
 as $$ select 7001000000000003 $$;
 
+-- How many sync ids one partition of the log holds.
+create or replace function ablo.partition_ids() returns bigint
+language sql immutable parallel safe
+as $$ select 10000000::bigint $$;
+
 -- Held while expired records are deleted.
 create or replace function ablo.housekeep_key() returns bigint
 language sql immutable parallel safe

@@ -2,13 +2,13 @@ create or replace function ablo.delta_extend() returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Keep a partition ready ahead of the sequence; each holds 10 million ids. Rows that went into the default
+  -- Keep a partition ready ahead of the sequence; each holds ablo.partition_ids(). Rows that went into the default
   -- partition, because this was not called in time, move into their own.
   -- Called by: install, migrate, every service as it opens connections. Locks: an advisory lock keeps two callers
   -- apart; ATTACH takes SHARE UPDATE EXCLUSIVE on the log, which stops no reader or writer, and ACCESS EXCLUSIVE
   -- on the default partition, which is empty or about to be.
 declare
-  v_size constant bigint := 10000000;
+  v_size constant bigint := ablo.partition_ids();
   v_last constant bigint := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   v_name text;
   v_made int := 0;

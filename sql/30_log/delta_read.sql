@@ -7,6 +7,9 @@ create or replace function ablo.delta_read(
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_sort = off  -- a generic plan does not know the limit, and would sort all that follows
+set enable_bitmapscan = off
+set jit = off
 as $$
   -- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row reaches the
   -- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
@@ -21,6 +24,12 @@ declare
   v_delta ablo.delta;
   v_size bigint := 0;
   v_budget constant bigint := ablo.bound('answer_bytes');
+  v_left int := least(greatest(p_limit, 1), 10000);
+  v_last constant bigint := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
+  v_end constant bigint := coalesce(p_through, 9223372036854775807);
+  v_from bigint := p_after;  -- a window of the log, so that a page reads the partitions that it is in; the next
+  v_to bigint;               -- one is four times as long
+  v_span bigint := ablo.partition_ids();
 begin
   if p_after is null or p_after < 0 then
     perform ablo.raise_error('cursor_invalid', format('cursor %s is not a sync id', coalesce(p_after::text, 'NULL')),
@@ -36,21 +45,27 @@ begin
       'the cursor comes from another database, or from before a restore: take a new snapshot',
       jsonb_build_object('cursor', p_after));
   end if;
-  for v_delta in
-    select d.* from ablo.delta d
-     where d.organization_id = p_organization
-       and d.sync_id > p_after
-       and d.sync_id <= coalesce(p_through, 9223372036854775807)
-       and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
-     order by d.sync_id
-     limit least(greatest(p_limit, 1), 10000)
-  loop
-    if p_capability_id is not null then
-      v_delta := ablo.delta_seen(v_key, v_delta);
-    end if;
-    return next v_delta;
-    v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
-    exit when v_size >= v_budget;
+  while v_left > 0 and v_from < v_end loop
+    v_to := case when v_from + v_span < v_last then least(v_from + v_span, v_end) else v_end end;
+    for v_delta in
+      select d.* from ablo.delta d
+       where d.organization_id = p_organization and d.sync_id > v_from and d.sync_id <= v_to
+         and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+       order by d.sync_id
+       limit v_left
+    loop
+      if p_capability_id is not null then
+        v_delta := ablo.delta_seen(v_key, v_delta);
+      end if;
+      return next v_delta;
+      v_left := v_left - 1;
+      v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
+      if v_size >= v_budget then
+        return;
+      end if;
+    end loop;
+    v_from := v_to;
+    v_span := v_span * 4;
   end loop;
 end
 $$;

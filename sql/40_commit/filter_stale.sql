@@ -29,7 +29,7 @@ declare
   v_from constant text := 'from ablo.delta d
     where d.organization_id = $1 and d.sync_id > $2 and d.sync_id <= $3 and d.model = $4
       and (d.row_id = any ($5) or d.op <> ''D'' and coalesce(%s, false)
-        and not exists (select from ablo.delta n where n.organization_id = $1 and n.model = $4
+        and not exists (select from ablo.delta n where n.organization_id = $1 and n.model = $4 and n.sync_id > $2
                           and (n.row_id, n.sync_id) > (d.row_id, d.sync_id) and (n.row_id, n.sync_id) <= (d.row_id, $3)))';
 begin
   select * into v_model from ablo.model m where m.typename = p_model;

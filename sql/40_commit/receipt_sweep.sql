@@ -2,6 +2,9 @@ create or replace function ablo.receipt_sweep(p_keep interval default '24 hours'
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
 as $$
   -- Delete receipts older than p_keep, at most p_limit of them, and their replay records; returns how many
   -- receipts.

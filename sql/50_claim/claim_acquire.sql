@@ -28,6 +28,10 @@ declare
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
   v_claim ablo.claim;
   v_key ablo.key_rights;
+  v_open boolean;
+  v_token bigint;
+  v_now timestamptz;
+  v_done text;
   v_id text := coalesce(v_request ->> 'claimId', 'clm_' || gen_random_uuid());
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
@@ -38,12 +42,12 @@ begin
   if p_capability_id is not null then
     v_key := ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
-  perform ablo.claim_target_lock(p_organization, v_model.typename, p_id);
-  if exists (select from ablo.claim c
-              where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
-                and c.status in ('active', 'queued'))
-  then
-    perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
+  v_done := ablo.claim_target_lock(p_organization, v_model.typename, p_id);
+  v_open := exists (select from ablo.claim c
+                     where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
+                       and c.status in ('active', 'queued'));
+  if v_open then
+    v_done := ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
     update ablo.claim c
        set key_id = coalesce(p_key_id, c.key_id),
            ttl = case when v_request ? 'ttl' then v_ttl else c.ttl end,
@@ -58,20 +62,29 @@ begin
   end if;
 
   if v_claim.id is null then
-    perform ablo.claim_quota(p_organization, p_participant);
+    v_done := ablo.claim_quota(p_organization, p_participant);
+    if not v_open then  -- it is granted as it is made, see ablo.claim_grant
+      v_token := ablo.claim_token(p_organization, v_model.typename, p_id);
+    end if;
+    v_now := clock_timestamp();
     insert into ablo.claim (organization_id, id, model, row_id, fields, parts, participant, on_behalf_of, capability_id,
-                            description, meta, status, ticket, ttl, expires_at, created_at, key_id)
+                            description, meta, status, ticket, ttl, expires_at, created_at, key_id, fence_token, granted_at, read_at)
     values (p_organization, v_id, v_model.typename, p_id, v_fields, ablo.parts_of(v_fields), p_participant,
             p_on_behalf_of, p_capability_id, v_request ->> 'description', nullif(v_request -> 'meta', 'null'),
-            'queued', nextval('ablo.claim_ticket'), v_ttl, clock_timestamp() + v_ttl, clock_timestamp(), p_key_id)
-    on conflict do nothing;
-    if not found then
+            case when v_token is null then 'queued' else 'active' end, nextval('ablo.claim_ticket'), v_ttl,
+            v_now + v_ttl, v_now, p_key_id, v_token, case when v_token is not null then v_now end,
+            case when v_token is not null then ablo.row_stamp(p_organization, v_model.typename, p_id) end)
+    on conflict do nothing
+    returning * into v_claim;
+    if v_claim.id is null then
       perform ablo.claim_lost(p_organization, p_participant, v_id, v_key);
     end if;
-    perform ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
-    select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_id;
-    if v_claim.status = 'queued' then
-      perform ablo.claim_event_note(v_claim);
+    if v_open then
+      v_done := ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
+      select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_id;
+    end if;
+    if v_claim.status = 'queued' or v_token is not null then
+      v_done := ablo.claim_event_note(v_claim);
     end if;
     if v_claim.ticket % 64 = 0 then
       perform ablo.claim_sweep(p_limit => 256);  -- writers clean up the table

@@ -4,13 +4,17 @@ language plpgsql volatile
 as $$
   -- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant,
   -- then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
-  -- waiter. Stops when no later waiter can be granted, so a long queue costs no more than its head.
+  -- waiter. Stops at the first that is blocked, if a holder of the whole row blocks all; else
+  -- ablo.claim_pass_over goes on.
   -- Called by: every claim routine that changes a queue, after locking the target. Locks: claims of the target,
   -- the row. p_caller: see ablo.claim_wake.
 declare
   v_claim ablo.claim;
-  v_before ablo.claim[] := '{}';
-  v_whole text;  -- holders and earlier waiters for the whole row
+  v_holders text[] := '{}';
+  v_parts text[] := '{}';  -- what they hold
+  v_whole text;            -- who holds the whole row
+  v_blocked boolean := false;
+  v_done text;
 begin
   for v_claim in
     select * from ablo.claim c
@@ -20,24 +24,24 @@ begin
   loop
     if v_claim.expires_at <= clock_timestamp() then
       continue when ablo.claim_end(p_organization, v_claim.id, 'expired', p_caller);
-      select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = v_claim.id;
     end if;
-    if v_claim.status = 'active' and ablo.claim_row_deleted(v_claim) then
-      perform ablo.claim_end(p_organization, v_claim.id, 'canceled', p_caller);
-      continue;
-    elsif v_claim.status = 'queued' and not exists (
-      select from unnest(v_before) b
-       where b.participant <> v_claim.participant and ablo.parts_overlap(b.parts, v_claim.parts))
-    then
-      if not ablo.claim_grant(v_claim, p_caller) then
-        exit;  -- a writer has the row: the next access tries again
+    if v_claim.status = 'active' then
+      if ablo.claim_row_deleted(v_claim) then
+        continue when ablo.claim_end(p_organization, v_claim.id, 'canceled', p_caller);
       end if;
+    else
+      exit when v_whole <> v_claim.participant;
+      v_blocked := v_holders <> '{}' and (v_whole is not null or ablo.parts_overlap(v_claim.parts, v_parts));
+      exit when v_blocked;
+      exit when not ablo.claim_grant(v_claim, p_caller);  -- a writer has the row: the next access tries again
     end if;
-    exit when v_whole <> v_claim.participant;
-    if v_claim.parts is null then
-      v_whole := v_claim.participant;
-    end if;
-    v_before := v_before || v_claim;
+    v_holders := v_holders || v_claim.participant;
+    v_parts := v_parts || v_claim.parts;
+    v_whole := case when v_claim.parts is null then v_claim.participant else v_whole end;
   end loop;
+  if v_blocked then  -- by a holder, or only by claims of its own participant
+    v_done := ablo.claim_pass_over(p_organization, p_model, p_row_id, p_caller, v_holders,
+      case when v_whole is null then v_parts end);
+  end if;
 end
 $$;

@@ -4,16 +4,16 @@ as $$
   -- The answer to a client about its claim: {"claim"}; with an active one the row and its stamp, with a queued
   -- one what is ahead of it and when to check again at the latest. p_key: the caller's; if it may no longer see
   -- the row, only its claim.
-  -- Called by: acquire, get. The row is returned as its own text, never through jsonb.
+  -- Called by: acquire, get, which have set who acts. STABLE: claim, row and stamp are of one snapshot. The row is
+  -- returned as its own text, never through jsonb.
 declare
-  v_read json;
   v_blockers jsonb;
 begin
   if p_key.id is not null and not ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id) then
     return json_build_object('claim', ablo.claim_json(p_claim));
   elsif p_claim.status = 'active' then
-    v_read := ablo.row_get(p_claim.organization_id, p_claim.participant, p_claim.model, p_claim.row_id);
-    return json_build_object('claim', ablo.claim_json(p_claim), 'data', v_read -> 'row', 'stamp', v_read -> 'stamp');
+    return json_build_object('claim', ablo.claim_json(p_claim), 'data', ablo_model.read(p_claim.model, p_claim.row_id),
+      'stamp', ablo.row_stamp(p_claim.organization_id, p_claim.model, p_claim.row_id));
   elsif p_claim.status = 'queued' then
     v_blockers := coalesce(ablo.claim_blockers(p_claim), '[]');
     return json_build_object('claim', ablo.claim_json(p_claim), 'blockedBy', v_blockers,

@@ -3,8 +3,10 @@ language plpgsql volatile
 as $$
   -- Record each change of a claim's status, by any routine. Trigger function of ablo.claim; ablo.claim_acquire
   -- records a new claim, once it is known whether it waits.
+declare
+  v_done text;
 begin
-  perform ablo.claim_event_note(new);
+  v_done := ablo.claim_event_note(new);
   return null;
 end
 $$;

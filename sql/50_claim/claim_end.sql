@@ -5,6 +5,8 @@ as $$
   -- but was just renewed: its holder has been notified of the renewal.
   -- Called by: release, break, get, advance. Locks: the claim; its target is locked by the caller, but not
   -- against claim_heartbeat_all.
+declare
+  v_done text;
 begin
   update ablo.claim c set status = p_status, ended_at = clock_timestamp()
    where c.organization_id = p_organization and c.id = p_id
@@ -12,7 +14,7 @@ begin
   if not found then
     return false;
   end if;
-  perform ablo.claim_wake(p_id, p_caller);
+  v_done := ablo.claim_wake(p_id, p_caller);
   return true;
 end
 $$;

@@ -7,6 +7,9 @@ declare
   v_given jsonb := coalesce(nullif(p_request -> 'fields', 'null'), jsonb_build_array(p_request -> 'field'));
   v_fields text[];
 begin
+  if v_given = '[null]' then
+    return null;
+  end if;
   if jsonb_typeof(v_given) <> 'array' or jsonb_array_length(v_given) > 100
     or exists (select from jsonb_array_elements(v_given) e
                 where jsonb_typeof(e) not in ('string', 'null') or e #>> '{}' like '%,%' or e #>> '{}' = ''

@@ -16,8 +16,8 @@ declare
   v_claim ablo.claim;
   v_renewed ablo.claim;
   v_key ablo.key_rights;
+  v_done text := ablo.identity_set(p_organization, p_participant);
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant;

@@ -1,7 +1,7 @@
-create or replace function ablo.claim_json(p_claim ablo.claim) returns jsonb
+create or replace function ablo.claim_json(p_claim ablo.claim, p_position bigint default null) returns jsonb
 language plpgsql stable
 as $$
-  -- A claim as clients get it; times in milliseconds of the database clock.
+  -- A claim as clients get it; times in milliseconds of the database clock. p_position: a waiter's, if it is known.
   -- Called by: every claim routine that answers.
 begin
   return jsonb_strip_nulls(jsonb_build_object(
@@ -21,7 +21,7 @@ begin
     'expiresAt', ablo.ms(p_claim.expires_at),
     'endedAt', ablo.ms(p_claim.ended_at),
     'ttlMs', floor(extract(epoch from p_claim.ttl) * 1000)::bigint,
-    'position', case when p_claim.status = 'queued' then ablo.claim_position(p_claim) end))
+    'position', case when p_claim.status = 'queued' then coalesce(p_position, ablo.claim_position(p_claim)) end))
     || jsonb_build_object(
       'target', jsonb_build_object('model', (select m.key from ablo.model m where m.typename = p_claim.model),
                                    'id', p_claim.row_id)

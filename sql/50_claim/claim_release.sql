@@ -12,8 +12,9 @@ as $$
 declare
   v_claim ablo.claim;
   v_key ablo.key_rights;
+  v_done text := ablo.identity_set(p_organization, p_participant);
+  v_released boolean;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant
@@ -21,16 +22,13 @@ begin
   if v_claim.id is null or not ablo.claim_seen(v_key, v_claim) then
     return false;
   end if;
-  perform ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
+  v_done := ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
   update ablo.claim c
      set status = case c.status when 'active' then 'committed' else 'canceled' end, ended_at = clock_timestamp()
    where c.organization_id = p_organization and c.id = p_claim_id and c.status in ('active', 'queued')
      and c.expires_at > clock_timestamp();
-  if not found then
-    perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
-    return false;
-  end if;
-  perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
-  return true;
+  v_released := found;
+  v_done := ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
+  return v_released;
 end
 $$;

@@ -11,20 +11,21 @@ as $$
   -- safety: expiry is decided on access.
   -- Called by: ablo.claim_acquire, one in 64; administrators. Locks: the rows it touches, skipping locked ones.
 declare
+  v_before timestamptz := clock_timestamp() - p_keep;  -- a value, so that the index can be used
   v_ended int;
   v_swept int;
 begin
   update ablo.claim c set status = 'expired', ended_at = c.expires_at
    where (c.organization_id, c.id) in (
      select x.organization_id, x.id from ablo.claim x
-      where x.status in ('active', 'queued') and x.expires_at < clock_timestamp() - p_keep
+      where x.status in ('active', 'queued') and x.expires_at < v_before
       order by x.expires_at limit p_limit for no key update skip locked);
   get diagnostics v_ended = row_count;
   with old as (
     delete from ablo.claim c
      where (c.organization_id, c.id) in (
        select x.organization_id, x.id from ablo.claim x
-        where x.ended_at < clock_timestamp() - p_keep
+        where x.ended_at < v_before
         order by x.ended_at limit p_limit for update skip locked)
     returning c.organization_id, c.model, c.row_id, c.fence_token),
   idle as (  -- there was no later grant, and there are no waiters

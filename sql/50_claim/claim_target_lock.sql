@@ -15,9 +15,10 @@ begin
     perform from ablo.claim_target t
       where t.organization_id = p_organization and t.model = p_model and t.row_id = p_row_id for update;
     exit when found;
-    -- Once more after the insert: a sweep may have deleted the target in between.
+    -- A new target is its creator's. Another's is locked first, unless a sweep has deleted it in between.
     insert into ablo.claim_target (organization_id, model, row_id) values (p_organization, p_model, p_row_id)
     on conflict do nothing;
+    exit when found;
   end loop;
 end
 $$;

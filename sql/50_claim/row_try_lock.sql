@@ -5,16 +5,17 @@ as $$
   -- Lock a row, waiting at most p_wait: true if no other session can change it now (a missing row is locked
   -- against its creation), false if a writer has it. A claim routine holds its target meanwhile, so this wait is
   -- short: a writer that waits for the target is not blocked by it.
-  -- Called by: ablo.claim_grant. Locks: the row, or the creation key of a missing one.
+  -- Called by: ablo.claim_token. Locks: the row, or the creation key of a missing one.
 declare
   v_timeout text := current_setting('lock_timeout');
+  v_done text;
 begin
-  perform set_config('lock_timeout', p_wait, true);
+  v_done := set_config('lock_timeout', p_wait, true);  -- here: undone with the block
   if not ablo_model.lock(p_model, p_row_id) then
     perform pg_advisory_xact_lock(ablo.creation_key(p_organization, p_model, p_row_id));
     perform ablo_model.lock(p_model, p_row_id);
   end if;
-  perform set_config('lock_timeout', v_timeout, true);
+  v_done := set_config('lock_timeout', v_timeout, true);
   return true;
 exception when lock_not_available then
   return false;

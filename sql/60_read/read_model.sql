@@ -6,8 +6,8 @@ as $$
   -- Raises: identity_missing_organization, invalid_participant_kind, server_execute_unknown_model.
 declare
   v_model ablo.model;
+  v_done text := ablo.identity_set(p_organization, p_participant);
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   select * into v_model from ablo.model m where m.typename = ablo_model.resolve(p_model);
   if v_model.typename is null then
     perform ablo.model_unknown(p_model);

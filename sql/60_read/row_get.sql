@@ -3,6 +3,7 @@ create or replace function ablo.row_get(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$

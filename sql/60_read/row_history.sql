@@ -4,6 +4,9 @@ create or replace function ablo.row_history(
 ) returns json
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_sort = off  -- a generic plan does not know the limit, and would sort all that follows
+set enable_bitmapscan = off
+set jit = off
 as $$
   -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
   -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is

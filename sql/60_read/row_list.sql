@@ -15,10 +15,14 @@ as $$
   -- what ablo.capability_read raises.
 declare
   v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_floor bigint := ablo.log_floor();
+  v_head bigint;
+  v_stamp bigint;
   v_limit int;
   v_order jsonb;
   v_where text := 'true';
   v_clause jsonb;
+  v_range text;
   v_row record;
   v_data json[] := '{}';
   v_evidence json[] := '{}';
@@ -45,27 +49,33 @@ begin
   for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
     v_where := v_where || ' and ' || ablo.predicate_sql(v_model, v_clause);
   end loop;
-  if p_query ->> 'after' is not null then
-    v_where := v_where || ' and ' || ablo.keyset_sql(v_model, v_order, p_query ->> 'after');
-  end if;
-  for v_row in execute format(
-    'select ablo_model.%4$I(t.*) as j, %5$s as k,
-            json_build_object(''id'', t.%9$I::text, ''stamp'', ablo.row_stamp(%2$L, %3$L, t.%9$I::text)) as e
-       from %7$I.%8$I t where %10$s order by %6$s limit %1$s + 1',
-    v_limit, p_organization, v_model.typename, v_model.row_function,
-    (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
-    (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
-    v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where)
-  loop
-    v_more := cardinality(v_data) = v_limit or v_size >= ablo.bound('answer_bytes');
+  v_head := ablo.log_head(p_organization);
+  v_stamp := ablo.stamp_before(v_head, v_floor);
+  foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop
+    for v_row in execute format(
+      'select ablo_model.%4$I(t.*) as j, %5$s as k,
+              json_build_object(''id'', t.%9$I::text, ''stamp'', coalesce((
+                select d.sync_id from ablo.delta d  -- as ablo.row_stamp, with the partitions known to the planner
+                 where d.organization_id = %2$L and d.model = %3$L and d.sync_id > %12$s
+                   and (d.row_id, d.sync_id) > (t.%9$I::text, %12$s) and (d.row_id, d.sync_id) <= (t.%9$I::text, 9223372036854775807)
+                 order by d.row_id desc, d.sync_id desc limit 1), %13$s)) as e
+         from %7$I.%8$I t where %10$s and %11$s order by %6$s limit %1$s',
+      v_limit - cardinality(v_data) + 1, p_organization, v_model.typename, v_model.row_function,
+      (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
+      (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
+      v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where, v_range, v_floor, v_stamp)
+    loop
+      v_more := cardinality(v_data) = v_limit or v_size >= ablo.bound('answer_bytes');
+      exit when v_more;
+      v_data := v_data || v_row.j;
+      v_evidence := v_evidence || v_row.e;
+      v_size := v_size + octet_length(v_row.j::text);
+      v_last := v_row.k;
+    end loop;
     exit when v_more;
-    v_data := v_data || v_row.j;
-    v_evidence := v_evidence || v_row.e;
-    v_size := v_size + octet_length(v_row.j::text);
-    v_last := v_row.k;
   end loop;
   return json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
-    'stamp', ablo.log_head(p_organization), 'hasMore', v_more,
+    'stamp', v_head, 'hasMore', v_more,
     'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
 end
 $$;

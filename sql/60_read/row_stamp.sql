@@ -1,15 +1,18 @@
 create or replace function ablo.row_stamp(p_organization text, p_model text, p_id text) returns bigint
 language plpgsql stable
 as $$
-  -- The stamp of a row: the id of its last delta, else the organization's watermark.
+  -- The stamp of a row, as a premise "unchanged since": the id of its last delta, if the newest partitions of the
+  -- log have it (ablo.log_floor); else ablo.stamp_before, up to which it had its last change.
   -- Called by: the read routines, whose snapshot it shares. One probe of delta_row_idx.
+declare
+  v_floor bigint := ablo.log_floor();
 begin
   return coalesce(
     (select d.sync_id from ablo.delta d
-      where d.organization_id = p_organization and d.model = p_model
-        and (d.row_id, d.sync_id) > (p_id, 0) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
+      where d.organization_id = p_organization and d.model = p_model and d.sync_id > v_floor
+        and (d.row_id, d.sync_id) > (p_id, v_floor) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
       order by d.row_id desc, d.sync_id desc
       limit 1),
-    ablo.log_head(p_organization));
+    ablo.stamp_before(ablo.log_head(p_organization), v_floor));
 end
 $$;

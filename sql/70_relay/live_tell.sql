@@ -17,7 +17,7 @@ $$;
 
 -- Renewals change only a claim's expires_at and ttl: the others need not know that at once.
 create or replace trigger live_claim after insert on ablo.claim
-  for each row when (new.status = 'queued') execute function ablo.live_tell();
+  for each row execute function ablo.live_tell();
 create or replace trigger live_claim_change after update of status, ticket on ablo.claim
   for each row execute function ablo.live_tell();
 create or replace trigger live_presence after insert or delete on ablo.presence

@@ -81,7 +81,7 @@ async def test_a_slot_that_waits_for_a_transaction(
         await long.execute("select pg_current_xact_id()")
         async with run_hub(reader) as hub, hub.subscribe("acme") as changes:
             assert reader.status.kind == "listen"
-            assert reader.status.reason == choice.WAITING
+            assert reader.status.reason == choice.WAITING  # type: ignore[attr-defined]
             await kit.write(admin, 3, prefix="listen")
             got = await kit.take(changes, 3)
             await long.commit()

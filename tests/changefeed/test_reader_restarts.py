@@ -132,7 +132,7 @@ class Follower:
         """Run so many readers, each until a moment after it streams."""
         for _ in range(times):
             async with self._reading() as reader:
-                assert await wait_until(lambda reader=reader: reader.status.kind == "wal", 60)
+                assert await wait_until(lambda reader=reader: reader.status.kind == "wal", 60)  # type: ignore[misc]
                 await wait_between(0, 0.1)
 
     async def catch_up(self, heads: dict[str, int]) -> None:

@@ -8,9 +8,11 @@ import anyio
 import psycopg
 import pytest
 
+from ablo_pg.changefeed import listen
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.notifications import DELTAS, hold_lock
 from ablo_pg.db.pool import Database
+from ablo_pg.db.routines import SESSION_NOTIFY
 from ablo_pg.errors import AbloError
 from ablo_pg.testing import DatabaseHandle
 
@@ -118,6 +120,69 @@ async def test_a_slow_subscriber_goes_on_from_the_log(
         assert slow.cursor == 0
         found = [one.sync_id for one in await kit.take(slow, 2000)]
         assert found == await kit.whole_log(admin)
+
+
+async def test_a_burst_is_read_once_for_all_that_it_cuts(
+    make_reader: Any, run_hub: Any, admin: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[list[int]] = []
+
+    async def follow(hub: Any) -> None:
+        async with hub.subscribe("acme", cursor=0) as changes:
+            ids: list[int] = []
+            got.append(ids)
+            while len(ids) < 3000:
+                ids += [one.sync_id for one in await changes.batch()]
+
+    async with run_hub(make_reader("wal"), queue_count=50) as hub:
+        reads = count_reads(hub, monkeypatch)
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(follow, hub)
+            await kit.until(lambda: len(got) == 20 and len(hub.channels["acme"]) == 20)
+            await kit.write(admin, 3000)
+        assert hub.cut_loose >= 20
+        log = await kit.whole_log(admin)
+    assert got == [log] * 20
+    assert len(reads) < 40  # a subscriber alone needs 8 pages
+
+
+async def test_a_lone_commit_is_read_on_the_listening_connection(
+    make_reader: Any, run_hub: Any, admin: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "POLL_SECONDS", 60.0)
+    holds = """select exists (select from pg_locks where locktype = 'advisory' and granted
+                 and mode = 'ExclusiveLock' and database =
+                     (select oid from pg_database where datname = current_database()))"""
+    await admin.execute(SESSION_NOTIFY)
+    async with run_hub(make_reader("listen")) as hub, hub.subscribe("acme") as changes:
+        with anyio.fail_after(10):
+            while not (await (await admin.execute(holds)).fetchone())[0]:
+                pass
+        await kit.write(admin, 1)
+        first = await kit.take(changes, 1)
+        reads = count_reads(hub, monkeypatch)
+        await kit.write(admin, 1, prefix="u")
+        assert [one.row_id for one in (*first, *await kit.take(changes, 1))] == ["t1", "u1"]
+        assert reads == []
+        await kit.write(admin, 300, prefix="v")  # the first page there, the others over the pool
+        assert [one.row_id for one in await kit.take(changes, 300)] == [
+            f"v{number}" for number in range(1, 301)
+        ]
+        assert reads
+
+
+def count_reads(hub: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with each read of the log over the pool."""
+    reads: list[int] = []
+    read = hub.log.read
+
+    async def counted(organization: str, after: int, limit: int) -> Any:
+        reads.append(after)
+        return await read(organization, after, limit)
+
+    monkeypatch.setattr(hub.log, "read", counted)
+    return reads
 
 
 async def test_the_listen_lock_is_held_once_and_is_not_starved(db: DatabaseHandle) -> None:

@@ -71,7 +71,7 @@ def test_the_relay_and_the_kernel_say_the_same(app_db: DatabaseHandle) -> None:
         @settings(
             max_examples=150,
             deadline=None,
-            suppress_health_check=[HealthCheck.function_scoped_fixture],
+            suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
         )
         @given(
             operations=st.none() | OPERATIONS,

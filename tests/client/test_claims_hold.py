@@ -186,16 +186,6 @@ async def test_tasks_of_one_client_share_a_claim(
     assert await other.tasks.claim(id=task, queue=False) is not None
 
 
-async def test_re_entrant_across_clients_of_one_participant(
-    ablo: AsyncAblo, make_client: Any, task: str
-) -> None:
-    again = make_client()
-    async with ablo.tasks.claim(id=task) as one:
-        two = await again.tasks.claim(id=task, queue=False)
-        assert two is not None
-        assert two.id == one.id
-
-
 async def test_released_on_an_exception_and_on_cancellation(
     ablo: AsyncAblo, other: AsyncAblo, task: str
 ) -> None:

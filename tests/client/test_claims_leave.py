@@ -92,7 +92,7 @@ async def test_cancelled_while_the_database_is_at_it(
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
             blocked = f"{pool} and {blocker.info.backend_pid} = any (pg_blocking_pids(pid))"
-            await until(lambda: found.extend(watcher.execute(blocked, [db.name])) or bool(found))
+            await until(lambda: found.extend(watcher.execute(blocked, [db.name])) or bool(found))  # type: ignore[func-returns-value]
             scope.cancel()
             await anyio.lowlevel.checkpoint()
             blocker.rollback()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import psycopg
 import pytest
 
@@ -62,28 +60,6 @@ def test_every_argument(ablo: Ablo) -> None:
     assert (claim.row, claim.fence_token > 0, claim.read_at > 0) == (claim.data, True, True)
     assert claim.expires_at == claim.state.expires_at
     assert ablo.tasks.claim.release(id="task_123")
-
-
-def test_threads_wait_their_turn(ablo: Ablo, make_sync: MakeSync) -> None:
-    boss = make_sync("user:boss")
-    served: list[str] = []
-
-    def work(client: Ablo, name: str) -> None:
-        with client.tasks.claim(id="task_123"):
-            served.append(name)
-
-    threads = []
-    with ablo.tasks.claim(id="task_123"):
-        for number in range(3):
-            client = make_sync(f"agent:{number}")
-            threads.append(threading.Thread(target=work, args=(client, str(number))))
-            threads[-1].start()
-            wait_until(lambda n=number: len(ablo.tasks.claim.queue("task_123")) == n + 1)  # type: ignore[misc]
-        line = boss.tasks.claim.queue(id="task_123")
-        boss.tasks.claim.reorder(id="task_123", order=[line[2].id])
-    for thread in threads:
-        thread.join(30)
-    assert served == ["2", "0", "1"]
 
 
 def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle) -> None:

@@ -41,16 +41,16 @@ async def test_cancelled_calls_give_everything_back(
         after = random.uniform(0, 0.01)
         if how == "anyio":
             with anyio.move_on_after(after):
-                await work()
+                await work()  # type: ignore[no-untyped-call]
         elif how == "asyncio":
-            task = asyncio.ensure_future(work())
+            task = asyncio.ensure_future(work())  # type: ignore[no-untyped-call]
             await asyncio.wait([task], timeout=after)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         else:
             try:
                 async with asyncio.timeout(after):
-                    await work()
+                    await work()  # type: ignore[no-untyped-call]
             except (TimeoutError, AbloError):
                 pass
 

@@ -239,7 +239,7 @@ async def test_the_event_loop_rests_while_a_statement_runs(db: DatabaseHandle) -
 
     try:
         await database.run(sleep, 0.0)  # the pool has opened
-        add_reader, loop.add_reader = loop.add_reader, count  # type: ignore[method-assign]
+        add_reader, loop.add_reader = loop.add_reader, count  # type: ignore[assignment, method-assign]
         await database.run(sleep, 0.3)
     finally:
         loop.__dict__.pop("add_reader", None)

@@ -42,7 +42,7 @@ async def test_set_list_leave(ablo: AsyncAblo, make_client: Any) -> None:
 async def test_what_is_said_must_be_sayable(ablo: AsyncAblo) -> None:
     for wrong in ({"status": ""}, {"activity": ["x"]}, {"meta": {"f": print}}, {"ttl": "soon"}):
         with pytest.raises(AbloValidationError):
-            await ablo.presence.set(**wrong)  # type: ignore[arg-type]
+            await ablo.presence.set(**wrong)
     assert not ablo.presence.is_set
 
 

@@ -24,7 +24,7 @@ class BrokenError(Exception):
 
 async def by_scope(work: Work, when: asyncio.Event) -> None:
     async with anyio.create_task_group() as group:
-        group.start_soon(work)
+        group.start_soon(work)  # type: ignore[arg-type]
         await when.wait()
         group.cancel_scope.cancel()
 
@@ -36,7 +36,7 @@ async def by_sibling(work: Work, when: asyncio.Event) -> None:
 
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(work)
+            group.start_soon(work)  # type: ignore[arg-type]
             group.start_soon(fail)
     except* BrokenError:
         pass

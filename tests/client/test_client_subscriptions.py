@@ -68,9 +68,9 @@ async def test_a_row_from_a_change_is_a_premise(ablo: AsyncAblo) -> None:
     async with ablo.tasks.subscribe() as changes:
         await ablo.tasks.create({"title": "a"}, id="t1")
         (change,) = await take(changes, 1)
-    await ablo.tasks.update("t1", {"title": "b"}, reads=[change.row])
+    await ablo.tasks.update("t1", {"title": "b"}, reads=[change.row])  # type: ignore[list-item]
     with pytest.raises(AbloError, match="changed"):
-        await ablo.tasks.update("t1", {"title": "c"}, reads=[change.row])
+        await ablo.tasks.update("t1", {"title": "c"}, reads=[change.row])  # type: ignore[list-item]
 
 
 async def test_a_saved_cursor_resumes_without_gap_or_repeat(ablo: AsyncAblo) -> None:

@@ -129,7 +129,7 @@ def test_a_coroutine_function_is_no_callback(ablo: Ablo) -> None:
     async def coroutine(change: Any) -> None: ...
 
     with pytest.raises(AbloValidationError, match="coroutine"):
-        ablo.tasks.on_change(coroutine)
+        ablo.tasks.on_change(coroutine)  # type: ignore[arg-type]
 
 
 def test_close_ends_a_loop_that_waits(ablo: Ablo) -> None:

@@ -251,7 +251,7 @@ async def test_a_row_has_one_name(own: DatabaseHandle, model: str) -> None:
     async with client(own) as a, client(own, "user:b") as b:
         ours, theirs = getattr(a, model), getattr(b, model)
         assert (await theirs.retrieve(other)).id == name
-        stamp = (await b.snapshot(**{model: other})).stamp
+        stamp = (await b.snapshot(**{model: other})).stamp  # type: ignore[arg-type]
         await ours.update(name, {"name": "by a"})
         assert [entry.row.name for entry in await theirs.history(id=other)] == ["by a"]
         for premise in (

@@ -103,7 +103,7 @@ async def test_a_premise_beside_the_row_is_not_tried_again(ablo: AsyncAblo) -> N
     await ablo.projects.update("p1", {"name": "q"})
     calls: list[Any] = []
     with pytest.raises(AbloStaleContextError):
-        await ablo.tasks.update("t1", lambda row: calls.append(row) or {"count": 1}, reads=[policy])
+        await ablo.tasks.update("t1", lambda row: calls.append(row) or {"count": 1}, reads=[policy])  # type: ignore[func-returns-value]
     assert len(calls) == 1
 
 
@@ -120,13 +120,13 @@ async def test_errors_come_through_and_write_nothing(ablo: AsyncAblo) -> None:
         await ablo.tasks.update("t1", failing)
     for wrong in ({"id": 3}, {"nope": 1}, "count", 7):
         with pytest.raises(AbloValidationError):
-            await ablo.tasks.update("t1", lambda current, wrong=wrong: wrong)
+            await ablo.tasks.update("t1", lambda current, wrong=wrong: wrong)  # type: ignore[misc]
     for options in ({"read_at": 1}, {"on_stale": "reject"}, {"retries": -1}, {"retries": True}):
         with pytest.raises(AbloValidationError) as refused:
             await ablo.tasks.update("t1", lambda current: {"count": 1}, **options)
         assert refused.value.code == "write_options_invalid"
     with pytest.raises(AbloValidationError, match="retries"):
-        await ablo.tasks.update("t1", {"count": 1}, retries=3)
+        await ablo.tasks.update("t1", {"count": 1}, retries=3)  # type: ignore[call-overload]
     assert (await ablo.tasks.retrieve("t1")).count == 0
 
 
@@ -207,7 +207,7 @@ async def test_lists_grow_by_every_acknowledged_append(make_client: MakeClient) 
     async def append(client: AsyncAblo, number: int) -> None:
         for n in range(4):
             tag = f"{number}.{n}"
-            await client.tasks.update("t1", lambda row, tag=tag: {"tags": [*row.tags, tag]})
+            await client.tasks.update("t1", lambda row, tag=tag: {"tags": [*row.tags, tag]})  # type: ignore[misc]
 
     async with anyio.create_task_group() as tasks:
         for number, client in enumerate(clients):
@@ -237,7 +237,7 @@ async def test_updates_of_one_holder_do_not_undo_each_other(
 
 def test_the_pause_grows_and_varies() -> None:
     options = UpdateOptions(None, 16, None, 9.0)
-    update: Any = FunctionalUpdate(None, ENTRY, "t1", options)
+    update: Any = FunctionalUpdate(None, ENTRY, "t1", options)  # type: ignore[arg-type]
     first = {update.pause() for _ in range(50)}
     assert len(first) > 1
     assert all(0.06 <= pause <= 0.12 for pause in first)
@@ -264,7 +264,7 @@ def test_the_sync_client_calls_the_function_on_the_callers_thread(sync_ablo: Abl
     assert threads == [threading.current_thread()] * 2
     assert ablo.tasks.update("task_123", lambda current: None).count == 11
     again = ablo.tasks.update("task_123", lambda row: {"title": "b"}, idempotency_key="k")
-    assert ablo.tasks.update("task_123", lambda row: 1 / 0, idempotency_key="k") == again
+    assert ablo.tasks.update("task_123", lambda row: 1 / 0, idempotency_key="k") == again  # type: ignore[arg-type, return-value]
 
 
 def test_the_sync_client_refuses_what_it_cannot_run(sync_ablo: Ablo) -> None:
@@ -274,9 +274,9 @@ def test_the_sync_client_refuses_what_it_cannot_run(sync_ablo: Ablo) -> None:
         return {"count": 1}
 
     with pytest.raises(AbloValidationError, match="coroutine"):
-        sync_ablo.tasks.update("t1", coroutine)
+        sync_ablo.tasks.update("t1", coroutine)  # type: ignore[arg-type]
     with pytest.raises(AbloValidationError, match="retries"):
-        sync_ablo.tasks.update("t1", {"count": 1}, retries=3)
+        sync_ablo.tasks.update("t1", {"count": 1}, retries=3)  # type: ignore[call-overload]
     with pytest.raises(AbloNotFoundError):
         sync_ablo.tasks.update("t9", lambda current: {"count": 1})
 

@@ -174,7 +174,11 @@ async def test_on_behalf_of_is_checked(make_client: MakeClient, given: str) -> N
 
 
 def test_the_sync_client_has_it_too(db: DatabaseHandle, schema: Any) -> None:
-    options = {"organization": "acme", "participant": "agent:a", "on_behalf_of": "user:ann"}
+    options: dict[str, Any] = {
+        "organization": "acme",
+        "participant": "agent:a",
+        "on_behalf_of": "user:ann",
+    }
     with Ablo(schema=schema, database_url=db.database_url, timeout=30, **options) as ablo:
         first = ablo.tasks.create({"title": "a"}, id="t1")
         with psycopg.connect(db.database_url) as conn:

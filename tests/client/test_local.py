@@ -54,7 +54,7 @@ async def test_it_begins_with_what_is_there_and_follows(
     await until(lambda: local.get("id9") == last)
     assert sorted(local.list(), key=lambda row: row.id) == await ablo.tasks.list(order_by="id")
     assert local.get("id1").title == "new"
-    await ablo.tasks.update("id1", {"count": 1}, reads=[local.get("id1")])
+    await ablo.tasks.update("id1", {"count": 1}, reads=[local.get("id1")])  # type: ignore[list-item]
     assert ablo.projects.local.list() == []
 
 
@@ -114,10 +114,10 @@ async def test_a_queued_write_shows_at_once(ablo: AsyncAblo, until: Any) -> None
     await handle.confirmed(timeout=30)
     assert local.get("t1") is None
     assert await ablo.tasks.retrieve("t1") is None
-    assert ablo.pending(row) is None
+    assert ablo.pending(row) is None  # type: ignore[arg-type]
     copy = ablo._session.local.copy
     assert copy is not None
-    await until(lambda: not copy._pending)
+    await until(lambda: not copy._pending)  # type: ignore[attr-defined]
 
 
 async def test_a_refused_write_is_rolled_back(
@@ -175,7 +175,7 @@ async def test_a_copy_that_has_ended_says_so(
     assert copy is not None
     monkeypatch.setattr(copy, "_apply", lambda change: 1 / 0)
     await ablo.tasks.create({"title": "a"})
-    await until(lambda: copy._failure is not None)
+    await until(lambda: copy._failure is not None)  # type: ignore[attr-defined]
     with pytest.raises(AbloError, match="ZeroDivisionError") as caught:
         ablo.tasks.local.list()
     assert caught.value.code == "internal_error"
@@ -293,9 +293,17 @@ async def test_a_cut_log_makes_it_begin_anew(
 @pytest.mark.relay("the relay goes away")
 async def test_it_is_current_after_every_reconnect(db: DatabaseHandle, until: Any) -> None:
     """And what is queued meanwhile waits, shows, and lands."""
-    direct = {"database_url": db.database_url, "organization": "acme", "participant": "agent:w"}
+    direct: dict[str, Any] = {
+        "database_url": db.database_url,
+        "organization": "acme",
+        "participant": "agent:w",
+    }
     with RelayThread(db) as relay:
-        options = {"base_url": relay.url, "api_key": make_key(db), "local": ["tasks"]}
+        options: dict[str, Any] = {
+            "base_url": relay.url,
+            "api_key": make_key(db),
+            "local": ["tasks"],
+        }
         async with (
             AsyncAblo(schema=SCHEMA, **direct) as writer,
             AsyncAblo(schema=SCHEMA, timeout=30, **options) as ablo,

@@ -54,7 +54,7 @@ def insert(db: DatabaseHandle) -> None:
         for constraint in conn.execute(
             "select conname from pg_constraint where conrelid = 'tasks'::regclass and contype = 'c'"
         ).fetchall():
-            conn.execute(f'alter table tasks drop constraint "{constraint[0]}"')  # type: ignore[arg-type]
+            conn.execute(f'alter table tasks drop constraint "{constraint[0]}"')
         for row_id, (columns, _) in ODD.items():
             given = {
                 "id": f"'{row_id}'",
@@ -65,7 +65,7 @@ def insert(db: DatabaseHandle) -> None:
             statement = (
                 f"insert into tasks ({', '.join(given)}) values ({', '.join(given.values())})"
             )
-            conn.execute(statement)  # type: ignore[arg-type]
+            conn.execute(statement)
 
 
 def check(rows: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ async def test_the_key_says_who_one_is(relay: RelayThread, db: DatabaseHandle) -
         ({"organization": "globex"}, "organization_mismatch"),
         ({"participant": "agent:b"}, "forbidden"),
     ):
-        async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, **options) as client:
+        async with AsyncAblo(schema=SCHEMA, base_url=relay.url, api_key=key, **options) as client:  # type: ignore[arg-type]
             with pytest.raises(AbloError) as caught:
                 await client.tasks.list()
             assert caught.value.code == code
@@ -141,7 +141,11 @@ async def test_a_relay_that_comes_back_leaves_no_gap(
     ablo: AsyncAblo, relay: RelayThread, db: DatabaseHandle
 ) -> None:
     """Changes made while it was away come first, each once; calls go on."""
-    options = {"database_url": db.database_url, "organization": "acme", "participant": "agent:w"}
+    options: dict[str, Any] = {
+        "database_url": db.database_url,
+        "organization": "acme",
+        "participant": "agent:w",
+    }
     async with AsyncAblo(schema=SCHEMA, **options) as writer, ablo.tasks.subscribe() as changes:
         seen: list[str] = []
 

@@ -21,7 +21,7 @@ from ablo_pg.testing import DatabaseHandle, make_database
 pytestmark = pytest.mark.anyio
 # What is promised is a second. The pool's own time-out, which it must not take, is 30 s; a busy
 # machine gets some room between the two.
-SOON: Final = 15.0
+SOON: Final = 5.0
 
 
 @pytest.fixture(scope="module")

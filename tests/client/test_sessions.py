@@ -117,7 +117,11 @@ async def test_a_child_never_exceeds_its_parent(
     narrow = await parent.sessions.create(agent="x", can={"tasks": "read"}, ttl="5m")
     with RelayThread(db) as relay:
         async with AsyncAblo(schema=schema, base_url=relay.url, api_key=narrow.token) as ablo:
-            for asked in ({"can": {"tasks": "update"}}, {"can": {"projects": "read"}}):
+            scopes: list[dict[str, Any]] = [
+                {"can": {"tasks": "update"}},
+                {"can": {"projects": "read"}},
+            ]
+            for asked in scopes:
                 with pytest.raises(AbloError) as caught:
                     await ablo.sessions.create(agent="x", **asked)
                 assert caught.value.code == "capability_scope_denied"

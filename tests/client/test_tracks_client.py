@@ -88,7 +88,7 @@ async def test_a_commit_can_track_what_it_goes_by(ablo: AsyncAblo, other: AsyncA
     task = await ablo.tasks.retrieve("t1")
     await other.tasks.update("t1", {"title": "b"})
     targets = [task, {"model": "projects", "id": "p1", "on_stale": "reject"}]
-    receipt = await ablo.commits.create([], track=targets)
+    receipt = await ablo.commits.create([], track=targets)  # type: ignore[arg-type]
     assert [one.id for one in await ablo.tracks.list()] == ["t1", "p1"]
     assert receipt.notifications == ()
     create = {"action": "create", "model": "tasks", "data": {"title": "x"}}
@@ -116,7 +116,7 @@ async def test_what_cannot_be_tracked(ablo: AsyncAblo, arguments: Any, code: str
 
 async def test_rows_and_pages_are_premises(ablo: AsyncAblo, other: AsyncAblo) -> None:
     task, policy = await ablo.tasks.retrieve("t1"), await ablo.projects.retrieve("p1")
-    await ablo.tasks.update(id="t1", data={"count": 1}, reads=[task, policy])
+    await ablo.tasks.update(id="t1", data={"count": 1}, reads=[task, policy])  # type: ignore[list-item]
     page = await ablo.tasks.list({"title": "unique"}, limit=1)
     assert page == []
     await ablo.tasks.create({"title": "other"}, reads=[page])
@@ -150,7 +150,7 @@ async def test_what_another_organization_read_is_refused(
     page = await ablo.tasks.list()
     for premise in (task, page):
         with pytest.raises(AbloPermissionError) as caught:
-            await stranger.tasks.create({"title": "x"}, reads=[premise])
+            await stranger.tasks.create({"title": "x"}, reads=[premise])  # type: ignore[list-item]
         assert caught.value.code == "foreign_tenant_row"
     assert await stranger.tasks.list() == []
 

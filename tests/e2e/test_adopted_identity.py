@@ -56,7 +56,7 @@ def run(url: str, *statements: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def client(site: DatabaseHandle) -> Ablo[Any]:
+def client(site: DatabaseHandle) -> Ablo:
     """Open a client of organization acme."""
     return Ablo(
         schema=SCHEMA, database_url=site.database_url, organization="acme", participant="user:a"

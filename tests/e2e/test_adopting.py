@@ -48,7 +48,7 @@ def test_pulled_tables_fit_and_migrate(
 ) -> None:
     organization, models, left_out = EXPECTED[name]
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute((FOLDER / f"{name}.sql").read_text())  # type: ignore[call-overload]
+        conn.execute((FOLDER / f"{name}.sql").read_text())
     written = str(tmp_path / "schema.py")
     arguments = ["pull", "--database-url", url, "--out", written, "--json"]
     assert run([*arguments, "--organization-column", organization]) == 0

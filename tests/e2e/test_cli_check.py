@@ -98,7 +98,7 @@ def test_every_reason_is_told_and_its_sql_mends_it(file: str, url: str, capsys: 
 )
 def test_what_can_be_no_model(file: str, url: str, capsys: Captured, ddl: str, reason: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(ddl)  # type: ignore[call-overload]
+        conn.execute(ddl)
     code, told = checked(file, url, capsys)
     assert code == 3
     assert any(reason in one["message"] for one in told["models"][0]["findings"])
@@ -168,7 +168,7 @@ def test_the_sql_makes_a_table_fit(
         "    text: str | None = None\n\nschema = define_schema(notes=Note)\n"
     )
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(ddl)  # type: ignore[call-overload]
+        conn.execute(ddl)
         code, told = checked(str(path), url, capsys)
         problems = [f for f in told["models"][0]["findings"] if f["level"] == "problem"]
         assert (code, reason in str(problems)) == (3, True)

@@ -184,7 +184,7 @@ def test_who_the_runtime_login_is(
         "owner": False,
         "replication": False,
     }
-    assert psycopg.conninfo.conninfo_to_dict(app_db.database_url)["password"] not in str(told)
+    assert psycopg.conninfo.conninfo_to_dict(app_db.database_url)["password"] not in str(told)  # type: ignore[operator]
     assert run(["whoami", "--database-url", app_db.admin_url]) == 0
     assert "refused for programs" in capsys.readouterr().out
 

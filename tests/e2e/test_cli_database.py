@@ -151,8 +151,8 @@ def plain(cluster: Server) -> Iterator[str]:
     yield cluster.url(name, user=owner, password="p")
     cluster.drop_database(name)
     with psycopg.connect(cluster.admin_url, autocommit=True) as conn:
-        for role in (owner, login_name("runtime", name), login_name("replication", name)):
-            role_drop(conn, role)
+        for role in (owner, login_name("runtime", name), login_name("replication", name)):  # type: ignore[assignment]
+            role_drop(conn, role)  # type: ignore[arg-type]
 
 
 def test_without_the_right_to_create_roles_the_sql_is_printed_and_works(

@@ -85,7 +85,7 @@ def test_pushed_json_has_models_without_classes(folder: Path, capsys: Captured) 
     'title': 'str',
     'status': "Literal['todo', 'doing', 'done']",
     'due': NotRequired['int | None'],
-}, total=True)"""
+})"""
         in text
     )
 

@@ -80,7 +80,7 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
-from ablo_client import CLIENT, NewTask, PlainChanges, TaskChanges
+from ablo_client import CLIENT, NewAblo, NewTask, PlainChanges, TaskChanges
 from schema import Address, Point, Size, Task, schema
 
 NOW = dt.datetime.now(dt.UTC)
@@ -151,6 +151,7 @@ CALLS = [
     'ablo.plain.create({"title": "x"})',
     'ablo.plain.update("p", PlainChanges(title="y"))',
     'ablo.people.create({"name": "x"})',
+    'ablo.people.create(NewAblo(name="x"))',
     'ablo.model(Task).update("t", {"status": "any"})',
     'ablo.model("odd key").create({"x": 1})',
 ]

@@ -105,7 +105,7 @@ def test_a_statement_that_is_cut_short_names_the_limit(
     """A lock that is not to be had, so that no machine is too fast for the limit."""
     held = "ablo.kernel_version, ablo.schema_version, ablo.audit_seal, pg_catalog.pg_constraint"
     with psycopg.connect(app_db.admin_url) as holder:
-        holder.execute(f"lock table {held} in access exclusive mode")  # type: ignore[call-overload]
+        holder.execute(f"lock table {held} in access exclusive mode")
         short = psycopg.conninfo.make_conninfo(app_db.admin_url, options="-c statement_timeout=50")
         error = refused(command, short)
     assert error["code"] == "wait_for_timeout"

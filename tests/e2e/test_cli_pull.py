@@ -195,7 +195,7 @@ def test_tables_that_cannot_be_used_are_left_out_until_their_sql_has_run(
     assert len(statements) == len(LEFT)
     with psycopg.connect(url, autocommit=True) as conn:
         for statement in statements:
-            conn.execute(statement)  # type: ignore[call-overload]
+            conn.execute(statement)
         row = conn.execute("insert into fits (id) values (2) returning mood").fetchone()
         assert row == ("it's",)
     capsys.readouterr()

@@ -64,7 +64,7 @@ class Project:
         """Run SQL as the administrator, for the organization acme."""
         with psycopg.connect(self.url, autocommit=True) as conn:
             conn.execute("set app.current_org_id = 'acme'")
-            done = conn.execute(query)  # type: ignore[call-overload]
+            done = conn.execute(query)
             return done.fetchall() if done.description else []
 
 
@@ -333,7 +333,7 @@ def test_a_push_that_cannot_have_the_lock_says_so(project: Project) -> None:
 def test_a_table_that_others_hold_is_told_with_who_holds_it(project: Project, mode: str) -> None:
     project.declare(TASKS.replace("title: str", "title: str\n    due: int | None = None"))
     with psycopg.connect(project.url) as holder:
-        holder.execute(f"lock table tasks in {mode} mode")  # type: ignore[call-overload]
+        holder.execute(f"lock table tasks in {mode} mode")
         code, told = project.push()
         assert (code, told["error"]["code"]) == (1, "lock_timeout")
         assert told["error"]["details"]["holders"] == [holder.info.backend_pid]

@@ -85,7 +85,7 @@ def test_a_change_behind_our_back_is_seen(
     assert told in caught.value.message
 
 
-def ablo(site: DatabaseHandle) -> Ablo[Any]:
+def ablo(site: DatabaseHandle) -> Ablo:
     """Open a client of organization acme."""
     return Ablo(
         schema=SCHEMA, database_url=site.database_url, organization="acme", participant="user:a"
@@ -112,7 +112,7 @@ def test_the_error_of_a_write_names_what_has_drifted(
             lambda: client.notes.create({"text": "c"}, id="2"),
         ):
             with pytest.raises(AbloError) as caught:
-                write()
+                write()  # type: ignore[no-untyped-call]
             assert caught.value.code == "model_not_provisioned"
             assert caught.value.model in ("notes", None)
             assert all(name in caught.value.message for name in names)

@@ -151,7 +151,7 @@ def test_what_check_calls_a_problem_is_refused_before_anything_is_done(
     site: DatabaseHandle, ddl: str, field: str, remedy: str
 ) -> None:
     with admin_connection(site.admin_url) as conn:
-        conn.execute(ddl)  # type: ignore[call-overload]
+        conn.execute(ddl)
         (found,) = (
             each for one in fit(conn, LOOSE) for each in one.findings if each.level == "problem"
         )
@@ -170,7 +170,7 @@ def test_what_check_calls_a_problem_is_refused_before_anything_is_done(
         assert found.message in problem["detail"]
         assert remedy in str(caught.value)
         if found.sql is not None:
-            conn.execute(found.sql)  # type: ignore[call-overload]
+            conn.execute(found.sql)
             migrate(conn, LOOSE)
 
 

@@ -236,7 +236,7 @@ def test_a_first_install_by_a_login_that_does_not_inherit(
         finally:
             server.drop_database(name)
             for kind in ("runtime", "replication"):
-                conn.execute(f'drop role if exists "{login_name(kind, name)}"'.encode())  # type: ignore[arg-type]
+                conn.execute(f'drop role if exists "{login_name(kind, name)}"'.encode())
 
 
 def test_the_plan_of_a_table_whose_app_does_not_inherit(db: DatabaseHandle) -> None:

@@ -195,4 +195,4 @@ async def test_a_stream_through_it_is_told_with_the_servers_words(
                 await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
     assert said in (reader.status.reason or "")
-    await hub.log._database.close()
+    await hub.log._database.close()  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -52,7 +51,7 @@ def site(cluster: Server) -> Iterator[DatabaseHandle]:
         yield handle
 
 
-def client(site: DatabaseHandle, schema: Schema) -> Ablo[Any]:
+def client(site: DatabaseHandle, schema: Schema) -> Ablo:
     """Open a client that is built on that schema."""
     return Ablo(
         schema=schema, database_url=site.database_url, organization="acme", participant="user:a"

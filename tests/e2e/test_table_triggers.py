@@ -97,7 +97,7 @@ def adopt(site: DatabaseHandle, *statements: str) -> list[str]:
         return [f"{one.message}\n{one.sql}" for one in found.findings if "trigger" in one.message]
 
 
-def ablo(site: DatabaseHandle) -> Ablo[Any]:
+def ablo(site: DatabaseHandle) -> Ablo:
     """Open a client of organization acme."""
     return Ablo(
         schema=SCHEMA, database_url=site.database_url, organization="acme", participant="user:a"

@@ -62,7 +62,12 @@ class SealedLog:
 def change(conn: psycopg.Connection[Any], organization: str, row_id: str, number: int) -> None:
     """Commit one change of a task, by an agent on somebody's behalf, under a name of its own."""
     action = "create" if number == 0 else "update"
-    operation = {"action": action, "model": "tasks", "id": row_id, "transactionId": f"tx-{number}"}
+    operation: dict[str, Any] = {
+        "action": action,
+        "model": "tasks",
+        "id": row_id,
+        "transactionId": f"tx-{number}",
+    }
     operation |= {"data": {"title": f"Titel {number} äöü"}}
     request = json.dumps({"operations": [operation]})
     arguments = (organization, "agent:a", f"{row_id}-{number}", request, "user:ann", None)

@@ -72,7 +72,7 @@ BAD = {
     "id in data": Bad("unknown_field", data("id", "t5"), "tasks", "id"),
     "createdBy in data": Bad("unknown_field", data("createdBy", "user:x"), "tasks", "createdBy"),
     "archivedAt in data": Bad("unknown_field", data("archivedAt", None), "tasks", "archivedAt"),
-    "data a list": Bad("invalid_request", [op("create", "tasks", "t2", [1])], "tasks"),
+    "data a list": Bad("invalid_request", [op("create", "tasks", "t2", [1])], "tasks"),  # type: ignore[arg-type]
     "missing field": Bad("not_null_violation", [op("create", "tasks", "t2", {})], "tasks", "title"),
     "null in required": Bad("not_null_violation", data("title", None), "tasks", "title"),
     "enum": Bad("check_violation", data("status", "later"), "tasks", "status"),

@@ -11,8 +11,21 @@ import psycopg
 from ablo_pg.testing import DatabaseHandle
 
 
-def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
-    """Run a call and roll it back; return the scans of all statements that it ran."""
+def run(
+    handle: DatabaseHandle, call: LiteralString, *, generic: bool = False
+) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the scans of all statements that it ran.
+
+    generic: with plans that know no argument, as a session has them from about its sixth call on.
+    """
+    made = plans(handle, call, generic=generic)
+    return [node for plan in made for node in nodes(plan) if is_scan(node)]
+
+
+def plans(
+    handle: DatabaseHandle, call: LiteralString, *, generic: bool = False
+) -> list[dict[str, Any]]:
+    """Run a call and roll it back; return the plan of each statement that it ran. See `run`."""
     notices: list[str] = []
     with psycopg.connect(handle.admin_url, autocommit=True) as conn:
         conn.execute(
@@ -22,11 +35,13 @@ def run(handle: DatabaseHandle, call: LiteralString) -> list[dict[str, Any]]:
                set auto_explain.log_buffers = on;
                set auto_explain.log_format = json; set auto_explain.log_level = notice"""
         )
+        if generic:
+            conn.execute("set plan_cache_mode = force_generic_plan")
         conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         with conn.transaction(force_rollback=True):
             conn.execute(call)
-    plans = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
-    return [node for plan in plans for node in nodes(plan["Plan"]) if is_scan(node)]
+    told = [json.loads(text[text.index("{") :]) for text in notices if "plan:" in text]
+    return [one["Plan"] for one in told]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

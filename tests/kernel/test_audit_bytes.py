@@ -71,7 +71,9 @@ def rewrite(log: SealedLog, column: str, index: int, number: int) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(index=st.integers(1, 9), number=st.integers(0, 10_000))
 def test_a_change_of_any_byte_is_caught(

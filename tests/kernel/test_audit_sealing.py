@@ -79,8 +79,8 @@ def test_the_database_takes_only_the_next_seal_of_a_chain(log: SealedLog) -> Non
             assert not audit.append(log.conn, "acme", *columns, now, bytes(32))
         assert audit.append(log.conn, "acme", *good, now, bytes(32))
         assert not audit.append(log.conn, "acme", *good, now, bytes(32))
-    malformed = [(2, good[1] - 1), (3, 0), (3, 2), (6, bytes(23))]
-    for place, value in malformed:
+    malformed = [(2, good[1] - 1), (3, 0), (3, 2), (6, bytes(23))]  # type: ignore[operator]
+    for place, value in malformed:  # type: ignore[assignment]
         columns = [*good[:place], value, *good[place + 1 :]]
         with pytest.raises(psycopg.Error) as caught:
             audit.append(log.conn, "acme", *columns, now, bytes(32))
@@ -179,3 +179,18 @@ def test_memory_does_not_grow_with_the_log(own_log: SealedLog) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+def test_an_interrupt_in_the_middle_of_a_stream_ends_at_once(log: SealedLog) -> None:
+    """The traceback keeps the stream alive, and the stream the connection's lock."""
+
+    def interrupted() -> None:
+        with opened, prepared(opened):
+            stream = audit.deltas(opened, "acme", audit.LOWEST)
+            next(stream)
+            raise KeyboardInterrupt
+
+    opened = psycopg.connect(log.conn.info.dsn, autocommit=False)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert opened.closed

@@ -54,7 +54,7 @@ def deltas(caller: Caller, call: str, place: int | None) -> list[Delta]:
     query = f'select sync_id, "row"::text from {call}'.encode()
     rows = caller.conn.execute(query, (caller.organization, place))
     return [
-        Delta(i, "acme", "Task", "t", "I", (), row.encode(), (), *[None] * 5, 1, "")
+        Delta(i, "acme", "Task", "t", "I", (), row.encode(), (), *[None] * 5, 1, "")  # type: ignore[arg-type, call-arg]
         for i, row in rows.fetchall()
     ]
 

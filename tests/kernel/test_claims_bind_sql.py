@@ -206,10 +206,10 @@ def test_the_api_says_entity_claimed_and_claim_lost(bound: Board, holder: Claime
     update = op("update", "deeds", "d1", {"title": "b"})
     for door in ("commit", "batch"):
         with pytest.raises(AbloError) as caught:
-            other.commit(update, door=door)  # type: ignore[arg-type]
+            other.commit(update, door=door)
         assert caught.value.code == "entity_claimed"
         with pytest.raises(AbloError) as caught:
-            other.commit(update | {"claimId": claim_id(held)}, door=door)  # type: ignore[arg-type]
+            other.commit(update | {"claimId": claim_id(held)}, door=door)
         assert caught.value.code == "claim_lost"
     holder.commit(update | {"claimId": claim_id(held)})
     holder.acquire("d9", "deeds")

@@ -222,3 +222,24 @@ def test_what_the_log_no_longer_holds_is_stale(own_board: Board) -> None:
     error = stale(own_board, caller, update("t1", 1, count=1))
     assert error.model == "tasks"
     caller.commit(update("t1", 2, count=1))
+
+
+def test_fields_of_a_row_are_checked_against_its_last_changes_only(own_board: Board) -> None:
+    """The check holds the organization's commits up: it passes over so many changes at most."""
+    own_board.run(
+        "create or replace function ablo.walk_limit() returns int language sql immutable"
+        " parallel safe as 'select 5'"
+    )
+    caller, other = own_board.callers(2)
+    caller.commit(create("t1"), create("t2"))
+    read_at = caller.stamp("t1")
+    fields = [{"model": "tasks", "id": "t1", "fields": ["title"], "readAt": read_at}]
+    for count in range(5):
+        other.commit(update("t1", count=count))
+        other.commit(update("t2", count=count))
+    caller.commit(update("t2", count=9), reads=fields)
+    other.commit(update("t1", count=9))
+    error = stale(own_board, caller, update("t2", count=10), reads=fields)
+    assert "more than 5 of its changes" in str(error)
+    whole = [{"model": "tasks", "id": "t1", "readAt": caller.stamp("t1")}]
+    caller.commit(update("t2", count=10), reads=whole)

@@ -135,7 +135,7 @@ def test_a_claim_is_for_those_who_read_and_write(filled: Board, keys: Keys) -> N
 
 
 ALL = {
-    **{name: (lambda a, n=name, r=args: a.ask(n, *r)) for name, args in READS.items()},
+    **{name: (lambda a, n=name, r=args: a.ask(n, *r)) for name, args in READS.items()},  # type: ignore[misc]
     "claim_acquire": claim,
     "commit": lambda agent: agent.write(create(os.urandom(4).hex())),
     "batch": lambda agent: agent.write(create(os.urandom(4).hex()), door="batch"),

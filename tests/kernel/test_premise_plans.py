@@ -76,7 +76,7 @@ def filled(
 
 
 def scans_of(handle: DatabaseHandle, call: str, relation: str) -> list[dict[str, Any]]:
-    return [scan for scan in run(handle, call) if scan["Relation Name"] == relation]  # type: ignore[arg-type]
+    return [scan for scan in run(handle, call) if scan["Relation Name"] == relation]
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -132,7 +132,7 @@ def test_the_checks_catch_a_kernel_where_everything_fits(
     """A mutant of this test's own database, put right afterwards."""
     file = SQL / f"{name.partition('(')[0]}.sql"
     board.admin.execute(
-        f"create or replace function ablo.{name} returns boolean"  # type: ignore[arg-type]
+        f"create or replace function ablo.{name} returns boolean"
         " language sql immutable strict as 'select true'"
     )
     try:

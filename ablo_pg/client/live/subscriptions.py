@@ -17,6 +17,7 @@ from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.home import Home
+from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import row_of
@@ -164,11 +165,12 @@ class ChangeHandle:
         self,
         subscription: Subscription[RowT],
         callback: Callable[[Change[RowT]], Awaitable[None] | None],
+        background: Background,
     ) -> None:
         self._subscription = subscription
         self._callback = callback
         self._cursor = subscription.cursor
-        self.calls: asyncio.Task[None] | None = None  # `run`, in the background
+        self._task = background.start(self.run)
 
     @property
     def cursor(self) -> int | None:
@@ -177,8 +179,7 @@ class ChangeHandle:
 
     async def close(self) -> None:
         """End the calls; a running one is cancelled. Idempotent."""
-        if self.calls is not None:
-            self.calls.cancel()
+        self._task.cancel()
         await self._subscription.aclose()
 
     async def run(self) -> None:
@@ -238,9 +239,7 @@ async def follow(
 ) -> ChangeHandle:
     """Begin the subscription, then call back with each change in the background."""
     await subscription.__aenter__()
-    handle = ChangeHandle(subscription, callback)
-    handle.calls = session.background.start(handle.run)
-    return handle
+    return ChangeHandle(subscription, callback, session.background)
 
 
 def change_of(registry: Registry, delta: Delta) -> Change[Model]:

@@ -25,12 +25,12 @@ def matcher(entry: Entry, where: Where | None) -> Test:
     return compile_test(predicates(entry, where), entry.fields, _getter)
 
 
-def _getter(field: Field) -> Callable[[Model], Any]:
+def _getter(field: Field) -> Callable[[object], object]:
     get = operator.attrgetter(field.name)
     if field.type is not FieldType.ENUM:
         return get
 
-    def of_enum(row: Model) -> Any:
+    def of_enum(row: object) -> object:
         value = get(row)
         return value.value if isinstance(value, enum.Enum) else value
 

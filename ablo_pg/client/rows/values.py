@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ablo_pg.client.names import Entry
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Json
 from ablo_pg.schema.inputs import encode_value as encode_filter_value
 from ablo_pg.schema.inputs import validate_create, validate_update
 from ablo_pg.schema.neutral import Field
@@ -25,7 +26,7 @@ def encode_data(model: Entry, action: str, data: Mapping[str, object]) -> dict[s
     return check(model.row, data, key=model.key)
 
 
-def encode_value(model: Entry, field: Field, value: object) -> object:
+def encode_value(model: Entry, field: Field, value: object) -> Json:
     """Return the JSON spelling of a value that a field is compared with."""
     return encode_filter_value(model.row, field.name, value, key=model.key)
 

@@ -179,7 +179,7 @@ def _clause(model: Entry, name: str, word: str, value: object) -> Clause:
 def _list(model: Entry, field: Field, value: object) -> list[object]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise mismatch(model, field, f"expected a list, got {type(value).__name__}")
-    values = [encode_value(model, field, one) for one in value]
+    values: list[object] = [encode_value(model, field, one) for one in value]
     if None in values:
         raise mismatch(model, field, "None inside a list matches nothing; query for it separately")
     return values

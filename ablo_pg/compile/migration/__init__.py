@@ -5,7 +5,7 @@ Flow: `db.migrate` reads the catalogue -> `plan_migration` -> `kernel.migrate` r
 
 from ablo_pg.compile.migration.draft import NO_OPTIONS, MigrateOptions
 from ablo_pg.compile.migration.facts import TableFacts
-from ablo_pg.compile.migration.plan import Before, place, plan_migration
+from ablo_pg.compile.migration.plan import Before, place, place_of, plan_migration
 from ablo_pg.compile.migration.steps import (
     Alone,
     AnyStep,
@@ -31,5 +31,6 @@ __all__ = [
     "Step",
     "TableFacts",
     "place",
+    "place_of",
     "plan_migration",
 ]

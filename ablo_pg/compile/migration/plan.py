@@ -6,7 +6,7 @@ backfill and contract around it, so that no writer waits for a scan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +33,10 @@ from ablo_pg.compile.migration.tenancy import change_tenancy
 from ablo_pg.compile.names import ident, literal, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
 from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
-from ablo_pg.schema.neutral import SchemaSpec
+from ablo_pg.schema.neutral import ModelSpec, SchemaSpec
 
 Tables = Mapping[tuple[str, str], TableFacts]
+Columns = dict[tuple[str, str], dict[str, Column]]  # of all past schemas, by table and name
 
 # Changes after which a row reads differently than in the log, or belongs to other sync groups: each
 # row is written once, so that its subscribers receive it.
@@ -53,7 +54,12 @@ class Before:
 
 def place(model: ModelPlan) -> tuple[str, str]:
     """Return schema and table as the catalogue has them."""
-    return shorten(model.spec.table_schema), shorten(model.spec.table)
+    return place_of(model.spec)
+
+
+def place_of(spec: ModelSpec) -> tuple[str, str]:
+    """Return schema and table of a model that is not planned."""
+    return shorten(spec.table_schema), shorten(spec.table)
 
 
 def plan_migration(
@@ -72,6 +78,8 @@ def plan_migration(
     if before.active and not same:
         changes = diff(before.active, new, renames=options.renames)
     models = _in_use(draft, old, tables, changes)
+    past = [plan_schema(spec) for spec in before.past]  # once: each is as large as the schema
+    columns = _columns(past)
     for m in models.values():
         _refuse_changes(m)
         _refuse_owner(m)
@@ -93,9 +101,9 @@ def plan_migration(
         require_columns(m)
         link(m, models)
         index_columns(m)
-        let_go(m, _dropped(m, before))
+        let_go(m, _dropped(m, columns))
         _tell(m, before.debts)
-    _let_models_go(draft, before, tables)
+    _let_models_go(draft, past, tables)
     for key, wire in options.backfills:
         if (key, wire) not in draft.used:
             draft.refuse(key, wire, "the backfill found nothing to fill", "leave it out")
@@ -181,15 +189,19 @@ def _refuse_owner(m: ModelDraft) -> None:
     )
 
 
-def _dropped(m: ModelDraft, before: Before) -> tuple[Column, ...]:
+def _columns(past: Iterable[SchemaPlan]) -> Columns:
+    found: Columns = {}
+    for schema in past:
+        for model in schema.stored:
+            found.setdefault(place(model), {}).update((c.name, c) for c in model.fields)
+    return found
+
+
+def _dropped(m: ModelDraft, columns: Columns) -> tuple[Column, ...]:
     """Columns of fields that an earlier schema had and this one does not; each once."""
     kept = {column.name for column in m.new.row_columns} | set(m.moved.values())
-    found: dict[str, Column] = {}
-    for spec in before.past:
-        for model in plan_schema(spec).stored:
-            if place(model) == place(m.new):
-                found |= {c.name: c for c in model.fields if c.name not in kept}
-    return tuple(found.values())
+    past = columns.get(place(m.new), {})
+    return tuple(column for name, column in past.items() if name not in kept)
 
 
 def _tell(m: ModelDraft, debts: frozenset[str]) -> None:
@@ -232,14 +244,14 @@ def _moves_groups(m: ModelDraft, change: Change) -> bool:
     return any(r.name == change.field and r.parent for spec in specs for r in spec.relations)
 
 
-def _let_models_go(draft: Draft, before: Before, tables: Tables) -> None:
+def _let_models_go(draft: Draft, past: Iterable[SchemaPlan], tables: Tables) -> None:
     """Models that are no longer declared: the table stays, and is the user's own again."""
     kept = {place(model) for model in draft.schema.stored}
     names = {model.spec.key for model in draft.schema.models}
     seen: set[tuple[str, str]] = set()
     functions: list[str] = []
-    for spec in before.past:
-        for model in plan_schema(spec).models:
+    for schema in past:
+        for model in schema.models:
             if model.spec.key not in names:
                 functions += gone(model)
             if place(model) in kept | seen or place(model) not in tables:

@@ -35,6 +35,7 @@ from ablo_pg.relay.http.door import EXPOSED, Door, show_error
 from ablo_pg.relay.http.limits import RateLimit
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws import endpoint
+from ablo_pg.relay.ws.reading import make_frames
 
 METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 HEADERS: Final = (
@@ -67,6 +68,7 @@ def create_app(service: RelayService) -> Starlette:
     app.state.rate_limit = RateLimit(
         settings.requests_per_second, settings.request_burst, service.clock
     )
+    app.state.frames = make_frames(service, app.state.rate_limit)
     return app
 
 

@@ -1,7 +1,7 @@
 """The outermost layer: a request id, common headers, errors as bodies, one log line.
 
-The log line has the route's pattern, never the path: ids and filters are row data. Sockets pass
-through untouched.
+The log line has the route's pattern, never the path: ids and filters are row data. Live sockets
+skip the layers within, which are for HTTP: each socket would keep a frame of every layer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.http.answers import problem_answer
 from ablo_pg.relay.service import RelayService
+from ablo_pg.relay.ws import endpoint
 from ablo_pg.wire.problems import unexpected_error
 
 logger: Final = logging.getLogger("ablo_pg.relay.http")
 
+SOCKETS: Final = {route.path: route.app for route in endpoint.ROUTES}
 VERSION: Final = "1"  # of the error contract
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 # Readable by browsers across origins.
@@ -41,7 +43,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await SOCKETS.get(scope.get("path", ""), self.app)(scope, receive, send)
             return
         began = time.perf_counter()
         state = scope.setdefault("state", {})

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import anyio
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ablo_pg.db.live import bootstrap_start
@@ -45,22 +46,26 @@ CLOSED_NORMALLY: Final = 1000
 ENDED: Final = 4001  # the reason has the cause: clients sign in again for apikey_expired
 FAILED: Final = 1011
 GONE: Final = 1006
-TRY_AGAIN: Final = (1013, "the database cannot be read")
 CLOSE_SECONDS: Final = 1.0  # for the last frame, and for recording that a client has left
 
 
-async def live_socket(websocket: WebSocket) -> None:
-    """Serve one socket from the handshake to its end."""
-    service: RelayService = websocket.app.state.service
-    with ExitStack() as held:
+class LiveSocket:
+    """The ASGI application of live sockets."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket from the handshake to its end."""
+        websocket = WebSocket(scope, receive, send)
+        service: RelayService = websocket.app.state.service
+        session = None
         try:
             credential = await admit(websocket, service)
-            held.enter_context(service.live.room(credential))
-            session = await open_session(websocket, service, credential)
+            with service.live.room(credential):
+                session = await open_session(websocket, service, credential)
+                await live_session(websocket, service, session)
         except AbloError as exc:
+            if session is not None:
+                raise
             await refuse(websocket, exc)
-            return
-        await live_session(websocket, service, session)
 
 
 async def live_session(websocket: WebSocket, service: RelayService, session: Session) -> None:
@@ -173,37 +178,29 @@ def takes_every(websocket: WebSocket) -> bool:
 
 async def serve(websocket: WebSocket, service: RelayService, session: Session) -> int:
     """Run a socket until either side ends it; return the close code."""
-    reader = FrameReader(service, session, websocket.app.state.rate_limit)
+    reader = FrameReader(websocket.app.state.frames, session)
     code = CLOSED_NORMALLY
-    async with anyio.create_task_group() as group:
 
-        async def until_closed() -> None:
-            await session.closed.wait()
+    def ended(error: AbloError) -> None:
+        session.close(ENDED, error.code)
+
+    async def begin_late() -> None:
+        await anyio.sleep(PATIENCE)
+        session.feed.open()
+        service.live.show(session)
+
+    try:
+        async with anyio.create_task_group() as group:
+            session.open(group)
+            session.start(begin_late)
+            with service.authenticator.watch(session.credential, ended):
+                try:
+                    await reader.run(websocket)
+                except WebSocketDisconnect as exc:
+                    code = exc.code
             group.cancel_scope.cancel()
-
-        async def until_ended() -> None:
-            with service.authenticator.watch(session.credential) as watch:
-                error = await watch.ended()
-            session.close(ENDED, error.code)
-
-        async def show_later() -> None:
-            await anyio.sleep(PATIENCE)
-            service.live.show(session)
-
-        async def feed() -> None:
-            try:
-                await session.feed.run()
-            except AbloError as exc:
-                logger.info("a socket's deltas cannot be read: %s", exc.code)
-                session.close(*TRY_AGAIN)
-
-        for task in (until_closed, until_ended, show_later, feed, *reader.lanes):
-            group.start_soon(task)
-        try:
-            await reader.run(websocket)
-        except WebSocketDisconnect as exc:
-            code = exc.code
-        group.cancel_scope.cancel()
+    finally:
+        await session.feed.aclose()  # from here on nothing can be started
     if session.closing is not None:
         code, reason = session.closing
         # Skip the close frame for dead peers.
@@ -234,4 +231,4 @@ async def refuse(websocket: WebSocket, error: AbloError) -> None:
     await websocket.send_denial_response(answer)
 
 
-ROUTES: Final = [WebSocketRoute(path, live_socket) for path in PATHS]
+ROUTES: Final = [WebSocketRoute(path, LiveSocket()) for path in PATHS]

@@ -9,10 +9,8 @@ have it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
-
-import anyio
 
 from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.subscription import State, Subscription
@@ -37,7 +35,14 @@ class DeltaFeed:
     Args: cursor, what the client had when it connected; None: it has nothing, and reads rows while
     deltas from `begin` on are kept for it. partition: its share of them; None for all. every: send
     each change as it is, not one per row and frame (`wire.coalesce`).
+
+    start: called when `run` has something to do and is not running; set before `ask` and `open`.
     """
+
+    __slots__ = (
+        *("start", "_asked", "_begun", "_direct", "_every", "_hub", "_lost", "_marked", "_open"),
+        *("_organization", "_outbox", "_partition", "_pump", "_running", "_subscription", "_views"),
+    )
 
     def __init__(
         self,
@@ -62,7 +67,9 @@ class DeltaFeed:
         self._asked: tuple[int | None] | None = None
         self._lost: AbloError | None = None  # why the client's cursor cannot be used
         self._begun = False  # the client has been sent something
-        self._wake = anyio.Event()
+        self.start: Callable[[], None] | None = None
+        self._open = False  # the client has asked, or its time to ask is over
+        self._running = False
         self._direct = False  # the pump may write
         self._marked = False
 
@@ -85,7 +92,14 @@ class DeltaFeed:
     def ask(self, position: int | None) -> None:
         """The client has everything up to here (None: nothing), and wants an answer."""
         self._asked = (position,)
-        self._wake.set()
+        self._open = True
+        self._resume()
+
+    def open(self) -> None:
+        """Send, even if the client has not asked."""
+        if not self._open:
+            self._open = True
+            self._resume()
 
     def regroup(self, views: Sequence[View]) -> None:
         """Follow other groups from here on."""
@@ -93,25 +107,23 @@ class DeltaFeed:
         self._subscription.regroup(views)
 
     async def run(self) -> None:
-        """Send until cancelled. Raises snapshot_required if the log no longer reaches back."""
-        try:
-            with anyio.move_on_after(PATIENCE):
-                while self._asked is None:
-                    await self._wake.wait()
-                    self._wake = anyio.Event()
-            while True:
-                await self._answer()
-                page = await self._page()
-                self._begun = self._begun or bool(page)
-                if page:
-                    await self._send(self._share(page))
-                    continue
-                self._direct = True
-                self.flush()
-                await self._woken()
-                self._direct = False
-        finally:
-            await self.aclose()
+        """Answer and catch up, until the pump can write all that follows.
+
+        Raises snapshot_required if the log no longer reaches back.
+        """
+        while True:
+            await self._answer()
+            page = await self._page()
+            self._begun = self._begun or bool(page)
+            if page:
+                await self._send(self._share(page))
+                continue
+            self._direct = True
+            self.flush()
+            if self._asked is None and self._subscription.state is State.LIVE:
+                self._running = False
+                return
+            self._direct = False
 
     async def aclose(self) -> None:
         """Take nothing more from the hub. Safe to repeat."""
@@ -136,15 +148,16 @@ class DeltaFeed:
         """End the socket."""
         self._outbox.wire.abort()
 
-    async def _woken(self) -> None:
-        """Wait until the client asks, or the subscription is disconnected."""
-        while self._asked is None and self._subscription.state is State.LIVE:
-            await self._wake.wait()
-            self._wake = anyio.Event()
+    def _resume(self) -> None:
+        """Do what the pump cannot: answer, or read the log."""
+        self._direct = False
+        if self._open and not self._running and self.start is not None:
+            self._running = True
+            self.start()
 
     def _news(self) -> None:
         if self._subscription.state is not State.LIVE:
-            self._wake.set()
+            self._resume()
         elif self._direct and not self._marked:
             self._marked = True
             self._pump.mark(self)
@@ -173,6 +186,7 @@ class DeltaFeed:
         encoded = self._pump.encoder.encoded(self._share(page), every=self._every)
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
         self._pump.count(len(encoded))
+        self._pump.end_flush()
 
     def _sent_last(self) -> int:
         return self._hub.sent.last(self._organization)
@@ -219,4 +233,4 @@ class DeltaFeed:
             part, page = page[:count], page[count:]
             await self._outbox.send_frame(self._frame(part))
             self._pump.count(count)
-            self._pump.encoder.end_flush()
+            self._pump.end_flush()

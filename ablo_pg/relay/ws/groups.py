@@ -27,6 +27,17 @@ class SocketGroups:
     Args: credential, whose groups bound the requests. most, how many a socket may follow.
     """
 
+    __slots__ = (
+        "_base",
+        "_credential",
+        "_granted",
+        "_joined",
+        "_most",
+        "_own",
+        "followed",
+        "views",
+    )
+
     def __init__(self, credential: Credential, most: int, asked: Iterable[str] | None) -> None:
         self._own = f"org:{credential.organization}"
         self._credential = credential

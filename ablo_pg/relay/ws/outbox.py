@@ -7,7 +7,6 @@ reconnects from its cursor and gets the whole state.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 import anyio
@@ -22,11 +21,13 @@ KEPT_BYTES: Final = 1 << 20
 class Outbox:
     """The writing side of one socket."""
 
+    __slots__ = ("_kept", "_kept_bytes", "_room", "wire")
+
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._kept: deque[bytes] = deque()
+        self._kept: list[bytes] = []
         self._kept_bytes = 0
-        self._room = anyio.Event()
+        self._room: anyio.Event | None = None  # while a sender waits
 
     async def send(self, text: bytes) -> None:
         """Write a text message, when the socket accepts it."""
@@ -35,6 +36,7 @@ class Outbox:
     async def send_frame(self, framed: bytes) -> None:
         """Write a complete frame, when the socket accepts it."""
         while self._kept or not self.wire.writable:
+            self._room = self._room or anyio.Event()
             await self._room.wait()
         self.wire.write(framed)
 
@@ -59,9 +61,9 @@ class Outbox:
     def drained(self) -> None:
         """The socket accepts more."""
         while self._kept and self.wire.writable:
-            framed = self._kept.popleft()
+            framed = self._kept.pop(0)
             self._kept_bytes -= len(framed)
             self.wire.write(framed)
-        if not self._kept and self.wire.writable:
+        if self._room is not None and not self._kept and self.wire.writable:
             self._room.set()
-            self._room = anyio.Event()
+            self._room = None

@@ -105,6 +105,7 @@ class Pump:
         self._on_written = on_written
         self._dirty: list[Flushed] = []
         self._written = 0
+        self._flushing = False
 
     def mark(self, feed: Flushed) -> None:
         """Flush this feed when the current callback is over."""
@@ -113,18 +114,29 @@ class Pump:
         self._dirty.append(feed)
 
     def count(self, deltas: int) -> None:
-        """Count what was written."""
+        """Count what was written: at once if it is catching up, with all others in a flush."""
         self._written += deltas
+        if not self._flushing:
+            self._report()
+
+    def end_flush(self) -> None:
+        """Report what was counted; what follows goes out in other frames."""
+        self.encoder.end_flush()
+        self._report()
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
+        self._flushing = True
         for feed in dirty:
             try:
                 feed.flush()
             except Exception:  # the others are flushed anyway
                 self._tasks.failed("flush")
                 feed.abort()
-        self.encoder.end_flush()
+        self._flushing = False
+        self.end_flush()
+
+    def _report(self) -> None:
         if self._on_written is not None and self._written:
             self._on_written(self._written)
             self._written = 0

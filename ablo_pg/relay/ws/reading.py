@@ -9,7 +9,8 @@ a client that keeps sending such frames is closed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -23,7 +24,7 @@ from ablo_pg.relay.ws.claim_frames import ClaimFrames
 from ablo_pg.relay.ws.commit_frames import CommitFrames
 from ablo_pg.relay.ws.follow_frames import FollowFrames
 from ablo_pg.relay.ws.protocol import frame_of
-from ablo_pg.relay.ws.session import Lane, Session
+from ablo_pg.relay.ws.session import Handler, Lane, Session
 from ablo_pg.wire.frames import Frame, bad_frame, read_frame
 
 logger: Final = logging.getLogger("ablo_pg.relay.ws")
@@ -34,47 +35,51 @@ NOT_TEXT: Final = (1003, "frames are text")
 PONG: Final = frame_of(b'{"type":"pong"}')
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """How the frames of all sockets of a relay are handled, by the lane and the type."""
+
+    service: RelayService
+    rate_limit: RateLimit
+    writes: Mapping[str, Handler]
+    rest: Mapping[str, Handler]
+
+
+def make_frames(service: RelayService, rate_limit: RateLimit) -> Frames:
+    """Create the handlers of a relay."""
+    follows, claims = FollowFrames(service.kernel, service.authenticator), ClaimFrames(service)
+    writes = {
+        "commit": CommitFrames(service).commit,
+        "claim_begin": claims.begin,
+        "claim_abandon": claims.abandon,
+        "claim_reorder": claims.reorder,
+    }
+    rest = {
+        "update_subscription": follows.subscribe,
+        "sync_request": follows.sync,
+        "ack": follows.ack,
+        "bootstrap_request": follows.bootstrap,
+        "presence_update": follows.present,
+        "ping": follows.ping,
+        "claim_heartbeat": claims.heartbeat,
+        "claim": follows.join,
+        "release": follows.leave,
+    }
+    return Frames(service, rate_limit, writes, rest)
+
+
 class FrameReader:
     """Reads one socket's frames."""
 
-    def __init__(self, service: RelayService, session: Session, rate_limit: RateLimit) -> None:
-        self._service = service
-        self._rate_limit = rate_limit
-        self._session = session
-        follows, claims = (
-            FollowFrames(service.kernel, service.authenticator),
-            ClaimFrames(service),
-        )
-        self._writes = Lane(
-            session,
-            {
-                "commit": CommitFrames(service).commit,
-                "claim_begin": claims.begin,
-                "claim_abandon": claims.abandon,
-                "claim_reorder": claims.reorder,
-            },
-        )
-        self._rest = Lane(
-            session,
-            {
-                "update_subscription": follows.subscribe,
-                "sync_request": follows.sync,
-                "ack": follows.ack,
-                "bootstrap_request": follows.bootstrap,
-                "presence_update": follows.present,
-                "ping": follows.ping,
-                "claim_heartbeat": claims.heartbeat,
-                "claim": follows.join,
-                "release": follows.leave,
-            },
-            after=lambda: service.live.show(session),
-        )
-        self._bad = 0
+    __slots__ = ("_bad", "_rate_limit", "_rest", "_service", "_session", "_writes")
 
-    @property
-    def lanes(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
-        """What has to run for frames to be handled."""
-        return (self._writes.run, self._rest.run)
+    def __init__(self, frames: Frames, session: Session) -> None:
+        self._service = frames.service
+        self._rate_limit = frames.rate_limit
+        self._session = session
+        self._writes = Lane(session, frames.writes)
+        self._rest = Lane(session, frames.rest, after=frames.service.live.show)
+        self._bad = 0
 
     async def run(self, websocket: WebSocket) -> None:
         """Read until the client ends it. Raises WebSocketDisconnect."""

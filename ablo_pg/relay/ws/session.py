@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import anyio
 import msgspec
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.abc import TaskGroup
 
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.auth import Credential, Watch
@@ -35,6 +35,7 @@ logger: Final = logging.getLogger("ablo_pg.relay.ws")
 
 T = TypeVar("T", bound=msgspec.Struct)
 LANE_FRAMES: Final = 64
+TRY_AGAIN: Final = (1013, "the database cannot be read")
 Handler = Callable[["Session", Frame], Awaitable[None]]
 
 
@@ -87,8 +88,17 @@ class Shown:
 class Session:
     """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open.
 
+    An idle socket has no task except the one that reads its frames: others run as long as they have
+    something to do.
+
     Args: parsing, the threads that read large payloads; depth, how deep their JSON may be.
     """
+
+    __slots__ = (
+        *("beaten", "board", "claims", "closing", "credential", "feed", "groups"),
+        *("heard", "id", "outbox", "pinged", "presence", "scopes", "sees_all", "shown"),
+        *("stuck_since", "wire", "_depth", "_group", "_parsing"),
+    )
 
     def __init__(
         self,
@@ -116,7 +126,7 @@ class Session:
         self.pinged = -math.inf  # when a ping last renewed what depends on it
         self.stuck_since: float | None = None
         self.closing: tuple[int, str] | None = None
-        self.closed = anyio.Event()
+        self._group: TaskGroup | None = None
         self._parsing = parsing
         self._depth = depth
 
@@ -139,7 +149,30 @@ class Session:
         """End it, with a close code; the first reason counts."""
         if self.closing is None:
             self.closing = (code, reason)
-            self.closed.set()
+            if self._group is not None:
+                self._group.cancel_scope.cancel()
+
+    def open(self, group: TaskGroup) -> None:
+        """Run its tasks in this group, which is cancelled when the session is closed."""
+        self._group = group
+        self.feed.start = self._feed
+        if self.closing is not None:
+            group.cancel_scope.cancel()
+
+    def start(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Run a task of this socket, after `open`."""
+        assert self._group is not None
+        self._group.start_soon(work)
+
+    def _feed(self) -> None:
+        self.start(self._run_feed)
+
+    async def _run_feed(self) -> None:
+        try:
+            await self.feed.run()
+        except AbloError as exc:
+            logger.info("a socket's deltas cannot be read: %s", exc.code)
+            self.close(*TRY_AGAIN)
 
     async def payload(self, frame: Frame, kind: type[T]) -> T:
         """Return a frame's payload as `kind`; see `read_payload`."""
@@ -192,32 +225,44 @@ MakeFeed = Callable[[Outbox], DeltaFeed]
 
 
 class Lane:
-    """Frames of one socket that are handled one after the other."""
+    """Frames of one socket that are handled one after the other, by a task while there are any."""
+
+    __slots__ = ("_after", "_room", "_running", "_session", "_waiting", "handlers")
 
     def __init__(
         self,
         session: Session,
-        handlers: dict[str, Handler],
-        after: Callable[[], None] | None = None,
+        handlers: Mapping[str, Handler],
+        after: Callable[[Session], None] | None = None,
     ) -> None:
         self._session = session
         self._after = after  # each frame
         self.handlers = handlers
-        self._send: MemoryObjectSendStream[Frame]
-        self._receive: MemoryObjectReceiveStream[Frame]
-        self._send, self._receive = anyio.create_memory_object_stream[Frame](LANE_FRAMES)
+        self._waiting: list[Frame] = []
+        self._room: anyio.Event | None = None  # while `put` waits
+        self._running = False
 
     async def put(self, frame: Frame) -> None:
-        """Add a frame, if there is room."""
-        await self._send.send(frame)
+        """Add a frame, if there is room. For one caller at a time."""
+        while len(self._waiting) >= LANE_FRAMES:
+            self._room = anyio.Event()
+            await self._room.wait()
+        self._waiting.append(frame)
+        if not self._running:
+            self._running = True
+            self._session.start(self._run)
 
-    async def run(self) -> None:
-        """Handle frames until cancelled. A failed frame affects only itself."""
-        with self._send, self._receive:
-            async for frame in self._receive:
-                try:
-                    await self.handlers[frame.type](self._session, frame)
-                except AbloError as exc:
-                    logger.info("a %s frame was refused: %s", frame.type, exc.code)
-                if self._after is not None:
-                    self._after()
+    async def _run(self) -> None:
+        """Handle the waiting frames. A failed frame affects only itself."""
+        while self._waiting:
+            frame = self._waiting.pop(0)
+            if self._room is not None:
+                self._room.set()
+                self._room = None
+            try:
+                await self.handlers[frame.type](self._session, frame)
+            except AbloError as exc:
+                logger.info("a %s frame was refused: %s", frame.type, exc.code)
+            if self._after is not None:
+                self._after(self._session)
+        self._running = False

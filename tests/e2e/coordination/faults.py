@@ -35,7 +35,7 @@ class Faults:
             self._victims.append(self.fleet.add(self.agents, door=next(doors)))
         self.fleet.disturbed |= {crew.name for crew in self._proxied}
         for crew in self.fleet.crews:
-            wait_until(lambda crew=crew: any(e["event"] == "landed" for e in crew.events()))
+            wait_until(lambda crew=crew: any(e["event"] == "landed" for e in crew.events()))  # type: ignore[misc]
 
     def round(self) -> None:
         """Every fault once."""
@@ -43,7 +43,7 @@ class Faults:
             before = len(self.fleet.marks())
             fault()
             self.done.append(fault.__name__)
-            wait_until(lambda before=before: len(self.fleet.marks()) > before)
+            wait_until(lambda before=before: len(self.fleet.marks()) > before)  # type: ignore[misc]
 
     def kill(self) -> None:
         """End a process with -9 in the middle of claimed work; another one takes its place."""

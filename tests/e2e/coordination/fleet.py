@@ -163,7 +163,7 @@ def resolve_everything(ground: Ground, organization: str, rows: list[str], model
         )[0][0]  # fmt: skip
         claim = answer["claim"]["id"]
         wait_until(
-            lambda claim=claim: ground.rows(
+            lambda claim=claim: ground.rows(  # type: ignore[misc]
                 "select ablo.claim_get(%s, 'system:last', %s) #>> '{claim,status}'",
                 organization, claim,
             )[0][0] == "active"

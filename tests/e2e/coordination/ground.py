@@ -84,11 +84,11 @@ class Ground:
         """Everything noted so far."""
         return History(
             [
-                Version(*row[:8], None if row[8] is None else frozenset(row[8]), row[9])
+                Version(*row[:8], None if row[8] is None else frozenset(row[8]), row[9])  # type: ignore[call-arg]
                 for row in self.rows(VERSIONS)
             ],
             [
-                Write(*row[:7], None if row[7] is None else frozenset(row[7]), row[8])
+                Write(*row[:7], None if row[7] is None else frozenset(row[7]), row[8])  # type: ignore[call-arg]
                 for row in self.rows(WRITES)
             ],
         )

@@ -22,7 +22,7 @@ from .history import LIVE, History, Tenure, Version, Write, overlap
 
 # A write is judged by the time noted in its row, some microseconds after the kernel judged it; on a
 # busy machine a backend may lose the processor in between.
-SLACK: Final = 2.0
+SLACK: Final = 0.5
 
 Live = dict[str, Version]
 HasTarget = TypeVar("HasTarget", Version, Write, Tenure)

@@ -75,7 +75,7 @@ def orm(url: str, level: str, row: str) -> str | None:
         engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: conn,
-            isolation_level=level.upper(),  # type: ignore[arg-type]
+            isolation_level=level.upper(),
             poolclass=NullPool,
         )
         try:

@@ -49,7 +49,7 @@ class Proxy:
         """The same database and login, through the proxy."""
         port = self._listener.getsockname()[1]
         changed = self._parameters | {"host": "127.0.0.1", "port": port, "sslmode": "disable"}
-        return make_conninfo(**changed | {"gssencmode": "disable"})  # type: ignore[arg-type]
+        return make_conninfo(**changed | {"gssencmode": "disable"})
 
     def cut(self) -> int:
         """End every connection at once, as a broken network does; return how many there were."""
@@ -88,7 +88,7 @@ class Proxy:
     def _connect(self) -> socket.socket:
         host, port = self._parameters["host"], int(self._parameters.get("port") or 5432)
         if not host.startswith("/"):
-            return socket.create_connection((host, port))
+            return socket.create_connection((host, port))  # type: ignore[arg-type]
         server = socket.socket(socket.AF_UNIX)
         server.connect(f"{host}/.s.PGSQL.{port}")
         return server

@@ -12,7 +12,7 @@ from .fleet import Fleet, resolve_everything
 from .ground import Ground, wait_until
 from .models import ORGANIZATION
 from .mutants import APPENDS
-from .plan import Door, Plan
+from .plan import Door, Plan, Task
 
 MakeFleet = Callable[..., Fleet]
 # A good deal more than a test takes: a false alarm on a busy machine says nothing.
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(180)
 def append(ground: Ground, make_fleet: MakeFleet, *doors: Door) -> Fleet:
     """A fleet whose agents append under claims, by functional updates, and with premises."""
     url = ground.handle.database_url
-    tasks = ["append", "again", "reads"]
+    tasks: list[Task] = ["append", "again", "reads"]
     fleet = make_fleet(Plan(url, ORGANIZATION, ground.seed(2), tasks=tasks, ttl=2.0))
     for door in doors:
         fleet.add(4, door=door)

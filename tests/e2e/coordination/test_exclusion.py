@@ -11,7 +11,7 @@ from .faults import Faults, wait_through
 from .fleet import Fleet, resolve_everything
 from .ground import Ground, wait_until
 from .models import ORGANIZATION
-from .plan import Plan
+from .plan import Plan, Task
 from .proxy import Proxy
 
 MakeFleet = Callable[..., Fleet]
@@ -43,7 +43,7 @@ def fight(
     """crews: how many are let be, sit behind the proxy, are killed and stopped."""
     names = ground.seed(rows)
     url = ground.handle.database_url
-    tasks = ["count", "count", "count", "note"]
+    tasks: list[Task] = ["count", "count", "count", "note"]
     plan = Plan(url, ORGANIZATION, names, tasks=tasks, naps=1, patience=2.0)
     fleet = make_fleet(plan)
     with Proxy(url) as proxy:

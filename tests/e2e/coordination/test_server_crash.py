@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
 import pytest
@@ -45,7 +45,9 @@ FORGETFUL: dict[str, tuple[LiteralString, str]] = {
 @pytest.fixture
 def durable() -> Iterator[Cluster]:
     """A cluster to crash."""
-    prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    prefer: Literal["embedded", "system"] = (
+        "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    )
     with Cluster(prefer=prefer, settings=ClusterSettings(durable=True)) as started:
         yield started
 

@@ -17,7 +17,7 @@ def shift(seconds: float) -> None:
         def __instancecheck__(cls, instance: object) -> bool:
             return isinstance(instance, true_datetime)
 
-    class Wrong(true_datetime, metaclass=Kind):  # type: ignore[misc]
+    class Wrong(true_datetime, metaclass=Kind):  # type: ignore[misc, valid-type]
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
             return true_datetime.now(tz) + datetime.timedelta(seconds=seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -40,7 +41,7 @@ insert into legacy.pets (owner_id) values ('{ADA}');
 """
 
 
-def test_adopting_tables_of_another_make(database) -> None:
+def test_adopting_tables_of_another_make(database: Any) -> None:
     database.conn.execute(LEGACY)
     database.apply(SchemaSpec((PEOPLE, PETS)))
     assert database.conn.execute("select organization_id from legacy.pets").fetchone() == ("acme",)
@@ -71,7 +72,7 @@ def test_adopting_tables_of_another_make(database) -> None:
     ],
 )
 def test_an_id_that_its_column_cannot_hold_is_refused_with_what_to_pass(
-    database, refused, column, row_id, kind
+    database: Any, refused: Any, column: Any, row_id: Any, kind: Any
 ) -> None:
     database.conn.execute(f'create table "User" ("userId" {column} primary key, name text)')
     model = ModelSpec("users", "User", "User", (replace(NAME, column="name"),), id_column="userId")
@@ -83,7 +84,7 @@ def test_an_id_that_its_column_cannot_hold_is_refused_with_what_to_pass(
         assert f"pass id=, as text: a value of type {kind}" == error.diag.message_hint
 
 
-def test_a_foreign_key_to_an_adopted_table_gets_its_unique_index(database) -> None:
+def test_a_foreign_key_to_an_adopted_table_gets_its_unique_index(database: Any) -> None:
     database.conn.execute(LEGACY)
     key = Relation("owner", "belongsTo", "people", "ownerId", parent=True, fk=True)
     database.apply(SchemaSpec((PEOPLE, replace(PETS, relations=(key,)))))
@@ -92,7 +93,7 @@ def test_a_foreign_key_to_an_adopted_table_gets_its_unique_index(database) -> No
         database.commit("pets", "create", "7", {"ownerId": str(uuid.UUID(int=9))})
 
 
-def test_rows_without_an_organization_are_hidden_and_may_still_be_made(database) -> None:
+def test_rows_without_an_organization_are_hidden_and_may_still_be_made(database: Any) -> None:
     database.conn.execute("create table people (id text primary key, name text)")
     database.conn.execute("insert into people values ('a', 'Ada')")
     notices: list[str] = []
@@ -111,7 +112,7 @@ def test_rows_without_an_organization_are_hidden_and_may_still_be_made(database)
     assert [len(database.deltas(row)) for row in "bc"] == [0, 1]
 
 
-def test_the_parent_may_be_no_model(database) -> None:
+def test_the_parent_may_be_no_model(database: Any) -> None:
     database.conn.execute("create table owners (code text primary key, org text not null)")
     database.conn.execute("insert into owners values ('x', 'acme')")
     tenancy = Tenancy("parent", "organization_id", "ownerId", "owners", "code", "org")
@@ -123,7 +124,7 @@ def test_the_parent_may_be_no_model(database) -> None:
         database.commit("pets", "create", "q", {"ownerId": "x"}, organization="other")
 
 
-def test_an_adopted_column_of_another_type_fails_at_the_write_not_silently(database) -> None:
+def test_an_adopted_column_of_another_type_fails_at_the_write_not_silently(database: Any) -> None:
     database.conn.execute("create table t (id text, organization_id text, n int)")
     big = Field("n", "n", "n", FieldType.INTEGER)
     database.apply(SchemaSpec((ModelSpec("t", "t", "t", (big,)),)))

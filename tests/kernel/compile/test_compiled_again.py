@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import replace
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -21,7 +22,9 @@ TASKS = ModelSpec("tasks", "tasks", "tasks", (TITLE, STATUS))
 
 
 def program(name: str) -> str:
-    prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    prefer: Literal["embedded", "system"] = (
+        "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    )
     return str(find_binaries(prefer=prefer).bin / name)
 
 
@@ -50,7 +53,7 @@ def spec(*fields: Field) -> SchemaSpec:
     return SchemaSpec((replace(TASKS, fields=fields),))
 
 
-def test_psql_twice_leaves_the_same_structure(database, everything) -> None:
+def test_psql_twice_leaves_the_same_structure(database: Any, everything: Any) -> None:
     sql = compile_schema(everything).sql
     run_script(database.conn, sql)
     before = structure(database.conn)
@@ -59,7 +62,7 @@ def test_psql_twice_leaves_the_same_structure(database, everything) -> None:
     assert structure(database.conn) == before
 
 
-def test_ablo_owner_itself_can_run_it_again(database, everything) -> None:
+def test_ablo_owner_itself_can_run_it_again(database: Any, everything: Any) -> None:
     """The first run makes a schema; after that the owner needs nobody."""
     database.apply(everything)
     before = structure(database.conn)
@@ -70,7 +73,7 @@ def test_ablo_owner_itself_can_run_it_again(database, everything) -> None:
     assert structure(database.conn) == before
 
 
-def test_a_second_run_takes_no_strong_lock(database, everything) -> None:
+def test_a_second_run_takes_no_strong_lock(database: Any, everything: Any) -> None:
     database.apply(everything)
     with database.conn.transaction():
         for statement in compile_schema(everything).statements:
@@ -83,7 +86,7 @@ def test_a_second_run_takes_no_strong_lock(database, everything) -> None:
     assert {mode for (mode,) in locks} <= {"AccessShareLock"}
 
 
-def test_growing_a_table_that_has_rows(database) -> None:
+def test_growing_a_table_that_has_rows(database: Any) -> None:
     database.apply(spec(TITLE, STATUS))
     database.commit("tasks", "create", "a", {"title": "x", "status": "todo"})
     size = Field("size", "size", "size", FieldType.INTEGER, default=3, indexed=True)
@@ -110,13 +113,13 @@ def test_growing_a_table_that_has_rows(database) -> None:
     assert database.conn.execute(index).fetchone() == (1,)
 
 
-def test_a_field_may_become_optional(database) -> None:
+def test_a_field_may_become_optional(database: Any) -> None:
     database.apply(spec(TITLE, STATUS))
     database.apply(spec(replace(TITLE, optional=True), STATUS))
     database.commit("tasks", "create", "a", {"title": None, "status": "todo"})
 
 
-def test_a_retyped_field_is_refused_by_name(database) -> None:
+def test_a_retyped_field_is_refused_by_name(database: Any) -> None:
     odd = replace(TASKS, key="50% {x}", typename="50% {x}")
     database.apply(SchemaSpec((odd,)))
     fields = (replace(TITLE, type=FieldType.INTEGER), STATUS)
@@ -128,7 +131,7 @@ def test_a_retyped_field_is_refused_by_name(database) -> None:
     )
 
 
-def test_an_enum_is_not_narrowed_over_rows_that_use_it(database) -> None:
+def test_an_enum_is_not_narrowed_over_rows_that_use_it(database: Any) -> None:
     database.apply(spec(TITLE, STATUS))
     database.commit("tasks", "create", "a", {"title": "x", "status": "todo"})
     narrower = spec(TITLE, replace(STATUS, enum_values=("done",)))
@@ -149,7 +152,7 @@ def test_an_enum_is_not_narrowed_over_rows_that_use_it(database) -> None:
         "alter table tasks owner to current_user",
     ],
 )
-def test_a_run_repairs_drift(database, damage) -> None:
+def test_a_run_repairs_drift(database: Any, damage: Any) -> None:
     database.apply(spec(TITLE, STATUS))
     before = structure(database.conn)
     database.conn.execute(damage)
@@ -158,7 +161,7 @@ def test_a_run_repairs_drift(database, damage) -> None:
     assert structure(database.conn) == before
 
 
-def test_the_registry_follows(database) -> None:
+def test_the_registry_follows(database: Any) -> None:
     database.apply(spec(TITLE, STATUS))
     database.apply(spec(TITLE))
     database.apply(spec(TITLE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ ORGANIZATION = "select set_config('app.current_org_id', %s, true)"
 
 
 @pytest.fixture
-def runtime(make_app_db, everything: SchemaSpec) -> Iterator[psycopg.Connection]:
+def runtime(make_app_db: Any, everything: SchemaSpec) -> Iterator[psycopg.Connection]:
     """A session of the least-privilege login, two organizations' rows in the tables."""
     handle = make_app_db(everything)
     with psycopg.connect(handle.admin_url, autocommit=True) as admin:
@@ -24,7 +25,7 @@ def runtime(make_app_db, everything: SchemaSpec) -> Iterator[psycopg.Connection]
         yield conn
 
 
-def test_rows_are_the_organizations(runtime) -> None:
+def test_rows_are_the_organizations(runtime: Any) -> None:
     read = "select id from teams order by id"
     assert runtime.execute(read).fetchall() == []
     for organization in ("acme", "evil"):
@@ -34,7 +35,7 @@ def test_rows_are_the_organizations(runtime) -> None:
     assert runtime.execute(read).fetchall() == []  # the setting is '' now, not NULL
 
 
-def test_writing_for_another_organization_is_refused(runtime) -> None:
+def test_writing_for_another_organization_is_refused(runtime: Any) -> None:
     runtime.execute("select set_config('app.current_org_id', 'acme', false)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         runtime.execute(INSERT, ["t", "evil"])
@@ -43,7 +44,7 @@ def test_writing_for_another_organization_is_refused(runtime) -> None:
         runtime.execute(INSERT, ["t", "evil"])
 
 
-def test_plain_sql_of_the_runtime_login_is_captured(runtime) -> None:
+def test_plain_sql_of_the_runtime_login_is_captured(runtime: Any) -> None:
     with runtime.transaction():
         runtime.execute(ORGANIZATION, ["acme"])
         runtime.execute(INSERT, ["t", "acme"])
@@ -56,7 +57,7 @@ def test_plain_sql_of_the_runtime_login_is_captured(runtime) -> None:
     assert sorted(log) == sorted(changes)
 
 
-def test_moving_a_row_is_refused_by_name(runtime) -> None:
+def test_moving_a_row_is_refused_by_name(runtime: Any) -> None:
     runtime.execute("select set_config('app.current_org_id', 'acme', false)")
     with pytest.raises(psycopg.Error) as caught:
         runtime.execute("update teams set id = 'other'")
@@ -73,18 +74,18 @@ def test_moving_a_row_is_refused_by_name(runtime) -> None:
         "ablo_model.resolve('Team')",
     ],
 )
-def test_internal_functions_are_not_callable(runtime, call) -> None:
+def test_internal_functions_are_not_callable(runtime: Any, call: Any) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         runtime.execute(f"select {call}")
 
 
 @pytest.mark.parametrize("command", ["truncate teams", "drop table teams", "create table x ()"])
-def test_structure_is_not_the_runtime_logins(runtime, command) -> None:
+def test_structure_is_not_the_runtime_logins(runtime: Any, command: Any) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         runtime.execute(command)
 
 
-def test_a_temporary_type_does_not_run_as_the_owner(runtime) -> None:
+def test_a_temporary_type_does_not_run_as_the_owner(runtime: Any) -> None:
     """A domain called "text" in pg_temp would be found first under an empty search_path."""
     runtime.execute(
         """create function pg_temp.trap(v pg_catalog.text) returns boolean language plpgsql as

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,7 +69,7 @@ def schemas(draw: st.DrawFn) -> SchemaSpec:
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(spec=schemas())
 @pytest.mark.timeout(180)
-def test_any_name_compiles_and_works(kernel_db_of: object, database_class, spec) -> None:
+def test_any_name_compiles_and_works(kernel_db_of: object, database_class: Any, spec: Any) -> None:
     with kernel_db_of() as conn:  # type: ignore[operator]
         database = database_class(conn)
         database.apply(spec)
@@ -93,7 +95,7 @@ def wide(count: int) -> SchemaSpec:
 
 
 @pytest.mark.parametrize("count", [49, 230, 1500])
-def test_wide_models(database, count) -> None:
+def test_wide_models(database: Any, count: Any) -> None:
     database.apply(wide(count))
     values = {f"f{n}": f"}}{{{n}" for n in range(min(count, 300))}  # a row has to fit in 8 kB
     database.commit("wide", "create", "a", values)

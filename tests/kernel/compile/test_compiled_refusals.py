@@ -13,7 +13,7 @@ UNKNOWN, TYPE, NULL, CHECK, ID, LARGE = "AB004", "AB005", "AB006", "AB007", "AB0
 
 
 @pytest.fixture(autouse=True)
-def _schema(database, everything) -> None:
+def _schema(database: Any, everything: Any) -> None:
     database.apply(everything)
 
 
@@ -88,7 +88,7 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
-def test_create_and_update_refuse_the_same(database, refused) -> None:
+def test_create_and_update_refuse_the_same(database: Any, refused: Any) -> None:
     database.commit("tasks", "create", "row", VALID)
     for field, value, state in WRONG:
         for action, row_id in (("create", "new"), ("update", "row")):
@@ -103,7 +103,7 @@ def test_create_and_update_refuse_the_same(database, refused) -> None:
     ("field", "number"),
     [("ratio", "1e400"), ("ratio", "-1e400"), ("ratio", "1e-400"), ("count", "1e30")],
 )
-def test_numbers_out_of_range(database, field, number) -> None:
+def test_numbers_out_of_range(database: Any, field: Any, number: Any) -> None:
     request = f"""{{"operations": [{{"action": "create", "model": "tasks", "id": "a",
         "data": {{"title": "x", "status": "todo", "{field}": {number}}}}}]}}"""
     with pytest.raises(psycopg.Error) as caught:
@@ -111,7 +111,7 @@ def test_numbers_out_of_range(database, field, number) -> None:
     assert tell(caught.value)[0::2] == (TYPE, field)
 
 
-def test_right_values_at_the_edges_are_taken(database) -> None:
+def test_right_values_at_the_edges_are_taken(database: Any) -> None:
     edges: list[tuple[str, Any]] = [
         ("title", ""),
         ("title", "x" * 1_048_576),
@@ -142,7 +142,7 @@ def test_right_values_at_the_edges_are_taken(database) -> None:
     assert len(database.deltas("a")) == len(edges) + 1
 
 
-def test_the_message_shows_the_value_but_not_much_of_it(refused) -> None:
+def test_the_message_shows_the_value_but_not_much_of_it(refused: Any) -> None:
     data = {**VALID, "count": "secret" * 50}
     _, message, _ = tell(refused("tasks", "create", "a", data))
     shown = '"' + ("secret" * 50)[:39]
@@ -150,28 +150,28 @@ def test_the_message_shows_the_value_but_not_much_of_it(refused) -> None:
 
 
 @pytest.mark.parametrize("missing", ["title", "status"])
-def test_missing_required_field(refused, missing) -> None:
+def test_missing_required_field(refused: Any, missing: Any) -> None:
     data = {key: value for key, value in VALID.items() if key != missing}
     assert tell(refused("tasks", "create", "a", data))[0::2] == (NULL, missing)
 
 
 @pytest.mark.parametrize("row_id", ["", "x" * 256, "é" * 128])
-def test_ids(refused, row_id) -> None:
+def test_ids(refused: Any, row_id: Any) -> None:
     assert tell(refused("tasks", "create", row_id, VALID))[0] == ID
 
 
-def test_id_of_255_bytes_is_taken_once(database, refused) -> None:
+def test_id_of_255_bytes_is_taken_once(database: Any, refused: Any) -> None:
     database.commit("tasks", "create", "x" * 255, VALID)
     assert refused("tasks", "create", "x" * 255, VALID).sqlstate == "23505"
     database.commit("tasks", "create", "x" * 255, VALID, organization="other")
 
 
 @pytest.mark.parametrize("data", [[], "x", 1])
-def test_data_is_an_object(refused, data) -> None:
+def test_data_is_an_object(refused: Any, data: Any) -> None:
     assert refused("tasks", "create", "a", data).sqlstate in ("AB009", "AB015")
 
 
-def test_models_without_a_tenant_are_not_written(refused) -> None:
+def test_models_without_a_tenant_are_not_written(refused: Any) -> None:
     assert tell(refused("countries", "create", "a", {"name": "x"}))[0] == "AB003"
     assert tell(refused("invoices", "create", "a", {"total": 1}))[0] == "AB003"
 
@@ -188,7 +188,7 @@ def test_models_without_a_tenant_are_not_written(refused) -> None:
         ("status", "other"),
     ],
 )
-def test_checks_hold_for_plain_sql(database, column, value) -> None:
+def test_checks_hold_for_plain_sql(database: Any, column: Any, value: Any) -> None:
     database.commit("tasks", "create", "a", VALID)
     with pytest.raises(psycopg.errors.CheckViolation):
         database.conn.execute(f"update tasks set {column} = %s", [value])

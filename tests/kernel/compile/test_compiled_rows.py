@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -23,14 +25,14 @@ TASK = {
 
 
 @pytest.fixture(autouse=True)
-def _schema(database, everything) -> None:
+def _schema(database: Any, everything: Any) -> None:
     database.apply(everything)
     database.commit("teams", "create", "t1", {"name": "core"})
     database.commit("teams", "create", "t2", {"name": "other"})
     database.commit("projects", "create", "p1", {"name": "one", "teamId": "t1"})
 
 
-def test_every_type_round_trips(database) -> None:
+def test_every_type_round_trips(database: Any) -> None:
     database.commit("tasks", "create", "a", TASK)
     op, groups, row, changed, organization = database.deltas("a")[0]
     assert (op, changed, organization) == ("I", None, "acme")
@@ -54,14 +56,14 @@ def test_every_type_round_trips(database) -> None:
     assert read.keys() == row.keys() | base.keys()
 
 
-def test_defaults_fill_what_a_create_leaves_out(database) -> None:
+def test_defaults_fill_what_a_create_leaves_out(database: Any) -> None:
     database.commit("tasks", "create", "a", {"title": "x", "status": "todo"})
     row = database.deltas("a")[0][2]
     assert (row["priority"], row["done"], row["meta"]) == ("low", False, {"a": [1, "x"]})
     assert row["ratio"] is None
 
 
-def test_update_changes_what_it_names_and_says_so(database) -> None:
+def test_update_changes_what_it_names_and_says_so(database: Any) -> None:
     database.commit("tasks", "create", "a", TASK)
     database.commit("tasks", "update", "a", {"title": "new", "ratio": None, "meta": {"k": 1}})
     op, _, row, changed, _ = database.deltas("a")[1]
@@ -73,13 +75,13 @@ def test_update_changes_what_it_names_and_says_so(database) -> None:
     assert row["updatedAt"] > row["createdAt"]
 
 
-def test_an_integer_may_be_written_with_a_fraction_of_zero(database) -> None:
+def test_an_integer_may_be_written_with_a_fraction_of_zero(database: Any) -> None:
     task = {"title": "x", "status": "todo", "count": 1.0}
     database.commit("tasks", "create", "a", task)
     assert database.deltas("a")[0][2]["count"] == 1
 
 
-def test_archive_unarchive_delete(database) -> None:
+def test_archive_unarchive_delete(database: Any) -> None:
     database.commit("tasks", "create", "a", TASK)
     for action in ("archive", "archive", "unarchive", "delete"):
         database.commit("tasks", action, "a")
@@ -91,14 +93,14 @@ def test_archive_unarchive_delete(database) -> None:
     assert set(rows[4][1]) == set(rows[0][1])
 
 
-def test_a_declared_archive_mark_is_used(database) -> None:
+def test_a_declared_archive_mark_is_used(database: Any) -> None:
     database.commit("notes", "create", "n", {"text": "x"})
     database.commit("notes", "archive", "n")
     database.commit("notes", "update", "n", {"archivedAt": None})
     assert [row[0] for row in database.deltas("n")] == ["I", "A", "V"]
 
 
-def test_a_moved_row_goes_to_old_and_new_groups(database) -> None:
+def test_a_moved_row_goes_to_old_and_new_groups(database: Any) -> None:
     database.commit("projects", "create", "p2", {"name": "two", "teamId": "t2"})
     database.commit("tasks", "create", "a", TASK)
     database.commit("tasks", "update", "a", {"projectId": "p2", "assignee": None, "watchers": []})
@@ -112,7 +114,7 @@ def test_a_moved_row_goes_to_old_and_new_groups(database) -> None:
     assert (later, still) == (here, set())
 
 
-def test_cascaded_children_make_their_own_deltas_for_those_who_saw_them(database) -> None:
+def test_cascaded_children_make_their_own_deltas_for_those_who_saw_them(database: Any) -> None:
     database.commit("tasks", "create", "a", {"title": "x", "status": "todo", "projectId": "p1"})
     database.commit("comments", "create", "c", {"body": "hi", "taskId": "a"})
     assert set(database.deltas("c")[0][1]) == {
@@ -124,7 +126,7 @@ def test_cascaded_children_make_their_own_deltas_for_those_who_saw_them(database
     assert set(last["a"][1]) == {"org:acme", "work:a", "project:p1", "team:t1"}
 
 
-def test_a_child_takes_its_organization_from_its_parent(database) -> None:
+def test_a_child_takes_its_organization_from_its_parent(database: Any) -> None:
     """Tenancy `parent`, written by plain SQL that names no organization."""
     database.commit("tasks", "create", "a", TASK)
     insert = "insert into comments (id, body, task_id) values (%s, 'x', %s)"
@@ -134,13 +136,13 @@ def test_a_child_takes_its_organization_from_its_parent(database) -> None:
         database.conn.execute(insert, ["d", "zzz"])
 
 
-def test_a_foreign_parent_is_like_none(database, refused) -> None:
+def test_a_foreign_parent_is_like_none(database: Any, refused: Any) -> None:
     database.commit("tasks", "create", "a", TASK)
     data = {"body": "x", "taskId": "a"}
     assert refused("comments", "create", "c", data, organization="evil").sqlstate == "23503"
 
 
-def test_plain_sql_is_captured_and_touched(database) -> None:
+def test_plain_sql_is_captured_and_touched(database: Any) -> None:
     database.conn.execute("insert into teams (id, organization_id, name) values ('s', 'o', 'n')")
     database.conn.execute("update teams set name = 'm' where id = 's'")
     first, second = database.deltas("s")
@@ -153,7 +155,7 @@ def test_plain_sql_is_captured_and_touched(database) -> None:
     assert caught.value.sqlstate == "AB029"
 
 
-def test_capture_ignores_the_writers_settings(database) -> None:
+def test_capture_ignores_the_writers_settings(database: Any) -> None:
     database.conn.execute("set timezone = 'America/Caracas'")
     database.conn.execute("set extra_float_digits = -3")
     database.conn.execute("set datestyle = 'German'")
@@ -166,7 +168,7 @@ def test_capture_ignores_the_writers_settings(database) -> None:
     assert row["createdAt"].endswith("+00:00")
 
 
-def test_events_with_odd_names_are_captured(database, refused) -> None:
+def test_events_with_odd_names_are_captured(database: Any, refused: Any) -> None:
     database.conn.execute(
         'insert into crm."Event Log" (id, tenant, "Kind of ""event""")'
         " values ('e', 'acme', 'k')"
@@ -175,7 +177,7 @@ def test_events_with_odd_names_are_captured(database, refused) -> None:
     assert refused("events", "create", "f", {"kind": "x"}).sqlstate == "AB012"
 
 
-def test_lock_finds_the_row(database) -> None:
+def test_lock_finds_the_row(database: Any) -> None:
     database.conn.execute("select set_config('app.current_org_id', 'acme', false)")
     answer = database.conn.execute(
         "select ablo_model.lock('Team', 't1'), ablo_model.lock('Team', 'zz')"
@@ -183,7 +185,7 @@ def test_lock_finds_the_row(database) -> None:
     assert answer == (True, False)
 
 
-def test_names_resolve_in_any_case(database) -> None:
+def test_names_resolve_in_any_case(database: Any) -> None:
     names = ["Task", "TASK", "tasks", "Tasks", "event log", "Event Log", "events", "nope", None]
     answers = [
         database.conn.execute("select ablo_model.resolve(%s)", [name]).fetchone()[0]

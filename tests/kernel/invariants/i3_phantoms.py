@@ -126,7 +126,7 @@ def appends(board: Board, through: str, times: int = 8) -> tuple[list[str], list
     board.caller().commit(create("list", meta={"items": []}))
 
     def append(caller: Caller, number: int, door: Door) -> list[str]:
-        done = []
+        done: list[Any] = []
         while len(done) < times:
             item = f"{number}.{len(done)}"
             page = listed(caller, ["id", "=", "list"])

@@ -24,7 +24,7 @@ class Claimant(Caller):
         """Ask for a claim: {"claim", "data"?, "stamp"?, "blockedBy"?, "recheckMs"?}."""
         return self._json("claim_acquire", "tasks", row, json.dumps(request))
 
-    def get(self, claim: str, *, renew: bool = False) -> Json:
+    def get(self, claim: str, *, renew: bool = False) -> Json:  # type: ignore[override]
         return self._json("claim_get", claim, renew)
 
     def status(self, claim: str) -> str:

@@ -28,7 +28,9 @@ GUARD: Final = (
 )
 WRITE: Final = "if ablo_model.write(v_model,"
 LEASE: Final = "and c.expires_at > clock_timestamp()"
-ADVANCE: Final = "perform ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);"
+ADVANCE: Final = (
+    "v_done := ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);"
+)
 # The claim that an operation names is looked at once before the write, and once after it.
 NO_NAMES: Final = ("claim_named", "begin", "begin return;")
 
@@ -87,7 +89,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "tokens stay": Mutant(
         ("a release is the next grant",),
-        (("claim_grant", "nextval('ablo.fence_token')", "1"),),
+        (("claim_token", "nextval('ablo.fence_token')", "1"),),
     ),
     "the holder is a stranger to itself": Mutant(
         ("the holder asks again",),

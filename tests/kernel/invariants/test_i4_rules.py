@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from ablo_pg.errors import AbloClaimedError, AbloError, AbloPermissionError
-
 from ..board import Board, Json, create, op, update
-from .i4_claims import LANDED, Claimant, claimant, claimants, outcome, run_out, under
+from .i4_claims import LANDED, Claimant, claimant, claimants, outcome, run_out
 
 
 @pytest.fixture
@@ -50,14 +46,6 @@ def test_a_disjoint_waiter_passes_and_an_overlapping_one_does_not(trio: list[Cla
     assert [claim["heldBy"] for claim in a.line("t")["queue"]] == ["agent:b", "agent:c"]
 
 
-def test_a_write_beside_the_claimed_fields_lands(trio: list[Claimant]) -> None:
-    a, b, _ = trio
-    a.acquire("t", fields=["Title"])
-    assert outcome(lambda: b.write("t", count=1)) == LANDED
-    assert outcome(lambda: b.write("t", title="mine", count=2)) == "entity_claimed"
-    assert outcome(lambda: b.commit(op("delete", "tasks", "t"))) == "entity_claimed"
-
-
 def test_a_later_grant_beside_it_does_not_make_a_token_stale(trio: list[Claimant]) -> None:
     a, b, _ = trio
     one = a.acquire("t", fields=["title"])["claim"]
@@ -65,23 +53,6 @@ def test_a_later_grant_beside_it_does_not_make_a_token_stale(trio: list[Claimant
     assert one["fenceToken"] < two["fenceToken"]
     assert outcome(lambda: a.write("t", one, title="mine")) == LANDED
     assert outcome(lambda: b.write("t", two, count=1)) == LANDED
-
-
-@pytest.mark.parametrize("door", ["commit", "batch"])
-@pytest.mark.parametrize("action", ["update", "delete", "archive", "unarchive"])
-def test_anybody_else_is_refused_and_told_by_whom(
-    trio: list[Claimant], action: str, door: Any
-) -> None:
-    a, b, _ = trio
-    claim = a.acquire("t", description="reviewing")["claim"]
-    data = {"count": 1} if action == "update" else None
-    with pytest.raises(AbloClaimedError, match=r"agent:a \(reviewing\)") as caught:
-        b.commit(op(action, "tasks", "t", data), door=door)
-    assert caught.value.code == "entity_claimed"
-    assert caught.value.details["heldBy"] == "agent:a"
-    assert caught.value.details["claims"][0]["claimId"] == claim["id"]
-    operation = op(action, "tasks", "t", data, **under(claim))
-    assert outcome(lambda: a.commit(operation, door=door)) == LANDED
 
 
 def test_a_batch_refuses_one_commit_and_lands_the_others(trio: list[Claimant]) -> None:
@@ -92,28 +63,21 @@ def test_a_batch_refuses_one_commit_and_lands_the_others(trio: list[Claimant]) -
     assert [error and error.code for _, error in b.batch(items)] == ["entity_claimed", None]
 
 
-@pytest.mark.parametrize("end", ["release", "run out", "break", "delete", "somebody else's"])
+@pytest.mark.parametrize("end", ["break", "delete"])
 def test_a_write_under_a_claim_that_is_over_is_refused(
     board: Board, trio: list[Claimant], end: str
 ) -> None:
-    a, b, _ = trio
+    """Broken, or of a row that was deleted and made again; test_claims_guard has the other ends."""
+    a, _, _ = trio
     claim = a.acquire("t")["claim"]
-    writer = a
-    match end:
-        case "release":
-            a.release(claim["id"])
-        case "run out":
-            run_out(board, claim)
-        case "break":
-            user = Claimant(board.connect(), board.organization, "user:u")
-            user.call("select ablo.claim_break(%s, 'user:u', %s)", board.organization, claim["id"])
-        case "delete":
-            board.run("delete from tasks where organization_id = '{org}' and id = 't'")
-            board.run("insert into tasks (organization_id, id, title, status, count)"
-                      " values ('{org}', 't', 'New', 'todo', 0)")  # fmt: skip
-        case _:
-            writer = b
-    assert outcome(lambda: writer.write("t", claim, count=1)) == "claim_lost"
+    if end == "break":
+        user = Claimant(board.connect(), board.organization, "user:u")
+        user.call("select ablo.claim_break(%s, 'user:u', %s)", board.organization, claim["id"])
+    else:
+        board.run("delete from tasks where organization_id = '{org}' and id = 't'")
+        board.run("insert into tasks (organization_id, id, title, status, count)"
+                  " values ('{org}', 't', 'New', 'todo', 0)")  # fmt: skip
+    assert outcome(lambda: a.write("t", claim, count=1)) == "claim_lost"
 
 
 def test_a_claim_ends_when_its_row_is_deleted(board: Board, trio: list[Claimant]) -> None:
@@ -162,22 +126,6 @@ def test_a_waiter_that_ran_out_behind_others_is_told_so(board: Board, trio: list
     run_out(board, late)
     assert c.get(late["id"], renew=True)["claim"]["status"] == "expired"
     assert c.acquire("t")["claim"]["id"] != late["id"]
-
-
-def test_a_line_can_be_reordered_by_who_may(board: Board, trio: list[Claimant]) -> None:
-    a, b, c = trio
-    held, two, three = (one.acquire("t")["claim"]["id"] for one in (a, b, c))
-    with pytest.raises(AbloPermissionError):
-        c.reorder("t", three)
-    a.reorder("t", three)
-    assert [claim["id"] for claim in a.line("t")["queue"]] == [three, two]
-    claimant_user = Claimant(board.connect(), board.organization, "user:u")
-    claimant_user.reorder("t", two, three)
-    claimant_user.reorder("t", three)
-    a.release(held)
-    assert (b.status(two), c.status(three)) == ("queued", "active")
-    with pytest.raises(AbloError, match="is not waiting"):
-        claimant_user.reorder("t", held)
 
 
 def test_a_claim_does_not_reach_another_organization(board: Board, trio: list[Claimant]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -125,7 +126,9 @@ def test_a_client_killed_before_it_commits(seeded: Board) -> None:
 
 @pytest.fixture
 def durable() -> Iterator[Cluster]:
-    prefer = "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    prefer: Literal["embedded", "system"] = (
+        "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
+    )
     with Cluster(prefer=prefer, settings=ClusterSettings(durable=True)) as started:
         yield started
 
@@ -154,7 +157,7 @@ def test_a_server_that_crashes_keeps_whole_commits_only(durable: Cluster) -> Non
         with Board(handle) as board:
             tasks, deltas, receipts = board.traces()
             assert tasks == deltas == 2 * receipts
-            found = dict(board.rows("select key, response from ablo.receipt"))
+            found: dict[str, Any] = dict(board.rows("select key, response from ablo.receipt"))
             assert acknowledged.items() <= found.items()
             rows = {row for (row,) in board.rows("select id from tasks")}
             assert rows == {f"{letter}{key}" for letter in "ab" for key in found}

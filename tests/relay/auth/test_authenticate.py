@@ -180,7 +180,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(auth.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(auth.time, "monotonic", lambda: self.now)  # type: ignore[attr-defined]
 
 
 async def test_a_credential_is_remembered_for_two_seconds(

@@ -20,7 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from ablo_pg.db.errors import translate
 from ablo_pg.relay.http import log_routes
 from ablo_pg.relay.http.app import routes
-from ablo_pg.relay.ws.reading import FrameReader
+from ablo_pg.relay.ws.reading import make_frames
 
 from ..http.world import Api
 from ..security.live import Socket, socket
@@ -53,12 +53,8 @@ def doors_of_app() -> set[tuple[str, str]]:
 def frames_of_relay() -> set[str]:
     """Return every type of frame that is dispatched."""
     nothing: Any = Mock()
-    reader = FrameReader(nothing, nothing, nothing)
-    lanes = (reader._writes, reader._rest)
-    for lane in lanes:
-        lane._send.close()
-        lane._receive.close()
-    return {name for lane in lanes for name in lane.handlers}
+    frames = make_frames(nothing, nothing)
+    return {*frames.writes, *frames.rest}
 
 
 def routines_of(url: str) -> set[str]:

@@ -73,7 +73,7 @@ class LineItem(Model):
 async def test_each_door_answers_in_its_own_spelling(world: Any, api: Any) -> None:
     """A model whose key, typename and table all differ."""
     document = dump_schema_json(define_schema(lineItems=LineItem).spec)
-    document["models"]["lineItems"] |= {"typename": "LineItem", "tableName": "line_items_t"}
+    document["models"]["lineItems"] |= {"typename": "LineItem", "tableName": "line_items_t"}  # type: ignore[index]
     apply_schema(world.db.admin_url, parse_schema_json(document))
     await world.relay.service.schemas.refresh()
     for number, name in enumerate(["lineItems", "LineItem", "line_items_t", "LINEITEM"]):

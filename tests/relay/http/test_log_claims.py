@@ -80,7 +80,8 @@ async def test_pages_bring_each_event_once(api: Any) -> None:
     for _ in range(4):
         await api("POST", CLAIM, {})
         await api("DELETE", CLAIM)
-    found, cursor = [], "0.0"
+    found: list[Any] = []
+    cursor = "0.0"
     with anyio.fail_after(30):
         while len(found) < 9:
             events, cursor, more = await page(api, cursor, "&limit=2")

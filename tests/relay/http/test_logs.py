@@ -143,7 +143,8 @@ async def test_a_filter_that_matches_nothing_goes_on_in_steps(
     made = (await api.create("projects", "p1", name="p"))["lastSyncId"]
     monkeypatch.setattr(log_routes, "PAGE", 10)
     monkeypatch.setattr(log_routes, "LOOKED_AT", 30)
-    cursor, found, pages = "0.0", [], 0
+    found: list[Any] = []
+    cursor, pages = "0.0", 0
     while True:
         page = await read(api, f"?model=projects&after={cursor}")
         pages, found, cursor = pages + 1, found + ids(page), page["next_cursor"]

@@ -102,7 +102,7 @@ class World:
 
 async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any) -> Relay:
     """Start a relay that ends with the stack."""
-    given = {
+    given: dict[str, Any] = {
         "port": 0,
         "database_url": db.database_url,
         "replication_url": db.replication_url,

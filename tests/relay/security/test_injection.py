@@ -57,7 +57,7 @@ PAYLOADS = [
 ]
 TEXTS = st.one_of(
     st.sampled_from(PAYLOADS),
-    st.text(st.characters(exclude_categories=("Cs",)), max_size=40),
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=40),  # type: ignore[arg-type]
     st.sampled_from(["title", "status", "id", "createdAt", "organizationId", "tasks"]),
 )
 EXAMPLES = settings(

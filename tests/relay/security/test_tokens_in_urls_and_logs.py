@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from ablo_pg.relay.http.door import Door
 from ablo_pg.relay.logs import JsonFormatter
@@ -30,7 +31,7 @@ async def test_a_key_in_a_url_opens_nothing(world: Any, name: str) -> None:
         assert (answer.status_code, answer.json()["code"]) == (401, "api_key_required")
     url = world.relay.url.replace("http", "ws") + f"/api/sync/ws?{name}={key}"
     with pytest.raises(InvalidStatus) as refused:
-        async with connect(url, subprotocols=["ablo.sync.v1"]):
+        async with connect(url, subprotocols=[Subprotocol("ablo.sync.v1")]):
             pass
     assert refused.value.response.status_code == 401
 

@@ -188,7 +188,10 @@ class World:
         asked += [("deltas", "every")] if every else []
         query = urlencode([*asked, *([("deliveryPartition", partition)] if partition else [])])
         url = (relay or self.relay).url.replace("http", "ws") + f"/api/sync/ws?{query}"
-        given = {"subprotocols": [f"ablo.bearer.{token}", "ablo.sync.v1"], "compression": None}
+        given: dict[str, Any] = {
+            "subprotocols": [f"ablo.bearer.{token}", "ablo.sync.v1"],
+            "compression": None,
+        }
         given |= {"max_size": None, "ping_interval": None, "close_timeout": 0.5, **options}
         return Client(await self.stack.enter_async_context(connect(url, **given)))
 
@@ -226,7 +229,7 @@ class World:
 
 async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any) -> Relay:
     """Start a relay that ends with the stack."""
-    given = {
+    given: dict[str, Any] = {
         "port": 0,
         "database_url": db.database_url,
         "replication_url": db.replication_url,

@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 pytestmark = pytest.mark.anyio
+
+
+def protocols(key: str) -> list[Subprotocol]:
+    """What a browser offers: its key, and the protocol."""
+    return [Subprotocol(f"ablo.bearer.{key}"), Subprotocol("ablo.sync.v1")]
 
 
 async def test_only_the_protocol_is_selected_never_the_key(world: Any) -> None:
@@ -89,7 +95,7 @@ async def test_a_client_of_the_older_generation_names_no_version(world: Any) -> 
 async def test_a_base_url_may_end_in_api(world: Any, base: str) -> None:
     """Contract, addresses: the socket's path is put behind whatever the base URL is."""
     url = world.relay.url.replace("http", "ws") + f"{base}/api/sync/ws?cursor="
-    async with connect(url, subprotocols=[f"ablo.bearer.{world.key()}", "ablo.sync.v1"]) as socket:
+    async with connect(url, subprotocols=protocols(world.key())) as socket:
         assert socket.subprotocol == "ablo.sync.v1"
 
 
@@ -97,7 +103,7 @@ async def test_the_kind_of_a_client_is_its_token_s(world: Any) -> None:
     """Contract, socket: `kind` in the URL says what a program calls itself; the token says who."""
     watcher = await (await world.client("user:w")).start()
     url = world.relay.url.replace("http", "ws") + "/api/sync/ws?cursor=&kind=agent"
-    async with connect(url, subprotocols=[f"ablo.bearer.{world.key()}", "ablo.sync.v1"]) as socket:
+    async with connect(url, subprotocols=protocols(world.key())) as socket:
         await socket.send('{"type":"presence_update","payload":{"status":"online","kind":"agent"}}')
         shown = await watcher.take("presence_update", lambda payload: payload["userId"] == "a")
     assert (shown["participantKind"], shown["isAgent"], shown["kind"]) == ("system", False, "enter")

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_a_seal_s_mac_covers_every_column() -> None:
     seal = Seal("acme", 2, 1, 9, 1, "k1", bytes(32), pack([Entry(1, bytes(16))]), bytes(8))
     seal = replace(seal, mac=mac_of(KEY, seal))
     assert holds(KEY, seal)
-    changed = {
+    changed: dict[str, Any] = {
         "organization": "acmf", "number": 3, "first_sync_id": 0, "last_sync_id": 8,
         "delta_count": 2, "key_id": "k2", "previous_mac": None, "fingerprints": b"",
         "sealed_at": bytes(7) + b"\1", "mac": bytes(32),

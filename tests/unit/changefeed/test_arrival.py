@@ -29,7 +29,7 @@ def deltas(draw: st.DrawFn) -> Delta:
         organization_id=draw(words),
         model=draw(words),
         row_id=draw(words),
-        op=draw(st.sampled_from("IUDAV")),  # type: ignore[arg-type]
+        op=draw(st.sampled_from("IUDAV")),
         groups=tuple(draw(st.lists(words, max_size=3))),
         row=draw(st.none() | st.binary()),
         changed=tuple(draw(st.lists(words, max_size=3))),

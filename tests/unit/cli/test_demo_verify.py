@@ -86,5 +86,5 @@ def test_messages_survive_the_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     from ablo_pg.cli.demo.messages import tell
 
     for message in (*good().wrote, *good().saw, *good().retried):
-        tell(message)
+        tell(message)  # type: ignore[arg-type]
         assert heard(capsys.readouterr().out.encode()) == message

@@ -147,7 +147,7 @@ def test_where_spellings_mean_the_same() -> None:
         TASKS, [("dueDate", ">", due), ("count", "in", (1, 2)), ("title", "eq", None)]
     )
     assert by_map == by_list
-    assert [clause[0] for clause in by_map] == ["dueDate", "count", "title"]
+    assert [clause[0] for clause in by_map] == ["dueDate", "count", "title"]  # type: ignore[index]
     assert by_map[2] == ["title", "is", None]
     assert predicates(TASKS, {"title": {"ne": None}}) == [["title", "is_not", None]]
     assert predicates(TASKS, None) == []
@@ -209,7 +209,7 @@ def test_any_filter_is_clauses_or_a_typed_error(where: Any) -> None:
         return
     wires = {field.wire for field in TASKS.fields.values()}
     found = predicates(TASKS, where)
-    assert all(clause[0] in wires and clause[1] in OPERATORS.values() for clause in found)
+    assert all(clause[0] in wires and clause[1] in OPERATORS.values() for clause in found)  # type: ignore[index]
     json.dumps(found, allow_nan=False)
 
 

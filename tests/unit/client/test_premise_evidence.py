@@ -125,7 +125,13 @@ def test_a_filter_in_words() -> None:
         "readAt": 9,
         "onStale": "flag",
     }
-    for wrong in ({"id": "t1"}, {"fields": ["title"]}, {"group": "a:b"}, {"wheer": []}):
+    malformed: tuple[Any, ...] = (
+        {"id": "t1"},
+        {"fields": ["title"]},
+        {"group": "a:b"},
+        {"wheer": []},
+    )
+    for wrong in malformed:
         assert refused(premise | wrong).code == "invalid_request"
     assert refused(premise | {"where": {"nope": 1}}).code == "query_invalid_identifier"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pglast
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 names = texts.filter(bool)
 
 
-def parsed(sql: str) -> object:
+def parsed(sql: str) -> Any:
     (statement,) = pglast.parse_sql(sql)
     return statement.stmt.targetList[0]
 

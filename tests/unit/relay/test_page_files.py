@@ -34,7 +34,7 @@ async def test_a_large_file_is_sent_as_fast_as_it_is_read() -> None:
     answer = asset_answer(Request(scope), asset, POLICY)
     assert answer.headers["content-length"] == str(len(asset.body))
     async with anyio.create_task_group() as group:
-        group.start_soon(answer, scope, receive, send)
+        group.start_soon(answer, scope, receive, send)  # type: ignore[arg-type]
         await taken.wait()
         group.cancel_scope.cancel()
     assert [len(each.get("body", b"")) for each in sent] == [0, PART]

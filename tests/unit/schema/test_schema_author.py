@@ -253,7 +253,7 @@ def test_options_of_a_functional_model() -> None:
     schema = define_schema(slides=model(options, deck_ref=(str, field(column="deck"))))
     spec = schema.spec.model("slides")
     assert spec.tenancy.local_key == "deck"
-    document = dump_schema_json(schema.spec)["models"]["slides"]
+    document = dump_schema_json(schema.spec)["models"]["slides"]  # type: ignore[index]
     assert document["bootstrapLimit"] == 5
     assert document["tableSchema"] == "app"
     assert document["grants"] == {"subject": "userId", "scope": "deckId"}

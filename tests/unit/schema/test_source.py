@@ -86,9 +86,9 @@ def fields(draw: st.DrawFn, name: str) -> Field:
 def models(draw: st.DrawFn, key: str) -> ModelSpec:
     listed = draw(st.lists(names, max_size=5, unique=True))
     chosen = tuple(draw(fields(name)) for name in listed)
-    relations = ()
+    relations: tuple[Relation, ...] = ()
     keys = [one for one in chosen if one.type is FieldType.STRING]
-    if keys and draw(st.booleans()):
+    if keys and draw(st.booleans()):  # type: ignore[arg-type]
         relations = (Relation("owner", "belongsTo", key, keys[0].wire),)
     return ModelSpec(
         key=key,
@@ -127,7 +127,7 @@ def meaning(spec: SchemaSpec) -> SchemaSpec:
 def plain(each: Field) -> Any:
     """A default as it is compared: one moment has several spellings."""
     if each.type is FieldType.DATETIME and each.default is not MISSING:
-        return each.default[:19]
+        return each.default[:19]  # type: ignore[index]
     return each.default
 
 

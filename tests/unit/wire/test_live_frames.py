@@ -187,7 +187,8 @@ def test_a_refusal_gives_one_of_the_known_reasons(code: str, reason: str) -> Non
 
 def test_a_line_is_whole_also_when_it_is_empty() -> None:
     assert live.line("tasks", "t1", []) == {"target": {"type": "tasks", "id": "t1"}, "queue": []}
-    [waiter] = live.line("tasks", "t1", [CLAIM])["queue"]
+    queue: Any = live.line("tasks", "t1", [CLAIM])["queue"]
+    [waiter] = queue
     wanted = {"object", "id", "status", "target", "position", "expiresAt"}
     assert waiter.keys() >= wanted
     assert waiter["object"] == "claim"
@@ -219,5 +220,5 @@ def test_a_commit_that_failed() -> None:
     assert found["clientTxId"] == "c"
     assert found["success"] is False
     assert found["status"] == "rejected"
-    assert found["error"]["code"] == "stale_context"
-    assert found["error"]["conflicts"] == [{"id": "t1"}]
+    assert found["error"]["code"] == "stale_context"  # type: ignore[index]
+    assert found["error"]["conflicts"] == [{"id": "t1"}]  # type: ignore[index]

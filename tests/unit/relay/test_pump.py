@@ -1,0 +1,40 @@
+"""The pump counts what it writes: with every flush, and at once while a feed catches up."""
+
+from __future__ import annotations
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from ablo_pg.changefeed.tasks import Tasks
+from ablo_pg.relay.ws.pump import Pump
+
+pytestmark = pytest.mark.anyio
+
+
+class Feed:
+    """A feed that writes two deltas when it is flushed."""
+
+    def __init__(self, pump: Pump, done: anyio.Event) -> None:
+        self._pump, self._done = pump, done
+
+    def flush(self) -> None:
+        self._pump.count(2)
+        self._done.set()
+
+    def abort(self) -> None:
+        raise AssertionError("the flush fails")
+
+
+async def test_a_flush_counts_once_and_a_catching_up_feed_at_once() -> None:
+    counted: list[int] = []
+    pump = Pump(counted.append, Tasks())
+    pump.count(1000)
+    assert counted == [1000], "no flush is needed for what the log delivers"
+    first, second = anyio.Event(), anyio.Event()
+    pump.mark(Feed(pump, first))
+    pump.mark(Feed(pump, second))
+    await first.wait()
+    await second.wait()
+    await anyio.lowlevel.checkpoint()
+    assert counted == [1000, 4]
