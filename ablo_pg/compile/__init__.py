@@ -18,6 +18,7 @@ from ablo_pg.compile.grants import grants
 from ablo_pg.compile.groups import groups, role_support, row_groups
 from ablo_pg.compile.guard import guard
 from ablo_pg.compile.indexes import indexes
+from ablo_pg.compile.many import many
 from ablo_pg.compile.names import comment
 from ablo_pg.compile.plan import NO_NATIVE, ModelPlan, Native, SchemaPlan, plan_schema
 from ablo_pg.compile.registry import registry
@@ -55,6 +56,7 @@ _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
     ("capture", capture),
     ("guard", guard),
     ("writes", write),
+    ("writes of many rows", many),
     ("triggers", triggers),
 )
 _BEFORE: Final[tuple[tuple[str, SchemaPass], ...]] = (

@@ -102,7 +102,7 @@ def _kept(model: ModelPlan) -> str:
 begin
   v_row := {row_json(model, "new")};
   if not v_made then
-    v_changed := {_changed(model)};
+    v_changed := {changed_fields(model)};
   end if;
 exception when undefined_column then
   select d.row_json, d.changed into v_row, v_changed
@@ -147,16 +147,16 @@ values (
 );"""
 
 
-def _changed(model: ModelPlan) -> str:
-    """The wire names of what an update changed, always with updated_at (see the guard)."""
+def changed_fields(model: ModelPlan, old: str = "old", new: str = "new") -> str:
+    """Return the wire names of what an update changed, always with updated_at (see the guard)."""
     columns = [column for column in model.row_columns if _can_change(column)]
-    tests = [_change(column, key) for column in columns for key in column.keys]
+    tests = [
+        f"case when {differs(column, old, new)} then {key} end"
+        for column in columns
+        for key in column.keys
+    ]
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"
 
 
 def _can_change(column: Column) -> bool:
     return column.wire not in ("id", "updatedAt", "organizationId")
-
-
-def _change(column: Column, key: str) -> str:
-    return f"case when {differs(column, 'old', 'new')} then {key} end"

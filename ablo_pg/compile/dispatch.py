@@ -1,5 +1,5 @@
-"""Pass: from a model's name to its functions: `resolve`, `conflict`, `read`, `write` and `lock` of
-ablo_model.
+"""Pass: from a model's name to its functions: `resolve`, `conflict`, `setwise`, `read`, `write`,
+`lock` and `many` of ablo_model.
 
 Every commit uses this, so a schema of many models branches in halves instead of trying one name
 after the other, and `resolve` looks names up in one JSON constant.
@@ -7,11 +7,12 @@ after the other, and `resolve` looks names up in one JSON constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ablo_pg.compile.forms import Function
-from ablo_pg.compile.names import indent, json_literal, literal
+from ablo_pg.compile.many import dispatch_many, leaf, setwise
+from ablo_pg.compile.names import indent, json_literal, literal, text_array
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
 _CHAIN: Final = 6  # names that are tried one by one
@@ -44,6 +45,17 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=_body(models, "lock", "p_id"),
     ).sql()
+    plain = [model for model in models if setwise(model)]
+    yield from Function(
+        name="ablo_model.setwise",
+        args=["p_model text"],
+        returns="boolean",
+        language="sql",
+        volatility="immutable",
+        pinned=False,
+        body=f"  select p_model = any ({text_array(m.spec.typename for m in plain)})",
+    ).sql()
+    yield from dispatch_many(_branch(plain, leaf))
 
 
 def _resolve(schema: SchemaPlan) -> tuple[str, ...]:
@@ -96,32 +108,34 @@ def _typenames(model: ModelPlan) -> tuple[str, ...]:
 def _body(
     models: Sequence[ModelPlan], function: str, arguments: str, otherwise: str = "false"
 ) -> str:
+    branch = _branch(models, lambda model: _action(model, function, arguments))
     return (
-        f"begin\n{indent(_branch(models, function, arguments))}\n"
+        f"begin\n{indent(branch)}\n"
         f"  perform ablo.model_unknown(p_model);\n  return {otherwise};\nend"
     )
 
 
-def _branch(models: Sequence[ModelPlan], function: str, arguments: str) -> str:
+def _branch(models: Sequence[ModelPlan], action: Callable[[ModelPlan], str]) -> str:
     if len(models) <= _CHAIN:
-        return "\n".join(_leaf(model, function, arguments) for model in models)
+        return "\n".join(
+            f"if p_model = {model.typename} then\n{indent(action(model))}\nend if;"
+            for model in models
+        )
     middle = len(models) // 2
-    low = indent(_branch(models[:middle], function, arguments))
-    high = indent(_branch(models[middle:], function, arguments))
+    low = indent(_branch(models[:middle], action))
+    high = indent(_branch(models[middle:], action))
     pivot = literal(models[middle].spec.typename)
     return f'if p_model < {pivot} collate "C" then\n{low}\nelse\n{high}\nend if;'
 
 
-def _leaf(model: ModelPlan, function: str, arguments: str) -> str:
+def _action(model: ModelPlan, function: str, arguments: str) -> str:
     kind = model.spec.tenancy.kind
     if model.synced or (function == "read" and kind != "source"):
-        action = f"return {model.function(function)}({arguments});"
-    else:
-        where = "behind a data source" if kind == "source" else "shared by all"
-        action = (
-            f"perform ablo.raise_error('model_not_tenant_scoped',\n"
-            f"    {literal(f'{model.title} is {where}, and is not written here')},\n"
-            f"    'give the model a tenancy column, or write it where it lives',\n"
-            f"    jsonb_build_object('model', {literal(model.title)}));"
-        )
-    return f"if p_model = {model.typename} then\n  {action}\nend if;"
+        return f"return {model.function(function)}({arguments});"
+    where = "behind a data source" if kind == "source" else "shared by all"
+    return (
+        f"perform ablo.raise_error('model_not_tenant_scoped',\n"
+        f"  {literal(f'{model.title} is {where}, and is not written here')},\n"
+        f"  'give the model a tenancy column, or write it where it lives',\n"
+        f"  jsonb_build_object('model', {literal(model.title)}));"
+    )

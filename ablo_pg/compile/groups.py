@@ -122,10 +122,25 @@ def far_groups(model: ModelPlan, row: str, *, into: str = "v_groups") -> str:
     return "\n".join(lines)
 
 
+def _moved(model: ModelPlan, old: str, new: str) -> str:
+    columns = [edge.column for edge in model.parents] + [role.column for role in model.roles]
+    return "\n  or ".join(f"{old}.{c.sql} is distinct from {new}.{c.sql}" for c in columns)
+
+
+def left_expression(model: ModelPlan, old: str, new: str) -> str:
+    """Return the groups that an update removes the row from, for a model that is not deep."""
+    if not (model.parents or model.roles):
+        return "null::text[]"
+    return (
+        f"case when {_moved(model, old, new)} then nullif(array(\n"
+        f"  select g from unnest({near_groups(model, old)}) g\n"
+        f"  where g <> all ({near_groups(model, new)})\n), '{{}}') end"
+    )
+
+
 def left_groups(model: ModelPlan) -> str:
     """Return statements that set v_left to the groups that an update removes the row from."""
-    columns = [edge.column for edge in model.parents] + [role.column for role in model.roles]
-    moved = "\n  or ".join(f"old.{c.sql} is distinct from new.{c.sql}" for c in columns)
+    moved = _moved(model, "old", "new")
     lines = [f"v_left := {near_groups(model, 'old')};", far_groups(model, "old", into="v_left")]
     only = "select g from unnest(v_left) g where g <> all (v_groups)"
     lines.append(f"v_left := nullif(array({only}), '{{}}');")

@@ -8,10 +8,14 @@ table's own triggers run first.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import digest, literal, text_array
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
+
+# What is written set-wise is logged by the kernel (`many`).
+_WHEN: Final = "when (current_user <> 'ablo_writer')"
 
 
 def triggers(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -55,12 +59,12 @@ def _definitions(model: ModelPlan) -> dict[str, str]:
         "zz_ablo_capture": (
             f"create constraint trigger zz_ablo_capture\n"
             f"  after insert or update or delete on {table}\n"
-            f"  deferrable initially deferred for each row\n"
+            f"  deferrable initially deferred for each row {_WHEN}\n"
             f"  execute function {model.function('capture')}();"
         ),
         "zz_ablo_guard": (
             f"create trigger zz_ablo_guard\n"
-            f"  before insert or update or delete on {table} for each row\n"
+            f"  before insert or update or delete on {table} for each row {_WHEN}\n"
             f"  execute function {model.function('guard')}();"
         ),
         "zz_ablo_truncate": (

@@ -67,9 +67,9 @@ def differs(column: Column, one: str, other: str) -> str:
     return " is distinct from ".join(values)
 
 
-def valid(column: Column) -> str:
+def valid(column: Column, data: str = "p_data") -> str:
     """Return the test that a JSON value fits the column; NULL if the key is absent."""
-    value = f"p_data -> {column.key}"
+    value = f"{data} -> {column.key}"
     if column.type is FieldType.ENUM:
         values = ", ".join(json_literal(item) for item in column.enum_values)
         return f"{value} = any (array[{values}]::jsonb[])"

@@ -17,7 +17,6 @@ from ablo_pg.compile.values import default_sql, from_json, native, valid
 from ablo_pg.schema.neutral import FieldType
 
 _LARGE = 1_000_000  # bytes of data beyond which the lengths of its values are checked
-_UPDATED = "greatest(v_now, t.\"updated_at\" + interval '1 millisecond')"
 
 
 def write(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -97,7 +96,7 @@ begin
   if p_action = 'update' then
 {indent(_refuse(model, create=False), 4)}
     update {model.table} t set
-{indent(_assignments(model), 6)}
+{indent(comma([f"{c} = {v}" for c, v in assignments(model).items()]), 6)}
     {where}
   elsif p_action = 'create' then
 {indent(_refuse(model, create=True), 4)}
@@ -113,12 +112,12 @@ begin
   elsif p_action = 'archive' then
     update {model.table} t set
       {archived} = coalesce(t.{archived}, v_now),
-      "updated_at" = {_UPDATED}
+      "updated_at" = {_updated()}
     {where}
   elsif p_action = 'unarchive' then
     update {model.table} t set
       {archived} = null,
-      "updated_at" = {_UPDATED}
+      "updated_at" = {_updated()}
     {where}
   else
     perform ablo.raise_error('commit_operation_unsupported',
@@ -180,21 +179,25 @@ def _new_names(model: ModelPlan) -> str:
 
 
 def _refuse(model: ModelPlan, *, create: bool) -> str:
-    tests = [
-        "jsonb_typeof(p_data) = 'object'",
-        f"pg_column_size(p_data) < {_LARGE}",
-        f"p_data - {text_array(column.wire for column in model.fields)} = '{{}}'",
-    ]
-    if create:
-        tests[0:0] = ["v_organization is not null", "p_id <> ''", "octet_length(p_id) <= 255"]
-    tests += [_test(column, create=create) for column in model.fields]
-    joined = "\n  and ".join(test for test in tests if test)
+    row = "v_organization is not null\n  and p_id <> ''\n  and octet_length(p_id) <= 255\n  and "
+    joined = (row if create else "") + indent(fits(model, create=create)).lstrip()
     test = (
         f"if (\n  {joined}\n) is not true then\n"
         f"  perform {model.function('explain')}(p_action, p_id, p_data);\n"
         f"end if;"
     )
     return "\n".join([test, *(_refuse_elements(model, column) for column in _arrays(model))])
+
+
+def fits(model: ModelPlan, data: str = "p_data", *, create: bool) -> str:
+    """Return the test that a JSON value fits the model's fields; it raises nothing for objects."""
+    tests = [
+        f"jsonb_typeof({data}) = 'object'",
+        f"pg_column_size({data}) < {_LARGE}",
+        f"{data} - {text_array(column.wire for column in model.fields)} = '{{}}'",
+        *(_test(column, data, create=create) for column in model.fields),
+    ]
+    return "\nand ".join(test for test in tests if test)
 
 
 def _arrays(model: ModelPlan) -> list[Column]:
@@ -213,26 +216,32 @@ def _refuse_elements(model: ModelPlan, column: Column) -> str:
     )
 
 
-def _test(column: Column, *, create: bool) -> str:
+def _test(column: Column, data: str, *, create: bool) -> str:
     """Absent is NULL: right in an update, wrong in a create of a required field."""
-    test = valid(column)
+    test = valid(column, data)
     if not column.required:
-        return f"(p_data -> {column.key} = 'null' or {test}) is not false"
+        return f"({data} -> {column.key} = 'null' or {test}) is not false"
     if create and not column.has_default:
         return test
     return f"({test}) is not false"
 
 
-def _assignments(model: ModelPlan) -> str:
-    lines = [f"{column.sql} = {_assignment(column, model.table)}" for column in model.fields]
-    return ",\n".join([*lines, f'"updated_at" = {_UPDATED}'])
+def _updated(now: str = "v_now") -> str:
+    """Return the value of updated_at after an update: it always changes, and forwards."""
+    return f"greatest({now}, t.\"updated_at\" + interval '1 millisecond')"
 
 
-def _assignment(column: Column, table: str) -> str:
-    value, old = from_json(column, table), f"t.{column.sql}"
+def assignments(model: ModelPlan, data: str = "p_data", now: str = "v_now") -> dict[str, str]:
+    """Return what an update of `t` out of a jsonb object sets, by column."""
+    changes = {c.sql: _assignment(c, model.table, data) for c in model.fields}
+    return changes | {'"updated_at"': _updated(now)}
+
+
+def _assignment(column: Column, table: str, data: str) -> str:
+    value, old = from_json(column, table, data), f"t.{column.sql}"
     if column.required:  # null was refused, so NULL can only mean absent
         return f"coalesce({value}, {old})"
-    return f"case when p_data ? {column.key} then {value} else {old} end"
+    return f"case when {data} ? {column.key} then {value} else {old} end"
 
 
 def _insert(model: ModelPlan) -> str:
@@ -244,26 +253,28 @@ def _insert(model: ModelPlan) -> str:
         "v_now",
         "v_now",
         "nullif(current_setting('app.current_participant_id', true), '')",
-        *(_inserted(column, model.table) for column in model.fields),
+        *(inserted(column, model.table) for column in model.fields),
     ]
     return (
-        f"insert into {model.table} (\n{indent(_comma(columns))}\n)\n"
+        f"insert into {model.table} (\n{indent(comma(columns))}\n)\n"
         f"overriding system value\n"
-        f"values (\n{indent(_comma(values))}\n);"
+        f"values (\n{indent(comma(values))}\n);"
     )
 
 
-def _inserted(column: Column, table: str) -> str:
-    value = from_json(column, table)
+def inserted(column: Column, table: str, data: str = "p_data") -> str:
+    """Return a new row's value out of a jsonb object, or its declared default."""
+    value = from_json(column, table, data)
     if not column.has_default or column.default is None:
         return value
     default = default_sql(column)
     if column.native:
         default = native(column, table, f"{json_literal(column.default)}::jsonb")
-    return f"case when p_data ? {column.key} then {value} else {default} end"
+    return f"case when {data} ? {column.key} then {value} else {default} end"
 
 
-def _comma(items: list[str]) -> str:
+def comma(items: list[str]) -> str:
+    """Join with commas, one per line."""
     return ",\n".join(items)
 
 

@@ -24,7 +24,8 @@ begin
     union all
     select format('routine %s', p.oid::regprocedure) from pg_catalog.pg_proc p
       join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-     where n.nspname in ('ablo', 'ablo_model') and p.proowner <> 'ablo_owner'::regrole
+      join pg_catalog.pg_roles o on o.oid = p.proowner and o.rolname not in ('ablo_owner', 'ablo_writer')
+     where n.nspname in ('ablo', 'ablo_model')
     union all
     select format(case c.relkind when 'S' then 'sequence %s' else 'table %s' end, c.oid::regclass) from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -43,6 +43,23 @@ begin
     end
     $body$;
   end if;
+  if to_regprocedure('ablo_model.setwise(text)') is null then
+    create function ablo_model.setwise(p_model text) returns boolean
+    language sql immutable parallel safe
+    as 'select false';
+  end if;
+  if to_regprocedure('ablo_model.many(text, text, text, timestamptz, int[], text[], jsonb[], text[])') is null then
+    create function ablo_model.many(
+      p_model text, p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[],
+      p_participants text[])
+    returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+    language plpgsql volatile
+    as $body$
+    begin
+      return;
+    end
+    $body$;
+  end if;
   -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.
   if to_regprocedure('ablo_model.settle()') is null then
     create function ablo_model.settle() returns void

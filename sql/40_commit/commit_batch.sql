@@ -6,8 +6,9 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
-  -- Group commit: concurrent commits of one organization in one transaction and one flush, each in a
-  -- subtransaction of its own: its premises exact, its failure its own.
+  -- Group commit: concurrent commits of one organization in one transaction and one flush. The plain ones are
+  -- applied first and set-wise (ablo.batch_apply), the others in order, each in a subtransaction of its own: its
+  -- premises exact, its failure its own.
   -- p_commits: [{participant, key, request, onBehalfOf?, capabilityId?, transport?}], at most 60 (more than 64
   -- subtransactions overflow a backend's cache of them). One answer each, in order: a receipt, or the
   -- error {sqlstate, message, detail, ...}. SQLSTATE 55P03 = it would have had to wait for a row or a
@@ -26,6 +27,7 @@ declare
   v_table text;
   v_column text;
   v_context text;
+  v_plain record;
   v_bytes bigint := 0;  -- of answers with rows; beyond one answer's budget the callers read them
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -42,11 +44,21 @@ begin
   perform ablo.order_lock(p_organization);
   perform set_config('lock_timeout', '1ms', true);
   set constraints all immediate;
+  v_plain := ablo.batch_apply(p_organization, p_commits);
 
   for v_index in 0 .. jsonb_array_length(p_commits) - 1 loop
-    v_commit := p_commits -> v_index;
     ordinal := v_index;
     error := null;
+    receipt := v_plain.receipts[v_index + 1];
+    if receipt is not null then
+      if v_plain.rows[v_index + 1] is not null and v_bytes < ablo.bound('answer_bytes') then
+        receipt := left(receipt::text, -1) || ',"rows":[' || v_plain.rows[v_index + 1] || ']}';
+        v_bytes := v_bytes + octet_length(receipt::text);
+      end if;
+      return next;
+      continue;
+    end if;
+    v_commit := p_commits -> v_index;
     begin
       receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
                                  v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true, v_commit ->> 'transport');

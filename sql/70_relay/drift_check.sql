@@ -71,7 +71,27 @@ as $$
       'run `ablo-pg connect` as a superuser, which restores the owner', count(*), pg_catalog.pg_get_userbyid(p.proowner))
     from pg_catalog.pg_proc p
    where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace) and p.proowner <> 'ablo_owner'::regrole
+     and not (p.pronamespace = 'ablo_model'::regnamespace and pg_catalog.pg_get_userbyid(p.proowner) = 'ablo_writer')
    group by p.proowner
+  union all
+  -- Its changes are not captured: it owns and is nothing but the set-wise write functions.
+  select case when w.rolcanlogin or w.rolsuper or w.rolbypassrls then e'ablo_writer can log in or passes row-level security:\n'
+                'alter role ablo_writer nologin nosuperuser nobypassrls;'
+              when m.member is not null then format(e'role %I may act as ablo_writer, whose changes are not logged:\n'
+                'revoke ablo_writer from %I;', m.member, m.member)
+              else 'ablo_writer owns something else than functions in ablo_model: give it to another role' end
+    from pg_catalog.pg_roles w
+    left join lateral (
+      select pg_catalog.pg_get_userbyid(a.member) as member from pg_catalog.pg_auth_members a
+       where a.roleid = w.oid and a.member <> 'ablo_owner'::regrole and not (
+         select r.rolsuper or r.rolcreaterole from pg_catalog.pg_roles r where r.oid = a.member)) m on true
+   where w.rolname = 'ablo_writer' and (
+     w.rolcanlogin or w.rolsuper or w.rolbypassrls or m.member is not null or exists (
+       select from pg_catalog.pg_shdepend d
+        where d.refclassid = 'pg_catalog.pg_authid'::regclass and d.refobjid = w.oid and d.deptype = 'o'
+          and d.dbid in (0, (select b.oid from pg_catalog.pg_database b where b.datname = current_database()))
+          and not exists (select from pg_catalog.pg_proc p where d.classid = 'pg_catalog.pg_proc'::regclass and p.oid = d.objid
+                             and p.pronamespace = 'ablo_model'::regnamespace)))
   union all
   select e'publication ablo_delta does not publish all inserts into ablo.delta through its root, and nothing else:\n'
       'alter publication ablo_delta set table ablo.delta; '

@@ -11,6 +11,26 @@ grant usage on schema ablo to ablo_replication;
 
 grant select on ablo.delta to ablo_runtime, ablo_replication;
 
+-- The set-wise write functions call the tests of values; to own them takes CREATE on their schema. After a restore
+-- without owners they are the owner's, and write nothing until they are handed back here.
+do $writer$
+declare
+  v_function regprocedure;
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    grant usage on schema ablo, ablo_model to ablo_writer;
+    grant create on schema ablo_model to ablo_writer;
+    grant execute on function ablo.json_fits(jsonb) to ablo_writer;
+    for v_function in
+      select p.oid from pg_catalog.pg_proc p
+       where p.pronamespace = 'ablo_model'::regnamespace and p.proname like '%\_\_many' and p.proowner = 'ablo_owner'::regrole
+    loop
+      execute format('alter function %s owner to ablo_writer', v_function);
+    end loop;
+  end if;
+end
+$writer$;
+
 grant execute on function
   ablo.commit(text, text, text, jsonb, text, text, text),
   ablo.commit_batch(text, jsonb),

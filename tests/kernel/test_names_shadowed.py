@@ -30,6 +30,7 @@ from ablo_pg.testing import make_database
 from .board import Board, Caller, Json, op
 from .claim_calls import claimer
 from .key_calls import Holder, Keys, code_of
+from .setwise import ROWS, codes, item, setwise
 
 # What may be an alias, a variable or a parameter: any word of up to two letters, what begins like
 # ours, and what follows a table or "as".
@@ -119,13 +120,23 @@ def values(names: set[str], text: str) -> Json:
 @pytest.fixture
 def family(caller: Caller, names: set[str]) -> str:
     """The id of a leaf, whose owner and its owner share it."""
-    own = uuid.uuid4().hex
+    own = uuid.uuid4().hex[:12]  # in every field: a row has to fit a page
     caller.commit(
         op("create", "roots", own, values(names, own)),
         op("create", "middles", own, values(names, own) | {PARENT: own}),
         op("create", "leaves", own, values(names, own) | {PARENT: own}),
     )
     return own
+
+
+def test_rows_are_written_set_wise(shadowed: Board, caller: Caller, names: set[str]) -> None:
+    own, before = uuid.uuid4().hex[:12], setwise(shadowed)
+    made = [op("create", "roots", f"{own}{n}", values(names, own)) for n in range(ROWS)]
+    assert codes(caller.batch(map(item, made))) == [None] * ROWS
+    changed = [op("update", "roots", f"{own}{n}", {MANY: [str(n)]}) for n in range(ROWS)]
+    assert codes(caller.batch(map(item, changed))) == [None] * ROWS
+    assert setwise(shadowed) == before + 2 * ROWS
+    assert caller.get("roots", f"{own}7")["row"][MANY] == ["7"]
 
 
 def test_what_is_ours_was_collected(names: set[str]) -> None:
@@ -151,7 +162,7 @@ def test_a_row_is_read_in_every_way(
 
 
 def test_pages_go_on_by_any_column(caller: Caller, names: set[str]) -> None:
-    mark = uuid.uuid4().hex
+    mark = uuid.uuid4().hex[:12]
     for number in range(3):
         data = dict.fromkeys(names - {MANY, PARENT}, f"{mark}{number}")
         caller.commit(op("create", "roots", f"{mark}{number}", data))
@@ -222,7 +233,7 @@ def test_premises_and_claims_see_it(
 def test_a_table_that_knows_its_rows_by_such_a_name(
     shadowed: Board, caller: Caller, names: set[str]
 ) -> None:
-    own = uuid.uuid4().hex
+    own = uuid.uuid4().hex[:12]
     data = dict.fromkeys(names - {"v_id", "v_organization", MANY}, own)
     caller.commit(op("create", "theirs", own, data))
     row = caller.get("theirs", own)["row"]

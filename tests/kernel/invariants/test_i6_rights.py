@@ -133,7 +133,7 @@ def test_functions_that_run_as_their_owner_pin_their_search_path(board: Board) -
     )
     assert len(found) > 8
     for name, owner, config in found:
-        assert owner == "ablo_owner", name
+        assert owner == ("ablo_writer" if "__many(" in name else "ablo_owner"), name
         assert any(one.startswith("search_path=") for one in config or ()), name
 
 
@@ -171,6 +171,7 @@ def login(
         ("superuser in role ablo_runtime", "superuser"),
         ("bypassrls in role ablo_runtime", "BYPASSRLS"),
         ("in role ablo_runtime, ablo_owner", "ablo_owner"),
+        ("in role ablo_runtime, ablo_writer", "ablo_writer"),
     ],
 )
 def test_a_login_that_could_pass_them_is_refused(board: Board, options: str, why: str) -> None:

@@ -953,6 +953,114 @@ alter function ablo_model."tasks__lock"(text) owner to ablo_owner;
 
 revoke all on function ablo_model."tasks__lock"(text) from public;
 
+-- tasks: writes of many rows
+create or replace function ablo_model."tasks__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $ablo$
+#variable_conflict use_variable
+begin
+  if current_user <> 'ablo_writer' then  -- its changes would be captured too
+    return;
+  elsif p_action = 'create' then
+    return query with i as (
+      insert into "public"."tasks" as t (
+        "id",
+        "organization_id",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "title",
+        "status"
+      )
+      select
+        b.id,
+        p_organization,
+        p_now,
+        p_now,
+        b.participant,
+        b.data ->> 'title',
+        b.data ->> 'status'
+      from unnest(p_ids, p_items, p_participants) b (id, data, participant)
+      where b.id <> ''
+        and octet_length(b.id) <= 255
+        and jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['title', 'status']::text[] = '{}'
+        and ablo_model.is_string(b.data -> 'title')
+        and b.data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])
+      on conflict do nothing
+      returning t."id" as id, ablo_model."tasks__groups"(t.*) as groups,
+        ablo_model."tasks__row"(t.*) as row_json
+    )
+    select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[]
+    from i join unnest(p_ords, p_ids) b (ord, id) on b.id = i.id;
+  elsif p_action = 'delete' then
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."tasks" t on t."organization_id" = p_organization and t."id" = b.id
+      for update of t skip locked
+    )
+    delete from "public"."tasks" t using o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord, 'D', t."id", ablo_model."tasks__groups"(t.*),
+      null::text[], null::json, null::text[];
+  else
+    return query with o as (
+      select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
+      from unnest(p_ords, p_ids, p_items) b (ord, id, data)
+      join "public"."tasks" t on t."organization_id" = p_organization and t."id" = b.id
+      where jsonb_typeof(b.data) = 'object'
+        and pg_column_size(b.data) < 1000000
+        and b.data - array['title', 'status']::text[] = '{}'
+        and (ablo_model.is_string(b.data -> 'title')) is not false
+        and (b.data -> 'status' = any (array['"todo"', '"doing"', '"done"']::jsonb[])) is not false
+      for no key update of t skip locked
+    )
+    update "public"."tasks" t set
+      "title" = coalesce(o.ablo_data ->> 'title', t."title"),
+      "status" = coalesce(o.ablo_data ->> 'status', t."status"),
+      "updated_at" = greatest(p_now, t."updated_at" + interval '1 millisecond'),
+      "archived_at" = case p_action
+        when 'archive' then coalesce(t."archived_at", p_now)
+        when 'update' then t."archived_at"
+      end
+    from o where t.ctid = o.ablo_ctid
+    returning o.ablo_ord,
+      case
+        when (o."archived_at" is null) = (t."archived_at" is null) then 'U'
+        when o."archived_at" is null then 'A'
+        else 'V'
+      end,
+      t."id", ablo_model."tasks__groups"(t.*),
+      null::text[],
+      ablo_model."tasks__row"(t.*),
+      array_remove(array[
+        'updatedAt',
+        case when o."created_at" is distinct from t."created_at" then 'createdAt' end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then 'createdBy' end,
+        case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
+        case when o."title"::text collate "C" is distinct from t."title"::text collate "C" then 'title' end,
+        case when o."status"::text collate "C" is distinct from t."status"::text collate "C" then 'status' end
+      ], null);
+  end if;
+end
+$ablo$;
+
+alter function ablo_model."tasks__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model."tasks__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    alter function ablo_model."tasks__many"(text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_writer;
+    grant select, insert, update, delete on table "public"."tasks" to ablo_writer;
+  end if;
+end
+$ablo$;
+
 -- tasks: triggers
 do $ablo$
 begin
@@ -960,26 +1068,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."tasks"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg efa744f8'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg c4f92fa8'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."tasks";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."tasks"
-      deferrable initially deferred for each row
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."tasks__capture"();
     alter table "public"."tasks" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg c4f92fa8';
     drop trigger if exists zz_ablo_guard on "public"."tasks";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."tasks" for each row
+      before insert or update or delete on "public"."tasks" for each row when (current_user <> 'ablo_writer')
       execute function ablo_model."tasks__guard"();
     alter table "public"."tasks" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg c4f92fa8';
     drop trigger if exists zz_ablo_truncate on "public"."tasks";
     create trigger zz_ablo_truncate before truncate on "public"."tasks"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."tasks" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg efa744f8';
+    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg c4f92fa8';
   end if;
 end
 $ablo$;
@@ -1060,6 +1168,44 @@ $ablo$;
 alter function ablo_model.lock(text, text) owner to ablo_owner;
 
 revoke all on function ablo_model.lock(text, text) from public;
+
+create or replace function ablo_model.setwise(p_model text)
+  returns boolean
+  language sql immutable security invoker
+as $ablo$
+  select p_model = any (array['tasks']::text[])
+$ablo$;
+
+alter function ablo_model.setwise(text) owner to ablo_owner;
+
+revoke all on function ablo_model.setwise(text) from public;
+
+create or replace function ablo_model.many(p_model text, p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  language plpgsql volatile security invoker
+as $ablo$
+begin
+  if p_model = 'tasks' then
+    lock table only "public"."tasks" in row exclusive mode;
+    if ablo.table_plain('"public"."tasks"'::regclass, p_action = 'delete') then
+      return query select * from ablo_model."tasks__many"(p_action, p_organization, p_now, p_ords, p_ids, p_items, p_participants);
+    end if;
+    return;
+  end if;
+end
+$ablo$;
+
+alter function ablo_model.many(text, text, text, timestamptz, int[], text[], jsonb[], text[]) owner to ablo_owner;
+
+revoke all on function ablo_model.many(text, text, text, timestamptz, int[], text[], jsonb[], text[]) from public;
+
+do $ablo$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer') then
+    grant execute on all functions in schema ablo_model to ablo_writer;
+  end if;
+end
+$ablo$;
 
 -- ======== registration ========
 select ablo.schema_register(
