@@ -1,8 +1,8 @@
 -- The group roles. `ablo-pg connect` creates logins as members of one of them.
 -- Run by: the administrator who installs the kernel (superuser, or CREATEROLE). ablo_owner owns kernel and
--- tables and is not a login; ablo_writer is not a login either, and owns nothing
--- but the set-wise write functions, whose changes are not captured again. Roles belong to the cluster, so another database's install may be creating the
--- same ones right now: a duplicate is not an error.
+-- tables and is not a login. Nor is ablo_writer, which owns nothing but the set-wise write functions, whose changes
+-- are not captured again. Roles belong to the cluster, so another database's install may be creating the same ones
+-- right now: a duplicate is not an error.
 do $roles$
 declare
   v_role text;

@@ -3,7 +3,8 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   -- Refuse a login that is not subject to row-level security: superuser, BYPASSRLS, or a member of the owner role,
-  -- of ablo_writer, whose changes are not captured, or of the role that owns an adopted table. Checks the SESSION user, since a session can undo SET ROLE.
+  -- of ablo_writer, whose changes are not captured, or of the role that owns an adopted table. Checks the SESSION
+  -- user, since a session can undo SET ROLE.
   -- SECURITY DEFINER, since only the owner may raise; the session user does not change.
   -- Called by: every service and library at start, and at registration of a data source. Raises:
   -- database_role_cannot_enforce_rls.

@@ -18,6 +18,7 @@ begin
   select s.dropped_through, exists (select from ablo.track t where t.organization_id = p_organization),
          exists (select from ablo.model m where m.id_shared)
     into v_dropped, v_tracks, v_shared from ablo.log_state s;
+  -- A row is one operation, without its request: the windows below keep all rows.
   -- Each probe is a scalar subquery with LIMIT 1: of an EXISTS the planner makes a hash of the whole organization.
   select array_agg(row(c, model, action, id, data, transaction, participant, key, hash, behalf, capability, transport,
                        with_rows)::ablo.batch_operation)
@@ -56,8 +57,7 @@ begin
                        and id is not null and ablo_model.setwise(model)
                        and coalesce(jsonb_typeof(item -> 'data'), 'null') = any (array['object', 'null'])
                        and coalesce(jsonb_typeof(item -> 'readAt'), 'null') = any (array['number', 'null'])
-                       and jsonb_array_length(request -> 'operations') <= 500
-                       and request - array['operations', 'returning'] = '{}'
+                       and bare
                        and split_part(participant, ':', 1) = any (array['user', 'agent', 'system'])
                        and length(participant) > position(':' in participant)
                        and length(key) between 1 and 255
@@ -71,18 +71,22 @@ begin
                                and ablo.key_status(k) = 'live' limit 1))
                      end is true as fits
                 from (
-                  select e.*, coalesce(z.m, 1) as m, z.item, z.item ->> 'id' as id, lower(z.item ->> 'action') as action,
+                  select e.c, e.participant, e.key, e.behalf, e.capability, e.transport, e.hash, e.with_rows, e.bare,
+                         coalesce(z.m, 1) as m, z.item, z.item ->> 'id' as id, lower(z.item ->> 'action') as action,
                          ablo_model.resolve(z.item ->> 'model') as model
                     from (
                       select n as c, x ->> 'participant' as participant, x ->> 'key' as key,
                              x ->> 'onBehalfOf' as behalf, x ->> 'capabilityId' as capability,
-                             x ->> 'transport' as transport, x -> 'request' as request,
-                             ablo.request_hash(x -> 'request') as hash,
-                             x #> '{request,returning}' = 'true' as with_rows
+                             x ->> 'transport' as transport, ablo.request_hash(x -> 'request') as hash,
+                             x #> '{request,returning}' = 'true' as with_rows,
+                             case when jsonb_typeof(x -> 'request') = 'object' then
+                               (x -> 'request') - array['operations', 'returning'] = '{}' end as bare,
+                             x #> '{request,operations}' as operations
                         from jsonb_array_elements(p_commits) with ordinality a (x, n) offset 0) e
-                    left join lateral jsonb_array_elements(case
-                      when jsonb_typeof(e.request) = 'object' and jsonb_typeof(e.request -> 'operations') = 'array'
-                      then e.request -> 'operations' end) with ordinality z (item, m) on true
+                    left join lateral jsonb_array_elements(
+                      case when e.bare and jsonb_typeof(e.operations) = 'array' then
+                        case when jsonb_array_length(e.operations) <= 500 then e.operations end
+                      end) with ordinality z (item, m) on true
                   offset 0) o
               offset 0) f
           offset 0) j

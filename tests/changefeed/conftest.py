@@ -79,14 +79,14 @@ def run_hub(db: DatabaseHandle) -> RunHub:
     return lambda reader, **options: running(reader, db.database_url, **options)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     """Let everything else run until the condition holds."""
     with anyio.fail_after(seconds):
         while not condition():
             await anyio.lowlevel.checkpoint()
 
 
-async def take(subscription: AsyncIterator[Delta], count: int, seconds: float = 30) -> list[Delta]:
+async def take(subscription: AsyncIterator[Delta], count: int, seconds: float = 10) -> list[Delta]:
     """Take so many deltas."""
     with anyio.fail_after(seconds):
         return [await anext(subscription) for _ in range(count)]

@@ -148,7 +148,7 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     await nothing_left(admin)
 
 
-async def nothing_left(admin: Any, seconds: float = 30) -> None:
+async def nothing_left(admin: Any, seconds: float = 10) -> None:
     """No slot, session or lock of any of the killed ones; the server notices when it next looks."""
     left = """
         select (select count(*) from pg_replication_slots)

@@ -187,7 +187,7 @@ def sync_ablo(make_sync: MakeSync) -> Ablo:
     return make_sync("user:ann")
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
     """Wait on this thread, which blocks its event loop, until a condition holds."""
     ends = time.monotonic() + seconds
     while not holds():

@@ -118,7 +118,7 @@ def wait_for_guard(pid: str) -> int:
 
     A process that is still inside execve shows an empty command line, so one look may miss it.
     """
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         for folder in Path("/proc").glob("[0-9]*"):
             try:

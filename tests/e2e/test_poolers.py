@@ -110,7 +110,7 @@ def through(cluster: Server, app_db: DatabaseHandle) -> Iterator[Any]:
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until it takes connections, or has ended."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 10
     while True:
         try:
             psycopg.connect(url).close()

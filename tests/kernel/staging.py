@@ -12,7 +12,7 @@ import psycopg
 
 T = TypeVar("T")
 # Seconds. Protects the test run from a wait that never comes; a false alarm fails the test.
-PATIENCE: Final = 30.0
+PATIENCE: Final = 10.0
 
 
 def wait_until(test: Callable[[], T]) -> T:

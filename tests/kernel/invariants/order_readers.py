@@ -27,7 +27,7 @@ from .site import ORGS, Connection, Site
 
 # Seconds. Protects the test from a reader that never sees the last delta, which only a broken build
 # keeps from it; a false alarm fails the test.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 5.0
 
 SELECT: Final[LiteralString] = """
 select sync_id from ablo.delta

@@ -98,7 +98,7 @@ class Page:
         assert "exceptionDetails" not in found, str(found["exceptionDetails"])
         return found["result"].get("value")
 
-    async def wait_for(self, script: str, seconds: float = 30) -> None:
+    async def wait_for(self, script: str, seconds: float = 10) -> None:
         """Evaluate it again and again until it is true; say what the page shows if it is not."""
         with anyio.move_on_after(seconds):
             while True:

@@ -76,7 +76,7 @@ class Client:
         return found
 
     async def take(
-        self, kind: str, where: Callable[[Frame], bool] = lambda payload: True, seconds: float = 30
+        self, kind: str, where: Callable[[Frame], bool] = lambda payload: True, seconds: float = 10
     ) -> Frame:
         """Take the first frame of this type whose payload fits; leave the others for later."""
         for frame in list(self.frames):
@@ -90,7 +90,7 @@ class Client:
                     return dict(frame.get("payload", {}))
                 self.frames.append(frame)
 
-    async def deltas(self, count: int, seconds: float = 30) -> list[Frame]:
+    async def deltas(self, count: int, seconds: float = 10) -> list[Frame]:
         """Take so many live deltas."""
         found: list[Frame] = []
         while len(found) < count:
@@ -143,7 +143,7 @@ class Client:
         given = {"description": "editing", "queue": True, "entityType": "tasks"} | more
         await self.send("claim_begin", claimId=claim_id, entityId=row_id, **given)
 
-    async def closed(self, seconds: float = 30) -> tuple[int, str]:
+    async def closed(self, seconds: float = 10) -> tuple[int, str]:
         """Wait for the server to close; return code and reason."""
         with anyio.fail_after(seconds):
             with contextlib.suppress(ConnectionClosed):
@@ -238,7 +238,7 @@ async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any
     return await stack.enter_async_context(serving(RelaySettings(**(given | settings))))
 
 
-async def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+async def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
     """Look again and again until it holds."""
     with anyio.fail_after(seconds):
         while True:
