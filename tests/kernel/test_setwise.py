@@ -242,3 +242,21 @@ def test_an_upgraded_kernel_writes_one_by_one_until_the_schema_is_applied(own_bo
     assert codes(caller.batch(item(create(f"t{n}")) for n in range(ROWS))) == [None] * ROWS
     assert setwise(own_board) == 0
     assert unlogged(own_board) == []
+
+
+def test_a_batch_of_large_commits_is_judged_in_little_space(board: Board) -> None:
+    """Each operation with a copy of its request would take half a gigabyte here."""
+    caller = board.caller()
+    text = "x" * 500
+    rows = [[create(f"c{n}-{m}", title=text) for m in range(300)] for n in range(12)]
+    before = spilled(board)
+    answers = caller.batch(item(*each) for each in rows)
+    assert codes(answers) == [None] * 12
+    caller.call("select pg_stat_force_next_flush()::text")
+    assert spilled(board) - before < 50_000_000
+
+
+def spilled(board: Board) -> int:
+    """Bytes that queries have written to temporary files in the database."""
+    query = "select temp_bytes from pg_stat_database where datname = current_database()"
+    return int(board.value(query))
