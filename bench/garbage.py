@@ -281,9 +281,12 @@ async def warm(url: str, db: DatabaseHandle) -> None:
     key = new_key("sk")
     with psycopg.connect(db.admin_url, autocommit=True) as conn:
         create_key(conn, "initech", "system:warm", key, {"prefix": "sk"})
+    ablo = None
     with suppress(TimeoutError):
         async with asyncio.timeout(WARM_SECONDS), asyncio.TaskGroup() as group:
             ablo = await work(Office(url, key), group)
+    if ablo is None:
+        sys.exit(f"the machine is too busy: no client within {WARM_SECONDS} s")
     await ablo.close()
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
