@@ -6,7 +6,7 @@ import string
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ablo_pg.schema import (
@@ -139,10 +139,12 @@ def load(source: str) -> SchemaSpec:
     return spec
 
 
-@settings(max_examples=50)  # each runs the file that it writes
+@settings(  # each example runs the file that it writes
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(schemas())
 def test_what_is_written_means_the_same(spec: SchemaSpec) -> None:
-
     assume(not check(spec) and all(usable_key(model.key) for model in spec.models))
     assert meaning(load(write_source(spec))) == meaning(spec)
 
