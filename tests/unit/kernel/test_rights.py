@@ -15,8 +15,8 @@ from ablo_pg.kernel.rights import GRANTS_FILE, Lack, kernel_rights, model_rights
 from ablo_pg.schema import parse_schema_json
 
 GOLDEN = Path(__file__).parents[1] / "compile" / "golden"
-# The owner's own: what it lacks, drift and every statement of `migrate` would say. The writer's: without them a
-# batch goes one by one.
+# The owner's own: what it lacks, drift and every statement of `migrate` would say. The writer's:
+# without them a batch goes one by one.
 OWNERS = re.compile(r"grant usage, create on schema .* to ablo_owner;|grant .* to ablo_writer;")
 
 
