@@ -47,7 +47,10 @@ FIGHT: Final[dict[str, Mutant]] = {
     ),
     "any claim is granted": Mutant(
         "holders_overlap",
-        (("claim_advance", "b.participant <> v_claim.participant and", "false and"),),
+        (
+            ("claim_advance", "exit when v_whole <> v_claim.participant;", ""),
+            ("claim_advance", "v_holders <> '{}' and", "false and"),
+        ),
     ),
     "leases end early": Mutant(
         "cut_short",
@@ -58,7 +61,7 @@ FIGHT: Final[dict[str, Mutant]] = {
     ),
     "the newest first": Mutant("lines_jumped", (("claim_advance", IN_LINE, f"{IN_LINE} desc"),)),
     "tokens do not rise": Mutant(
-        "tokens_fell", (("claim_grant", "nextval('ablo.fence_token')", "1"),)
+        "tokens_fell", (("claim_token", "nextval('ablo.fence_token')", "1"),)
     ),
     "nobody is asked before a write": Mutant(
         "intruders", (NO_NAMES, ("claim_guard", "begin", "begin return;"))
