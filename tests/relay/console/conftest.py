@@ -179,3 +179,10 @@ def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("ABLO_TEST_PICTURES", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow a browser, a relay and a server of their own the time that a busy machine takes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(60))
