@@ -138,7 +138,7 @@ class Stage:
         """Have another row of each organization written, and wait until it has come."""
         for organization in ORGANIZATIONS:
             await self.kit.write(self.admin, 1, organization, prefix="y")
-        with anyio.move_on_after(10):
+        with anyio.move_on_after(3):
             await self.kit.until(lambda: all(c[-1:] == ["y1"] for c in followed.came.values()))
 
 

@@ -233,7 +233,7 @@ async def test_a_broken_claim_is_lost_at_once_in_the_client(
         with pytest.raises(AbloClaimedError) as caught:
             await ablo.tasks.update(task, {"count": 2})
         assert caught.value.code == "claim_lost"
-        assert await claim.lost.wait(timeout=10)
+        assert await claim.lost.wait(timeout=1)
         assert claim.status == "lost"
         sent = ablo._session.transport.commit
         ablo._session.transport.commit = None  # type: ignore[method-assign, assignment]

@@ -28,6 +28,8 @@ def plans(
     """Run a call and roll it back; return the plan of each statement that it ran. See `run`."""
     notices: list[str] = []
     with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+        with conn.transaction(force_rollback=True):
+            conn.execute(call)  # so that what it reads of the catalogue is not counted
         conn.execute(
             """load 'auto_explain';
                set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;

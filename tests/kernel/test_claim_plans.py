@@ -141,7 +141,7 @@ def test_claims_are_found_by_index(crowded: DatabaseHandle, name: str) -> None:
     assert not wrong
     assert sum(rows_read(scan) for scan in scans) <= most
     # Pages of the catalogue count too, where a scan calls a function for the first time.
-    assert sum(pages_read(scan) for scan in scans) <= 2 * most + 8 * len(scans) + 500
+    assert sum(pages_read(scan) for scan in scans) <= 2 * most + 8 * len(scans) + 400
 
 
 @pytest.mark.parametrize("name", ["wait for the busy field", "release a field with a line"])

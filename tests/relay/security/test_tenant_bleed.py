@@ -19,7 +19,7 @@ from ablo_pg.relay.auth import Authenticator, Credential
 pytestmark = pytest.mark.anyio
 
 ORGANIZATIONS = 50
-LATECOMERS = 3  # callers that go on at once after an answer that came too late; all others wait
+LATECOMERS = 6  # callers that go on at once after an answer that came too late; all others wait
 ROUNDS = 3
 ROWS = 2
 TASKS = "/api/v1/models/tasks"
@@ -123,7 +123,7 @@ def canary(number: int) -> str:
 async def storm(world: Any, **settings: Any) -> list[Tenant]:
     """Let them all loose at once, while a lock makes some statements wait and be cancelled."""
     relay = await world.start(
-        pool_size=3, request_seconds=1.0, requests_per_second=10_000, **settings
+        pool_size=3, request_seconds=0.4, requests_per_second=10_000, **settings
     )
     chance, door = random.Random(11), anyio.CapacityLimiter(LATECOMERS)
     tenants = [
