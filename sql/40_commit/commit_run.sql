@@ -16,7 +16,8 @@ as $$
   -- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
   -- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
   -- already (a batch), and captures run with each statement, so this commit's own deltas are recognized
-  -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
+  -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify. The caller has set
+  -- the identity.
   -- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 declare
   v_hash bigint := ablo.request_hash(p_request);
@@ -33,7 +34,6 @@ declare
   -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
-  v_done := ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id);
   v_done := ablo.commit_check(p_key, p_request);
   v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 

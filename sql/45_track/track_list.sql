@@ -10,7 +10,7 @@ as $$
 declare
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   return (
     select coalesce(json_agg(

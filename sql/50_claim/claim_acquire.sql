@@ -22,7 +22,8 @@ as $$
   -- claim), duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked,
   -- apikey_expired.
 declare
-  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_model ablo.model := ablo.claim_model(p_model, p_id);
   v_request jsonb := ablo.claim_request(p_request);
   v_fields text[] := ablo.claim_fields(v_request);
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
@@ -94,6 +95,6 @@ begin
   if v_claim.status = 'queued' then
     perform ablo.claim_line_check(v_claim, v_request);
   end if;
-  return ablo.claim_answer(v_claim, v_key);
+  return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
 end
 $$;

@@ -13,7 +13,8 @@ as $$
   -- Called by: clients. Locks: the target's claims. p_capability_id: a key that may claim the row. Raises:
   -- capability_scope_denied, permission_denied, claim_not_found, invalid_request.
 declare
-  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_model ablo.model := ablo.claim_model(p_model, p_id);
   v_wanted text[];
   v_line text[];
   v_unknown text;
@@ -50,5 +51,6 @@ begin
   end if;
   perform ablo.claim_deal(p_organization, v_line);
   perform ablo.claim_advance(p_organization, v_model.typename, p_id, null);
+  perform ablo.identity_restore(v_found, null::text);
 end
 $$;
