@@ -40,7 +40,7 @@ WORKERS: Final = 4  # tasks that connect and return connections
 # million ids and the next is created at half, so this is safe up to about 8,000 deltas a second.
 LIFETIME: Final = 600.0
 # Seconds from one connection's maintenance to the next: many opened at once need not all do it.
-CHORES_SECONDS: Final = 60.0
+MAINTENANCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class PoolOptions:
     statement_timeout: seconds for one statement, 0 for no limit; protects a service's pool from a
     statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
     how many claims one participant may hold, and wait for; None for the kernel's own limits.
-    `chores`: a new connection begins with `routines.chores`, unless another has within a minute.
+    `maintenance`: a new connection begins with `routines.maintain`, unless another has within a
+    minute.
     """
 
     min_size: int = 1
@@ -62,7 +63,7 @@ class PoolOptions:
     statement_timeout: float = 0.0
     open_claims: int | None = None
     open_waits: int | None = None
-    chores: bool = True
+    maintenance: bool = True
     application_name: str = "ablo_pg"
 
 
@@ -79,7 +80,9 @@ class Database:
     names: Names = field(default=NO_NAMES, repr=False)
     _pool: Pool | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
-    _chores_due: float = field(default=0.0, init=False, repr=False)  # on time.monotonic's clock
+    _maintenance_due: float = field(
+        default=0.0, init=False, repr=False
+    )  # on time.monotonic's clock
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     # Of the connections that are made now. If one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
@@ -249,9 +252,9 @@ class Database:
         await session.pin(conn)
         if self.options.statement_timeout > 0:
             conn.patience = self.options.statement_timeout + CANCEL_SECONDS
-        if self.options.chores and time.monotonic() >= self._chores_due:
-            self._chores_due = time.monotonic() + CHORES_SECONDS
-            await routines.chores(conn)
+        if self.options.maintenance and time.monotonic() >= self._maintenance_due:
+            self._maintenance_due = time.monotonic() + MAINTENANCE_SECONDS
+            await routines.maintain(conn)
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 

@@ -96,7 +96,7 @@ async def session_prepare(conn: AsyncConnection[object], statement_timeout: floa
         await conn.execute(SESSION_PREPARE)
 
 
-async def chores(conn: AsyncConnection[object]) -> None:
+async def maintain(conn: AsyncConnection[object]) -> None:
     """Create the log's next partition, and delete some expired rows.
 
     For databases without a relay: a pool renews its connections more often than a partition fills.
