@@ -38,7 +38,7 @@ begin
   v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 
   if p_capability_id is not null then
-    v_key := ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
+    v_key := ablo.key_check_commit(p_organization, p_participant, p_capability_id, p_request);
   end if;
 
   -- One statement for both: each statement that runs costs more than its probe. A track registered from here on
@@ -68,7 +68,7 @@ begin
     v_done := set_config('ablo.writer', p_participant, true);
   end if;
   if v_key.sync_groups is not null then
-    v_done := ablo.capability_reads(v_key, p_request);
+    v_done := ablo.key_check_reads(v_key, p_request);
   end if;
   if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
     return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);

@@ -19,7 +19,7 @@ as $$
 declare
   v_found text := ablo.identity_set(p_organization, p_participant);
   v_model ablo.model;
-  v_line boolean := p_model is not null and p_id is not null;
+  v_of_row boolean := p_model is not null and p_id is not null;
   v_claims jsonb;
   v_queue jsonb;
   v_waiting text[];  -- all of the row's, in order
@@ -30,7 +30,7 @@ begin
     v_model := ablo.read_model(p_model);
     p_id := ablo.row_id(v_model.id_type, p_id);
   end if;
-  if v_line then
+  if v_of_row then
     v_waiting := array(select c.id from ablo.claim c
                         where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
                           and c.status = 'queued' and c.expires_at > clock_timestamp()
@@ -43,7 +43,7 @@ begin
     into v_claims, v_queue
     from (select * from ablo.claim c
            where c.organization_id = p_organization
-             and (c.status = 'active' or v_line and c.status = 'queued') and c.status in ('active', 'queued')
+             and (c.status = 'active' or v_of_row and c.status = 'queued') and c.status in ('active', 'queued')
              and c.expires_at > clock_timestamp()
              and (v_model.typename is null or c.model = v_model.typename)
              and (p_id is null or c.row_id = p_id)

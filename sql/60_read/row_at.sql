@@ -17,7 +17,7 @@ declare
   v_head bigint := ablo.log_head(p_organization);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_captured boolean;
   v_delta record;  -- as the key may see it; seen: it is for the key at all
 begin

@@ -20,7 +20,7 @@ declare
   v_model ablo.model := ablo.read_model(p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
   v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_entry record;
   v_entries json[] := '{}';
   v_size bigint := 0;

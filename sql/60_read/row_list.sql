@@ -12,7 +12,7 @@ as $$
   -- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
   -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
   -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
-  -- what ablo.capability_read raises.
+  -- what ablo.key_check_read raises.
 declare
   v_found text := ablo.identity_set(p_organization, p_participant);
   v_model ablo.model := ablo.read_model(p_model);
@@ -39,7 +39,7 @@ begin
   end if;
   if p_capability_id is not null then
     v_where := v_where || ablo.groups_sql(v_model,
-      (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
+      (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
   end if;
   if p_query ->> 'groups' is not null then
     v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));

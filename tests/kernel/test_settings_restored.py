@@ -120,8 +120,9 @@ def prepared(board: Board) -> Caller:
         request = json.dumps({"claimId": claim, "ttl": "1m"})
         arguments = (caller.organization, who, "tasks", row, request)
         caller.call("select ablo.claim_acquire(%s, %s, %s, %s, %s)", *arguments)
-    arguments = (caller.organization, caller.participant)
-    caller.call("select ablo.claim_release(%s, %s, 'ended')", *arguments)
+    caller.call(
+        "select ablo.claim_release(%s, %s, 'ended')", caller.organization, caller.participant
+    )
     return caller
 
 
