@@ -102,9 +102,10 @@ async def test_cancelled_while_the_database_is_at_it(
 
 
 async def test_a_wait_has_a_deadline(ablo: AsyncAblo, holder: AsyncAblo) -> None:
+    await ablo.tasks.list()  # connected: what is timed is the wait
     async with holder.tasks.claim(id="t", action="thinking"):
         with pytest.raises(AbloTimeoutError, match=r"agent:holder \(thinking\)") as caught:
-            async with ablo.tasks.claim(id="t", timeout=0.3):
+            async with ablo.tasks.claim(id="t", timeout=1):
                 pytest.fail("somebody else has it")
         assert caught.value.code == "grant_timeout"
         assert caught.value.details["blocked_by"][0].held_by == "agent:holder"

@@ -149,7 +149,7 @@ def filled(cluster: Server) -> Iterator[str]:
     """A database with the first schema and rows for every writer, to be cloned."""
     with template_database(cluster, FIRST) as name:
         with psycopg.connect(cluster.url(name), autocommit=True) as conn:
-            fill(conn, 20_000)
+            fill(conn, 5_000)
         yield name
 
 
