@@ -37,7 +37,8 @@ async def test_a_statement_is_prepared_once(conn: Conn) -> None:
         found = await conn.value("select $1::text", given)
         assert found == (None if text is None else text.encode())
     assert await conn.value("select $1::int + $2::int", "1", "2") == b"3"
-    assert sorted((await prepared(conn)).values()) == ["select $1::int + $2::int", "select $1::text"]
+    texts = sorted((await prepared(conn)).values())
+    assert texts == ["select $1::int + $2::int", "select $1::text"]
 
 
 async def test_an_error_is_psycopgs_and_costs_nothing_else(conn: Conn) -> None:
@@ -65,8 +66,8 @@ async def test_a_broken_connection_is_an_operational_error(
 async def test_a_cancelled_preparation_can_be_repeated(conn: Conn) -> None:
     """Whether it was prepared is unknown, so its name is not used again."""
     task = asyncio.create_task(conn.value("select $1::text", "a"))
-    while not conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # one turn: it has been sent, and waits
+    assert conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
