@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -23,7 +23,14 @@ from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
 from ablo_pg.db.membership import unreached_async
-from ablo_pg.db.pooled import CANCEL_SECONDS, Pool, PooledConnection, cancelled, nothing_to_reset
+from ablo_pg.db.pooled import (
+    CANCEL_SECONDS,
+    Lent,
+    Pool,
+    PooledConnection,
+    cancelled,
+    nothing_to_reset,
+)
 from ablo_pg.db.pooled import Conn as _Conn
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
@@ -121,7 +128,8 @@ class Database:
         **kwargs: P.kwargs,
     ) -> R:
         """Call `routine(connection, ...)` once, in its own transaction; translate its errors."""
-        await self.open()
+        if self._pool is None:
+            await self.open()
         async with self._connection() as conn:
             try:
                 return await routine(conn, *args, **kwargs)
@@ -162,20 +170,12 @@ class Database:
         """Return the pool's own counts (pool_size, pool_available, requests_waiting, ...)."""
         return {} if self._pool is None else dict(self._pool.get_stats())
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Conn]:
-        pool = self._pool
-        if pool is None:
+    def _connection(self) -> AbstractAsyncContextManager[_Conn]:
+        if self._pool is None:
             raise error_for("invalid_options", "The client is closed", remedy="make a new one")
-        conn = await self._take(pool)
-        try:
-            yield conn
-        finally:
-            await pool.putconn(conn)  # never suspends, see nothing_to_reset
+        return Lent(self._pool, self._take)
 
     async def _take(self, pool: Pool) -> _Conn:
-        if (idle := pool.take_idle()) is not None:
-            return idle
         deadline = time.monotonic() + self.options.acquire_timeout
         while True:
             try:
