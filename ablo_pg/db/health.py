@@ -68,7 +68,36 @@ select json_build_object(
     from ablo.model m join pg_catalog.pg_namespace n on n.nspname = m.table_schema
     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = m.table_name
     where m.tenancy in ('column', 'parent') and not (c.relrowsecurity
-      and (c.relforcerowsecurity or c.relowner <> 'ablo_owner'::regrole)))
+      and (c.relforcerowsecurity or c.relowner <> 'ablo_owner'::regrole))),
+  'writer', to_regrole('ablo_writer') is not null,
+  'setwise', (select coalesce(json_agg(x.fix order by x.fix desc), '[]')
+    from pg_catalog.pg_roles w cross join lateral (
+      select 'grant ablo_writer to ablo_owner;' as fix
+       where not pg_has_role('ablo_owner', w.oid, 'usage')
+      union all
+      select format('grant %s on schema %s to ablo_writer;', r.name, r.schema)
+        from (values ('usage', 'ablo'), ('usage', 'ablo_model'), ('create', 'ablo_model'))
+             r (name, schema)
+       where not has_schema_privilege(w.oid, r.schema, r.name)
+      union all
+      select format(case when p.proname like '%\\_\\_many' and p.proowner <> w.oid
+                    then 'alter function %s owner to ablo_writer;'
+                    else 'grant execute on function %s to ablo_writer;' end, p.oid::regprocedure)
+        from pg_catalog.pg_proc p
+       where (p.pronamespace = 'ablo_model'::regnamespace
+           or p.oid = to_regprocedure('ablo.json_fits(jsonb)'))
+         and not (has_function_privilege(w.oid, p.oid, 'execute')
+           and (p.proname not like '%\\_\\_many' or p.proowner = w.oid))
+      union all
+      select format('grant %s on table %s to ablo_writer;', r.name, c.oid::regclass)
+        from ablo.model m
+        join pg_catalog.pg_class c
+          on c.oid = to_regclass(format('%I.%I', m.table_schema, m.table_name))
+       cross join unnest(array['select', 'insert', 'update', 'delete']) r (name)
+       where exists (select from pg_catalog.pg_proc p
+             where p.pronamespace = 'ablo_model'::regnamespace and p.proname = m.key || '__many')
+         and not has_table_privilege(w.oid, c.oid, r.name)) x
+   where w.rolname = 'ablo_writer')
 )"""
 
 

@@ -330,7 +330,7 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
 
 
 def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
-    """Triggers, row-level security, unfinished migrations, the log's partitions."""
+    """Triggers, row-level security, set-wise commits, unfinished migrations, the log."""
     for each in facts["triggers"]:
         text = f"trigger {each['name']} of {each['table']} does not fire for every writer"
         statement = health.enable_trigger(each["table"], each["name"])
@@ -344,6 +344,14 @@ def judge_tables(facts: dict[str, Any]) -> Iterator[Finding]:
         text += "table in one transaction need `set constraints all immediate` in between"
         fix = "run `ablo-pg connect` as a superuser, who can create event triggers"
         yield Finding("event trigger", "note", text, fix)
+    if not facts["writer"]:
+        text = "there is no role ablo_writer: commits of a batch are applied one by one"
+        fix = "run `ablo-pg connect` as a login that may create roles, then `ablo-pg migrate`"
+        yield Finding("set-wise commits", "note", text, fix)
+    if facts["setwise"]:
+        text = "ablo_writer lacks rights: commits of a batch are applied one by one"
+        statements = "\n".join(facts["setwise"])
+        yield Finding("set-wise commits", "note", text, "run this", statements, safe=True)
     unfinished = [f"rows of {name} still have to be written" for name in facts["debts"]]
     unfinished += [f"constraint {name} is not validated" for name in facts["unvalidated"]]
     unfinished += [f"index {name} is not valid" for name in facts["invalid"]]

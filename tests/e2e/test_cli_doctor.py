@@ -84,6 +84,31 @@ def test_rights_that_were_revoked_are_named_and_given_back(
     assert run(["status", "--admin-url", app_db.admin_url]) == 0
 
 
+def test_what_set_wise_commits_lack_is_named_and_given_back(
+    doctor: Doctor, app_db: DatabaseHandle
+) -> None:
+    with psycopg.connect(app_db.admin_url, autocommit=True) as conn:
+        conn.execute("revoke usage on schema ablo_model from ablo_writer")
+        conn.execute("revoke update, delete on tasks from ablo_writer")
+        conn.execute("revoke execute on function ablo_model.tasks__row(tasks) from ablo_writer")
+        query = "select oid::regprocedure::text from pg_proc where proname = 'tasks__many'"
+        ((many,),) = conn.execute(query)
+        conn.execute(f"alter function {many} owner to ablo_owner".encode())
+    code, told, _ = doctor()
+    (finding,) = [one for one in told["findings"] if one["name"] == "set-wise commits"]
+    assert (code, finding["level"]) == (0, "note")
+    assert finding["sql"].splitlines() == [
+        "grant usage on schema ablo_model to ablo_writer;",
+        "grant update on table tasks to ablo_writer;",
+        "grant execute on function ablo_model.tasks__row(tasks) to ablo_writer;",
+        "grant delete on table tasks to ablo_writer;",
+        f"alter function {many} owner to ablo_writer;",
+    ]
+    code, told, _ = doctor("--fix")
+    assert len(told["fixed"]) == 1
+    assert "set-wise commits" not in {one["name"] for one in told["findings"]}
+
+
 def test_an_administrative_login_that_is_an_outsider(
     doctor: Doctor, app_db: DatabaseHandle, cluster: Server
 ) -> None:
