@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ablo_pg.changefeed import Hub, WalReader
+from ablo_pg.changefeed.reader import Reader
 from ablo_pg.db.log import PostgresLog
 from ablo_pg.db.pool import Database
 from ablo_pg.schema import MISSING, ModelSpec
@@ -55,16 +56,19 @@ def untold(conn: psycopg.Connection[Any], model: ModelSpec) -> list[Any]:
 
 
 class Follower:
-    """A hub on the WAL with a subscriber for each organization; `taken` is what came in.
+    """A hub with a subscriber for each organization; `taken` is what came in.
 
-    Args: begin, by organization the sync id after which it follows.
+    Args: begin, by organization the sync id after which it follows. reader, of the WAL by default.
     """
 
-    def __init__(self, handle: DatabaseHandle, begin: dict[str, int]) -> None:
+    def __init__(
+        self, handle: DatabaseHandle, begin: dict[str, int], reader: Reader | None = None
+    ) -> None:
         self.taken: dict[str, list[int]] = {each: [] for each in begin}
         self.patience = 20.0  # seconds without a delta after which some are lost
         self.trouble: BaseException | None = None
         self._handle, self._begin = handle, begin
+        self._reader = reader or WalReader(handle.replication_url)
         self._ready, self._came = threading.Event(), threading.Event()
         self._ending: Callable[[], None] | None = None
 
@@ -110,7 +114,7 @@ class Follower:
 
     async def _follow(self) -> None:
         database = Database(self._handle.database_url)
-        hub, reader = Hub(PostgresLog(database)), WalReader(self._handle.replication_url)
+        hub, reader = Hub(PostgresLog(database)), self._reader
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(reader.run, hub)

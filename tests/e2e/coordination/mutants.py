@@ -104,3 +104,15 @@ BINDING: Final[dict[str, Mutant]] = {
         "intruders", (("claim_bind", "begin", "begin return;"),)
     ),
 }
+
+WRITTEN: Final = "v_now, w.left_groups\n      from w"
+
+# Of the set-wise path, under a mixed load. caught_by: what its oracle says.
+MIXED: Final[dict[str, Mutant]] = {
+    "a set-wise write loses a delta": Mutant(
+        "is not in the log", (("batch_write", WRITTEN, f"{WRITTEN} where w.ord <> 7"),)
+    ),
+    "claims are not looked at again": Mutant(
+        "intruders", (("batch_write", "c.status = 'active'", "false"),)
+    ),
+}
