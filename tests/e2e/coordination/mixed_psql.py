@@ -36,16 +36,19 @@ class Psql:
             stack.callback(self._process.stdin.close)
 
     def transaction(self, level: str, statements: Iterable[str]) -> str:
-        """Run statements in one transaction; return the first SQLSTATE of failure, or 00000.
+        """Run statements in one transaction; return 00000 if it landed, or the first failure.
 
-        A statement is one for psql: \\n and the rows of a COPY may follow its semicolon.
+        After a failure all fail but a rollback to a savepoint, so the last one says what COMMIT
+        did. The rows of a COPY may follow its semicolon.
         """
         whole = [f"begin isolation level {level};", *statements, "commit;"]
         script = "".join(f"{each}\n\\warn @ :SQLSTATE\n" for each in whole)
         self._process.stdin.write(script)
         self._process.stdin.flush()
         states = [self._state() for _ in whole]
-        return next((state for state in states if state != DONE), DONE)
+        if states[-2:] == [DONE, DONE]:
+            return DONE
+        return next(state for state in states if state != DONE)
 
     def _state(self) -> str:
         for line in self._process.stderr:
