@@ -68,7 +68,7 @@ async def measure(database_url: str, replication_url: str, rows: int) -> None:
                 "MB",
                 before=before,
                 limit_wanted=100,
-                cut_loose=busy.times_cut,
+                disconnected=busy.times_cut,
             )
             live = rows / seconds
             caught_up = rows / await take(idle, rows)

@@ -59,7 +59,7 @@ class Hub:
         self.channels: dict[str, Channel] = {}
         self.sent = Sent()
         self.streaming = False
-        self.cut_loose = 0  # how often a subscriber was disconnected, since the start
+        self.disconnected = 0  # how often a subscriber was disconnected, since the start
         self.joined = anyio.Event()  # set, and replaced, when a channel is created
 
     def subscribe(

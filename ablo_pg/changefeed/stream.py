@@ -33,8 +33,8 @@ from ablo_pg.lsn import LSN
 
 PUBLICATION: Final = "ablo_delta"
 # What one wake-up may read before other tasks get their turn: about 10 ms of decoding.
-GULP_MESSAGES: Final = 3000
-GULP_BYTES: Final = 1 << 20
+BATCH_MESSAGES: Final = 3000
+BATCH_BYTES: Final = 1 << 20
 # A status goes out at least this often, so that WAL is freed, and four times in wal_sender_timeout,
 # so that the connection survives three late ones.
 STATUS_SECONDS: Final = 5.0
@@ -96,7 +96,7 @@ class ReplicationStream:
             if broken.done():
                 return
             try:
-                more = self._gulp(sink)
+                more = self._read_batch(sink)
                 if time.monotonic() >= self._next_status:
                     self._send_status()
                 if self.assembler.described:
@@ -136,7 +136,7 @@ class ReplicationStream:
         with anyio.CancelScope(shield=True):
             await self._conn.close()
 
-    def _gulp(self, sink: Callable[[list[Arrival]], None]) -> bool:
+    def _read_batch(self, sink: Callable[[list[Arrival]], None]) -> bool:
         """Read what is available; return whether it stopped at its limit."""
         assembler = self.assembler
         feed, get = assembler.feed, self._pgconn.get_copy_data
@@ -155,7 +155,7 @@ class ReplicationStream:
                 keepalive = feed(bytes(view))
                 if keepalive is not None and keepalive.reply_wanted:
                     reply_wanted = True
-                if assembler.described or messages >= GULP_MESSAGES or size >= GULP_BYTES:
+                if assembler.described or messages >= BATCH_MESSAGES or size >= BATCH_BYTES:
                     more = True
                     break
             if ended or messages == before:

@@ -49,7 +49,7 @@ class Source(Protocol):
     pages: Pages
     queue_count: int
     queue_bytes: int
-    cut_loose: int
+    disconnected: int
 
     def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
         """Register a receiver that has everything up to `position`."""
@@ -239,7 +239,7 @@ class Subscription:
     def cut(self) -> None:
         """See channel.Receiver."""
         self.times_cut += 1
-        self._hub.cut_loose += 1
+        self._hub.disconnected += 1
         cursor = self.cursor
         level = logging.INFO if self.state is State.LIVE else logging.DEBUG
         logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)

@@ -59,16 +59,16 @@ def claims_command(
     granted. The claim's meta and the server's log record who did it.
     """
     database = Database(database_url, PoolOptions(max_size=2, application_name="ablo-pg claims"))
-    board = Board(database, organization, how["model"], how["row_id"])
+    view = ClaimView(database, organization, how["model"], how["row_id"])
     if broken is not None:
         who = how["participant"] or f"user:{getpass.getuser()}"
-        anyio.run(partial(_break, board, broken, who, as_json))
+        anyio.run(partial(_break, view, broken, who, as_json))
     else:
-        anyio.run(partial(_show, board, watch, as_json))
+        anyio.run(partial(_show, view, watch, as_json))
 
 
 @dataclass(slots=True)
-class Board:
+class ClaimView:
     """The claims of an organization, perhaps of one model or row only."""
 
     database: Database
@@ -105,23 +105,23 @@ class Board:
         return {each.get("typename", key): key for key, each in document["models"].items()}
 
 
-async def _show(board: Board, watch: bool, as_json: bool) -> None:
+async def _show(view: ClaimView, watch: bool, as_json: bool) -> None:
     try:
-        claims = await board.read()
+        claims = await view.read()
         _print(claims, as_json, clear=False)
         while watch:
             await anyio.sleep(LOOK_SECONDS)
-            before, claims = claims, await _again(board, claims)
+            before, claims = claims, await _again(view, claims)
             if _standing(claims) != _standing(before) or _on_screen(as_json):
                 _print(claims, as_json, clear=_on_screen(as_json))
     finally:
-        await board.database.close()
+        await view.database.close()
 
 
-async def _again(board: Board, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _again(view: ClaimView, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Read again; wait for a server that is unreachable."""
     try:
-        return await board.read()
+        return await view.read()
     except AbloConnectionError as exc:
         say(f"waiting for the database: {exc.message}")
         await anyio.sleep(1)
@@ -165,12 +165,12 @@ def _line(claim: dict[str, Any]) -> str:
     return "  ".join(words)
 
 
-async def _break(board: Board, claim_id: str, who: str, as_json: bool) -> None:
+async def _break(view: ClaimView, claim_id: str, who: str, as_json: bool) -> None:
     try:
-        caller = Caller(board.organization, who)
-        answer = await board.database.run(calls.ask, CLAIM_BREAK, caller, ClaimBody(claim_id))
+        caller = Caller(view.organization, who)
+        answer = await view.database.run(calls.ask, CLAIM_BREAK, caller, ClaimBody(claim_id))
     finally:
-        await board.database.close()
+        await view.database.close()
     done: bool = loads(answer)["broken"]
     say(f"{claim_id} ended by {who}" if done else f"{claim_id} had ended already")
     if as_json:

@@ -58,10 +58,13 @@ _WOULD_WAIT: Final = "55P03"
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """A commit in progress. `turn` becomes True (lead) or False (`receipt` or `error` is set)."""
+    """A commit in progress.
+
+    `turn`, of one that had to queue, becomes True (lead) or False (`receipt` or `error` is set).
+    """
 
     item: BatchItem
-    turn: asyncio.Future[bool]
+    turn: asyncio.Future[bool] = field(init=False)
     receipt: bytes | None = None
     error: AbloError | None = None
     would_wait: bool = False
@@ -122,15 +125,9 @@ class GroupCommit:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _submit_once(self, item: BatchItem) -> bytes:
-        me = _Waiting(item, asyncio.get_running_loop().create_future())
-        if self._flying:
-            self._queue.append(me)
-            self._watch()
-            await self._await_turn(me)
-        else:
+        me = _Waiting(item)
+        if not self._flying or await self._lead(me):
             self._flying = True
-            me.turn.set_result(True)
-        if me.turn.result():
             await self._fly(me)
         if me.would_wait:
             return await self._send_alone(item)
@@ -140,9 +137,13 @@ class GroupCommit:
             return await self._submit_once(item)
         return me.receipt
 
-    async def _await_turn(self, me: _Waiting) -> None:
+    async def _lead(self, me: _Waiting) -> bool:
+        """Wait in the queue; return whether to fly, else another has flown this commit."""
+        me.turn = asyncio.get_running_loop().create_future()
+        self._queue.append(me)
+        self._watch()
         try:
-            await me.turn
+            return await me.turn
         except asyncio.CancelledError:
             if not me.turn.cancelled() and me.turn.result():
                 self._hand_over()
@@ -170,7 +171,7 @@ class GroupCommit:
         return batch
 
     async def _fly(self, me: _Waiting) -> None:
-        batch = self._companions(me)
+        batch = self._companions(me) if self._queue else [me]
         if self.on_flight is not None:
             self.on_flight(len(batch))
         if len(batch) == 1 and not self._alone.locked():

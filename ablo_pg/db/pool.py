@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -23,7 +23,14 @@ from ablo_pg.db import routines, session
 from ablo_pg.db.claims import claim_limits
 from ablo_pg.db.errors import NO_NAMES, Names, translate
 from ablo_pg.db.membership import unreached_async
-from ablo_pg.db.pooled import CANCEL_SECONDS, Pool, PooledConnection, cancelled, nothing_to_reset
+from ablo_pg.db.pooled import (
+    CANCEL_SECONDS,
+    Lent,
+    Pool,
+    PooledConnection,
+    cancelled,
+    nothing_to_reset,
+)
 from ablo_pg.db.pooled import Conn as _Conn
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.errors import AbloConnectionError, AbloError, error_for
@@ -40,7 +47,7 @@ WORKERS: Final = 4  # tasks that connect and return connections
 # million ids and the next is created at half, so this is safe up to about 8,000 deltas a second.
 LIFETIME: Final = 600.0
 # Seconds from one connection's maintenance to the next: many opened at once need not all do it.
-CHORES_SECONDS: Final = 60.0
+MAINTENANCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ class PoolOptions:
     statement_timeout: seconds for one statement, 0 for no limit; protects a service's pool from a
     statement that does not end, a false alarm costs one retryable error. open_claims, open_waits:
     how many claims one participant may hold, and wait for; None for the kernel's own limits.
-    `chores`: a new connection begins with `routines.chores`, unless another has within a minute.
+    `maintenance`: a new connection begins with `routines.maintain`, unless another has within a
+    minute.
     """
 
     min_size: int = 1
@@ -62,7 +70,7 @@ class PoolOptions:
     statement_timeout: float = 0.0
     open_claims: int | None = None
     open_waits: int | None = None
-    chores: bool = True
+    maintenance: bool = True
     application_name: str = "ablo_pg"
 
 
@@ -79,7 +87,9 @@ class Database:
     names: Names = field(default=NO_NAMES, repr=False)
     _pool: Pool | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
-    _chores_due: float = field(default=0.0, init=False, repr=False)  # on time.monotonic's clock
+    _maintenance_due: float = field(
+        default=0.0, init=False, repr=False
+    )  # on time.monotonic's clock
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     # Of the connections that are made now. If one is found dead, all of its age are suspect.
     _generation: int = field(default=0, init=False, repr=False)
@@ -118,7 +128,8 @@ class Database:
         **kwargs: P.kwargs,
     ) -> R:
         """Call `routine(connection, ...)` once, in its own transaction; translate its errors."""
-        await self.open()
+        if self._pool is None:
+            await self.open()
         async with self._connection() as conn:
             try:
                 return await routine(conn, *args, **kwargs)
@@ -159,20 +170,12 @@ class Database:
         """Return the pool's own counts (pool_size, pool_available, requests_waiting, ...)."""
         return {} if self._pool is None else dict(self._pool.get_stats())
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Conn]:
-        pool = self._pool
-        if pool is None:
+    def _connection(self) -> AbstractAsyncContextManager[_Conn]:
+        if self._pool is None:
             raise error_for("invalid_options", "The client is closed", remedy="make a new one")
-        conn = await self._take(pool)
-        try:
-            yield conn
-        finally:
-            await pool.putconn(conn)  # never suspends, see nothing_to_reset
+        return Lent(self._pool, self._take)
 
     async def _take(self, pool: Pool) -> _Conn:
-        if (idle := pool.take_idle()) is not None:
-            return idle
         deadline = time.monotonic() + self.options.acquire_timeout
         while True:
             try:
@@ -249,9 +252,9 @@ class Database:
         await session.pin(conn)
         if self.options.statement_timeout > 0:
             conn.patience = self.options.statement_timeout + CANCEL_SECONDS
-        if self.options.chores and time.monotonic() >= self._chores_due:
-            self._chores_due = time.monotonic() + CHORES_SECONDS
-            await routines.chores(conn)
+        if self.options.maintenance and time.monotonic() >= self._maintenance_due:
+            self._maintenance_due = time.monotonic() + MAINTENANCE_SECONDS
+            await routines.maintain(conn)
         await routines.session_prepare(conn, self.options.statement_timeout)
         await claim_limits(conn, self.options.open_claims, self.options.open_waits)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import Row, TupleRow
 from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool
@@ -26,6 +30,7 @@ CANCEL_SECONDS: Final = 3.0
 # wait; the check is only a fallback. `wait_async`'s own default of 0 polls the event loop without a
 # pause for as long as a statement runs, which cost half of the client's and the relay's CPU.
 LOOK_SECONDS: Final = 1.0
+_NUMBERS: Final = itertools.count(1)  # of prepared statements: a cancelled one's is not used again
 
 
 class PooledConnection(AsyncConnection[Row]):
@@ -43,6 +48,32 @@ class PooledConnection(AsyncConnection[Row]):
     patience: float | None = None
     generation = 0
     hung_up = False
+    statements: Mapping[str, bytes] = {}  # prepared by `value`: the text, and its name
+
+    async def value(self, query: LiteralString, *arguments: str | bytes | None) -> bytes | None:
+        """Return the value that a statement answers, as text. Raises psycopg's errors.
+
+        Prepared, and past psycopg's cursor, which takes as long as the rest of a commit's work in
+        the client. The connection must be in autocommit mode. arguments: of `$1`, `$2`, as text.
+        """
+        given = [one.encode() if isinstance(one, str) else one for one in arguments]
+        if any(one is not None and b"\0" in one for one in given):
+            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+        name = self.statements.get(query)
+        if name is None:
+            name = b"ablo_%d" % next(_NUMBERS)
+            self.pgconn.send_prepare(name, query.encode())
+            await self._result()
+            self.statements = {**self.statements, query: name}
+        self.pgconn.send_query_prepared(name, given)
+        return (await self._result()).get_value(0, 0)
+
+    async def _result(self) -> PGresult:
+        results: list[PGresult] = await self.wait(execute(self.pgconn))
+        result = results[-1]
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result)
+        return result
 
     async def wait(
         self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
@@ -115,19 +146,44 @@ class Pool(AsyncConnectionPool[Conn]):
             raise asyncio.CancelledError
         return conn
 
-    async def _putconn(self, conn: Conn, from_getconn: bool) -> None:
+    def take_back(self, conn: Conn) -> bool:
         """Take a connection back at once, and hand it out next: its backend is warm.
 
         psycopg's way, over a worker, comes too late for a caller's next call: the pool grew, and
-        two cold backends took turns. Only where it cannot suspend (see `nothing_to_reset`).
+        two cold backends took turns. False where it might suspend (see `nothing_to_reset`).
         """
         idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
         due = conn._created_at <= self._drained_at or conn._expire_at <= time.monotonic()
-        if idle and not due and not self._waiting and not self._lock.locked():
-            conn._pool = None
-            self._pool.appendleft(conn)
-        else:
+        if not idle or due or self._waiting or self._closed or self._lock.locked():
+            return False
+        conn._pool = None
+        self._pool.appendleft(conn)
+        return True
+
+    async def _putconn(self, conn: Conn, from_getconn: bool) -> None:
+        """Take a connection back, from its caller or from the pool's own `getconn`."""
+        if not self.take_back(conn):
             await super()._putconn(conn, from_getconn)
+
+
+class Lent:
+    """A connection of a pool for a block: an idle one, else what `wait` returns.
+
+    A class: a generator, and psycopg's way in and out, cost a tenth of a commit's client.
+    """
+
+    __slots__ = ("_conn", "_pool", "_wait")
+
+    def __init__(self, pool: Pool, wait: Callable[[Pool], Awaitable[Conn]]) -> None:
+        self._pool, self._wait = pool, wait
+
+    async def __aenter__(self) -> Conn:
+        self._conn = self._pool.take_idle() or await self._wait(self._pool)
+        return self._conn
+
+    async def __aexit__(self, *exc: object) -> None:
+        if not self._pool.take_back(self._conn):
+            await self._pool.putconn(self._conn)  # never suspends, see nothing_to_reset
 
 
 class _UntilCancelledEvent(asyncio.Event):

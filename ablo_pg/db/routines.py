@@ -18,6 +18,8 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import tuple_row
 
+from ablo_pg.db.pooled import Conn
+
 _JSON_TYPES: Final = ("json", "jsonb")
 _SWEPT_AT_OPENING: Final = 1000  # rows of a kind: some milliseconds of a new connection
 
@@ -42,7 +44,7 @@ class BatchItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
 
 
 COMMIT: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s)"
-COMMIT_OVER: Final[LiteralString] = "select ablo.commit(%s, %s, %s, %s::jsonb, %s, %s, %s)"
+COMMIT_OVER: Final[LiteralString] = "select ablo.commit($1, $2, $3, $4::jsonb, $5, $6, $7)"
 COMMIT_BATCH: Final[LiteralString] = (
     "select ordinal, receipt, error from ablo.commit_batch(%s, %s::jsonb) order by ordinal"
 )
@@ -96,7 +98,7 @@ async def session_prepare(conn: AsyncConnection[object], statement_timeout: floa
         await conn.execute(SESSION_PREPARE)
 
 
-async def chores(conn: AsyncConnection[object]) -> None:
+async def maintain(conn: AsyncConnection[object]) -> None:
     """Create the log's next partition, and delete some expired rows.
 
     For databases without a relay: a pool renews its connections more often than a partition fills.
@@ -106,7 +108,7 @@ async def chores(conn: AsyncConnection[object]) -> None:
 
 
 async def commit(
-    conn: AsyncConnection[object],
+    conn: Conn,
     organization: str,
     participant: str,
     key: str,
@@ -117,10 +119,10 @@ async def commit(
 ) -> bytes:
     """Run one commit; return the receipt as JSON. transport: the interface it came through."""
     who = (organization, participant)
-    found: bytes = await _value(
-        conn, COMMIT_OVER, *who, key, request.decode(), on_behalf_of, capability_id, transport
+    found = await conn.value(
+        COMMIT_OVER, *who, key, request, on_behalf_of, capability_id, transport
     )
-    return found
+    return found or b""
 
 
 async def commit_refusal(

@@ -93,7 +93,11 @@ class RelayMetrics:
         yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
         queued = sum(channel.queued for channel in channels)
         yield _gauge("ablo_queue_deltas", "Deltas queued for their subscriber", queued)
-        yield _gauge("ablo_cut_loose", "Subscribers disconnected since the start", hub.cut_loose)
+        yield _gauge(
+            "ablo_disconnected_subscribers",
+            "Subscribers disconnected since the start",
+            hub.disconnected,
+        )
         yield _gauge("ablo_sockets", "Open sockets", self.sockets)
         yield _gauge("ablo_commit_lanes", "Organizations with a commit in flight", len(lanes))
         yield _gauge("ablo_ready", "Whether /ready reports ready", float(health.ready))

@@ -184,7 +184,7 @@ def make_service(
             max_size=2,
             acquire_timeout=settings.canary_age,
             statement_timeout=settings.canary_age,
-            chores=False,
+            maintenance=False,
             application_name="ablo_pg relay health",
         ),
     )

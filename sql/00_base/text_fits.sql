@@ -3,6 +3,6 @@ language sql immutable strict
 as $$
   -- Whether a name from a client (a participant, a key, an id) is free of control characters, which would move
   -- the cursor of a terminal that shows them.
-  -- Called by: identity_set, commit_check, claim_request, presence_check.
+  -- Called by: participant_check, commit_check, claim_request, presence_check.
   select p_text !~ '[\u0001-\u001f\u007f-\u009f]'
 $$;

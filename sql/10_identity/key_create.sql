@@ -11,7 +11,7 @@ as $$
 declare
   v_key ablo.api_key;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key.prefix := p_request ->> 'prefix';
   if v_key.prefix is null or v_key.prefix not in ('sk', 'rk', 'ek', 'pk') then
     perform ablo.raise_error('invalid_request', format('%s is not a kind of key', quote_nullable(left(v_key.prefix, 40))),

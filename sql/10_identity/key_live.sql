@@ -3,7 +3,7 @@ language plpgsql volatile
 as $$
   -- Refuse a key that does not exist (an all-null row), has expired or was revoked. The error names no key: a
   -- holder of an ended key learns no id.
-  -- Called by: ablo.capability_live, ablo.key_shown. Raises: capability_invalid, apikey_revoked, apikey_expired.
+  -- Called by: ablo.key_by_id, ablo.key_shown. Raises: capability_invalid, apikey_revoked, apikey_expired.
 declare
   v_status text := ablo.key_status(p_key);
 begin

@@ -2,14 +2,14 @@ create or replace function ablo.key_of(p_organization text, p_participant text, 
 language plpgsql volatile
 as $$
   -- The live key that a caller names, or a null record if it names none.
-  -- Called by: routines that take a capability. Raises: the errors of ablo.capability_live.
+  -- Called by: routines that take a capability. Raises: the errors of ablo.key_by_id.
 declare
   v_key ablo.api_key;
 begin
   if p_capability_id is null then
     return null;
   end if;
-  v_key := ablo.capability_live(p_organization, p_participant, p_capability_id);
+  v_key := ablo.key_by_id(p_organization, p_participant, p_capability_id);
   return row(v_key.id, v_key.organization_id, v_key.participant, v_key.operations, v_key.sync_groups)::ablo.key_rights;
 end
 $$;

@@ -21,7 +21,7 @@ declare
 begin
   select k.expires_at into v_bound from ablo.api_key k where k.id = v_old.parent_id for share;
   perform from ablo.api_key k where k.id = p_id for update;
-  v_old := ablo.capability_live(v_old.organization_id, null, p_id);
+  v_old := ablo.key_by_id(v_old.organization_id, null, p_id);
   if jsonb_typeof(v_grace) <> 'number' or not v_grace::numeric between 0 and 2592000 then
     perform ablo.raise_error('duration_invalid', format('graceSeconds %s is not a grace period', left(v_grace::text, 40)),
       'pass seconds, from 0 to 2592000 (30 days)', '{"field": "graceSeconds"}');

@@ -17,7 +17,7 @@ as $$
   -- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
   -- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
   -- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
-  -- ablo.capability_live.
+  -- ablo.key_by_id.
 declare
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);

@@ -28,14 +28,7 @@ declare
   v_ordered boolean := current_setting('ablo.ordered', true) is not distinct from p_organization
     and pg_try_advisory_xact_lock(ablo.order_key(p_organization));
   v_receipt json;
-  v_done text;
-  -- The caller's settings, to be given back. (SET clauses would do it, but only a superuser may name a
-  -- custom setting in one.)
-  v_found text[] := array[
-    coalesce(current_setting('app.current_org_id', true), ''),
-    coalesce(current_setting('app.current_participant_id', true), ''),
-    coalesce(current_setting('ablo.on_behalf_of', true), ''),
-    coalesce(current_setting('ablo.capability_id', true), '')];
+  v_found text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -45,25 +38,12 @@ begin
   if v_ordered then
     set constraints all immediate;  -- the caller may have deferred them again
   end if;
+  v_found := ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id);
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
                                p_transport);
   if p_request -> 'returning' = 'true' then
     v_receipt := ablo.commit_rows(p_organization, p_request, v_receipt);
   end if;
-  v_done := set_config('app.current_org_id', v_found[1], true);
-  v_done := set_config('app.current_participant_id', v_found[2], true);
-  if current_setting('ablo.on_behalf_of', true) <> v_found[3] then
-    v_done := set_config('ablo.on_behalf_of', v_found[3], true);
-  end if;
-  if current_setting('ablo.capability_id', true) <> v_found[4] then
-    v_done := set_config('ablo.capability_id', v_found[4], true);
-  end if;
-  if current_setting('ablo.transaction_ids', true) <> '' then
-    v_done := set_config('ablo.transaction_ids', '', true);
-  end if;
-  if current_setting('ablo.claims', true) <> '' then
-    v_done := set_config('ablo.claims', '', true);
-  end if;
-  return v_receipt;
+  return ablo.identity_restore(v_found, v_receipt);
 end
 $$;

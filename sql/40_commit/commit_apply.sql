@@ -68,7 +68,7 @@ begin
     end if;
     guarded := guarded or v_operation ->> 'readAt' is not null;
     if p_key.sync_groups is not null then
-      v_done := ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, false);
+      v_done := ablo.key_check_operation(p_organization, p_key, v_model, v_action, v_operation, false);
     end if;
     if v_shared and v_action in ('create', 'update') then
       v_done := ablo.reference_check(p_organization, v_model, v_id, v_operation -> 'data', false);
@@ -102,7 +102,7 @@ begin
     if ablo_model.write(v_model, v_action, v_id, coalesce(nullif(v_operation -> 'data', 'null'), '{}')) then
       applied := applied + 1;
       if p_key.sync_groups is not null and v_action <> 'delete' then
-        v_done := ablo.capability_operation(p_organization, p_key, v_model, v_action, v_operation, true);
+        v_done := ablo.key_check_operation(p_organization, p_key, v_model, v_action, v_operation, true);
       end if;
       if jsonb_array_length(v_operations) > 1 then
         v_written := v_written || (v_model || ':' || v_id);

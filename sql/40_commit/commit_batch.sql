@@ -18,6 +18,8 @@ as $$
   -- Plans are generic and by index from the first call on: a log that is still small when a session plans
   -- its statements is not small for long. Nothing here is worth compiling.
 declare
+  v_found text := ablo.identity_found();
+  v_timeout text := current_setting('lock_timeout');
   v_commit jsonb;
   v_state text;
   v_message text;
@@ -28,6 +30,7 @@ declare
   v_column text;
   v_context text;
   v_plain record;
+  v_done text;
   v_bytes bigint := 0;  -- of answers with rows; beyond one answer's budget the callers read them
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -60,6 +63,7 @@ begin
     end if;
     v_commit := p_commits -> v_index;
     begin
+      v_done := ablo.identity_set(p_organization, v_commit ->> 'participant', v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId');
       receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
                                  v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true, v_commit ->> 'transport');
       if v_commit #> '{request,returning}' = 'true' and v_bytes < ablo.bound('answer_bytes') then
@@ -76,5 +80,6 @@ begin
     end;
     return next;
   end loop;
+  v_done := ablo.identity_restore(v_found, set_config('lock_timeout', v_timeout, true));
 end
 $$;

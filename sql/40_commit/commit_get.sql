@@ -14,7 +14,7 @@ declare
   v_key ablo.key_rights;
   v_sync_id text := substring(p_id from '^stx_\d{1,18}_(\d{1,18})$');
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_receipt from ablo.receipt r
    where r.organization_id = p_organization and r.participant = p_participant and r.key = p_id;

@@ -18,7 +18,7 @@ declare
   v_found ablo.receipt[];
   v_rights ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   if not ablo.text_is(coalesce(p_query -> 'before' ->> 'at', 'now'), 'timestamptz') then
     perform ablo.raise_error('cursor_invalid', 'before is not the end of a page of commits', 'pass the next of the previous page',

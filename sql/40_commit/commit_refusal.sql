@@ -10,14 +10,14 @@ as $$
   -- Called by: clients, after a commit failed on its data. Locks: none. Raises: entity_claimed, claim_lost,
   -- fence_token_stale, stale_context, and the errors of ablo.commit_check.
 declare
+  v_found text;
   v_none constant bigint := 9223372036854775807;  -- nothing in the log is this commit's own
   v_operation jsonb;
   v_model text;
   v_policy text;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  v_found := ablo.identity_set(p_organization, p_participant);  -- here: undone with the block
   perform ablo.commit_check('-', p_request);
-  perform set_config('ablo.claims', '', true);
   for v_operation in select o from jsonb_array_elements(coalesce(nullif(p_request -> 'operations', 'null'), '[]')) o loop
     v_model := ablo_model.resolve(v_operation ->> 'model');
     continue when v_model is null or v_operation ->> 'id' is null;
@@ -26,6 +26,7 @@ begin
     perform ablo.claim_guard(p_organization, p_participant, v_model, v_operation ->> 'id', v_operation, v_policy, v_none);
   end loop;
   perform ablo.premise_check(p_organization, p_participant, p_request, v_none, false);
+  perform ablo.identity_restore(v_found, null::text);
 exception when sqlstate 'AB0HD' then
   null;  -- it would be held, not refused
 end

@@ -16,7 +16,8 @@ as $$
   -- ablo.commit_apply, ablo.premise_check and ablo.track_put. Rows come first; the order lock, the
   -- premises, then the deltas are the commit point. p_ordered: the transaction holds the order lock
   -- already (a batch), and captures run with each statement, so this commit's own deltas are recognized
-  -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify.
+  -- by their ids. p_holding: called by ablo.commit_hold, for premises under onStale = notify. The caller has set
+  -- the identity.
   -- Called by: ablo.commit, ablo.commit_batch, ablo.commit_hold. Locks, in order: the idempotency key, rows, the order lock.
 declare
   v_hash bigint := ablo.request_hash(p_request);
@@ -33,12 +34,11 @@ declare
   -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
-  v_done := ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id);
   v_done := ablo.commit_check(p_key, p_request);
   v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 
   if p_capability_id is not null then
-    v_key := ablo.capability_commit(p_organization, p_participant, p_capability_id, p_request);
+    v_key := ablo.key_check_commit(p_organization, p_participant, p_capability_id, p_request);
   end if;
 
   -- One statement for both: each statement that runs costs more than its probe. A track registered from here on
@@ -68,7 +68,7 @@ begin
     v_done := set_config('ablo.writer', p_participant, true);
   end if;
   if v_key.sync_groups is not null then
-    v_done := ablo.capability_reads(v_key, p_request);
+    v_done := ablo.key_check_reads(v_key, p_request);
   end if;
   if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
     return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);

@@ -11,7 +11,7 @@ as $$
 declare
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   return (select r.response from ablo.receipt r
            where r.organization_id = p_organization and r.participant = p_participant and r.key = p_key

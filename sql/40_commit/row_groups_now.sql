@@ -3,7 +3,7 @@ language plpgsql volatile
 as $$
   -- The current sync groups of a row, or null: there is no row. Rows of a model without organizations have none
   -- either.
-  -- Called by: ablo.capability_operation, ablo.capability_references, ablo.row_seen, ablo.live_read. EXECUTE:
+  -- Called by: ablo.key_check_operation, ablo.key_check_references, ablo.row_seen, ablo.live_read. EXECUTE:
   -- only if a key is limited to sync groups.
 declare
   v_model ablo.model;

@@ -4,7 +4,7 @@ language plpgsql stable
 as $$
   -- Whether a key may see a row as it is now; a row's claims and activities are visible to the same keys. A
   -- missing row is in its own group only; everyone may see rows without organizations.
-  -- Called by: ablo.claim_seen, ablo.activity_seen, ablo.capability_claim. EXECUTE: only if a key is limited to
+  -- Called by: ablo.claim_seen, ablo.activity_seen, ablo.key_check_claim. EXECUTE: only if a key is limited to
   -- sync groups.
 begin
   if p_key.sync_groups is null or not ablo.key_may(p_key, p_typename, 'read') then

@@ -6,11 +6,11 @@ as $$
   -- A participant's tracks, as a JSON array: [{"model", "id"} or {"group"}, "readAt", "onStale", "createdAt"], in
   -- order of registration. p_capability_id: those of a key without more rights than this one.
   -- Called by: clients. Locks: none. Raises: identity_missing_organization, invalid_participant_kind, and the
-  -- errors of ablo.capability_live.
+  -- errors of ablo.key_by_id.
 declare
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   return (
     select coalesce(json_agg(

@@ -14,7 +14,7 @@ declare
   v_count int;
   v_removed int := 0;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   if p_targets is null then
     delete from ablo.track t where t.organization_id = p_organization and t.participant = p_participant

@@ -22,7 +22,8 @@ as $$
   -- claim), duration_invalid, invalid_id, invalid_request, server_execute_unknown_model, apikey_revoked,
   -- apikey_expired.
 declare
-  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_model ablo.model := ablo.claim_model(p_model, p_id);
   v_request jsonb := ablo.claim_request(p_request);
   v_fields text[] := ablo.claim_fields(v_request);
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
@@ -37,10 +38,10 @@ begin
   p_id := ablo.row_id(v_model.id_type, p_id);
   if p_key_id is not null then
     perform from ablo.api_key k where k.id = p_key_id for share;
-    perform ablo.capability_live(k.organization_id, p_participant, k.id) from ablo.api_key k where k.id = p_key_id;
+    perform ablo.key_by_id(k.organization_id, p_participant, k.id) from ablo.api_key k where k.id = p_key_id;
   end if;
   if p_capability_id is not null then
-    v_key := ablo.capability_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
+    v_key := ablo.key_check_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
   v_done := ablo.claim_target_lock(p_organization, v_model.typename, p_id);
   v_open := exists (select from ablo.claim c
@@ -92,8 +93,8 @@ begin
   end if;
 
   if v_claim.status = 'queued' then
-    perform ablo.claim_line_check(v_claim, v_request);
+    perform ablo.claim_queue_check(v_claim, v_request);
   end if;
-  return ablo.claim_answer(v_claim, v_key);
+  return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
 end
 $$;

@@ -12,6 +12,7 @@ as $$
   -- p_capability_id: only those that this key may know of.
   -- Called by: relays, for the feed. Waits for nothing, changes nothing; reads the primary key.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
   v_after xid8 := greatest(p_after, 0)::text::xid8;
   v_limit int := least(greatest(p_limit, 0), 5000);
@@ -20,7 +21,6 @@ declare
   v_events json;
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   if v_after = '0' then
     select d.created_at into v_since from ablo.delta d
@@ -31,8 +31,8 @@ begin
      where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
        and (v_since is null or e.at >= v_since)
      order by e.xid limit 1;
-    return json_build_object('events', json_build_array(), 'more', v_last is not null,
-      'after', coalesce(v_last, v_horizon)::text::bigint - 1);
+    return ablo.identity_restore(v_found, json_build_object('events', json_build_array(), 'more', v_last is not null,
+      'after', coalesce(v_last, v_horizon)::text::bigint - 1));
   end if;
   select e.xid into v_last from ablo.claim_event e
    where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
@@ -49,7 +49,7 @@ begin
    where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
      and (v_since is null or e.at >= v_since) and (v_last is null or e.xid <= v_last)
      and (v_key.id is null or e.participant = p_participant and e.capability_id = v_key.id or ablo.claim_event_seen(v_key, e));
-  return json_build_object('events', coalesce(v_events, '[]'), 'more', v_last is not null,
-    'after', coalesce(v_last::text::bigint, v_horizon::text::bigint - 1));
+  return ablo.identity_restore(v_found, json_build_object('events', coalesce(v_events, '[]'), 'more', v_last is not null,
+    'after', coalesce(v_last::text::bigint, v_horizon::text::bigint - 1)));
 end
 $$;

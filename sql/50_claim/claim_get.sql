@@ -13,16 +13,16 @@ as $$
   -- Called by: clients that wait, on a notification and on each check of their own. Locks: none if there is
   -- nothing to do; else the target's claims, the row. Raises: claim_not_found.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_claim ablo.claim;
   v_renewed ablo.claim;
   v_key ablo.key_rights;
-  v_done text := ablo.identity_set(p_organization, p_participant);
 begin
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant;
   if ablo.claim_settled(v_claim, p_renew) and ablo.claim_seen(v_key, v_claim) then
-    return ablo.claim_answer(v_claim, v_key);
+    return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
   end if;
   v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then
@@ -34,8 +34,8 @@ begin
     v_claim := v_renewed;
   end if;
   if v_claim.participant <> p_participant then  -- another's claim, without its row
-    return json_build_object('claim', ablo.claim_json(v_claim));
+    return ablo.identity_restore(v_found, json_build_object('claim', ablo.claim_json(v_claim)));
   end if;
-  return ablo.claim_answer(v_claim, v_key);
+  return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
 end
 $$;

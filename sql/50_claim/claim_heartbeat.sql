@@ -13,17 +13,17 @@ as $$
   -- Called by: clients, at a third of the ttl. Locks: the target's claims. Raises: claim_lost (ended, or another
   -- participant's), claim_not_found, duration_invalid.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_claim ablo.claim;
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   v_claim := ablo.claim_renew(p_organization, p_participant, p_claim_id, p_request);
   if v_claim.id is null then
     perform ablo.claim_lost(p_organization, p_participant, p_claim_id, v_key);
   end if;
-  return jsonb_strip_nulls(jsonb_build_object(
+  return ablo.identity_restore(v_found, jsonb_strip_nulls(jsonb_build_object(
     'object', 'claim_heartbeat',
     'claimId', v_claim.id,
     'status', case v_claim.status when 'active' then 'held' else 'queued' end,
@@ -35,6 +35,6 @@ begin
                       and c.status = 'queued' and c.expires_at > clock_timestamp()),
     'position', case when v_claim.status = 'queued' then ablo.claim_position(v_claim) end,
     'recheckMs', case when v_claim.status = 'queued'
-      then ablo.claim_recheck(v_claim, coalesce(ablo.claim_blockers(v_claim), '[]')) end));
+      then ablo.claim_recheck(v_claim, coalesce(ablo.claim_blockers(v_claim), '[]')) end))::json);
 end
 $$;

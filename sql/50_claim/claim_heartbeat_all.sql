@@ -13,11 +13,11 @@ as $$
   -- Called by: clients, the relay at a socket's ping. Locks: the claims, target by target, in queue order.
   -- Raises: duration_invalid.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_ttl interval := case when nullif(p_ttl, 'null') is not null then ablo.ttl_interval(p_ttl) end;
   v_results jsonb;
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   perform from ablo.claim c
     where c.organization_id = p_organization and c.participant = p_participant and c.status in ('active', 'queued')
@@ -38,6 +38,6 @@ begin
            'ttlMs', floor(extract(epoch from b.ttl) * 1000)::bigint)) order by coalesce(b.id, w.id))
     into v_results
     from beaten b full join unnest(p_claim_ids) w (id) on w.id = b.id;
-  return coalesce(v_results, '[]');
+  return ablo.identity_restore(v_found, coalesce(v_results, '[]')::json);
 end
 $$;

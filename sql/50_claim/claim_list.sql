@@ -17,20 +17,20 @@ as $$
   -- Called by: clients (state, queue). Waits for nothing, changes nothing; reads claim_target_idx. Raises:
   -- server_execute_unknown_model.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_model ablo.model;
-  v_line boolean := p_model is not null and p_id is not null;
+  v_of_row boolean := p_model is not null and p_id is not null;
   v_claims jsonb;
   v_queue jsonb;
   v_waiting text[];  -- all of the row's, in order
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   if p_model is not null then
-    v_model := ablo.read_model(p_organization, p_participant, p_model);
+    v_model := ablo.read_model(p_model);
     p_id := ablo.row_id(v_model.id_type, p_id);
   end if;
-  if v_line then
+  if v_of_row then
     v_waiting := array(select c.id from ablo.claim c
                         where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
                           and c.status = 'queued' and c.expires_at > clock_timestamp()
@@ -43,7 +43,7 @@ begin
     into v_claims, v_queue
     from (select * from ablo.claim c
            where c.organization_id = p_organization
-             and (c.status = 'active' or v_line and c.status = 'queued') and c.status in ('active', 'queued')
+             and (c.status = 'active' or v_of_row and c.status = 'queued') and c.status in ('active', 'queued')
              and c.expires_at > clock_timestamp()
              and (v_model.typename is null or c.model = v_model.typename)
              and (p_id is null or c.row_id = p_id)
@@ -55,6 +55,6 @@ begin
              and not (c.status = 'active' and ablo.claim_row_deleted(c))
              and ablo.claim_seen(v_key, c)
            order by c.model, c.row_id, c.status, c.ticket limit 500) x;
-  return jsonb_build_object('claims', coalesce(v_claims, '[]'), 'queue', coalesce(v_queue, '[]'));
+  return ablo.identity_restore(v_found, jsonb_build_object('claims', coalesce(v_claims, '[]'), 'queue', coalesce(v_queue, '[]'))::json);
 end
 $$;

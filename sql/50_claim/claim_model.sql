@@ -1,12 +1,10 @@
-create or replace function ablo.claim_model(p_organization text, p_participant text, p_model text, p_id text)
-returns ablo.model
-language plpgsql volatile
+create or replace function ablo.claim_model(p_model text, p_id text) returns ablo.model
+language plpgsql stable
 as $$
-  -- Set the caller's identity and find the model of a claim.
-  -- Called by: claim routines that name a row. Raises: server_execute_unknown_model, model_not_tenant_scoped,
-  -- invalid_id, and the errors of identity_set.
+  -- The model of a claim.
+  -- Called by: claim routines that name a row. Raises: server_execute_unknown_model, invalid_id.
 declare
-  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_model ablo.model := ablo.read_model(p_model);
 begin
   if coalesce(p_id, '') = '' or octet_length(p_id) > 255 then
     perform ablo.raise_error('invalid_id', format('%s: %s is not an id', v_model.key, quote_nullable(left(p_id, 40))),

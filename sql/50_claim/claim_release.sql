@@ -10,9 +10,10 @@ as $$
   -- one to release.
   -- Called by: clients. Locks: the target's claims, the row.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_claim ablo.claim;
   v_key ablo.key_rights;
-  v_done text := ablo.identity_set(p_organization, p_participant);
+  v_done text;
   v_released boolean;
 begin
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
@@ -20,7 +21,7 @@ begin
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant
      and c.status in ('active', 'queued');
   if v_claim.id is null or not ablo.claim_seen(v_key, v_claim) then
-    return false;
+    return ablo.identity_restore(v_found, false);
   end if;
   v_done := ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
   update ablo.claim c
@@ -29,6 +30,6 @@ begin
      and c.expires_at > clock_timestamp();
   v_released := found;
   v_done := ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
-  return v_released;
+  return ablo.identity_restore(v_found, v_released);
 end
 $$;

@@ -9,10 +9,11 @@ as $$
   -- Release every claim and wait of the caller on a row. True if there was one.
   -- Called by: clients. Locks: the target's claims, the row. Raises: server_execute_unknown_model.
 declare
-  v_model ablo.model := ablo.claim_model(p_organization, p_participant, p_model, p_id);
+  v_model ablo.model := ablo.claim_model(p_model, p_id);
   v_released boolean := false;
   v_id text;
 begin
+  perform ablo.participant_check(p_organization, p_participant);
   p_id := ablo.row_id(v_model.id_type, p_id);
   perform ablo.key_of(p_organization, p_participant, p_capability_id);
   for v_id in

@@ -17,7 +17,7 @@ declare
   v_new boolean;
   v_expires_at timestamptz;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   perform ablo.presence_check(p_session, v_request);
   insert into ablo.presence as p (organization_id, participant, session, status, activity, meta, since, seen_at, expires_at)
   values (p_organization, p_participant, p_session, coalesce(v_request ->> 'status', 'online'),

@@ -8,7 +8,7 @@ as $$
 declare
   v_here boolean;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   delete from ablo.presence p
    where p.organization_id = p_organization and p.participant = p_participant and p.session = p_session
   returning p.expires_at > clock_timestamp() into v_here;

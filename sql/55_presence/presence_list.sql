@@ -14,10 +14,10 @@ as $$
   -- itself, and participants that hold or wait for a row of them or follow one (meta.syncGroups).
   -- Called by: clients. Waits for nothing; reads the key of presence and claim_participant_idx.
 declare
+  v_identity text := ablo.identity_set(p_organization, p_participant);
   v_found json;
   v_key ablo.key_rights;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   with here as (
     select distinct on (p.participant) p.*, count(*) over (partition by p.participant) as sessions
@@ -60,6 +60,6 @@ begin
              and (p_filter ->> 'kind' is null or split_part(l.participant, ':', 1) = p_filter ->> 'kind')
              and (p_filter ->> 'after' is null or l.participant > p_filter ->> 'after')
            order by l.participant limit 500) x;
-  return v_found;
+  return ablo.identity_restore(v_identity, v_found);
 end
 $$;

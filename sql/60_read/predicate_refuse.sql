@@ -1,5 +1,5 @@
 create or replace function ablo.predicate_refuse(
-  p_model ablo.model, p_node jsonb, p_reason text, p_code text default 'invalid_request'
+  p_model ablo.model, p_node jsonb, p_message text, p_code text default 'invalid_request'
 ) returns void
 language plpgsql stable
 as $$
@@ -7,7 +7,7 @@ as $$
   -- Called by: ablo.predicate_sql, ablo.operand_sql, ablo.comparison_sql. Raises: p_code.
 begin
   perform ablo.raise_error(p_code,
-    format('the filter of %s is refused at %s: %s', p_model.key, left(coalesce(p_node::text, 'nothing'), 60), p_reason),
+    format('the filter of %s is refused at %s: %s', p_model.key, left(coalesce(p_node::text, 'nothing'), 60), p_message),
     'see "Predicates" in the docs for what a filter may contain',
     jsonb_build_object('model', p_model.key, 'field', 'where'));
 end

@@ -13,14 +13,15 @@ as $$
   -- Called by: clients. STABLE: one snapshot. Locks: none. One or two probes of delta_row_idx. Raises:
   -- invalid_request, cursor_ahead (beyond what is visible), snapshot_required, and those of row_get.
 declare
-  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_model ablo.model := ablo.read_model(p_model);
   v_head bigint := ablo.log_head(p_organization);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_captured boolean;
   v_delta record;  -- as the key may see it; seen: it is for the key at all
 begin
+  perform ablo.participant_check(p_organization, p_participant);
   p_id := ablo.row_id(v_model.id_type, p_id);
   if p_at is null or p_at < 0 then
     perform ablo.raise_error('invalid_request', format('%s is not a position of the log', coalesce(p_at::text, 'NULL')),

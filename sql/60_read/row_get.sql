@@ -11,11 +11,12 @@ as $$
   -- last delta; for a row without one, and for a missing row, the organization's watermark. p_capability_id: the
   -- caller's key; a row outside its sync groups reads as missing.
   -- Called by: clients. STABLE, so that both reads see the caller's snapshot. Locks: none. Raises:
-  -- server_execute_unknown_model, identity_missing_organization, and the errors of ablo.capability_read.
+  -- server_execute_unknown_model, identity_missing_organization, and the errors of ablo.key_check_read.
 declare
-  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_model ablo.model := ablo.read_model(p_model);
 begin
-  return ablo.row_read(p_organization, v_model, p_id, case when p_capability_id is not null
-    then (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups end);
+  return ablo.identity_restore(v_found, ablo.row_read(p_organization, v_model, p_id, case when p_capability_id is not null
+    then (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups end));
 end
 $$;

@@ -17,15 +17,16 @@ as $$
   -- Called by: clients. STABLE: one snapshot. Locks: none. Reads delta_row_idx, p_limit + 1 entries.
   -- Raises: server_execute_unknown_model, identity_missing_organization, invalid_request.
 declare
-  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_model ablo.model := ablo.read_model(p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
   v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
   v_entry record;
   v_entries json[] := '{}';
   v_size bigint := 0;
   v_more boolean := false;
 begin
+  perform ablo.participant_check(p_organization, p_participant);
   p_id := ablo.row_id(v_model.id_type, p_id);
   if p_before < 0 then
     perform ablo.raise_error('invalid_request', format('%s is not a position of the log', p_before),

@@ -12,9 +12,10 @@ as $$
   -- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
   -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
   -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
-  -- what ablo.capability_read raises.
+  -- what ablo.key_check_read raises.
 declare
-  v_model ablo.model := ablo.read_model(p_organization, p_participant, p_model);
+  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_model ablo.model := ablo.read_model(p_model);
   v_floor bigint := ablo.log_floor();
   v_head bigint;
   v_stamp bigint;
@@ -38,7 +39,7 @@ begin
   end if;
   if p_capability_id is not null then
     v_where := v_where || ablo.groups_sql(v_model,
-      (ablo.capability_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
+      (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
   end if;
   if p_query ->> 'groups' is not null then
     v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));
@@ -74,8 +75,8 @@ begin
     end loop;
     exit when v_more;
   end loop;
-  return json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
+  return ablo.identity_restore(v_found, json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
     'stamp', v_head, 'hasMore', v_more,
-    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
+    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end));
 end
 $$;

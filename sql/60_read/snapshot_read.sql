@@ -13,7 +13,7 @@ declare
   v_rows json[] := '{}';
   v_size bigint := 0;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
+  perform ablo.participant_check(p_organization, p_participant);
   if jsonb_typeof(p_targets) is distinct from 'array' or jsonb_array_length(p_targets) > 500 then
     perform ablo.raise_error('invalid_request', 'a snapshot takes an array of at most 500 {model, id}',
       'take several snapshots, or list the model', '{"field": "targets"}');

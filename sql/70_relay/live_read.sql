@@ -12,12 +12,12 @@ as $$
   -- Called by: relays, on a hint of ablo.live_tell and by the clock. Waits for nothing, changes nothing;
   -- reads claim_target_idx and the key of presence.
 declare
+  v_found text := ablo.identity_set(p_organization, p_participant);
   v_claims json;
   v_present json;
   v_next timestamptz;
   v_next_here timestamptz;
 begin
-  perform ablo.identity_set(p_organization, p_participant);
   select json_agg(ablo.claim_summary(x) || jsonb_strip_nulls(jsonb_build_object(
            'status', x.status, 'ticket', x.ticket,
            'ttlMs', floor(extract(epoch from x.ttl) * 1000)::bigint,
@@ -40,8 +40,8 @@ begin
     from (select distinct on (p.participant) p.* from ablo.presence p
            where p.organization_id = p_organization and p.expires_at > clock_timestamp()
            order by p.participant, p.seen_at desc limit 5000) x;
-  return json_build_object('claims', coalesce(v_claims, '[]'), 'present', coalesce(v_present, '[]'),
+  return ablo.identity_restore(v_found, json_build_object('claims', coalesce(v_claims, '[]'), 'present', coalesce(v_present, '[]'),
     'now', ablo.ms(clock_timestamp()),
-    'nextMs', ceil(extract(epoch from least(v_next, v_next_here) - clock_timestamp()) * 1000)::bigint);
+    'nextMs', ceil(extract(epoch from least(v_next, v_next_here) - clock_timestamp()) * 1000)::bigint));
 end
 $$;

@@ -127,7 +127,7 @@ async def slot_is_made(admin: Any, standby: Path) -> None:
 @asynccontextmanager
 async def reading(database_url: str, reader: Reader) -> AsyncIterator[Any]:
     """A hub on a database, its reader and what has come; the pool writes nothing of its own."""
-    database = Database(database_url, PoolOptions(chores=False))
+    database = Database(database_url, PoolOptions(maintenance=False))
     came: list[str] = []
     hub = Hub(PostgresLog(database))
     try:
@@ -224,7 +224,7 @@ async def test_a_standby_that_waits_for_no_replay_is_caught(
 async def test_a_position_that_is_not_replayed_yet_is_waited_for(
     db: DatabaseHandle, admin: Any, kit: Any, standby: Path
 ) -> None:
-    database = Database(on(standby, db.database_url), PoolOptions(chores=False))
+    database = Database(on(standby, db.database_url), PoolOptions(maintenance=False))
     log = PostgresLog(database)
     async with await psycopg.AsyncConnection.connect(
         on(standby, db.admin_url), autocommit=True

@@ -21,7 +21,7 @@ import pytest
 
 from ablo_pg import AbloClaimedError, AsyncAblo
 from ablo_pg.client.claims.sidecar import join
-from ablo_pg.client.direct.station import DirectStation
+from ablo_pg.client.direct.connector import DirectConnector
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import wait_until
@@ -156,8 +156,8 @@ async def test_a_lease_that_cannot_be_renewed_is_lost(
     ablo: AsyncAblo, task: str, db: DatabaseHandle, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ablo_pg.client")
-    sidecar = join(DirectStation(db.database_url))
-    sidecar.keeper._station = DirectStation("postgresql://nobody@127.0.0.1:1/none")
+    sidecar = join(DirectConnector(db.database_url))
+    sidecar.keeper._connector = DirectConnector("postgresql://nobody@127.0.0.1:1/none")
     try:
         async with ablo.tasks.claim(id=task, ttl="700ms") as claim:
             assert await claim.lost.wait(timeout=30)
@@ -202,7 +202,7 @@ async def test_a_short_claim_costs_no_connection(
             await ablo.tasks.update(task, {"count": 2})
             keeper = ablo._session.transport.claims._joined().keeper
             assert not keeper._in_round
-            assert keeper._door is None
+            assert keeper._open is None
     assert sessions(db, LEASES) == sessions(db, LISTENER) == 0
 
 
@@ -311,7 +311,7 @@ async def test_what_a_client_left_behind_is_not_renewed(
         schema=schema, database_url=db.database_url, organization="acme", participant="agent:lost"
     )
     claim = await client.tasks.claim(id="t", ttl="500ms")
-    sidecar = join(DirectStation(db.database_url))
+    sidecar = join(DirectConnector(db.database_url))
     try:
         await client._session.transport._database.close()  # type: ignore[attr-defined]
         del claim, client

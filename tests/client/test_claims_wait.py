@@ -18,11 +18,11 @@ from ablo_pg import (
     AsyncAblo,
     Claim,
 )
-from ablo_pg.client.claims.bell import Bell
 from ablo_pg.client.claims.listener import ClaimListener
 from ablo_pg.client.claims.sidecar import join
 from ablo_pg.client.claims.waiter import ClaimWait
-from ablo_pg.client.direct.station import DirectStation
+from ablo_pg.client.claims.wakeup import WakeUp
+from ablo_pg.client.direct.connector import DirectConnector
 from ablo_pg.testing import DatabaseHandle
 from ablo_pg.wire.kernel_bodies import ClaimBody
 
@@ -41,9 +41,9 @@ def holder(make_client: Any) -> AsyncAblo:
 @pytest.fixture
 async def listener(db: DatabaseHandle, until: Any) -> AsyncIterator[ClaimListener]:
     """The process's listener, which listens already: nobody is woken because it begins to."""
-    sidecar = join(DirectStation(db.database_url))
+    sidecar = join(DirectConnector(db.database_url))
     try:
-        with sidecar.listener.watch("somebody else", Bell()):
+        with sidecar.listener.watch("somebody else", WakeUp()):
             await until(lambda: "" in sidecar.listener._said)
             yield sidecar.listener
     finally:
@@ -211,8 +211,8 @@ async def test_a_lost_listener_costs_nothing_but_time(
 async def test_without_any_listener_re_checks_carry_on(
     ablo: AsyncAblo, holder: AsyncAblo, db: DatabaseHandle, until_line: Any
 ) -> None:
-    sidecar = join(DirectStation(db.database_url))
-    sidecar.listener._station = DirectStation("postgresql://nobody@127.0.0.1:1/none")
+    sidecar = join(DirectConnector(db.database_url))
+    sidecar.listener._connector = DirectConnector("postgresql://nobody@127.0.0.1:1/none")
     try:
         async with anyio.create_task_group() as group:
 

@@ -89,7 +89,7 @@ async def four_at_once(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chores", "seconds", "first", "then"),
+    ("maintenance", "seconds", "first", "then"),
     [
         (True, 60.0, ["new"], ["new"]),
         (True, 0.0, ["new"], []),
@@ -99,13 +99,13 @@ async def four_at_once(database: Database) -> None:
 def test_new_connections_of_a_pool_keep_house_once_a_minute(
     kept: Board,
     monkeypatch: pytest.MonkeyPatch,
-    chores: bool,
+    maintenance: bool,
     seconds: float,
     first: list[str],
     then: list[str],
 ) -> None:
     """Receipts that are old: of two one, then both; the pool opens one connection, then more."""
-    monkeypatch.setattr(pool, "CHORES_SECONDS", seconds)
+    monkeypatch.setattr(pool, "MAINTENANCE_SECONDS", seconds)
 
     async def come_to(keys: list[str]) -> None:
         with anyio.fail_after(30):
@@ -113,7 +113,7 @@ def test_new_connections_of_a_pool_keep_house_once_a_minute(
                 await anyio.lowlevel.checkpoint()
 
     async def open_them() -> None:
-        database = Database(kept.handle.database_url, PoolOptions(chores=chores))
+        database = Database(kept.handle.database_url, PoolOptions(maintenance=maintenance))
         try:
             await database.run(routines.identity_check)  # maybe while another connection is at it
             await come_to(first)

@@ -325,7 +325,7 @@ def test_models_without_organizations_are_everybodys(filled: Board, keys: Keys) 
 MUTANTS = {
     "operations": "ablo.key_may(p_key ablo.key_rights, p_typename text, p_verb text)"
     " returns boolean language sql as 'select true'",
-    "groups of writes": "ablo.capability_operation(p_organization text, p_key ablo.key_rights,"
+    "groups of writes": "ablo.key_check_operation(p_organization text, p_key ablo.key_rights,"
     " p_model text, p_action text, p_operation jsonb, p_after boolean) returns void"
     " language sql as 'select'",
     "groups of reads": "ablo.groups_sql(p_model ablo.model, p_groups text[])"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -33,6 +35,30 @@ def test_text_reads_as_written_in_english(part: str) -> None:
         for line, phrase, better in findings(path)
     ]
     assert not found, "\n" + "\n".join(found)
+
+
+# Words of one house: a newcomer knows wake-up, connector, live view, batch, maintenance, interface.
+HOUSE_WORDS: Final = re.compile(r"(?:bell|station|board|gulp|chore|wish|door)(?:e?s)?|loose")
+NAME: Final = re.compile(r"(?<![\w-])[A-Za-z_]\w+")
+WORD: Final = re.compile(r"[A-Z]?[a-z]+")
+
+
+def house_names(text: str) -> set[str]:
+    """The names in a text that have a house word among their words."""
+    names = set(NAME.findall(text))
+    return {n for n in names if any(HOUSE_WORDS.fullmatch(w.lower()) for w in WORD.findall(n))}
+
+
+def test_names_are_standard_terms() -> None:
+    files = [path for folder in ("ablo_pg", "sql") for path in (ROOT / folder).rglob("*.*")]
+    ours = [
+        path for path in files if path.suffix in {".py", ".sql"} and "migrations" not in str(path)
+    ]
+    assert len(ours) > 400
+    found = {relative(p): house_names(f"{p.stem} {p.read_text('utf-8')}") for p in ours}
+    assert {path: names for path, names in found.items() if names} == {}
+    planted = "ablo_cut_loose DirectStation ring_bell WakeUp keyboard on_board"
+    assert house_names(planted) == {"ablo_cut_loose", "DirectStation", "ring_bell", "on_board"}
 
 
 def test_every_kind_of_text_is_read() -> None:

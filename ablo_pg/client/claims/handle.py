@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Generator
 from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
 from ablo_pg.claim import ClaimState, ClaimStatus
-from ablo_pg.client.claims.bell import Bell, Mark
 from ablo_pg.client.claims.held import Hold
 from ablo_pg.client.claims.waiter import (
     LEAVE_SECONDS,
@@ -17,6 +16,7 @@ from ablo_pg.client.claims.waiter import (
     give_back,
     logger,
 )
+from ablo_pg.client.claims.wakeup import Mark, WakeUp
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.session import Session
@@ -175,12 +175,12 @@ class Claiming(Generic[ClaimT]):
 
 async def tell_loss(hold: Hold, on_status: OnStatus) -> None:
     """Wait for a claim's loss and report it; end with its release. Runs in the background."""
-    bell = Bell()
+    wakeup = WakeUp()
     for mark in (hold.lease.lost, hold.ended):
-        mark.add(bell)
+        mark.add(wakeup)
     try:
-        await bell.wait(None)
+        await wakeup.wait(None)
         if not hold.ended.is_set():
             await call_status(on_status, ClaimStatus("lost", hold.lease.claim_id))
     finally:
-        hold.lease.lost.remove(bell)
+        hold.lease.lost.remove(wakeup)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ablo_pg.client.claims.bell import Mark
 from ablo_pg.client.claims.lease import Lease
+from ablo_pg.client.claims.wakeup import Mark
 from ablo_pg.errors import AbloError, error_for
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Final
 
-from ablo_pg.client.claims.bell import Mark
+from ablo_pg.client.claims.wakeup import Mark
 
 logger: Final = logging.getLogger("ablo_pg.client")
 _PART_OF_TTL: Final = 3  # renewed at a third of it, so that two renewals may fail

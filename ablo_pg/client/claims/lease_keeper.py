@@ -16,9 +16,9 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Final
 
-from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.connector import Connector, LeaseConnection
 from ablo_pg.client.claims.lease import Lease, PresenceBeat, Renewal
-from ablo_pg.client.claims.station import LeaseDoor, Station
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloError
 
@@ -41,14 +41,14 @@ class LeaseKeeper:
     Args: has_long, called while a lease is kept that is older than LONG_SECONDS.
     """
 
-    def __init__(self, station: Station, has_long: Callable[[], None] = lambda: None) -> None:
-        self._station = station
+    def __init__(self, connector: Connector, has_long: Callable[[], None] = lambda: None) -> None:
+        self._connector = connector
         self._has_long = has_long
         self._lock = threading.Lock()
         self._kept: weakref.WeakSet[Renewal] = weakref.WeakSet()
-        self._bell: Bell | None = None
+        self._wakeup: WakeUp | None = None
         self._wakes_at = float("-inf")
-        self._door: LeaseDoor | None = None
+        self._open: LeaseConnection | None = None
         self._backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         self._idle_since = 0.0
         self._in_round = False
@@ -57,9 +57,9 @@ class LeaseKeeper:
         """Renew that from now on. From any thread."""
         with self._lock:
             self._kept.add(renewal)
-            bell = self._bell if renewal.due < self._wakes_at else None
-        if bell is not None:
-            bell.ring()
+            wakeup = self._wakeup if renewal.due < self._wakes_at else None
+        if wakeup is not None:
+            wakeup.wake()
 
     def drop(self, renewal: Renewal) -> None:
         """Stop renewing it. From any thread."""
@@ -71,15 +71,15 @@ class LeaseKeeper:
 
         Not if it is waited for: its waiter looks, and that renews it.
         """
-        bell, now = None, time.monotonic()
+        wakeup, now = None, time.monotonic()
         with self._lock:
             for one in list(self._kept):
                 if not isinstance(one, Lease) or one.claim_id in waited:
                     continue
                 if claim_id in ("", one.claim_id) and one.due > now:
-                    one.due, bell = now, self._bell
-        if bell is not None:
-            bell.ring()
+                    one.due, wakeup = now, self._wakeup
+        if wakeup is not None:
+            wakeup.wake()
 
     def kept_long(self) -> list[str]:
         """Return the claims whose leases are kept and no longer new. From any thread."""
@@ -89,21 +89,21 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Renew, until cancelled."""
-        bell = self._bell = Bell()
+        wakeup = self._wakeup = WakeUp()
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._bury()
                     if not self._in_round and self._next_due() <= time.monotonic():
                         self._in_round = True
-                        group.create_task(self._round(bell))
+                        group.create_task(self._round(wakeup))
                     if self.kept_long():
                         self._has_long()
-                    await self._rest(bell)
+                    await self._rest(wakeup)
         finally:
             await self._disconnect()
 
-    async def _rest(self, bell: Bell) -> None:
+    async def _rest(self, wakeup: WakeUp) -> None:
         """Wait until something is due, has expired, or was added."""
         with self._lock:
             kept, now = list(self._kept), time.monotonic()
@@ -112,11 +112,11 @@ class LeaseKeeper:
             wakes += [one.since + LONG_SECONDS for one in leases if one.since > now - LONG_SECONDS]
             if not self._in_round:
                 wakes += [one.due for one in kept]
-            if not kept and self._door is not None:
+            if not kept and self._open is not None:
                 wakes.append(self._idle_since + IDLE_SECONDS)
             self._wakes_at = min(wakes, default=float("inf"))
         pause = None if not wakes else self._wakes_at - time.monotonic()
-        await bell.wait(pause)
+        await wakeup.wait(pause)
         now = time.monotonic()
         if kept:
             self._idle_since = now
@@ -144,7 +144,7 @@ class LeaseKeeper:
     def _next_due(self) -> float:
         return min((one.due for one in self._all()), default=float("inf"))
 
-    async def _round(self, bell: Bell) -> None:
+    async def _round(self, wakeup: WakeUp) -> None:
         """Renew what is due; with a lease all others of its participant."""
         try:
             kept, now = self._all(), time.monotonic()
@@ -157,17 +157,17 @@ class LeaseKeeper:
                     await self._attempt(group)
         finally:
             self._in_round = False
-            bell.ring()
+            wakeup.wake()
 
     async def _attempt(self, group: list[Renewal]) -> None:
         """Renew one participant's leases, or one presence; after a failure, again after a pause."""
         try:
-            door = await self._connection()
+            connection = await self._connection()
             async with asyncio.timeout(CALL_SECONDS):
                 if isinstance(group[0], PresenceBeat):
-                    await self._repeat(door, group[0])
+                    await self._repeat(connection, group[0])
                 else:
-                    await self._renew(door, [one for one in group if isinstance(one, Lease)])
+                    await self._renew(connection, [one for one in group if isinstance(one, Lease)])
             self._backoff.reset()
             return
         except AbloError as exc:
@@ -179,35 +179,35 @@ class LeaseKeeper:
         again = time.monotonic() + self._backoff.pause()
         for one in group:
             one.due = again
-        if self._door is not None and self._door.broken:
+        if self._open is not None and self._open.broken:
             await self._disconnect()
 
-    async def _renew(self, door: LeaseDoor, leases: list[Lease]) -> None:
+    async def _renew(self, connection: LeaseConnection, leases: list[Lease]) -> None:
         first = leases[0]
         by_id: dict[str, list[Lease]] = {}
         for one in leases:
             by_id.setdefault(one.claim_id, []).append(one)
         sent_at = time.monotonic()
-        for beat in await door.renew(first.organization, first.participant, list(by_id)):
+        for beat in await connection.renew(first.organization, first.participant, list(by_id)):
             for lease in by_id.get(beat.claim_id, ()):
                 if beat.status == "lost":
                     self._lose(lease, "the database reports that it has ended")
                 else:
                     lease.renewed(sent_at, beat.ttl)
 
-    async def _repeat(self, door: LeaseDoor, presence: PresenceBeat) -> None:
+    async def _repeat(self, connection: LeaseConnection, presence: PresenceBeat) -> None:
         sent_at = time.monotonic()
-        lasts = await door.beat(
+        lasts = await connection.beat(
             presence.organization, presence.participant, presence.session, presence.body
         )
         presence.renewed(sent_at, lasts)
 
-    async def _connection(self) -> LeaseDoor:
-        if self._door is None:
-            self._door = await self._station.leases()
-        return self._door
+    async def _connection(self) -> LeaseConnection:
+        if self._open is None:
+            self._open = await self._connector.leases()
+        return self._open
 
     async def _disconnect(self) -> None:
-        door, self._door = self._door, None
-        if door is not None:
-            await door.aclose()
+        connection, self._open = self._open, None
+        if connection is not None:
+            await connection.aclose()

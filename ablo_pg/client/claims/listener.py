@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from ablo_pg.client.claims.bell import Bell
-from ablo_pg.client.claims.station import ClaimNews, Station, Told
+from ablo_pg.client.claims.connector import ClaimEvent, ClaimEvents, Connector
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.errors import AbloError
 
@@ -37,10 +37,10 @@ _REMEMBERED: Final = 1000
 class Watch:
     """A waiter in the listener: its wake-up, and the last event of its claim, until it is taken."""
 
-    bell: Bell
-    told: Told | None = None
+    wakeup: WakeUp
+    told: ClaimEvent | None = None
 
-    def take(self) -> Told | None:
+    def take(self) -> ClaimEvent | None:
         """Return the last event of its claim."""
         told, self.told = self.told, None
         return told
@@ -55,28 +55,28 @@ class ClaimListener:
 
     def __init__(
         self,
-        station: Station,
+        connector: Connector,
         heard: Callable[[str, Collection[str]], None],
         needed: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        self._station = station
+        self._connector = connector
         self._heard = heard
         self._needed = needed
         self._lock = threading.Lock()
         self._waiters: dict[str, list[Watch]] = {}
-        self._bell: Bell | None = None
+        self._wakeup: WakeUp | None = None
         self._wanted_at = 0.0
         self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
-    def watch(self, claim_id: str, bell: Bell) -> Iterator[Watch]:
-        """Wake that bell when the claim has an event. From any thread."""
-        watch = Watch(bell)
+    def watch(self, claim_id: str, wakeup: WakeUp) -> Iterator[Watch]:
+        """Call `wakeup` when the claim has an event. From any thread."""
+        watch = Watch(wakeup)
         with self._lock:
             self._waiters.setdefault(claim_id, []).append(watch)
             missed = claim_id in self._said
         if missed:
-            bell.ring()
+            wakeup.wake()
         self.look()
         try:
             yield watch
@@ -90,20 +90,20 @@ class ClaimListener:
 
     def look(self) -> None:
         """Check whether it is needed now. From any thread."""
-        bell = self._bell
-        if bell is not None:
-            bell.ring()
+        wakeup = self._wakeup
+        if wakeup is not None:
+            wakeup.wake()
 
     async def run(self) -> None:
         """Listen while it is needed; reconnect if the connection breaks. Until cancelled."""
-        own = self._bell = Bell()
+        own = self._wakeup = WakeUp()
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
             while not self._waiters and not self._needed():
                 await own.wait(None)
             try:
-                async with self._station.news() as news:
-                    await self._listen(news, own, backoff)
+                async with self._connector.events() as events:
+                    await self._listen(events, own, backoff)
             except AbloError as exc:
                 logger.info("waiting for claims continues without notifications: %s", exc)
             except Exception:
@@ -112,9 +112,9 @@ class ClaimListener:
                 continue
             await asyncio.sleep(backoff.pause())
 
-    async def _listen(self, news: ClaimNews, own: Bell, backoff: Backoff) -> None:
+    async def _listen(self, events: ClaimEvents, own: WakeUp, backoff: Backoff) -> None:
         while self._wanted():
-            heard = await news.hear(self._claims(), own, _LOOK_SECONDS)
+            heard = await events.hear(self._claims(), own, _LOOK_SECONDS)
             backoff.reset()
             for told in heard:
                 self._heard(told.claim_id, self._tell(told))
@@ -129,7 +129,7 @@ class ClaimListener:
                 self._wanted_at = time.monotonic()
             return time.monotonic() - self._wanted_at < IDLE_SECONDS
 
-    def _tell(self, told: Told) -> set[str]:
+    def _tell(self, told: ClaimEvent) -> set[str]:
         """Wake the waiters of that claim, of all claims for ''; return the claims they wait for."""
         with self._lock:
             self._said.append(told.claim_id)
@@ -137,5 +137,5 @@ class ClaimListener:
             watches = [watch for claim_id in waited for watch in self._waiters[claim_id]]
         for watch in watches:
             watch.told = told
-            watch.bell.ring()
+            watch.wakeup.wake()
         return waited

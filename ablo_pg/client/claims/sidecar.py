@@ -15,11 +15,11 @@ from functools import partial
 from typing import Final
 
 from ablo_pg.changefeed.tasks import Tasks
-from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.connector import Connector
 from ablo_pg.client.claims.lease import Renewal
 from ablo_pg.client.claims.lease_keeper import LeaseKeeper
 from ablo_pg.client.claims.listener import ClaimListener, Watch
-from ablo_pg.client.claims.station import Station
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.portal import Portal
 from ablo_pg.wire.names import Names
@@ -31,10 +31,10 @@ JOIN_SECONDS: Final = 5.0
 class Sidecar:
     """Created by `join`. `listener` and `keeper` may be called from any thread."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self.keeper = LeaseKeeper(station, lambda: self.listener.look())
-        self.listener = ClaimListener(station, self.keeper.hurry, self.keeper.kept_long)
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self.keeper = LeaseKeeper(connector, lambda: self.listener.look())
+        self.listener = ClaimListener(connector, self.keeper.hurry, self.keeper.kept_long)
         self._portal = Portal("ablo_pg claims")
         self._background = Background()
         self._users = 0
@@ -43,9 +43,9 @@ class Sidecar:
         """Undo one `join`; the last one ends the thread, and waits for it."""
         with _lock:
             self._users -= 1
-            if self._users or _sidecars.get(self._station) is not self:
+            if self._users or _sidecars.get(self._connector) is not self:
                 return
-            del _sidecars[self._station]
+            del _sidecars[self._connector]
         self._portal.close(JOIN_SECONDS)
 
     def start(self) -> None:
@@ -62,12 +62,12 @@ class Sidecar:
         self._background.start(partial(tasks.keep, "lease keeper", self.keeper.run))
 
 
-def join(station: Station) -> Sidecar:
-    """Return the process's sidecar of that station, started. Each `join` needs one `leave`."""
+def join(connector: Connector) -> Sidecar:
+    """Return the process's sidecar of that connector, started. Each `join` needs one `leave`."""
     with _lock:
-        found = _sidecars.get(station)
+        found = _sidecars.get(connector)
         if found is None:
-            found = _sidecars[station] = Sidecar(station)
+            found = _sidecars[connector] = Sidecar(connector)
             found.start()
         found.enter()
         return found
@@ -76,9 +76,9 @@ def join(station: Station) -> Sidecar:
 class Beside:
     """A client's part in the sidecar: joined with its first lease or wait, left with `close`."""
 
-    def __init__(self, station: Station, names: Names) -> None:
+    def __init__(self, connector: Connector, names: Names) -> None:
         self.names = names  # for answers that events carry
-        self._station = station
+        self._connector = connector
         self._sidecar: Sidecar | None = None
 
     async def close(self) -> None:
@@ -87,9 +87,9 @@ class Beside:
         if sidecar is not None:
             await asyncio.to_thread(sidecar.leave)
 
-    def claim_watch(self, claim_id: str, bell: Bell) -> AbstractContextManager[Watch]:
-        """Wake this bell when the claim may have changed."""
-        return self._joined().listener.watch(claim_id, bell)
+    def claim_watch(self, claim_id: str, wakeup: WakeUp) -> AbstractContextManager[Watch]:
+        """Call `wakeup` when the claim may have changed."""
+        return self._joined().listener.watch(claim_id, wakeup)
 
     def keep(self, renewal: Renewal) -> None:
         """Renew a lease or a presence from now on."""
@@ -102,7 +102,7 @@ class Beside:
 
     def _joined(self) -> Sidecar:
         if self._sidecar is None:
-            self._sidecar = join(self._station)
+            self._sidecar = join(self._connector)
         return self._sidecar
 
 
@@ -115,7 +115,7 @@ def _forget() -> None:
 
 
 _lock = threading.Lock()
-_sidecars: Final[dict[Station, Sidecar]] = {}
+_sidecars: Final[dict[Connector, Sidecar]] = {}
 # Kept, so that the child's garbage collector closes nothing of the parent's.
-_left_behind: Final[list[dict[Station, Sidecar]]] = []
+_left_behind: Final[list[dict[Connector, Sidecar]]] = []
 os.register_at_fork(after_in_child=_forget)

@@ -20,9 +20,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ablo_pg.claim import ClaimAnswer, ClaimState, ClaimStatus, ClaimSummary
-from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.connector import ClaimEvent
 from ablo_pg.client.claims.lease import Lease
-from ablo_pg.client.claims.station import Told
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
@@ -136,22 +136,24 @@ class ClaimWait:
             return lease, answer
 
     async def _wait(self, lease: Lease, answer: ClaimAnswer) -> ClaimAnswer:
-        bell = Bell()
-        lease.lost.add(bell)
+        wakeup = WakeUp()
+        lease.lost.add(wakeup)
         try:
-            with self._session.transport.claims.claim_watch(lease.claim_id, bell) as watch:
+            with self._session.transport.claims.claim_watch(lease.claim_id, wakeup) as watch:
                 while answer.claim.status == "queued":
                     claim = answer.claim
                     await self._tell(
                         ClaimStatus("queued", claim.id, claim.position, claim.blocked_by)
                     )
-                    await bell.wait(_AGAIN if answer.recheck is None else answer.recheck)
+                    await wakeup.wait(_AGAIN if answer.recheck is None else answer.recheck)
                     answer = await self._look(lease, answer, watch.take())
         finally:
-            lease.lost.remove(bell)
+            lease.lost.remove(wakeup)
         return answer
 
-    async def _look(self, lease: Lease, before: ClaimAnswer, told: Told | None) -> ClaimAnswer:
+    async def _look(
+        self, lease: Lease, before: ClaimAnswer, told: ClaimEvent | None
+    ) -> ClaimAnswer:
         """Return the state of the claim: from its last event, or from a request."""
         if lease.lost.is_set():
             raise self._lost(lease.reason)

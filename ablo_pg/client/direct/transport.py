@@ -17,8 +17,8 @@ from psycopg.pq import TransactionStatus
 
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
+from ablo_pg.client.direct.connector import DirectConnector
 from ablo_pg.client.direct.sessions import DirectSessions
-from ablo_pg.client.direct.station import DirectStation
 from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, direct_bootstrap
@@ -60,7 +60,7 @@ class DirectTransport:
         self._commits = GroupCommit(database, organization)
         self._source = source
         self._caller = Caller(organization, participant, on_behalf_of)
-        self._claims = Beside(DirectStation(database.url), database.names)
+        self._claims = Beside(DirectConnector(database.url), database.names)
         self._sessions = DirectSessions(database, organization, api_key)
 
     @property

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
-from ablo_pg.client.claims.bell import Mark
+from ablo_pg.client.claims.wakeup import Mark
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.requests import CommitRequest

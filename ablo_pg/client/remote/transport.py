@@ -21,9 +21,9 @@ from ablo_pg.client.gate import ActiveSchema
 from ablo_pg.client.live.stream import StreamSource
 from ablo_pg.client.local.bootstrap import Bootstrap, remote_bootstrap
 from ablo_pg.client.names import Tenant
+from ablo_pg.client.remote.connector import RemoteConnector
 from ablo_pg.client.remote.http import RelayHttp
 from ablo_pg.client.remote.sessions import RemoteSessions
-from ablo_pg.client.remote.station import RemoteStation
 from ablo_pg.client.rows.requests import CommitRequest
 from ablo_pg.client.session_values import SessionKey, SessionRequest
 from ablo_pg.client.transport import DeltaStream
@@ -83,7 +83,7 @@ class RemoteTransport:
         self._expected = expected
         self._participant = ""
         self._opening = asyncio.Lock()
-        self._claims = Beside(RemoteStation(http.address), http.names)
+        self._claims = Beside(RemoteConnector(http.address), http.names)
         self._sessions = RemoteSessions(http)
 
     @property

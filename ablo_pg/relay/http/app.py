@@ -31,8 +31,8 @@ from ablo_pg.relay.http import (
     sync_routes,
 )
 from ablo_pg.relay.http.answers import problem_answer
-from ablo_pg.relay.http.door import EXPOSED, Door, show_error
 from ablo_pg.relay.http.limits import RateLimit
+from ablo_pg.relay.http.middleware import EXPOSED, RequestMiddleware, show_error
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws import endpoint
 from ablo_pg.relay.ws.reading import make_frames
@@ -51,7 +51,7 @@ def create_app(service: RelayService) -> Starlette:
     app = Starlette(
         routes=routes(),
         middleware=[
-            Middleware(Door, service=service),
+            Middleware(RequestMiddleware, service=service),
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.allowed_origins,

@@ -76,7 +76,7 @@ class SocketClaim:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a socket calls in its organization's `Board`, while that shows it claims and presence.
+    """What a socket calls in its organization's `LiveView`, while that shows it something.
 
     hint: something may have changed, of one row or of any. again: it follows other groups.
     """
@@ -86,7 +86,7 @@ class Shown:
 
 
 class Session:
-    """One socket's state. Created by `endpoint`, known to `sockets` and its `Board` while open.
+    """One socket's state. Created by `endpoint`, known to `sockets` and its `LiveView` while open.
 
     An idle socket has no task except the one that reads its frames: others run as long as they have
     something to do.
@@ -95,8 +95,8 @@ class Session:
     """
 
     __slots__ = (
-        *("beaten", "board", "claims", "closing", "credential", "feed", "groups"),
-        *("heard", "id", "outbox", "pinged", "presence", "scopes", "sees_all", "shown"),
+        *("beaten", "claims", "closing", "credential", "feed", "groups", "heard"),
+        *("id", "outbox", "pinged", "presence", "scopes", "sees_all", "shown", "view"),
         *("stuck_since", "wire", "_depth", "_group", "_parsing"),
     )
 
@@ -115,7 +115,7 @@ class Session:
         self.outbox = Outbox(wire)
         self.groups = groups
         self.feed = make_feed(self.outbox)
-        self.board: Shown | None = None
+        self.view: Shown | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
         self.scopes: dict[str, Scope] = {}  # joined groups
         self.sees_all = groups.unlimited
@@ -181,15 +181,15 @@ class Session:
 
     def changed(self, target: Target | None = None) -> None:
         """Claims or presence may have changed, of one row or of any: let the live state check."""
-        if self.board is not None:
-            self.board.hint(target)
+        if self.view is not None:
+            self.view.hint(target)
 
     def regroup(self) -> None:
         """The groups have changed: deltas and notifications follow them from here on."""
         self.feed.regroup(self.groups.views)
-        if self.board is not None and not (self.groups.unlimited and self.sees_all):
+        if self.view is not None and not (self.groups.unlimited and self.sees_all):
             self.sees_all = self.groups.unlimited
-            self.board.again()
+            self.view.again()
 
     def leave_scope(self, name: str) -> None:
         """Stop following what was joined under this name."""

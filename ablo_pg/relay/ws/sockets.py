@@ -1,4 +1,4 @@
-"""All live sockets of a relay: who is connected, one `Board` per organization, timed work.
+"""All live sockets of a relay: who is connected, one `LiveView` per organization, timed work.
 
 Alive inside `run`: it listens for changes of claims and presence, keeps short leases, and ends
 sockets that do not read, and all when the relay stops.
@@ -24,8 +24,8 @@ from ablo_pg.relay.kernel import Kernel
 from ablo_pg.relay.metrics import RelayMetrics
 from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import acting_for
-from ablo_pg.relay.ws.board import Board
 from ablo_pg.relay.ws.follow_frames import renew
+from ablo_pg.relay.ws.live_view import LiveView
 from ablo_pg.relay.ws.pump import Pump
 from ablo_pg.relay.ws.session import Session, Shown
 from ablo_pg.wire.frames import LEASE_SECONDS
@@ -59,7 +59,7 @@ class Sockets:
         self._work = tasks
         self._stopping = stopping
         self.sessions: set[Session] = set()
-        self.boards: dict[str, Board] = {}
+        self.views: dict[str, LiveView] = {}
         self.pump = Pump(metrics.deliveries.inc, tasks)
         self._held: Counter[str] = Counter()  # by key, and by organization
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -115,37 +115,37 @@ class Sockets:
         self._metrics.sockets = len(self.sessions)
         for scope in session.scopes.values():
             scope.held.close()
-        if session.board is not None:
-            session.board = None
-            board = self.boards[session.organization]
-            board.leave(session)
-            if board.empty:
-                del self.boards[board.organization]
-                self._scopes.pop(board.organization).cancel()
+        if session.view is not None:
+            session.view = None
+            view = self.views[session.organization]
+            view.leave(session)
+            if view.empty:
+                del self.views[view.organization]
+                self._scopes.pop(view.organization).cancel()
 
     def show(self, session: Session) -> None:
         """Begin to show claims and presence to a socket."""
-        if session.board is not None or session not in self.sessions or self._tasks is None:
+        if session.view is not None or session not in self.sessions or self._tasks is None:
             return
-        board = self.boards.get(session.organization)
-        if board is None:
-            board = Board(self._kernel, session.organization, self._work)
-            self.boards[session.organization] = board
+        view = self.views.get(session.organization)
+        if view is None:
+            view = LiveView(self._kernel, session.organization, self._work)
+            self.views[session.organization] = view
             self._scopes[session.organization] = anyio.CancelScope()
-            self._tasks.start_soon(self._run_board, board)
-        session.board = Shown(board.hint, partial(board.join, session))
-        board.join(session)
+            self._tasks.start_soon(self._run_view, view)
+        session.view = Shown(view.hint, partial(view.join, session))
+        view.join(session)
 
     def hint(self, organization: str) -> None:
         """Claims or presence of an organization may have changed; '' means any."""
-        for board in [self.boards.get(organization)] if organization else self.boards.values():
-            if board is not None:
-                board.hint()
+        for view in [self.views.get(organization)] if organization else self.views.values():
+            if view is not None:
+                view.hint()
 
-    async def _run_board(self, board: Board) -> None:
-        acting_for.set(board.organization)
-        with self._scopes[board.organization]:
-            await self._work.keep("board", board.run)
+    async def _run_view(self, view: LiveView) -> None:
+        acting_for.set(view.organization)
+        with self._scopes[view.organization]:
+            await self._work.keep("live view", view.run)
 
     async def _listen(self) -> None:
         """Listen until cancelled."""

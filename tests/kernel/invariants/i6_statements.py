@@ -134,6 +134,6 @@ TRICKS: Final = [
     "select ablo.commit('north', 'agent:a', 'k', '{\"operations\": [{}]}', null, 'key-far')",
     "select ablo.row_list('north', 'agent:a', 'tasks', '{}', 'key-far')",
     "select ablo.key_end('key-far', true, null)",
-    "select ablo.capability_live('south', null, 'key-far')",
+    "select ablo.key_by_id('south', null, 'key-far')",
 ]
 ALL: Final = [*READS, *WRITES, *KERNEL_WRITES, *TRICKS]

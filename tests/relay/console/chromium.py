@@ -20,13 +20,20 @@ from typing import Any, Final
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The headless shell is the same engine without the windows: a page takes it a fifth of the CPU.
+NAMES: Final = (
+    *("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser"),
+    *("google-chrome", "google-chrome-stable", "chrome"),
+)
 FLAGS: Final = (
     "--headless=new",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-extensions",
+    "--disable-features=SpareRendererForSitePerProcess",  # a process that no page would use
+    "--in-process-gpu",
     "--no-first-run",
     "--remote-debugging-port=0",
 )

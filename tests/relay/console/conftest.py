@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -38,6 +39,7 @@ class Note(Model):
 
 
 SCHEMA: Schema = define_schema(tasks=Task, notes=Note)
+NUMBERS = itertools.count(1)
 
 
 @dataclass
@@ -79,21 +81,23 @@ class Caller:
 
 @dataclass
 class Site:
-    """A relay process, and the database it serves."""
+    """A relay process, the database it serves, and an organization of the test's own."""
 
     db: DatabaseHandle
     url: str
-    clients: list[httpx.Client]
+    organization: str = field(default_factory=lambda: f"org-{next(NUMBERS)}")
+    clients: list[httpx.Client] = field(default_factory=list)
 
     def key(
-        self, participant: str = "user:viewer", organization: str = "acme", **asked: Any
+        self, participant: str = "user:viewer", organization: str | None = None, **asked: Any
     ) -> str:
         key = new_key(asked.get("prefix", "sk"))
         with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
-            create_key(conn, organization, participant, key, {"prefix": "sk", **asked})
+            asked = {"prefix": "sk", **asked}
+            create_key(conn, organization or self.organization, participant, key, asked)
         return key
 
-    def caller(self, participant: str, organization: str = "acme") -> Caller:
+    def caller(self, participant: str, organization: str | None = None) -> Caller:
         key = self.key(participant, organization)
         headers = {"authorization": f"Bearer {key}"}
         self.clients.append(
@@ -146,18 +150,39 @@ def db(cluster: Server, console_template: str) -> Iterator[DatabaseHandle]:
         yield handle
 
 
+@pytest.fixture(scope="package")
+def shared(cluster: Server, console_template: str) -> Iterator[tuple[DatabaseHandle, str]]:
+    """One relay, and its URL, for all tests that do not disturb those of other organizations."""
+    with (
+        make_database(server=cluster, template=console_template) as handle,
+        relay_process(handle, 0, "--console") as url,
+    ):
+        yield handle, url
+
+
 @pytest.fixture
-def site(db: DatabaseHandle) -> Iterator[Site]:
-    with relay_process(db, 0, "--console") as url:
-        made = Site(db, url, [])
-        try:
-            yield made
-        finally:
-            for client in made.clients:
-                client.close()
+def site(shared: tuple[DatabaseHandle, str]) -> Iterator[Site]:
+    with closing_clients(Site(*shared)) as made:
+        yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def own_site(db: DatabaseHandle) -> Iterator[Site]:
+    """A relay and a database that a test may change for everyone."""
+    with relay_process(db, 0, "--console") as url, closing_clients(Site(db, url)) as made:
+        yield made
+
+
+@contextmanager
+def closing_clients(site: Site) -> Iterator[Site]:
+    try:
+        yield site
+    finally:
+        for client in site.clients:
+            client.close()
+
+
+@pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = find_chromium()
     if program is None:

@@ -20,7 +20,7 @@ async def test_it_says_that_the_relay_is_gone_and_goes_on_with_the_next(
     db: DatabaseHandle, page: Page
 ) -> None:
     with relay_process(db, 0, "--console") as url:
-        site = Site(db, url, [])
+        site = Site(db, url)
         agent = site.caller("agent:a")
         agent.create("t1", title="before")
         agent.client.close()
@@ -30,7 +30,8 @@ async def test_it_says_that_the_relay_is_gone_and_goes_on_with_the_next(
     await page.wait_for(shows("#connection", "Trying again in"))
     assert await page.run(f"{IDS}") == "t1", "what is known stays to be seen"
     site.sql(
-        "insert into tasks (id, organization_id, title, status) values ('t2', 'acme', 'm', 'todo')"
+        "insert into tasks (id, organization_id, title, status) values ('t2', %s, 'm', 'todo')",
+        site.organization,
     )
     with relay_process(db, int(url.rpartition(":")[2]), "--console"):
         await page.run("document.querySelector('#retry').click()")
@@ -45,14 +46,17 @@ async def test_a_revoked_key_ends_at_the_sign_in(site: Site, page: Page) -> None
     site.caller("agent:a").create("t1", title="to be taken away")
     await enter(page, site, site.key())
     await page.wait_for(shows("#rows", "to be taken away"))
-    site.sql("select ablo.key_revoke(organization_id, id) from ablo.api_key")
+    site.sql(
+        "select ablo.key_revoke(organization_id, id) from ablo.api_key where organization_id = %s",
+        site.organization,
+    )
     await page.wait_for(shows("#problem", "revoked"))
     assert "taken away" not in await page.run("document.documentElement.outerHTML")
     assert await page.run("sessionStorage.length") == 0
 
 
-async def test_a_push_shows_its_version_and_models(site: Site, page: Page) -> None:
-    await enter(page, site, site.key())
+async def test_a_push_shows_its_version_and_models(own_site: Site, page: Page) -> None:
+    await enter(page, own_site, own_site.key())
     await page.wait_for(shows("#schema dl", "Version"))
     before = await page.text("#schema dl")
 
@@ -60,7 +64,7 @@ async def test_a_push_shows_its_version_and_models(site: Site, page: Page) -> No
         extra: str | None = None
 
     wider = define_schema(tasks=Task, notes=Note, extras=Extra)
-    push_schema(site.db.admin_url, wider.spec, PushOptions())
+    push_schema(own_site.db.admin_url, wider.spec, PushOptions())
     await page.wait_for(shows("#models", "extras"))
     assert await page.text("#schema dl") != before
     await page.wait_for(shows("#schema-versions li", "model added: extras"))
@@ -75,9 +79,9 @@ async def test_a_flood_leaves_a_bounded_page(site: Site, page: Page) -> None:
 
     for part in range(4):
         site.sql(
-            "insert into tasks (id, organization_id, title, status) select 'r' || n, 'acme',"
+            "insert into tasks (id, organization_id, title, status) select 'r' || n, %s,"
             " repeat('x', 3000), 'todo' from generate_series(%s::int, %s::int) n",
-            *(part * 505 + 1, (part + 1) * 505),
+            *(site.organization, part * 505 + 1, (part + 1) * 505),
         )
     await page.wait_for(shows("#log tbody tr", "r2020"))
     await page.wait_for("document.querySelectorAll('#rows tbody tr').length === 200")

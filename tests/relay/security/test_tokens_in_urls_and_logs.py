@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from ablo_pg.relay.http.door import Door
+from ablo_pg.relay.http.middleware import RequestMiddleware
 from ablo_pg.relay.logs import JsonFormatter
 
 from .live import socket
@@ -81,11 +81,11 @@ async def test_no_log_line_holds_a_key(world: Any, caplog: pytest.LogCaptureFixt
 async def test_the_check_catches_a_log_of_paths(
     world: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = Door._note
+    note = RequestMiddleware._note
 
-    def careless(self: Door, scope: Any, status: int, seconds: float) -> None:
+    def careless(self: RequestMiddleware, scope: Any, status: int, seconds: float) -> None:
         logging.getLogger("ablo_pg.relay").info("%s?%s", scope["path"], scope["query_string"])
         note(self, scope, status, seconds)
 
-    monkeypatch.setattr(Door, "_note", careless)
+    monkeypatch.setattr(RequestMiddleware, "_note", careless)
     assert await logged(world, caplog) != []

@@ -1,4 +1,4 @@
-"""A relay listens on one connection for keys, claims, boards and the log, and gets over its end."""
+"""A relay listens on one connection for keys, claims, presence and the log; it survives its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ablo_pg.db import notifications
 from ablo_pg.relay import auth
-from ablo_pg.relay.ws import board
+from ablo_pg.relay.ws import live_view
 
 pytestmark = pytest.mark.anyio
 SESSIONS = """select application_name, count(*)::int from pg_stat_activity
@@ -20,7 +20,7 @@ END = f"""select pg_terminate_backend(pid) from pg_stat_activity
 
 
 async def hear(world: Any, socket: Any, http: Any, number: int) -> None:
-    """Somebody on each channel hears of a delta, a holder on the board, the end of a claim."""
+    """Somebody on each channel hears of a delta, a holder on the live view, the end of a claim."""
     world.write(number, number)
     assert [one["modelId"] for one in await socket.deltas(1)] == [f"t{number}"]
     news = "/api/v1/kernel/claim_news"
@@ -39,7 +39,7 @@ async def test_one_connection_listens_for_everything(
 ) -> None:
     """What looks by the clock as well is slow here: only notifications are quick enough."""
     monkeypatch.setattr(auth, "RECHECK_SECONDS", 3600.0)
-    monkeypatch.setattr(board, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(live_view, "LOOK_SECONDS", 3600.0)
     monkeypatch.setattr(notifications, "RETRY_FIRST", 0.01)
     async with AsyncExitStack() as stack:
         world = await make_world(stack, replication_url=None)

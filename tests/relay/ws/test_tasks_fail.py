@@ -20,7 +20,7 @@ from ablo_pg.changefeed import auto, channel, listen, reader, sent
 from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.db import notifications, routines
 from ablo_pg.relay import auth, claim_news, health, live_schema
-from ablo_pg.relay.ws import board, feed, follow_frames, sockets
+from ablo_pg.relay.ws import feed, follow_frames, live_view, sockets
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +72,7 @@ FAILS: dict[str, Fails] = {
     "claim news": Fails(claim_news.ClaimNews, "_say"),
     "notifications": Fails(notifications.Notifications, "_serve"),
     "housekeeping": Fails(routines, "housekeep"),
-    "board": Fails(board.Board, "_look", only=of_acme),
+    "live view": Fails(live_view.LiveView, "_look", only=of_acme),
     # By the pump: a feed that has caught up flushes itself, which is the socket's failure.
     "flush": Fails(feed.DeltaFeed, "flush", only=lambda it: of_acme(it) and it._marked),
     "dispatch": Fails(channel.Channel, "receive", only=of_acme),
@@ -161,7 +161,7 @@ async def test_a_client_that_leaves_during_the_handshake_is_no_failure(
         assert 'ablo_task_failures_total{task="socket"}' not in shown
 
 
-@pytest.mark.parametrize("name", ["schema", "board", "keys", "socket upkeep"])
+@pytest.mark.parametrize("name", ["schema", "live view", "keys", "socket upkeep"])
 async def test_the_check_catches_a_service_without_it(
     make_world: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

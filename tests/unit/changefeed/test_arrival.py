@@ -51,7 +51,7 @@ RELATION = relation()
 
 @settings(max_examples=40)
 @given(st.lists(deltas(), max_size=4), st.sets(st.integers(0, 12)))
-def test_deltas_come_out_whole_wherever_gulps_end(made: list[Delta], ends: set[int]) -> None:
+def test_deltas_come_out_whole_wherever_batches_end(made: list[Delta], ends: set[int]) -> None:
     assembler = Assembler()
     found: list[Arrival] = []
     for index, data in enumerate([BEGIN, RELATION, *map(insert, made), COMMIT]):

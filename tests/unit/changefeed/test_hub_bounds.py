@@ -52,7 +52,7 @@ async def test_a_full_queue_cuts_its_subscriber_loose_and_no_other() -> None:
         assert got == list(range(1, 11))
         assert (slow.times_cut, slow.state, slow.cursor) == (1, State.READING, 0)
         assert [(await anext(slow)).sync_id for _ in range(10)] == got
-        assert (quick.times_cut, hub.cut_loose) == (0, 1)
+        assert (quick.times_cut, hub.disconnected) == (0, 1)
 
 
 async def test_a_queue_is_bounded_by_bytes_but_takes_any_one_delta() -> None:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablo_pg import AbloClaimedError, AbloError, Model, define_schema
-from ablo_pg.client.claims.bell import Bell, Mark
 from ablo_pg.client.claims.held import HeldClaims, Hold
 from ablo_pg.client.claims.lease import Lease
 from ablo_pg.client.claims.request import claim_request, encode_order, wire_fields
+from ablo_pg.client.claims.wakeup import Mark, WakeUp
 from ablo_pg.client.durations import encode_duration, seconds_of
 from ablo_pg.client.names import error_names
 from ablo_pg.client.registry import Registry
@@ -311,19 +311,19 @@ def test_a_lease_is_lost_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.anyio
-async def test_bells_and_marks_cross_threads() -> None:
-    bell, mark = Bell(), Mark()
-    assert not await bell.wait(0.001)
-    bell.ring()
-    bell.ring()
-    assert await bell.wait(None)
-    assert not await bell.wait(0.001)
-    mark.add(bell)
+async def test_wakeups_and_marks_cross_threads() -> None:
+    wakeup, mark = WakeUp(), Mark()
+    assert not await wakeup.wait(0.001)
+    wakeup.wake()
+    wakeup.wake()
+    assert await wakeup.wait(None)
+    assert not await wakeup.wait(0.001)
+    mark.add(wakeup)
     thread = threading.Thread(target=mark.set)
     thread.start()
     await mark.wait()
-    assert await bell.wait(1)
+    assert await wakeup.wait(1)
     thread.join()
-    other = Bell()
+    other = WakeUp()
     mark.add(other)  # it has happened already
     assert await other.wait(1)

@@ -82,7 +82,9 @@ def test_ids_are_random_or_told_by_the_key() -> None:
     assert first.created[0] != first.created[1]
     assert commit(create).created != commit(create).created
     assert base.new_id(TASKS, "k") == str(uuid.uuid5(base.ID_NAMESPACE, "tasks:k"))
-    assert uuid.UUID(base.new_id(TASKS, None)).version == 4
+    made = [uuid.UUID(base.new_id(TASKS, None)) for _ in range(100)]
+    assert {(one.version, one.variant) for one in made} == {(4, uuid.RFC_4122)}
+    assert len(set(made)) == 100
 
 
 def test_equal_requests_are_equal_bytes() -> None:

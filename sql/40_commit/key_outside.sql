@@ -1,8 +1,8 @@
-create or replace function ablo.capability_outside(p_capability_id text, p_subject text, p_id text) returns void
+create or replace function ablo.key_outside(p_capability_id text, p_subject text, p_id text) returns void
 language plpgsql volatile
 as $$
   -- Refuse what is in none of a key's sync groups, with the same error as for what does not exist.
-  -- Called by: ablo.capability_operation, ablo.capability_reads, ablo.capability_claim. Raises:
+  -- Called by: ablo.key_check_operation, ablo.key_check_reads, ablo.key_check_claim. Raises:
   -- capability_scope_denied.
 begin
   perform ablo.raise_error('capability_scope_denied',

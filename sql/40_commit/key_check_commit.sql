@@ -1,4 +1,4 @@
-create or replace function ablo.capability_commit(
+create or replace function ablo.key_check_commit(
   p_organization text, p_participant text, p_capability_id text, p_request jsonb
 ) returns ablo.key_rights
 language plpgsql volatile
@@ -7,9 +7,9 @@ as $$
   -- update. A writer that is shown what a row now holds (onStale = notify), or names its read position (a
   -- premise, readAt), must be allowed to read it.
   -- Returns the key: if it is limited to sync groups, each operation's row is checked too
-  -- (ablo.capability_operation).
+  -- (ablo.key_check_operation).
   -- Called by: ablo.commit_run, if a capability is given. Raises: capability_scope_denied and the errors of
-  -- ablo.capability_live. A model or action that does not exist is left to ablo.commit_apply.
+  -- ablo.key_by_id. A model or action that does not exist is left to ablo.commit_apply.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
   v_kind text := split_part(p_participant, ':', 1);
@@ -26,13 +26,13 @@ begin
     v_action := lower(v_item ->> 'action');
     continue when v_model is null or v_action is null
       or v_action not in ('create', 'update', 'delete', 'archive', 'unarchive');
-    perform ablo.capability_require(v_key, v_model,
+    perform ablo.key_require(v_key, v_model,
       case when v_action in ('archive', 'unarchive') then 'update' else v_action end);
     v_word := ablo.stale_word(coalesce(v_item ->> 'onStale', ablo_model.conflict(v_model, v_kind)));
     if v_word in ('notify', 'flag') or ablo.stale_word(ablo_model.conflict(v_model, v_kind)) = 'notify'
       or v_item ->> 'readAt' is not null and v_word is distinct from 'overwrite'
     then
-      perform ablo.capability_require(v_key, v_model, 'read');
+      perform ablo.key_require(v_key, v_model, 'read');
     end if;
   end loop;
   for v_item in
@@ -41,7 +41,7 @@ begin
   loop
     v_model := ablo_model.resolve(v_item ->> 'model');
     if v_model is not null then
-      perform ablo.capability_require(v_key, v_model, 'read');
+      perform ablo.key_require(v_key, v_model, 'read');
     end if;
   end loop;
   return v_key;

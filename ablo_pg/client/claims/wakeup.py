@@ -9,24 +9,24 @@ import threading
 from ablo_pg.db.waits import occurs
 
 
-class Bell:
+class WakeUp:
     """Wakes the event loop it was created in, from any thread. Early wake-ups count as one."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the waiter, or the next one."""
         with contextlib.suppress(RuntimeError):  # the event loop has ended, and so has the wait
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float | None) -> bool:
         """Wait for a wake-up, at most this long; return whether it came."""
-        rung = await occurs(self._event, seconds)
-        if rung:
+        came = await occurs(self._event, seconds)
+        if came:
             self._event.clear()
-        return rung
+        return came
 
 
 class Mark:
@@ -35,7 +35,7 @@ class Mark:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
-        self._bells: list[Bell] = []
+        self._wakeups: list[WakeUp] = []
 
     def is_set(self) -> bool:
         """Whether it has happened."""
@@ -45,22 +45,22 @@ class Mark:
         """Set it. Idempotent."""
         with self._lock:
             self._event.set()
-            bells, self._bells = self._bells, []
-        for bell in bells:
-            bell.ring()
+            wakeups, self._wakeups = self._wakeups, []
+        for wakeup in wakeups:
+            wakeup.wake()
 
-    def add(self, bell: Bell) -> None:
-        """Wake this bell when it happens; at once if it has happened."""
+    def add(self, wakeup: WakeUp) -> None:
+        """Call `wakeup` when it happens; at once if it has happened."""
         with self._lock:
             if not self._event.is_set():
-                self._bells.append(bell)
+                self._wakeups.append(wakeup)
                 return
-        bell.ring()
+        wakeup.wake()
 
-    def remove(self, bell: Bell) -> None:
+    def remove(self, wakeup: WakeUp) -> None:
         """Undo `add`."""
         with self._lock:
-            self._bells = [one for one in self._bells if one is not bell]
+            self._wakeups = [one for one in self._wakeups if one is not wakeup]
 
     def wait_blocking(self, seconds: float | None = None) -> bool:
         """Wait on the calling thread; return whether it has happened."""
@@ -68,9 +68,9 @@ class Mark:
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait in the running event loop, at most this long."""
-        bell = Bell()
-        self.add(bell)
+        wakeup = WakeUp()
+        self.add(wakeup)
         try:
-            await bell.wait(seconds)
+            await wakeup.wait(seconds)
         finally:
-            self.remove(bell)
+            self.remove(wakeup)

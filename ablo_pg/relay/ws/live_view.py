@@ -42,7 +42,7 @@ RETRY_LAST: Final = 5.0
 NEWCOMER_PARTICIPANTS: Final = 500  # at most, in a socket's first message
 
 
-class Board:
+class LiveView:
     """Shows one organization's claims and presence to its sockets on this relay."""
 
     def __init__(self, kernel: Kernel, organization: str, tasks: Tasks) -> None:
@@ -175,7 +175,7 @@ class Board:
         """Handle our own sockets' claims; True if a waiter's turn has come without a grant."""
         due: set[Session] = set()
         for session in list(self.sessions):
-            await self._tasks.attempt("board", partial(self._attend_one, session, due))
+            await self._tasks.attempt("live view", partial(self._attend_one, session, due))
         return bool(due)
 
     async def _attend_one(self, session: Session, due: set[Session]) -> None:

@@ -1,4 +1,4 @@
-create or replace function ablo.capability_reads(p_key ablo.key_rights, p_request jsonb) returns void
+create or replace function ablo.key_check_reads(p_key ablo.key_rights, p_request jsonb) returns void
 language plpgsql volatile
 as $$
   -- Check that a commit's reads and tracks stay within the sync groups of its key. A group must be one of them; a
@@ -14,7 +14,7 @@ begin
      where e ->> 'group' is not null or e ? 'where'
   loop
     continue when v_item ->> 'group' = any (p_key.sync_groups);
-    perform ablo.capability_outside(p_key.id, coalesce(v_item ->> 'group', v_item ->> 'model'), null);
+    perform ablo.key_outside(p_key.id, coalesce(v_item ->> 'group', v_item ->> 'model'), null);
   end loop;
 end
 $$;

@@ -1,4 +1,4 @@
-create or replace function ablo.claim_line_check(p_claim ablo.claim, p_request jsonb) returns void
+create or replace function ablo.claim_queue_check(p_claim ablo.claim, p_request jsonb) returns void
 language plpgsql stable
 as $$
   -- Whether this claim may wait in the queue.

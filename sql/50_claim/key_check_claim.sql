@@ -1,4 +1,4 @@
-create or replace function ablo.capability_claim(
+create or replace function ablo.key_check_claim(
   p_organization text, p_participant text, p_capability_id text, p_typename text, p_id text
 ) returns ablo.key_rights
 language plpgsql volatile
@@ -7,16 +7,16 @@ as $$
   -- way, to read them (the answer carries the row), and, if it is limited to sync groups, to see this one.
   -- Returns the key.
   -- Called by: ablo.claim_acquire, ablo.claim_reorder, if a capability is given. Raises: capability_scope_denied
-  -- and the errors of ablo.capability_live.
+  -- and the errors of ablo.key_by_id.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
 begin
-  perform ablo.capability_require(v_key, p_typename, 'read');
+  perform ablo.key_require(v_key, p_typename, 'read');
   if not (ablo.key_may(v_key, p_typename, 'delete') or ablo.key_may(v_key, p_typename, 'create')) then
-    perform ablo.capability_require(v_key, p_typename, 'update');
+    perform ablo.key_require(v_key, p_typename, 'update');
   end if;
   if not ablo.row_seen(p_organization, v_key, p_typename, p_id) then
-    perform ablo.capability_outside(p_capability_id, p_typename, p_id);
+    perform ablo.key_outside(p_capability_id, p_typename, p_id);
   end if;
   return v_key;
 end

@@ -33,7 +33,7 @@ REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 EXPOSED: Final = ("x-auth-failure", "x-request-id", "ablo-version", "retry-after")
 
 
-class Door:
+class RequestMiddleware:
     """Wraps the application."""
 
     def __init__(self, app: ASGIApp, service: RelayService) -> None:

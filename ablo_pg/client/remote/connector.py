@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from ablo_pg.claim import ClaimBeat
-from ablo_pg.client.claims.bell import Bell
-from ablo_pg.client.claims.station import Told
+from ablo_pg.client.claims.connector import ClaimEvent
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.client.remote.http import RelayAddress, RelayHttp
 from ablo_pg.db.notifications import EVERYTHING
 from ablo_pg.db.waits import end
@@ -30,8 +30,8 @@ POLL_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteStation:
-    """A `Station` at a relay, with a key."""
+class RemoteConnector:
+    """A `Connector` at a relay, with a key."""
 
     address: RelayAddress
 
@@ -40,17 +40,17 @@ class RemoteStation:
         return RelayLeases(RelayHttp(self.address))
 
     @asynccontextmanager
-    async def news(self) -> AsyncIterator[RelayNews]:
+    async def events(self) -> AsyncIterator[RelayEvents]:
         """Listen while the block runs. Raises the error that prevents it."""
         http = RelayHttp(self.address)
         try:
-            yield RelayNews(http)
+            yield RelayEvents(http)
         finally:
             await http.aclose()
 
 
 class RelayLeases:
-    """A `LeaseDoor` over HTTP."""
+    """A `LeaseConnection` over HTTP."""
 
     def __init__(self, http: RelayHttp) -> None:
         self._http = http
@@ -76,20 +76,20 @@ class RelayLeases:
         await self._http.aclose()
 
 
-class RelayNews:
-    """A `ClaimNews` over HTTP: one open request."""
+class RelayEvents:
+    """A `ClaimEvents` over HTTP: one open request."""
 
     def __init__(self, http: RelayHttp) -> None:
         self._http = http
         self._after: str | None = None
 
     async def hear(
-        self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[Told]:
+        self, claim_ids: Collection[str], changed: WakeUp, seconds: float
+    ) -> Sequence[ClaimEvent]:
         """Return events of these claims; early if other claims are requested."""
         if self._after is None:  # the start position
             await self._ask((), 0.0)
-            return [Told(EVERYTHING)]
+            return [ClaimEvent(EVERYTHING)]
         if not claim_ids:
             await changed.wait(seconds)
             return []
@@ -101,10 +101,10 @@ class RelayNews:
         finally:
             await end([asks, changes])
 
-    async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[Told]:
+    async def _ask(self, claim_ids: Collection[str], seconds: float) -> list[ClaimEvent]:
         asked_at = time.monotonic()
         body = NewsBody(sorted(claim_ids), self._after, seconds)
         found = await self._http.ask(CLAIM_NEWS, body, again=False)
         self._after = found.after
         answers = {claim_id: bytes(answer) for claim_id, answer in found.answers.items()}
-        return [Told(one, asked_at, answers.get(one)) for one in found.claim_ids]
+        return [ClaimEvent(one, asked_at, answers.get(one)) for one in found.claim_ids]

@@ -1,4 +1,4 @@
-create or replace function ablo.capability_live(p_organization text, p_participant text, p_capability_id text)
+create or replace function ablo.key_by_id(p_organization text, p_participant text, p_capability_id text)
 returns ablo.api_key
 language plpgsql volatile
 as $$

@@ -13,8 +13,8 @@ import psycopg
 from psycopg import AsyncConnection
 
 from ablo_pg.claim import ClaimBeat
-from ablo_pg.client.claims.bell import Bell
-from ablo_pg.client.claims.station import Told
+from ablo_pg.client.claims.connector import ClaimEvent
+from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.db import calls
 from ablo_pg.db.errors import NO_NAMES, translate
 from ablo_pg.db.notifications import CLAIMS, Listener, Notifications
@@ -37,8 +37,8 @@ _PATIENCE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class DirectStation:
-    """A `Station` at a database URL."""
+class DirectConnector:
+    """A `Connector` at a database URL."""
 
     url: str = field(repr=False)
 
@@ -50,18 +50,18 @@ class DirectStation:
         return DatabaseLeases(conn)
 
     @asynccontextmanager
-    async def news(self) -> AsyncIterator[DatabaseNews]:
+    async def events(self) -> AsyncIterator[DatabaseEvents]:
         """Listen while the block runs."""
         notifications = Notifications(self.url, "ablo_pg claim listener")
         with notifications.listen(CLAIMS) as listener:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(notifications.run())
-                yield DatabaseNews(listener)
+                yield DatabaseEvents(listener)
                 await end([listening])
 
 
 class DatabaseLeases:
-    """A `LeaseDoor`: one connection."""
+    """A `LeaseConnection`: one connection."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
@@ -94,16 +94,16 @@ class DatabaseLeases:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseNews:
-    """A `ClaimNews`: a channel of notifications."""
+class DatabaseEvents:
+    """A `ClaimEvents`: a channel of notifications."""
 
     listener: Listener
 
     async def hear(
-        self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[Told]:
+        self, claim_ids: Collection[str], changed: WakeUp, seconds: float
+    ) -> Sequence[ClaimEvent]:
         """Return the events of any claim; none is missed between two calls."""
-        return [Told(one) for one in await self.listener.take(seconds)]
+        return [ClaimEvent(one) for one in await self.listener.take(seconds)]
 
 
 @contextmanager

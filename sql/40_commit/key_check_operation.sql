@@ -1,4 +1,4 @@
-create or replace function ablo.capability_operation(
+create or replace function ablo.key_check_operation(
   p_organization text, p_key ablo.key_rights, p_model text, p_action text, p_operation jsonb, p_after boolean
 ) returns void
 language plpgsql volatile
@@ -20,10 +20,10 @@ begin
   if v_groups is null and (p_after or p_action = 'create') then
     null;
   elsif (v_groups && p_key.sync_groups) is not true then
-    perform ablo.capability_outside(p_key.id, p_operation ->> 'model', v_id);
+    perform ablo.key_outside(p_key.id, p_operation ->> 'model', v_id);
   end if;
   if not p_after and p_action in ('create', 'update') then
-    perform ablo.capability_references(p_organization, p_key, p_model, v_id, p_operation -> 'data');
+    perform ablo.key_check_references(p_organization, p_key, p_model, v_id, p_operation -> 'data');
   end if;
 end
 $$;

@@ -1,4 +1,4 @@
-create or replace function ablo.capability_references(
+create or replace function ablo.key_check_references(
   p_organization text, p_key ablo.key_rights, p_model text, p_id text, p_data jsonb
 ) returns void
 language plpgsql volatile
@@ -6,7 +6,7 @@ as $$
   -- Check that an operation refers to no row outside the sync groups of its key: a foreign key would reveal
   -- whether a row exists. Every foreign key of the table that refers to a model by id counts, declared or not.
   -- Existing references may stay.
-  -- Called by: ablo.capability_operation. Locks: none. Raises: capability_scope_denied.
+  -- Called by: ablo.key_check_operation. Locks: none. Raises: capability_scope_denied.
 declare
   v_reference record;
 begin
@@ -27,7 +27,7 @@ begin
   loop
     continue when ablo.row_groups_now(p_organization, v_reference.typename, v_reference.id) && p_key.sync_groups
       or ablo_model.read(p_model, p_id) ->> v_reference.wire = v_reference.id;
-    perform ablo.capability_outside(p_key.id, v_reference.key, v_reference.id);
+    perform ablo.key_outside(p_key.id, v_reference.key, v_reference.id);
   end loop;
 end
 $$;

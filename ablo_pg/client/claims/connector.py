@@ -1,8 +1,8 @@
 """The interface between the sidecar thread and the database or relay that it connects to.
 
-Stations open connections in any event loop. They are values, by which the clients of a process find
-their shared sidecar. `direct.station` connects to a database, `remote.station` to a relay. Calls
-only raise errors of `ablo_pg.errors`.
+Connectors open connections in any event loop. They are values, by which the clients of a process
+find their shared sidecar. `direct.connector` connects to a database, `remote.connector` to a relay.
+Calls only raise errors of `ablo_pg.errors`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ablo_pg.claim import ClaimBeat
-from ablo_pg.client.claims.bell import Bell
+from ablo_pg.client.claims.wakeup import WakeUp
 
 
-class LeaseDoor(Protocol):
+class LeaseConnection(Protocol):
     """A connection over which leases and presences are renewed."""
 
     @property
@@ -36,7 +36,7 @@ class LeaseDoor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ClaimEvent:
     """An event of a claim, '' for all.
 
     answer: of CLAIM_LOOK, if it came with the event; asked_at: the earliest time at which that was
@@ -48,12 +48,12 @@ class Told:
     answer: bytes | None = None
 
 
-class ClaimNews(Protocol):
+class ClaimEvents(Protocol):
     """A connection that receives claim events."""
 
     async def hear(
-        self, claim_ids: Collection[str], changed: Bell, seconds: float
-    ) -> Sequence[Told]:
+        self, claim_ids: Collection[str], changed: WakeUp, seconds: float
+    ) -> Sequence[ClaimEvent]:
         """Return the claims that had events, '' for all; nothing after this time.
 
         Only of `claim_ids`, or of any. Returns early, possibly empty, when `changed` wakes. The
@@ -61,11 +61,11 @@ class ClaimNews(Protocol):
         """
 
 
-class Station(Hashable, Protocol):
+class Connector(Hashable, Protocol):
     """The place where a sidecar connects."""
 
-    async def leases(self) -> LeaseDoor:
+    async def leases(self) -> LeaseConnection:
         """Connect, to renew."""
 
-    def news(self) -> AbstractAsyncContextManager[ClaimNews]:
+    def events(self) -> AbstractAsyncContextManager[ClaimEvents]:
         """Listen while the block runs."""

@@ -1,8 +1,8 @@
-create or replace function ablo.capability_require(p_key ablo.key_rights, p_typename text, p_verb text) returns void
+create or replace function ablo.key_require(p_key ablo.key_rights, p_typename text, p_verb text) returns void
 language plpgsql volatile
 as $$
   -- Refuse an operation that the key does not have.
-  -- Called by: ablo.capability_commit, ablo.capability_read, ablo.capability_claim. Raises:
+  -- Called by: ablo.key_check_commit, ablo.key_check_read, ablo.key_check_claim. Raises:
   -- capability_scope_denied.
 begin
   if ablo.key_may(p_key, p_typename, p_verb) then
