@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import pytest
 from pydantic import field_validator
@@ -12,8 +12,6 @@ from pydantic import field_validator
 from ablo_pg import AbloValidationError, Column, Model, col, define_schema, field, model
 from ablo_pg.errors import error_for
 from ablo_pg.schema.rows import row_without_values
-
-ValueT = TypeVar("ValueT")
 
 
 class Task(Model):
@@ -63,21 +61,15 @@ def test_columns_are_not_taken_for_defaults() -> None:
         Task(**BASE)
 
 
-def test_a_class_made_in_a_function_or_of_type_variables_has_columns() -> None:
+def test_a_class_made_in_a_function_has_columns() -> None:
     class Size(enum.Enum):
         SMALL = "small"
 
     class Local(Model):
         size: Size
 
-    class Boxed(Model, Generic[ValueT]):
-        value: ValueT
-
     define_schema(locals=Local)
     assert str(col(Local.size).is_null()) == "Local.size.is_null()"
-    boxed: Any = Boxed[int]
-    assert boxed.model_fields["value"].is_required()
-    assert isinstance(boxed.value, Column)
 
 
 def test_a_row_that_misses_a_field_says_so() -> None:
