@@ -38,7 +38,9 @@ __all__ = [
     "ClaimStatus",
     "ClaimSummary",
     "Claiming",
+    "Column",
     "Commits",
+    "Condition",
     "EntityRole",
     "History",
     "HistoryEntry",
@@ -80,6 +82,7 @@ __all__ = [
     "Tracks",
     "__version__",
     "belongs_to",
+    "col",
     "define_schema",
     "field",
     "has_many",
@@ -135,6 +138,8 @@ if _typing.TYPE_CHECKING:
     )
     from ablo_pg.json_text import RawJson
     from ablo_pg.schema import (
+        Column,
+        Condition,
         EntityRole,
         IdentityRole,
         Model,
@@ -142,6 +147,7 @@ if _typing.TYPE_CHECKING:
         Schema,
         Tenancy,
         belongs_to,
+        col,
         define_schema,
         field,
         has_many,
@@ -188,8 +194,8 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         ),
         "json_text": "RawJson",
         "schema": (
-            "EntityRole IdentityRole Model ModelOptions Schema Tenancy belongs_to "
-            "define_schema field has_many has_one indexed model unread_fields"
+            "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy "
+            "belongs_to col define_schema field has_many has_one indexed model unread_fields"
         ),
         "wire.committed": "Changed Notification Receipt",
     }

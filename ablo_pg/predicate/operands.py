@@ -7,6 +7,7 @@ datetime. `ablo.operand_sql` has the same rules for the kernel.
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ class Refused(Exception):
         )
 
 
+def unknown_field(reason: str, fields: Fields) -> Refused:
+    """Return the refusal of a name; its remedy lists the fields."""
+    names = sorted({one.name for one in fields.values()})
+    return Refused(reason, f"use one of: {', '.join(names[:30])}", "query_invalid_identifier")
+
+
 def field_operand(field: Field) -> Operand:
     """Return a field as an operand."""
     kind = "text" if field.type in (FieldType.STRING, FieldType.ENUM) else field.type.value
@@ -67,6 +74,8 @@ def field_operand(field: Field) -> Operand:
 def literal(value: object) -> Operand:
     """Return a Python value as an operand. Raises Refused for what no literal can be."""
     match value:
+        case enum.Enum():
+            return literal(value.value)
         case bool():
             return Operand({"value": value}, "boolean", literal=value)
         case int() if BIGINT_MIN <= value <= BIGINT_MAX:

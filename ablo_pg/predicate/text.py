@@ -19,12 +19,12 @@ from ablo_pg.predicate.operands import (
     Operand,
     Refused,
     call,
-    comparable,
     field_operand,
     literal,
+    unknown_field,
 )
-from ablo_pg.schema.neutral import Field, FieldType
-from ablo_pg.schema.values import BadValueError, to_json_value
+from ablo_pg.predicate.terms import among, compared, holds, listed, matched, null
+from ablo_pg.schema.neutral import Field
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -36,7 +36,6 @@ ALLOWED: Final = (
     "+ - * / %, now() and now() - interval '7 days', $1 for parameters"
 )
 _COMPARE: Final = {"EQ": "=", "NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
-_TURNED: Final = {"=": "=", "<>": "<>", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _ARITHMETIC: Final = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "Mod": "%"}
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 # Arguments that may be set, by node; any other that is set is refused.
@@ -144,39 +143,25 @@ class _Reader:
 
     def _test(self, node: exp.Expr, kind: str) -> Json:
         if kind in _COMPARE:
-            return self._compare(_COMPARE[kind], self._operand(node.this), node.expression)
+            left, right = self._operand(node.this), self._operand(node.expression)
+            return compared(_COMPARE[kind], left, right)
         match kind:
             case "Between":
-                low, high = node.args["low"], node.args["high"]
                 this = self._operand(node.this)
-                return {"and": [self._compare(">=", this, low), self._compare("<=", this, high)]}
+                low, high = self._operand(node.args["low"]), self._operand(node.args["high"])
+                return {"and": [compared(">=", this, low), compared("<=", this, high)]}
             case "In":
                 return self._in(node)
             case "Is":
                 return _negated(node, self._is(node))
             case "Like" | "ILike":
-                return _negated(node, self._like(node, kind.lower()))
+                left, right = self._operand(node.this), self._operand(node.expression)
+                return _negated(node, matched(kind.lower(), left, right))
             case "ArrayContainsAll" | "ArrayOverlaps":
                 return self._list(node, "contains" if kind == "ArrayContainsAll" else "overlaps")
             case "Boolean":
                 return {"and": []} if node.this else {"or": []}
-        operand = self._operand(node)
-        if operand.field is None or operand.kind != "boolean":
-            raise Refused(f"{operand.kind} is not a condition", "compare it with something")
-        return [operand.field.wire, "=", True]
-
-    def _compare(self, word: str, left: Operand, node: exp.Expr) -> Json:
-        right = self._operand(node)
-        if left.field is None and right.field is not None:
-            left, right, word = right, left, _TURNED[word]
-        if left.field is not None and right.literal is not None:
-            clause = _clause(left.field, word, right)
-            if clause is not None:
-                return clause
-        left, right = comparable(left, right)
-        if left.kind == "boolean" and word not in ("=", "<>"):
-            raise Refused("booleans have no order", "use = or <>", "query_unsupported_operator")
-        return {"compare": word, "left": left.json, "right": right.json}
+        return holds(self._operand(node))
 
     def _in(self, node: exp.Expr) -> Json:
         left = self._operand(node.this)
@@ -185,34 +170,17 @@ class _Reader:
             given: Any = self._parameter(one) if _kind(one) == "Parameter" else self._literal(one)
             many = isinstance(given, list | tuple | set | frozenset)
             values.extend(literal(each) for each in (given if many else [given]))
-        if left.field is not None:
-            clauses = [_clause(left.field, "=", value) for value in values]
-            known = [clause[2] for clause in clauses if clause is not None]
-            if len(known) == len(clauses):
-                return [left.field.wire, "in", known]
-        found: list[Json] = []
-        for value in values:
-            this, other = comparable(left, value)
-            found.append({"compare": "=", "left": this.json, "right": other.json})
-        return {"or": found}
+        return among(left, values)
 
     def _is(self, node: exp.Expr) -> Json:
         left, right = self._operand(node.this), node.expression
         self._check(right)
         if _kind(right) == "Null":
-            return {"null": left.json} if left.field is None else [left.field.wire, "is", None]
+            return null(left)
         if _kind(right) == "Boolean" and left.field is not None and left.kind == "boolean":
             known: Json = {"not": [left.field.wire, "is", None]}
             return {"and": [[left.field.wire, "=", bool(right.this)], known]}
         raise Refused("is takes null, true or false", "use = for other values")
-
-    def _like(self, node: exp.Expr, word: str) -> Json:
-        left, right = self._operand(node.this), self._operand(node.expression)
-        if left.kind != "text" or not isinstance(right.literal, str):
-            raise Refused("patterns match text", "pass text and a pattern", "column_type_mismatch")
-        if left.field is not None:
-            return [left.field.wire, word, right.literal]
-        return {word: right.literal, "left": left.json}
 
     def _list(self, node: exp.Expr, word: str) -> Json:
         left, right = self._operand(node.this), node.expression
@@ -221,11 +189,9 @@ class _Reader:
         else:
             self._check(right)
             values = [self._literal(one) for one in right.expressions]
-        if left.kind != "json" or not isinstance(values, list | tuple):
-            raise Refused(
-                "it compares lists", "write a json or list field, and array[...] or a parameter"
-            )
-        return {word: [literal(one).json.get("value") for one in values], "left": left.json}
+        if not isinstance(values, list | tuple):
+            raise Refused("it compares lists", "write array[...] or a parameter")
+        return listed(word, left, [literal(one) for one in values])
 
     def _operand(self, node: exp.Expr) -> Operand:
         try:
@@ -270,12 +236,7 @@ class _Reader:
         name = node.this.this
         found = self._fields.get(name)
         if found is None:
-            names = sorted({one.name for one in self._fields.values()})
-            raise Refused(
-                f"there is no field {name[:60]!r}",
-                f"use one of: {', '.join(names[:30])}",
-                "query_invalid_identifier",
-            )
+            raise unknown_field(f"there is no field {name[:60]!r}", self._fields)
         return found
 
     def _literal(self, node: exp.Expr) -> object:
@@ -325,25 +286,6 @@ class _Reader:
 
     def _error(self, refused: Refused, node: exp.Expr) -> AbloError:
         return refused.at(self._model, node.sql(dialect="postgres", comments=False)[:60])
-
-
-def _clause(field: Field, word: str, value: Operand) -> list[Json] | None:
-    """Return a field compared with a literal as a clause; None if they are of different kinds."""
-    if field.type is FieldType.BOOLEAN and word not in ("=", "<>"):
-        return None
-    given = value.literal
-    if field.type is FieldType.NUMBER and isinstance(given, Decimal):
-        given = float(given)
-    if field.type is FieldType.JSON or (
-        isinstance(given, str) and field_operand(field).kind in ("integer", "number", "decimal")
-    ):
-        return None
-    try:
-        return [field.wire, word, to_json_value(field, given)]
-    except BadValueError as exc:
-        if exc.code == "column_type_mismatch":
-            return None
-        raise Refused(exc.reason, exc.remedy, exc.code) from None
 
 
 def _key(node: exp.Expr) -> str:

@@ -2,6 +2,7 @@
 
 from ablo_pg.schema.author import Schema, define_schema, model
 from ablo_pg.schema.checks import check
+from ablo_pg.schema.columns import Column, Condition, col
 from ablo_pg.schema.declare import (
     ModelOptions,
     belongs_to,
@@ -38,6 +39,8 @@ from ablo_pg.schema.wire_json import dump_schema_json, model_hash, schema_hash
 __all__ = [
     "MISSING",
     "Change",
+    "Column",
+    "Condition",
     "EntityRole",
     "Evidence",
     "Field",
@@ -53,6 +56,7 @@ __all__ = [
     "Tenancy",
     "belongs_to",
     "check",
+    "col",
     "define_schema",
     "diff",
     "dump_schema_json",

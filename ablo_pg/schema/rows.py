@@ -7,6 +7,7 @@ A row is a value: frozen, compared by its fields. A hidden slot records when it 
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from ablo_pg.errors import AbloError, AbloValidationError
 from ablo_pg.json_text import RawJson, dumps, loads, members
+from ablo_pg.schema.columns import Column
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
 from ablo_pg.schema.names import wire_name
 
@@ -41,7 +43,24 @@ class Evidence:
     kw_only_default=True, frozen_default=True, field_specifiers=(field, PydanticField)
 )
 class RowClass(ModelMetaclass):
-    """The type of row classes: tells type checkers that rows are frozen and fields are keywords."""
+    """The type of row classes: tells type checkers that rows are frozen and fields are keywords.
+
+    A field, which pydantic removes from the class, is a `Column` there; but not for pydantic, which
+    would take it for the field's default, or for an attribute that a subclass hides.
+    """
+
+    if not TYPE_CHECKING:  # a checker has the fields as declared
+
+        def __getattr__(cls, name: str) -> Any:
+            asking = sys._getframe(1).f_globals.get("__name__", "")
+            if name.startswith("_") or asking.startswith("pydantic."):
+                return super().__getattr__(name)
+            fields = cls.__pydantic_fields__
+            if name in fields:
+                return Column("field", cls, name)
+            raise AttributeError(
+                f"{cls.__name__} has no field {name!r}; its fields are {', '.join(fields)}"
+            )
 
 
 class Model(BaseModel, metaclass=RowClass):

@@ -25,6 +25,13 @@ WRONG = {
     '(await tasks.claim(id="t", queue=False)).release()': "union-attr",
     'await tasks.retrieve("t", if_claimed="perhaps")': "arg-type",
     '(await tasks.create({})).title = "x"': "misc",
+    'await tasks.list(Task.status == "todo")': "arg-type",
+    "await tasks.list(col(Task.titel).is_null())": "attr-defined",
+    'await tasks.list(col(Task.count) > "3")': "operator",
+    "await tasks.list(col(Task.due_date) == None)": "arg-type",
+    "await tasks.list(col(Task.count))": "arg-type",
+    "await tasks.list(not col(Task.urgent))": "arg-type",
+    'col(Task.status).in_(["todo", 3])': "list-item",
     "from ablo_pg import Modle": "attr-defined",
 }
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ablo_pg import AbloStaleContextError, AbloValidationError, AsyncAblo
+from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError, AsyncAblo, col
 
-from .conftest import MakeClient
+from .conftest import MakeClient, Project, Task
 from .pages import blocks, run
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def found(ablo: AsyncAblo) -> AsyncAblo:
 
 async def test_the_examples_run(found: AsyncAblo) -> None:
     for source in blocks("queries.md"):
-        await run(source, {"ablo": found})
+        await run(source, {"ablo": found, "Task": Task})
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,16 @@ async def test_the_examples_run(found: AsyncAblo) -> None:
         ("tags @> array['a', 'b']", "1"),
         ("tags && array['b', 'c']", "12"),
         ("length(title) > count * 3 or count between 4 and 5", "013"),
+        ((col(Task.status) == "todo") & ((col(Task.count) > 3) | col(Task.urgent)), "01"),
+        (col(Task.title).lower().like("%plan%") & col(Task.count).in_([1, 2, 3]), "2"),
+        (col(Task.due_date).is_null() & ~col(Task.urgent), "02"),
+        (col(Task.due_date) < dt.datetime.now(dt.UTC) + dt.timedelta(days=2), "3"),
+        (col(Task.title).length() > col(Task.count), "0123"),
+        (col(Task.meta)["source"] == "import", "3"),
+        (col(Task.meta) == {"source": "import"}, "3"),
+        (col(Task.tags) != ["c"], "013"),
+        (col(Task.tags).contains(["a", "b"]) | col(Task.tags).overlaps(["c", "d"]), "12"),
+        (col(Task.urgent) & col(Task.urgent), "1"),
         ("true", "0123"),
         ("false", ""),
     ],
@@ -67,12 +77,31 @@ async def test_a_page_that_text_filtered_is_a_premise(found: AsyncAblo) -> None:
         await found.tasks.update("t3", {"title": "c"}, reads=[page])
 
 
+async def test_a_premise_may_be_an_expression(found: AsyncAblo) -> None:
+    stamp = (await found.tasks.list(limit=1)).stamp
+    premise = {"model": Task, "where": col(Task.count) > 8, "read_at": stamp}
+    await found.tasks.update("t2", {"count": 3})
+    await found.tasks.update("t3", {"title": "b"}, reads=[premise])
+    await found.tasks.update("t2", {"count": 9})  # enters
+    with pytest.raises(AbloStaleContextError):
+        await found.tasks.update("t3", {"title": "c"}, reads=[premise])
+
+
+def test_the_sync_client_takes_expressions(sync_ablo: Ablo) -> None:
+    for count in (1, 2):
+        sync_ablo.tasks.create({"title": "x", "count": count}, id=f"s{count}")
+    assert [row.id for row in sync_ablo.tasks.list(col(Task.count) >= 2)] == ["s2"]
+
+
 async def test_what_is_not_allowed_is_refused_before_anything_is_sent(found: AsyncAblo) -> None:
     refused: tuple[Any, ...] = (
         "pg_sleep(1) is null",
         ("count = $1", "3"),
         b"count = 1",
         ("count = $1", []),
+        Task.count == "1",
+        col(Project.name) == "a",
+        Project.__name__ == "Task",  # a bool
     )
     for where in refused:
         with pytest.raises(AbloValidationError) as caught:

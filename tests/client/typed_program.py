@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 
 from ablo_pg import (
     Ablo,
@@ -12,6 +13,8 @@ from ablo_pg import (
     Change,
     Claim,
     ClaimState,
+    Column,
+    Condition,
     Model,
     ModelClient,
     Operation,
@@ -21,13 +24,20 @@ from ablo_pg import (
     SessionKey,
     Snapshot,
     SyncClaim,
+    col,
     define_schema,
+    field,
 )
 
 
 class Task(Model):
     title: str
     status: Literal["todo", "doing", "done"]
+    count: int = 0
+    urgent: bool = False
+    due_date: dt.datetime | None = field(default=None, indexed=True)
+    tags: list[str] = field(default_factory=list)
+    meta: dict[str, Any] | None = None
 
 
 schema = define_schema(tasks=Task)
@@ -107,6 +117,22 @@ async def asynchronous() -> None:
         await handle.close()
         for row in await ablo.tasks.list([("status", "=", "todo")]):
             print(row.title)
+
+
+async def with_columns(tasks: ModelClient[Task], now: dt.datetime) -> None:
+    assert_type(col(Task.due_date), Column[dt.datetime])
+    assert_type(col(Task.status) == "todo", Condition)
+    assert_type((col(Task.count) > 3) & (col(Task.due_date) < now) | ~col(Task.urgent), Condition)
+    await tasks.list(col(Task.urgent))
+    await tasks.list(col(Task.status).in_(["todo", "done"]) & col(Task.count).between(1, 9))
+    await tasks.list(col(Task.due_date).is_null() | col(Task.created_at).is_not_null())
+    assert_type(col(Task.title).lower(), Column[str])
+    assert_type(col(Task.title).upper().like("A%") & (col(Task.status) != "todo"), Condition)
+    tasks.local.list(col(Task.title).length() <= col(Task.count))
+    tasks.local.count(col(Task.tags).contains(["a"]) & col(Task.tags).overlaps(["b"]))
+    page = await tasks.list((col(Task.meta)["source"] == "import") & (col(Task.count) > 3))
+    premise = {"model": Task, "where": col(Task.id) >= "t", "read_at": 3}
+    await tasks.update("t1", {"title": "x"}, reads=[page, premise])
 
 
 async def over_a_relay() -> None:

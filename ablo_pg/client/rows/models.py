@@ -151,9 +151,10 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
     ) -> Page[RowT]:
         """Return a page of rows.
 
-        where: SQL text over the fields, `"count > 3 or urgent"`, with parameters `("count > $1",
-        [3])`; or `{"status": "todo"}`, `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all
-        must hold; a list means IN, None means IS NULL (docs/queries.md). order_by: "created_at",
+        where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
+        `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
+        `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
+        means IS NULL (docs/queries.md). order_by: "created_at",
         "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
         previous page's `next_cursor`. archived: include archived rows.
         """

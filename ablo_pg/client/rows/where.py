@@ -1,7 +1,8 @@
 """Filters and ordering: what callers write -> the predicates that the kernel reads.
 
 Pure. SQL text over the fields, with parameters (`("status = $1 or count > 3", ["todo"])`; see
-`predicate.text`), or three spellings that are all AND: `{"status": "todo"}`, `{"count": {"gt": 3,
+`predicate.text`), the same as an expression of columns (`predicate.expression`), or three spellings
+that are all AND: `{"status": "todo"}`, `{"count": {"gt": 3,
 "lte": 9}}`, and clauses `[("count", ">", 3)]`. A list means IN, None means IS NULL. Each clause
 becomes `[wire field, operator, value]`.
 """
@@ -15,11 +16,18 @@ from typing import Any, Final, TypeAlias, cast
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.values import encode_value, mismatch
 from ablo_pg.errors import AbloError, error_for
+from ablo_pg.predicate.expression import expressed
 from ablo_pg.predicate.text import parse
+from ablo_pg.schema.columns import Column, Condition, Expression
 from ablo_pg.schema.neutral import Field, FieldType
 
 Where: TypeAlias = (
-    str | tuple[str, Sequence[object]] | Mapping[str, object] | Sequence[tuple[str, str, object]]
+    Condition
+    | Column[bool]
+    | str
+    | tuple[str, Sequence[object]]
+    | Mapping[str, object]
+    | Sequence[tuple[str, str, object]]
 )
 OrderBy: TypeAlias = str | Sequence[str | tuple[str, str]]
 Clause: TypeAlias = list[Any]
@@ -76,6 +84,8 @@ def predicates(model: Entry, where: Where | None) -> list[Predicate]:
         return []
     if isinstance(where, str):
         return [_of_text(model, where, ())]
+    if isinstance(where, Expression):
+        return [cast("Predicate", expressed(model.key, model.row, where, model.fields))]
     if isinstance(where, tuple) and len(where) == 2 and isinstance(where[0], str):
         return [_of_text(model, where[0], where[1])]
     if isinstance(where, Mapping):
