@@ -87,7 +87,10 @@ def _mismatch(value: object, wanted: str, remedy: str = "") -> BadValueError:
 
 
 def _text(text: str) -> str:
-    """Check text that Postgres is to store, and return it as a plain str."""
+    """Check text that Postgres is to store, and return it as a plain str.
+
+    `str()` of a member of `class S(str, Enum)` is its name.
+    """
     if "\0" in text:
         raise BadValueError(
             "validation_failed",
@@ -102,7 +105,7 @@ def _text(text: str) -> str:
         )
     if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
         raise _too_large(len(text.encode()))
-    return str(text)
+    return str.__str__(text)
 
 
 def _too_large(size: int) -> BadValueError:

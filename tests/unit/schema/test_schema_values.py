@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import json
 import uuid
 from decimal import Decimal
@@ -21,6 +22,10 @@ LIMIT = "x" * MAX_TEXT_BYTES
 CEST = dt.timezone(dt.timedelta(hours=2))
 
 
+class Named(str, enum.Enum):  # noqa: UP042  (older than StrEnum, whose str() is the value)
+    MEMBER = "value"
+
+
 def of(kind: FieldType) -> Field:
     return ENUM if kind is T.ENUM else Field("f", "f", "f", kind)
 
@@ -37,6 +42,7 @@ def code_of(kind: FieldType, value: object) -> str:
     ("kind", "value", "expected"),
     [
         (T.STRING, "", ""),
+        (T.STRING, Named.MEMBER, "value"),
         (T.STRING, LIMIT, LIMIT),
         (T.ENUM, "a", "a"),
         (T.INTEGER, 2**63 - 1, 2**63 - 1),
