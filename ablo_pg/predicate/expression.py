@@ -86,13 +86,15 @@ class _Reader:
             return compared(word, operand, self._operand(value))
         return _same(field, word, value)
 
-    def _operand(self, given: object) -> Operand:
+    def _operand(self, given: object, depth: int = 1) -> Operand:
         if not isinstance(given, Column):
             return literal(given)
         if given.word == "field":
             return field_operand(self._field(given))
+        if depth > DEEPEST:
+            raise _too_deep()
         word = "->>" if given.word == "[]" else given.word
-        return call(word, [self._operand(one) for one in given.args])
+        return call(word, [self._operand(one, depth + 1) for one in given.args])
 
     def _field(self, column: Column[object]) -> Field:
         model, name = column.args
