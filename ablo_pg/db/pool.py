@@ -242,8 +242,10 @@ class Database:
     async def _prepare(self, conn: _Conn) -> None:
         try:
             await self._make_ready(conn)
-        except psycopg.Error as exc:
-            self._unready = translate(exc, self.names)
+        except BaseException as exc:
+            if isinstance(exc, psycopg.Error):
+                self._unready = translate(exc, self.names)
+            await conn.close()  # the pool would leave its session to the garbage collector
             raise
         self._unready = None
 

@@ -82,3 +82,22 @@ async def test_a_cancellation_that_comes_with_the_connection(app_db: DatabaseHan
         assert waiter.cancelled(), f"it goes on after {steps} turns"
         assert database.pool_stats()["pool_available"] == 1
     await database.close()
+
+
+@pytest.mark.parametrize("exc", [asyncio.CancelledError(), psycopg.OperationalError("no")])
+async def test_no_session_is_left_that_a_pool_could_not_prepare(
+    app_db: DatabaseHandle, monkeypatch: pytest.MonkeyPatch, exc: BaseException
+) -> None:
+    database = Database(app_db.database_url, PoolOptions(application_name="cancelled"))
+    refused: list[Any] = []  # kept: nothing is left to the garbage collector
+
+    async def fail(database: Database, conn: Any) -> None:
+        refused.append(conn)
+        raise exc
+
+    monkeypatch.setattr(Database, "_make_ready", fail)
+    conn = await connect_async(app_db.database_url)
+    with pytest.raises(type(exc)):
+        await database._prepare(conn)  # type: ignore[arg-type]
+    assert refused == [conn]
+    assert conn.closed
