@@ -82,7 +82,6 @@ gc.disable()
 def pytest_collection_finish() -> None:
     """In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test."""
     gc.enable()
-    gc.freeze()
     strategies.text().validate()
 
 
