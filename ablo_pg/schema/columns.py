@@ -138,7 +138,7 @@ class Column(Expression, Generic[ValueT]):
         return Column("length", self)
 
     def __getitem__(self, key: str) -> Column[str]:
-        """Return the member of a json object as text, as `->>` does; null if there is none."""
+        """Return the member of a json object as text, as `->>` does; null without such a member."""
         if not isinstance(key, str):  # `x in column` would count on, as through a list
             raise _refused(self, f"[{key!r}] is not a key", "pass the name of a key, a str")
         return Column("[]", self, key)

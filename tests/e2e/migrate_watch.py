@@ -63,7 +63,7 @@ class Writers:
 
     def _until_more(self, count: int) -> None:
         """Wait until so many further writes were tried, at most 20 s: they meet what is new."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 20
         goal = self.seen.tried + count
         while self.seen.tried < goal and not self.seen.failures and time.monotonic() < until:
             time.sleep(0.01)

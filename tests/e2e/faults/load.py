@@ -11,9 +11,9 @@ import psycopg
 
 WRITERS = 2
 ROWS = 300  # of each writer: most are written again and again
-# Seconds from one transaction to the next: some 2,000 deltas a second, so that faults come while
+# Seconds from one transaction to the next: some 4,000 deltas a second, so that faults come while
 # deltas flow and a slow machine is not asked for more than it can do.
-PACE = 0.03
+PACE = 0.015
 RETRY = 0.05
 
 UPSERT = """
