@@ -89,7 +89,8 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
     held = got["claim"]["status"] == "active"
     if held and got["data"] is None and got["claim"]["ttlMs"] > MISSING_MS:
         beat = await call.ask(CLAIM_HEARTBEAT, Beat(got["claim"]["id"], msgspec.Raw(MISSING)))
-        got["claim"]["expiresAt"] = loads(beat)["expiresAt"]
+        now = loads(beat)
+        got["claim"] |= {"expiresAt": now["expiresAt"], "ttlMs": now["ttlMs"]}
     status, found = acquired_body(got)
     return json_answer(found, status)
 
