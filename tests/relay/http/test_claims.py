@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -270,7 +271,9 @@ async def test_a_missing_row_is_claimed_for_seconds_only(
     await claim_missing(api, other, asked)
 
 
-@pytest.mark.parametrize(("bound", "other_value"), [("MISSING_MS", 1 << 40), ("MISSING", b"{}")])
+@pytest.mark.parametrize(
+    ("bound", "other_value"), [("MISSING_MS", 1 << 40), ("MISSING", msgspec.Raw(b"{}"))]
+)
 async def test_a_longer_claim_of_a_missing_row_is_caught(
     api: Any, other: Any, monkeypatch: Any, bound: str, other_value: Any
 ) -> None:

@@ -134,10 +134,10 @@ async def test_work_of_the_relay_itself_does_not_wait() -> None:
     ],
 )
 def test_commits_that_wait_for_rows_leave_a_place_of_the_share(
-    asked: dict[str, int], share: tuple[int, int], most: int
+    asked: dict[str, Any], share: tuple[int, int], most: int
 ) -> None:
     settings = RelaySettings(database_url="postgresql://nowhere", **asked)
-    database = service.make_service(settings).database
+    database: Any = service.make_service(settings).database
     assert (database.shares.total, database.shares.share) == share
     assert database.most_alone == most
 
