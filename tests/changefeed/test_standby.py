@@ -29,7 +29,7 @@ from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.urls import make_url
 from ablo_pg.errors import AbloConnectionError
 from ablo_pg.lsn import LSN
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .barrier_mutants import listed_only, no_barrier
 
@@ -76,11 +76,17 @@ def standby(primary: Cluster) -> Iterator[Path]:
     shutil.rmtree(home)
 
 
+@pytest.fixture(scope="module")
+def template(primary: Cluster, tasks_schema: Any) -> Iterator[str]:
+    with template_database(primary, tasks_schema) as name:
+        yield name
+
+
 @pytest.fixture
-def db(primary: Cluster, standby: Path, tasks_schema: Any) -> Iterator[DatabaseHandle]:
+def db(primary: Cluster, standby: Path, template: str) -> Iterator[DatabaseHandle]:
     """A database that the standby has, too."""
     with (
-        make_database(tasks_schema, server=primary) as handle,
+        make_database(server=primary, template=template) as handle,
         psycopg.connect(handle.admin_url, autocommit=True) as here,
         psycopg.connect(on(standby, primary.admin_url), autocommit=True) as there,
     ):
