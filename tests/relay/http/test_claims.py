@@ -11,6 +11,8 @@ import pytest
 
 from ablo_pg.relay.http import claim_routes
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 ROW = "/api/v1/models/tasks/t1"
@@ -18,6 +20,11 @@ CLAIM = f"{ROW}/claim"
 LIST = "/api/v1/claims?model=tasks&id=t1"
 HTTP_CLAIM = {"id", "actor", "participantKind", "expiresAt", "target"}
 DELEGATION = {"onBehalfOfId", "onBehalfOfKind", "capabilityId"}
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 @pytest.fixture(autouse=True)
