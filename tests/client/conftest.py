@@ -142,8 +142,7 @@ def place(
     """`place("agent:a")`: what a client's constructor is passed to be that participant."""
     keys: dict[tuple[str, str], str] = {}
 
-    def options(participant: str = "agent:triage", named: str | None = None) -> Options:
-        of = named or organization
+    def options(participant: str = "agent:triage", of: str = organization) -> Options:
         who = {"organization": of, "participant": participant}
         if transport == "direct":
             urls = {"database_url": db.database_url, "replication_url": db.replication_url}
@@ -156,13 +155,14 @@ def place(
 
 
 @pytest.fixture
-async def make_client(place: Place) -> AsyncIterator[MakeClient]:
+async def make_client(place: Place, organization: str) -> AsyncIterator[MakeClient]:
     """Make clients of the test's database, each way; they are closed at its end."""
     async with AsyncExitStack() as stack:
         clients: list[AsyncAblo] = []
+        own = organization
 
         def make(
-            participant: str = "agent:triage", organization: str | None = None, **options: Any
+            participant: str = "agent:triage", organization: str = own, **options: Any
         ) -> AsyncAblo:
             defaults = {"schema": SCHEMA, "timeout": 30, **place(participant, organization)}
             clients.append(AsyncAblo(**{**defaults, **options}))
