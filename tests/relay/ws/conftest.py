@@ -300,11 +300,16 @@ def db(cluster: Server, live_template: str) -> Iterator[DatabaseHandle]:
 
 
 @pytest.fixture
-async def world(db: DatabaseHandle) -> AsyncIterator[World]:
-    """A relay on a fresh database."""
+async def alone(db: DatabaseHandle) -> AsyncIterator[World]:
+    """A relay on a fresh database, also in files whose `world` is shared."""
     async with AsyncExitStack() as stack:
         relay = await start_relay(stack, db)
         yield World(db, stack, relay)
+
+
+@pytest.fixture
+def world(alone: World) -> World:
+    return alone
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,15 @@ import pytest
 
 pytestmark = pytest.mark.anyio
 
-ANCHORS = ("default", "org:acme")
+
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
+def anchors(world: Any) -> list[str]:
+    """The groups of the whole organization."""
+    return ["default", f"org:{world.organization}"]
 
 
 def line_item(row_id: str, project: str | None) -> dict[str, Any]:
@@ -26,8 +34,8 @@ async def test_a_subscription_replaces_the_one_before(world: Any) -> None:
     for row in ("t2", "t1"):
         await client.create(row)
     assert [delta["modelId"] for delta in await client.deltas(1)] == ["t1"]
-    await client.send("update_subscription", syncGroups=[*ANCHORS, "tasks:t1"])
-    assert (await client.take("subscription_ack"))["syncGroups"] == [*ANCHORS, "tasks:t1"]
+    await client.send("update_subscription", syncGroups=[*anchors(world), "tasks:t1"])
+    assert (await client.take("subscription_ack"))["syncGroups"] == [*anchors(world), "tasks:t1"]
     await client.create("t3")
     assert [delta["modelId"] for delta in await client.deltas(1)] == ["t3"]
 
@@ -42,14 +50,16 @@ async def test_the_url_says_what_is_followed_at_first(world: Any) -> None:
 
 async def test_a_wide_credential_may_follow_anything_it_spells(world: Any) -> None:
     client = await world.client()
-    await client.send("update_subscription", syncGroups=[*ANCHORS, "tasks:none", "x:y"])
+    await client.send("update_subscription", syncGroups=[*anchors(world), "tasks:none", "x:y"])
     ack = await client.take("subscription_ack")
-    assert ack["syncGroups"] == [*ANCHORS, "tasks:none", "x:y"]
+    assert ack["syncGroups"] == [*anchors(world), "tasks:none", "x:y"]
 
 
 async def test_a_narrow_credential_never_gets_more_than_its_own(world: Any) -> None:
     narrow = await world.client(key=world.key("user:n", syncGroups=["projects:p1"]))
-    await narrow.send("update_subscription", syncGroups=[*ANCHORS, "projects:p1", "projects:p2"])
+    await narrow.send(
+        "update_subscription", syncGroups=[*anchors(world), "projects:p1", "projects:p2"]
+    )
     assert (await narrow.take("subscription_ack"))["syncGroups"] == ["projects:p1"]
     await narrow.send("update_subscription", syncGroups=["projects:p2"])
     refused = await narrow.take("subscription_ack")
@@ -125,8 +135,10 @@ async def test_a_further_capability_opens_further_groups(world: Any) -> None:
 
 async def test_organizations_never_meet(world: Any) -> None:
     key = world.key("user:a", "globex")
-    foreign = await world.client(key=key, groups=("default", "org:globex", "org:acme", "tasks:t1"))
-    await foreign.start("default", "org:globex", "org:acme", "tasks:t1")
+    foreign = await world.client(
+        key=key, groups=("default", "org:globex", f"org:{world.organization}", "tasks:t1")
+    )
+    await foreign.start("default", "org:globex", f"org:{world.organization}", "tasks:t1")
     own = await (await world.client("user:a")).start()
     await own.create("t1")
     await own.begin_claim("c1", "t1")
@@ -148,8 +160,9 @@ async def joined(world: Any, narrow: str, other: str, *groups: str) -> Any:
     return client
 
 
-@pytest.mark.parametrize("groups", [ANCHORS, ("projects:p2",)], ids=["all", "p2"])
-async def test_rights_of_two_keys_do_not_add_up(world: Any, groups: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("every", [True, False], ids=["all", "p2"])
+async def test_rights_of_two_keys_do_not_add_up(world: Any, every: bool) -> None:
+    groups = anchors(world) if every else ["projects:p2"]
     items = world.key("user:n", operations=["lineitems.read"], syncGroups=["projects:p1"])
     tasks = world.key("user:n", operations=["tasks.read"])
     client = await joined(world, items, tasks, *groups)
@@ -157,7 +170,7 @@ async def test_rights_of_two_keys_do_not_add_up(world: Any, groups: tuple[str, .
     await wide.commit(line_item("hidden", "p2"))
     await wide.commit({"type": "CREATE", "model": "tasks", "id": "t", "input": {"title": "x"}})
     await wide.commit(line_item("shown", "p1"))
-    expected = ["t", "shown"] if groups is ANCHORS else ["shown"]
+    expected = ["t", "shown"] if every else ["shown"]
     assert [one["modelId"] for one in await client.deltas(len(expected))] == expected
     assert [frame for frame in await client.settle() if frame["type"] == "delta"] == []
 
@@ -170,8 +183,9 @@ async def test_joined_groups_end_with_their_key(world: Any, column: str) -> None
     await wide.commit(line_item("before", "p2"))
     assert (await client.deltas(1))[0]["modelId"] == "before"
     async with await psycopg.AsyncConnection.connect(world.db.admin_url, autocommit=True) as conn:
-        query = f"update ablo.api_key set {column} = now() - interval '1 s' where sync_groups = %s"
-        await conn.execute(query.encode(), [["projects:p2"]])
+        query = f"update ablo.api_key set {column} = now() - interval '1 s'"
+        query += " where organization_id = %s and sync_groups = %s"
+        await conn.execute(query.encode(), [world.organization, ["projects:p2"]])
     sessions = world.relay.service.live.sessions
     with anyio.fail_after(30):
         while any(session.scopes for session in sessions):
@@ -191,7 +205,7 @@ async def test_a_row_that_moves_out_is_a_removal_on_the_socket(world: Any) -> No
     await wide.commit(line_item("m", "p1"))
     made, gone, _ = await narrow.deltas(3)
     assert (made["actionType"], gone["actionType"], gone["data"]) == ("I", "D", None)
-    assert gone["syncGroups"] == [*ANCHORS, "projects:p1"]
+    assert gone["syncGroups"] == [*anchors(world), "projects:p1"]
     assert "SECRET" not in str(gone)
     assert "changed" not in gone
     _, moved, _ = await wide.deltas(3)

@@ -15,6 +15,11 @@ from ablo_pg.db.keys import revoke_key
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
 async def test_two_hundred_groups_a_socket(world: Any) -> None:
     client = await world.client()
     await client.send("update_subscription", syncGroups=[f"tasks:{n}" for n in range(200)])
@@ -107,16 +112,18 @@ async def test_a_revoked_key_ends_its_sockets_within_five_seconds(world: Any) ->
     key, other = world.key("user:a"), world.key("user:b")
     client = await (await world.client(key=key)).start()
     stays = await (await world.client(key=other)).start()
-    [(key_id,)] = world.sql("select id from ablo.api_key where participant = 'user:a'")
+    query = "select id from ablo.api_key where organization_id = %s and participant = 'user:a'"
+    [(key_id,)] = world.sql(query, world.organization)
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
-        revoke_key(conn, "acme", key_id)
+        revoke_key(conn, world.organization, key_id)
     assert await client.closed(5) == (4001, "apikey_revoked")
     assert (await stays.create("t1"))["success"]
 
 
 async def test_a_key_that_expires_tells_its_client_to_mint_anew(world: Any) -> None:
     key = world.key("user:a")
-    world.sql("update ablo.api_key set expires_at = clock_timestamp() + interval '1 second'")
+    query = "update ablo.api_key set expires_at = clock_timestamp() + interval '1 second'"
+    world.sql(f"{query} where organization_id = %s", world.organization)
     client = await (await world.client(key=key)).start()
     assert await client.closed(8) == (4001, "apikey_expired")
 
@@ -131,8 +138,8 @@ async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
     size = 100_000
     world.sql(
         "insert into tasks (id, organization_id, title, status)"
-        " select 'big' || n, 'acme', repeat('x', %s::int), 'todo' from generate_series(1, 300) n",
-        size,
+        " select 'big' || n, %s, repeat('x', %s::int), 'todo' from generate_series(1, 300) n",
+        *(world.organization, size),
     )
     found = await reads.deltas(300)
     assert [delta["id"] for delta in found] == world.log()
@@ -146,13 +153,15 @@ async def test_a_socket_that_does_not_read_is_cut_and_nobody_waits(
     assert [delta["id"] for delta in rest] == world.log()[1:]
 
 
-async def test_a_stopping_relay_sends_its_clients_elsewhere(world: Any) -> None:
+async def test_a_stopping_relay_sends_its_clients_elsewhere(alone: Any) -> None:
+    world = alone
     client = await (await world.client()).start()
     world.relay.service.stop()
     assert (await client.closed())[0] == 1012
 
 
-async def test_a_database_that_is_away_for_a_moment_costs_nothing(world: Any) -> None:
+async def test_a_database_that_is_away_for_a_moment_costs_nothing(alone: Any) -> None:
+    world = alone
     client = await (await world.client()).start()
     await client.create("t1")
     await client.deltas(1)
@@ -219,10 +228,10 @@ async def test_a_socket_that_ends_before_it_is_served_keeps_nothing(
     """Its deltas were fixed already: nobody would ever take them from the hub."""
 
     async def gone(websocket: WebSocket, **_: Any) -> None:
-        assert "acme" in world.relay.service.hub.channels
+        assert world.organization in world.relay.service.hub.channels
         raise WebSocketDisconnect(1006)
 
     monkeypatch.setattr(WebSocket, "accept", gone)
     with pytest.raises(WebSocketException):
         await world.client()
-    await wait_for(lambda: "acme" not in world.relay.service.hub.channels)
+    await wait_for(lambda: world.organization not in world.relay.service.hub.channels)

@@ -10,6 +10,11 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
 def of(user: str, kind: str | None = None) -> Any:
     return lambda payload: payload["userId"] == user and kind in (None, payload["kind"])
 
@@ -84,13 +89,15 @@ async def test_relays_hear_of_each_other_at_once(world: Any) -> None:
         assert shown["userId"] == "a"
 
 
-async def test_no_relay_no_hints(world: Any, wait_for: Any) -> None:
+async def test_no_relay_no_hints(alone: Any, wait_for: Any) -> None:
     """Claims and presence notify only while somebody listens."""
+    world = alone
     channel = "select ablo.claim_acquire('acme', 'user:z', 'tasks', 'x')"
     world.sql(
         "insert into tasks (id, organization_id, title, status) values ('x', 'acme', 'a', 'todo')"
     )
     key = "select 1 from pg_locks where locktype = 'advisory' and objsubid = 1 and granted and \
+           database = (select oid from pg_database where datname = current_database()) and \
            classid::bigint << 32 | objid::bigint = ablo.live_key() and mode = 'ExclusiveLock'"
     await wait_for(lambda: world.sql(key))
     await world.stack.aclose()
@@ -108,7 +115,9 @@ async def test_what_a_client_says_of_itself_is_bounded(world: Any) -> None:
     await client.send("presence_update", status="x" * 1000)
     await client.send("presence_update", status="online", activity={"a": "x" * 100_000})
     assert (await client.create("t1"))["success"]
-    rows = world.sql("select status from ablo.presence")
+    rows = world.sql(
+        "select status from ablo.presence where organization_id = %s", world.organization
+    )
     assert rows == [("online",)]
 
 
@@ -121,7 +130,12 @@ async def test_meta_of_any_shape_is_shown_as_far_as_it_goes(world: Any, meta: st
     narrow = await (await world.client("user:n", groups=("tasks:t1",))).start("tasks:t1")
     other = await (await world.client("agent:b")).start()
     await whole.take("presence_update", of("b", "enter"))
-    world.sql("update ablo.presence set meta = %s::jsonb where participant = 'agent:b'", meta)
+    world.sql(
+        "update ablo.presence set meta = %s::jsonb where organization_id = %s"
+        " and participant = 'agent:b'",
+        meta,
+        world.organization,
+    )
     last = await (await world.client("agent:c")).start()
     assert (await whole.take("presence_update", of("c", "enter")))["status"] == "online"
     assert (await whole.take("presence_update", of("b")))["userId"] == "b"
