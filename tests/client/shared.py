@@ -28,16 +28,16 @@ def shared(cluster: Server, client_template: str) -> Iterator[Shared]:
         yield handle, get_relay
 
 
-@pytest.fixture
-def db(shared: Shared) -> DatabaseHandle:
+@pytest.fixture(name="db")
+def shared_db(shared: Shared) -> DatabaseHandle:
     return shared[0]
 
 
-@pytest.fixture
-def get_relay(shared: Shared) -> GetRelay:
+@pytest.fixture(name="get_relay")
+def shared_relay(shared: Shared) -> GetRelay:
     return shared[1]
 
 
-@pytest.fixture
-def organization() -> str:
+@pytest.fixture(name="organization")
+def own_organization() -> str:
     return f"org-{next(NUMBERS)}"

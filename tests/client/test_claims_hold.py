@@ -19,6 +19,7 @@ from ablo_pg import (
 from ablo_pg.testing import DatabaseHandle
 
 from .asked import on_ask
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 
@@ -35,10 +36,11 @@ def other(make_client: Any) -> AsyncAblo:
     return client
 
 
-def plain_sql(db: DatabaseHandle, change: str) -> None:
+def plain_sql(db: DatabaseHandle, organization: str, change: str) -> None:
     """Write past the API, as psql would."""
+    query = f"update tasks set {change} where organization_id = %s and id = 'task_123'"
     with psycopg.connect(db.admin_url, autocommit=True) as conn:
-        assert conn.execute(f"update tasks set {change} where id = 'task_123'").rowcount == 1
+        assert conn.execute(query.encode(), [organization]).rowcount == 1
 
 
 async def test_work_under_a_claim(ablo: AsyncAblo, task: str) -> None:
@@ -103,10 +105,10 @@ async def test_reading_what_somebody_has_claimed(
 
 
 async def test_a_plain_sql_write_makes_the_holder_stale(
-    ablo: AsyncAblo, task: str, db: DatabaseHandle
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, organization: str
 ) -> None:
     async with ablo.tasks.claim(id=task) as claim:
-        plain_sql(db, "count = 50")
+        plain_sql(db, organization, "count = 50")
         for write in (
             lambda: ablo.tasks.update(task, {"count": claim.data.count + 1}),
             lambda: ablo.tasks.archive(task),
@@ -120,7 +122,9 @@ async def test_a_plain_sql_write_makes_the_holder_stale(
         assert claim.data.count == 51
 
 
-async def test_a_claim_on_fields(ablo: AsyncAblo, other: AsyncAblo, db: DatabaseHandle) -> None:
+async def test_a_claim_on_fields(
+    ablo: AsyncAblo, other: AsyncAblo, db: DatabaseHandle, organization: str
+) -> None:
     await ablo.tasks.create({"title": "Write"}, id="task_123")
     async with (
         ablo.tasks.claim(id="task_123", fields=["status", "due_date"]) as mine,
@@ -133,7 +137,7 @@ async def test_a_claim_on_fields(ablo: AsyncAblo, other: AsyncAblo, db: Database
         with pytest.raises(AbloClaimedError):
             await ablo.tasks.update("task_123", {"count": 2})
         await ablo.tasks.update("task_123", {"title": "claimed by nobody"})
-        plain_sql(db, "count = 7")
+        plain_sql(db, organization, "count = 7")
         await ablo.tasks.update("task_123", {"status": "todo"})
         with pytest.raises(AbloStaleContextError):
             await other.tasks.update("task_123", {"count": 8})
@@ -222,13 +226,13 @@ async def test_a_claim_on_a_row_that_is_not_there(ablo: AsyncAblo, other: AsyncA
 
 
 async def test_a_broken_claim_is_lost_at_once_in_the_client(
-    ablo: AsyncAblo, task: str, db: DatabaseHandle
+    ablo: AsyncAblo, task: str, db: DatabaseHandle, organization: str
 ) -> None:
     """The database says so once; then no write of the block goes out any more."""
     async with ablo.tasks.claim(id=task) as claim:
         with psycopg.connect(db.admin_url, autocommit=True) as conn:
             assert conn.execute(
-                "select ablo.claim_break('acme', 'user:boss', %s)", [claim.id]
+                "select ablo.claim_break(%s, 'user:boss', %s)", [organization, claim.id]
             ).fetchone() == (True,)
         with pytest.raises(AbloClaimedError) as caught:
             await ablo.tasks.update(task, {"count": 2})

@@ -19,6 +19,8 @@ from ablo_pg import (
 )
 from ablo_pg.testing import DatabaseHandle
 
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
+
 pytestmark = pytest.mark.anyio
 
 

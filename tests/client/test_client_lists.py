@@ -10,7 +10,7 @@ import pytest
 
 from ablo_pg import AbloValidationError, AsyncAblo
 
-from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 UTC = dt.UTC

@@ -26,7 +26,7 @@ from ablo_pg.errors import error_for
 from ablo_pg.wire.committed import Receipt
 
 from .conftest import MakeClient
-from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 

@@ -16,6 +16,7 @@ from ablo_pg.testing import DatabaseHandle
 
 from .conftest import SCHEMA, MakeClient, Place
 from .relay_thread import RelayThread, make_key
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 
@@ -325,7 +326,7 @@ async def test_it_is_current_after_every_reconnect(db: DatabaseHandle, until: An
 
 
 async def test_it_equals_a_select_after_random_writes(
-    ablo: AsyncAblo, db: DatabaseHandle, until: Any
+    ablo: AsyncAblo, db: DatabaseHandle, organization: str, until: Any
 ) -> None:
     """Written by plain SQL while it begins and after: nothing is missed, nothing comes back."""
     async with await psycopg.AsyncConnection.connect(db.admin_url, autocommit=True) as conn:
@@ -334,12 +335,13 @@ async def test_it_equals_a_select_after_random_writes(
             for n in range(rounds):
                 await conn.execute(
                     "insert into tasks (id, organization_id, title, status, count, urgent, tags)"
-                    " select 'r' || i, 'acme', 'x', 'todo', %s, false, '[]'"
+                    " select 'r' || i, %s, 'x', 'todo', %s, false, '[]'"
                     "   from generate_series(%s::int, %s::int) i on conflict do nothing",
-                    [n, n, n + 20],
+                    [organization, n, n, n + 20],
                 )
-                await conn.execute("update tasks set count = count + 1 where random() < 0.3")
-                await conn.execute("delete from tasks where random() < 0.2")
+                for change in ("update tasks set count = count + 1", "delete from tasks"):
+                    some = f"{change} where organization_id = %s and random() < 0.25"
+                    await conn.execute(some.encode(), [organization])
 
         async with anyio.create_task_group() as group:
             group.start_soon(write, 25)
