@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 import anyio
-import anyio.lowlevel
 import psycopg
 import pytest
 
@@ -80,10 +79,24 @@ def run_hub(db: DatabaseHandle) -> RunHub:
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Let everything else run until the condition holds."""
+    """Wait until a condition holds."""
     with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.lowlevel.checkpoint()
+        while True:
+            if condition():
+                return
+            await anyio.sleep(0.002)
+
+
+async def until_rows(
+    conn: Connection, query: str, *arguments: object, count: int = 1, seconds: float = 30
+) -> list[Any]:
+    """Wait until a query has so many rows; return them."""
+    with anyio.fail_after(seconds):
+        while True:
+            found = await (await conn.execute(query.encode(), arguments or None)).fetchall()
+            if len(found) >= count:
+                return found
+            await anyio.sleep(0.005)
 
 
 async def take(subscription: AsyncIterator[Delta], count: int, seconds: float = 10) -> list[Delta]:
@@ -110,6 +123,7 @@ class Helpers:
 
     running = staticmethod(running)
     until = staticmethod(until)
+    until_rows = staticmethod(until_rows)
     take = staticmethod(take)
     write = staticmethod(write)
     whole_log = staticmethod(whole_log)

@@ -34,9 +34,7 @@ async def test_a_reader_ended_again_and_again(
 ) -> None:
     async with run_hub(make_reader(kind)) as hub, hub.subscribe("acme") as changes:
         for turn in range(5):
-            with anyio.fail_after(30):  # until there is one to end
-                while not await (await admin.execute(end)).fetchall():
-                    await anyio.lowlevel.checkpoint()
+            await kit.until_rows(admin, end)  # there is one to end
             for part in range(6):
                 await kit.write(admin, 10, prefix=f"{turn}-{part}-")
         found = [one.sync_id for one in await kit.take(changes, 300)]
@@ -145,20 +143,18 @@ async def test_i7_i8_a_subscriber_killed_50_times(
     seen = [int(line) for line in path.read_text().splitlines()]
     assert seen == (await kit.whole_log(admin))[: len(seen)]
     assert len(seen) > due
-    await nothing_left(admin)
+    await nothing_left(admin, kit)
 
 
-async def nothing_left(admin: Any, seconds: float = 10) -> None:
+async def nothing_left(admin: Any, kit: Any, seconds: float = 10) -> None:
     """No slot, session or lock of any of the killed ones; the server notices when it next looks."""
     left = """
-        select (select count(*) from pg_replication_slots)
+        select where 0 = (select count(*) from pg_replication_slots)
              + (select count(*) from pg_stat_activity where application_name like 'ablo%'
                    and (datname = current_database() or backend_type = 'walsender'))
              + (select count(*) from pg_locks l join pg_database d on d.oid = l.database
                  where locktype = 'advisory' and datname = current_database())"""
-    with anyio.fail_after(seconds):
-        while (await (await admin.execute(left)).fetchone())[0]:
-            await anyio.lowlevel.checkpoint()
+    await kit.until_rows(admin, left, seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +165,20 @@ async def nothing_left(admin: Any, seconds: float = 10) -> None:
         "select pg_advisory_lock(ablo.order_key('acme'))",
     ],
 )
-async def test_i8_what_is_left_behind_is_caught(db: DatabaseHandle, admin: Any, leave: str) -> None:
+async def test_i8_what_is_left_behind_is_caught(
+    db: DatabaseHandle, admin: Any, kit: Any, leave: str
+) -> None:
     """A durable slot, a session, a lock: the checker of the test above sees each."""
     connect = psycopg.AsyncConnection.connect
     async with await connect(db.admin_url, autocommit=True) as orphan:
-        await nothing_left(admin)
+        await nothing_left(admin, kit)
         await orphan.execute(leave)
         # A connection of its own: the deadline may end it in the middle of a query.
         async with await connect(db.admin_url, autocommit=True) as watcher:
             with pytest.raises(TimeoutError):
-                await nothing_left(watcher, seconds=0.3)
+                await nothing_left(watcher, kit, seconds=0.3)
         await admin.execute("select pg_drop_replication_slot('kept') from pg_replication_slots")
-    await nothing_left(admin)
+    await nothing_left(admin, kit)
 
 
 async def test_nothing_is_left_of_a_reader_that_was_cancelled(
@@ -189,4 +187,4 @@ async def test_nothing_is_left_of_a_reader_that_was_cancelled(
     for kind in ("wal", "listen", "auto"):
         async with run_hub(make_reader(kind)) as hub, hub.subscribe("acme"):
             pass
-    await nothing_left(admin)
+    await nothing_left(admin, kit)

@@ -178,9 +178,7 @@ async def compare(
                 for each in followed:
                     reading.start_soon(each.restart, restarts)
             loading.cancel_scope.cancel()
-        with anyio.fail_after(30):
-            while await (await admin.execute(WAITING)).fetchall():
-                await anyio.lowlevel.checkpoint()
+        await kit.until_rows(admin, f"select where not exists ({WAITING})")
         logged = {o: await kit.whole_log(admin, o) for o in ORGANIZATIONS}
         for each in followed:
             await each.catch_up({o: ids[-1] for o, ids in logged.items()})

@@ -156,9 +156,7 @@ async def test_a_lone_commit_is_read_on_the_listening_connection(
                      (select oid from pg_database where datname = current_database()))"""
     await admin.execute(SESSION_NOTIFY)
     async with run_hub(make_reader("listen")) as hub, hub.subscribe("acme") as changes:
-        with anyio.fail_after(10):
-            while not (await (await admin.execute(holds)).fetchone())[0]:
-                pass
+        await kit.until_rows(admin, f"select where ({holds})", seconds=10)
         await kit.write(admin, 1)
         first = await kit.take(changes, 1)
         reads = count_reads(hub, monkeypatch)

@@ -113,9 +113,7 @@ class Stage:
 
     async def seen(self, query: str, count: int = 1, *arguments: object) -> None:
         """Wait until the query has so many rows."""
-        with anyio.fail_after(30):
-            while len(await (await self.admin.execute(query, arguments)).fetchall()) < count:
-                await anyio.lowlevel.checkpoint()
+        await self.kit.until_rows(self.admin, query, *arguments, count=count)
 
     @asynccontextmanager
     async def commits_in_flight(self, readers: int) -> AsyncIterator[None]:

@@ -114,9 +114,7 @@ async def in_flight(db: DatabaseHandle, admin: Any, kit: Any) -> AsyncIterator[N
 
     async with anyio.create_task_group() as group:
         group.start_soon(commit)
-        with anyio.fail_after(30):
-            while not await (await admin.execute(IN_FLIGHT)).fetchall():
-                await anyio.lowlevel.checkpoint()
+        await kit.until_rows(admin, IN_FLIGHT)
         yield
         await admin.execute(f"select pg_cancel_backend(pid) from ({IN_FLIGHT}) w")
 

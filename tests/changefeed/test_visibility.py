@@ -48,9 +48,7 @@ async def unseen_commit(db: DatabaseHandle, admin: Any, kit: Any) -> AsyncIterat
     ):
         conn.add_notice_handler(lambda notice: None)
         group.start_soon(commit, conn)
-        with anyio.fail_after(30):
-            while not await (await admin.execute(WAITERS)).fetchall():
-                await anyio.lowlevel.checkpoint()
+        await kit.until_rows(admin, WAITERS)
         yield
         await admin.execute(f"select pg_cancel_backend(pid) from ({WAITERS}) w")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -319,6 +320,7 @@ def until_waiting(conn: psycopg.Connection, count: int) -> None:
     query = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
     while conn.execute(query).fetchone() != (count,):
         conn.rollback()
+        time.sleep(0.005)
 
 
 def test_a_push_that_cannot_have_the_lock_says_so(project: Project) -> None:

@@ -21,6 +21,7 @@ def wait_until(test: Callable[[], T]) -> T:
     while time.monotonic() < deadline:
         if answer := test():
             return answer
+        time.sleep(0.002)
     raise AssertionError("it did not happen in time")
 
 

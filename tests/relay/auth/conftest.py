@@ -35,12 +35,14 @@ def db(app_db: DatabaseHandle) -> DatabaseHandle:
 
 @pytest.fixture
 def until() -> Until:
-    """Let everything else run until a condition holds."""
+    """Wait until a condition holds."""
 
     async def wait(condition: Callable[[], bool]) -> None:
         with anyio.fail_after(30):
-            while not condition():
-                await anyio.lowlevel.checkpoint()
+            while True:
+                if condition():
+                    return
+                await anyio.sleep(0.002)
 
     return wait
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
-import anyio.lowlevel
 import psycopg
 import pytest
 
@@ -176,7 +174,7 @@ async def test_rights_of_two_keys_do_not_add_up(world: Any, every: bool) -> None
 
 
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
-async def test_joined_groups_end_with_their_key(world: Any, column: str) -> None:
+async def test_joined_groups_end_with_their_key(world: Any, wait_for: Any, column: str) -> None:
     narrow, more = (world.key("user:n", syncGroups=[f"projects:p{n}"]) for n in (1, 2))
     client = await joined(world, narrow, more, "projects:p2")
     wide = await (await world.client()).start()
@@ -187,9 +185,7 @@ async def test_joined_groups_end_with_their_key(world: Any, column: str) -> None
         query += " where organization_id = %s and sync_groups = %s"
         await conn.execute(query.encode(), [world.organization, ["projects:p2"]])
     sessions = world.relay.service.live.sessions
-    with anyio.fail_after(30):
-        while any(session.scopes for session in sessions):
-            await anyio.lowlevel.checkpoint()
+    await wait_for(lambda: not any(session.scopes for session in sessions), 30)
     await wide.commit(line_item("after", "p2"))
     await wide.commit(line_item("own", "p1"))
     assert [one["modelId"] for one in await client.deltas(1)] == ["own"]
