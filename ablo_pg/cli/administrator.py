@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import psycopg
 
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.errors import translate_admin
-from ablo_pg.kernel import admin_connection
 
 
 @contextmanager

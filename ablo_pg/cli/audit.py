@@ -22,9 +22,9 @@ from ablo_pg.audit import (
 )
 from ablo_pg.cli.audit_report import Progress, Report, Rounds, show_acts, show_heads
 from ablo_pg.cli.options import admin_url_option, json_option
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.audit import acts, prepared
 from ablo_pg.errors import error_for
-from ablo_pg.kernel import admin_connection
 
 KEY_VARIABLE: Final = "ABLO_AUDIT_KEY"
 GROUP_EPILOG = """\b

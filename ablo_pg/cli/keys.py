@@ -14,11 +14,11 @@ from ablo_pg.cli.options import json_option
 from ablo_pg.cli.output import say, show, show_json
 from ablo_pg.credentials import SPELLINGS, Spelling, new_key
 from ablo_pg.db import keys
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import KeyRecord, iso_time
 from ablo_pg.db.membership import unreached
 from ablo_pg.errors import error_for
-from ablo_pg.kernel import admin_connection
 
 GROUP_EPILOG = """\b
 Examples:

@@ -11,8 +11,27 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from ablo_pg.db.errors import translate
 from ablo_pg.db.membership import member_statement
+from ablo_pg.db.session import connect
+from ablo_pg.db.urls import url_parameters
+
+
+def admin_connection(admin_url: str) -> psycopg.Connection:
+    """Open an administrative connection (autocommit).
+
+    Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
+    """
+    parameters = url_parameters(admin_url)
+    # 10 s: a person waits at a terminal; a host that drops packets would block for minutes.
+    timeout = parameters.get("connect_timeout") or 10
+    conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
+    try:
+        return connect(conninfo)
+    except psycopg.OperationalError as exc:
+        raise translate(exc) from exc
 
 
 def database_create(conn: psycopg.Connection, name: str, template: str | None = None) -> None:

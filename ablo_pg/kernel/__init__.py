@@ -1,7 +1,8 @@
 """The kernel: find, install and upgrade sql/; apply compiled schemas, create logins, find drift."""
 
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.kernel.apply import Applied, apply
-from ablo_pg.kernel.connect import Connected, admin_connection, connect
+from ablo_pg.kernel.connect import Connected, connect
 from ablo_pg.kernel.drift import KernelState, kernel_state
 from ablo_pg.kernel.files import KernelFile, kernel_files, kernel_version
 from ablo_pg.kernel.install import Installed, install

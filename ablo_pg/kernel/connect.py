@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from ablo_pg.db import session
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.catalog import admin_rights, server_setting
-from ablo_pg.db.errors import translate, translate_admin
-from ablo_pg.db.urls import make_url, url_parameters, with_login
+from ablo_pg.db.errors import translate_admin
+from ablo_pg.db.urls import make_url, with_login
 from ablo_pg.errors import AbloPermissionError
 from ablo_pg.kernel.fit import SQL_ASCII
 from ablo_pg.kernel.install import Installed, install
@@ -99,21 +100,6 @@ def _add_urls(error: AbloPermissionError, place: Mapping[str, object]) -> None:
         login = error.details.pop(name, None)
         if isinstance(login, Login):
             error.details[variable] = make_url(with_login(place, login.name, login.password))
-
-
-def admin_connection(admin_url: str) -> psycopg.Connection:
-    """Open an administrative connection (autocommit).
-
-    Raises: invalid_options for a URL that libpq cannot read, database_unreachable.
-    """
-    parameters = url_parameters(admin_url)
-    # 10 s: a person waits at a terminal; a host that drops packets would block for minutes.
-    timeout = parameters.get("connect_timeout") or 10
-    conninfo = make_conninfo(admin_url, connect_timeout=timeout, application_name="ablo-pg admin")
-    try:
-        return session.connect(conninfo)
-    except psycopg.OperationalError as exc:
-        raise translate(exc) from exc
 
 
 def _place(conn: psycopg.Connection, admin_url: str) -> Mapping[str, object]:

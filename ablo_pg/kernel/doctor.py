@@ -15,13 +15,13 @@ from typing import Any, Final, Literal, TypeAlias
 import psycopg
 
 from ablo_pg.db import health
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.identity import login_facts
 from ablo_pg.db.membership import unreached
 from ablo_pg.db.policies import with_mending
 from ablo_pg.db.pooler import refuse_shared_sessions
 from ablo_pg.db.session import connect_async
 from ablo_pg.errors import AbloError
-from ablo_pg.kernel.connect import admin_connection
 from ablo_pg.kernel.drift import KernelState, kernel_state
 from ablo_pg.kernel.fit import SQL_ASCII
 

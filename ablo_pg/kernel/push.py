@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ablo_pg.kernel.connect import admin_connection
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.kernel.schema_push import Pushed, push
 from ablo_pg.schema import SchemaSpec
 from ablo_pg.schema.pushing import PushOptions

@@ -12,7 +12,7 @@ import pytest
 
 from ablo_pg import Model, define_schema
 from ablo_pg.cluster import Server
-from ablo_pg.kernel.connect import admin_connection
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.kernel.migrate import migrate
 from ablo_pg.testing import DatabaseHandle, make_database
 

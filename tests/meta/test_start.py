@@ -81,3 +81,12 @@ def test_every_name_is_listed_and_no_other_is_found() -> None:
     assert not hasattr(ablo_pg, "Modle")
     with pytest.raises(ImportError, match="cannot import name 'Modle' from 'ablo_pg'"):
         exec("from ablo_pg import Modle")
+
+
+@pytest.mark.parametrize("command", [["keys", "list"], ["audit", "verify"]], ids=" ".join)
+def test_a_command_that_only_asks_the_database_loads_no_compiler(
+    command: list[str], tmp_path: Path
+) -> None:
+    found = loaded(HELP.replace('["--help"]', str([*command, "--help"])), tmp_path)
+    assert "ablo_pg.db.admin" in found
+    assert not {name for name in found if name.startswith(("ablo_pg.kernel", "ablo_pg.compile"))}

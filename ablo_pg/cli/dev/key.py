@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ablo_pg.credentials import check_key, new_key
+from ablo_pg.db.admin import admin_connection
 from ablo_pg.db.keys import create_key, find_key
 from ablo_pg.errors import AbloError
-from ablo_pg.kernel import admin_connection
 
 DEFAULT_ORGANIZATION: Final = "acme"
 PARTICIPANT: Final = "user:dev"
