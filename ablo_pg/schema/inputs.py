@@ -19,6 +19,7 @@ from ablo_pg.schema.names import RESERVED
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field
 from ablo_pg.schema.plans import FieldPlan, WritePlan, plan_for
 from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rules import FOLLOW, say_rules
 from ablo_pg.schema.values import BadValueError, shape, to_json_value
 
 _SYSTEM_FIELDS = {
@@ -26,6 +27,11 @@ _SYSTEM_FIELDS = {
     for name, wire, column, kind in (*BASE_FIELDS, ARCHIVED_FIELD)
     for spelling in (name, wire)
 }
+# pydantic's names for a broken rule of a field.
+_RULE_TYPES = (
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"),
+    *("string_too_short", "string_too_long", "string_pattern_mismatch"),
+)
 _MISMATCH_TYPES = ("_type", "_parsing", "_instance_of", "_attributes_type")
 
 
@@ -243,14 +249,10 @@ def _pydantic_faults(plan: WritePlan, exc: ValidationError) -> list[_Fault]:
             code = "check_violation"
         at = f"at {path[:100]}: " if path else ""
         got = f", got {shape(error['input'])}" if part is not None else ""
-        faults.append(
-            _Fault(
-                code,
-                part.field.name if part else None,
-                f"{at}{error['msg'][:300]}{got}",
-                "pass a value that the class accepts",
-            )
-        )
+        says, remedy = f"{at}{error['msg'][:300]}", "pass a value that the class accepts"
+        if part is not None and not path and part.field.rules and kind in _RULE_TYPES:
+            code, says, remedy = "check_violation", say_rules(part.field), FOLLOW
+        faults.append(_Fault(code, part.field.name if part else None, f"{says}{got}", remedy))
     return faults
 
 

@@ -9,15 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ablo_pg.schema.neutral import SchemaSpec
+from ablo_pg.schema.neutral import MISSING, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
+from ablo_pg.schema.rules import WORDS
+from ablo_pg.schema.values import shape
 
 CODE: Final = "not_enforced"
 # Model options of the wire form that the server would have to enforce; others concern only clients.
 _OPTIONS: Final = {
     "autoFill": "leave it out; send the field, or declare a default",
     "requiredFields": "leave it out; make the fields not optional",
+    "checks": 'push [{"name": "...", "test": {...}}] with a predicate each',
+    "indexes": 'push [{"name": "...", "fields": [...]}]',
 }
+# Attributes of a field that restrict its values. Rules that are enforced are read as such.
+_RESTRICT: Final = frozenset(
+    {*WORDS, "unique", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"}
+    | {"const", "enum", "not"}
+)
 
 
 def require_enforced(spec: SchemaSpec) -> None:
@@ -43,6 +52,15 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
         for name, value in model.options:
             if name in _OPTIONS and value:
                 yield _problem(model.key, name, "", _OPTIONS[name])
+        for field in model.fields:
+            read = {name for name, _ in field.rules} | ({"unique"} if field.unique else set())
+            for name, value in field.extra:
+                if name in _RESTRICT - read and value not in (None, False, MISSING):
+                    more = f" with the value {shape(value)} on a field of type {field.type}"
+                    remedy = "leave it out, or push what the documentation lists for the type"
+                    yield Problem(
+                        CODE, model.key, field.wire, f"{name} is not enforced here{more}", remedy
+                    )
 
 
 def _problem(model: str | None, field: str, more: str, remedy: str) -> Problem:
