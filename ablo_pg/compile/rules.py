@@ -90,6 +90,11 @@ class NamedIndex:
         return (self.of.wire,) if isinstance(self.of, Field) else self.of.fields
 
     @property
+    def says(self) -> str:
+        """What it requires or does, in words."""
+        return "must be unique" if self.of.unique else "is indexed"
+
+    @property
     def qualified(self) -> str:
         """Its quoted name, with its schema."""
         return qualified(self.model.spec.table_schema, self.name)
@@ -99,6 +104,14 @@ class NamedIndex:
         if isinstance(self.of, Field) or self.of.where is None:
             return ""
         return _condition(self.model, self.of.name, self.of.where, columns)
+
+    def repeated(self, table: str, columns: Columns) -> str:
+        """Return the condition of rows whose values another row has too."""
+        keys = self._keys(columns)
+        present = [f"{columns[wire]} is not null" for wire in self.wires]
+        where = " and ".join([*present, *([one] if (one := self.where(columns)) else [])])
+        twice = f"select {keys} from {table} where {where} group by {keys} having count(*) > 1"
+        return f"({where} and ({keys}) in ({twice}))"
 
     def create(self, columns: Columns, how: str = "", name: str = "") -> str:
         """Return CREATE INDEX: the tenant first. how: concurrently, or nothing."""
@@ -115,11 +128,13 @@ class NamedIndex:
         """Return the statement that records it."""
         return f"comment on index {self.qualified} is {literal(self.mark(columns))};"
 
+    def _keys(self, columns: Columns) -> str:
+        org = [columns[self.model.org.wire]] if self.model.synced else []
+        return ", ".join([*org, *(columns[wire] for wire in self.wires)])
+
     def _body(self, columns: Columns) -> str:
-        org = [self.model.org.sql] if self.model.synced else []
-        keys = ", ".join([*org, *(columns[wire] for wire in self.wires)])
         where = self.where(columns)
-        return f"({keys})" + (f" where {where}" if where else "")
+        return f"({self._keys(columns)})" + (f" where {where}" if where else "")
 
 
 def part_of(of: Field | Check | Index) -> str:
@@ -130,6 +145,20 @@ def part_of(of: Field | Check | Index) -> str:
 def own_columns(model: ModelPlan) -> dict[str, str]:
     """Return the model's columns, quoted, by JSON name."""
     return {c.wire: c.sql for c in model.row_columns if model.synced or c is not model.org}
+
+
+def broken(model: ModelPlan, part: str, table: str, columns: Columns) -> str:
+    """Return the condition of rows that break what is named `part`: a field, check or index.
+
+    Args: table and columns, where the rows are now.
+    """
+    tests = [f"({rule.test(columns)}) is false" for rule in rules(model) if rule.part == part]
+    tests += [
+        one.repeated(table, columns)
+        for one in named_indexes(model)
+        if one.part == part and one.of.unique
+    ]
+    return " or ".join(tests) or "false"
 
 
 def rules(model: ModelPlan) -> Iterator[Rule]:

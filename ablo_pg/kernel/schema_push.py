@@ -15,8 +15,10 @@ import psycopg
 
 from ablo_pg.compile import compile_schema
 from ablo_pg.compile.migration import TableFacts, place
-from ablo_pg.compile.moves import fills, moves, unfit
+from ablo_pg.compile.migration.conditions import unheld
+from ablo_pg.compile.moves import fills, moves, stored_columns, unfit
 from ablo_pg.compile.plan import ModelPlan, Native, find_column, plan_schema
+from ablo_pg.compile.rules import broken
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
 from ablo_pg.db.event_triggers import PASSED_OVER
@@ -29,7 +31,7 @@ from ablo_pg.kernel.failure import LOCK_NOT_AVAILABLE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
-from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
+from ablo_pg.schema.pushing import CONDITIONS, PushOptions, PushPlan, incompatible, plan_push
 from ablo_pg.schema.unenforced import require_enforced
 
 NO_SCHEMA: Final = SchemaSpec(())
@@ -107,7 +109,7 @@ def push(
         plan = plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
         if plan.refusals:
             raise incompatible(plan)
-        against = obstacles(conn, spec)
+        against = (*obstacles(conn, spec), *_unheld(conn, spec))
         if against:
             raise _unfit_tables(against)
         done = apply(conn, _statements(active.spec, spec, plan, _native(conn, spec)))
@@ -236,9 +238,20 @@ def _count(
     origins: dict[str, str],
 ) -> int | None:
     field = str(change.field)
+    if change.kind in CONDITIONS:
+        columns = stored_columns(old, new, origins)
+        return count_rows(conn, old.table, broken(new, field, old.table, columns))
     named = origins.get(f"{change.model}.{field}", field).rpartition(".")[2]
     wanted, stored = find_column(new, field), find_column(old, named)
     if wanted is None or (stored is None and change.kind != "field_added"):
         return None
     here = wanted if stored is None else replace(wanted, name=stored.name)
     return count_rows(conn, old.table, unfit(here, change.kind))
+
+
+def _unheld(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Problem]:
+    """Yield what the tables of applications would not hold: a push does not restrict their rows."""
+    for model in plan_schema(spec).stored:
+        found = table_facts(conn, *place(model))
+        if found is not None:
+            yield from unheld(model, TableFacts.of(found), plain=True)

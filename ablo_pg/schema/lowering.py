@@ -18,7 +18,7 @@ from ablo_pg.schema.names import RESERVED, column_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, Field, FieldType
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
-from ablo_pg.schema.rules import lower_rules
+from ablo_pg.schema.rules import lower_rules, require_rules
 from ablo_pg.schema.types import LoweredType, UnsupportedTypeError, lower_type
 from ablo_pg.schema.values import BadValueError, to_json_value
 
@@ -144,6 +144,7 @@ def _with_default(field: Field, default: object, label: str, problems: list[Prob
         )
         return field
     try:
+        require_rules(field, default)
         return replace(field, default=to_json_value(field, default))
     except BadValueError as exc:
         problems.append(

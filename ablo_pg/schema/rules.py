@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, NamedTuple
 
 from annotated_types import BaseMetadata, GroupedMetadata
+from pydantic import Field as PydanticField
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from ablo_pg.json_text import Json
@@ -91,6 +93,18 @@ def _constraints(metadata: Iterable[object]) -> Iterator[object]:
             yield item
 
 
+def require_rules(field: Field, value: Any) -> None:
+    """Raise BadValueError if a Python value of a field breaks its rules."""
+    rules: dict[str, Any] = {WORDS[word].python: rule for word, rule in field.rules}
+    if not rules:
+        return
+    annotated: Any = Annotated[type(value), PydanticField(**rules)]
+    try:
+        TypeAdapter(annotated).validate_python(value)
+    except ValidationError:
+        raise BadValueError("check_violation", f"it {say_rules(field)}", FOLLOW) from None
+
+
 def parse_rules(field: Field, document: Mapping[str, object]) -> Field:
     """Return a field with the rules of its pushed JSON; what is no rule for it is left there."""
     rules: dict[str, object] = {}
@@ -140,6 +154,17 @@ def _pattern(value: object) -> str:
 
 def _bad(reason: str, remedy: str) -> BadValueError:
     return BadValueError("schema_definition_invalid", reason, remedy)
+
+
+def looser_rule(word: str, old: object, new: object) -> bool:
+    """Whether a rule's new value admits all that the old one does."""
+    try:
+        before, after = Decimal(str(old)), Decimal(str(new))
+    except InvalidOperation:
+        return old == new
+    if word.startswith(("min", "exclusiveMin")):
+        return after <= before
+    return after == before if word == "multipleOf" else after >= before
 
 
 def say_rules(field: Field) -> str:

@@ -35,11 +35,12 @@ class ConstraintFacts:
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """One index: usable, unique over all rows, and over which columns."""
+    """One index: usable, unique over all rows, and over which columns. mark: as a constraint's."""
 
     valid: bool
     unique: bool
     columns: frozenset[str]
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ class TableFacts:
                 for name, each in found["constraints"].items()
             },
             indexes={
-                name: IndexFacts(each["valid"], each["unique"], frozenset(each["columns"]))
+                name: IndexFacts(
+                    each["valid"], each["unique"], frozenset(each["columns"]), each.get("mark")
+                )
                 for name, each in found["indexes"].items()
             },
             key=tuple(found["key"]),

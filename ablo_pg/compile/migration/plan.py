@@ -19,6 +19,7 @@ from ablo_pg.compile.migration.columns import (
     retype_columns,
     set_defaults,
 )
+from ablo_pg.compile.migration.conditions import hold_conditions
 from ablo_pg.compile.migration.draft import NO_OPTIONS, Draft, MigrateOptions, ModelDraft
 from ablo_pg.compile.migration.facts import TableFacts
 from ablo_pg.compile.migration.rules import check_constraints, gone, index_columns, link
@@ -98,6 +99,7 @@ def plan_migration(
         retype_columns(m)
         set_defaults(m)
         check_constraints(m)
+        hold_conditions(m)
         require_columns(m)
         link(m, models)
         index_columns(m)

@@ -1,0 +1,43 @@
+"""The rules, checks and unique indexes of a model against its table, for `fit`.
+
+Stored rows that break one are a problem; one that the table lacks is an addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ablo_pg.compile.moves import default_as
+from ablo_pg.compile.plan import ModelPlan
+from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
+from ablo_pg.db.tables import TableFacts
+from ablo_pg.kernel.finding import Finding
+
+
+def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
+    """Return the condition of rows that break each, by name."""
+    columns = {
+        column.wire: column.sql if table.column(column.name) is not None else default_as(column)
+        for column in model.row_columns
+    }
+    names = [*(rule.part for rule in rules(model))]
+    names += [index.part for index in named_indexes(model) if index.of.unique]
+    return {f"broken {part}": broken(model, part, model.table, columns) for part in names}
+
+
+def required_of_rows(
+    model: ModelPlan, table: TableFacts, rows: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Yield what rows break, and what the table lacks."""
+    own = own_columns(model)
+    marks = {one.name: one.comment for one in table.constraints}
+    marks |= {one.name: one.comment for one in table.marked}
+    wanted = [(rule.part, rule.says, rule.name, rule.mark(own)) for rule in rules(model)]
+    for index in named_indexes(model):
+        wanted.append((index.part, index.says, index.name, index.mark(own)))
+    for part, says, name, mark in wanted:
+        if count := rows.get(f"broken {part}"):
+            message = f"{count:,} row{'s' if count > 1 else ''} would be refused: it {says}"
+            yield Finding("problem", message, part)
+        elif marks.get(name) != mark:
+            yield Finding("addition", f"{name} is missing ({says}): `migrate` adds it", part)
