@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ablo_pg.schema.neutral import MISSING, SchemaSpec
+from ablo_pg.schema.neutral import MISSING, Field, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.rules import WORDS
 from ablo_pg.schema.values import shape
@@ -22,6 +22,7 @@ _OPTIONS: Final = {
     "checks": 'push [{"name": "...", "test": {...}}] with a predicate each',
     "indexes": 'push [{"name": "...", "fields": [...]}]',
 }
+_DOCUMENTED: Final = "leave it out, or push a rule that the documentation lists for the type"
 # Attributes of a field that restrict its values. Rules that are enforced are read as such.
 _RESTRICT: Final = frozenset(
     {*WORDS, "unique", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"}
@@ -53,15 +54,20 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
             if name in _OPTIONS and value:
                 yield _problem(model.key, name, "", _OPTIONS[name])
         for field in model.fields:
-            read = {name for name, _ in field.rules} | ({"unique"} if field.unique else set())
-            for name, value in field.extra:
-                if name in _RESTRICT - read and value not in (None, False, MISSING):
-                    more = f" with the value {shape(value)} on a field of type {field.type}"
-                    remedy = "leave it out, or push what the documentation lists for the type"
-                    yield Problem(
-                        CODE, model.key, field.wire, f"{name} is not enforced here{more}", remedy
-                    )
+            yield from _unread_rules(model.key, field)
 
 
-def _problem(model: str | None, field: str, more: str, remedy: str) -> Problem:
-    return Problem(CODE, model, field, f"{field} is not enforced here{more}", remedy)
+def _unread_rules(model: str, field: Field) -> Iterator[Problem]:
+    """Yield the pushed rules of a field that were not read as such."""
+    read = {*dict(field.rules), *(["unique"] if field.unique else [])}
+    for name, value in field.extra:
+        off = value is None or value is False or value is MISSING
+        if name in _RESTRICT - read and not off:
+            more = f": {shape(value)} on a field of type {field.type}"
+            yield _problem(model, field.wire, more, _DOCUMENTED, name)
+
+
+def _problem(
+    model: str | None, field: str, more: str, remedy: str, name: str | None = None
+) -> Problem:
+    return Problem(CODE, model, field, f"{name or field} is not enforced here{more}", remedy)
