@@ -158,15 +158,15 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
         entity_roles=tuple(_parse_entity_role(top, v) for v in top.sequence("entityRoles")),
         conflict=_parse_conflict(top),
         claims_bind_sql=top.flag("claimsBindSql", False),
-        checks=_parse_listed(top.data.get("checks"), Check),
-        indexes=_parse_listed(top.data.get("indexes"), Index),
+        checks=parse_listed(top.data.get("checks"), Check),
+        indexes=parse_listed(top.data.get("indexes"), Index),
     )
     if top.problems:
         return spec
     return replace(spec, options=find_extra(dump_model(spec), dict(top.data)))
 
 
-def _parse_listed(value: object, kind: type[ConditionT]) -> tuple[ConditionT, ...]:
+def parse_listed(value: object, kind: type[ConditionT]) -> tuple[ConditionT, ...]:
     """Read checks or indexes; other values under their name stay unread, and `unenforced`."""
     try:
         return tuple(msgspec.convert(value, tuple[kind, ...]))  # type: ignore[valid-type]

@@ -47,6 +47,8 @@ WORDS: Final[dict[str, _Word]] = {
     "maxLength": _Word("max_length", _TEXT, "at most {} characters long"),
     "pattern": _Word("pattern", _TEXT, "text that matches {}"),
 }
+# Rules whose value is one of the field's own type.
+ORDERING: Final = frozenset(word for word, one in WORDS.items() if one.types is not _TEXT)
 # Constraints that pydantic has and no CHECK here.
 _OTHERS: Final = {
     "max_digits": "limit it with ge and le",
@@ -198,11 +200,12 @@ def index_name(table: str, name: str, *, unique: bool) -> str:
 def requirements(spec: SchemaSpec) -> dict[tuple[str, str], Requirement]:
     """Return what each constraint requires, by model key and its name in Postgres."""
     return {
-        (model.key, shorten(name)): one for model in spec.models for name, one in _required(model)
+        (model.key, shorten(name)): one for model in spec.models for name, one in required(model)
     }
 
 
-def _required(model: ModelSpec) -> Iterator[tuple[str, Requirement]]:
+def required(model: ModelSpec) -> Iterator[tuple[str, Requirement]]:
+    """Yield what each constraint of a model requires, under its name."""
     table = model.table
     for field in model.fields:
         if field.rules:
