@@ -20,6 +20,7 @@ from ablo_pg.schema import (
     check,
 )
 from ablo_pg.schema.names import column_name, wire_name
+from ablo_pg.schema.neutral import Check, Index
 from ablo_pg.schema.source import Notes, class_names, usable_key, write_source
 
 WORDS = [
@@ -64,6 +65,15 @@ DEFAULTS: dict[FieldType, list[Any]] = {
     FieldType.ENUM: ["a'b"],
     FieldType.JSON: [{"a": [1, None]}, "text", 3],
 }
+# Of fields without a default, which might break them.
+RULES: dict[FieldType, tuple[tuple[str, Any], ...]] = {
+    FieldType.STRING: (("maxLength", 9), ("pattern", "^[a-z\\\\]'\"é$")),
+    FieldType.INTEGER: (("minimum", -3), ("multipleOf", 2)),
+    FieldType.NUMBER: (("exclusiveMaximum", 0.5), ("minimum", 0)),
+    FieldType.DECIMAL: (("multipleOf", "0.05"),),
+    FieldType.DATETIME: (("minimum", "2026-01-02T03:04:05+00:00"),),
+    FieldType.DATE: (("exclusiveMinimum", "2026-01-02"),),
+}
 
 
 @st.composite
@@ -79,6 +89,8 @@ def fields(draw: st.DrawFn, name: str) -> Field:
         indexed=draw(st.booleans()),
         enum_values=("a'b", "todo", "\\") if kind is FieldType.ENUM else (),
         default=draw(st.sampled_from(DEFAULTS[kind])) if given_default else MISSING,
+        rules=() if given_default else draw(st.sampled_from([(), RULES.get(kind, ())])),
+        unique=kind is not FieldType.JSON and draw(st.booleans()),
     )
 
 
@@ -90,7 +102,11 @@ def models(draw: st.DrawFn, key: str) -> ModelSpec:
     keys = [one for one in chosen if one.type is FieldType.STRING]
     if keys and draw(st.booleans()):  # type: ignore[arg-type]
         relations = (Relation("owner", "belongsTo", key, keys[0].wire),)
+    tested = [one.wire for one in chosen if one.type is not FieldType.JSON]
+    null: Any = {"null": {"field": tested[0]}} if tested else {"and": []}
     return ModelSpec(
+        checks=draw(st.sampled_from([(), (Check("some_check", {"not": null}),)])),
+        indexes=(Index("some_index", tuple(tested), unique=True, where=null),) if tested else (),
         key=key,
         typename=draw(st.sampled_from([key, key.title()])),
         table=draw(st.sampled_from([key, f"{key} t"])),
