@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psycopg
 import pytest
+from pydantic import field_validator, model_validator
 
 from ablo_pg import (
     Ablo,
@@ -44,11 +45,31 @@ class Task(Model):
     one_at_a_time = index("owner", unique=True, where="count > 0")
 
 
-class Project(Model):
-    name: str
+class Range(Model):
+    """What only Python can say."""
+
+    low: int = 0
+    high: int = 10
+    note: str = ""
+
+    @field_validator("note")
+    @classmethod
+    def of_words(cls, note: str) -> str:
+        if note.isupper():
+            raise ValueError("do not shout")
+        return note
+
+    @model_validator(mode="after")
+    def in_order(self) -> Self:
+        for hook in HOOKS:
+            hook(self)
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
 
 
-SCHEMA = define_schema(tasks=Task, projects=Project)
+HOOKS: list[Callable[[Range], None]] = []
+SCHEMA = define_schema(tasks=Task, ranges=Range)
 MAY = dt.date(2026, 5, 1)
 # What each breaks: the values, the field that the error names, and what it says.
 BROKEN: dict[str, tuple[dict[str, Any], str | None, str]] = {
@@ -210,3 +231,61 @@ def test_the_sync_client_is_refused_alike(make_sync: MakeSync, db: DatabaseHandl
             with pytest.raises(AbloValidationError) as caught:
                 ablo.tasks.create({**FINE, **broken})
             told(caught.value, field_name, says)
+
+
+async def test_validators_of_python_see_the_whole_row_of_an_update(make_client: MakeClient) -> None:
+    async with make_client(schema=SCHEMA) as ablo:
+        with pytest.raises(AbloValidationError, match="low is above high"):
+            await ablo.ranges.create({"low": 11})
+        row = await ablo.ranges.create({"low": 5})
+        refused = (
+            lambda: ablo.ranges.update(row.id, {"high": 4}),
+            lambda: ablo.ranges.update(row.id, lambda now: {"high": now.low - 1}),
+            lambda: ablo.ranges.update(row.id, {"high": 4}, read_at=stamp),
+            lambda: ablo.commits.create([Operation("update", Range, row.id, {"high": 4})]),
+        )
+        stamp = (await ablo.snapshot(ranges=row.id)).stamp
+        for write in refused:
+            with pytest.raises(AbloValidationError) as caught:
+                await write()
+            assert caught.value.code == "validation_failed"
+            assert "low is above high" in str(caught.value)
+        with pytest.raises(AbloValidationError, match="do not shout"):
+            await ablo.ranges.update(row.id, {"note": "LOUD"})
+        assert (await ablo.ranges.update(row.id, {"high": 6})).high == 6
+        both = [
+            Operation("update", Range, row.id, {"high": 9}),
+            Operation("update", Range, row.id, {"low": 8}),
+        ]
+        await ablo.commits.create(both)
+        assert (await ablo.ranges.retrieve(row.id)).low == 8
+
+
+async def test_the_row_that_was_validated_is_the_one_that_is_changed(
+    make_client: MakeClient, db: DatabaseHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_client(schema=SCHEMA) as ablo:
+        row = await ablo.ranges.create({"low": 1})
+        seen: list[int] = []
+
+        def another_writer_is_faster(now: Range) -> None:
+            seen.append(now.low)
+            if len(seen) == 1:
+                with psycopg.connect(db.admin_url) as conn:
+                    conn.execute("update ranges set low = 5")
+
+        monkeypatch.setattr(f"{__name__}.HOOKS", [another_writer_is_faster])
+        with pytest.raises(AbloValidationError, match="low is above high"):
+            await ablo.ranges.update(row.id, {"high": 4})
+        assert seen[0] == 1
+        assert seen[-1] == 5
+
+
+def test_the_sync_client_runs_the_same_validators(db: DatabaseHandle) -> None:
+    with Ablo(
+        schema=SCHEMA, database_url=db.database_url, organization="acme", participant="user:ann"
+    ) as ablo:
+        row = ablo.ranges.create({"low": 5})
+        with pytest.raises(AbloValidationError, match="low is above high"):
+            ablo.ranges.update(row.id, {"high": 4})
+        assert ablo.ranges.update(row.id, {"high": 5}).high == 5
