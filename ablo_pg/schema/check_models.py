@@ -153,7 +153,7 @@ def _check_keys(model: ModelSpec, one: Check | Index) -> str:
     fields = named_fields(model)
     odd = [wire for wire in one.fields if wire not in fields]
     if odd or not 0 < len(one.fields) <= MAX_INDEX_FIELDS:
-        what = f"{odd[0][:80]!r}, which is no field" if odd else f"{len(one.fields)} fields"
+        what = f"{odd[0][:80]!r}, which is not a field" if odd else f"{len(one.fields)} fields"
         return f"it is over {what}"
     json = [wire for wire in one.fields if fields[wire].type is FieldType.JSON]
     return f"it is over {json[0]!r}, which is json" if json else ""

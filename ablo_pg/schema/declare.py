@@ -59,7 +59,7 @@ def field(
         wire: the name in JSON, where it is not the camelCase of the field's.
         formerly: JSON names that it had. Rows carry its value under these too, and writes may use
             them: clients of both names live side by side. Its column stays that of the first.
-        unique: no two rows of an organization have the same value; null is no value.
+        unique: no two rows of an organization have the same value. Rows with null may repeat.
         constraints: as for `pydantic.Field`. ge, gt, le, lt, multiple_of, min_length, max_length
             and pattern are also CHECKs of the table, for every writer. null passes them.
     """

@@ -108,7 +108,7 @@ def require_rules(field: Field, value: Any) -> None:
 
 
 def parse_rules(field: Field, document: Mapping[str, object]) -> Field:
-    """Return a field with the rules of its pushed JSON; what is no rule for it is left there."""
+    """Return a field with the rules of its pushed JSON that apply to it."""
     rules: dict[str, object] = {}
     for word in sorted(WORDS.keys() & document.keys()):
         try:
@@ -120,7 +120,7 @@ def parse_rules(field: Field, document: Mapping[str, object]) -> Field:
 
 
 def rule_value(field: Field, word: str, value: Any) -> Json:
-    """Return a rule's value as JSON. Raises BadValueError if it is none for the field."""
+    """Return a rule's value as JSON. Raises BadValueError if it does not apply to the field."""
     python, types, _ = WORDS[word]
     if field.type not in types:
         names = ", ".join(str(one) for one in types)

@@ -92,7 +92,7 @@ CONDITIONS: dict[str, tuple[Any, str]] = {
     "a function": (check("pg_sleep(1) is null"), "is not allowed"),
     "text and number": (check("title > 1"), "do not compare"),
     "no fields": (index(), "0 fields"),
-    "another field": (index("amount"), "'amount', which is no field"),
+    "another field": (index("amount"), "'amount', which is not a field"),
     "json": (index("labels"), "'labels', which is json"),
     "a bad where": (index("count", where="count > now()"), "do not compare"),
 }
