@@ -55,7 +55,7 @@ def _required(report: ErrorReport, names: Names, found: Requirement, code: str) 
     taken = code == "unique_violation"
     return error_for(
         code,
-        f"{model}{'.' + field if field else ''} {found.says}",
+        f"{model}{'.' + field if field else ''}: {found.says}",
         model=model,
         field=field,
         remedy="use a value that is not taken" if taken else FOLLOW,

@@ -43,7 +43,7 @@ WORDS: Final[dict[str, _Word]] = {
     "maximum": _Word("le", _ORDERED, "at most {}"),
     "exclusiveMaximum": _Word("lt", _ORDERED, "less than {}"),
     "multipleOf": _Word("multiple_of", _EXACT, "a multiple of {}"),
-    "minLength": _Word("min_length", _TEXT, "at least {} characters long"),
+    "minLength": _Word("min_length", _TEXT, "{} or more characters long"),
     "maxLength": _Word("max_length", _TEXT, "at most {} characters long"),
     "pattern": _Word("pattern", _TEXT, "text that matches {}"),
 }

@@ -78,7 +78,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "gt": ({"price": Decimal(0)}, "price", "must be more than 0, less than 100 and a multiple"),
     "lt": ({"price": Decimal(100)}, "price", "less than 100"),
     "multiple_of": ({"price": Decimal("0.07")}, "price", "a multiple of 0.05"),
-    "min_length": ({"title": ""}, "title", "at least 1 characters long"),
+    "min_length": ({"title": ""}, "title", "must be 1 or more characters long"),
     "max_length": ({"title": "abcdef"}, "title", "at most 5 characters long"),
     "pattern": ({"title": "Abc"}, "title", "text that matches ^[a-z]"),
     "a date": ({"start_date": dt.date(2019, 1, 1)}, "start_date", "at least 2020-01-01"),
