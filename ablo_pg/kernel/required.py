@@ -1,4 +1,4 @@
-"""The rules, checks and unique indexes of a model against its table, for `fit`.
+"""The rules, checks and unique indexes of a model against its table, for `fit` and `drift`.
 
 Stored rows that break one are a problem; one that the table lacks is an addition.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import psycopg
+
+from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import default_as
-from ablo_pg.compile.plan import ModelPlan
+from ablo_pg.compile.plan import ModelPlan, plan_schema
 from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
-from ablo_pg.db.tables import TableFacts
+from ablo_pg.db.tables import TableFacts, read_tables
 from ablo_pg.kernel.finding import Finding
+from ablo_pg.schema import SchemaSpec
 
 
 def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
@@ -23,6 +27,17 @@ def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
     names = [*(rule.part for rule in rules(model))]
     names += [index.part for index in named_indexes(model) if index.of.unique]
     return {f"broken {part}": broken(model, part, model.table, columns) for part in names}
+
+
+def missing_constraints(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[str]:
+    """Yield which CHECKs and named indexes of a schema its tables lack, one sentence each."""
+    models = [m for m in plan_schema(spec).stored if any(rules(m)) or any(named_indexes(m))]
+    schemas = sorted({place(model)[0] for model in models})
+    tables = {(t.schema, t.name): t for t in read_tables(conn, schemas)} if models else {}
+    for model in models:
+        table = tables.get(place(model))
+        for one in () if table is None else required_of_rows(model, table, {}):
+            yield f"table {model.table} of model {model.title}: {one.message}"
 
 
 def required_of_rows(

@@ -19,9 +19,9 @@ def check(condition: str | Mapping[str, object], /) -> ConditionDeclaration:
             due_date: date | None = None
             dates_in_order = check("due_date >= start_date")
 
-    A write that breaks it by any client or plain SQL is refused (`check_violation`). As in SQL, a condition
-    that is unknown because a value is null is not broken: add `and due_date is not null`, or
-    declare the field without `| None`.
+    A write that breaks it, by any client or plain SQL, is refused (`check_violation`). As in SQL, a
+    condition that is unknown because a value is null is not broken: add `and due_date is not null`,
+    or declare the field without `| None`.
 
     Args:
         condition: SQL over the fields of the row, as `where` takes it, without the current time; or

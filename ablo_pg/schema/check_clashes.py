@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.names import lookup_key
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import Problem
+from ablo_pg.schema.rules import index_name
 
 
 def check_clashes(spec: SchemaSpec) -> list[Problem]:
     """Return every pair that one name could mean."""
-    problems = _check_models(spec)
+    problems = _check_models(spec) + _check_indexes(spec)
     for model in spec.models:
         problems += _check_names(model)
         problems += _check_columns(model)
@@ -48,6 +50,24 @@ def _check_models(spec: SchemaSpec) -> list[Problem]:
                     'give one of the two another scope="..."',
                 )
             )
+    return problems
+
+
+def _check_indexes(spec: SchemaSpec) -> list[Problem]:
+    """Indexes of one Postgres schema share their names, whatever their tables."""
+    problems: list[Problem] = []
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
+    for model in spec.models:
+        fields = [(f.column, index_name(model.table, f.column, unique=True)) for f in model.fields
+                  if f.unique]  # fmt: skip
+        fields += [(f.column, f"{model.table}_{f.column}_idx") for f in model.fields if f.indexed]
+        named = [(i.name, index_name(model.table, i.name, unique=i.unique)) for i in model.indexes]
+        for part, name in (*fields, *named):
+            place = (model.table_schema, shorten(name))
+            other = owners.setdefault(place, (model.key, part))
+            if other != (model.key, part) and any(part == one for one, _ in named):
+                reason = f"its index would be {name!r}, as that of {'.'.join(other)}"
+                problems.append(Problem("name_clash", model.key, part, reason, "rename it"))
     return problems
 
 

@@ -16,6 +16,7 @@ from ablo_pg.cluster import Server
 from ablo_pg.compile.migration import MigrateOptions
 from ablo_pg.errors import AbloConflictError
 from ablo_pg.kernel import admin_connection, migrate
+from ablo_pg.kernel.drift import kernel_state
 from ablo_pg.kernel.fit import fit
 from ablo_pg.kernel.schema_push import push
 from ablo_pg.schema import Schema, SchemaSpec, dump_schema_json, parse_schema_json
@@ -189,9 +190,13 @@ def test_a_constraint_that_was_dropped_is_reported_and_made_again(
     apply(spec)
     execute(db, "alter table tasks drop constraint tasks_count_rules")
     with admin_connection(db.admin_url) as conn:
+        assert kernel_state(conn).sound is False
+        (told,) = kernel_state(conn).drift
+        assert "tasks_count_rules is missing (must be at most 50): `migrate` adds it" in told
         (found,) = fit(conn, spec)
         assert [(one.level, one.field) for one in found.findings] == [("addition", "count")]
         migrate(conn, spec)
+        assert kernel_state(conn).drift == ()
     assert held(db) == ["tasks_count_rules"]
 
 

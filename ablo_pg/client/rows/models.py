@@ -235,7 +235,12 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
             )
             return await run(update, data)
         check_retries(retries)
-        if judges_rows(self._entry.row) and wait == "confirmed" and read_at is None and on_stale is None:
+        if (
+            judges_rows(self._entry.row)
+            and wait == "confirmed"
+            and read_at is None
+            and on_stale is None
+        ):
             # The whole row is validated, and must still be that one when it is written.
             return await run(
                 self._functional(id, reads, None, idempotency_key, timeout, wait), lambda row: data

@@ -1,8 +1,8 @@
 """Validators of whole rows, on updates in commits and on guarded ones: the row is read and checked.
 
 A row may change between that and the commit; a commit that must not miss it has the row among its
-`reads`. An update outside a commit is held to the row that was checked, see `functional`. Models without
-such validators cost nothing.
+`reads`. An update outside a commit is held to the row that was checked, see `functional`. Models
+without such validators cost nothing.
 """
 
 from __future__ import annotations

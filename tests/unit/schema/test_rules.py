@@ -218,3 +218,12 @@ def test_rules_in_words() -> None:
     x, y = spec.model("tasks").fields
     assert say_rules(x) == "must be at least 1, less than 5 and a multiple of 2"
     assert say_rules(y) == ""
+
+
+def test_indexes_of_two_tables_that_would_share_a_name_are_refused() -> None:
+    one = model(b_c=int, indexed=int, b=index("b_c"))
+    with pytest.raises(AbloValidationError) as caught:
+        define_schema({"a": model(x=int, b_c=index("x")), "a_b": model(x=int, c=index("x"))})
+    (problem,) = caught.value.details["problems"]
+    assert (problem["code"], problem["model"], problem["field"]) == ("name_clash", "a_b", "c")
+    define_schema(a=one)
