@@ -41,6 +41,8 @@ class Task(Model):
     due_date: dt.date | None = None
     email: str | None = field(default=None, unique=True)
     owner: str | None = None
+    labels: list[str] = field(default_factory=list)
+    meta: dict[str, int] = field(default_factory=dict)
     dates_in_order = check("due_date >= start_date")
     one_at_a_time = index("owner", unique=True, where="count > 0")
 
@@ -139,6 +141,13 @@ def http(db: DatabaseHandle) -> Iterator[httpx.Client]:
         headers = {"authorization": f"Bearer {make_key(db, 'acme', 'agent:curl')}"}
         with httpx.Client(base_url=relay.url, headers=headers, timeout=30) as client:
             yield client
+
+
+def test_lists_and_dicts_with_defaults_may_be_left_out(http: httpx.Client) -> None:
+    made = http.post("/api/v1/models/tasks", json={"id": "t", "data": FINE})
+    assert made.status_code == 201, made.text
+    row = http.get("/api/v1/models/tasks/t").json()["data"]
+    assert (row["labels"], row["meta"]) == ([], {})
 
 
 def test_http_is_refused_alike(http: httpx.Client) -> None:

@@ -14,7 +14,7 @@ import pytest
 from ablo_pg import Model, check, define_schema, field, index
 from ablo_pg.cluster import Server
 from ablo_pg.compile.migration import MigrateOptions
-from ablo_pg.errors import AbloConflictError
+from ablo_pg.errors import AbloConflictError, AbloValidationError
 from ablo_pg.kernel import admin_connection, migrate
 from ablo_pg.kernel.drift import kernel_state
 from ablo_pg.kernel.fit import fit
@@ -198,6 +198,27 @@ def test_a_constraint_that_was_dropped_is_reported_and_made_again(
         migrate(conn, spec)
         assert kernel_state(conn).drift == ()
     assert held(db) == ["tasks_count_rules"]
+
+
+BAD: dict[str, Any] = {
+    "an unknown field": {"null": {"field": "amount"}},
+    "SQL": "count > 1",
+    "a field of another type": {"compare": "<", "left": {"field": "title"}, "right": {"value": 1}},
+    "the time": {"compare": "=", "left": {"now": True}, "right": {"now": True}},
+    "an injection": ["count; drop table tasks", "=", 1],
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_pushed_condition_that_cannot_be_read_changes_nothing(
+    db: DatabaseHandle, apply: Apply, name: str
+) -> None:
+    document = json.loads(json.dumps(dump_schema_json(FIRST.spec)))
+    document["models"]["tasks"]["checks"] = [{"name": "bad", "test": BAD[name]}]
+    with pytest.raises(AbloValidationError) as caught:
+        apply(parse_schema_json(document))
+    assert (caught.value.code, caught.value.field) == ("schema_definition_invalid", "bad")
+    assert execute(db, "select count(*) from ablo.schema_version") == [(1,)]
 
 
 def test_check_counts_the_rows_that_would_break_a_rule(db: DatabaseHandle) -> None:
