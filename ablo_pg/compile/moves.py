@@ -85,6 +85,8 @@ def stored_columns(old: ModelPlan, new: ModelPlan, origins: Mapping[str, str]) -
         named = origins.get(f"{new.spec.key}.{column.wire}", column.wire).rpartition(".")[2]
         origin = stored.get(named) or find_column(old, named)
         found[column.wire] = origin.sql if origin else default_as(column)
+        if origin is not None and origin.type is not column.type:
+            found[column.wire] = f"({_cast(origin, column)})"
     return found
 
 

@@ -262,4 +262,6 @@ def count_each(
         return {}
     except (psycopg.errors.UndefinedColumn, psycopg.errors.DatatypeMismatch):
         return {}
+    except (psycopg.errors.UndefinedFunction, psycopg.DataError):  # a column of another type
+        return {}
     return dict(zip(conditions, row, strict=True))

@@ -13,6 +13,7 @@ from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import default_as
 from ablo_pg.compile.plan import ModelPlan, plan_schema
 from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
+from ablo_pg.compile.values import fits
 from ablo_pg.db.tables import TableFacts, read_tables
 from ablo_pg.kernel.finding import Finding
 from ablo_pg.schema import SchemaSpec
@@ -20,10 +21,14 @@ from ablo_pg.schema import SchemaSpec
 
 def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
     """Return the condition of rows that break each, by name."""
-    columns = {
-        column.wire: column.sql if table.column(column.name) is not None else default_as(column)
-        for column in model.row_columns
-    }
+    columns, odd = {}, False
+    for column in model.row_columns:
+        facts = table.column(column.name)
+        columns[column.wire] = default_as(column) if facts is None else column.sql
+        if facts is not None and column in model.fields:
+            odd |= not fits(column.type, facts.base, native=facts.native)
+    if odd:  # which is a problem already
+        return {}
     names = [*(rule.part for rule in rules(model))]
     names += [index.part for index in named_indexes(model) if index.of.unique]
     return {f"broken {part}": broken(model, part, model.table, columns) for part in names}

@@ -266,3 +266,24 @@ def make_database_of(cluster: Server, kernel_template: str) -> Iterator[Any]:
             return made
 
         yield make
+
+
+def test_a_field_may_be_retyped_and_restricted_at_once(db: DatabaseHandle) -> None:
+    first = having(email=field(default=None))
+    text = json.dumps(dump_schema_json(first)).replace(EMAIL, f'{RANK}, "maximum": 5')
+    spec = parse_schema_json(text)
+    with admin_connection(db.admin_url) as conn:
+        for email, fits_now in (("x", False), ("9", False), ("3", True)):
+            execute(db, f"update tasks set email = '{email}' where email is not null")
+            (found,) = fit(conn, spec)
+            assert found.state == "misfits"
+            if fits_now:
+                push(conn, spec, PushOptions(force=True))
+            else:
+                with pytest.raises(AbloConflictError, match=r"tasks\.email"):
+                    push(conn, spec, PushOptions(force=True))
+    assert held(db) == ["tasks_email_rules"]
+
+
+EMAIL = '"email": {"type": "string"'
+RANK = '"email": {"format": "integer", "type": "number"'

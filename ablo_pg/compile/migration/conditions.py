@@ -16,6 +16,7 @@ from ablo_pg.compile.moves import default_as
 from ablo_pg.compile.names import ident, literal, qualified, shorten
 from ablo_pg.compile.plan import Column, ModelPlan
 from ablo_pg.compile.rules import NamedIndex, Rule, named_indexes, own_columns, rules
+from ablo_pg.compile.values import SQL_TYPE, fits
 from ablo_pg.schema.neutral import Field
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rules import index_name, rules_name
@@ -70,7 +71,7 @@ def _hold(m: ModelDraft, rule: Rule) -> None:
             m.draft.contract.append(_validate(m, rule))
         return
     column = next((c for c in m.new.fields if c.wire == rule.part), None)
-    stored = {wire: f"t.{sql}" if sql[0] == '"' else sql for wire, sql in _stored(m).items()}
+    stored = _stored(m, "t.")
     if column is not None and isinstance(rule.of, Field) and m.given(column) is not None:
         _mend(m, rule, column)
         return
@@ -105,13 +106,17 @@ def _mend(m: ModelDraft, rule: Rule, column: Column) -> None:
     m.draft.contract.append(_validate(m, rule))
 
 
-def _stored(m: ModelDraft) -> dict[str, str]:
+def _stored(m: ModelDraft, prefix: str = "") -> dict[str, str]:
     """Return what the table has for each column before the switch, by JSON name."""
-    return {
-        c.wire: ident(m.before(c.name)) if m.column(c.name) is not None else default_as(c)
-        for c in m.new.row_columns
-        if m.new.synced or c is not m.new.org
-    }
+    found = {}
+    for column in m.new.row_columns:
+        facts, name = m.column(column.name), f"{prefix}{ident(m.before(column.name))}"
+        if facts is None:
+            name = default_as(column)
+        elif column in m.new.fields and not fits(column.type, facts.type, native=facts.native):
+            name = f"{name}::text::{SQL_TYPE[column.type]}"  # as `retype_columns` converts it
+        found[column.wire] = name
+    return found
 
 
 def _before(m: ModelDraft, rule: Rule) -> str:

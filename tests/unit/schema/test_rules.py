@@ -227,3 +227,9 @@ def test_indexes_of_two_tables_that_would_share_a_name_are_refused() -> None:
     (problem,) = caught.value.details["problems"]
     assert (problem["code"], problem["model"], problem["field"]) == ("name_clash", "a_b", "c")
     define_schema(a=one)
+
+
+def test_rules_of_rows_behind_a_data_source_are_refused() -> None:
+    spec = define_schema(tasks=model({"tenancy": "source"}, x=(int, field(ge=1)))).spec
+    with pytest.raises(AbloValidationError, match="behind a data source"):
+        require_enforced(spec)
