@@ -10,7 +10,6 @@ import click
 
 from ablo_pg.cli.extras import from_extra
 from ablo_pg.cli.output import plain, say, show_json
-from ablo_pg.kernel.push import push_schema
 from ablo_pg.relay.logs import LogFormat, configure_logs
 from ablo_pg.relay.settings import RelaySettings
 
@@ -131,8 +130,11 @@ def relay_command(
         from ablo_pg.relay.daemon import run
     clean = partial(plain, lines=True)
     configure_logs("json" if as_json else log_format, log_level, clean)
-    admin_url = settings.admin_url
-    apply_schema = None if admin_url is None else partial(push_schema, admin_url)
+    apply_schema = None
+    if settings.admin_url is not None:
+        from ablo_pg.kernel.push import push_schema  # with it the compiler: 63 modules
+
+        apply_schema = partial(push_schema, settings.admin_url)
     anyio.run(run, settings, apply_schema, partial(announce, as_json=as_json))
 
 

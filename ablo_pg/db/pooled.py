@@ -68,6 +68,12 @@ class PooledConnection(AsyncConnection[Row]):
         self.pgconn.send_query_prepared(name, given)
         return (await self._result()).get_value(0, 0)
 
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        """Forget `statements` too when psycopg deallocates all: after a ROLLBACK, or a DROP."""
+        if name is None:
+            self.statements = {}
+        return super()._deallocate(name)
+
     async def _result(self) -> PGresult:
         results: list[PGresult] = await self.wait(execute(self.pgconn))
         result = results[-1]

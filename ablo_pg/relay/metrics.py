@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ablo_pg.changefeed.hub import Hub
@@ -93,9 +93,9 @@ class RelayMetrics:
         yield _gauge("ablo_subscribers", "Live subscribers", sum(map(len, channels)))
         queued = sum(channel.queued for channel in channels)
         yield _gauge("ablo_queue_deltas", "Deltas queued for their subscriber", queued)
-        yield _gauge(
-            "ablo_disconnected_subscribers",
-            "Subscribers disconnected since the start",
+        yield CounterMetricFamily(
+            "ablo_subscriber_disconnections",
+            "Disconnections of subscribers from the live stream",
             hub.disconnected,
         )
         yield _gauge("ablo_sockets", "Open sockets", self.sockets)

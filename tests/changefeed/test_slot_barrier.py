@@ -21,7 +21,7 @@ import pytest
 from ablo_pg.changefeed import AutoReader, Hub, Reader, barrier, stream
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.errors import AbloServerError
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .barrier_mutants import listed_only, no_barrier
 
@@ -47,9 +47,15 @@ def standby_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def template(standby_cluster: Cluster, tasks_schema: Any) -> Iterator[str]:
+    with template_database(standby_cluster, tasks_schema) as name:
+        yield name
+
+
 @pytest.fixture
-def db(standby_cluster: Cluster, tasks_schema: Any) -> Iterator[DatabaseHandle]:
-    with make_database(tasks_schema, server=standby_cluster) as handle:
+def db(standby_cluster: Cluster, template: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=standby_cluster, template=template) as handle:
         yield handle
 
 

@@ -1,7 +1,8 @@
 """A hot standby: no xid can be assigned there, and none is needed.
 
 With the slot on the standby and the log read on the primary, the primary's rule holds; with both on
-the standby, what has been replayed is what queries show.
+the standby, what has been replayed is what queries show, and the slot is made of what has been
+replayed: a reader that waits for nothing would lose nothing there.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ablo_pg.changefeed import AutoReader, Hub, Reader, WalReader
+from ablo_pg.changefeed import AutoReader, Hub, Reader, WalReader, stream
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.cluster.paths import temporary_home
+from ablo_pg.db import log as db_log
 from ablo_pg.db import routines
 from ablo_pg.db.log import Horizon, PostgresLog
 from ablo_pg.db.pool import Database, PoolOptions
 from ablo_pg.db.urls import make_url
 from ablo_pg.errors import AbloConnectionError
 from ablo_pg.lsn import LSN
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
+
+from .barrier_mutants import listed_only, no_barrier
 
 pytestmark = pytest.mark.anyio
 PORT = "5499"
@@ -35,6 +39,7 @@ CREATE = b"""{"operations": [{"action": "create", "model": "tasks", "id": "t",
                              "data": {"title": "x", "status": "todo"}}]}"""
 IN_FLIGHT = "select pid from pg_stat_activity where wait_event = 'SyncRep' and datname is not null"
 REPLAYED = "select true where pg_last_wal_replay_lsn() >= %s"
+BEGUN = "select from pg_replication_slots where restart_lsn is not null"
 SLOTS = "select from pg_replication_slots where confirmed_flush_lsn is not null"
 
 
@@ -71,11 +76,17 @@ def standby(primary: Cluster) -> Iterator[Path]:
     shutil.rmtree(home)
 
 
+@pytest.fixture(scope="module")
+def template(primary: Cluster, tasks_schema: Any) -> Iterator[str]:
+    with template_database(primary, tasks_schema) as name:
+        yield name
+
+
 @pytest.fixture
-def db(primary: Cluster, standby: Path, tasks_schema: Any) -> Iterator[DatabaseHandle]:
+def db(primary: Cluster, standby: Path, template: str) -> Iterator[DatabaseHandle]:
     """A database that the standby has, too."""
     with (
-        make_database(tasks_schema, server=primary) as handle,
+        make_database(server=primary, template=template) as handle,
         psycopg.connect(handle.admin_url, autocommit=True) as here,
         psycopg.connect(on(standby, primary.admin_url), autocommit=True) as there,
     ):
@@ -115,13 +126,38 @@ async def follow(hub: Hub, came: list[str]) -> None:
         came.append(delta.row_id)
 
 
-async def slot_is_made(admin: Any, standby: Path) -> None:
-    """A standby's slots wait until the primary logs which transactions run."""
+async def log_running(admin: Any) -> None:
+    """Have the primary log which transactions run; a standby's slots wait for that."""
+    await admin.execute("select pg_log_standby_snapshot()")
+
+
+async def slot_is_made(admin: Any, standby: Path, state: str = SLOTS) -> None:
+    """Wait until the standby has a slot; of one that has only BEGUN, log nothing."""
     url = on(standby, admin.info.dsn)
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as there:
         with anyio.fail_after(30):
-            while not await (await there.execute(SLOTS)).fetchall():
-                await admin.execute("select pg_log_standby_snapshot()")
+            while not await (await there.execute(state)).fetchall():
+                if state == SLOTS:
+                    await log_running(admin)
+
+
+@asynccontextmanager
+async def transaction(db: DatabaseHandle) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A transaction with an xid."""
+    async with await psycopg.AsyncConnection.connect(db.admin_url) as conn:
+        await conn.execute("select pg_current_xact_id()")
+        yield conn
+
+
+class WatchedLog(PostgresLog):
+    """refused: whether a reader has been told to wait."""
+
+    refused = False
+
+    async def reached(self, horizon: Horizon) -> bool:
+        shown = await super().reached(horizon)
+        self.refused |= not shown
+        return shown
 
 
 @asynccontextmanager
@@ -129,7 +165,7 @@ async def reading(database_url: str, reader: Reader) -> AsyncIterator[Any]:
     """A hub on a database, its reader and what has come; the pool writes nothing of its own."""
     database = Database(database_url, PoolOptions(maintenance=False))
     came: list[str] = []
-    hub = Hub(PostgresLog(database))
+    hub = Hub(WatchedLog(database))
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(follow, hub, came)
@@ -142,16 +178,62 @@ async def reading(database_url: str, reader: Reader) -> AsyncIterator[Any]:
         await database.close()
 
 
+async def shown_late(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path
+) -> tuple[bool, list[str]]:
+    """A commit that lies before the standby's slot, and that the primary does not show yet.
+
+    As in test_slot_barrier: the slot waits for `first`, then for `second`, which begins before the
+    commit does and ends after it. Returns whether the reader relied on the slot meanwhile, and what
+    has come at the end.
+    """
+    reader = WalReader(on(standby, db.replication_url))
+    async with transaction(db) as first, reading(db.database_url, reader) as (hub, came):
+
+        def live() -> bool:
+            return all(channel.live for channel in hub.channels.values())
+
+        await slot_is_made(admin, standby, BEGUN)
+        await log_running(admin)
+        async with transaction(db) as second:
+            await first.rollback()
+            await log_running(admin)
+            async with in_flight(db, admin, kit):
+                await second.rollback()
+                await slot_is_made(admin, standby)
+                await kit.until(lambda: live() or hub.log.refused)
+                early = live()
+        await kit.until(live)
+        await kit.write(admin, 1, prefix="y")
+        await kit.until(lambda: came[-1:] == ["y1"])
+    return early, came
+
+
 async def test_a_slot_on_the_standby_and_the_log_on_the_primary(
     db: DatabaseHandle, admin: Any, kit: Any, standby: Path
 ) -> None:
-    reader = WalReader(on(standby, db.replication_url))
-    await kit.write(admin, 1, prefix="w")
-    async with reading(db.database_url, reader) as (hub, came):
-        await slot_is_made(admin, standby)
-        await kit.until(lambda: all(one.live for one in hub.channels.values()))
-        await kit.write(admin, 1, prefix="y")
-        await kit.until(lambda: came == ["y1"])
+    """What the standby has replayed is the primary's to show, so that is waited for."""
+    assert await shown_late(db, admin, kit, standby) == (False, ["x1", "y1"])
+
+
+async def no_xid(conn: Any) -> None:
+    """Of a log on a primary: the bound of a standby, which a primary has reached at once."""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "mutant"),
+    [
+        (db_log, "xid_assign", no_xid),
+        (stream, "wait_until_visible", listed_only),
+        (stream, "wait_until_visible", no_barrier),
+    ],
+)
+async def test_a_slot_on_the_standby_that_is_relied_on_at_once_is_caught(
+    db: DatabaseHandle, admin: Any, kit: Any, standby: Path, monkeypatch: Any,
+    module: Any, name: str, mutant: Any,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, name, mutant)
+    assert await shown_late(db, admin, kit, standby) == (True, ["y1"])
 
 
 async def test_slot_and_log_on_the_standby(
@@ -190,8 +272,11 @@ async def replayed_late(
                     live = all(channel.live for channel in hub.channels.values())
                     return live and reader.status.kind == "wal"
 
-                with anyio.move_on_after(2):  # a reader that waits for nothing streams now
-                    await kit.until(streams)
+                def waits() -> bool:
+                    return hub.log.refused and reader.status.kind == "listen"
+
+                # A reader that waits for nothing streams now.
+                await kit.until(lambda: streams() or waits())
                 kind = reader.status.kind
                 await there.execute("select pg_wal_replay_resume()")
                 await kit.until(streams)

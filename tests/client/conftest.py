@@ -18,7 +18,7 @@ from ablo_pg import Ablo, AsyncAblo, Model, Schema, belongs_to, define_schema, f
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
-from .relay_thread import RelayThread, make_key
+from .relay_thread import GetRelay, make_key, relay_on_demand
 
 MakeClient = Callable[..., AsyncAblo]
 MakeSync = Callable[..., Ablo]
@@ -123,42 +123,46 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 
 @pytest.fixture
-def place(transport: Transport, db: DatabaseHandle) -> Iterator[Place]:
-    """`place("agent:a")`: what a client's constructor is passed to be that participant.
-
-    The relay starts with the first who asks for one, in a thread of its own, so that a test that
-    blocks its loop is served.
-    """
-    with ExitStack() as stack:
-        relays: list[RelayThread] = []
-        keys: dict[tuple[str, str], str] = {}
-
-        def options(participant: str = "agent:triage", organization: str = "acme") -> Options:
-            who = {"organization": organization, "participant": participant}
-            if transport == "direct":
-                urls = {"database_url": db.database_url, "replication_url": db.replication_url}
-                return {**urls, **who}
-            if not relays:
-                relays.append(stack.enter_context(RelayThread(db)))
-            if (organization, participant) not in keys:
-                keys[organization, participant] = make_key(db, organization, participant)
-            return {
-                "base_url": relays[0].url,
-                "api_key": keys[organization, participant],
-                **who,
-            }
-
-        yield options
+def get_relay(db: DatabaseHandle) -> Iterator[GetRelay]:
+    """A relay, if one is asked for; in a thread, so that a test that blocks its loop is served."""
+    with relay_on_demand(db) as get:
+        yield get
 
 
 @pytest.fixture
-async def make_client(place: Place) -> AsyncIterator[MakeClient]:
+def organization() -> str:
+    """The organization of participants that name no other."""
+    return "acme"
+
+
+@pytest.fixture
+def place(
+    transport: Transport, db: DatabaseHandle, get_relay: GetRelay, organization: str
+) -> Place:
+    """`place("agent:a")`: what a client's constructor is passed to be that participant."""
+    keys: dict[tuple[str, str], str] = {}
+
+    def options(participant: str = "agent:triage", of: str = organization) -> Options:
+        who = {"organization": of, "participant": participant}
+        if transport == "direct":
+            urls = {"database_url": db.database_url, "replication_url": db.replication_url}
+            return {**urls, **who}
+        if (of, participant) not in keys:
+            keys[of, participant] = make_key(db, of, participant)
+        return {"base_url": get_relay().url, "api_key": keys[of, participant], **who}
+
+    return options
+
+
+@pytest.fixture
+async def make_client(place: Place, organization: str) -> AsyncIterator[MakeClient]:
     """Make clients of the test's database, each way; they are closed at its end."""
     async with AsyncExitStack() as stack:
         clients: list[AsyncAblo] = []
+        own = organization
 
         def make(
-            participant: str = "agent:triage", organization: str = "acme", **options: Any
+            participant: str = "agent:triage", organization: str = own, **options: Any
         ) -> AsyncAblo:
             defaults = {"schema": SCHEMA, "timeout": 30, **place(participant, organization)}
             clients.append(AsyncAblo(**{**defaults, **options}))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self, TypeAlias
 
 import psycopg
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -59,6 +61,23 @@ class RelayThread:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+GetRelay: TypeAlias = Callable[[], RelayThread]
+
+
+@contextmanager
+def relay_on_demand(db: DatabaseHandle) -> Iterator[GetRelay]:
+    """Make what returns a relay, which starts with the first call and ends with the block."""
+    with ExitStack() as stack:
+        relays: list[RelayThread] = []
+
+        def get() -> RelayThread:
+            if not relays:
+                relays.append(stack.enter_context(RelayThread(db)))
+            return relays[0]
+
+        yield get
 
 
 def make_key(

@@ -10,6 +10,8 @@ import pytest
 
 from ablo_pg import AbloValidationError, AsyncAblo
 
+from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
+
 pytestmark = pytest.mark.anyio
 UTC = dt.UTC
 

@@ -26,6 +26,7 @@ from ablo_pg.errors import error_for
 from ablo_pg.wire.committed import Receipt
 
 from .conftest import MakeClient
+from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 

@@ -11,6 +11,7 @@ from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError, AsyncAblo,
 
 from .conftest import MakeClient, Project, Task
 from .pages import blocks, run
+from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 SOON = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)

@@ -16,6 +16,7 @@ from ablo_pg import (
 )
 
 from .conftest import MakeClient
+from .shared import db, get_relay, organization, shared  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 

@@ -72,3 +72,15 @@ async def test_a_cancelled_preparation_can_be_repeated(conn: Conn) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await conn.value("select $1::text", "b") == b"b"
+
+
+async def test_a_statement_is_prepared_again_after_a_rollback(conn: Conn) -> None:
+    """psycopg deallocates every statement of the session then, once it has prepared any itself."""
+    assert await conn.value("select $1::text", "a") == b"a"
+    await conn.execute("select 1", prepare=True)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with conn.transaction():
+            await conn.execute("select 1 / 0")
+    assert await prepared(conn) == {}
+    assert await conn.value("select $1::text", "b") == b"b"
+    assert list((await prepared(conn)).values()) == ["select $1::text"]

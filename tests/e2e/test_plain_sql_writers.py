@@ -10,7 +10,7 @@ import pytest
 
 from ablo_pg import Model, define_schema
 from ablo_pg.cluster import Server
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 
 class Note(Model):
@@ -23,13 +23,19 @@ INSERT = "insert into notes (id, organization_id, text) values (%s, %s, 'x')"
 COUNT = "select count(*) from notes"
 
 
-@pytest.fixture
-def site(cluster: Server) -> Iterator[DatabaseHandle]:
-    """A database with a row in each of two organizations."""
-    with make_database(SCHEMA, server=cluster) as handle:
-        with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+@pytest.fixture(scope="module")
+def filled(cluster: Server) -> Iterator[str]:
+    """A database with a row in each of two organizations, to be cloned."""
+    with template_database(cluster, SCHEMA) as name:
+        with psycopg.connect(cluster.url(name), autocommit=True) as conn:
             for organization in ("acme", "globex"):
                 conn.execute(INSERT, ["1", organization])
+        yield name
+
+
+@pytest.fixture
+def site(cluster: Server, filled: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=filled) as handle:
         yield handle
 
 

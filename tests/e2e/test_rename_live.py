@@ -14,7 +14,7 @@ from ablo_pg.kernel import admin_connection, migrate
 from ablo_pg.kernel.schema_push import push
 from ablo_pg.schema import Schema
 from ablo_pg.schema.diff import diff
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 ROWS = 40
 
@@ -37,17 +37,23 @@ class New(Model, table="tasks"):
 OLD, BOTH, NEW = (define_schema(tasks=model) for model in (Old, Both, New))
 
 
-@pytest.fixture
-def site(cluster: Server) -> Iterator[DatabaseHandle]:
-    """A database with the first schema, and rows."""
-    with make_database(OLD, server=cluster) as handle:
-        with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+@pytest.fixture(scope="module")
+def filled(cluster: Server) -> Iterator[str]:
+    """A database with the first schema, and rows, to be cloned."""
+    with template_database(cluster, OLD) as name:
+        with psycopg.connect(cluster.url(name), autocommit=True) as conn:
             conn.execute(
                 """insert into tasks (id, organization_id, note, created_at, updated_at)
                    select n::text, 'acme', 'first', '2020-01-01', '2020-01-01'
                      from generate_series(1, %s) n""",
                 [ROWS],
             )
+        yield name
+
+
+@pytest.fixture
+def site(cluster: Server, filled: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=filled) as handle:
         yield handle
 
 

@@ -30,8 +30,8 @@ SCHEMA = define_schema(deeds=Deed)
 
 
 @pytest.fixture(scope="module")
-def bound_database(cluster: Server) -> Iterator[DatabaseHandle]:
-    with make_database(SCHEMA, server=cluster) as handle:
+def bound_database(cluster: Server, kernel_template: str) -> Iterator[DatabaseHandle]:
+    with make_database(SCHEMA, server=cluster, template=kernel_template) as handle:
         yield handle
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ablo_pg.errors import AbloError
 
-from .board import Board, create, op, update
+from .board import Board, Door, create, op, update
 from .invariants.i4_mutants import Mutant
 
 LOG: Final = (
@@ -29,17 +29,22 @@ def moved(board: Board) -> list[dict[str, Any]]:
     return [premise]
 
 
-def lands_nowhere(board: Board) -> None:
+def lands_nowhere(board: Board, door: Door = "commit") -> None:
     """Create, update and delete: none of them, and the log has nothing of them."""
     reads, caller, before = moved(board), board.caller(), board.rows(LOG)
     operations = (create("t3"), update("t1", count=9), op("delete", "tasks", "t2"))
-    receipt = caller.commit(*operations, reads=reads)
+    receipt = caller.commit(*operations, reads=reads, door=door)
     assert (receipt["ops"], receipt["status"]) == (0, "confirmed")
     assert [told["target"]["id"] for told in receipt["notifications"]] == ["t1"]
     assert caller.get("tasks", "t3")["row"] is None
     assert caller.get("tasks", "t1")["row"]["count"] == 7
     assert caller.get("tasks", "t2")["row"] is not None
     assert board.rows(LOG) == before
+
+
+def lands_nowhere_in_a_batch(board: Board) -> None:
+    """The same, by the routine that applies several commits at once."""
+    lands_nowhere(board, "batch")
 
 
 def replays(board: Board) -> None:
@@ -76,15 +81,28 @@ SCENARIOS: Final[dict[str, Callable[[Board], None]]] = {
     each.__name__: each
     for each in (
         lands_nowhere,
+        lands_nowhere_in_a_batch,
         replays,
         judged_when_an_operation_fails,
         raises_what_has_another_cause,
     )
 }
+CALLED: Final = "and ablo.commit_holds(p_request -> 'reads')"
 RAISE: Final = "raise exception using errcode = 'AB0HD'"
 RECEIPT: Final = "insert into ablo.receipt"
 HELD: Final = "if not v_judged.held or"
 MUTANTS: Final[dict[str, Mutant]] = {
+    "commits are not held": Mutant(
+        ("lands_nowhere", "lands_nowhere_in_a_batch", "replays", "judged_when_an_operation_fails"),
+        (("commit_run", CALLED, "and false"),),
+    ),
+    "only lone commits are held": Mutant(
+        ("lands_nowhere_in_a_batch",), (("commit_run", CALLED, f"{CALLED} and not p_ordered"),)
+    ),
+    "premises under notify hold nothing": Mutant(
+        ("lands_nowhere", "lands_nowhere_in_a_batch"),
+        (("premise_check", "v_judged.held and v_operations <> '[]'", "false"),),
+    ),
     "what was written stays": Mutant(
         ("lands_nowhere",), (("premise_check", RAISE, RAISE.replace("exception", "notice")),)
     ),

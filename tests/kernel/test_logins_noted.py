@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from .board import Board, create, update
+from .invariants.i4_mutants import Mutant
+from .setwise import ROWS, item, setwise
 
 ACQUIRE = "select ablo.claim_acquire(%s, 'agent:b', 'tasks', 't1', '{}', null, null, null)"
 # What a session chooses itself: the role it acts as, its participant, its name.
@@ -14,10 +16,34 @@ CHOSEN = [
     "current_setting('app.current_participant_id', true)",
     "current_setting('application_name')",
 ]
+# Routines that store what their caller says.
+TOLD = {
+    "a commit": (
+        ("commit_run", "transport, reads,", "transport, login, reads,"),
+        ("commit_run", "p_transport,\n          nullif", "p_transport, p_participant, nullif"),
+    ),
+    "a held commit": (
+        ("commit_hold", "transport, reads,", "transport, login, reads,"),
+        ("commit_hold", "p_transport,\n          p_req", "p_transport, p_participant, p_req"),
+    ),
+    "the log of a batch": (
+        ("batch_write", "created_at, left_groups)", "created_at, left_groups, login)"),
+        ("batch_write", "v_now, w.left_groups", "v_now, w.left_groups, w.participant"),
+    ),
+    "the receipts of a batch": (
+        ("batch_write", "capability_id)\n    select", "capability_id, login)\n    select"),
+        ("batch_write", "r.transport, r.capability from", "r.transport, r.capability, r.key from"),
+    ),
+    "an act": (
+        ("audit_note", "act, subject)", "act, subject, login)"),
+        ("audit_note", "p_act, p_subject)", "p_act, p_subject, p_actor)"),
+    ),
+}
 
 
 def forge(board: Board) -> None:
-    """Write under a participant and a role that are not the login's; look at what was noted."""
+    """Write through each routine that logs or keeps receipts, under participants and roles that
+    are not the login's; look at what was noted."""
     caller = board.caller(participant="user:ann")
     caller.commit(create("t1"), key="k1")
     for set_login in ("set role ablo_runtime", "reset role"):
@@ -32,11 +58,15 @@ def forge(board: Board) -> None:
     claim = caller.call(ACQUIRE, caller.organization)["claim"]["id"]
     caller.call("select ablo.claim_break(%s, 'user:ann', %s)", caller.organization, claim)
     caller.commit(update("t1", title="again"), key="k2")
+    moved = {"model": "tasks", "id": "t1", "readAt": 1, "onStale": "notify"}
+    assert caller.commit(create("t2"), reads=[moved], key="k3")["ops"] == 0
+    caller.batch(item(create(f"b{n}")) for n in range(ROWS))
+    assert setwise(board) == ROWS
     login = caller.conn.info.user
     query = "select actor, login from ablo.delta where organization_id = '{org}' order by sync_id"
     forged = ("user:boss", login)
     mine = ("user:ann", login)
-    assert board.rows(query) == [mine, forged, forged, mine]
+    assert board.rows(query) == [mine, forged, forged, mine, *[mine] * ROWS]
     for table in ("receipt", "audit_act"):
         noted = f"select distinct login from ablo.{table} where organization_id = '{{org}}'"
         assert board.rows(noted) == [(login,)]
@@ -52,6 +82,20 @@ def test_a_login_that_a_session_chooses_is_caught(
     own_board: Board, table: str, chosen: str
 ) -> None:
     own_board.run(f"alter table ablo.{table} alter column login set default {chosen}")
+    with pytest.raises(AssertionError):
+        forge(own_board)
+
+
+@pytest.mark.parametrize("table", ["delta", "receipt", "audit_act"])
+def test_a_login_that_is_not_noted_is_caught(own_board: Board, table: str) -> None:
+    own_board.run(f"alter table ablo.{table} alter column login drop default")
+    with pytest.raises(AssertionError):
+        forge(own_board)
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_routine_that_stores_what_it_is_told_is_caught(own_board: Board, told: str) -> None:
+    Mutant((), TOLD[told]).install(own_board)
     with pytest.raises(AssertionError):
         forge(own_board)
 

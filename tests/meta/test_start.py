@@ -59,6 +59,11 @@ def test_a_client_of_a_database_loads_neither_the_relays_client_nor_the_twin(
     assert not found & SPARED
 
 
+def test_a_relay_that_takes_no_pushes_loads_no_compiler(tmp_path: Path) -> None:
+    found = loaded("import ablo_pg.cli.relay, ablo_pg.relay.daemon", tmp_path)
+    assert not found & {"ablo_pg.compile", "ablo_pg.kernel"}
+
+
 def test_what_is_loaded_is_shown_under_the_package(tmp_path: Path) -> None:
     """An error that nobody has imported is still shown as what one would import."""
     program = """

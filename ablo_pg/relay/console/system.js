@@ -88,7 +88,7 @@ function measured({ reader: found, canaryAgeSeconds, canaryLimitSeconds }, count
     ["Canary", `${seconds(canaryAgeSeconds)} ago (limit ${canaryLimitSeconds} s)`],
     ["Sockets", String(counts.ablo_sockets ?? "–")],
     ["Subscribers", `${counts.ablo_subscribers ?? "–"}, ${counts.ablo_queue_deltas ?? "–"} changes queued`],
-    ["Disconnected", String(counts.ablo_disconnected_subscribers ?? "–")],
+    ["Disconnected", String(counts.ablo_subscriber_disconnections_total ?? "–")],
     ["Connections", `${counts.ablo_pool_available ?? "–"} of ${counts.ablo_pool_size ?? "–"} free`],
     ["Commits", commits(counts)],
   ];

@@ -47,7 +47,7 @@ from ablo_pg.wire.relay_calls import (
 from ablo_pg.wire.requests import pass_on
 
 MISSING_MS: Final = 5000  # the longest first lease on a row that is not there
-MISSING: Final = b'{"ttl":"5s"}'
+MISSING: Final = msgspec.Raw(b'{"ttl":"5s"}')
 RELEASED: Final = {"object": "claim_release"}
 
 
@@ -88,8 +88,8 @@ async def _acquire(call: Call, name: str, row_id: str, body: AcquireBody) -> Res
     got = loads(await call.ask(CLAIM_ACQUIRE, asked, again=False))
     held = got["claim"]["status"] == "active"
     if held and got["data"] is None and got["claim"]["ttlMs"] > MISSING_MS:
-        beat = await call.ask(CLAIM_HEARTBEAT, Beat(got["claim"]["id"], msgspec.Raw(MISSING)))
-        got["claim"]["expiresAt"] = loads(beat)["expiresAt"]
+        now = loads(await call.ask(CLAIM_HEARTBEAT, Beat(got["claim"]["id"], MISSING)))
+        got["claim"] |= {"expiresAt": now["expiresAt"], "ttlMs": now["ttlMs"]}
     status, found = acquired_body(got)
     return json_answer(found, status)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
+from ablo_pg.db.group_commit import RETRIES
 from ablo_pg.errors import AbloError
 
 from ..board import Board, Caller, Door, Json, create
@@ -29,12 +30,14 @@ def fire(board: Board, doors: Sequence[Door], *, request: Any = None, key: str =
 
     def send(caller: Caller, door: Door) -> Json:
         ready.wait()
-        try:
-            return caller.commit(operation, key=key, door=door)
-        except AbloError as error:
-            if error.code not in ("lock_timeout", "write_conflict"):
-                raise
-            return caller.commit(operation, key=key)
+        for again in reversed(range(RETRIES)):
+            try:
+                return caller.commit(operation, key=key, door=door)
+            except AbloError as error:
+                if error.code not in ("lock_timeout", "write_conflict") or not again:
+                    raise
+            door = "commit"
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     with threads(len(doors)) as start:
         calls = [start(send, board.caller(), door) for door in doors]

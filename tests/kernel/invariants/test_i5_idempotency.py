@@ -12,10 +12,12 @@ import pytest
 from ablo_pg.errors import AbloError, AbloIdempotencyError, AbloStaleContextError
 
 from ..board import Board, Door, create, op, update
-from ..staging import holding, threads, wait_blocked
+from ..staging import holding, threads, wait_blocked, wait_until
 from .i5_workloads import CREATE, fire, unlocked
 
 doors = pytest.mark.parametrize("door", ["commit", "batch"])
+WAITING = """select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'"""
 FLEETS: dict[str, list[Door]] = {
     "commit": ["commit"] * 50,
     "batch": ["batch"] * 50,
@@ -163,6 +165,10 @@ def test_the_check_catches_the_mutant_without_key_lock_and_unique_key(own_board:
     caller = own_board.caller()
     caller.commit(create("t1"))
     unlocked(own_board.admin)
-    receipts = fire(own_board, FLEETS["mixed"], request=update("t1", count=1))
+    row = own_board.text("select from tasks where organization_id = '{org}' for update")
+    with threads() as start, holding(own_board.connect_admin(), row):
+        fired = start(fire, own_board, FLEETS["mixed"], request=update("t1", count=1))
+        wait_until(lambda: own_board.value(WAITING) > 1)  # none has a receipt yet
+    receipts = fired.result()
     assert any(receipt != receipts[0] for receipt in receipts)
     assert own_board.traces() != (1, 2, 2)

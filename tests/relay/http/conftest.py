@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .world import SCHEMA, Api, World, start_relay, wait_until
+
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +49,21 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
         yield World(db, stack, relay)
 
 
+@pytest.fixture(scope="module")
+async def shared(cluster: Server, http_template: str) -> AsyncIterator[World]:
+    """One relay and one database for the tests of a file."""
+    with make_database(server=cluster, template=http_template) as handle:
+        async with AsyncExitStack() as stack:
+            yield World(handle, stack, await start_relay(stack, handle))
+
+
+@pytest.fixture
+async def own_organization(shared: World) -> AsyncIterator[World]:
+    """An organization of the test's own there: the `world` of files that disturb no other."""
+    async with AsyncExitStack() as stack:
+        yield replace(shared, stack=stack, organization=f"org-{next(NUMBERS)}")
+
+
 @pytest.fixture
 async def kernel_world(cluster: Server, kernel_template: str) -> AsyncIterator[World]:
     """A relay on a database with the kernel, to which nothing has been pushed."""
@@ -56,7 +75,7 @@ async def kernel_world(cluster: Server, kernel_template: str) -> AsyncIterator[W
 
 @pytest.fixture
 async def api(world: World) -> Api:
-    """A system participant of acme with a full secret key."""
+    """A system participant with a full secret key."""
     return await world.api()
 
 
@@ -65,9 +84,9 @@ MakeApi = Callable[..., Awaitable[Api]]
 
 @pytest.fixture
 def as_(world: World) -> MakeApi:
-    """`await as_("agent:b")`: another participant of acme."""
+    """`await as_("agent:b")`: another participant of the same organization."""
 
-    async def make(participant: str, organization: str = "acme", **asked: Any) -> Api:
+    async def make(participant: str, organization: str | None = None, **asked: Any) -> Api:
         return await world.api(organization, participant, **asked)
 
     return make

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import msgspec
+import psycopg
 import pytest
 
 from ablo_pg.relay.http import claim_routes
+
+from .world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -15,6 +20,11 @@ CLAIM = f"{ROW}/claim"
 LIST = "/api/v1/claims?model=tasks&id=t1"
 HTTP_CLAIM = {"id", "actor", "participantKind", "expiresAt", "target"}
 DELEGATION = {"onBehalfOfId", "onBehalfOfKind", "capabilityId"}
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 @pytest.fixture(autouse=True)
@@ -268,27 +278,56 @@ async def test_a_missing_row_is_claimed_for_seconds_only(
     await claim_missing(api, other, asked)
 
 
-@pytest.mark.parametrize("asked", [{}, {"ttl": "30s"}, {"ttl": 600}])
-@pytest.mark.parametrize(("bound", "other_value"), [("MISSING_MS", 1 << 40), ("MISSING", b"{}")])
+@pytest.mark.parametrize(
+    ("bound", "other_value"), [("MISSING_MS", 1 << 40), ("MISSING", msgspec.Raw(b"{}"))]
+)
 async def test_a_longer_claim_of_a_missing_row_is_caught(
-    api: Any, other: Any, asked: dict[str, Any], monkeypatch: Any, bound: str, other_value: Any
+    api: Any, other: Any, monkeypatch: Any, bound: str, other_value: Any
 ) -> None:
     """The mutants: the lease that was asked for; a bound that does not shorten it."""
     monkeypatch.setattr(claim_routes, bound, other_value)
     with pytest.raises(AssertionError):
-        await claim_missing(api, other, asked)
+        await claim_missing(api, other, {"ttl": "30s"})
+
+
+# name -> a routine of the kernel, a text of it, and what stands there instead
+KERNELS = {
+    "keeps the lease": ("claim_renew", "() + coalesce(v_ttl, c.ttl)", "() + c.ttl"),
+    "only lengthens": ("claim_renew", "= clock_timestamp() +", "= c.expires_at +"),
+    "renews for what it had": ("claim_renew", "ttl = coalesce(v_ttl, c.ttl)", "ttl = c.ttl"),
+    "ends it at once": ("claim_renew", "() + coalesce(v_ttl, c.ttl)", "() + '100ms'"),
+    "grants none": ("row_try_lock", "perform pg_advisory_xact_lock", "return false; perform"),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+async def test_a_kernel_with_another_lease_of_a_missing_row_is_caught(
+    world: Any, api: Any, other: Any, name: str
+) -> None:
+    routine, old, new = KERNELS[name]
+    with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
+        row = conn.execute(f"select pg_get_functiondef('ablo.{routine}'::regproc)").fetchone()
+        assert row is not None
+        assert old in row[0], f"{routine} has changed: the mutant no longer applies"
+        conn.execute(row[0].replace(old, new).encode())
+    with pytest.raises(AssertionError):
+        await claim_missing(api, other, {"ttl": "30s"})
 
 
 async def claim_missing(api: Any, other: Any, asked: dict[str, Any]) -> None:
     """The SDK forgets a claim on a row that is not there: its id must not stay locked."""
     path = "/api/v1/models/tasks/t9"
+    began = time.monotonic()
     answer = (await api("POST", f"{path}/claim", {"description": "x", **asked})).json()
+    took = (time.monotonic() - began) * 1000 + 1  # shortened by then, counted from the grant
     line = (await other("GET", "/api/v1/claims?model=tasks&id=t9")).json()
     (claim,) = line["data"]
+    lease = 500 if asked.get("ttl") == "500ms" else 5000
+    assert (claim["status"], claim["ttlMs"], answer["claim"]["ttlMs"]) == ("active", lease, lease)
     assert claim["expiresAt"] == answer["expiresAt"] == answer["claim"]["expiresAt"]
-    assert claim["expiresAt"] - claim["declaredAt"] <= 5500
+    assert lease <= claim["expiresAt"] - claim["declaredAt"] <= lease + took
     create = {"id": "t9", "data": {"title": "late"}}
-    if asked.get("ttl") != "500ms":
+    if lease == 5000:
         refused = await other("POST", "/api/v1/models/tasks", create)
         assert refused.json()["code"] == "entity_claimed"
         beat = {"ttl": "60s"}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 RECORD = {
@@ -14,6 +16,11 @@ RECORD = {
     *("receipt", "status", "statusAt", "lastSyncId"),
 }
 COMMITS = "/api/v1/commits"
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 def op(action: str, row_id: str, data: Any = None, **given: Any) -> dict[str, Any]:
@@ -155,10 +162,11 @@ async def test_a_record_says_over_what_it_came_and_how_often(api: Any) -> None:
     assert len((await api("GET", f"{COMMITS}/k")).json()["attempts"]) == 21  # bounded
 
 
-async def test_a_record_says_what_was_read(api: Any, as_: Any) -> None:
+async def test_a_record_says_what_was_read(api: Any, world: World) -> None:
     """Contract, commits: `readSet` holds what was read and until where, without values."""
     stamp = (await api.create("tasks", "t1", title="a"))["lastSyncId"]
-    group = {"group": "org:acme", "readAt": stamp, "onStale": "notify"}
+    own = f"org:{world.organization}"
+    group = {"group": own, "readAt": stamp, "onStale": "notify"}
     reads = [
         {"model": "tasks", "id": "t1", "readAt": stamp, "fields": ["title"]},
         group,
@@ -171,7 +179,7 @@ async def test_a_record_says_what_was_read(api: Any, as_: Any) -> None:
     row = {"scope": "row", "model": "tasks", "id": "t1", "fields": ["title"]}
     assert record["readSet"] == [
         {"target": row, "onStale": "reject", **common},
-        {"target": {"scope": "group", "group": "org:acme"}, "onStale": "notify", **common},
+        {"target": {"scope": "group", "group": own}, "onStale": "notify", **common},
     ]
     assert "secret" not in str(record)
     await send(api, op("create", "t3", {"title": "c"}), key="none")

@@ -11,12 +11,19 @@ import pytest
 
 from ablo_pg.credentials import checksum
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 # Nobody has ever been given this key; the same at every run, so that test names are.
 WELL_FORMED = "sk_" + "A" * 30 + checksum("sk_" + "A" * 30)
 
 TASKS = "/api/v1/models/tasks"
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 async def send(api: Any, content: bytes, path: str = TASKS, **headers: str) -> httpx.Response:
@@ -158,7 +165,8 @@ async def test_whole_numbers_beyond_64_bits(api: Any, world: Any) -> None:
     async with await psycopg.AsyncConnection.connect(world.db.admin_url) as conn:
         request = f'{{"meta": {{"n": {large}}}}}'
         await conn.execute(
-            "select ablo.claim_acquire('acme', 'system:z', 'lineItems', 'l1', %s::jsonb)", [request]
+            "select ablo.claim_acquire(%s, 'system:z', 'lineItems', 'l1', %s::jsonb)",
+            [world.organization, request],
         )
     listed = await api("GET", "/api/v1/claims?model=lineItems&id=l1")
     assert listed.json()["claims"][0]["meta"]["n"] == large

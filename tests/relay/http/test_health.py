@@ -83,7 +83,7 @@ async def test_metrics_count_what_happens(api: Any, world: Any, ready: None) -> 
         r"ablo_pool_size \d",
         r"ablo_subscribers \d",
         r"ablo_queue_deltas 0\.0",
-        r"ablo_disconnected_subscribers 0\.0",
+        r"ablo_subscriber_disconnections_total 0\.0",
         r"ablo_canary_age_seconds 0\.\d",
         r"ablo_ready 1\.0",
     ):

@@ -11,10 +11,17 @@ import pytest
 from ablo_pg.credentials import new_key
 from ablo_pg.db.keys import create_key
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 CAPABILITIES = "/api/v1/capabilities"
 SWAP = {"participantKind": "system", "wideScope": True, "ttlSeconds": 3600}
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 def in_seconds(expires_at: str) -> float:
@@ -24,7 +31,7 @@ def in_seconds(expires_at: str) -> float:
 
 
 @pytest.mark.parametrize("path", [CAPABILITIES, "/api/auth/capability"])
-async def test_a_swap_of_a_secret_key(api: Any, path: str) -> None:
+async def test_a_swap_of_a_secret_key(api: Any, world: World, path: str) -> None:
     answer = await api("POST", path, SWAP)
     body = answer.json()
     assert answer.status_code == 201
@@ -34,11 +41,15 @@ async def test_a_swap_of_a_secret_key(api: Any, path: str) -> None:
     assert body["token"].startswith("rk_")
     assert body["capabilityId"].startswith("cap_")
     assert 3500 < in_seconds(body["expiresAt"]) < 3700
-    assert (body["organizationId"], body["branchRoot"], body["userMeta"]) == ("acme", True, {})
+    assert (body["organizationId"], body["branchRoot"], body["userMeta"]) == (
+        world.organization,
+        True,
+        {},
+    )
     scope = body["scope"]
     assert scope["branchId"] is not None
-    assert (scope["organizationId"], scope["participantKind"]) == ("acme", "system")
-    assert scope["syncGroups"] == ["default", "org:acme"]
+    assert (scope["organizationId"], scope["participantKind"]) == (world.organization, "system")
+    assert scope["syncGroups"] == ["default", f"org:{world.organization}"]
     assert "*" not in str(scope["operations"])
 
 
@@ -157,7 +168,7 @@ async def test_a_rotated_key_is_of_the_same_kind(world: Any, spelling: Any) -> N
     """Contract, credentials: a rotation puts a key in the place of another, as it was spelt."""
     key = new_key(spelling)
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
-        made = create_key(conn, "acme", "system:a", key, {"prefix": spelling[:2]})
+        made = create_key(conn, world.organization, "system:a", key, {"prefix": spelling[:2]})
     api = await world.with_key(key)
     answer = await api("POST", f"{CAPABILITIES}/{made.id}/rotate", {})
     assert answer.status_code == 200, answer.text

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 LIST = "/api/v1/models/lineItems"
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ async def test_the_envelope_has_evidence_for_each_row(api: Any, items: dict[str,
         ("label=l1&isOpen=false", ["i3"]),  # filters are all to hold
         ("label=", []),
         ("organizationId=other", []),
-        ("organizationId=acme&status=done", ["i4"]),
+        ("organizationId=OWN&status=done", ["i4"]),
         ("limit=2", ["i0", "i1"]),
         ("order=desc&limit=2", ["i4", "i3"]),
         ("order_by=amount&order=desc&limit=2", ["i4", "i3"]),
@@ -78,9 +85,9 @@ async def test_the_envelope_has_evidence_for_each_row(api: Any, items: dict[str,
     ],
 )
 async def test_what_is_asked_for(
-    api: Any, items: dict[str, int], query: str, expected: list[str]
+    api: Any, world: World, items: dict[str, int], query: str, expected: list[str]
 ) -> None:
-    assert await ids(api, query) == expected
+    assert await ids(api, query.replace("OWN", world.organization)) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,11 +147,11 @@ async def test_archived_rows_are_left_out_unless_asked_for(api: Any, items: dict
 
 
 async def test_another_organization_sees_none_of_it(
-    as_: Any, api: Any, items: dict[str, int]
+    as_: Any, api: Any, world: World, items: dict[str, int]
 ) -> None:
     stranger = await as_("system:a", "other")
     assert (await stranger("GET", LIST)).json()["data"] == []
-    assert await ids(stranger, "organizationId=acme") == []
+    assert await ids(stranger, f"organizationId={world.organization}") == []
     assert (await stranger("GET", f"{LIST}/i1")).json()["data"] is None
     answer = await stranger("GET", f"{LIST}?starting_after=i1")
     assert answer.json()["code"] == "cursor_invalid"  # as for an id that there is not

@@ -10,9 +10,16 @@ import pytest
 
 from ablo_pg.relay.http import log_routes
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 LOGS = "/api/v1/logs"
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 @pytest.fixture
@@ -138,7 +145,8 @@ async def test_a_filter_that_matches_nothing_goes_on_in_steps(
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
         conn.execute(
             "insert into tasks (id, organization_id, title, status)"
-            " select 't' || n, 'acme', 'x', 'todo' from generate_series(1, 100) n"
+            " select 't' || n, %s, 'x', 'todo' from generate_series(1, 100) n",
+            [world.organization],
         )
     made = (await api.create("projects", "p1", name="p"))["lastSyncId"]
     monkeypatch.setattr(log_routes, "PAGE", 10)
@@ -158,7 +166,10 @@ async def test_plain_sql_is_in_the_feed_and_other_organizations_are_not(
     api: Any, world: Any, as_: Any, written: list[int]
 ) -> None:
     with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
-        conn.execute("update projects set name = 'sql' where id = 'p1'")
+        conn.execute(
+            "update projects set name = 'sql' where id = 'p1' and organization_id = %s",
+            [world.organization],
+        )
     event = (await read(api, "?limit=1"))["data"][0]
     assert (event["op"], event["delta"]["data"]["name"]) == ("update", "sql")
     assert event["actor"].startswith("system:")

@@ -12,6 +12,7 @@ import anyio.lowlevel
 import psycopg
 import pytest
 
+from ablo_pg.db.pool import Database
 from ablo_pg.relay import shares
 from ablo_pg.relay.http.limits import RateLimit
 from ablo_pg.wire.limits import READ_BYTES
@@ -21,8 +22,11 @@ pytestmark = pytest.mark.anyio
 WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
 
-async def test_an_organization_that_waits_leaves_the_others_their_part(world: Any) -> None:
-    """And itself a place: what need not wait for the rows goes on there too."""
+async def locked_rows(world: Any, patience: float = 30) -> bool:
+    """Commits of one organization wait for rows.
+
+    Returns whether others, and its own other calls, were served meanwhile.
+    """
     relay = await world.start(pool_size=5, organization_share=3)
     flood = await world.with_key(world.key(), relay)
     other = await world.with_key(world.key("globex", "user:b"), relay)
@@ -30,6 +34,7 @@ async def test_an_organization_that_waits_leaves_the_others_their_part(world: An
         await flood.create("tasks", f"t{number}", title="x")
     await other.create("tasks", "o1", title="x")
     path = "/api/v1/models/tasks"
+    most = relay.service.database.most_alone
     with (
         psycopg.connect(world.db.admin_url) as holder,
         psycopg.connect(world.db.admin_url, autocommit=True) as admin,
@@ -39,32 +44,42 @@ async def test_an_organization_that_waits_leaves_the_others_their_part(world: An
             for number in range(8):
                 body = {"data": {"title": "y"}}
                 group.start_soon(flood, "PATCH", f"{path}/t{number}", body)
-            with anyio.fail_after(10):
-                while admin.execute(WAITING).fetchone() != (2,):
-                    await anyio.lowlevel.checkpoint()
-            for _ in range(5):
-                with anyio.fail_after(5):
+            await until_waiting(admin, most)
+            with anyio.move_on_after(patience) as given_up:
+                for _ in range(5):
                     assert (await other("GET", f"{path}/o1")).status_code == 200
                     assert (await flood("GET", f"{path}/t1")).status_code == 200
-            with anyio.fail_after(5):
                 await flood.create("tasks", "free", title="x")
-            assert admin.execute(WAITING).fetchone() == (2,)
+            assert admin.execute(WAITING).fetchone() == (most,)
             holder.rollback()
+    return not given_up.cancelled_caught
 
 
-class _NoShare(shares.Shares):
-    """The mutant: an organization takes whatever is free."""
+async def until_waiting(admin: psycopg.Connection, count: int) -> None:
+    """Wait until so many sessions wait for locks."""
+    with anyio.fail_after(10):
+        while admin.execute(WAITING).fetchone() != (count,):
+            await anyio.lowlevel.checkpoint()
 
-    def _may(self, organization: str) -> bool:
-        return sum(self._held.values()) < self.total
+
+async def test_an_organization_that_waits_leaves_the_others_their_part(world: Any) -> None:
+    """And itself a place: what need not wait for the rows goes on there too."""
+    assert await locked_rows(world)
 
 
-@pytest.mark.parametrize("kind", [shares.Shares, _NoShare])
-async def test_reads_that_hang_leave_the_others_their_part(
-    world: Any, monkeypatch: Any, kind: type[shares.Shares]
+async def test_commits_that_wait_in_the_whole_share_are_caught(
+    world: Any, monkeypatch: Any
 ) -> None:
-    """Reads of one organization hang in a locked table; without shares all connections do."""
-    monkeypatch.setattr("ablo_pg.relay.service.Shares", kind)
+    """The mutant: they leave no place of it."""
+    monkeypatch.setattr(shares.SharedDatabase, "most_alone", 3)
+    assert not await locked_rows(world, 0.3)
+
+
+async def locked_table(world: Any, held: int, patience: float = 30) -> bool:
+    """Reads of one organization hang in a locked table, in so many connections.
+
+    Returns whether others were served meanwhile.
+    """
     relay = await world.start(pool_size=5, organization_share=2)
     flood = await world.with_key(world.key(), relay)
     other = await world.with_key(world.key("globex", "user:b"), relay)
@@ -74,18 +89,38 @@ async def test_reads_that_hang_leave_the_others_their_part(
         psycopg.connect(world.db.admin_url, autocommit=True) as admin,
     ):
         holder.execute("lock table tasks in access exclusive mode")
-        held = 2 if kind is shares.Shares else 4
         async with anyio.create_task_group() as group:
             for _ in range(8):
                 group.start_soon(flood, "GET", "/api/v1/models/tasks")
-            with anyio.fail_after(10):
-                while admin.execute(WAITING).fetchone() != (held,):
-                    await anyio.lowlevel.checkpoint()
-            with anyio.move_on_after(1 if held == 4 else 10) as given_up:
+            await until_waiting(admin, held)
+            with anyio.move_on_after(patience) as given_up:
                 answer = await other("GET", "/api/v1/models/projects/p1")
                 assert answer.status_code == 200
             holder.rollback()
-    assert given_up.cancelled_caught == (kind is _NoShare)
+    return not given_up.cancelled_caught
+
+
+async def test_reads_that_hang_leave_the_others_their_part(world: Any) -> None:
+    assert await locked_table(world, 2)
+
+
+def no_limit(organizations: shares.Shares, organization: str) -> bool:
+    """An organization takes whatever is free."""
+    return sum(organizations._held.values()) < organizations.total
+
+
+# name -> what is put in the place of a part of the relay, and how many connections then hang
+WITHOUT_SHARES: dict[str, tuple[type, str, Any, int]] = {
+    "a share of everything": (shares.Shares, "_may", no_limit, 4),
+    "a plain pool": (shares.SharedDatabase, "_connection", Database._connection, 5),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_SHARES)
+async def test_a_relay_without_shares_is_caught(world: Any, monkeypatch: Any, name: str) -> None:
+    place, attribute, mutant, held = WITHOUT_SHARES[name]
+    monkeypatch.setattr(place, attribute, mutant)
+    assert not await locked_table(world, held, 0.3)
 
 
 async def test_a_list_of_20_000_terms_is_refused(api: Any) -> None:

@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 ROW = "/api/v1/models/tasks/t1"
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 @pytest.fixture(autouse=True)

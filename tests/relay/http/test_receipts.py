@@ -9,12 +9,19 @@ import pytest
 
 from ablo_pg.wire.receipts import OPTIONAL, REQUIRED
 
+from .world import World
+
 pytestmark = pytest.mark.anyio
 
 KEYS = {
     *("object", "clientTxId", "serverTxId", "createdAt", "statusAt", "success", "ops"),
     *("authority", "status", "lastSyncId"),
 }
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 def is_strict(receipt: dict[str, Any], key: str) -> bool:

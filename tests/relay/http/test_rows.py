@@ -9,13 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from .world import World
+
 pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
 ROW = "/api/v1/models/tasks/t1"
 BASE = {"id", "createdAt", "updatedAt", "organizationId", "createdBy"}
 
 
-async def test_a_row_comes_back_with_its_stamp_and_holders(api: Any) -> None:
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
+
+
+async def test_a_row_comes_back_with_its_stamp_and_holders(api: Any, world: World) -> None:
     receipt = await api.create("tasks", "t1", title="first")
     answer = await api("GET", ROW)
     body = answer.json()
@@ -24,7 +31,7 @@ async def test_a_row_comes_back_with_its_stamp_and_holders(api: Any) -> None:
     assert (body["stamp"], body["claims"]) == (receipt["lastSyncId"], [])
     assert body["data"].items() >= {"title": "first", "status": "todo", "id": "t1"}.items()
     assert body["data"].keys() >= BASE
-    assert body["data"]["organizationId"] == "acme"
+    assert body["data"]["organizationId"] == world.organization
 
 
 async def test_a_missing_row_is_no_error_but_null(api: Any) -> None:

@@ -76,16 +76,20 @@ class World:
     db: DatabaseHandle
     stack: AsyncExitStack
     relay: Relay
+    organization: str = "acme"  # of keys that name no other
 
-    def key(self, organization: str = "acme", participant: str = "system:a", **asked: Any) -> str:
+    def key(
+        self, organization: str | None = None, participant: str = "system:a", **asked: Any
+    ) -> str:
         """Make a key."""
         key = new_key(asked.get("prefix", "sk"))
         with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
-            create_key(conn, organization, participant, key, {"prefix": "sk", **asked})
+            asked = {"prefix": "sk", **asked}
+            create_key(conn, organization or self.organization, participant, key, asked)
         return key
 
     async def api(
-        self, organization: str = "acme", participant: str = "system:a", **asked: Any
+        self, organization: str | None = None, participant: str = "system:a", **asked: Any
     ) -> Api:
         """Return a caller with a key of its own."""
         return await self.with_key(self.key(organization, participant, **asked))

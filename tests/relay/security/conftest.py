@@ -9,8 +9,10 @@ from ..http.conftest import (  # noqa: F401 - fixtures
     db,
     http_template,
     kernel_world,
+    own_organization,
     ready,
     schema,
+    shared,
     until,
     world,
 )

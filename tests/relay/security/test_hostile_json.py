@@ -10,6 +10,7 @@ import pytest
 
 from ablo_pg.wire import requests
 
+from ..http.world import World
 from .live import socket
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,11 @@ HOSTILE = [
     b'{"data": {"title": ' + b"1" * 5000 + b"}}",
     b"[" * 200_000,
 ]
+
+
+@pytest.fixture
+def world(own_organization: World) -> World:
+    return own_organization
 
 
 async def send(api: Any, content: bytes, path: str = TASKS) -> httpx.Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ from ablo_pg.schema import ModelOptions
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Frame = dict[str, Any]
+NUMBERS = itertools.count(1)
 
 
 class Project(Model):
@@ -62,6 +64,7 @@ class Client:
     """One live socket, as a client sees it. Frames that nobody has taken yet are kept, in order."""
 
     socket: ClientConnection
+    organization: str
     frames: deque[Frame] = field(default_factory=deque)
 
     async def send(self, kind: str, **payload: Any) -> None:
@@ -119,7 +122,8 @@ class Client:
 
     async def start(self, *groups: str) -> Self:
         """Send what a client sends first, and wait until all of it is answered."""
-        await self.send("update_subscription", syncGroups=list(groups or ("default", "org:acme")))
+        anchors = ("default", f"org:{self.organization}")
+        await self.send("update_subscription", syncGroups=list(groups or anchors))
         assert (await self.take("subscription_ack"))["success"]
         await self.send("presence_update", status="online", timezone="UTC")
         await self.sync()
@@ -159,12 +163,16 @@ class World:
     db: DatabaseHandle
     stack: AsyncExitStack
     relay: Relay
+    organization: str = "acme"  # of whatever names no other
 
-    def key(self, participant: str = "system:a", organization: str = "acme", **asked: Any) -> str:
+    def key(
+        self, participant: str = "system:a", organization: str | None = None, **asked: Any
+    ) -> str:
         """Make a key."""
         key = new_key("sk")
         with psycopg.connect(self.db.admin_url, autocommit=True) as conn:
-            create_key(conn, organization, participant, key, {"prefix": "sk", **asked})
+            asked = {"prefix": "sk", **asked}
+            create_key(conn, organization or self.organization, participant, key, asked)
         return key
 
     async def client(
@@ -179,7 +187,7 @@ class World:
         every: bool = True,
         **options: Any,
     ) -> Client:
-        """Open a socket, as a participant of acme or with a key.
+        """Open a socket, as a participant or with a key.
 
         every: as a client that takes each delta as it is, not as the TypeScript SDK.
         """
@@ -193,7 +201,8 @@ class World:
             "compression": None,
         }
         given |= {"max_size": None, "ping_interval": None, "close_timeout": 0.5, **options}
-        return Client(await self.stack.enter_async_context(connect(url, **given)))
+        socket = await self.stack.enter_async_context(connect(url, **given))
+        return Client(socket, self.organization)
 
     async def start(self, **settings: Any) -> Relay:
         """Start another relay."""
@@ -213,18 +222,39 @@ class World:
             cursor = conn.execute(query.encode(), args)
             return cursor.fetchall() if cursor.description else []
 
-    def write(self, first: int, last: int, organization: str = "acme", title: str = "w") -> None:
+    def claim(self, claim_id: str, columns: str) -> tuple[Any, ...]:
+        """Return these columns of a claim."""
+        query = f"select {columns} from ablo.claim where organization_id = %s and id = %s"
+        return self.sql(query, self.organization, claim_id)[0]
+
+    def expire(self, claim_id: str) -> None:
+        """End a claim's lease now."""
+        query = "update ablo.claim set expires_at = clock_timestamp()"
+        query += " where organization_id = %s and id = %s"
+        self.sql(query, self.organization, claim_id)
+        self.relay.service.live.hint(self.organization)
+
+    async def line_up(self, holder: Client, waiter: Client) -> None:
+        """Let one hold t1 as c1, and another wait for it as c2."""
+        await holder.begin_claim("c1", "t1")
+        await holder.take("claim_acquired")
+        await waiter.begin_claim("c2", "t1")
+        await waiter.take("claim_queued")
+
+    def write(
+        self, first: int, last: int, organization: str | None = None, title: str = "w"
+    ) -> None:
         """Insert tasks t<first>..t<last> as a plain SQL writer, in one transaction."""
         self.sql(
             "insert into tasks (id, organization_id, title, status)"
             " select 't' || n, %s, %s, 'todo' from generate_series(%s::int, %s::int) n",
-            *(organization, title, first, last),
+            *(organization or self.organization, title, first, last),
         )
 
-    def log(self, organization: str = "acme") -> list[int]:
-        """Return every sync id there is."""
+    def log(self, organization: str | None = None) -> list[int]:
+        """Return every sync id of an organization."""
         query = "select sync_id from ablo.delta where organization_id = %s order by 1"
-        return [row[0] for row in self.sql(query, organization)]
+        return [row[0] for row in self.sql(query, organization or self.organization)]
 
 
 async def start_relay(stack: AsyncExitStack, db: DatabaseHandle, **settings: Any) -> Relay:
@@ -275,6 +305,21 @@ async def world(db: DatabaseHandle) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         relay = await start_relay(stack, db)
         yield World(db, stack, relay)
+
+
+@pytest.fixture(scope="module")
+async def shared(cluster: Server, live_template: str) -> AsyncIterator[World]:
+    """One relay and one database for the tests of a file."""
+    with make_database(server=cluster, template=live_template) as handle:
+        async with AsyncExitStack() as stack:
+            yield World(handle, stack, await start_relay(stack, handle))
+
+
+@pytest.fixture
+async def own_organization(shared: World) -> AsyncIterator[World]:
+    """An organization of the test's own there: the `world` of files that disturb no other."""
+    async with AsyncExitStack() as stack:
+        yield replace(shared, stack=stack, organization=f"org-{next(NUMBERS)}")
 
 
 @pytest.fixture

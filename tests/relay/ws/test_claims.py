@@ -11,6 +11,11 @@ pytestmark = pytest.mark.anyio
 TARGET = {"entityType": "tasks", "entityId": "t1"}
 
 
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
 def active(*claim_ids: str) -> Any:
     """Fits a presence that shows exactly these claims."""
     return lambda payload: [one["claimId"] for one in payload["activeClaims"]] == list(claim_ids)
@@ -32,14 +37,10 @@ async def pair(world: Any) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-async def line(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+async def line(world: Any, pair: tuple[Any, Any]) -> tuple[Any, Any]:
     """The first holds t1 as c1, and the other waits for it as c2."""
-    one, other = pair
-    await one.begin_claim("c1", "t1")
-    await one.take("claim_acquired")
-    await other.begin_claim("c2", "t1")
-    await other.take("claim_queued")
-    return one, other
+    await world.line_up(*pair)
+    return pair
 
 
 async def test_a_claim_is_acquired_with_token_stamp_and_target(world: Any, pair: Any) -> None:
@@ -82,12 +83,12 @@ async def test_a_lease_lasts_three_pings_and_each_renews_it(world: Any, pair: An
     one, _ = pair
     await one.begin_claim("c1", "t1")
     await one.take("claim_acquired")
-    lasts = "select extract(epoch from ttl)::int, expires_at from ablo.claim where id = 'c1'"
-    [(seconds, before)] = world.sql(lasts)
+    lasts = "extract(epoch from ttl)::int, expires_at"
+    seconds, before = world.claim("c1", lasts)
     assert seconds == 90
     await one.settle()
     await one.sync()  # its lane comes after the ping's
-    [(seconds, after)] = world.sql(lasts)
+    seconds, after = world.claim("c1", lasts)
     assert seconds == 90
     assert after > before
 
@@ -126,14 +127,20 @@ async def test_who_comes_second_waits_and_is_granted(world: Any, pair: Any) -> N
     await one.take("presence_update", active("c2"))
 
 
-async def test_asking_and_waiting_are_counted(world: Any, line: Any) -> None:
+async def test_asking_and_waiting_are_counted(world: Any, pair: Any) -> None:
     value = world.relay.service.metrics.registry.get_sample_value
-    counts = {each: value("ablo_claims_total", {"outcome": each}) for each in ("active", "queued")}
-    assert counts == {"active": 1, "queued": 1}
-    one, other = line
+
+    def counts() -> list[float]:
+        asked = [value("ablo_claims_total", {"outcome": each}) for each in ("active", "queued")]
+        return [each or 0 for each in (*asked, value("ablo_claim_wait_seconds_count"))]
+
+    active, queued, waited = counts()
+    one, other = pair
+    await world.line_up(one, other)
+    assert counts() == [active + 1, queued + 1, waited]
     await one.send("claim_abandon", claimId="c1", **TARGET)
     await other.take("claim_granted")
-    assert value("ablo_claim_wait_seconds_count") == 1
+    assert counts()[2] == waited + 1
 
 
 async def test_who_does_not_want_to_wait_is_rejected(pair: Any) -> None:
@@ -239,11 +246,12 @@ async def test_a_short_lease_is_kept_while_its_client_is_there(
     one, other = pair
     await one.begin_claim("c1", "t1", estimatedMs=1000)
     await one.take("claim_acquired")
-    began = world.sql("select expires_at from ablo.claim where id = 'c1'")[0][0]
+    (began,) = world.claim("c1", "expires_at")
     await other.begin_claim("c2", "t1", estimatedMs=1000)
     await other.take("claim_queued")
     renewed = "select min(expires_at) > %s::timestamptz + interval '1500 ms' from ablo.claim"
-    await wait_for(lambda: world.sql(renewed, began)[0][0])
+    renewed += " where organization_id = %s"
+    await wait_for(lambda: world.sql(renewed, began, world.organization)[0][0])
     assert [frame["type"] for frame in await one.settle() if "lost" in frame["type"]] == []
 
 
@@ -251,8 +259,7 @@ async def test_a_holder_is_told_that_it_lost_its_claim(world: Any, pair: Any) ->
     one, other = pair
     await one.begin_claim("c1", "t1")
     await one.take("claim_acquired")
-    world.sql("update ablo.claim set expires_at = clock_timestamp() where id = 'c1'")
-    world.relay.service.live.hint("acme")
+    world.expire("c1")
     lost = await one.take("claim_lost")
     assert lost == {"claimId": "c1", "reason": "expired", "target": TARGET}
     assert await one.take("claim_expired") == {"claimId": "c1"}
@@ -261,7 +268,7 @@ async def test_a_holder_is_told_that_it_lost_its_claim(world: Any, pair: Any) ->
 
 async def test_a_claim_that_is_broken_is_preempted(world: Any, line: Any) -> None:
     one, other = line
-    world.sql("select ablo.claim_break('acme', 'user:root', 'c1')")
+    world.sql("select ablo.claim_break(%s, 'user:root', 'c1')", world.organization)
     assert (await one.take("claim_lost"))["reason"] == "preempted"
     assert (await other.take("claim_granted"))["claimId"] == "c2"
 
@@ -270,8 +277,7 @@ async def test_a_waiter_that_stays_away_is_told_that_its_place_is_gone(
     world: Any, line: Any
 ) -> None:
     _, other = line
-    world.sql("update ablo.claim set expires_at = clock_timestamp() where id = 'c2'")
-    world.relay.service.live.hint("acme")
+    world.expire("c2")
     assert await other.take("claim_expired") == {"claimId": "c2"}
 
 

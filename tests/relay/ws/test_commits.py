@@ -15,6 +15,11 @@ from ablo_pg.wire.receipts import OPTIONAL, REQUIRED
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
 def create(row_id: str, title: str = "a") -> dict[str, Any]:
     return {"type": "CREATE", "model": "tasks", "id": row_id, "input": {"title": title}}
 
@@ -33,7 +38,7 @@ async def test_a_receipt_has_exactly_the_keys_that_clients_take(world: Any) -> N
     assert receipt["clientTxId"] == "commit_1"
     assert receipt["status"] == "confirmed"
     assert receipt["lastSyncId"] == world.log()[-1]
-    assert receipt["authority"]["organizationId"] == "acme"
+    assert receipt["authority"]["organizationId"] == world.organization
 
 
 async def test_a_transaction_id_sent_again_gets_the_first_receipt(world: Any) -> None:
@@ -151,7 +156,10 @@ async def test_a_ping_is_answered_while_a_commit_waits_for_a_row(world: Any) -> 
     client = await (await world.client()).start()
     await client.create("t1")
     with psycopg.connect(world.db.admin_url) as holder:
-        holder.execute("select from tasks where id = 't1' for update")
+        holder.execute(
+            "select from tasks where organization_id = %s and id = 't1' for update",
+            [world.organization],
+        )
         await client.send("commit", operations=[update("t1")], clientTxId="waits")
         frames = await client.settle()
         assert all(frame["payload"].get("clientTxId") != "waits" for frame in frames)
@@ -165,8 +173,12 @@ async def test_identity_comes_from_the_key_alone(world: Any) -> None:
         operation, tx="c1", organizationId="other", participant="user:root", actor="user:root"
     )
     assert receipt["success"]
-    rows = world.sql("select organization_id, actor from ablo.delta where model = 'tasks'")
-    assert rows == [("acme", "agent:a")]
+    rows = world.sql(
+        "select organization_id, actor from ablo.delta"
+        " where model = 'tasks' and organization_id in (%s, 'other')",
+        world.organization,
+    )
+    assert rows == [(world.organization, "agent:a")]
 
 
 async def test_what_a_key_may_not_do_is_refused(world: Any) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
-from ablo_pg.db.pool import PoolOptions
 from ablo_pg.errors import AbloError
+from ablo_pg.relay import service
 from ablo_pg.relay import shares as module
+from ablo_pg.relay.settings import RelaySettings
 from ablo_pg.relay.shares import SharedDatabase, Shares, acting_for
 
 pytestmark = pytest.mark.anyio
@@ -122,18 +123,37 @@ async def test_work_of_the_relay_itself_does_not_wait() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "share", "most"),
-    [(10, 6, 5), (10, 4, 3), (5, 3, 2), (40, 6, 5), (10, 9, 5), (2, 1, 1)],
+    ("asked", "share", "most"),
+    [
+        ({}, (9, 6), 5),  # of ten connections: six at most, five of them for commits that wait
+        ({"organization_share": 4}, (9, 4), 3),
+        ({"pool_size": 5, "organization_share": 3}, (4, 3), 2),
+        ({"pool_size": 40}, (39, 6), 5),
+        ({"organization_share": 9}, (9, 8), 5),
+        ({"pool_size": 2, "organization_share": 1}, (1, 1), 1),
+    ],
 )
 def test_commits_that_wait_for_rows_leave_a_place_of_the_share(
-    pool: int, share: int, most: int
+    asked: dict[str, Any], share: tuple[int, int], most: int
 ) -> None:
-    database = SharedDatabase("postgresql://nowhere", PoolOptions(max_size=pool))
-    database.shares = Shares(pool - 1, share)
+    settings = RelaySettings(database_url="postgresql://nowhere", **asked)
+    database: Any = service.make_service(settings).database
+    assert (database.shares.total, database.shares.share) == share
     assert database.most_alone == most
 
 
-# name -> a text of `Shares`, what stands there instead, and the test above that sees it
+async def by_default() -> None:
+    """The test above, of a relay as it comes."""
+    test_commits_that_wait_for_rows_leave_a_place_of_the_share({}, (9, 6), 5)
+
+
+async def of_a_small_share() -> None:
+    """The test above, of a share that is less than half of the pool."""
+    asked = {"organization_share": 4}
+    test_commits_that_wait_for_rows_leave_a_place_of_the_share(asked, (9, 4), 3)
+
+
+# name -> a text of the module, what stands there instead, and the test above that sees it
 MUTANTS: dict[str, tuple[str, str, Callable[[], Awaitable[None]]]] = {
     "one takes all there is": (
         "held < self.share and ",
@@ -161,16 +181,27 @@ MUTANTS: dict[str, tuple[str, str, Callable[[], Awaitable[None]]]] = {
         "if organization is ...:",
         test_work_of_the_relay_itself_does_not_wait,
     ),
+    "commits that wait take half of the pool": (
+        "min(super().most_alone, self.shares.share - 1)",
+        "super().most_alone",
+        of_a_small_share,
+    ),
+    "commits that wait take the whole share": (
+        "min(super().most_alone, self.shares.share - 1)",
+        "self.shares.share",
+        by_default,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 async def test_mutants_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, checker = MUTANTS[name]
-    source = inspect.getsource(Shares)
-    assert old in source, "Shares has changed: the mutant no longer applies"
+    source = "".join(map(inspect.getsource, (Shares, SharedDatabase)))
+    assert old in source, "it has changed: the mutant no longer applies"
     made: dict[str, Any] = {**vars(module)}
     exec(source.replace(old, new), made)
     monkeypatch.setattr(f"{__name__}.Shares", made["Shares"])
+    monkeypatch.setattr(service, "SharedDatabase", made["SharedDatabase"])
     with pytest.raises((AssertionError, AbloError, TimeoutError, ExceptionGroup)):
         await checker()
