@@ -56,7 +56,7 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
         for field in model.fields:
             yield from _unread_rules(model.key, field)
         ruled = [field.wire for field in model.fields if field.rules or field.unique]
-        ruled += [one.name for one in (*model.checks, *model.indexes)]
+        ruled += [one.name for one in model.checks] + [one.name for one in model.indexes]
         if model.tenancy.kind == "source" and ruled:
             remedy = "leave it out; require it where the rows are"
             yield _problem(model.key, ruled[0], ": its rows are behind a data source", remedy)

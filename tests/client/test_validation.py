@@ -27,10 +27,13 @@ from ablo_pg import (
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, template_database
 
-from .conftest import MakeClient, MakeSync
-from .relay_thread import RelayThread, make_key
+from . import shared as one
+from .conftest import MakeClient
+from .relay_thread import GetRelay, make_key
 
 pytestmark = pytest.mark.anyio
+# One database and relay for the file.
+shared, db, get_relay, organization = one.shared, one.db, one.get_relay, one.organization
 
 
 class Task(Model):
@@ -135,12 +138,11 @@ def told(error: AbloError, field_name: str | None, says: str) -> None:
 
 
 @pytest.fixture
-def http(db: DatabaseHandle) -> Iterator[httpx.Client]:
+def http(db: DatabaseHandle, get_relay: GetRelay, organization: str) -> Iterator[httpx.Client]:
     """Any program that speaks HTTP."""
-    with RelayThread(db) as relay:
-        headers = {"authorization": f"Bearer {make_key(db, 'acme', 'agent:curl')}"}
-        with httpx.Client(base_url=relay.url, headers=headers, timeout=30) as client:
-            yield client
+    headers = {"authorization": f"Bearer {make_key(db, organization, 'agent:curl')}"}
+    with httpx.Client(base_url=get_relay().url, headers=headers, timeout=30) as client:
+        yield client
 
 
 def test_lists_and_dicts_with_defaults_may_be_left_out(http: httpx.Client) -> None:
@@ -168,9 +170,9 @@ def test_http_is_refused_alike(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_plain_sql_is_refused(db: DatabaseHandle, name: str) -> None:
+def test_plain_sql_is_refused(db: DatabaseHandle, organization: str, name: str) -> None:
     broken, field_name, _ = BROKEN[name]
-    data = {"id": "t", "organization_id": "acme", **FINE, **broken}
+    data = {"id": "t", "organization_id": organization, **FINE, **broken}
     insert = f"insert into tasks ({', '.join(data)}) values ({', '.join(['%s'] * len(data))})"
     with psycopg.connect(db.admin_url) as conn, pytest.raises(psycopg.errors.CheckViolation) as at:
         conn.execute(insert.encode(), list(data.values()))
@@ -201,10 +203,12 @@ async def test_null_passes(make_client: MakeClient) -> None:
         assert (row.due_date, row.start_date, row.price) == (MAY, None, None)
 
 
-async def test_what_is_unique_is_so_within_an_organization(make_client: MakeClient) -> None:
+async def test_what_is_unique_is_so_within_an_organization(
+    make_client: MakeClient, organization: str
+) -> None:
     async with (
         make_client(schema=SCHEMA) as ablo,
-        make_client(organization="other", schema=SCHEMA) as other,
+        make_client(organization=f"{organization}-2", schema=SCHEMA) as other,
     ):
         await ablo.tasks.create({**FINE, "email": "a@x"})
         await other.tasks.create({**FINE, "email": "a@x"})
@@ -232,9 +236,12 @@ async def test_a_unique_index_holds_for_its_rows(make_client: MakeClient) -> Non
         await ablo.tasks.update(waits.id, {"count": 1})
 
 
-def test_the_sync_client_is_refused_alike(make_sync: MakeSync, db: DatabaseHandle) -> None:
+def test_the_sync_client_is_refused_alike(db: DatabaseHandle, organization: str) -> None:
     with Ablo(
-        schema=SCHEMA, database_url=db.database_url, organization="acme", participant="user:ann"
+        schema=SCHEMA,
+        database_url=db.database_url,
+        organization=organization,
+        participant="user:ann",
     ) as ablo:
         for broken, field_name, says in BROKEN.values():
             with pytest.raises(AbloValidationError) as caught:
@@ -247,13 +254,13 @@ async def test_validators_of_python_see_the_whole_row_of_an_update(make_client: 
         with pytest.raises(AbloValidationError, match="low is above high"):
             await ablo.ranges.create({"low": 11})
         row = await ablo.ranges.create({"low": 5})
+        stamp = (await ablo.snapshot(ranges=row.id)).stamp
         refused = (
             lambda: ablo.ranges.update(row.id, {"high": 4}),
             lambda: ablo.ranges.update(row.id, lambda now: {"high": now.low - 1}),
             lambda: ablo.ranges.update(row.id, {"high": 4}, read_at=stamp),
             lambda: ablo.commits.create([Operation("update", Range, row.id, {"high": 4})]),
         )
-        stamp = (await ablo.snapshot(ranges=row.id)).stamp
         for write in refused:
             with pytest.raises(AbloValidationError) as caught:
                 await write()
@@ -281,7 +288,7 @@ async def test_the_row_that_was_validated_is_the_one_that_is_changed(
             seen.append(now.low)
             if len(seen) == 1:
                 with psycopg.connect(db.admin_url) as conn:
-                    conn.execute("update ranges set low = 5")
+                    conn.execute("update ranges set low = 5 where id = %s", [row.id])
 
         monkeypatch.setattr(f"{__name__}.HOOKS", [another_writer_is_faster])
         with pytest.raises(AbloValidationError, match="low is above high"):
@@ -290,9 +297,12 @@ async def test_the_row_that_was_validated_is_the_one_that_is_changed(
         assert seen[-1] == 5
 
 
-def test_the_sync_client_runs_the_same_validators(db: DatabaseHandle) -> None:
+def test_the_sync_client_runs_the_same_validators(db: DatabaseHandle, organization: str) -> None:
     with Ablo(
-        schema=SCHEMA, database_url=db.database_url, organization="acme", participant="user:ann"
+        schema=SCHEMA,
+        database_url=db.database_url,
+        organization=organization,
+        participant="user:ann",
     ) as ablo:
         row = ablo.ranges.create({"low": 5})
         with pytest.raises(AbloValidationError, match="low is above high"):
