@@ -41,7 +41,8 @@ _TEXT: Final = (FieldType.STRING, FieldType.ENUM)
 def predicate_sql(node: object, fields: Fields, columns: Mapping[str, str]) -> str:
     """Return a predicate as a boolean expression that Postgres takes in a CHECK and in an index.
 
-    Args: fields, by JSON name. columns: what stands for each of them, by JSON name, as SQL.
+    Args: fields, by JSON name. columns: what stands for each that may be read, by JSON name, as
+    SQL.
     Raises: Refused.
     """
     try:
@@ -108,9 +109,12 @@ class _Printer:
 
     def _column(self, wire: str) -> tuple[Field, str]:
         field = self._fields.get(wire)
-        if field is None or wire not in self._columns:
+        if field is None:
             raise unknown_field(f"there is no field {str(wire)[:60]!r}", self._fields)
-        column = self._columns[wire]
+        column = self._columns.get(wire)
+        if column is None:
+            reason = f"the column of {wire} is of an enum type or an array of the database"
+            raise Refused(reason, "leave it out: what compares such a column is not immutable")
         return field, f"{column}::text" if field.type in _TEXT else column
 
     def _operand(self, node: Any, depth: int) -> tuple[str, Operand]:

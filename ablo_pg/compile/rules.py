@@ -187,8 +187,10 @@ def _fields(model: ModelPlan) -> Iterator[tuple[Field, Column]]:
 
 
 def _condition(model: ModelPlan, name: str, test: object, columns: Columns) -> str:
+    native = {column.wire for column in model.fields if column.native}
+    readable = {wire: sql for wire, sql in columns.items() if wire not in native}
     try:
-        return predicate_sql(test, named_fields(model.spec), columns)
+        return predicate_sql(test, named_fields(model.spec), readable)
     except Refused as exc:
         problem = Problem("invalid_check", model.spec.key, name, exc.reason, exc.remedy)
         raise schema_error([problem], code="schema_definition_invalid") from None
