@@ -195,7 +195,7 @@ def test_each_past_schema_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_conditions_do_not_read_columns_of_an_enum_type() -> None:
     checked = spec(TITLE, STATUS, checks=(Check("open", ["status", "=", "todo"]),))
     (table,) = facts().values()
-    columns = table.columns | {"status": ColumnFacts("mood", "mood", True, native=True)}
+    columns = {**table.columns, "status": ColumnFacts("mood", "mood", True, native=True)}
     tables = {("public", "tasks"): replace(table, columns=columns)}
     with pytest.raises(AbloValidationError, match="enum type or an array"):
         plan_migration(checked, Before(OLD, (OLD,)), tables)
