@@ -67,7 +67,7 @@ delete from pair where organization_id = 'acme' and id = 'r' || :i || '-' || :cl
 """,
     "acquire and release": f"""
 \\set i random(1, {ROWS})
-\\set n random(1, 1000000000)
+\\set n random(1, 1000000000000000)
 select ablo.claim_acquire('acme', 'agent:a' || :client_id, 'tasks', 'r' || (:i * 8 + :client_id),
   json_build_object('claimId', 'c' || :n)::jsonb);
 select ablo.claim_release('acme', 'agent:a' || :client_id, 'c' || :n);
@@ -136,10 +136,13 @@ def pairs_a_second(url: str, script: str, clients: int, seconds: float) -> float
         file.flush()
         command = ["pgbench", "-n", "-f", file.name, "-c", str(clients), "-j", str(min(clients, 2))]
         done = subprocess.run(
-            [*command, "-T", str(round(seconds)), url], capture_output=True, text=True, check=True
+            [*command, "-T", str(round(seconds)), url],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     match = re.search(r"tps = ([\d.]+)", done.stdout)
-    if match is None:
+    if done.returncode or match is None:
         raise RuntimeError(done.stdout + done.stderr)
     return float(match[1])
 
@@ -168,7 +171,7 @@ def uncontended(db: DatabaseHandle, options: argparse.Namespace) -> None:
 
 COMMIT = f"""
 \\set i random(1, {ROWS})
-\\set n random(1, 1000000000)
+\\set n random(1, 1000000000000000)
 select ablo.commit('acme', 'agent:a', 'k' || :n, json_build_object('operations', json_build_array(
   json_build_object('action', 'update', 'model', 'tasks', 'id', 'r' || :i, 'readAt',
     ablo.log_head('acme'), 'data', json_build_object('title', 'y' || :n))))::jsonb);
