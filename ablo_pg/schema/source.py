@@ -110,14 +110,18 @@ def attribute_names(model: ModelSpec) -> dict[str, str]:
             if _usable(name) and wire_name(name) == each.wire:
                 wanted = name
                 break
-        others = taken - {each.wire}
-        if not _usable(wanted):
-            cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", wanted).strip("_")
-            tries = (cleaned, f"{cleaned}_", f"field_{cleaned}", "field_of_no_name")
-            wanted = next(name for name in tries if _usable(name))
-        found[each.wire] = _free(wanted, others)
+        found[each.wire] = _attribute(wanted, taken - {each.wire})
         taken.add(found[each.wire])
     return found
+
+
+def _attribute(wanted: str, taken: set[str]) -> str:
+    """Return a free Python name that is as similar as possible, and mark it as taken."""
+    if not _usable(wanted):
+        cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", wanted).strip("_")
+        tries = (cleaned, f"{cleaned}_", f"field_{cleaned}", "field_of_no_name")
+        wanted = next(name for name in tries if _usable(name))
+    return _free(wanted, taken)
 
 
 def _usable(name: str) -> bool:
@@ -273,15 +277,17 @@ def _relation(relation: Relation, attributes: Mapping[str, str]) -> str:
 
 def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
     spoken = all(attributes[field.wire] == field.name for field in model.fields)
+    # Their names may be any text: of pushed JSON, or of a comment in the database.
+    taken = {*attributes.values(), *(one.name for one in model.relations), "check", "index"}
     for check in model.checks:
         test = check.text if check.text and spoken else check.test
-        yield f"{check.name} = check({_text(test)})"
+        yield f"{_attribute(check.name, taken)} = check({_text(test)})"
     for index in model.indexes:
         options = [_text(attributes.get(wire, wire)) for wire in index.fields]
         options += ["unique=True"] if index.unique else []
         if index.where is not None:
             options.append(f"where={_text(index.text if index.text and spoken else index.where)}")
-        yield f"{index.name} = index({', '.join(options)})"
+        yield f"{_attribute(index.name, taken)} = index({', '.join(options)})"
 
 
 def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import string
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +164,25 @@ def load(source: str) -> SchemaSpec:
 def test_what_is_written_means_the_same(spec: SchemaSpec) -> None:
     assume(not check(spec) and all(usable_key(model.key) for model in spec.models))
     assert meaning(load(write_source(spec))) == meaning(spec)
+
+
+@pytest.mark.parametrize(
+    "name", ["x = 1 / 0; y", "class", "a b", "title", "project", "check", "index", "id", "", "\n"]
+)
+def test_conditions_of_any_name_are_written(name: str) -> None:
+    """Their names come from pushed JSON, or from a comment on a table that is pulled."""
+    test, fields = ["title", "<>", "z"], (Field("title", "title", "title", FieldType.STRING),)
+    spec = ModelSpec("tasks", "tasks", "tasks", fields)
+    spec = replace(spec, relations=(Relation("project", "belongsTo", "tasks", "title"),))
+    spec = replace(spec, checks=(Check(name, test), Check("last", test)))
+    spec = replace(spec, indexes=(Index(name, ("title",), where=test), Index("end", ("title",))))
+    (found,) = load(write_source(SchemaSpec((spec,)))).models
+    assert [field.name for field in found.fields] == ["title"]
+    assert [relation.name for relation in found.relations] == ["project"]
+    assert [one.test for one in found.checks] == [test, test]
+    assert [(one.fields, one.where) for one in found.indexes] == [
+        (("title",), test), (("title",), None)
+    ]  # fmt: skip
 
 
 @given(st.lists(st.text(max_size=20), max_size=4))
