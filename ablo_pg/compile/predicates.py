@@ -16,6 +16,7 @@ from typing import Any, Final
 from ablo_pg.compile.names import json_literal, literal
 from ablo_pg.compile.values import SQL_TYPE, constant
 from ablo_pg.predicate.operands import (
+    CLOCK,
     DEEPEST,
     Fields,
     Operand,
@@ -139,10 +140,7 @@ class _Printer:
                 raise Refused("it is not an interval", "pass whole seconds")
             return f"make_interval(secs => {seconds})", Operand(node, "interval")
         if "now" in node:
-            raise Refused(
-                "the current time changes, and a constraint must keep what it has accepted",
-                "compare with a field, or check it where the row is written",
-            )
+            raise Refused(*CLOCK)
         parts = [self._operand(one, depth + 1) for one in _listed(node["args"])]
         name = str(node["call"])
         made = call(name, [one for _, one in parts])

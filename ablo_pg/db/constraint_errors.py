@@ -103,7 +103,7 @@ def check(report: ErrorReport, names: Names) -> AbloError:
         "check_violation",
         f"{place} value violates the constraint {report.constraint!r}",
         model=model,
-        field=name,
+        field=name or _field(report, names, "_rules"),
         remedy="use one of the declared values"
         if name
         else "use a value that the constraint allows",

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ablo_pg.json_text import Json
+from ablo_pg.predicate.operands import CLOCK, Fields, Refused
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema.declare import ConditionDeclaration
 
@@ -27,7 +29,7 @@ def check(condition: str | Mapping[str, object], /) -> ConditionDeclaration:
         condition: SQL over the fields of the row, as `where` takes it, without the current time; or
             its JSON form. The class attribute's name names the constraint.
     """
-    return ConditionDeclaration("check", parse, condition)
+    return ConditionDeclaration("check", _read, condition)
 
 
 def index(
@@ -44,4 +46,18 @@ def index(
         unique: no two rows of an organization have the same values; rows with a null always differ.
         where: which rows are in it, as for `check`; default: all.
     """
-    return ConditionDeclaration("index", parse, where, fields, unique)
+    return ConditionDeclaration("index", _read, where, fields, unique)
+
+
+def _read(model: str, text: str, parameters: Sequence[object], fields: Fields) -> Json:
+    """Parse a condition that does not change with the time. Raises as `parse`."""
+    found = parse(model, text, parameters, fields)
+    if _reads_clock(found):
+        raise Refused(*CLOCK).at(model, text[:60])
+    return found
+
+
+def _reads_clock(node: object) -> bool:
+    if isinstance(node, Mapping):
+        return "now" in node or any(map(_reads_clock, node.values()))
+    return isinstance(node, list) and any(map(_reads_clock, node))

@@ -58,16 +58,21 @@ def _check_indexes(spec: SchemaSpec) -> list[Problem]:
     problems: list[Problem] = []
     owners: dict[tuple[str, str], tuple[str, str]] = {}
     for model in spec.models:
-        fields = [(f.column, index_name(model.table, f.column, unique=True)) for f in model.fields
-                  if f.unique]  # fmt: skip
-        fields += [(f.column, f"{model.table}_{f.column}_idx") for f in model.fields if f.indexed]
-        named = [(i.name, index_name(model.table, i.name, unique=i.unique)) for i in model.indexes]
-        for part, name in (*fields, *named):
+        edges = {r.foreign_key for r in model.relations if r.fk or r.index or r.parent}
+        for f in model.fields:
+            made = [index_name(model.table, f.column, unique=True)] if f.unique else []
+            if f.indexed or f.wire in edges:
+                made.append(index_name(model.table, f.column, unique=False))
+            for name in made:
+                owners.setdefault((model.table_schema, shorten(name)), (model.key, f.column))
+    for model in spec.models:
+        for one in model.indexes:
+            name = index_name(model.table, one.name, unique=one.unique)
             place = (model.table_schema, shorten(name))
-            other = owners.setdefault(place, (model.key, part))
-            if other != (model.key, part) and any(part == one for one, _ in named):
-                reason = f"its index would be {name!r}, as that of {'.'.join(other)}"
-                problems.append(Problem("name_clash", model.key, part, reason, "rename it"))
+            if place in owners:
+                reason = f"its index would be {name!r}, as that of {'.'.join(owners[place])}"
+                problems.append(Problem("name_clash", model.key, one.name, reason, "rename it"))
+            owners[place] = (model.key, one.name)
     return problems
 
 

@@ -144,8 +144,9 @@ def _with_default(field: Field, default: object, label: str, problems: list[Prob
         )
         return field
     try:
-        require_rules(field, default)
-        return replace(field, default=to_json_value(field, default))
+        value = to_json_value(field, default)
+        require_rules(field, value)
+        return replace(field, default=value)
     except BadValueError as exc:
         problems.append(
             Problem("invalid_default", label, field.name, f"its default: {exc.reason}", exc.remedy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -166,12 +166,14 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
     return replace(spec, options=find_extra(dump_model(spec), dict(top.data)))
 
 
-def parse_listed(value: object, kind: type[ConditionT]) -> tuple[ConditionT, ...]:
+def parse_listed(value: Any, kind: type[ConditionT]) -> tuple[ConditionT, ...]:
     """Read checks or indexes; other values under their name stay unread, and `unenforced`."""
     try:
-        return tuple(msgspec.convert(value, tuple[kind, ...]))  # type: ignore[valid-type]
+        found = tuple(msgspec.convert(value, tuple[kind, ...]))  # type: ignore[valid-type]
     except msgspec.ValidationError:
         return ()
+    known = {one.name for one in fields(kind)}
+    return () if any(one.keys() - known for one in value) else found
 
 
 def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:

@@ -7,6 +7,7 @@ say them in words. The names of constraints are made here, where errors find the
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from pydantic import Field as PydanticField
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from ablo_pg.json_text import Json
+from ablo_pg.json_text import Json, dumps
 from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.neutral import Check, Field, FieldType, ModelSpec, SchemaSpec
 from ablo_pg.schema.patterns import PatternError, portable
@@ -27,6 +28,14 @@ from ablo_pg.schema.values import MAX_TEXT_BYTES, BadValueError, to_json_value
 _EXACT: Final = (FieldType.INTEGER, FieldType.DECIMAL)
 _ORDERED: Final = (*_EXACT, FieldType.NUMBER, FieldType.DATETIME, FieldType.DATE)
 _TEXT: Final = (FieldType.STRING,)
+_PYTHON: Final = {
+    FieldType.INTEGER: int,
+    FieldType.NUMBER: float,
+    FieldType.DECIMAL: Decimal,
+    FieldType.DATETIME: dt.datetime,
+    FieldType.DATE: dt.date,
+    FieldType.STRING: str,
+}
 
 
 class _Word(NamedTuple):
@@ -95,12 +104,12 @@ def _constraints(metadata: Iterable[object]) -> Iterator[object]:
             yield item
 
 
-def require_rules(field: Field, value: Any) -> None:
-    """Raise BadValueError if a Python value of a field breaks its rules."""
+def require_rules(field: Field, value: object) -> None:
+    """Raise BadValueError if a field's JSON value breaks its rules. null breaks none."""
     rules: dict[str, Any] = {WORDS[word].python: rule for word, rule in field.rules}
-    if not rules:
+    if not rules or value is None:
         return
-    annotated: Any = Annotated[type(value), PydanticField(**rules)]
+    annotated: Any = Annotated[_PYTHON[field.type], PydanticField(**rules)]
     try:
         TypeAdapter(annotated).validate_python(value)
     except ValidationError:
@@ -179,7 +188,7 @@ def say_rules(field: Field) -> str:
 
 def say_check(check: Check) -> str:
     """Return a check in words."""
-    return f"must fulfil {check.text or check.test}"
+    return f"must fulfil {check.text or dumps(check.test).decode()}"
 
 
 def rules_name(table: str, column: str) -> str:
@@ -217,7 +226,8 @@ def required(model: ModelSpec) -> Iterator[tuple[str, Requirement]]:
         yield check_name(table, check.name), Requirement(None, say_check(check))
     for index in model.indexes:
         if index.unique:
-            rows = f" among rows that fulfil {index.text or index.where}" if index.where else ""
+            where = index.text or dumps(index.where).decode()
+            rows = f" among rows that fulfil {where}" if index.where else ""
             says = f"must be unique in ({', '.join(index.fields)}){rows}"
             only = index.fields[0] if len(index.fields) == 1 else None
             yield index_name(table, index.name, unique=True), Requirement(only, says)

@@ -52,9 +52,10 @@ def _with_conditions(
     indexes: list[Index] = []
     fields = named_fields(spec)
     for name, declared in conditions_of(cls):
-        text = declared.text if isinstance(declared.text, str) else ""
+        given = declared.text
+        text = given if isinstance(given, str) else ""
         try:
-            test: Any = declared.read(spec.key, text, (), fields) if text else declared.text
+            test: Any = given if text is not given else declared.read(spec.key, text, (), fields)
         except AbloError as exc:
             problems.append(Problem("invalid_check", spec.key, name, exc.message, exc.remedy or ""))
             continue

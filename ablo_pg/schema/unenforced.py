@@ -11,8 +11,8 @@ from typing import Final
 
 from ablo_pg.schema.neutral import MISSING, Field, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
-from ablo_pg.schema.rules import WORDS
-from ablo_pg.schema.values import shape
+from ablo_pg.schema.rules import WORDS, require_rules
+from ablo_pg.schema.values import BadValueError, shape
 
 CODE: Final = "not_enforced"
 # Model options of the wire form that the server would have to enforce; others concern only clients.
@@ -51,7 +51,7 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
             remedy = "leave it out; mint keys with syncGroups"
             yield _problem(model.key, "grants", ": its rows would grant no group", remedy)
         for name, value in model.options:
-            if name in _OPTIONS and value:
+            if name in _OPTIONS and value and not getattr(model, name, ()):
                 yield _problem(model.key, name, "", _OPTIONS[name])
         for field in model.fields:
             yield from _unread_rules(model.key, field)
@@ -63,7 +63,15 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
 
 
 def _unread_rules(model: str, field: Field) -> Iterator[Problem]:
-    """Yield the pushed rules of a field that were not read as such."""
+    """Yield the pushed rules of a field that were not read as such, and a default that breaks them.
+
+    A pushed default is a problem only here: a schema that is active must stay readable.
+    """
+    try:
+        require_rules(field, None if field.default is MISSING else field.default)
+    except BadValueError as exc:
+        reason = f"its default: {exc.reason}"
+        yield Problem("invalid_default", model, field.wire, reason, exc.remedy)
     read = {*dict(field.rules), *(["unique"] if field.unique else [])}
     for name, value in field.extra:
         off = value is None or value is False or value is MISSING

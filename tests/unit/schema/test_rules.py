@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -12,9 +13,19 @@ import annotated_types
 import pytest
 from pydantic import AfterValidator, PositiveInt, StringConstraints
 
-from ablo_pg import AbloValidationError, Model, check, define_schema, field, index, model
+from ablo_pg import (
+    AbloValidationError,
+    Model,
+    belongs_to,
+    check,
+    define_schema,
+    field,
+    index,
+    model,
+)
 from ablo_pg.schema import SchemaSpec, diff, dump_schema_json, parse_schema_json
-from ablo_pg.schema.rules import say_rules
+from ablo_pg.schema.neutral import Check
+from ablo_pg.schema.rules import say_check, say_rules
 from ablo_pg.schema.unenforced import require_enforced
 
 # As an author may write it -> the rules in a pushed schema.
@@ -95,6 +106,9 @@ CONDITIONS: dict[str, tuple[Any, str]] = {
     "another field": (index("amount"), "'amount', which is not a field"),
     "json": (index("labels"), "'labels', which is json"),
     "a bad where": (index("count", where="count > now()"), "do not compare"),
+    "the time": (check("created_at < now() - interval '1 day'"), "the current time changes"),
+    "rows of the time": (index("count", where="created_at < now()"), "the current time changes"),
+    "no text": (check(""), "not one SQL expression"),
 }
 
 
@@ -154,15 +168,58 @@ def test_a_pushed_rule_that_is_not_enforced_is_read_and_refused(attributes: Any)
     assert (problem["code"], problem["field"]) == ("not_enforced", "x")
 
 
-@pytest.mark.parametrize("name", ["checks", "indexes"])
-def test_pushed_conditions_of_another_form_are_read_and_refused(name: str) -> None:
-    spec = parse_schema_json({"v": 3, "models": {"tasks": {"fields": {}, name: ["a"]}}})
+TEST = {"null": {"field": "x"}}
+X = {"x": {"type": "string", "isOptional": True, "isIndexed": False}}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("checks", "a"),
+        ("checks", {"name": "a", "test": TEST, "deferrable": True}),
+        ("checks", {"test": TEST}),
+        ("indexes", "a"),
+        ("indexes", {"name": "a", "fields": ["x"], "method": "gin"}),
+        ("indexes", {"name": "a", "fields": ["x"], "unique": "yes"}),
+    ],
+)
+def test_pushed_conditions_of_another_form_are_read_and_refused(name: str, given: Any) -> None:
+    spec = parse_schema_json({"v": 3, "models": {"tasks": {"fields": X, name: [given]}}})
     with pytest.raises(AbloValidationError, match=f"{name} is not enforced"):
         require_enforced(spec)
 
 
 def test_what_is_enforced_or_off_is_taken() -> None:
     require_enforced(pushed(maxLength=3, unique=False, minLength=None))
+    given = {
+        "checks": [{"name": "a", "test": TEST, "text": ""}],
+        "indexes": [{"name": "a", "fields": ["x"], "unique": False, "where": None}],
+    }
+    spec = parse_schema_json({"v": 3, "models": {"tasks": {"fields": X} | given}})
+    require_enforced(spec)
+    (model,) = spec.models
+    assert [one.test for one in model.checks] == [TEST]
+    assert [(one.fields, one.unique) for one in model.indexes] == [(("x",), False)]
+
+
+# The type in JSON, a rule, a default that breaks it, and one that does not.
+DEFAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, Any]] = [
+    ({"type": "number", "format": "integer"}, {"minimum": 5}, 4, 5),
+    ({"type": "number"}, {"exclusiveMaximum": 1.5}, 1.5, 1),
+    ({"type": "string", "format": "decimal"}, {"multipleOf": "0.05"}, "0.07", "0.10"),
+    ({"type": "string", "format": "date"}, {"maximum": "2026-01-01"}, "2026-01-02", "2026-01-01"),
+    ({"type": "date"}, {"minimum": "2026-01-01T00:00:00Z"},
+     "2025-12-31T23:00:00Z", "2026-01-01T01:00:00+01:00"),
+    ({"type": "string"}, {"pattern": "^a"}, "b", "ab"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "rule", "bad", "good"), DEFAULTS)
+def test_a_pushed_default_fits_its_rules(kind: Any, rule: Any, bad: Any, good: Any) -> None:
+    require_enforced(pushed(**kind, **rule, isOptional=False, default=good))
+    spec = pushed(**kind, **rule, isOptional=False, default=bad)
+    with pytest.raises(AbloValidationError, match=r"x: its default: it must be"):
+        require_enforced(spec)
 
 
 # From -> to, the kind of change, and whether every stored row still fits.
@@ -227,6 +284,22 @@ def test_indexes_of_two_tables_that_would_share_a_name_are_refused() -> None:
     (problem,) = caught.value.details["problems"]
     assert (problem["code"], problem["model"], problem["field"]) == ("name_clash", "a_b", "c")
     define_schema(a=one)
+
+
+def test_an_index_may_not_take_the_name_of_a_relations() -> None:
+    one = model(
+        project_id=str, project=belongs_to("projects", index=True), projectId=index("project_id")
+    )
+    spec = define_schema(tasks=one, projects=model(name=str)).spec
+    text = json.dumps(dump_schema_json(spec)).replace('"name": "projectId"', '"name": "project_id"')
+    with pytest.raises(AbloValidationError) as caught:
+        parse_schema_json(text)
+    (problem,) = caught.value.details["problems"]
+    assert (problem["code"], problem["field"]) == ("name_clash", "project_id")
+
+
+def test_a_check_without_text_is_said_as_json() -> None:
+    assert say_check(Check("a", {"null": {"field": "x"}})) == 'must fulfil {"null":{"field":"x"}}'
 
 
 def test_rules_of_rows_behind_a_data_source_are_refused() -> None:
