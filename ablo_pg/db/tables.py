@@ -48,6 +48,7 @@ class ConstraintFacts(msgspec.Struct, frozen=True):
     target_columns: tuple[str, ...]
     cascades: bool
     comment: str | None = None
+    valid: bool = True  # checked for every row
 
 
 class IndexFacts(msgspec.Struct, frozen=True):
@@ -161,7 +162,7 @@ select coalesce(json_agg(json_build_object(
         from unnest(c.confkey) with ordinality as k (attnum, n)
         join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum),
       'cascades', c.contype = 'f' and c.confdeltype = 'c',
-      'comment', pg_catalog.obj_description(c.oid, 'pg_constraint')
+      'comment', pg_catalog.obj_description(c.oid, 'pg_constraint'), 'valid', c.convalidated
     ) order by c.conname), '[]')
     from pg_catalog.pg_constraint c
     left join pg_catalog.pg_class f on f.oid = c.confrelid

@@ -14,7 +14,7 @@ from ablo_pg.compile.moves import default_as
 from ablo_pg.compile.plan import ModelPlan, plan_schema
 from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
 from ablo_pg.compile.values import fits
-from ablo_pg.db.tables import TableFacts, read_tables
+from ablo_pg.db.tables import ConstraintFacts, MarkedIndex, TableFacts, read_tables
 from ablo_pg.kernel.finding import Finding
 from ablo_pg.schema import SchemaSpec
 
@@ -50,8 +50,9 @@ def required_of_rows(
 ) -> Iterator[Finding]:
     """Yield what rows break, and what the table lacks."""
     own = own_columns(model)
-    marks = {one.name: one.comment for one in table.constraints}
-    marks |= {one.name: one.comment for one in table.marked}
+    there: list[ConstraintFacts | MarkedIndex] = [*table.constraints, *table.marked]
+    marks = {one.name: one.comment for one in there}
+    valid = {one.name for one in there if one.valid}
     wanted = [(rule.part, rule.says, rule.name, rule.mark(own)) for rule in rules(model)]
     for index in named_indexes(model):
         wanted.append((index.part, index.says, index.name, index.mark(own)))
@@ -61,3 +62,6 @@ def required_of_rows(
             yield Finding("problem", message, part)
         elif marks.get(name) != mark:
             yield Finding("addition", f"{name} is missing ({says}): `migrate` adds it", part)
+        elif name not in valid:
+            message = f"{name} may not hold for every row ({says}): `migrate` validates it"
+            yield Finding("addition", message, part)

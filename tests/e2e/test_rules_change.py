@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -200,6 +202,66 @@ def test_a_constraint_that_was_dropped_is_reported_and_made_again(
     assert held(db) == ["tasks_count_rules"]
 
 
+def test_a_constraint_that_was_not_validated_is_reported_and_validated(db: DatabaseHandle) -> None:
+    """As a migration leaves it that ended early, because a row broke it just before the switch."""
+    execute(db, "update tasks set count = 5 where count > 5")
+    spec = having(count=LE)
+    name = "constraint tasks_count_rules"
+    with admin_connection(db.admin_url) as conn:
+        migrate(conn, spec)
+        ((mark, definition),) = execute(
+            db,
+            "select obj_description(oid), pg_get_constraintdef(oid) from pg_constraint"
+            " where conname = 'tasks_count_rules'",
+        )
+        execute(db, f"alter table tasks drop {name}, add {name} {definition} not valid")
+        execute(db, f"comment on {name} on tasks is '{mark}'")
+        (told,) = kernel_state(conn).drift
+        assert "tasks_count_rules may not hold for every row" in told
+        (found,) = fit(conn, spec)
+        assert [(one.level, one.field) for one in found.findings] == [("addition", "count")]
+        migrate(conn, spec)
+        assert kernel_state(conn).drift == ()
+        assert held(db) == ["tasks_count_rules"]
+        execute(db, f"alter table tasks drop {name}")
+        execute(db, "update tasks set count = 6 where count = 5")
+        execute(db, f"alter table tasks add {name} {definition} not valid")
+        execute(db, f"comment on {name} on tasks is '{mark}'")
+        with pytest.raises(AbloConflictError, match="1 rows break the rule"):
+            migrate(conn, spec)
+        migrate(conn, spec, MigrateOptions(backfills={("tasks", "count"): 4}))
+        assert kernel_state(conn).drift == ()
+    assert held(db) == ["tasks_count_rules"]
+
+
+def test_a_table_whose_rules_stand_is_left_alone(db: DatabaseHandle) -> None:
+    held_too = having(count=field(default=None, le=60), in_order=check("other > 0"))
+    found = []
+    with admin_connection(db.admin_url) as conn:
+        for spec in (FIRST.spec, held_too):
+            migrate(conn, spec)
+            steps = migrate(conn, spec).plan.steps
+            found.append([(one.phase, getattr(one, "short_from", None)) for one in steps])
+    assert found[0] == found[1]
+
+
+def test_rules_of_a_model_that_was_dropped_do_not_come_back(
+    db: DatabaseHandle, apply: Apply
+) -> None:
+    first = having(
+        count=field(default=None, le=60), in_order=check("other > 0"), busy=index("count")
+    )
+    apply(first)
+    without = define_schema(others=type("Other", (Model,), {})).spec
+    both = replace(FIRST.spec, models=(*FIRST.spec.models, *without.models), hash="00000001")
+    with admin_connection(db.admin_url) as conn:
+        push(conn, without, PushOptions(force=True))
+    assert len(held(db)) == 3
+    apply(both)
+    assert held(db) == []
+    execute(db, "update tasks set count = 61")
+
+
 BAD: dict[str, Any] = {
     "an unknown field": {"null": {"field": "amount"}},
     "SQL": "count > 1",
@@ -283,6 +345,54 @@ def test_a_field_may_be_retyped_and_restricted_at_once(db: DatabaseHandle) -> No
                 with pytest.raises(AbloConflictError, match=r"tasks\.email"):
                     push(conn, spec, PushOptions(force=True))
     assert held(db) == ["tasks_email_rules"]
+
+
+def test_conditions_follow_a_field_that_is_retyped(
+    make_app_db: Callable[[Schema], DatabaseHandle],
+) -> None:
+    kinds, low = (uuid.UUID, str, uuid.UUID), str(uuid.UUID(int=5))
+    conditions = {"some": index("title", where=f"key > '{low}'"), "fits": check(f"key > '{low}'")}
+
+    def keyed(kind: type, **more: Any) -> Schema:
+        annotations = {"title": str, "key": kind | None}
+        return define_schema(tasks=type("Task", (Model,), {"__annotations__": annotations,
+            "key": None} | more))  # fmt: skip
+
+    db = make_app_db(keyed(kinds[0]))
+    execute(db, "insert into tasks (organization_id, id, title, key) values"
+        f" ('acme', 'a', 'A', '{uuid.UUID(int=6)}'), ('acme', 'b', 'B', null)")  # fmt: skip
+    for kind in kinds[1:]:
+        with admin_connection(db.admin_url) as conn:
+            migrate(conn, keyed(kind, **conditions).spec)
+            assert kernel_state(conn).drift == ()
+        assert held(db) == ["tasks_fits_holds", "tasks_some_idx"]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            execute(db, f"update tasks set key = '{low}' where id = 'a'")
+
+
+def test_times_without_a_zone_take_no_conditions(
+    make_database_of: Callable[[str], DatabaseHandle],
+) -> None:
+    """Sessions in two time zones would disagree about whether a row may stay."""
+    db = make_database_of("create table tasks (id text primary key, title text, at timestamp)")
+    first = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    annotations = {"title": str, "at": dt.datetime | None}
+    declared = {
+        "at": field(default=None, ge=first),
+        "late": index("title", where="at > '2026-01-01T00:00:00Z'"),
+        "known": check("at is not null"),
+        "open": index("title", where="at is null"),
+    }
+    spec = define_schema(tasks=type("Task", (Model,), {"__annotations__": annotations} | declared))
+    with admin_connection(db.admin_url) as conn, pytest.raises(AbloConflictError) as caught:
+        migrate(conn, spec.spec, MigrateOptions(alter_adopted=True))
+    assert "tasks.at: it compares a column of type timestamp" in str(caught.value)
+    assert "tasks.late: it compares a column of type timestamp" in str(caught.value)
+    del declared["at"], declared["late"]
+    spec = define_schema(tasks=type("Task", (Model,), {"__annotations__": annotations} | declared))
+    with admin_connection(db.admin_url) as conn:
+        migrate(conn, spec.spec, MigrateOptions(alter_adopted=True))
+    assert held(db) == ["tasks_known_holds", "tasks_open_idx"]
 
 
 EMAIL = '"email": {"type": "string"'

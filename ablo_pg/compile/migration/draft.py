@@ -113,7 +113,8 @@ class ModelDraft:
     def change(self, *statements: str) -> None:
         """Add statements to the switch, which lock the table."""
         self.draft.changes += statements
-        self.draft.changed.add(self.key)
+        if statements:
+            self.draft.changed.add(self.key)
 
     def refuse(self, column: str | None, message: str, remedy: str) -> None:
         """Refuse the migration; column: its JSON name."""

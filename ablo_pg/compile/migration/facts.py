@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablo_pg.compile.names import shorten
+from ablo_pg.compile.plan import ModelPlan
+from ablo_pg.schema.neutral import ModelSpec
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
@@ -122,3 +126,13 @@ class TableFacts:
             login=found["login"],
             ours=found["ours"],
         )
+
+
+def place(model: ModelPlan) -> tuple[str, str]:
+    """Return schema and table as the catalogue has them."""
+    return place_of(model.spec)
+
+
+def place_of(spec: ModelSpec) -> tuple[str, str]:
+    """Return schema and table of a model that is not planned."""
+    return shorten(spec.table_schema), shorten(spec.table)
