@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -26,6 +26,7 @@ from ablo_pg.schema.pushing import Backfill, PushOptions
 from ablo_pg.testing import DatabaseHandle, make_database
 
 Apply = Callable[..., None]
+KEY = "00000000-0000-4000-8000-000000000001"
 # Every CHECK and index of ours that a schema's author asked for, and whether it holds for all rows.
 HELD = """
 select conname::text, convalidated, pg_get_constraintdef(oid) from pg_constraint
@@ -35,8 +36,6 @@ select c.relname::text, i.indisvalid, pg_get_indexdef(c.oid)
   from pg_index i join pg_class c on c.oid = i.indexrelid
  where i.indrelid = 'tasks'::regclass and obj_description(c.oid, 'pg_class') like 'ablo_pg %'
 order by 1"""
-
-
 LAST = "select d.row from ablo.delta d where row_id = '{}' order by sync_id desc limit 1"
 
 
@@ -368,6 +367,25 @@ def test_conditions_follow_a_field_that_is_retyped(
         assert held(db) == ["tasks_fits_holds", "tasks_some_idx"]
         with pytest.raises(psycopg.errors.CheckViolation):
             execute(db, f"update tasks set key = '{low}' where id = 'a'")
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "value"),
+    [(dt.date, str, "2026-01-02"), (Literal[KEY], uuid.UUID, KEY)],
+    ids=["date to text", "list of values to uuid"],
+)
+def test_a_retyped_field_loses_the_check_of_its_type(
+    make_app_db: Callable[[Schema], DatabaseHandle], kind: Any, other: Any, value: str
+) -> None:
+    def tasks(kind: Any) -> Schema:
+        return define_schema(tasks=type("Task", (Model,), {"__annotations__": {"it": kind}}))
+
+    db = make_app_db(tasks(kind))
+    execute(db, f"insert into tasks (organization_id, id, it) values ('acme', 'a', '{value}')")
+    with admin_connection(db.admin_url) as conn:
+        migrate(conn, tasks(other).spec)
+        assert kernel_state(conn).drift == ()
+        assert conn.execute("select it::text from tasks").fetchall() == [(value,)]
 
 
 def test_times_without_a_zone_take_no_conditions(

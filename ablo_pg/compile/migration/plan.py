@@ -22,7 +22,13 @@ from ablo_pg.compile.migration.columns import (
 from ablo_pg.compile.migration.conditions import hold_conditions, release_conditions
 from ablo_pg.compile.migration.draft import NO_OPTIONS, Draft, MigrateOptions, ModelDraft
 from ablo_pg.compile.migration.facts import TableFacts, place
-from ablo_pg.compile.migration.rules import check_constraints, gone, index_columns, link
+from ablo_pg.compile.migration.rules import (
+    check_constraints,
+    gone,
+    index_columns,
+    link,
+    release_checks,
+)
 from ablo_pg.compile.migration.steps import (
     AnyStep,
     MigrationPlan,
@@ -86,6 +92,7 @@ def plan_migration(
         change_tenancy(m)
         rename_columns(m)
         add_columns(m)
+        release_checks(m)
         release_conditions(m)
         retype_columns(m)
         set_defaults(m)
