@@ -388,6 +388,26 @@ def test_a_retyped_field_loses_the_check_of_its_type(
         assert conn.execute("select it::text from tasks").fetchall() == [(value,)]
 
 
+def test_a_field_with_rules_is_renamed_and_retyped_at_once(
+    make_app_db: Callable[[Schema], DatabaseHandle],
+) -> None:
+    first = dt.date(2026, 1, 1)
+    old = {"day": field(ge=first), "late": check("day > '2026-01-01'"),
+           "some": index("day", where="day > '2026-01-01'")}  # fmt: skip
+    new = {"name": field(max_length=20), "late": check("length(name) > 3"),
+           "some": index("name", where="name > 'a'")}  # fmt: skip
+    db = make_app_db(
+        define_schema(tasks=type("Task", (Model,), {"__annotations__": {"day": dt.date}} | old))
+    )
+    execute(db, "insert into tasks (organization_id, id, day) values ('acme', 'a', '2026-01-02')")
+    after = define_schema(tasks=type("Task", (Model,), {"__annotations__": {"name": str}} | new))
+    with admin_connection(db.admin_url) as conn:
+        migrate(conn, after.spec, MigrateOptions(renames=(("tasks.day", "tasks.name"),)))
+        assert kernel_state(conn).drift == ()
+        assert conn.execute("select name from tasks").fetchall() == [("2026-01-02",)]
+    assert held(db) == ["tasks_late_holds", "tasks_name_rules", "tasks_some_idx"]
+
+
 def test_times_without_a_zone_take_no_conditions(
     make_database_of: Callable[[str], DatabaseHandle],
 ) -> None:

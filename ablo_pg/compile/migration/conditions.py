@@ -62,8 +62,11 @@ def release_conditions(m: ModelDraft) -> None:
         {name for index in named_indexes(m.new)
          if _has(m.facts.indexes, name := _index_before(m, index), index.mark(stored))},
     )  # fmt: skip
+    table = m.new.spec.table  # whose columns have been renamed, with the CHECKs of their rules
+    now = {shorten(rules_name(table, old)): rules_name(table, new) for new, old in m.moved.items()}
     for name in constraints:
-        m.change(f"alter table {m.table} drop constraint if exists {ident(name)};")
+        found = ident(shorten(now.get(name, name)))
+        m.change(f"alter table {m.table} drop constraint if exists {found};")
     for name in indexes:
         m.change(f"drop index if exists {_place(m, name)};")
 
