@@ -82,11 +82,13 @@ __all__ = [
     "Tracks",
     "__version__",
     "belongs_to",
+    "check",
     "col",
     "define_schema",
     "field",
     "has_many",
     "has_one",
+    "index",
     "indexed",
     "model",
     "unread_fields",
@@ -137,6 +139,7 @@ if _typing.TYPE_CHECKING:
         AbloValidationError,
     )
     from ablo_pg.json_text import RawJson
+    from ablo_pg.predicate.declare import check, index
     from ablo_pg.schema import (
         Column,
         Condition,
@@ -193,6 +196,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
             "AbloTimeoutError AbloValidationError"
         ),
         "json_text": "RawJson",
+        "predicate.declare": "check index",
         "schema": (
             "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy "
             "belongs_to col define_schema field has_many has_one indexed model unread_fields"

@@ -27,7 +27,7 @@ from ablo_pg.client.rows.tracks import Tracks
 from ablo_pg.client.rows.written import receipt_of_row
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
-from ablo_pg.db.waits import shielded
+from ablo_pg.db.waits import finished, shielded
 from ablo_pg.errors import AbloValidationError, error_for
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
@@ -139,6 +139,9 @@ class AsyncAblo(Rooted):
             return
         if self._session.local.queue is not None:
             self._session.local.queue.close()
+        await finished(self._close(), DEFAULT_TIMEOUT)
+
+    async def _close(self) -> None:
         with shielded(DEFAULT_TIMEOUT):
             await release_all(self._session)
             await leave_quietly(self._presence)

@@ -13,6 +13,7 @@ from ablo_pg.db.errors import Names
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.neutral import Field, SchemaSpec, named_fields
 from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rules import requirements
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ def error_names(spec: SchemaSpec) -> Names:
         for one in named_fields(model).values():
             fields[model.key, one.column] = one.name
             fields[model.key, one.wire] = one.name
-    return Names(models, fields)
+    return Names(models, fields, requirements(spec))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import array_text, digest, ident, literal, shorten, text_array
 from ablo_pg.compile.plan import Column, Edge, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import is_ours
+from ablo_pg.compile.rules import own_columns, rules
 from ablo_pg.schema.neutral import FieldType
 
 # Postgres parses a CHECK again for every statement, so each is short. NaN sorts last.
@@ -27,11 +28,15 @@ NOT_FINITE: Final = "rows hold NaN or an infinity, which JSON has no spelling fo
 
 
 def checks(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
-    """Emit the enum lists, and the refusal of values that JSON cannot express.
+    """Emit the enum lists, the refusal of values that JSON cannot express, rules and conditions.
 
     Not on an adopted table: its application may write other values.
     """
     parts = [_constraint(model, *check) for check in check_definitions(model)]
+    own = own_columns(model)
+    parts += [
+        _constraint(model, rule.name, rule.definition(own), rule.mark(own)) for rule in rules(model)
+    ]
     if parts:
         yield do_block(Guarded(is_ours(model), [part.block() for part in parts]))
 
@@ -105,8 +110,8 @@ def mark_of(definition: str) -> str:
     return f"ablo_pg {digest(definition)}"
 
 
-def _constraint(model: ModelPlan, name: str, definition: str) -> Guarded:
-    mark = literal(mark_of(definition))
+def _constraint(model: ModelPlan, name: str, definition: str, mark: str = "") -> Guarded:
+    mark = literal(mark or mark_of(definition))
     target = f"constraint {ident(name)} on {model.table}"
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_constraint c\n"

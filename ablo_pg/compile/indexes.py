@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.rls import is_ours
+from ablo_pg.compile.rules import Columns, NamedIndex, named_indexes, own_columns
 from ablo_pg.schema.neutral import FieldType
 
 
 def indexes(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit one btree index per column. CREATE INDEX locks first, so check the catalogue before."""
     parts = [_index(schema, model, column) for column in indexed_columns(model)]
+    named = [_named(index, own_columns(model)).block() for index in named_indexes(model)]
+    if named:  # a unique one is for a table of ours: an application may write other rows
+        parts.append(Guarded(is_ours(model), named))
     if parts:
         yield do_block(*parts)
 
@@ -35,6 +40,21 @@ def _index(schema: SchemaPlan, model: ModelPlan, column: Column) -> Guarded:
         f"  join pg_catalog.pg_class c on c.oid = i.indexrelid\n"
         f"  where i.indrelid = {model.regclass} and c.relname = {literal(name)}\n)",
         [f"create index {ident(name)} on {model.table} ({index_keys(model, column)});"],
+    )
+
+
+def _named(index: NamedIndex, columns: Columns) -> Guarded:
+    mark = literal(index.mark(columns))
+    return Guarded(
+        f"not exists (\n  select from pg_catalog.pg_index i\n"
+        f"  join pg_catalog.pg_class c on c.oid = i.indexrelid\n"
+        f"  where i.indrelid = {index.model.regclass} and c.relname = {literal(index.name)}\n"
+        f"    and pg_catalog.obj_description(c.oid, 'pg_class') = {mark}\n)",
+        [
+            f"drop index if exists {index.qualified};",
+            index.create(columns),
+            index.comment(columns),
+        ],
     )
 
 

@@ -14,11 +14,13 @@ from typing import Final
 from ablo_pg.compile.checks import check_names
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
-from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, find_column, plan_schema
 from ablo_pg.compile.rls import policy_names
+from ablo_pg.compile.rules import named_indexes, own_columns, rules
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 from ablo_pg.schema.diff import FIELD_MOVED, Change
-from ablo_pg.schema.neutral import FieldType, SchemaSpec
+from ablo_pg.schema.neutral import Field, FieldType, SchemaSpec
+from ablo_pg.schema.rules import rules_name
 
 # Captured now, by the current functions: a table with pending events cannot be altered.
 _CAPTURE: Final = "set constraints all immediate; set constraints all deferred;"
@@ -50,6 +52,8 @@ def moves(
         for origin, column in both:  # while the old names are valid: the triggers use these
             value = backfills.get((pair.new.spec.key, column.wire))
             statements += _replace_removed(pair.old, origin, column, value)
+            statements += _replace_broken(pair, origin, column, value)
+        statements += _drop_changed(pair)
         statements += _rename_table(pair)
         statements += _rename_columns(before, after, pair)
         for origin, column in both:
@@ -68,6 +72,29 @@ def fills(new: SchemaSpec, backfills: Mapping[tuple[str, str], object]) -> tuple
                 condition = f"{column.sql} is null"
                 statements += _update(model, column, value, condition)
     return tuple(statements)
+
+
+def stored_columns(old: ModelPlan, new: ModelPlan, origins: Mapping[str, str]) -> dict[str, str]:
+    """Return what the old table has for each column of the new one, by JSON name.
+
+    Args: origins, renames: new `model.field` -> old.
+    """
+    stored = {c.wire: c for c in old.row_columns}
+    found = {}
+    for column in new.row_columns:
+        named = origins.get(f"{new.spec.key}.{column.wire}", column.wire).rpartition(".")[2]
+        origin = stored.get(named) or find_column(old, named)
+        found[column.wire] = origin.sql if origin else default_as(column)
+        if origin is not None and origin.type is not column.type:
+            found[column.wire] = f"({_cast(origin, column)})"
+    return found
+
+
+def default_as(column: Column) -> str:
+    """Return what stored rows have for a column that they lack."""
+    if column.has_default and column.default is not None:
+        return default_sql(column)
+    return f"null::{SQL_TYPE[column.type]}"
 
 
 def unfit(column: Column, kind: str) -> str:
@@ -186,6 +213,29 @@ def _replace_removed(
     name = ident(check_names(model, here)[0])
     yield f"alter table {model.table} drop constraint if exists {name};"
     yield from _update(model, here, value, unfit(here, "enum_value_removed"))
+
+
+def _replace_broken(pair: Pair, origin: Column, column: Column, value: object) -> Iterator[str]:
+    """Replace values that the field's new rules do not admit."""
+    for rule in rules(pair.new) if value is not None else ():
+        if isinstance(rule.of, Field) and rule.part == column.wire:
+            name = ident(rules_name(pair.old.spec.table, origin.name))
+            yield f"alter table {pair.old.table} drop constraint if exists {name};"
+            broken = f"({rule.test({column.wire: origin.sql})}) is false"
+            yield from _update(pair.old, replace(column, name=origin.name), value, broken)
+
+
+def _drop_changed(pair: Pair) -> Iterator[str]:
+    """Drop the CHECKs and indexes that are no longer declared so; compiling makes the others."""
+    old, new = own_columns(pair.old), own_columns(pair.new)
+    kept = {(rule.name, rule.mark(new)) for rule in rules(pair.new)}
+    for rule in rules(pair.old):
+        if (rule.name, rule.mark(old)) not in kept:
+            yield f"alter table {pair.old.table} drop constraint if exists {ident(rule.name)};"
+    indexes = {(one.name, one.mark(new)) for one in named_indexes(pair.new)}
+    for one in named_indexes(pair.old):
+        if (one.name, one.mark(old)) not in indexes:
+            yield f"drop index if exists {one.qualified};"
 
 
 def _release_dropped(pair: Pair) -> Iterator[str]:

@@ -78,14 +78,17 @@ def valid(column: Column, data: str = "p_data") -> str:
 
 def default_sql(column: Column) -> str:
     """Return a declared default as an SQL expression of the column's type."""
-    if column.default is None:
-        return "null"
-    if column.type is FieldType.JSON:
-        return f"{json_literal(column.default)}::jsonb"
-    if column.type is FieldType.BOOLEAN:
-        return "true" if column.default else "false"
-    text = column.default if isinstance(column.default, str) else _number_text(column.default)
-    sql_type = SQL_TYPE[column.type]
+    return "null" if column.default is None else constant(column.type, column.default)
+
+
+def constant(type_: FieldType, value: object) -> str:
+    """Return a field's JSON value as an SQL constant of its column's type."""
+    if type_ is FieldType.JSON:
+        return f"{json_literal(value)}::jsonb"
+    if type_ is FieldType.BOOLEAN:
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else _number_text(value)
+    sql_type = SQL_TYPE[type_]
     return literal(text) if sql_type == "text" else f"{literal(text)}::{sql_type}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ablo_pg.db.report import ErrorReport, Names
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.identifiers import shorten
+from ablo_pg.schema.rules import FOLLOW, Requirement
 
 
 def _field(report: ErrorReport, names: Names, *suffixes: str) -> str | None:
@@ -34,6 +35,9 @@ def unique(report: ErrorReport, names: Names) -> AbloError:
             field="id",
             remedy="choose another id, or update the existing row",
         )
+    found = names.requirements.get((model or "", report.constraint or ""))
+    if found is not None:
+        return _required(report, names, found, "unique_violation")
     return error_for(
         "unique_violation",
         f"Another row of {model} has the same value under {report.constraint!r}",
@@ -41,6 +45,21 @@ def unique(report: ErrorReport, names: Names) -> AbloError:
         field=_field(report, names, "_key", "_idx"),
         remedy="use a value that is not taken",
         details={"constraint": report.constraint},
+    )
+
+
+def _required(report: ErrorReport, names: Names, found: Requirement, code: str) -> AbloError:
+    """Return the error of a rule, check or index that the schema declares."""
+    model = names.model(report.table)
+    field = names.field(model, found.field)
+    taken = code == "unique_violation"
+    return error_for(
+        code,
+        f"{model}{'.' + field if field else ''}: {found.says}",
+        model=model,
+        field=field,
+        remedy="use a value that is not taken" if taken else FOLLOW,
+        details={"constraint": report.constraint, "rule": found.says},
     )
 
 
@@ -75,13 +94,16 @@ def not_null(report: ErrorReport, names: Names) -> AbloError:
 def check(report: ErrorReport, names: Names) -> AbloError:
     """Return the error of a CHECK."""
     model = names.model(report.table)
+    found = names.requirements.get((model or "", report.constraint or ""))
+    if found is not None:
+        return _required(report, names, found, "check_violation")
     name = _field(report, names, "_enum", "_finite", "_check")
     place = f"{model}{'.' + name if name else ''}: a" if model else "A"  # a domain has no table
     return error_for(
         "check_violation",
         f"{place} value violates the constraint {report.constraint!r}",
         model=model,
-        field=name,
+        field=name or _field(report, names, "_rules"),
         remedy="use one of the declared values"
         if name
         else "use a value that the constraint allows",

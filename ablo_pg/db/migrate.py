@@ -47,6 +47,7 @@ select json_build_object(
     from pg_catalog.pg_constraint k where k.conrelid = c.oid),
   'indexes', (
     select coalesce(json_object_agg(n.relname, json_build_object(
+      'mark', pg_catalog.obj_description(n.oid, 'pg_class'),
       'valid', i.indisvalid, 'unique', i.indisunique and i.indpred is null, 'columns', array(
         select a.attname from pg_catalog.pg_attribute a
         where a.attrelid = c.oid and a.attnum = any (i.indkey)))), '{}')

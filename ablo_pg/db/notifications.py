@@ -125,13 +125,15 @@ class Notifications:
             await self.connected.wait()
         async with self._turn:
             try:
+                # Statements register a reader of the same socket, and a loop keeps one of each.
+                asyncio.get_running_loop().remove_reader(conn.pgconn.socket)
                 yield conn
             except BaseException:
                 if self._conn is conn:
                     self._conn = None
                 raise
             finally:
-                self._wake.set()  # statements replace the reader of `_woken`
+                self._wake.set()  # the reader of `_woken` is gone
 
     async def run(self) -> None:
         """Listen until cancelled; again when the connection breaks."""
@@ -206,7 +208,8 @@ class Notifications:
         try:
             await occurs(self._wake, seconds)
         finally:
-            loop.remove_reader(socket)
+            if not self._turn.locked():  # else lent: a statement may wait for the socket
+                loop.remove_reader(socket)
         self._wake = asyncio.Event()
 
 

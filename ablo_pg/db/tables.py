@@ -47,6 +47,8 @@ class ConstraintFacts(msgspec.Struct, frozen=True):
     target: str | None
     target_columns: tuple[str, ...]
     cascades: bool
+    comment: str | None = None
+    valid: bool = True  # checked for every row
 
 
 class IndexFacts(msgspec.Struct, frozen=True):
@@ -55,6 +57,14 @@ class IndexFacts(msgspec.Struct, frozen=True):
     name: str
     unique: bool
     columns: tuple[str, ...]
+
+
+class MarkedIndex(msgspec.Struct, frozen=True):
+    """An index with a comment; any index of ours that an author named has one."""
+
+    name: str
+    valid: bool
+    comment: str
 
 
 class TableFacts(msgspec.Struct, frozen=True):
@@ -74,6 +84,7 @@ class TableFacts(msgspec.Struct, frozen=True):
     indexes: tuple[IndexFacts, ...]
     comment: str | None
     children: tuple[str, ...] = ()
+    marked: tuple[MarkedIndex, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -150,7 +161,8 @@ select coalesce(json_agg(json_build_object(
         select coalesce(json_agg(a.attname order by k.n), '[]')
         from unnest(c.confkey) with ordinality as k (attnum, n)
         join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum),
-      'cascades', c.contype = 'f' and c.confdeltype = 'c'
+      'cascades', c.contype = 'f' and c.confdeltype = 'c',
+      'comment', pg_catalog.obj_description(c.oid, 'pg_constraint'), 'valid', c.convalidated
     ) order by c.conname), '[]')
     from pg_catalog.pg_constraint c
     left join pg_catalog.pg_class f on f.oid = c.confrelid
@@ -166,7 +178,13 @@ select coalesce(json_agg(json_build_object(
         where k.n <= i.indnkeyatts)
     ) order by x.relname), '[]')
     from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid
-    where i.indrelid = r.oid and i.indpred is null and i.indexprs is null and i.indisvalid)
+    where i.indrelid = r.oid and i.indpred is null and i.indexprs is null and i.indisvalid),
+  'marked', (
+    select coalesce(json_agg(json_build_object(
+      'name', x.relname, 'valid', i.indisvalid, 'comment', o.comment) order by x.relname), '[]')
+    from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid,
+      pg_catalog.obj_description(x.oid, 'pg_class') as o (comment)
+    where i.indrelid = r.oid and o.comment is not null)
 ) order by r.nspname, r.relname), '[]')::text
 from relations r
 """
@@ -244,5 +262,7 @@ def count_each(
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
         return {}
     except (psycopg.errors.UndefinedColumn, psycopg.errors.DatatypeMismatch):
+        return {}
+    except (psycopg.errors.UndefinedFunction, psycopg.DataError):  # a column of another type
         return {}
     return dict(zip(conditions, row, strict=True))

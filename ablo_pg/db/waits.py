@@ -8,9 +8,9 @@ the scope is left. Only a scope of anyio's own holds that back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 
@@ -20,14 +20,33 @@ import anyio._backends._asyncio
 
 # Seconds until a task that still runs is cancelled again. Longer than a statement takes to end.
 AGAIN: Final = 5.0
+T = TypeVar("T")
 
 
 def shielded(seconds: float | None) -> AbstractContextManager[object]:
     """Let the block await inside cancelled scopes; leave it silently after so many seconds.
 
-    asyncio cancels once. Code that catches that may await again, with or without this.
+    asyncio cancels once. Code that catches that may await again, with or without this. But code
+    that asyncio has not cancelled yet (a timeout, a task group, `Task.cancel`) still is cancelled:
+    see `finished`.
     """
     return anyio.move_on_after(seconds, shield=True)
+
+
+async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Await work that must not be left half done. A cancellation is raised when it has ended.
+
+    For a request whose opposite follows on another connection, which must not overtake it. If the
+    work does not end within so many seconds of the cancellation, it is cancelled too.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with shielded(None):
+            await asyncio.wait([task], timeout=seconds)
+            await end([task])
+        raise
 
 
 async def occurs(event: asyncio.Event, seconds: float | None) -> bool:

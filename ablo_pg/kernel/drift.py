@@ -9,6 +9,7 @@ import psycopg
 
 from ablo_pg.db.catalog import installed_kernel, kernel_status
 from ablo_pg.kernel.files import kernel_files, kernel_version
+from ablo_pg.kernel.required import missing_constraints
 from ablo_pg.kernel.rights import Lack, kernel_rights, lacks, model_rights
 from ablo_pg.kernel.schema_push import read_active
 
@@ -46,10 +47,9 @@ def kernel_state(conn: psycopg.Connection) -> KernelState:
     outdated = tuple(path for path in paths if own.get(path) != kernel.checksums.get(path))
     status = kernel_status(conn)
     drift = tuple(status.get("drift") or ())
-    missing = _lacks(conn) if kernel.version == kernel_version() else ()
-    return KernelState(kernel.version, kernel_version(), outdated, drift, status, missing)
-
-
-def _lacks(conn: psycopg.Connection) -> tuple[Lack, ...]:
+    if kernel.version != kernel_version():
+        return KernelState(kernel.version, kernel_version(), outdated, drift, status)
     spec = read_active(conn).spec
-    return lacks(conn, (*kernel_rights(kernel_files()), *model_rights(spec)))
+    missing = lacks(conn, (*kernel_rights(kernel_files()), *model_rights(spec)))
+    drift = (*drift, *missing_constraints(conn, spec))
+    return KernelState(kernel.version, kernel_version(), outdated, drift, status, missing)

@@ -29,7 +29,9 @@ from ablo_pg.db.tables import (
     snapshot,
     text_facts,
 )
+from ablo_pg.kernel.finding import Finding as Finding
 from ablo_pg.kernel.policies import BadPolicy, policies
+from ablo_pg.kernel.required import broken_rows, required_of_rows
 from ablo_pg.kernel.row_copies import broken_copies
 from ablo_pg.kernel.table_reasons import KEY_TYPES, base_reason, table_reasons
 from ablo_pg.kernel.table_triggers import Unfit, unfit_triggers
@@ -37,7 +39,6 @@ from ablo_pg.kernel.table_values import default_as
 from ablo_pg.schema import FieldType, SchemaSpec
 from ablo_pg.schema.problems import Problem
 
-Level: TypeAlias = Literal["problem", "warning", "addition"]
 # Counts rows under several conditions at once; a condition that cannot be counted is left out.
 Counts: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, int]]
 _ORGANIZATION: Final = "organization"
@@ -49,16 +50,6 @@ SQL_ASCII: Final = (
     "bytes cannot be read; lengths and letter case count bytes"
 )
 _NO_SQL: Final = "name another table or column, or leave the model out"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding about a model's table. `field` is a JSON name; `sql` would fix it."""
-
-    level: Level
-    message: str
-    field: str | None = None
-    sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +205,7 @@ def findings(model: ModelPlan, table: TableFacts, counts: Counts) -> tuple[Findi
             found += _rounded(model, column, facts)
             found += _values(model, column, rows)
             found += _infinite(model, column, rows)
+    found += required_of_rows(model, table, rows)
     found += _base(model, table)
     found += _inexact(model, table)
     found += _organization(model, table, rows)
@@ -234,6 +226,7 @@ def _conditions(model: ModelPlan, table: TableFacts) -> dict[str, str]:
             conditions[f"enum {column.wire}"] = unfit(column, "enum_value_removed")
         if test := finite_test(column):
             conditions[f"finite {column.wire}"] = f"not ({test})"
+    conditions |= broken_rows(model, table)
     organization = table.column(model.org.name)
     if model.synced and organization is not None and not organization.not_null:
         conditions[_ORGANIZATION] = f"{model.org.sql} is null"

@@ -14,11 +14,14 @@ from ablo_pg.compile.names import ident, qualified
 from ablo_pg.compile.values import STORED_AS
 from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
 from ablo_pg.kernel.bookkeeping import tool_of
+from ablo_pg.kernel.recover import recover
 from ablo_pg.kernel.table_reasons import WHOLE_NUMBERS, base_reason, find_id, table_reasons
 from ablo_pg.kernel.table_values import constant, listed_values
 from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy, check
+from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.names import lookup_key, wire_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, MISSING
+from ablo_pg.schema.rules import required
 from ablo_pg.schema.source import Notes, usable_key
 
 # The type that a column's own type maps to; text with a list of values is an ENUM.
@@ -143,7 +146,7 @@ def _draft(table: TableFacts, key: str, id_column: str, organization_column: str
         found = _field(column, draft, names)
         if found is not None:
             fields.append(found)
-    draft.model = replace(model, fields=tuple(fields))
+    draft.model = recover(replace(model, fields=tuple(fields)), table)
     _say_rest(draft)
     return draft
 
@@ -233,7 +236,10 @@ def _enum(column: ColumnFacts, table: TableFacts) -> tuple[str, ...] | None:
 
 def _indexed(draft: _Draft, column: str) -> bool:
     org = draft.model.tenancy.column
-    return any(index.columns == (org, column) for index in draft.table.indexes)
+    named = {one.name for one in draft.table.marked if one.comment.startswith("ablo_pg ")}
+    return any(
+        index.columns == (org, column) and index.name not in named for index in draft.table.indexes
+    )
 
 
 def _say_rest(draft: _Draft) -> None:
@@ -246,6 +252,9 @@ def _say_rest(draft: _Draft) -> None:
 
 
 def _ours(one: ConstraintFacts, draft: _Draft) -> bool:
+    spec = draft.model
+    if one.name in {shorten(name) for name, _ in required(spec)}:
+        return True
     column = one.columns[0] if len(one.columns) == 1 else None
     if column is None:
         return False

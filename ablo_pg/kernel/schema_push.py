@@ -6,7 +6,7 @@ second compares with the result of the first. `apply` runs the statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,8 +15,10 @@ import psycopg
 
 from ablo_pg.compile import compile_schema
 from ablo_pg.compile.migration import TableFacts, place
-from ablo_pg.compile.moves import fills, moves, unfit
+from ablo_pg.compile.migration.conditions import forget, unheld
+from ablo_pg.compile.moves import fills, moves, stored_columns, unfit
 from ablo_pg.compile.plan import ModelPlan, Native, find_column, plan_schema
+from ablo_pg.compile.rules import broken
 from ablo_pg.db.catalog import lock_provisioning
 from ablo_pg.db.errors import translate
 from ablo_pg.db.event_triggers import PASSED_OVER
@@ -29,7 +31,7 @@ from ablo_pg.kernel.failure import LOCK_NOT_AVAILABLE
 from ablo_pg.kernel.fit import obstacles
 from ablo_pg.schema import Change, SchemaSpec, parse_schema_json
 from ablo_pg.schema.problems import Problem, bullets
-from ablo_pg.schema.pushing import PushOptions, PushPlan, incompatible, plan_push
+from ablo_pg.schema.pushing import CONDITIONS, PushOptions, PushPlan, incompatible, plan_push
 from ablo_pg.schema.unenforced import require_enforced
 
 NO_SCHEMA: Final = SchemaSpec(())
@@ -107,10 +109,13 @@ def push(
         plan = plan_push(active.spec, spec, options, _counter(conn, active.spec, spec, options))
         if plan.refusals:
             raise incompatible(plan)
-        against = obstacles(conn, spec)
+        facts = _facts(conn, spec)
+        against = (*obstacles(conn, spec), *_unheld(spec, facts))
         if against:
             raise _unfit_tables(against)
-        done = apply(conn, _statements(active.spec, spec, plan, _native(conn, spec)))
+        native = {where: found.native for where, found in facts.items()}
+        gone = forget(active.spec, spec, facts)
+        done = apply(conn, _statements(active.spec, spec, plan, native, gone))
         version = read_active(conn).version
         warnings = (*plan.warnings, *_unowned(conn, spec), *_unseen(done.passed_over))
         return Pushed(version, spec.hash, plan.changes, warnings, done.statements, kept=not dry_run)
@@ -171,19 +176,21 @@ def _tables(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[None]:
         ) from exc
 
 
-def _native(conn: psycopg.Connection, spec: SchemaSpec) -> Native:
-    """Return which columns of existing tables have an enum type or an array type."""
+def _facts(conn: psycopg.Connection, spec: SchemaSpec) -> dict[tuple[str, str], TableFacts]:
+    """Return what the database knows of the tables that exist."""
     places = [place(model) for model in plan_schema(spec).stored]
     facts = {where: table_facts(conn, *where) for where in places}
-    return {where: TableFacts.of(found).native for where, found in facts.items() if found}
+    return {where: TableFacts.of(found) for where, found in facts.items() if found}
 
 
-def _statements(old: SchemaSpec, new: SchemaSpec, plan: PushPlan, native: Native) -> _Statements:
+def _statements(
+    old: SchemaSpec, new: SchemaSpec, plan: PushPlan, native: Native, gone: Iterable[str]
+) -> _Statements:
     compiled = compile_schema(new, native).statements
     before = moves(old, new, plan.changes, plan.backfills)
     after = fills(new, plan.backfills)
     again = compiled if after else ()
-    return _Statements((*before, *compiled, *after, *again))
+    return _Statements((*gone, *before, *compiled, *after, *again))
 
 
 def _unowned(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Change]:
@@ -236,9 +243,19 @@ def _count(
     origins: dict[str, str],
 ) -> int | None:
     field = str(change.field)
+    if change.kind in CONDITIONS:
+        columns = stored_columns(old, new, origins)
+        return count_rows(conn, old.table, broken(new, field, old.table, columns))
     named = origins.get(f"{change.model}.{field}", field).rpartition(".")[2]
     wanted, stored = find_column(new, field), find_column(old, named)
     if wanted is None or (stored is None and change.kind != "field_added"):
         return None
     here = wanted if stored is None else replace(wanted, name=stored.name)
     return count_rows(conn, old.table, unfit(here, change.kind))
+
+
+def _unheld(spec: SchemaSpec, facts: Mapping[tuple[str, str], TableFacts]) -> Iterator[Problem]:
+    """Yield what the tables of applications would not hold: a push does not restrict their rows."""
+    for model in plan_schema(spec).stored:
+        if place(model) in facts:
+            yield from unheld(model, facts[place(model)], plain=True)

@@ -22,6 +22,11 @@ from ablo_pg.schema.values import BIGINT_MAX, BIGINT_MIN, BadValueError, to_json
 Fields: TypeAlias = Mapping[str, Field]
 
 DEEPEST: Final = 16  # levels that the kernel reads
+# Why a condition that must keep holding cannot have it, and what to do.
+CLOCK: Final = (
+    "the current time changes, and a constraint must keep what it has accepted",
+    "compare with a field, or check it where the row is written",
+)
 _EXACT: Final = frozenset({"integer", "decimal"})
 _READ_AS: Final[dict[str, tuple[str, ...]]] = {  # kinds of literals, and what they are read as
     "text": ("datetime", "date", "uuid"),

@@ -24,6 +24,7 @@ from ablo_pg.db.pool import Database
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema import ModelSpec, SchemaSpec, parse_schema_json
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, FieldType, named_fields
+from ablo_pg.schema.rules import requirements
 from ablo_pg.wire.limits import PARSED_HERE
 from ablo_pg.wire.openapi import openapi_document
 
@@ -73,7 +74,7 @@ class LiveSchema:
             for spec in self.spec.models
             for column, (wire, _) in columns_of(spec)
         }
-        return Names(models, fields)
+        return Names(models, fields, requirements(self.spec))
 
     def find(self, name: str) -> ModelSpec | None:
         """Return the model with that key, typename or table, in any case; None when unknown."""

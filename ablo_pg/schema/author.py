@@ -21,7 +21,12 @@ from typing import Any
 
 from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema.checks import check, check_python
-from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
+from ablo_pg.schema.declare import (
+    ConditionDeclaration,
+    ModelOptions,
+    RelationDeclaration,
+    field,
+)
 from ablo_pg.schema.neutral import IdentityRole, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.rows import Model
@@ -82,7 +87,7 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
 
     Args:
         options: what a class statement takes as keyword arguments.
-        fields: a type, (type, default), (type, field(...)), or a relation, each.
+        fields: a type, (type, default), (type, field(...)), a relation, a check or an index, each.
 
     Raises:
         AbloValidationError: an unknown option, or a name that starts with an underscore.
@@ -93,7 +98,7 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
     annotations: dict[str, object] = {}
     namespace: dict[str, object] = {"__module__": __name__, "__annotations__": annotations}
     for name, declared in fields.items():
-        if isinstance(declared, RelationDeclaration):
+        if isinstance(declared, RelationDeclaration | ConditionDeclaration):
             namespace[name] = declared
         elif isinstance(declared, tuple) and len(declared) == 2:
             annotations[name], namespace[name] = declared

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.names import lookup_key
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import Problem
+from ablo_pg.schema.rules import index_name
 
 
 def check_clashes(spec: SchemaSpec) -> list[Problem]:
     """Return every pair that one name could mean."""
-    problems = _check_models(spec)
+    problems = _check_models(spec) + _check_indexes(spec)
     for model in spec.models:
         problems += _check_names(model)
         problems += _check_columns(model)
@@ -48,6 +50,29 @@ def _check_models(spec: SchemaSpec) -> list[Problem]:
                     'give one of the two another scope="..."',
                 )
             )
+    return problems
+
+
+def _check_indexes(spec: SchemaSpec) -> list[Problem]:
+    """Indexes of one Postgres schema share their names, whatever their tables."""
+    problems: list[Problem] = []
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
+    for model in spec.models:
+        edges = {r.foreign_key for r in model.relations if r.fk or r.index or r.parent}
+        for f in model.fields:
+            made = [index_name(model.table, f.column, unique=True)] if f.unique else []
+            if f.indexed or f.wire in edges:
+                made.append(index_name(model.table, f.column, unique=False))
+            for name in made:
+                owners.setdefault((model.table_schema, shorten(name)), (model.key, f.column))
+    for model in spec.models:
+        for one in model.indexes:
+            name = index_name(model.table, one.name, unique=one.unique)
+            place = (model.table_schema, shorten(name))
+            if place in owners:
+                reason = f"its index would be {name!r}, as that of {'.'.join(owners[place])}"
+                problems.append(Problem("name_clash", model.key, one.name, reason, "rename it"))
+            owners[place] = (model.key, one.name)
     return problems
 
 

@@ -8,10 +8,13 @@ from ablo_pg.schema.names import RESERVED, SYSTEM_WIRE
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     PARTICIPANT_KINDS,
+    Check,
     EntityRole,
     Field,
     FieldType,
+    Index,
     ModelSpec,
+    named_fields,
 )
 from ablo_pg.schema.problems import Problem
 
@@ -19,6 +22,7 @@ from ablo_pg.schema.problems import Problem
 MAX_FIELDS: Final = 1_594
 MAX_NAME: Final = 1_000
 MAX_ENUM_VALUES: Final = 10_000
+MAX_INDEX_FIELDS: Final = 31  # of the 32 columns of an index; the organization is one
 DISPOSITIONS: Final = ("reject", "overwrite", "notify")
 # Every table has these already (manual, "System Columns").
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -59,7 +63,7 @@ def check_model(model: ModelSpec) -> list[Problem]:
         )
     for field in model.fields:
         problems += _check_field(model.key, field)
-    return problems + _check_tenancy(model) + _check_policy(model)
+    return problems + _check_conditions(model) + _check_tenancy(model) + _check_policy(model)
 
 
 def check_name(
@@ -124,6 +128,35 @@ def _check_field(model: str, field: Field) -> list[Problem]:
             )
         )
     return problems + _check_enum(model, field)
+
+
+def _check_conditions(model: ModelSpec) -> list[Problem]:
+    """Check the names of checks and indexes, and the fields of indexes."""
+    problems: list[Problem] = []
+    uniques = [Index(f.column, (f.wire,), unique=True) for f in model.fields if f.unique]
+    for listed in (model.checks, (*uniques, *model.indexes)):
+        named: set[str] = set()
+        for one in listed:
+            problems += check_name(model.key, None, "the name of a check or index", one.name)
+            reason = "another one has its name" if one.name in named else _check_keys(model, one)
+            if reason:
+                remedy = "name fields that hold one value, and each index and check once"
+                problems.append(Problem("invalid_index", model.key, one.name, reason, remedy))
+            named.add(one.name)
+    return problems
+
+
+def _check_keys(model: ModelSpec, one: Check | Index) -> str:
+    """Return what makes the fields of an index invalid, or ''."""
+    if isinstance(one, Check):
+        return ""
+    fields = named_fields(model)
+    odd = [wire for wire in one.fields if wire not in fields]
+    if odd or not 0 < len(one.fields) <= MAX_INDEX_FIELDS:
+        what = f"{odd[0][:80]!r}, which is not a field" if odd else f"{len(one.fields)} fields"
+        return f"it is over {what}"
+    json = [wire for wire in one.fields if fields[wire].type is FieldType.JSON]
+    return f"it is over {json[0]!r}, which is json" if json else ""
 
 
 def _check_enum(model: str, field: Field) -> list[Problem]:

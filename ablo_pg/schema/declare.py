@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from pydantic import Field as PydanticField
 from pydantic_core import PydanticUndefined
 
-from ablo_pg.schema.neutral import Disposition, EntityRole, ParticipantKind, Tenancy
+from ablo_pg.json_text import Json
+from ablo_pg.schema.neutral import Disposition, EntityRole, Field, ParticipantKind, Tenancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class FieldMarker:
     indexed: bool = False
     column: str | None = None
     formerly: tuple[str, ...] = ()
+    unique: bool = False
 
 
 indexed: Final = FieldMarker(indexed=True)
@@ -42,6 +44,7 @@ def field(
     column: str | None = None,
     wire: str | None = None,
     formerly: str | Sequence[str] = (),
+    unique: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare more about a field than its type.
@@ -56,8 +59,9 @@ def field(
         wire: the name in JSON, where it is not the camelCase of the field's.
         formerly: JSON names that it had. Rows carry its value under these too, and writes may use
             them: clients of both names live side by side. Its column stays that of the first.
-        constraints: as for `pydantic.Field` (max_length, ge, pattern, ...). They are checked where
-            this class is used for writing; the database does not know them.
+        unique: no two rows of an organization have the same value. Rows with null may repeat.
+        constraints: as for `pydantic.Field`. ge, gt, le, lt, multiple_of, min_length, max_length
+            and pattern are also CHECKs of the table, for every writer. null passes them.
     """
     if wire is not None:
         constraints["alias"] = wire
@@ -67,7 +71,7 @@ def field(
         constraints["default"] = default
     info: Any = PydanticField(**constraints)
     former = (formerly,) if isinstance(formerly, str) else tuple(formerly)
-    info.metadata.append(FieldMarker(indexed, column, former))
+    info.metadata.append(FieldMarker(indexed, column, former, unique))
     return info
 
 
@@ -83,6 +87,24 @@ class RelationDeclaration:
     index: bool = False
     order_by: str | None = None
     options: tuple[tuple[str, object], ...] = ()
+
+
+Reader: TypeAlias = Callable[[str, str, Sequence[object], Mapping[str, Field]], Json]
+"""`predicate.text.parse`: of a model's key, SQL text, no parameters, its fields by each name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionDeclaration:
+    """A `check()` or an `index()` as its author wrote it; fields and text use Python or JSON names.
+
+    text: SQL, or the JSON form of a predicate. `predicate.declare` makes them.
+    """
+
+    kind: Literal["check", "index"]
+    read: Reader
+    text: str | Mapping[str, object] | None
+    fields: tuple[str, ...] = ()
+    unique: bool = False
 
 
 def belongs_to(

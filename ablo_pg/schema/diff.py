@@ -14,14 +14,17 @@ from ablo_pg.errors import AbloValidationError
 from ablo_pg.json_text import same
 from ablo_pg.schema.neutral import (
     MISSING,
+    Check,
     EntityRole,
     Field,
     FieldType,
+    Index,
     ModelSpec,
     Relation,
     SchemaSpec,
     Tenancy,
 )
+from ablo_pg.schema.rules import looser_rule
 from ablo_pg.schema.wire_json import dump_tenancy
 
 
@@ -54,6 +57,8 @@ FIELD_MOVED: Final = ("field_renamed", "field_also_named")
 # Of what is no longer declared; only `migrate --drop` removes it.
 _TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
 _COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
+_MAY_BREAK: Final = "stored rows may break it: correct them first"
+_MAY_REPEAT: Final = "stored rows may have the same values: correct them first"
 # Retypings under which every stored value keeps its JSON.
 _WIDENINGS: Final = {
     (FieldType.ENUM, FieldType.STRING): "the values stay; the list of allowed values is removed",
@@ -168,7 +173,7 @@ def _diff_model(old: ModelSpec, new: ModelSpec, renamed: Mapping[str, str]) -> l
         else:
             changes += _diff_field(new.key, origin, field)
     changes += [Change("field_dropped", new.key, wire, False, _COLUMN_STAYS) for wire in before]
-    return [*changes, *_diff_relations(old, new)]
+    return [*changes, *_diff_conditions(old, new), *_diff_relations(old, new)]
 
 
 def _added(model: str, field: Field) -> Change:
@@ -209,6 +214,7 @@ def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
     if old.optional and not new.optional:
         reason = "stored rows may have no value for it: backfill them first"
         yield Change("field_made_required", model, wire, False, reason)
+    yield from _diff_rules(model, old, new)
     if new.indexed != old.indexed:
         kind = "index_added" if new.indexed else "index_dropped"
         yield Change(kind, model, wire, True, "rows stay as they are")
@@ -222,6 +228,45 @@ def _diff_field(model: str, old: Field, new: Field) -> Iterator[Change]:
             None if old.default is MISSING else old.default,
             None if new.default is MISSING else new.default,
         )
+
+
+def _diff_rules(model: str, old: Field, new: Field) -> Iterator[Change]:
+    before, after = dict(old.rules), dict(new.rules)
+    if before != after:
+        looser = all(
+            word in before and looser_rule(word, before[word], after[word]) for word in after
+        )
+        kind, reason = "rules_tightened", _MAY_BREAK
+        if looser:
+            kind, reason = "rules_loosened", "every stored value still fits"
+        yield Change(kind, model, new.wire, looser, reason, before, after)
+    if new.unique and not old.unique:
+        yield Change("unique_added", model, new.wire, False, _MAY_REPEAT)
+    elif old.unique and not new.unique:
+        yield Change("unique_dropped", model, new.wire, True, "rows stay as they are")
+
+
+def _diff_conditions(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
+    """Compare checks and indexes by name; one that another word for the same is, is the same."""
+    for kind, listed, others, breaks in (
+        ("check", new.checks, old.checks, _MAY_BREAK),
+        ("index", new.indexes, old.indexes, _MAY_REPEAT),
+    ):
+        before = {one.name: one for one in others}
+        for one in listed:
+            origin = before.pop(one.name, None)
+            if origin is not None and same(_meant(origin), _meant(one)):
+                continue
+            calm = isinstance(one, Index) and not one.unique
+            does = "added" if origin is None else "changed"
+            reason = "rows stay as they are" if calm else breaks
+            yield Change(f"{kind}_{does}", new.key, one.name, calm, reason)
+        for name in before:
+            yield Change(f"{kind}_dropped", new.key, name, True, "rows stay as they are")
+
+
+def _meant(one: Check | Index) -> tuple[object, ...]:
+    return astuple(replace(one, text=""))
 
 
 def _diff_enum(model: str, old: Field, new: Field) -> Iterator[Change]:

@@ -18,7 +18,8 @@ from ablo_pg.json_text import Json
 from ablo_pg.schema.names import RESERVED
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, BASE_FIELDS, Field
 from ablo_pg.schema.plans import FieldPlan, WritePlan, plan_for
-from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rows import Model, changed_row
+from ablo_pg.schema.rules import FOLLOW, say_rules
 from ablo_pg.schema.values import BadValueError, shape, to_json_value
 
 _SYSTEM_FIELDS = {
@@ -26,6 +27,11 @@ _SYSTEM_FIELDS = {
     for name, wire, column, kind in (*BASE_FIELDS, ARCHIVED_FIELD)
     for spelling in (name, wire)
 }
+# pydantic's names for a broken rule of a field.
+_RULE_TYPES = (
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"),
+    *("string_too_short", "string_too_long", "string_pattern_mismatch"),
+)
 _MISMATCH_TYPES = ("_type", "_parsing", "_instance_of", "_attributes_type")
 
 
@@ -78,8 +84,7 @@ def validate_update(
 ) -> dict[str, object]:
     """Check the data of a change: any of the fields. As `validate_create`, without defaults.
 
-    Validators of single fields run; those of the whole model do not, because the rest of the row is
-    not available.
+    Validators of single fields run; those of the whole row need the rest of it: `validate_whole`.
     """
     plan = plan_for(model)
     faults: list[_Fault] = []
@@ -89,6 +94,41 @@ def validate_update(
         result = _run_pydantic(plan, given, faults, create=False)
     _raise_first(faults, key or model.__name__)
     return result
+
+
+def judges_rows(model: type[Model]) -> bool:
+    """Whether a class has validators of whole rows (`model_validator(mode="after")`)."""
+    return plan_for(model).judges_rows
+
+
+def validate_whole(
+    model: type[Model], row: Model, data: dict[str, object], *, key: str | None = None
+) -> dict[str, object]:
+    """Check the row that a change would make, and return the change with what validators replace.
+
+    Args:
+        row: as it is now. data: a change, as `validate_update` returns it.
+
+    Raises:
+        AbloValidationError: validation_failed.
+    """
+    plan = plan_for(model)
+    if not plan.judges_rows:
+        return data
+    made = plan.whole_class.model_construct(**dict(changed_row(row, data)))
+    faults: list[_Fault] = []
+    try:
+        found = plan.whole_class.model_validate(made)
+    except ValidationError as exc:
+        faults.extend(_pydantic_faults(plan, exc))
+        found = made
+    _raise_first(faults, key or model.__name__)
+    values = {part: getattr(found, part.field.name) for part in plan.fields}
+    return data | {
+        part.field.wire: to_json_value(part.field, value)
+        for part, value in values.items()
+        if value != getattr(made, part.field.name)
+    }
 
 
 def find_field(model: type[Model], name: str) -> Field | None:
@@ -243,14 +283,10 @@ def _pydantic_faults(plan: WritePlan, exc: ValidationError) -> list[_Fault]:
             code = "check_violation"
         at = f"at {path[:100]}: " if path else ""
         got = f", got {shape(error['input'])}" if part is not None else ""
-        faults.append(
-            _Fault(
-                code,
-                part.field.name if part else None,
-                f"{at}{error['msg'][:300]}{got}",
-                "pass a value that the class accepts",
-            )
-        )
+        says, remedy = f"{at}{error['msg'][:300]}", "pass a value that the class accepts"
+        if part is not None and not path and part.field.rules and kind in _RULE_TYPES:
+            code, says, remedy = "check_violation", say_rules(part.field), FOLLOW
+        faults.append(_Fault(code, part.field.name if part else None, f"{says}{got}", remedy))
     return faults
 
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic.fields import FieldInfo
 
-from ablo_pg.schema.declare import FieldMarker, RelationDeclaration
+from ablo_pg.schema.declare import ConditionDeclaration, FieldMarker, RelationDeclaration
 from ablo_pg.schema.names import RESERVED, column_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, Field, FieldType
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rules import lower_rules, require_rules
 from ablo_pg.schema.types import LoweredType, UnsupportedTypeError, lower_type
 from ablo_pg.schema.values import BadValueError, to_json_value
+
+DeclaredT = TypeVar("DeclaredT", RelationDeclaration, ConditionDeclaration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,19 @@ def lower_fields(cls: type[Model], label: str) -> LoweredFields:
 
 def relations_of(cls: type[Model]) -> Iterator[tuple[str, RelationDeclaration]]:
     """Yield the relations declared on a class and its bases, bases first."""
-    seen: dict[str, RelationDeclaration] = {}
+    return _declared(cls, RelationDeclaration)
+
+
+def conditions_of(cls: type[Model]) -> Iterator[tuple[str, ConditionDeclaration]]:
+    """Yield the checks and indexes declared on a class and its bases, bases first."""
+    return _declared(cls, ConditionDeclaration)
+
+
+def _declared(cls: type[Model], kind: type[DeclaredT]) -> Iterator[tuple[str, DeclaredT]]:
+    seen: dict[str, DeclaredT] = {}
     for base in reversed(cls.__mro__):
         for name, value in vars(base).items():
-            if isinstance(value, RelationDeclaration):
+            if isinstance(value, kind):
                 seen[name] = value
     yield from seen.items()
 
@@ -84,7 +97,8 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
     except UnsupportedTypeError as exc:
         problems.append(Problem("unsupported_type", label, name, exc.reason, exc.remedy))
         lowered = LoweredType(FieldType.JSON)
-    marker = _marker((*info.metadata, *lowered.markers))
+    metadata = (*lowered.markers, *info.metadata)
+    marker = _marker(metadata)
     field = Field(
         name=name,
         wire=info.alias or name,
@@ -94,7 +108,10 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
         indexed=marker.indexed,
         enum_values=lowered.enum_values,
         formerly=marker.formerly,
+        unique=marker.unique,
     )
+    field, faults = lower_rules(field, metadata)
+    problems += [Problem("invalid_rule", label, name, *fault) for fault in faults]
     for alias in (info.validation_alias, info.serialization_alias):
         if alias is not None and alias != info.alias:
             problems.append(
@@ -106,6 +123,8 @@ def _lower_field(name: str, info: FieldInfo, label: str, problems: list[Problem]
                     'give it one name, with field(wire="...")',
                 )
             )
+    if info.default_factory in (list, dict):
+        return replace(field, default=info.default_factory())
     if info.default is None or info.is_required() or info.default_factory is not None:
         return field
     return _with_default(field, info.default, label, problems)
@@ -125,7 +144,9 @@ def _with_default(field: Field, default: object, label: str, problems: list[Prob
         )
         return field
     try:
-        return replace(field, default=to_json_value(field, default))
+        value = to_json_value(field, default)
+        require_rules(field, value)
+        return replace(field, default=value)
     except BadValueError as exc:
         problems.append(
             Problem("invalid_default", label, field.name, f"its default: {exc.reason}", exc.remedy)
@@ -140,6 +161,7 @@ def _marker(metadata: tuple[object, ...]) -> FieldMarker:
         indexed=any(marker.indexed for marker in markers),
         column=columns[0] if columns else None,
         formerly=tuple(name for marker in markers for name in marker.formerly),
+        unique=any(marker.unique for marker in markers),
     )
 
 

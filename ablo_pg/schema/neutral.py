@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 ParticipantKind = Literal["user", "agent", "system"]
 Disposition = Literal["reject", "overwrite", "notify"]
@@ -59,6 +59,8 @@ class Field:
         tuple[str, object], ...
     ] = ()  # other pushed attributes; MISSING: the key was absent
     formerly: tuple[str, ...] = ()  # other JSON names for reads and writes
+    rules: tuple[tuple[str, object], ...] = ()  # `rules.WORDS`, each with its JSON value
+    unique: bool = False  # within an organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,32 @@ class Relation:
     options: tuple[tuple[str, object], ...] = ()  # the rest, as pushed
     order_by: str | None = None
     extra: tuple[tuple[str, object], ...] = ()  # as Field.extra
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition that every row fulfils (or that is unknown of it). `test` is a predicate.
+
+    text: as its author wrote it, for messages.
+    """
+
+    name: str
+    test: Any
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index over fields (JSON names), within an organization; where: of which rows, if not all.
+
+    unique: no two of these rows have the same values.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+    where: Any = None
+    text: str = ""  # of `where`, as its author wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +162,8 @@ class ModelSpec:
     entity_roles: tuple[EntityRole, ...] = ()
     conflict: tuple[tuple[ParticipantKind, Disposition], ...] = ()
     claims_bind_sql: bool = False  # a claim also refuses plain SQL writers
+    checks: tuple[Check, ...] = ()
+    indexes: tuple[Index, ...] = ()
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
 
     @property

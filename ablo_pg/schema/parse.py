@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final, Literal, TypeVar
+
+import msgspec
 
 from ablo_pg.schema.checks import check
 from ablo_pg.schema.hashing import json_hash
@@ -19,11 +21,13 @@ from ablo_pg.schema.names import column_name
 from ablo_pg.schema.neutral import (
     MISSING,
     PARTICIPANT_KINDS,
+    Check,
     Disposition,
     EntityRole,
     Field,
     FieldType,
     IdentityRole,
+    Index,
     ModelSpec,
     ParticipantKind,
     Relation,
@@ -32,6 +36,7 @@ from ablo_pg.schema.neutral import (
 )
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.reading import Reading
+from ablo_pg.schema.rules import parse_rules
 from ablo_pg.schema.values import BadValueError, shape, to_json_value
 from ablo_pg.schema.wire_json import (
     COLUMNS,
@@ -62,6 +67,7 @@ _DISPOSITIONS: Final[tuple[Disposition, ...]] = ("reject", "overwrite", "notify"
 _RELATION_FLAGS: Final = ("parent", "fk", "index")
 
 SpecT = TypeVar("SpecT", Field, Relation)
+ConditionT = TypeVar("ConditionT", Check, Index)
 
 
 def parse_schema_json(source: Mapping[str, object] | str | bytes) -> SchemaSpec:
@@ -152,10 +158,22 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
         entity_roles=tuple(_parse_entity_role(top, v) for v in top.sequence("entityRoles")),
         conflict=_parse_conflict(top),
         claims_bind_sql=top.flag("claimsBindSql", False),
+        checks=parse_listed(top.data.get("checks"), Check),
+        indexes=parse_listed(top.data.get("indexes"), Index),
     )
     if top.problems:
         return spec
     return replace(spec, options=find_extra(dump_model(spec), dict(top.data)))
+
+
+def parse_listed(value: Any, kind: type[ConditionT]) -> tuple[ConditionT, ...]:
+    """Read checks or indexes; other values under their name stay unread, and `unenforced`."""
+    try:
+        found = tuple(msgspec.convert(value, tuple[kind, ...]))  # type: ignore[valid-type]
+    except msgspec.ValidationError:
+        return ()
+    known = {one.name for one in fields(kind)}
+    return () if any(one.keys() - known for one in value) else found
 
 
 def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:
@@ -188,6 +206,7 @@ def _parse_field(wire: str, top: Reading, nullable: bool) -> Field:
         enum_values=tuple(values) if kind is FieldType.ENUM else (),
         formerly=tuple(str(name) for name in top.sequence("formerly")),
     )
+    field = parse_rules(field, top.data)
     if top.data.get("default") is not None:
         field = replace(field, default=_parse_default(field, top))
     return _with_extra(field, dump_field(field), top)

@@ -50,6 +50,7 @@ class WritePlan:
         same_config = cls.model_config == Model.model_config
         self.whole_model = bool(cls.__pydantic_decorators__.model_validators)
         before = self.whole_model and _has_before_model_validator(cls)
+        self.judges_rows = any(_judges(one) for one in _model_validators(cls))
         self.fields = tuple(
             _plan_field(field, cls.model_fields[field.name], modes, same_config, before)
             for field in lower_fields(cls, cls.__name__).fields
@@ -85,6 +86,16 @@ class WritePlan:
             self.cls,
             [name for name in free if self.cls.model_fields[name].is_required()],
         )
+
+    @cached_property
+    def whole_class(self) -> type[Model]:
+        """A subclass that runs the validators of made rows, and no others, on a row of its own."""
+        made = _shadow(self.cls, [])
+        validators = made.__pydantic_decorators__.model_validators
+        for name in [name for name, one in validators.items() if not _judges(one)]:
+            del validators[name]
+        made.model_rebuild(force=True)
+        return made
 
     @cached_property
     def update_class(self) -> type[Model]:
@@ -147,9 +158,17 @@ def _validator_modes(cls: type[Model]) -> dict[str, set[str]]:
     return modes
 
 
+def _model_validators(cls: type[Model]) -> Collection[Any]:
+    return cls.__pydantic_decorators__.model_validators.values()
+
+
+def _judges(decorator: Any) -> bool:
+    """Whether a validator of the model gets the made row, and not what it is made of."""
+    return bool(decorator.info.mode == "after")
+
+
 def _has_before_model_validator(cls: type[Model]) -> bool:
-    validators = cls.__pydantic_decorators__.model_validators.values()
-    return any(decorator.info.mode != "after" for decorator in validators)
+    return not all(_judges(decorator) for decorator in _model_validators(cls))
 
 
 def _shadow(cls: type[Model], free: list[str]) -> type[Model]:

@@ -16,8 +16,15 @@ from ablo_pg.schema.neutral import Field, ModelSpec, SchemaSpec
 from ablo_pg.schema.problems import bullets
 from ablo_pg.schema.values import BadValueError, to_json_value
 
+# Changes to what the database refuses while rows violate it.
+CONDITIONS: Final = frozenset({"rules_tightened", "unique_added"}) | {
+    *("check_added", "check_changed", "index_added", "index_changed"),
+}
+_LISTED: Final = CONDITIONS | {"enum_value_removed"}
 # Changes that fit if no stored row violates them.
-OF_ROWS: Final = frozenset({"field_added", "field_made_required", "enum_value_removed"})
+OF_ROWS: Final = _LISTED | {"field_added", "field_made_required"}
+# Of these, those that another value mends.
+_MENDED: Final = OF_ROWS - CONDITIONS | {"rules_tightened"}
 # No flag allows these: rows would change owners.
 NEVER: Final = frozenset({"tenancy_changed"})
 # Consequences of a model's new key, or a field's new name, that a rename has allowed.
@@ -112,6 +119,8 @@ def _remedy(refusals: Sequence[Refusal]) -> str:
     flags = dict.fromkeys((one.flag or "").partition(" (or ")[0] for one in refusals)
     renames = dict.fromkeys(name for one in refusals if (name := _rename(one.change)))
     given = " ".join(flag for flag in flags if flag)
+    if not given and all(one.change.kind in OF_ROWS for one in refusals):
+        return "nothing was changed; correct the rows first, with SQL or through a client"
     if not given:
         return "nothing was changed; add a new model next to the old one and move the rows in SQL"
     instead = f"; for renamed ones: {' '.join([*renames][:_SHOWN])}" if renames else ""
@@ -166,11 +175,12 @@ class _Judge:
         if (change.model, change.field) in self._backfills:
             return None
         rows = self._count(change)
-        # A removed value that is stored violates the CHECK: force does not help there.
-        if rows == 0 or (self._force and change.kind != "enum_value_removed"):
+        # The database refuses its CHECK or index then: force does not help there.
+        if rows == 0 or (self._force and change.kind not in _LISTED):
             return None
         stands = change.reason if rows is None else f"{rows:,} stored rows violate it"
-        return Refusal(change, stands, f"--backfill {change.model}.{change.field}=VALUE")
+        mended = f"--backfill {change.model}.{change.field}=VALUE"
+        return Refusal(change, stands, mended if change.kind in _MENDED else None)
 
 
 def _flag(change: Change) -> str:

@@ -21,7 +21,12 @@ from pydantic_core import PydanticUndefined
 from ablo_pg.errors import AbloError, AbloValidationError
 from ablo_pg.json_text import RawJson, dumps, loads, members
 from ablo_pg.schema.columns import Column
-from ablo_pg.schema.declare import ModelOptions, RelationDeclaration, field
+from ablo_pg.schema.declare import (
+    ConditionDeclaration,
+    ModelOptions,
+    RelationDeclaration,
+    field,
+)
 from ablo_pg.schema.names import wire_name
 
 if TYPE_CHECKING:  # pydantic has no public name for it
@@ -83,7 +88,7 @@ class Model(BaseModel, metaclass=RowClass):
         extra="ignore",
         frozen=True,
         arbitrary_types_allowed=True,  # so that `define_schema` reports them all, with a remedy
-        ignored_types=(RelationDeclaration,),
+        ignored_types=(RelationDeclaration, ConditionDeclaration),
         protected_namespaces=(),
     )
 

@@ -26,6 +26,7 @@ from ablo_pg.schema.neutral import (
     Tenancy,
 )
 from ablo_pg.schema.rows import Model
+from ablo_pg.schema.rules import ORDERING, WORDS
 
 WIDTH: Final = 100
 _IMPORTS: Final = (
@@ -109,14 +110,18 @@ def attribute_names(model: ModelSpec) -> dict[str, str]:
             if _usable(name) and wire_name(name) == each.wire:
                 wanted = name
                 break
-        others = taken - {each.wire}
-        if not _usable(wanted):
-            cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", wanted).strip("_")
-            tries = (cleaned, f"{cleaned}_", f"field_{cleaned}", "field_of_no_name")
-            wanted = next(name for name in tries if _usable(name))
-        found[each.wire] = _free(wanted, others)
+        found[each.wire] = _attribute(wanted, taken - {each.wire})
         taken.add(found[each.wire])
     return found
+
+
+def _attribute(wanted: str, taken: set[str]) -> str:
+    """Return a free Python name that is as similar as possible, and mark it as taken."""
+    if not _usable(wanted):
+        cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", wanted).strip("_")
+        tries = (cleaned, f"{cleaned}_", f"field_{cleaned}", "field_of_no_name")
+        wanted = next(name for name in tries if _usable(name))
+    return _free(wanted, taken)
 
 
 def _usable(name: str) -> bool:
@@ -141,6 +146,10 @@ def _model(model: ModelSpec, name: str, notes: Notes) -> str:
     lines = [f"class {name}(Model{options}):"]
     lines += [f"    {line}" for line in _fields(model, attributes)]
     lines += [f"    {line}" for line in _relations(model, attributes)]
+    conditions = [f"    {line}" for line in _conditions(model, attributes)]
+    # A field of one of these names hides the function from the lines below it.
+    at = 1 if {"check", "index"} & {*attributes.values()} else len(lines)
+    lines[at:at] = conditions
     if len(lines) == 1:
         lines.append("    pass")
     inside = notes.inside.get(model.key, ())
@@ -207,7 +216,7 @@ def _value(each: Field, name: str) -> str:
     """Return what follows the `=` of a field; '' for nothing."""
     default = "None" if each.optional else ""
     if each.default is not MISSING:
-        default = _default(each)
+        default = _constant(each.type, each.default)
     options = []
     if default:
         options.append(f"default={default}")
@@ -219,20 +228,25 @@ def _value(each: Field, name: str) -> str:
         options.append(f"formerly={list(each.formerly)!r}")
     if each.wire != wire_name(name):
         options.append(f"wire={_text(each.wire)}")
+    for word, value in each.rules:
+        typed = _constant(each.type, value) if word in ORDERING else _text(value)
+        options.append(f"{WORDS[word].python}={typed}")
+    if each.unique:
+        options.append("unique=True")
     plain = default and len(options) == 1 and not isinstance(each.default, dict | list)
     return default if plain else f"field({', '.join(options)})" if options else ""
 
 
-def _default(each: Field) -> str:
-    text = _text(each.default)
+def _constant(kind: FieldType, value: object) -> str:
+    text = _text(value)
     wrappers = {
         FieldType.DECIMAL: f"decimal.Decimal({text})",
         FieldType.DATETIME: f"dt.datetime.fromisoformat({text})",
         FieldType.DATE: f"dt.date.fromisoformat({text})",
         FieldType.UUID: f"uuid.UUID({text})",
-        FieldType.NUMBER: f"float({text})" if isinstance(each.default, int) else text,
+        FieldType.NUMBER: f"float({text})" if isinstance(value, int) else text,
     }
-    return wrappers.get(each.type, text)
+    return wrappers.get(kind, text)
 
 
 def _relations(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
@@ -261,6 +275,21 @@ def _relation(relation: Relation, attributes: Mapping[str, str]) -> str:
     return f"{calls[relation.kind]}({', '.join(options)})"
 
 
+def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
+    spoken = all(attributes[field.wire] == field.name for field in model.fields)
+    # Their names may be any text: of pushed JSON, or of a comment in the database.
+    taken = {*attributes.values(), *(one.name for one in model.relations), "check", "index"}
+    for check in model.checks:
+        test = check.text if check.text and spoken else check.test
+        yield f"{_attribute(check.name, taken)} = check({_text(test)})"
+    for index in model.indexes:
+        options = [_text(attributes.get(wire, wire)) for wire in index.fields]
+        options += ["unique=True"] if index.unique else []
+        if index.where is not None:
+            options.append(f"where={_text(index.text if index.text and spoken else index.where)}")
+        yield f"{_attribute(index.name, taken)} = index({', '.join(options)})"
+
+
 def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:
     words = [f"{key}={name}" for key, name in classes.items() if key.isidentifier()]
     words = [word for word in words if not keyword.iskeyword(word.partition("=")[0])]
@@ -283,7 +312,7 @@ def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:
 def _imports(body: str) -> str:
     code = "\n".join(line for line in body.split("\n") if not line.lstrip().startswith("#"))
     lines = [line for mark, line in _IMPORTS if mark in code]
-    ours = sorted({*_OURS, "EntityRole", "IdentityRole"}, key=str.lower)
+    ours = sorted({*_OURS, "EntityRole", "IdentityRole", "check", "index"}, key=str.lower)
     names = [name for name in ours if re.search(rf"\b{name}\(", code) or name == "Model"]
     classes, functions = ([n for n in names if n[0].isupper() is up] for up in (True, False))
     plain = [line for line in lines if line.startswith("import")]

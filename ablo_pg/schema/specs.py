@@ -9,11 +9,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ablo_pg.errors import AbloError
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
-from ablo_pg.schema.lowering import LoweredFields, lower_fields, relations_of
+from ablo_pg.schema.lowering import LoweredFields, conditions_of, lower_fields, relations_of
 from ablo_pg.schema.model_options import check_options
 from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
-from ablo_pg.schema.neutral import EntityRole, ModelSpec, Relation, Tenancy
+from ablo_pg.schema.neutral import (
+    Check,
+    EntityRole,
+    Index,
+    ModelSpec,
+    Relation,
+    Tenancy,
+    named_fields,
+)
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
 from ablo_pg.schema.values import shape
@@ -31,8 +40,31 @@ def lower_models(classes: Mapping[str, type[Model]]) -> tuple[list[ModelSpec], l
             _lower_relation(key, name, declared, classes, lowered, problems)
             for name, declared in relations_of(classes[key])
         )
-        specs.append(_with_options(key, lowered[key], relations, options))
+        spec = _with_options(key, lowered[key], relations, options)
+        specs.append(_with_conditions(spec, classes[key], lowered[key], problems))
     return specs, problems
+
+
+def _with_conditions(
+    spec: ModelSpec, cls: type[Model], lowered: LoweredFields, problems: list[Problem]
+) -> ModelSpec:
+    checks: list[Check] = []
+    indexes: list[Index] = []
+    fields = named_fields(spec)
+    for name, declared in conditions_of(cls):
+        given = declared.text
+        text = given if isinstance(given, str) else ""
+        try:
+            test: Any = given if text is not given else declared.read(spec.key, text, (), fields)
+        except AbloError as exc:
+            problems.append(Problem("invalid_check", spec.key, name, exc.message, exc.remedy or ""))
+            continue
+        if declared.kind == "check":
+            checks.append(Check(name, test, text))
+        else:
+            wires = tuple(_wire_of(lowered, field) for field in declared.fields)
+            indexes.append(Index(name, wires, declared.unique, test, text))
+    return replace(spec, checks=tuple(checks), indexes=tuple(indexes))
 
 
 def _with_options(

@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ablo_pg.schema.neutral import SchemaSpec
+from ablo_pg.schema.neutral import MISSING, Field, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
+from ablo_pg.schema.rules import WORDS, require_rules
+from ablo_pg.schema.values import BadValueError, shape
 
 CODE: Final = "not_enforced"
 # Model options of the wire form that the server would have to enforce; others concern only clients.
 _OPTIONS: Final = {
     "autoFill": "leave it out; send the field, or declare a default",
     "requiredFields": "leave it out; make the fields not optional",
+    "checks": 'push [{"name": "...", "test": {...}}] with a predicate each',
+    "indexes": 'push [{"name": "...", "fields": [...]}]',
 }
+_DOCUMENTED: Final = "leave it out, or push a rule that the documentation lists for the type"
+# Attributes of a field that restrict its values. Rules that are enforced are read as such.
+_RESTRICT: Final = frozenset(
+    {*WORDS, "unique", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"}
+    | {"const", "enum", "not"}
+)
 
 
 def require_enforced(spec: SchemaSpec) -> None:
@@ -41,9 +51,36 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
             remedy = "leave it out; mint keys with syncGroups"
             yield _problem(model.key, "grants", ": its rows would grant no group", remedy)
         for name, value in model.options:
-            if name in _OPTIONS and value:
+            if name in _OPTIONS and value and not getattr(model, name, ()):
                 yield _problem(model.key, name, "", _OPTIONS[name])
+        for field in model.fields:
+            yield from _unread_rules(model.key, field)
+        ruled = [field.wire for field in model.fields if field.rules or field.unique]
+        ruled += [one.name for one in model.checks] + [one.name for one in model.indexes]
+        if model.tenancy.kind == "source" and ruled:
+            remedy = "leave it out; require it where the rows are"
+            yield _problem(model.key, ruled[0], ": its rows are behind a data source", remedy)
 
 
-def _problem(model: str | None, field: str, more: str, remedy: str) -> Problem:
-    return Problem(CODE, model, field, f"{field} is not enforced here{more}", remedy)
+def _unread_rules(model: str, field: Field) -> Iterator[Problem]:
+    """Yield the pushed rules of a field that were not read as such, and a default that breaks them.
+
+    A pushed default is a problem only here: a schema that is active must stay readable.
+    """
+    try:
+        require_rules(field, None if field.default is MISSING else field.default)
+    except BadValueError as exc:
+        reason = f"its default: {exc.reason}"
+        yield Problem("invalid_default", model, field.wire, reason, exc.remedy)
+    read = {*dict(field.rules), *(["unique"] if field.unique else [])}
+    for name, value in field.extra:
+        off = value is None or value is False or value is MISSING
+        if name in _RESTRICT - read and not off:
+            more = f": {shape(value)} on a field of type {field.type}"
+            yield _problem(model, field.wire, more, _DOCUMENTED, name)
+
+
+def _problem(
+    model: str | None, field: str, more: str, remedy: str, name: str | None = None
+) -> Problem:
+    return Problem(CODE, model, field, f"{name or field} is not enforced here{more}", remedy)

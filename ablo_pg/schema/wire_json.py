@@ -8,6 +8,7 @@ json and we never change the hash of a pushed schema.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Final
 
 from ablo_pg.schema.hashing import json_hash
@@ -15,9 +16,11 @@ from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import column_name
 from ablo_pg.schema.neutral import (
     MISSING,
+    Check,
     Field,
     FieldType,
     IdentityRole,
+    Index,
     ModelSpec,
     Relation,
     SchemaSpec,
@@ -83,7 +86,20 @@ def dump_model(model: ModelSpec) -> dict[str, object]:
         document["conflict"] = dict(model.conflict)
     if model.claims_bind_sql:
         document["claimsBindSql"] = True
+    if model.checks:
+        document["checks"] = [dump_condition(one) for one in model.checks]
+    if model.indexes:
+        document["indexes"] = [dump_condition(one) for one in model.indexes]
     return apply_extra(document, model.options)
+
+
+def dump_condition(one: Check | Index) -> dict[str, object]:
+    """Write a check or an index as JSON values."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(one).items()
+        if value not in ("", None, False)
+    }
 
 
 def dump_field(field: Field) -> dict[str, object]:
@@ -104,6 +120,9 @@ def dump_field(field: Field) -> dict[str, object]:
         document["default"] = field.default
     if field.formerly:
         document["formerly"] = list(field.formerly)
+    document |= dict(field.rules)
+    if field.unique:
+        document["unique"] = True
     return apply_extra(document, field.extra)
 
 

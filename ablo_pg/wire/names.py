@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ablo_pg.schema.rules import Requirement
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """How the author calls things: SQL and wire names to the schema key and the Python field name.
 
     models: table, typename -> schema key. fields: (schema key, column or wire name) -> field name.
+    requirements: (schema key, constraint's name) -> what it requires.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    requirements: Mapping[tuple[str, str], Requirement] = field(default_factory=dict)
 
     def model(self, name: str | None) -> str | None:
         """Return the schema key for a table or typename; an unknown name stays as it is."""

@@ -9,6 +9,7 @@ import msgspec
 
 from ablo_pg.schema import MISSING, Field, FieldType, ModelSpec
 from ablo_pg.schema.kinds import KINDS
+from ablo_pg.schema.rules import say_check, say_rules
 from ablo_pg.wire.claim_requests import BeatBody, ReorderBody
 from ablo_pg.wire.openapi_bodies import body_schema
 
@@ -62,16 +63,30 @@ def field_schema(field: Field) -> dict[str, object]:
         schema["enum"] = [*field.enum_values, *([None] if field.optional else [])]
     if field.optional and "type" in schema:
         schema["type"] = [schema["type"], "null"]
+    schema |= _rules_schema(field)
     if field.default is not MISSING:
         schema["default"] = field.default
     return schema
+
+
+def _rules_schema(field: Field) -> dict[str, object]:
+    """Return a field's rules, in words if its JSON is a string of digits or a date."""
+    if field.type in (FieldType.INTEGER, FieldType.NUMBER, FieldType.STRING):
+        found = dict(field.rules)
+    else:
+        kind = str(KINDS[field.type].schema.get("description", "It"))
+        found = {"description": f"{kind} {say_rules(field)}"} if field.rules else {}
+    return found | ({"x-unique": True} if field.unique else {})
 
 
 def model_components(model: ModelSpec) -> dict[str, object]:
     """Return the schemas of the row, of a create and of an update."""
     fields = {field.wire: field_schema(field) for field in model.fields}
     required = [f.wire for f in model.fields if not f.optional and f.default is MISSING]
-    made = {"type": "object", "properties": fields, "additionalProperties": False}
+    made: dict[str, object] = {"type": "object", "properties": fields}
+    made["additionalProperties"] = False
+    if model.checks:
+        made["description"] = f"A row {'; '.join(say_check(check) for check in model.checks)}"
     return {
         f"{model.key}.Row": {
             "type": "object",

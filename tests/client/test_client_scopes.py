@@ -10,8 +10,11 @@ import anyio
 import psycopg
 import pytest
 
-from ablo_pg import AbloTimeoutError, AsyncAblo
+from ablo_pg import AbloError, AbloTimeoutError, AsyncAblo
+from ablo_pg.db.waits import occurs
 from ablo_pg.testing import DatabaseHandle
+
+from .asked import Answer, on_ask
 
 Work = Callable[[], Awaitable[object]]
 Cut = Callable[[Work, asyncio.Event], Awaitable[None]]
@@ -20,6 +23,30 @@ pytestmark = pytest.mark.anyio
 
 class BrokenError(Exception):
     """What ends a group."""
+
+
+class Slow:
+    """Requests of that name are on their way for a while. Nothing recalls them."""
+
+    def __init__(self, client: AsyncAblo, name: str) -> None:
+        self.sent = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._travelling: list[asyncio.Future[Any]] = []
+        on_ask(client, name, self._travel)
+
+    async def _travel(self, body: Any, answer: Answer) -> Any:
+        async def arrive() -> Any:
+            await occurs(self._hurry, 0.2)
+            return await answer()
+
+        self._travelling.append(asyncio.ensure_future(arrive()))
+        self.sent.set()
+        return await asyncio.shield(self._travelling[-1])
+
+    async def arrive(self) -> None:
+        """Let them arrive now, if they have not."""
+        self._hurry.set()
+        await asyncio.gather(*self._travelling)
 
 
 async def by_scope(work: Work, when: asyncio.Event) -> None:
@@ -163,6 +190,47 @@ async def test_a_calls_own_deadline_leaves_the_group_alone(
             await waiter.tasks.claim(id="t", timeout=0.05)
         assert cancelling() == 0
         assert await holder.tasks.claim.queue("t") == []
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_release_does_not_overtake_its_request(make_client: Any, cut: Cut) -> None:
+    """A claim that is made after its release stays in the queue until its lease ends."""
+    holder, waiter = make_client(participant="agent:holder"), make_client()
+    request = Slow(waiter, "claim_acquire")
+    async with holder.tasks.claim(id="t"):
+        await cut(lambda: waiter.tasks.claim(id="t").__aenter__(), request.sent)
+        await request.arrive()
+        assert await holder.tasks.claim.queue("t") == []
+
+
+async def test_a_release_at_the_deadline_does_not_overtake_its_request(make_client: Any) -> None:
+    holder, waiter = make_client(participant="agent:holder"), make_client()
+    request = Slow(waiter, "claim_acquire")
+    async with holder.tasks.claim(id="t"):
+        with pytest.raises(AbloTimeoutError, match="not granted within"):
+            await waiter.tasks.claim(id="t", timeout=0.05)
+        await request.arrive()
+        assert await holder.tasks.claim.queue("t") == []
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_release_is_finished(make_client: Any, cut: Cut) -> None:
+    ablo, other = make_client(), make_client(participant="agent:other")
+    request = Slow(ablo, "claim_release")
+    claim = await ablo.tasks.claim(id="t")
+    await cut(claim.release, request.sent)
+    assert await other.tasks.claim.state("t") is None
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_close_is_finished(make_client: Any, cut: Cut) -> None:
+    ablo, other = make_client(), make_client(participant="agent:other")
+    request = Slow(ablo, "presence_leave")
+    await ablo.presence.set()
+    await cut(ablo.close, request.sent)
+    assert await other.presence.list() == []
+    with pytest.raises(AbloError, match="closed"):
+        await ablo.tasks.list()
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -24,20 +24,24 @@ from ablo_pg import (
     SessionKey,
     Snapshot,
     SyncClaim,
+    check,
     col,
     define_schema,
     field,
+    index,
 )
 
 
 class Task(Model):
-    title: str
+    title: str = field(max_length=200, pattern="^[^ ]", unique=True)
     status: Literal["todo", "doing", "done"]
-    count: int = 0
+    count: int = field(default=0, ge=0)
     urgent: bool = False
     due_date: dt.datetime | None = field(default=None, indexed=True)
     tags: list[str] = field(default_factory=list)
     meta: dict[str, Any] | None = None
+    started = check("status = 'todo' or count > 0")
+    by_due = index("due_date", where="status <> 'done'")
 
 
 schema = define_schema(tasks=Task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import anyio
@@ -159,6 +160,45 @@ async def test_the_connection_is_lent_between_notifications(
             assert await took(keys) == ["meanwhile"]
             sql("notify ablo_key, 'after'")
             assert await took(keys) == ["after"]
+
+
+@pytest.fixture
+def patient_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let psycopg look again after an hour, not after 100 ms, if its socket is never reported."""
+    wait = psycopg.AsyncConnection[Any].wait
+
+    async def patient(conn: psycopg.AsyncConnection[Any], generator: Any) -> Any:
+        return await wait(conn, generator, interval=3600)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "wait", patient)
+
+
+@pytest.mark.usefixtures("patient_waits")
+async def test_a_statement_keeps_its_socket_if_the_connection_was_lent_just_before(
+    shared: Notifications,
+) -> None:
+    with shared.listen(KEYS) as keys, anyio.fail_after(10):
+        await took(keys)
+        for _ in range(3):
+            async with shared.connection() as conn:
+                await conn.execute("select 1")
+
+
+@pytest.mark.usefixtures("patient_waits")
+async def test_a_statement_keeps_its_socket_if_a_listener_comes(
+    shared: Notifications, sql: Sql
+) -> None:
+    sql("select pg_advisory_lock(1)")
+    with shared.listen(KEYS) as keys, anyio.fail_after(10):
+        await took(keys)
+        with ExitStack() as late:
+            async with shared.connection() as conn, anyio.create_task_group() as group:
+                group.start_soon(conn.execute, "select pg_advisory_xact_lock(1)")
+                await until(lambda: sql("select 1 from pg_locks where not granted and objid = 1"))
+                claims = late.enter_context(shared.listen(CLAIMS))
+                await anyio.lowlevel.checkpoint()  # the listening task has been woken
+                sql("select pg_advisory_unlock(1)")
+            assert await took(claims) == [EVERYTHING]
 
 
 @pytest.mark.parametrize("statement", ["select pg_sleep(60)", "select 1 / 0"])

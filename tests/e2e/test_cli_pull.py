@@ -30,22 +30,27 @@ import decimal
 import uuid
 from typing import Literal
 from pydantic import JsonValue
-from ablo_pg import Model, Tenancy, belongs_to, define_schema, field
+from ablo_pg import Model, Tenancy, belongs_to, check, define_schema, field
+from ablo_pg import index as index_
 
 
 class Project(Model):
-    name: str = "it's"
-    budget: decimal.Decimal | None = None
+    name: str = field(default="it's", min_length=2, max_length=20, pattern="^[^\\\\n]+$")
+    budget: decimal.Decimal | None = field(default=None, multiple_of=decimal.Decimal("0.05"))
+    code: str | None = field(default=None, unique=True)
+    index: int = 3
     meta: JsonValue = field(default={"a": [1, None]})
+    named = check("lower(name) <> 'it''s' or budget is null")
+    by_name = index_("name", "budget", unique=True, where="index > 0")
 
 
 class Task(Model, table="Odd Table", tenancy=Tenancy("column", column="org")):
     title: str
     status: Literal["todo", "it's", "a,b"] = "todo"
-    weight: float = 0.5
+    weight: float = field(default=0.5, gt=0, le=1.5)
     points: int | None = 3
     done: bool = False
-    due: dt.date | None = None
+    due: dt.date | None = field(default=None, ge=dt.date(2020, 1, 1))
     seen: dt.datetime | None = field(default=None, column="seenAt")
     token: uuid.UUID | None = None
     owner: str | None = field(default=None, indexed=True)
@@ -77,6 +82,8 @@ def meaning(spec: SchemaSpec) -> dict[str, Any]:
                 each.column: (each.type, each.optional, set(each.enum_values), each.default)
                 for each in model.fields
             },
+            {each.column: (each.rules, each.unique) for each in model.fields},
+            (model.checks, model.indexes),
             {
                 (
                     spec.model(relation.target).table,
@@ -109,6 +116,9 @@ def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -
     assert meaning(after) == expected
     owner = next(f for f in after.model("Odd_Table").fields if f.column == "owner")
     assert owner.indexed
+    code = next(f for f in after.model("projects").fields if f.column == "code")
+    assert code.unique
+    assert not code.indexed
     assert run(["check", str(written), "--database-url", url]) == 0
     # It never overwrites, and says so.
     assert run([*arguments, "--out", str(written)]) == 1

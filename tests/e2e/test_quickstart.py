@@ -40,26 +40,28 @@ TOLD = {
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, what stands after it, and its text."""
+    """A fenced block: its language, its title, and its text."""
 
     language: str
-    word: str
+    title: str
     text: str
 
 
 def blocks(page: str = PAGE) -> list[Block]:
-    found = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    fence = r'^```(\w*)(?: title="(.*?)")?\n(.*?)^```$'
+    found = re.findall(fence, page, re.MULTILINE | re.DOTALL)
     return [Block(*one) for one in found]
 
 
 def test_every_block_is_one_that_is_run() -> None:
-    kinds = {(block.language, block.word) for block in blocks()}
-    assert ("sh", "install") in kinds
-    assert ("sh", "running") in kinds
-    files = {word for language, word in kinds if language == "python"}
+    kinds = {(block.language, block.title) for block in blocks()}
+    assert ("sh", "Set-up") in kinds
+    assert ("sh", "First terminal") in kinds
+    files = {title for language, title in kinds if language == "python"}
     assert files
     assert {language for language, _ in kinds} == {"sh", "python"}
-    assert {word for language, word in kinds if language == "sh"} == {"", "install", "running"}
+    shell = {title for language, title in kinds if language == "sh"}
+    assert shell == {"", "Set-up", "First terminal"}
     assert len(re.findall(r"^```", PAGE, re.MULTILINE)) == 2 * len(blocks())
     for words in TOLD:
         assert words in PAGE
@@ -129,10 +131,10 @@ def follow(folder: Folder) -> None:
     """Do what the page says, in its order."""
     for block in blocks():
         if block.language == "python":
-            folder.save(block.word, block.text)
-        elif block.word == "running":
+            folder.save(block.title, block.text)
+        elif block.title == "First terminal":
             folder.start(block.text)
-        elif not block.word:
+        elif not block.title:
             for command in block.text.strip().splitlines():
                 told = folder.run(command)
                 for words, expected in TOLD.items():

@@ -12,7 +12,7 @@ from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .audit_log import SealedLog, sealed_log
-from .board import SCHEMA, Board
+from .board import SCHEMA, Board, Connections
 
 _NUMBERS: Final = itertools.count(1)
 
@@ -31,10 +31,18 @@ def board_database(cluster: Server, board_template: str) -> Iterator[DatabaseHan
         yield handle
 
 
+@pytest.fixture(scope="session")
+def board_connections(board_database: DatabaseHandle) -> Iterator[Connections]:
+    """Connections to the shared database."""
+    connections = Connections()
+    yield connections
+    connections.close()
+
+
 @pytest.fixture
-def board(board_database: DatabaseHandle) -> Iterator[Board]:
-    """A new organization in the shared database; connections are closed at the end."""
-    with Board(board_database, f"org{next(_NUMBERS)}") as made:
+def board(board_database: DatabaseHandle, board_connections: Connections) -> Iterator[Board]:
+    """A new organization in the shared database, on connections that other tests have used."""
+    with Board(board_database, f"org{next(_NUMBERS)}", board_connections) as made:
         yield made
 
 

@@ -1,7 +1,8 @@
-"""Predicates: one meaning in Postgres, in the kernel's rendering and in Python.
+"""Predicates: one meaning in Postgres, in the kernel's rendering, in the compiler's and in Python.
 
-Random SQL texts run three ways over the same rows: as they stand, by Postgres itself; parsed, by
-the kernel; and parsed, by the test of Python values that local copies use.
+Random SQL texts run four ways over the same rows: as they stand, by Postgres itself; parsed, by
+the kernel; parsed, as the compiler prints them for CHECKs and indexes; and parsed, by the test of
+Python values that local copies use.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ablo_pg.compile import predicates
+from ablo_pg.compile.plan import plan_schema
+from ablo_pg.compile.predicates import predicate_sql
+from ablo_pg.compile.rules import own_columns
 from ablo_pg.errors import AbloStaleContextError, AbloValidationError
 from ablo_pg.predicate import evaluate
 from ablo_pg.predicate import text as text_module
 from ablo_pg.predicate.evaluate import compile_test
-from ablo_pg.predicate.operands import python_value
+from ablo_pg.predicate.operands import Refused, python_value
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema.neutral import FieldType, named_fields
 
@@ -28,6 +33,8 @@ from .board import SCHEMA, Board, Caller, create
 from .test_read_filters import NULLABLE, VALUES
 
 FIELDS = named_fields(SCHEMA.spec.model("tasks"))
+COLUMNS = own_columns(next(m for m in plan_schema(SCHEMA.spec).models if m.spec.key == "tasks"))
+COPY = "insert into copied select * from public.tasks where id = %s and organization_id = %s"
 META = [None, {"k": "a"}, {"k": None}, {"k": 3, "t": True}, {"k": {"a": 1}}, {"a.b": "dotted"}, {}]
 ORDER = ["=", "<>", "!=", "<", "<=", ">", ">="]
 
@@ -134,6 +141,30 @@ class Fleet:
             return None
         return sorted(row[0] for row in found)
 
+    def by_compiler(self, node: Any) -> list[str]:
+        """Return the ids of the rows; that it would be refused as a CHECK is an error."""
+        test = predicate_sql(node, FIELDS, COLUMNS)
+        own = f"organization_id = '{self.organization}'"
+        query = f"select id, ({test}) is not false from public.tasks where {own} and ({test})"
+        found = self.admin.execute(query.encode()).fetchall()
+        assert all(passes for _, passes in found)
+        return sorted(row[0] for row in found)
+
+    def refused(self, node: Any) -> list[str]:
+        """Return the ids of the rows that a CHECK of it refuses; an index of it is made too."""
+        test, found = predicate_sql(node, FIELDS, COLUMNS), []
+        with self.admin.transaction(force_rollback=True):
+            self.admin.execute("create temp table copied (like public.tasks)")
+            self.admin.execute(f"create index on copied (title) where {test}".encode())
+            self.admin.execute(f"alter table copied add check ({test})".encode())
+            for row in self.rows:
+                try:
+                    with self.admin.transaction():
+                        self.admin.execute(COPY, [row.id, self.organization])
+                except psycopg.errors.CheckViolation:
+                    found.append(row.id)
+        return sorted(found)
+
     def by_kernel(self, *nodes: Any) -> list[str]:
         found = self.caller.list("tasks", {"where": list(nodes), "limit": 1000})
         return sorted(row["id"] for row in found["data"])
@@ -161,12 +192,17 @@ def fleet(board_database: Any) -> Iterator[Fleet]:
 
 @settings(max_examples=400, deadline=None)
 @given(text=PREDICATES)
-def test_three_evaluators_agree(fleet: Fleet, text: str) -> None:
+def test_four_evaluators_agree(fleet: Fleet, text: str) -> None:
     node = parse("tasks", text, (), FIELDS)
     found = fleet.by_kernel(node)
     said = fleet.by_postgres(text)
     assert said is None or found == said
     assert fleet.by_python(node) == found
+    if "now()" in text:
+        with pytest.raises(Refused, match="current time"):
+            predicate_sql(node, FIELDS, COLUMNS)
+    else:
+        assert fleet.by_compiler(node) == found
 
 
 # One text at least for each mutant below.
@@ -192,7 +228,9 @@ def disagreement(fleet: Fleet) -> list[str]:
     found = []
     for text in TEXTS_SURE:
         node = parse("tasks", text, (), FIELDS)
-        if not fleet.by_postgres(text) == fleet.by_kernel(node) == fleet.by_python(node):
+        ways = [fleet.by_postgres(text), fleet.by_kernel(node), fleet.by_python(node)]
+        ways.append(fleet.by_compiler(node))
+        if any(way != ways[0] for way in ways):
             found.append(text)
     return found
 
@@ -205,7 +243,15 @@ def unknown_is_false(get: Any, test: Any) -> Any:
     return lambda row: False if (value := get(row)) is None else test(value)
 
 
+def printed_with(old: str, new: str) -> Any:
+    def called(*given: Any) -> str:
+        return CALLED(*given).replace(old, new)
+
+    return called
+
+
 ALL = evaluate._all
+CALLED = predicates._called
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "IS NOT reads as IS": (text_module, "_negated", lambda node, found: found),
     "and reads as or": (evaluate, "_all", swapped),
@@ -218,11 +264,24 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     ),
     "a key is a path": (text_module, "_key", lambda node: "a"),
     "coalesce takes the last": (evaluate, "_first", lambda getters: getters[-1]),
+    "compiled division rounds": (predicates, "_called", printed_with("div(", "mod(")),
+    "compiled length counts bytes": (predicates, "_called", printed_with("length", "octet_length")),
+    "compiled coalesce is its first": (
+        predicates,
+        "_called",
+        printed_with("coalesce(", "greatest("),
+    ),
 }
 
 
 def test_the_sure_texts_agree(fleet: Fleet) -> None:
     assert disagreement(fleet) == []
+
+
+@pytest.mark.parametrize("text", TEXTS_SURE)
+def test_a_check_refuses_what_is_false_and_passes_what_is_unknown(fleet: Fleet, text: str) -> None:
+    node = parse("tasks", text, (), FIELDS)
+    assert fleet.refused(node) == fleet.by_python({"not": node})
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -271,6 +330,13 @@ HOSTILE: dict[str, Any] = {
 def test_the_kernel_refuses_other_json_by_type(fleet: Fleet, name: str) -> None:
     with pytest.raises(AbloValidationError) as caught:
         fleet.by_kernel(HOSTILE[name])
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", HOSTILE.keys() - {"too many"})
+def test_the_compiler_refuses_other_json(name: str) -> None:
+    with pytest.raises(Refused) as caught:
+        predicate_sql(HOSTILE[name], FIELDS, COLUMNS)
     assert caught.value.remedy
 
 

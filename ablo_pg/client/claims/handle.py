@@ -20,7 +20,7 @@ from ablo_pg.client.claims.wakeup import Mark, WakeUp
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import row_of
 from ablo_pg.client.session import Session
-from ablo_pg.db.waits import shielded
+from ablo_pg.db.waits import finished, shielded
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.schema.rows import Model
 
@@ -139,9 +139,13 @@ class Claim(Generic[RowT]):
     async def _end(self, seconds: float) -> bool:
         if self._hold.lease.foreign or not self._session.claims.close(self._hold):
             return False
+        return await finished(self._give_back(seconds), seconds)
+
+    async def _give_back(self, seconds: float) -> bool:
         row_id = self.state.row_id
         with shielded(seconds):
-            return await give_back(self._session, self._entry, row_id, self._granted.lease)
+            row = self._entry.typename, row_id
+            return await give_back(self._session, row, self._granted.lease)
         raise error_for(
             "wait_for_timeout",
             f"Claim {self.id} was not released within {seconds:g} s",

@@ -26,7 +26,7 @@ from ablo_pg.client.claims.wakeup import WakeUp
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
 from ablo_pg.client.session import Session
-from ablo_pg.db.waits import shielded
+from ablo_pg.db.waits import finished, shielded
 from ablo_pg.errors import (
     AbloConnectionError,
     AbloError,
@@ -44,6 +44,10 @@ OnStatus: TypeAlias = Callable[[ClaimStatus], Awaitable[object] | object]
 # Seconds that releasing a claim may take after a cancellation or on close. Protects shutdown from a
 # server that does not answer; the claim then expires with its lease.
 LEAVE_SECONDS: Final = 3.0
+# Seconds after a cancellation in which the request for a claim may be answered; then the claim is
+# released unanswered. Protects the queue from a claim that is made after its release, and stays
+# there until its lease ends.
+ANSWER_SECONDS: Final = 1.5
 # Seconds until the next check after a failed one.
 _AGAIN: Final = 1.0
 # Part of a lease that may have passed when a check reads it: the kernel renews only what is older.
@@ -101,11 +105,10 @@ class ClaimWait:
                     answer = await self._wait(lease, answer)
                 claim = answer.claim
                 await self._tell(ClaimStatus("held", claim.id))
-                await asyncio.sleep(0)  # takes a cancellation that the shield has held back
                 read_at = claim.read_at if answer.stamp is None else answer.stamp
                 return Granted(claim, answer.row, read_at or 0, lease)
         except BaseException as exc:
-            await self._leave()
+            await finished(self._leave(), LEAVE_SECONDS)
             if isinstance(exc, TimeoutError) and limit.expired():
                 raise self._timed_out() from exc
             raise
@@ -115,10 +118,7 @@ class ClaimWait:
         async with self._session.claims.row_lock(typename, self._row_id):
             self._unsure, sent_at = True, time.monotonic()
             try:
-                # Completes even when cancelled: an abandoned statement may still make a claim.
-                with shielded(None):
-                    async with within(self._session.timeout, f"Claiming {self._what}"):
-                        answer = await transport.ask(CLAIM_ACQUIRE, self._body)
+                answer = await finished(self._answer(), ANSWER_SECONDS)
             except AbloError as exc:
                 self._unsure = isinstance(exc, _PASSING)
                 raise
@@ -134,6 +134,10 @@ class ClaimWait:
             lease.renewed(sent_at, claim.ttl)
             transport.claims.keep(lease)
             return lease, answer
+
+    async def _answer(self) -> ClaimAnswer:
+        async with within(self._session.timeout, f"Claiming {self._what}"):
+            return await self._session.transport.ask(CLAIM_ACQUIRE, self._body)
 
     async def _wait(self, lease: Lease, answer: ClaimAnswer) -> ClaimAnswer:
         wakeup = WakeUp()
@@ -177,14 +181,14 @@ class ClaimWait:
         return answer
 
     async def _leave(self) -> None:
-        """Undo what was done so far: bounded, and shielded from further cancellation."""
+        """Undo what was done so far, within LEAVE_SECONDS."""
+        row = self._entry.typename, self._row_id
         with shielded(LEAVE_SECONDS):
             try:
                 if self._lease is not None:
-                    await give_back(self._session, self._entry, self._row_id, self._lease)
+                    await give_back(self._session, row, self._lease)
                 elif self._unsure:
-                    body = ClaimBody(self._claim_id)
-                    await self._session.transport.ask(CLAIM_RELEASE, body)
+                    await _release(self._session, row, self._claim_id)
             except AbloError as exc:
                 logger.info("claim %s was not released: %s", self._claim_id, exc)
 
@@ -224,17 +228,23 @@ class ClaimWait:
         )
 
 
-async def give_back(session: Session, entry: Entry, row_id: str, lease: Lease) -> bool:
-    """End one use of a claim; the last one gives it back. Whether the database had it still."""
-    held, transport = session.claims, session.transport
-    last = held.unuse(lease.claim_id)
+async def give_back(session: Session, row: tuple[str, str], lease: Lease) -> bool:
+    """End one use of a claim on a row (typename, id); the last one gives it back.
+
+    Returns whether the database had it still.
+    """
+    last = session.claims.unuse(lease.claim_id)
     if last is None:
         return False
-    transport.claims.drop(last)
-    async with held.row_lock(entry.typename, row_id):
-        if held.used(lease.claim_id):  # another task of this client has just acquired it again
+    session.transport.claims.drop(last)
+    return await _release(session, row, lease.claim_id)
+
+
+async def _release(session: Session, row: tuple[str, str], claim_id: str) -> bool:
+    async with session.claims.row_lock(*row):
+        if session.claims.used(claim_id):  # another task of this client has just acquired it again
             return False
-        return await transport.ask(CLAIM_RELEASE, ClaimBody(lease.claim_id))
+        return await session.transport.ask(CLAIM_RELEASE, ClaimBody(claim_id))
 
 
 async def call_status(on_status: OnStatus, status: ClaimStatus) -> None:

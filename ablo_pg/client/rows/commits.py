@@ -8,9 +8,10 @@ from psycopg import AsyncConnection, Connection
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.rows.operations import Operation
-from ablo_pg.client.rows.premises import Reads
-from ablo_pg.client.rows.requests import CommitRequest, commit_request
+from ablo_pg.client.rows.premises import Reads, encode_track
+from ablo_pg.client.rows.requests import CommitRequest, commit_request, encode_operations
 from ablo_pg.client.rows.tracks import Target
+from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.session import Session, Wait, check_wait
 from ablo_pg.wire.committed import Receipt
 
@@ -42,13 +43,20 @@ class Commits:
             operations may be empty.
         connection: the caller's own psycopg connection; the commit joins its open transaction (at
             READ COMMITTED) and commits or rolls back with it. Until then, other commits of the
-            organization wait.
+            organization wait. Validators of whole rows do not run.
         """
         check_wait(wait)
-        await self._session.known([*(reads or ()), *(track or ())], timeout)
-        request = self._request(operations, reads, track, idempotency_key)
+        session = self._session
+        await session.known([*(reads or ()), *(track or ())], timeout)
         if connection is None:
-            return await self._session.commit(request, timeout, wait)
+            key = idempotency_key
+            wire = encode_operations(session.registry, operations, key, empty=bool(track))
+            async with within(session.seconds(timeout), "Checking the rows of a commit"):
+                await check_rows(session, wire)
+            targets = [encode_track(session.registry, one) for one in track or ()]
+            request = session.assemble(wire, reads, key, targets)
+            return await session.commit(request, timeout, wait)
+        request = self._request(operations, reads, track, idempotency_key)
         async with within(self._session.seconds(timeout), "The joined commit", request.key):
             return await self._session.link.join(request, connection)
 

@@ -31,6 +31,7 @@ from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.written import no_row, written_row
 from ablo_pg.client.session import ChangesT, Data, Session
 from ablo_pg.errors import AbloConflictError, AbloError, AbloIdempotencyError, error_for
+from ablo_pg.schema.inputs import validate_whole
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Committed, Receipt
 from ablo_pg.wire.kernel_bodies import ReceiptBody, RowBody
@@ -76,6 +77,7 @@ class FunctionalUpdate(Generic[RowT]):
         self._ends = time.monotonic() + options.seconds
         self._failures: list[AbloError] = []
         self._stamp = 0  # of the row that the function was given last
+        self._row: RowT | None = None
 
     @property
     def what(self) -> str:
@@ -111,7 +113,8 @@ class FunctionalUpdate(Generic[RowT]):
         if found.data is None:
             raise no_row(self._entry, self._id)
         self._stamp = found.stamp
-        return cast(RowT, row_of(self._entry, found.data, found.stamp))
+        self._row = cast(RowT, row_of(self._entry, found.data, found.stamp))
+        return self._row
 
     async def write(self, data: Data) -> RowT | None:
         """Write what was computed from the last `read`; return the row.
@@ -122,6 +125,10 @@ class FunctionalUpdate(Generic[RowT]):
         """
         operation = Operation("update", self._entry.key, self._id, data)
         wire = encode_operation(self._session.registry, operation)
+        if self._row is not None:
+            wire["data"] = validate_whole(
+                self._entry.row, self._row, wire["data"], key=self._entry.key
+            )
         # own: under a claim the holder's own writes would not count, and of two updates that one
         # holder runs at once the second would undo the first.
         seen = {"model": self._entry.key, "id": self._id, "read_at": self._stamp, "own": True}

@@ -24,13 +24,15 @@ from ablo_pg.client.rows.functional import (
 from ablo_pg.client.rows.history import History, row_as_of, row_history
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.requests import encode_operation, list_query
+from ablo_pg.client.rows.requests import encode_operation, idempotency_key, list_query
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
+from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import ChangesT, NewT, Session, Wait, check_wait
 from ablo_pg.errors import AbloError
+from ablo_pg.schema.inputs import judges_rows
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
 from ablo_pg.wire.kernel_bodies import ListBody, NoBody, RowBody
@@ -233,6 +235,16 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
             )
             return await run(update, data)
         check_retries(retries)
+        if (
+            judges_rows(self._entry.row)
+            and wait == "confirmed"
+            and read_at is None
+            and on_stale is None
+        ):
+            # The whole row is validated, and must still be that one when it is written.
+            return await run(
+                self._functional(id, reads, None, idempotency_key, timeout, wait), lambda row: data
+            )
         operation = Operation("update", self._key, id, data, read_at, on_stale)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
 
@@ -365,15 +377,15 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         if wait != "queued":
             check_wait(wait)
         wire = encode_operation(self._session.registry, operation, key)
+        key = idempotency_key(key)
         await self._session.known(reads, timeout)
-        request = self._session.assemble([wire], reads, key, returning=wait != "queued")
         if wait == "queued":
+            request = self._session.assemble([wire], reads, key)
             return cast(RowT, await queue_row(self._session, self._entry, wire, request))
         row_id: str = wire.get("id", "(a new one)")
-        async with within(
-            self._session.seconds(timeout),
-            f"{operation.action} of {self._key} {row_id!r}",
-            request.key,
-        ):
+        what = f"{operation.action} of {self._key} {row_id!r}"
+        async with within(self._session.seconds(timeout), what, key):
+            await check_rows(self._session, [wire])
+            request = self._session.assemble([wire], reads, key, returning=True)
             done = await self._session.send(request)
             return cast(RowT, await written_row(self._session, self._entry, row_id, done))

@@ -135,21 +135,32 @@ def commit_request(
     track: Sequence[Model | Mapping[str, object]] | None = None,
 ) -> CommitRequest:
     """Build a commit of several operations; cover, track: see `assemble`."""
+    wire = encode_operations(registry, operations, key, empty=bool(track))
+    targets = [encode_track(registry, one) for one in track or ()]
+    return assemble(registry, wire, reads, key, cover, targets)
+
+
+def encode_operations(
+    registry: Registry,
+    operations: Sequence[Operation | Mapping[str, object]],
+    key: str | None,
+    *,
+    empty: bool,
+) -> list[dict[str, Any]]:
+    """Return the operations of a commit under wire names; empty: there may be none."""
     if isinstance(operations, Operation | Mapping | str) or not isinstance(operations, Sequence):
         raise _invalid("operations must be a list", "operations", "pass operations=[...]")
-    if not operations and not track:
+    if not operations and not empty:
         raise error_for(
             "commit_operation_required",
             "A commit needs at least one operation",
             field="operations",
             remedy='pass operations=[{"action": ..., "model": ..., "id": ..., "data": ...}]',
         )
-    wire = [
+    return [
         encode_operation(registry, _operation(one), key, f":{index}")
         for index, one in enumerate(operations)
     ]
-    targets = [encode_track(registry, one) for one in track or ()]
-    return assemble(registry, wire, reads, key, cover, targets)
 
 
 def assemble(

@@ -4,8 +4,8 @@ Flow: `db.migrate` reads the catalogue -> `plan_migration` -> `kernel.migrate` r
 """
 
 from ablo_pg.compile.migration.draft import NO_OPTIONS, MigrateOptions
-from ablo_pg.compile.migration.facts import TableFacts
-from ablo_pg.compile.migration.plan import Before, place, place_of, plan_migration
+from ablo_pg.compile.migration.facts import TableFacts, place, place_of
+from ablo_pg.compile.migration.plan import Before, plan_migration
 from ablo_pg.compile.migration.steps import (
     Alone,
     AnyStep,

@@ -54,7 +54,7 @@ def rename_columns(m: ModelDraft) -> None:
     """Rename in the switch: neither the old nor the new functions ever meet the wrong name."""
     for name, source in m.moved.items():
         m.change(f"alter table {m.table} rename column {ident(source)} to {ident(name)};")
-        for end in ("_enum", "_finite", "_fkey"):
+        for end in ("_enum", "_finite", "_fkey", "_rules"):
             old = shorten(f"{m.new.spec.table}_{source}{end}")
             new = shorten(f"{m.new.spec.table}_{name}{end}")
             if old in m.facts.constraints:
@@ -322,7 +322,7 @@ def let_go(m: ModelDraft, dropped: tuple[Column, ...]) -> None:
             m.draft.changed.add(m.key)
             continue
         lifts = [f"alter column {column.sql} drop not null"] if facts.not_null else []
-        for end in ("_enum", "_finite", "_fkey"):
+        for end in ("_enum", "_finite", "_fkey", "_rules"):
             name = shorten(f"{m.new.spec.table}_{column.name}{end}")
             if name in m.facts.constraints:
                 lifts.append(f"drop constraint if exists {ident(name)}")

@@ -113,7 +113,8 @@ class ModelDraft:
     def change(self, *statements: str) -> None:
         """Add statements to the switch, which lock the table."""
         self.draft.changes += statements
-        self.draft.changed.add(self.key)
+        if statements:
+            self.draft.changed.add(self.key)
 
     def refuse(self, column: str | None, message: str, remedy: str) -> None:
         """Refuse the migration; column: its JSON name."""
@@ -121,8 +122,12 @@ class ModelDraft:
 
     def check(self, column: Column, where: str, message: str, remedy: str) -> None:
         """Check whether rows violate it; {count} in the message is how many."""
+        self.check_rows(column.wire, where, message, remedy)
+
+    def check_rows(self, part: str, where: str, message: str, remedy: str) -> None:
+        """As `check`; part: the JSON name of a field, or the name of a check or an index."""
         rows = f"select from {self.table} t where {where} limit {COUNTED}"
-        problem = Problem("incompatible_change", self.key, column.wire, message, remedy)
+        problem = Problem("incompatible_change", self.key, part, message, remedy)
         self.draft.checks.append(Check(f"select count(*) from ({rows}) x", problem))
 
     def given(self, column: Column) -> object:

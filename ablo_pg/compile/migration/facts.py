@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablo_pg.compile.names import shorten
+from ablo_pg.compile.plan import ModelPlan
+from ablo_pg.schema.neutral import ModelSpec
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
@@ -35,11 +39,12 @@ class ConstraintFacts:
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """One index: usable, unique over all rows, and over which columns."""
+    """One index: usable, unique over all rows, and over which columns. mark: as a constraint's."""
 
     valid: bool
     unique: bool
     columns: frozenset[str]
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,9 @@ class TableFacts:
                 for name, each in found["constraints"].items()
             },
             indexes={
-                name: IndexFacts(each["valid"], each["unique"], frozenset(each["columns"]))
+                name: IndexFacts(
+                    each["valid"], each["unique"], frozenset(each["columns"]), each.get("mark")
+                )
                 for name, each in found["indexes"].items()
             },
             key=tuple(found["key"]),
@@ -119,3 +126,13 @@ class TableFacts:
             login=found["login"],
             ours=found["ours"],
         )
+
+
+def place(model: ModelPlan) -> tuple[str, str]:
+    """Return schema and table as the catalogue has them."""
+    return place_of(model.spec)
+
+
+def place_of(spec: ModelSpec) -> tuple[str, str]:
+    """Return schema and table of a model that is not planned."""
+    return shorten(spec.table_schema), shorten(spec.table)

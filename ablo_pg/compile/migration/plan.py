@@ -19,9 +19,16 @@ from ablo_pg.compile.migration.columns import (
     retype_columns,
     set_defaults,
 )
+from ablo_pg.compile.migration.conditions import hold_conditions, release_conditions
 from ablo_pg.compile.migration.draft import NO_OPTIONS, Draft, MigrateOptions, ModelDraft
-from ablo_pg.compile.migration.facts import TableFacts
-from ablo_pg.compile.migration.rules import check_constraints, gone, index_columns, link
+from ablo_pg.compile.migration.facts import TableFacts, place
+from ablo_pg.compile.migration.rules import (
+    check_constraints,
+    gone,
+    index_columns,
+    link,
+    release_checks,
+)
 from ablo_pg.compile.migration.steps import (
     AnyStep,
     MigrationPlan,
@@ -30,10 +37,10 @@ from ablo_pg.compile.migration.steps import (
     drop_functions,
 )
 from ablo_pg.compile.migration.tenancy import change_tenancy
-from ablo_pg.compile.names import ident, literal, shorten
+from ablo_pg.compile.names import ident, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, plan_schema
 from ablo_pg.schema.diff import FIELD_MOVED, Change, diff
-from ablo_pg.schema.neutral import ModelSpec, SchemaSpec
+from ablo_pg.schema.neutral import SchemaSpec
 
 Tables = Mapping[tuple[str, str], TableFacts]
 Columns = dict[tuple[str, str], dict[str, Column]]  # of all past schemas, by table and name
@@ -50,16 +57,6 @@ class Before:
     active: SchemaSpec | None = None
     past: Sequence[SchemaSpec] = ()
     debts: frozenset[str] = frozenset()  # typenames
-
-
-def place(model: ModelPlan) -> tuple[str, str]:
-    """Return schema and table as the catalogue has them."""
-    return place_of(model.spec)
-
-
-def place_of(spec: ModelSpec) -> tuple[str, str]:
-    """Return schema and table of a model that is not planned."""
-    return shorten(spec.table_schema), shorten(spec.table)
 
 
 def plan_migration(
@@ -95,9 +92,12 @@ def plan_migration(
         change_tenancy(m)
         rename_columns(m)
         add_columns(m)
+        release_checks(m)
+        release_conditions(m)
         retype_columns(m)
         set_defaults(m)
         check_constraints(m)
+        hold_conditions(m)
         require_columns(m)
         link(m, models)
         index_columns(m)

@@ -25,7 +25,7 @@ _UNBOUNDED: Final = (FieldType.NUMBER, FieldType.DECIMAL, FieldType.DATETIME, Fi
 
 
 def check_constraints(m: ModelDraft) -> None:
-    """Update the CHECKs to their definitions, and drop those that no field has any more."""
+    """Update the CHECKs to their definitions."""
     definitions = dict(check_definitions(m.new))
     columns = {f"{m.new.spec.table}_{c.name}": c for c in m.new.fields}
     for name, definition in definitions.items():
@@ -38,6 +38,11 @@ def check_constraints(m: ModelDraft) -> None:
             _finite(m, column, name, definition)
         else:
             _add(m, name, definition)
+
+
+def release_checks(m: ModelDraft) -> None:
+    """Drop the CHECKs that no field has any more. Some do not apply to the column's new type."""
+    definitions = dict(check_definitions(m.new))
     for column in m.new.fields:
         for end in ("_enum", "_finite"):
             name = f"{m.new.spec.table}_{column.name}{end}"

@@ -258,3 +258,55 @@ async def test_a_push_may_ask_for_not_null(kernel_world: Any) -> None:
     freed = (await api("POST", "/api/schema", push_body(more, notNull=False))).json()
     assert freed["version"] == 2
     await api.create("tasks", "t1", title="x")
+
+
+async def test_rules_are_pushed_and_hold(api: Any, pushed: dict[str, Any]) -> None:
+    await api.create("lineItems", "i1", label="a", amount=7)
+    model = pushed["models"]["lineItems"]
+    model["fields"]["amount"]["maximum"] = 5
+    model["fields"]["label"] |= {"maxLength": 3, "unique": True}
+    test = {"compare": "<>", "left": {"field": "label"}, "right": {"field": "dueDate"}}
+    model["checks"] = [{"name": "differ", "test": test, "text": "label <> due_date"}]
+    model["indexes"] = [{"name": "open", "fields": ["amount"], "where": ["isOpen", "=", True]}]
+    for path in ("/api/schema/dry-run", "/api/schema"):
+        refused = await api("POST", path, push_body(pushed))
+        assert (refused.status_code, refused.json()["code"]) == (409, "incompatible_change")
+        (one,) = refused.json()["unexecutable"]
+        assert (one["kind"], one["field"]) == ("rules_tightened", "amount")
+        assert one["detail"] == "1 stored rows violate it"
+    backfills = [{"model": "lineItems", "field": "amount", "value": 5}]
+    answer = await api("POST", "/api/schema", push_body(pushed, backfills=backfills))
+    assert answer.status_code == 200, answer.text
+    assert (await api("GET", "/api/v1/models/lineItems/i1")).json()["data"]["amount"] == 5
+    for data, code, param in (
+        ({"label": "b", "amount": 6}, "check_violation", "amount"),
+        ({"label": "long"}, "check_violation", "label"),
+        ({"label": "a"}, "unique_violation", "label"),
+        ({"label": "b", "dueDate": "b"}, "check_violation", None),
+    ):
+        problem = (await api("POST", "/api/v1/models/lineItems", {"data": data})).json()
+        assert (problem["code"], problem.get("param")) == (code, param), problem
+    described = (await api("GET", "/openapi.json")).json()["components"]["schemas"]
+    create = described["lineItems.New"]["properties"]
+    assert (create["amount"]["maximum"], create["label"]["maxLength"]) == (5, 3)
+    model["fields"]["amount"].pop("maximum")
+    del model["checks"]
+    assert (await api("POST", "/api/schema", push_body(pushed))).status_code == 200
+    await api.create("lineItems", "i2", label="b", amount=9, dueDate="b")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [["amount", "=", 1], {"compare": "<", "left": {"field": "dueDate"}, "right": {"now": True}}],
+    ids=["an unknown field", "the time"],
+)
+async def test_a_check_that_cannot_hold_is_refused(
+    api: Any, pushed: dict[str, Any], test: Any
+) -> None:
+    pushed["models"]["tasks"]["checks"] = [{"name": "bad", "test": test}]
+    for path in ("/api/schema/dry-run", "/api/schema"):
+        answer = await api("POST", path, push_body(pushed))
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (400, "schema_definition_invalid"), problem
+        assert "tasks.bad" in answer.text
+    assert (await api("GET", "/api/schema")).json()["version"] == 1

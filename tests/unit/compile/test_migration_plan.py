@@ -20,7 +20,9 @@ from ablo_pg.compile.migration import (
 )
 from ablo_pg.compile.migration.facts import ColumnFacts, ConstraintFacts, IndexFacts
 from ablo_pg.compile.plan import plan_schema
+from ablo_pg.errors import AbloValidationError
 from ablo_pg.schema import Field, FieldType, ModelSpec, SchemaSpec, schema_hash
+from ablo_pg.schema.neutral import Check
 
 TITLE = Field("title", "title", "title", FieldType.STRING)
 STATUS = Field("status", "status", "status", FieldType.ENUM, enum_values=("todo", "done"))
@@ -188,3 +190,12 @@ def test_each_past_schema_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("ablo_pg.compile.migration.plan.plan_schema", counted)
     plan_migration(now, Before(now, (now, now, now)), tables)
     assert len(planned) == 2 + 3
+
+
+def test_conditions_do_not_read_columns_of_an_enum_type() -> None:
+    checked = spec(TITLE, STATUS, checks=(Check("open", ["status", "=", "todo"]),))
+    (table,) = facts().values()
+    columns = {**table.columns, "status": ColumnFacts("mood", "mood", True, native=True)}
+    tables = {("public", "tasks"): replace(table, columns=columns)}
+    with pytest.raises(AbloValidationError, match="enum type or an array"):
+        plan_migration(checked, Before(OLD, (OLD,)), tables)

@@ -75,6 +75,8 @@ def test_a_detail_that_is_none_of_ours_does_no_harm(detail: str | None) -> None:
          "not_null_violation", "tasks", "due"),
         (ErrorReport("23514", "", None, None, "task_rows_due_date_enum", "task_rows"),
          "check_violation", "tasks", "due"),
+        (ErrorReport("23514", "", None, None, "task_rows_due_date_rules", "task_rows"),
+         "check_violation", "tasks", "due"),
         (ErrorReport("23514", "", None, None, "my_rule", "task_rows"),
          "check_violation", "tasks", None),
         (ErrorReport("23P01", "", None, None, "no_overlap", "task_rows"),

@@ -191,6 +191,7 @@ def test_every_way_to_say_more_about_a_field() -> None:
     defaults = {name: f.default for name, f in fields.items() if f.default is not MISSING}
     assert defaults == {
         "plain": "x",
+        "made": [],
         "listed": ["a"],
         "price": "1.50",
         "color": "red",

@@ -6,6 +6,7 @@ import string
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from ablo_pg.schema import (
     check,
 )
 from ablo_pg.schema.names import column_name, wire_name
+from ablo_pg.schema.neutral import Check, Index
 from ablo_pg.schema.source import Notes, class_names, usable_key, write_source
 
 WORDS = [
@@ -64,6 +66,15 @@ DEFAULTS: dict[FieldType, list[Any]] = {
     FieldType.ENUM: ["a'b"],
     FieldType.JSON: [{"a": [1, None]}, "text", 3],
 }
+# Of fields without a default, which might break them.
+RULES: dict[FieldType, tuple[tuple[str, Any], ...]] = {
+    FieldType.STRING: (("maxLength", 9), ("pattern", "^[a-z\\\\]'\"é$")),
+    FieldType.INTEGER: (("minimum", -3), ("multipleOf", 2)),
+    FieldType.NUMBER: (("exclusiveMaximum", 0.5), ("minimum", 0)),
+    FieldType.DECIMAL: (("multipleOf", "0.05"),),
+    FieldType.DATETIME: (("minimum", "2026-01-02T03:04:05+00:00"),),
+    FieldType.DATE: (("exclusiveMinimum", "2026-01-02"),),
+}
 
 
 @st.composite
@@ -79,6 +90,8 @@ def fields(draw: st.DrawFn, name: str) -> Field:
         indexed=draw(st.booleans()),
         enum_values=("a'b", "todo", "\\") if kind is FieldType.ENUM else (),
         default=draw(st.sampled_from(DEFAULTS[kind])) if given_default else MISSING,
+        rules=() if given_default else draw(st.sampled_from([(), RULES.get(kind, ())])),
+        unique=kind is not FieldType.JSON and draw(st.booleans()),
     )
 
 
@@ -90,7 +103,11 @@ def models(draw: st.DrawFn, key: str) -> ModelSpec:
     keys = [one for one in chosen if one.type is FieldType.STRING]
     if keys and draw(st.booleans()):  # type: ignore[arg-type]
         relations = (Relation("owner", "belongsTo", key, keys[0].wire),)
+    tested = [one.wire for one in chosen if one.type is not FieldType.JSON]
+    null: Any = {"null": {"field": tested[0]}} if tested else {"and": []}
     return ModelSpec(
+        checks=draw(st.sampled_from([(), (Check("some_check", {"not": null}),)])),
+        indexes=(Index("some_index", tuple(tested), unique=True, where=null),) if tested else (),
         key=key,
         typename=draw(st.sampled_from([key, key.title()])),
         table=draw(st.sampled_from([key, f"{key} t"])),
@@ -147,6 +164,25 @@ def load(source: str) -> SchemaSpec:
 def test_what_is_written_means_the_same(spec: SchemaSpec) -> None:
     assume(not check(spec) and all(usable_key(model.key) for model in spec.models))
     assert meaning(load(write_source(spec))) == meaning(spec)
+
+
+@pytest.mark.parametrize(
+    "name", ["x = 1 / 0; y", "class", "a b", "title", "project", "check", "index", "id", "", "\n"]
+)
+def test_conditions_of_any_name_are_written(name: str) -> None:
+    """Their names come from pushed JSON, or from a comment on a table that is pulled."""
+    test, fields = ["title", "<>", "z"], (Field("title", "title", "title", FieldType.STRING),)
+    spec = ModelSpec("tasks", "tasks", "tasks", fields)
+    spec = replace(spec, relations=(Relation("project", "belongsTo", "tasks", "title"),))
+    spec = replace(spec, checks=(Check(name, test), Check("last", test)))
+    spec = replace(spec, indexes=(Index(name, ("title",), where=test), Index("end", ("title",))))
+    (found,) = load(write_source(SchemaSpec((spec,)))).models
+    assert [field.name for field in found.fields] == ["title"]
+    assert [relation.name for relation in found.relations] == ["project"]
+    assert [one.test for one in found.checks] == [test, test]
+    assert [(one.fields, one.where) for one in found.indexes] == [
+        (("title",), test), (("title",), None)
+    ]  # fmt: skip
 
 
 @given(st.lists(st.text(max_size=20), max_size=4))

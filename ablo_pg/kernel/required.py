@@ -1,0 +1,67 @@
+"""The rules, checks and unique indexes of a model against its table, for `fit` and `drift`.
+
+Stored rows that break one are a problem; one that the table lacks is an addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import psycopg
+
+from ablo_pg.compile.migration import place
+from ablo_pg.compile.moves import default_as
+from ablo_pg.compile.plan import ModelPlan, plan_schema
+from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
+from ablo_pg.compile.values import fits
+from ablo_pg.db.tables import ConstraintFacts, MarkedIndex, TableFacts, read_tables
+from ablo_pg.kernel.finding import Finding
+from ablo_pg.schema import SchemaSpec
+
+
+def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
+    """Return the condition of rows that break each, by name."""
+    columns, odd = {}, False
+    for column in model.row_columns:
+        facts = table.column(column.name)
+        columns[column.wire] = default_as(column) if facts is None else column.sql
+        if facts is not None and column in model.fields:
+            odd |= not fits(column.type, facts.base, native=facts.native)
+    if odd:  # which is a problem already
+        return {}
+    names = [*(rule.part for rule in rules(model))]
+    names += [index.part for index in named_indexes(model) if index.of.unique]
+    return {f"broken {part}": broken(model, part, model.table, columns) for part in names}
+
+
+def missing_constraints(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[str]:
+    """Yield which CHECKs and named indexes of a schema its tables lack, one sentence each."""
+    models = [m for m in plan_schema(spec).stored if any(rules(m)) or any(named_indexes(m))]
+    schemas = sorted({place(model)[0] for model in models})
+    tables = {(t.schema, t.name): t for t in read_tables(conn, schemas)} if models else {}
+    for model in models:
+        table = tables.get(place(model))
+        for one in () if table is None else required_of_rows(model, table, {}):
+            yield f"table {model.table} of model {model.title}: {one.message}"
+
+
+def required_of_rows(
+    model: ModelPlan, table: TableFacts, rows: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Yield what rows break, and what the table lacks."""
+    own = own_columns(model)
+    there: list[ConstraintFacts | MarkedIndex] = [*table.constraints, *table.marked]
+    marks = {one.name: one.comment for one in there}
+    valid = {one.name for one in there if one.valid}
+    wanted = [(rule.part, rule.says, rule.name, rule.mark(own)) for rule in rules(model)]
+    for index in named_indexes(model):
+        wanted.append((index.part, index.says, index.name, index.mark(own)))
+    for part, says, name, mark in wanted:
+        if count := rows.get(f"broken {part}"):
+            message = f"{count:,} row{'s' if count > 1 else ''} would be refused: it {says}"
+            yield Finding("problem", message, part)
+        elif marks.get(name) != mark:
+            yield Finding("addition", f"{name} is missing ({says}): `migrate` adds it", part)
+        elif name not in valid:
+            message = f"{name} may not hold for every row ({says}): `migrate` validates it"
+            yield Finding("addition", message, part)
