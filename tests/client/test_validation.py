@@ -27,13 +27,11 @@ from ablo_pg import (
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, template_database
 
-from . import shared as one
 from .conftest import MakeClient
 from .relay_thread import GetRelay, make_key
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
-# One database and relay for the file.
-shared, db, get_relay, organization = one.shared, one.db, one.get_relay, one.organization
 
 
 class Task(Model):
