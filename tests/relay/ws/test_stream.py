@@ -16,6 +16,12 @@ from ablo_pg.db.keys import revoke_key
 
 pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
+
+@pytest.fixture
+def world(own_organization: Any) -> Any:
+    return own_organization
+
+
 PATH = "/api/v1/stream"
 
 
@@ -82,7 +88,8 @@ async def test_it_is_narrowed_by_models_and_groups(world: Any) -> None:
     async with following(http, f"{PATH}?cursor=0&syncGroups=tasks:t2&models=tasks") as events:
         assert [delta["modelId"] for delta in await events.deltas(1)] == ["t2"]
     reader = await world.http(world.key(operations=["projects.read"]))
-    world.sql("insert into projects (id, organization_id, name) values ('p', 'acme', 'p')")
+    query = "insert into projects (id, organization_id, name) values ('p', %s, 'p')"
+    world.sql(query, world.organization)
     async with following(reader, f"{PATH}?cursor=0") as events:
         assert [delta["modelName"] for delta in await events.deltas(1)] == ["projects"]
 
@@ -101,9 +108,10 @@ async def test_a_revoked_key_ends_it(world: Any) -> None:
     http = await world.http(world.key("user:s"))
     async with following(http, PATH) as events:
         await events.next()
-        [(key_id,)] = world.sql("select id from ablo.api_key where participant = 'user:s'")
+        query = "select id from ablo.api_key where organization_id = %s and participant = 'user:s'"
+        [(key_id,)] = world.sql(query, world.organization)
         with psycopg.connect(world.db.admin_url, autocommit=True) as conn:
-            revoke_key(conn, "acme", key_id)
+            revoke_key(conn, world.organization, key_id)
         event = await events.next()
         assert event["event"] == "error"
         assert json.loads(event["data"])["code"] == "apikey_revoked"
@@ -116,7 +124,8 @@ async def test_it_needs_a_key(world: Any) -> None:
         assert (await http.get(PATH)).status_code == 401
 
 
-async def test_a_stopping_relay_ends_it(world: Any) -> None:
+async def test_a_stopping_relay_ends_it(alone: Any) -> None:
+    world = alone
     http = await world.http()
     async with following(http, PATH) as events:
         await events.next()
@@ -131,4 +140,4 @@ async def test_one_that_is_asked_for_its_head_only_ends(world: Any) -> None:
     async with httpx.AsyncClient(base_url=world.relay.url, headers=headers, limits=one) as http:
         assert (await http.head(PATH)).headers["content-type"].startswith("text/event-stream")
         assert (await http.get("/live", timeout=5)).status_code == 200  # behind it
-    assert "acme" not in world.relay.service.hub.channels
+    assert world.organization not in world.relay.service.hub.channels
