@@ -333,7 +333,7 @@ def test_the_kernel_refuses_other_json_by_type(fleet: Fleet, name: str) -> None:
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", HOSTILE.keys() - {"too many"})
+@pytest.mark.parametrize("name", [one for one in HOSTILE if one != "too many"])
 def test_the_compiler_refuses_other_json(name: str) -> None:
     with pytest.raises(Refused) as caught:
         predicate_sql(HOSTILE[name], FIELDS, COLUMNS)
