@@ -36,10 +36,9 @@ def test_the_planner_finds_it(board: Board, text: str) -> None:
     query = "select ablo.predicate_sql(ablo.read_model('tasks'), %s::jsonb)"
     (asked,) = board.admin.execute(query, [json.dumps(node)]).fetchone() or ("",)
     where = predicate_sql(node, FIELDS, own_columns(TASKS))
-    explain = f"explain select id from tasks t where organization_id = 'acme' and {asked}"
+    explain = f"explain select id from tasks t where {asked}"  # which no other index serves
     with board.admin.transaction(force_rollback=True):
         board.admin.execute("set local enable_seqscan = off")
-        on = "create index of_some on tasks (organization_id, title)"
-        board.admin.execute(f"{on} where {where}".encode())
+        board.admin.execute(f"create index of_some on tasks (title) where {where}".encode())
         found = board.admin.execute(explain.encode()).fetchall()
     assert "of_some" in str(found)
