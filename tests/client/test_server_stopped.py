@@ -114,8 +114,13 @@ async def test_a_login_whose_start_fails_is_told_at_once(
     await database.close()
 
 
+def grown(stats: dict[str, int], lent: int) -> bool:
+    """Whether a pool is making no other connection."""
+    return stats["pool_size"] == stats["pool_available"] + lent
+
+
 async def test_who_waits_while_others_work_goes_on_waiting(
-    own_cluster: Cluster, site: DatabaseHandle
+    own_cluster: Cluster, site: DatabaseHandle, until: Any
 ) -> None:
     """No connection more is to be had, but those that there are come back: that is no outage."""
     database = Database(site.database_url)
@@ -135,12 +140,11 @@ async def test_who_waits_while_others_work_goes_on_waiting(
             await here.wait()
         pool = database._pool
         assert pool is not None
+        await until(lambda: grown(pool.get_stats(), len(held)))
         spare = [await pool.getconn() for _ in range(pool.get_stats()["pool_available"])]
         pool.conninfo = "host=127.0.0.1 port=1"
         waiting = asyncio.create_task(database.run(work))
-        with anyio.fail_after(SOON):
-            while pool.get_stats().get("connections_errors", 0) < 2:
-                await anyio.lowlevel.checkpoint()
+        await until(lambda: pool.get_stats().get("connections_errors", 0) >= 2)
         assert not waiting.done()
         go.set()
         assert await waiting
