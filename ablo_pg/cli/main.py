@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -41,10 +42,24 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
-    # Exit normally, so that our servers and processes are stopped on the way out.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     read_env_file()
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    terminated: list[int] = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        """End as ^C does, so that our servers and processes are stopped on the way out.
+
+        asyncio then cancels the main task. An exception raised here would end whichever task is
+        running, and be lost with it.
+        """
+        terminated.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):  # ignored, as in a shell's background
+            sys.exit(128 + number)
+        interrupt(signal.SIGINT, frame)
+
+    signal.signal(signal.SIGTERM, terminate)
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(128 + signal.SIGTERM if terminated and code == INTERRUPTED else code)
 
 
 def run(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from ablo_pg.cli.demo import run as demo
-from ablo_pg.cli.main import cli, run
+from ablo_pg.cli.main import cli, main, run
 from ablo_pg.errors import AbloServerError
 
 Interrupt = Callable[[], None]
@@ -23,8 +24,10 @@ Interrupt = Callable[[], None]
 def interruptible() -> Any:
     """A program that was started in the background ignores ^C, and so does pytest then."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    then = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGTERM, then)
 
 
 def interrupt() -> None:
@@ -104,3 +107,38 @@ def test_a_failure_of_its_own_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "stream", stream)
     nothing: Any = None
     assert command(monkeypatch, lambda: demo.run_streaming(nothing, 1, nothing)) == 1
+
+
+async def ended_in_a_background_task() -> None:
+    """Its group makes an exception group of any exception, which ends nothing but the task."""
+
+    async def background() -> None:
+        async with anyio.create_task_group():
+            os.kill(os.getpid(), signal.SIGTERM)
+            await anyio.sleep_forever()
+
+    task = asyncio.ensure_future(background())
+    with anyio.fail_after(5):
+        await asyncio.wait([task])
+        await anyio.sleep_forever()
+
+
+def blocked() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError("not ended")
+
+
+@pytest.mark.parametrize("work", [lambda: anyio.run(ended_in_a_background_task), blocked])
+def test_termination(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, work: Interrupt) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "invoke", lambda context: work())
+    with pytest.raises(SystemExit) as ended:
+        main(["demo"])
+    assert ended.value.code == 128 + signal.SIGTERM
+
+
+def test_termination_where_interrupts_are_ignored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    test_termination(monkeypatch, tmp_path, blocked)
