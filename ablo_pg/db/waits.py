@@ -26,9 +26,9 @@ T = TypeVar("T")
 def shielded(seconds: float | None) -> AbstractContextManager[object]:
     """Let the block await inside cancelled scopes; leave it silently after so many seconds.
 
-    asyncio cancels once. Code that catches that may await again, with or without this. But code
-    that asyncio has not cancelled yet (a timeout, a task group, `Task.cancel`) still is cancelled:
-    see `finished`.
+    asyncio cancels once. Code that catches that may await again, with or without this. It does not
+    hold back a cancellation by asyncio itself (a timeout, a task group, `Task.cancel`): `finished`
+    does.
     """
     return anyio.move_on_after(seconds, shield=True)
 

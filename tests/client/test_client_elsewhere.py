@@ -114,7 +114,7 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 127)
 """
 
 
-@pytest.mark.timeout(4 * CHILD_SECONDS)  # four programs; a child that hangs is ended, and told
+@pytest.mark.timeout(4 * CHILD_SECONDS)  # four programs, whose alarms report a child that hangs
 def test_a_fork_beside_a_first_call_leaves_its_child_able_to_call(
     place: Place, sync_ablo: Ablo
 ) -> None:
