@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, get_args
 
+import msgspec
 import orjson
 
 from ablo_pg.client.names import Entry, did_you_mean
@@ -58,8 +58,7 @@ _OPERATION_KEYS: Final = {
 Cover: TypeAlias = Callable[[list[dict[str, Any]], list[dict[str, Any]]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitRequest:
+class CommitRequest(msgspec.Struct, frozen=True):
     """A commit ready to send: its key and its request as JSON, the same bytes for every attempt.
 
     created: (schema key, id) of the rows that it makes.
