@@ -304,8 +304,9 @@ def list_query(
     limit: int,
     after: str | None,
     archived: bool,
+    **more: bool,
 ) -> ListQuery:
-    """Build the query of one page."""
+    """Build the query of one page. more: further members."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:
         raise error_for(
             "invalid_options",
@@ -316,7 +317,7 @@ def list_query(
         )
     wanted = predicates(model, where)
     query: dict[str, object] = {"where": wanted, "orderBy": ordering(model, order_by)}
-    query |= {"limit": limit, "archived": archived}
+    query |= {"limit": limit, "archived": archived, **more}
     if after is not None:
         query["after"] = after
     return ListQuery(orjson.dumps(query), wanted, bool(archived))
