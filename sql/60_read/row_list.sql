@@ -31,6 +31,7 @@ declare
   v_size bigint := 0;
   v_last jsonb;
   v_more boolean := false;
+  v_page json;
 begin
   perform ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
@@ -76,13 +77,15 @@ begin
     end loop;
     exit when v_more;
   end loop;
-  return ablo.identity_restore(v_found, json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
-    'stamp', v_head, 'hasMore', v_more,
-    'compares', case when p_query ->> 'compares' = 'true' then (
-      select json_object_agg(n, ablo.field_compares(v_model, n)) from (
-        select o ->> 'field' as n from jsonb_array_elements(v_order) o
-        union select (ablo.field_find(v_model, f)).wire
-          from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e, ablo.predicate_fields(e) f) names) end,
-    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end));
+  v_page := json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence), 'stamp', v_head, 'hasMore', v_more,
+    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
+  if p_query ->> 'compares' = 'true' then
+    v_page := (
+      select left(v_page::text, -1) || ', "compares" : ' || json_object_agg(n, ablo.field_compares(v_model, n)) || '}'
+        from (select o ->> 'field' as n from jsonb_array_elements(v_order) o
+              union select (ablo.field_find(v_model, f)).wire
+                from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e, ablo.predicate_fields(e) f) names);
+  end if;
+  return ablo.identity_restore(v_found, v_page);
 end
 $$;

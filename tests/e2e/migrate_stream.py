@@ -120,10 +120,7 @@ class Follower:
                 group.start_soon(reader.run, hub)
                 for organization, start in self._begin.items():
                     group.start_soon(self._take, hub, organization, start)
-                while True:
-                    if reader.status.kind != "none" and len(hub.channels) == len(self._begin):
-                        break
-                    await anyio.sleep(0.002)
+                await self._until_following(hub)
                 end, token = anyio.Event(), anyio.lowlevel.current_token()
                 self._ending = partial(anyio.from_thread.run_sync, end.set, token=token)
                 self._ready.set()
@@ -131,6 +128,12 @@ class Follower:
                 group.cancel_scope.cancel()
         finally:
             await database.close()
+
+    async def _until_following(self, hub: Hub) -> None:
+        while True:
+            if self._reader.status.kind != "none" and len(hub.channels) == len(self._begin):
+                return
+            await anyio.sleep(0.002)
 
     async def _take(self, hub: Hub, organization: str, start: int) -> None:
         async with hub.subscribe(organization, cursor=start) as changes:
