@@ -76,6 +76,7 @@ RICH: dict[str, Any] = {
             "persist": {"store": "idb"},
             "conflict": {"agent": "reject", "user": "overwrite"},
             "claimsBindSql": True,
+            "before": False,
         },
         "slides": {
             "fields": {
