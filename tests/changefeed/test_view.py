@@ -43,9 +43,7 @@ def credential(operations: list[str] | None, groups: list[str] | None) -> Creden
     )
 
 
-def delta(
-    model: str, groups: list[str], left: list[str], entered: Collection[str] = ()
-) -> Delta:
+def delta(model: str, groups: list[str], left: list[str], entered: Collection[str] = ()) -> Delta:
     return Delta(
         7, "acme", model, "t", "U", ("org:acme", *groups), b'{"title": "x"}', ("title",), "user:u",
         None, "key_1", "clm_1", "op_1", 8, "", tuple(left),
@@ -133,7 +131,10 @@ def test_who_could_not_see_a_row_is_not_told_what_it_was_before() -> None:
     moved = delta("tasks", ["projects:p1"], ["projects:p2"], ["projects:p1"])
     both = delta("tasks", ["projects:p1", "projects:p2"], [], ["projects:p1"])
     told = [
-        [found and found.before is not None for found in (seen(views, one) for one in (entered, moved, both))]
+        [
+            found and found.before is not None
+            for found in (seen(views, one) for one in (entered, moved, both))
+        ]
         for views in ((whole,), (p1,), (p2,), (p1, p2))
     ]
     assert told == [

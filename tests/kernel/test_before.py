@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ablo_pg import Model, compile, define_schema
+from ablo_pg import Model, define_schema
+from ablo_pg.compile import compile_schema
 from ablo_pg.json_text import members
 from ablo_pg.kernel import apply, install, kernel_files
 
@@ -80,7 +81,10 @@ def test_every_kind_of_change_says_what_was_there(board: Board) -> None:
 
 def test_several_writes_of_a_row_in_one_transaction_each_say_their_own(board: Board) -> None:
     board.caller().commit(
-        create("t1", count=1), update("t1", count=2), update("t1", count=3), op("delete", "tasks", "t1")
+        create("t1", count=1),
+        update("t1", count=2),
+        update("t1", count=3),
+        op("delete", "tasks", "t1"),
     )
     with board.admin.transaction():
         for value in (1, 2):
@@ -162,7 +166,7 @@ class Quiet(Model, before=False):
 def test_a_model_can_do_without(own_board: Board) -> None:
     on, off = define_schema(quiets=declared(True)), define_schema(quiets=Quiet)
     for number, schema in enumerate((off, on, off)):
-        apply(own_board.admin, compile(schema))
+        apply(own_board.admin, compile_schema(schema.spec))
         caller = own_board.caller()
         caller.commit(op("create", "quiets", f"q{number}", {"text": "a"}))
         caller.commit(op("update", "quiets", f"q{number}", {"text": "b"}))
@@ -195,7 +199,7 @@ def test_an_upgraded_kernel_keeps_old_deltas_and_begins_to_say_it(
     assert len(old) == 10
     logged = setwise(own_board)
     if not setwise_off:
-        apply(own_board.admin, compile(SCHEMA))
+        apply(own_board.admin, compile_schema(SCHEMA.spec))
     caller = own_board.caller()
     assert codes(caller.batch(updates(ROWS, start=100))) == [None] * ROWS
     assert (setwise(own_board) == logged) == setwise_off
@@ -223,7 +227,7 @@ def downgrade(board: Board) -> None:
             f"create function ablo_model.{name}({model}p_action text, p_organization text,"
             " p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])"
             " returns table (ord int, op text, row_id text, groups text[], left_groups text[],"
-            ' "row" json, changed text[]) language plpgsql as \'begin return; end\''
+            " \"row\" json, changed text[]) language plpgsql as 'begin return; end'"
         )
 
 
