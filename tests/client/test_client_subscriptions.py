@@ -59,6 +59,7 @@ async def test_every_kind_of_change_arrives(ablo: AsyncAblo, schema: Any) -> Non
     assert found[1].before == {
         "title": "a", "due_date": None, "updated_at": task.updated_at
     }  # fmt: skip
+    assert found[3].row is not None
     assert found[4].before == dict(found[3].row)
     assert all(one.created_at.utcoffset() == dt.timedelta(0) for one in found)
     ids = [one.sync_id for one in found]

@@ -12,15 +12,15 @@ from ablo_pg.compile import compile_schema
 from ablo_pg.json_text import members
 from ablo_pg.kernel import apply, install, kernel_files
 
-from .board import ROW_HISTORY, SCHEMA, Board, create, op, update
+from .board import ROW_HISTORY, SCHEMA, Board, Json, create, op, update
 from .setwise import ROWS, codes, filled, item, setwise, updates
 
-FULL = {
+FULL: Json = {
     "title": 'a "b" \\ \n ü', "status": "doing", "count": 7, "price": "12.50", "score": 0.1,
     "urgent": True, "dueAt": "2026-02-28T23:59:59.123456+05:45", "day": "2024-02-29",
     "ref": "123e4567-e89b-12d3-a456-426614174000", "meta": {"k": [1, None, "x"]},
 }  # fmt: skip
-OTHER = {
+OTHER: Json = {
     "title": "z", "status": "done", "count": 8, "price": None, "score": 2.5, "urgent": None,
     "dueAt": None, "day": "2024-03-01", "ref": None, "meta": {"k": []},
 }  # fmt: skip
@@ -143,7 +143,8 @@ def test_a_row_that_gets_another_organization_says_nothing_of_it_there(own_board
     own_board.run("alter table tasks disable trigger zz_ablo_guard")
     own_board.run("update tasks set organization_id = 'globex', title = 'ours'")
     deltas = own_board.rows(
-        "select organization_id, op, before ->> 'title', entered_groups from ablo.delta order by sync_id"
+        "select organization_id, op, before ->> 'title', entered_groups from ablo.delta"
+        " order by sync_id"
     )
     assert deltas[1:] == [("acme", "D", "theirs", None), ("globex", "I", None, None)]
 
@@ -219,13 +220,15 @@ def downgrade(board: Board) -> None:
     for name in ("tasks__many", "many"):
         model = "" if name == "tasks__many" else "p_model text, "
         board.run(
-            "do $$ declare v_name text; begin for v_name in select p.oid::regprocedure from pg_proc p"
+            "do $$ declare v_name text; begin for v_name in"
+            " select p.oid::regprocedure from pg_proc p"
             f" where p.pronamespace = 'ablo_model'::regnamespace and p.proname = '{name}'"
             " loop execute 'drop function ' || v_name; end loop; end $$"
         )
         board.run(
             f"create function ablo_model.{name}({model}p_action text, p_organization text,"
-            " p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])"
+            " p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[],"
+            " p_participants text[])"
             " returns table (ord int, op text, row_id text, groups text[], left_groups text[],"
             " \"row\" json, changed text[]) language plpgsql as 'begin return; end'"
         )
