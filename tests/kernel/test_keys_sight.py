@@ -9,6 +9,7 @@ import pytest
 
 from .board import Board, Json, create, op, update
 from .key_calls import Holder, Keys, code_of
+from .setwise import REWORDED
 
 SECRET = "what it became"
 DENIED = "capability_scope_denied"
@@ -21,7 +22,11 @@ def keys(board: Board) -> Keys:
 
 @pytest.fixture
 def moved(board: Board) -> Board:
-    """t is made in p1, moved to p2 with new content, changed there, moved back and changed."""
+    """t is made in p1, moved to p2 with new content, and changed there."""
+    return move(board)
+
+
+def move(board: Board) -> Board:
     owner = board.caller(participant="user:owner")
     owner.commit(*[create(one, "projects", name="x") for one in ("p1", "p2")])
     owner.commit(create("t", title="mine", projectId="p1"), create("u", projectId="p1"))
@@ -73,6 +78,16 @@ def test_a_row_that_moves_out_is_a_removal_in_the_log(
     everywhere = deltas(bound(keys, "projects:p1", "projects:p2"), routine, *arguments)
     seen = [one["before"] and one["before"]["title"] for one in everywhere if one["row_id"] == "t"]
     assert seen == [None, "mine", SECRET]
+
+
+def test_a_build_that_tells_what_a_row_was_elsewhere_is_caught(own_board: Board) -> None:
+    said = "        p_delta.before := null;\n      end if;"
+    move(own_board).run(
+        REWORDED.format(function="ablo.delta_seen", words=said, others="      end if;")
+    )
+    there = deltas(bound(Keys(own_board), "projects:p2"), "delta_read", 0, 1000, None)
+    (arrived, _) = [one for one in there if one["row_id"] == "t"]
+    assert arrived["before"]["title"] == "mine"
 
 
 def test_its_past_shows_what_it_was_in_ones_groups(moved: Board, keys: Keys) -> None:
