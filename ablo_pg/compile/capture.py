@@ -40,6 +40,14 @@ _ACTOR: Final = (
     "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
 )
 
+# From the groups that have seen the row to those that have not; most often there are none.
+_ENTERED: Final = f"""\
+if v_groups <@ v_entered then
+  v_entered := null;
+else
+  v_entered := {indent(only_in("v_groups", "v_entered")).lstrip()};
+end if;"""
+
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
@@ -95,12 +103,13 @@ def _deleted(model: ModelPlan) -> str:
             f"  from ablo.row_drifted({model.typename}, tg_relid, to_jsonb(old), null) d;\nend;"
         )
     if is_deep(model):  # its owners may be gone by now; the log has the row's last groups
-        union = "select distinct g from unnest(v_groups || v_left) g order by g"
+        union = "select distinct g from unnest(v_groups || v_entered) g order by g"
         lines += [
-            f"v_left := {_last_groups(model, 'old')};",
+            f"v_entered := {_last_groups(model, 'old')};",
             far_groups(model, "old"),
-            f"v_entered := {only_in('v_groups', 'v_left')};",
-            f"v_groups := array(\n  {union}\n);",
+            f"v_left := array(\n  {union}\n);",
+            _ENTERED,
+            "v_groups := v_left;",
             "v_left := null;",
         ]
     return "\n".join(lines)
@@ -149,7 +158,7 @@ end;"""
     if model.parents or model.roles:
         update.append(left_groups(model))
     if is_deep(model) and model.spec.before:
-        update.append(f"v_entered := {only_in('v_groups', _last_groups(model, 'old'))};")
+        update += [f"v_entered := {_last_groups(model, 'old')};", _ENTERED]
     branches = [
         "if not v_made then",
         indent("\n".join(update)),
