@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ablo_pg import Model, define_schema
+from ablo_pg import Model, define_schema, field
 from ablo_pg.compile import compile_schema
 from ablo_pg.json_text import members
 from ablo_pg.kernel import apply, install, kernel_files
@@ -158,6 +158,20 @@ def test_a_row_whose_table_lost_a_column_says_the_rest(own_board: Board) -> None
     assert changed["count"] == 1
     assert "price" not in changed
     assert (gone["count"], gone["title"], "price" in gone) == (2, "t1", False)
+
+
+class Memo(Model):
+    memo: str = field(formerly="note")
+
+
+def test_a_renamed_field_is_told_under_both_names(own_board: Board) -> None:
+    apply(own_board.admin, compile_schema(define_schema(memos=Memo).spec))
+    own_board.caller().commit(
+        op("create", "memos", "m", {"memo": "a"}), op("update", "memos", "m", {"memo": "b"})
+    )
+    _, changed = told(own_board, "m", "memos")
+    assert (changed.keys(), changed["memo"]) == ({"updatedAt", "memo", "note"}, "a")
+    assert unfaithful(own_board) == []
 
 
 class Quiet(Model, before=False):
