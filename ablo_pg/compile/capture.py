@@ -32,6 +32,7 @@ declare
   v_entered text[];
   v_row json;
   v_changed text[];
+  v_pairs text;
   v_before json;
   v_done text;"""
 
@@ -131,15 +132,14 @@ def _kept(model: ModelPlan) -> str:
     """
     archived, old = model.archived.sql, "case when not v_made then to_jsonb(old) end"
     drifted = f"ablo.row_drifted({model.typename}, tg_relid, {old}, to_jsonb(new))"
-    before, found = "", " into v_row, v_changed"
+    found = " into v_row, v_changed"
     if model.spec.before:
-        before = f"\n    v_before := {indent(before_json(model), 4).lstrip()};"
         found = ", d.before into v_row, v_changed, v_before"
     row = f"""\
 begin
   v_row := {row_json(model, "new")};
   if not v_made then
-    v_changed := {changed_fields(model)};{before}
+{indent(_replaced(model), 4)}
   end if;
 exception when undefined_column then
   select d.row_json, d.changed{found}
@@ -169,6 +169,23 @@ end;"""
     return "\n".join([*lines, *branches])
 
 
+def _replaced(model: ModelPlan) -> str:
+    """What an update changed; a statement a field: each transaction sets up those that run."""
+    lines = ["v_changed := array['updatedAt'];"]
+    if model.spec.before:
+        lines.append(f"v_pairs := {pair_texts(model, model.base[2], 'old')[0]};")
+    for column in filter(_can_change, model.row_columns):
+        lines.append(f"if {differs(column, 'old', 'new')} then")
+        lines.append(f"  v_changed := v_changed || array[{', '.join(column.keys)}];")
+        if model.spec.before:
+            pairs = [f"', ' || {pair}" for pair in pair_texts(model, column, "old")]
+            lines.append(f"  v_pairs := v_pairs || {' || '.join(pairs)};")
+        lines.append("end if;")
+    if model.spec.before:
+        lines.append("v_before := ('{' || v_pairs || '}')::json;")
+    return "\n".join(lines)
+
+
 def _insert(model: ModelPlan) -> str:
     return f"""\
 insert into ablo.delta (
@@ -187,7 +204,7 @@ values (
 );"""
 
 
-def changed_fields(model: ModelPlan, old: str = "old", new: str = "new") -> str:
+def changed_fields(model: ModelPlan, old: str, new: str) -> str:
     """Return the wire names of what an update changed, always with updated_at (see the guard)."""
     columns = [column for column in model.row_columns if _can_change(column)]
     tests = [
@@ -198,7 +215,7 @@ def changed_fields(model: ModelPlan, old: str = "old", new: str = "new") -> str:
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"
 
 
-def before_json(model: ModelPlan, old: str = "old", new: str = "new") -> str:
+def before_json(model: ModelPlan, old: str, new: str) -> str:
     """Return the JSON of what an update replaced: the changed fields, as the old row had them."""
     pairs = pair_texts(model, model.base[2], old)
     pairs += [

@@ -34,9 +34,7 @@ async def test_a_row_s_history_is_typed(ablo: AsyncAblo, schema: Any) -> None:
     assert {one.actor for one in found} == {"agent:triage"}
     assert found[3].before == {"updated_at": made.updated_at, "due_date": None, "count": 0}
     assert found[4].before is None
-    assert found[0].before == dict(changed) | {
-        "updated_at": found[1].row.updated_at
-    }
+    assert found[0].before == dict(changed) | {"updated_at": found[1].row.updated_at}
     assert [one.before["archived_at"] for one in found[1:3] if one.before] == [
         found[2].row.archived_at, None
     ]  # fmt: skip

@@ -644,6 +644,7 @@ declare
   v_entered text[];
   v_row json;
   v_changed text[];
+  v_pairs text;
   v_before json;
   v_done text;
 begin
@@ -691,22 +692,29 @@ begin
         'status', new."status"::text
       );
         if not v_made then
-          v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
-        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
-      ], null);
-          v_before := ('{' || array_to_string(array[
-            '"updatedAt" : ' || coalesce(to_json(old."updated_at"::timestamptz)::text, 'null'),
-            case when old."created_at" is distinct from new."created_at" then '"createdAt" : ' || coalesce(to_json(old."created_at"::timestamptz)::text, 'null') end,
-            case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then '"createdBy" : ' || coalesce(to_json(old."created_by"::text)::text, 'null') end,
-            case when old."archived_at" is distinct from new."archived_at" then '"archivedAt" : ' || coalesce(to_json(old."archived_at"::timestamptz)::text, 'null') end,
-            case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then '"title" : ' || coalesce(to_json(old."title"::text)::text, 'null') end,
-            case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then '"status" : ' || coalesce(to_json(old."status"::text)::text, 'null') end
-          ], ', ') || '}')::json;
+          v_changed := array['updatedAt'];
+          v_pairs := '"updatedAt" : ' || coalesce(to_json(old."updated_at"::timestamptz)::text, 'null');
+          if old."created_at" is distinct from new."created_at" then
+            v_changed := v_changed || array['createdAt'];
+            v_pairs := v_pairs || ', ' || '"createdAt" : ' || coalesce(to_json(old."created_at"::timestamptz)::text, 'null');
+          end if;
+          if old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then
+            v_changed := v_changed || array['createdBy'];
+            v_pairs := v_pairs || ', ' || '"createdBy" : ' || coalesce(to_json(old."created_by"::text)::text, 'null');
+          end if;
+          if old."archived_at" is distinct from new."archived_at" then
+            v_changed := v_changed || array['archivedAt'];
+            v_pairs := v_pairs || ', ' || '"archivedAt" : ' || coalesce(to_json(old."archived_at"::timestamptz)::text, 'null');
+          end if;
+          if old."title"::text collate "C" is distinct from new."title"::text collate "C" then
+            v_changed := v_changed || array['title'];
+            v_pairs := v_pairs || ', ' || '"title" : ' || coalesce(to_json(old."title"::text)::text, 'null');
+          end if;
+          if old."status"::text collate "C" is distinct from new."status"::text collate "C" then
+            v_changed := v_changed || array['status'];
+            v_pairs := v_pairs || ', ' || '"status" : ' || coalesce(to_json(old."status"::text)::text, 'null');
+          end if;
+          v_before := ('{' || v_pairs || '}')::json;
         end if;
       exception when undefined_column then
         select d.row_json, d.changed, d.before into v_row, v_changed, v_before
