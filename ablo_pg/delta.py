@@ -27,7 +27,10 @@ class Delta(NamedTuple):
     (camelCase keys), None for a delete. changed: wire names of the fields an update changed.
     groups: the row's sync groups after the change, or before a delete. left_groups: those that the
     change removed it from. actor: `kind:id`. created_at: ISO 8601, UTC, in Postgres's JSON
-    spelling. xid: the writing transaction.
+    spelling. xid: the writing transaction. before: of an update the previous values of what
+    changed, as JSON bytes like `row`; of a delete the whole old row; None for a create, for a model
+    that does not keep it, and if an earlier release logged the change. entered_groups: of `groups`,
+    those that had not seen the row before.
 
     A named tuple because it is the cheapest frozen value to make, and one is made per row change.
     """
@@ -48,13 +51,21 @@ class Delta(NamedTuple):
     xid: int
     created_at: str
     left_groups: tuple[str, ...] = ()
+    before: bytes | None = None
+    entered_groups: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """About how many bytes of memory this delta holds; queues are bounded by the sum."""
-        return _OVERHEAD + (0 if self.row is None else len(self.row))
+        return _OVERHEAD + self.content
+
+    @property
+    def content(self) -> int:
+        """How many bytes its row and its previous values have: what the kernel bounds a page by."""
+        return len(self.row or b"") + len(self.before or b"")
 
 
-# The columns of `ablo.delta`, in order: the log's contract with every reader.
-COLUMNS: Final[tuple[str, ...]] = Delta._fields
+# The columns of `ablo.delta`, in order: the log's contract with every reader. The login that wrote
+# is not passed on.
+COLUMNS: Final[tuple[str, ...]] = (*Delta._fields[:16], "login", *Delta._fields[16:])
 _OVERHEAD: Final = 900  # measured with tracemalloc on a delta whose ids have 36 characters

@@ -6,8 +6,9 @@ HMAC-SHA256 (RFC 2104) under a key that the database never sees:
     frame(v1, v2, ...) = for each value: its length in bytes as a signed 32-bit big-endian integer,
                          then its bytes; NULL is the length -1 (ff ff ff ff) and no bytes
     fingerprint        = HMAC(key, "ablo_pg audit delta 1" 00 frame(columns))[:16]
-                         over a delta's 15 columns after sync_id, in the log's order; the last,
-                         left_groups, only where it is not NULL: older logs have none
+                         over a delta's columns after sync_id, in the log's order (without login):
+                         the first 14, then left_groups, before, entered_groups up to the last
+                         that is not NULL: older logs do not have them
     entry              = sync_id as a signed 64-bit big-endian integer, then the fingerprint
     mac                = HMAC(key, "ablo_pg audit seal 1" 00 frame(organization_id, number,
                          first_sync_id, last_sync_id, delta_count, key_id, previous_mac,
@@ -42,6 +43,7 @@ _DELTA: Final = b"ablo_pg audit delta 1\x00"
 _SEAL: Final = b"ablo_pg audit seal 1\x00"
 EPOCH: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _NULL: Final = struct.pack(">i", -1)
+_ALWAYS: Final = 15  # columns that every log has
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,11 @@ def frame(values: Iterable[bytes | None]) -> bytes:
 
 
 def entry_of(key: AuditKey, delta: Sequence[bytes | None]) -> Entry:
-    """Return the entry of a delta, given its 16 columns in the log's order."""
-    columns = delta[1:-1] if delta[-1] is None else delta[1:]
+    """Return the entry of a delta, given its 18 columns in the log's order."""
+    end = len(delta)
+    while end > _ALWAYS and delta[end - 1] is None:
+        end -= 1
+    columns = delta[1:end]
     mac = hmac.new(key.secret, _DELTA + frame(columns), hashlib.sha256)
     return Entry(integer(delta[0]), mac.digest()[:FINGERPRINT_SIZE])
 

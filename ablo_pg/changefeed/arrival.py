@@ -73,7 +73,8 @@ def decode_insert(message: bytes) -> Delta:
             add(message[start:at])
     # In the order of COLUMNS. Unrolled: this runs once per delta, and a loop takes twice as long.
     sync_id, organization, model, row_id, op, groups, row, changed = values[:8]
-    actor, behalf, capability, claim, transaction, xid, created_at, left = values[8:]
+    actor, behalf, capability, claim, transaction, xid, created_at, left = values[8:16]
+    _, before, entered = values[16:]
     return _new(
         Delta,
         (
@@ -93,6 +94,8 @@ def decode_insert(message: bytes) -> Delta:
             int(xid),
             created_at.decode().replace(" ", "T") + ":00",
             () if left is None else array(left.decode()),
+            before,
+            () if entered is None else array(entered.decode()),
         ),
     )
 

@@ -43,9 +43,14 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
     """Return a delta as the holder of these views may see it, or None.
 
     Views are independent: models of one are not seen in the groups of another. A row that has left
-    the groups becomes a removal, without its new content.
+    the groups becomes a removal, without its new content; one that has entered them comes without
+    what was before.
     """
     left = delta.left_groups
+    if delta.entered_groups and delta.before is not None:
+        known = {*delta.groups, *left}.difference(delta.entered_groups)
+        if not any(view.sees(delta.model, known) for view in views):
+            delta = delta._replace(before=None)
     own = f"org:{delta.organization_id}" if left else ""
     shown = False
     for view in views:
@@ -66,4 +71,6 @@ def seen(views: Sequence[View], delta: Delta) -> Delta | None:
         claim_id=None,
         transaction_id=None,
         left_groups=(),
+        before=None,
+        entered_groups=(),
     )

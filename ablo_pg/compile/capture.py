@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from ablo_pg.compile.forms import Function
-from ablo_pg.compile.groups import far_groups, is_deep, left_groups, near_groups
+from ablo_pg.compile.groups import far_groups, is_deep, left_groups, near_groups, only_in
 from ablo_pg.compile.names import indent
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
-from ablo_pg.compile.row import row_json
+from ablo_pg.compile.row import pair_texts, row_json
 from ablo_pg.compile.values import differs
 
 _DECLARED: Final = """\
@@ -29,14 +29,25 @@ declare
   v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
+  v_entered text[];
   v_row json;
   v_changed text[];
+  v_pairs text;
+  v_before json;
   v_done text;"""
 
 # The writer recorded by the guard; a table without its guard is drift, and the writer is its login.
 _ACTOR: Final = (
     "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
 )
+
+# From the groups that have seen the row to those that have not; most often there are none.
+_ENTERED: Final = f"""\
+if v_groups <@ v_entered then
+  v_entered := null;
+else
+  v_entered := {indent(only_in("v_groups", "v_entered")).lstrip()};
+end if;"""
 
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
@@ -72,6 +83,8 @@ begin
     exit when not v_gone or new.{org} is null;
     v_gone := false;
     v_made := true;
+    v_before := null;
+    v_entered := null;
   end loop;
   return null;
 end""",
@@ -84,11 +97,32 @@ def _identity(model: ModelPlan, row: str) -> str:
 
 def _deleted(model: ModelPlan) -> str:
     lines = [_identity(model, "old"), "v_op := 'D';", f"v_groups := {near_groups(model, 'old')};"]
+    if model.spec.before:
+        lines.append(
+            f"begin\n  v_before := {indent(row_json(model, 'old')).lstrip()};\n"
+            f"exception when undefined_column then\n  select d.before into v_before\n"
+            f"  from ablo.row_drifted({model.typename}, tg_relid, to_jsonb(old), null) d;\nend;"
+        )
     if is_deep(model):  # its owners may be gone by now; the log has the row's last groups
-        last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
-        union = f"select distinct g from unnest(v_groups || {last}) g order by g"
-        lines += [far_groups(model, "old"), f"v_groups := array(\n  {union}\n);"]
+        union = "select distinct g from unnest(v_groups || v_entered) g order by g"
+        lines += [
+            f"v_entered := {_last_groups(model, 'old')};",
+            far_groups(model, "old"),
+            f"v_left := array(\n  {union}\n);",
+            _ENTERED,
+            "v_groups := v_left;",
+            "v_left := null;",
+        ]
     return "\n".join(lines)
+
+
+def _last_groups(model: ModelPlan, row: str) -> str:
+    """The groups whose keys have seen the row as it was: its own ones, and those of its last delta.
+
+    Those above its owners may have become others in this transaction.
+    """
+    last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
+    return f"{near_groups(model, row)}\n|| {last}"
 
 
 def _kept(model: ModelPlan) -> str:
@@ -96,16 +130,19 @@ def _kept(model: ModelPlan) -> str:
 
     If a field's column is gone, its writer can continue, and the rest of the row is logged.
     """
-    archived, before = model.archived.sql, "case when not v_made then to_jsonb(old) end"
-    drifted = f"ablo.row_drifted({model.typename}, tg_relid, {before}, to_jsonb(new))"
+    archived, old = model.archived.sql, "case when not v_made then to_jsonb(old) end"
+    drifted = f"ablo.row_drifted({model.typename}, tg_relid, {old}, to_jsonb(new))"
+    found = " into v_row, v_changed"
+    if model.spec.before:
+        found = ", d.before into v_row, v_changed, v_before"
     row = f"""\
 begin
   v_row := {row_json(model, "new")};
   if not v_made then
-    v_changed := {changed_fields(model)};
+{indent(_replaced(model), 4)}
   end if;
 exception when undefined_column then
-  select d.row_json, d.changed into v_row, v_changed
+  select d.row_json, d.changed{found}
   from {drifted} d;
 end;"""
     update = [
@@ -120,6 +157,8 @@ end;"""
     lines = [_identity(model, "new"), row, *filter(None, groups)]
     if model.parents or model.roles:
         update.append(left_groups(model))
+    if is_deep(model) and model.spec.before:
+        update += [f"v_entered := {_last_groups(model, 'old')};", _ENTERED]
     branches = [
         "if not v_made then",
         indent("\n".join(update)),
@@ -130,11 +169,29 @@ end;"""
     return "\n".join([*lines, *branches])
 
 
+def _replaced(model: ModelPlan) -> str:
+    """What an update changed; a statement a field: each transaction sets up those that run."""
+    lines = ["v_changed := array['updatedAt'];"]
+    if model.spec.before:
+        lines.append(f"v_pairs := {pair_texts(model, model.base[2], 'old')[0]};")
+    for column in filter(_can_change, model.row_columns):
+        lines.append(f"if {differs(column, 'old', 'new')} then")
+        lines.append(f"  v_changed := v_changed || array[{', '.join(column.keys)}];")
+        if model.spec.before:
+            pairs = [f"', ' || {pair}" for pair in pair_texts(model, column, "old")]
+            lines.append(f"  v_pairs := v_pairs || {' || '.join(pairs)};")
+        lines.append("end if;")
+    if model.spec.before:
+        lines.append("v_before := ('{' || v_pairs || '}')::json;")
+    return "\n".join(lines)
+
+
 def _insert(model: ModelPlan) -> str:
     return f"""\
 insert into ablo.delta (
   sync_id, organization_id, model, row_id, op, groups, "row", changed,
-  actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+  actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups,
+  before, entered_groups
 )
 values (
   nextval('ablo.sync_id'), v_organization, {model.typename}, v_id, v_op, v_groups, v_row, v_changed,
@@ -143,11 +200,11 @@ values (
   nullif(current_setting('ablo.capability_id', true), ''),
   ablo.claim_of({model.typename}, v_id),
   ablo.transaction_of({model.typename}, v_id),
-  pg_current_xact_id(), clock_timestamp(), v_left
+  pg_current_xact_id(), clock_timestamp(), v_left, v_before, v_entered
 );"""
 
 
-def changed_fields(model: ModelPlan, old: str = "old", new: str = "new") -> str:
+def changed_fields(model: ModelPlan, old: str, new: str) -> str:
     """Return the wire names of what an update changed, always with updated_at (see the guard)."""
     columns = [column for column in model.row_columns if _can_change(column)]
     tests = [
@@ -156,6 +213,18 @@ def changed_fields(model: ModelPlan, old: str = "old", new: str = "new") -> str:
         for key in column.keys
     ]
     return "array_remove(array[\n  " + ",\n  ".join(["'updatedAt'", *tests]) + "\n], null)"
+
+
+def before_json(model: ModelPlan, old: str, new: str) -> str:
+    """Return the JSON of what an update replaced: the changed fields, as the old row had them."""
+    pairs = pair_texts(model, model.base[2], old)
+    pairs += [
+        f"case when {differs(column, old, new)} then {pair} end"
+        for column in model.row_columns
+        if _can_change(column)
+        for pair in pair_texts(model, column, old)
+    ]
+    return "('{' || array_to_string(array[\n  " + ",\n  ".join(pairs) + "\n], ', ') || '}')::json"
 
 
 def _can_change(column: Column) -> bool:

@@ -131,19 +131,24 @@ def left_expression(model: ModelPlan, old: str, new: str) -> str:
     """Return the groups that an update removes the row from, for a model that is not deep."""
     if not (model.parents or model.roles):
         return "null::text[]"
-    return (
-        f"case when {_moved(model, old, new)} then nullif(array(\n"
-        f"  select g from unnest({near_groups(model, old)}) g\n"
-        f"  where g <> all ({near_groups(model, new)})\n), '{{}}') end"
-    )
+    only = only_in(near_groups(model, old), near_groups(model, new))
+    return f"case when {_moved(model, old, new)} then {only} end"
+
+
+def only_in(groups: str, others: str) -> str:
+    """Return the groups that are not among others; null if all of them are."""
+    only = f"select g from unnest({groups}) g\n  where g <> all ({others})"
+    return f"nullif(array(\n  {only}\n), '{{}}')"
 
 
 def left_groups(model: ModelPlan) -> str:
-    """Return statements that set v_left to the groups that an update removes the row from."""
+    """Return statements that set v_left to the groups that an update removes the row from, and
+    v_entered to those that it adds; the latter is up to the caller for a model that is deep."""
     moved = _moved(model, "old", "new")
     lines = [f"v_left := {near_groups(model, 'old')};", far_groups(model, "old", into="v_left")]
-    only = "select g from unnest(v_left) g where g <> all (v_groups)"
-    lines.append(f"v_left := nullif(array({only}), '{{}}');")
+    if model.spec.before and not is_deep(model):
+        lines.append(f"v_entered := {only_in('v_groups', 'v_left')};")
+    lines.append(f"v_left := {only_in('v_left', 'v_groups')};")
     return f"if {moved} then\n{indent(chr(10).join(filter(None, lines)))}\nend if;"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ablo_pg.compile.capture import changed_fields
+from ablo_pg.compile.capture import before_json, changed_fields
 from ablo_pg.compile.forms import Function, Guarded, do_block
 from ablo_pg.compile.groups import is_deep, left_expression
 from ablo_pg.compile.names import ident, indent
@@ -30,7 +30,7 @@ ARGS: Final = (
 )
 RETURNS: Final = (
     "table (ord int, op text, row_id text, groups text[], left_groups text[], "
-    '"row" json, changed text[])'
+    '"row" json, changed text[], before json, entered_groups text[])'
 )
 WRITER: Final = "exists (select from pg_catalog.pg_roles where rolname = 'ablo_writer')"
 
@@ -125,6 +125,9 @@ def _update(model: ModelPlan) -> str:
         f"case p_action\n  when 'archive' then coalesce(t.{archived}, p_now)\n"
         f"  when 'update' then {changes.get(archived, f't.{archived}')}\nend"
     )
+    before, entered = "null::json", "null::text[]"
+    if model.spec.before:
+        before, entered = before_json(model, "o", "t"), left_expression(model, "t", "o")
     return f"""\
 return query with {_locked(model, "for no key update", fits(model, "b.data", create=False))}
 update {model.table} t set
@@ -139,15 +142,18 @@ returning o.ablo_ord,
   t.{model.id.sql}, {model.function("groups")}(t.*),
 {indent(left_expression(model, "o", "t"))},
   {model.function("row")}(t.*),
-{indent(changed_fields(model, "o", "t"))};"""
+{indent(changed_fields(model, "o", "t"))},
+{indent(before)},
+{indent(entered)};"""
 
 
 def _delete(model: ModelPlan) -> str:
+    before = f"{model.function('row')}(t.*)" if model.spec.before else "null::json"
     return f"""\
 return query with {_locked(model, "for update")}
 delete from {model.table} t using o where t.ctid = o.ablo_ctid
 returning o.ablo_ord, 'D', t.{model.id.sql}, {model.function("groups")}(t.*),
-  null::text[], null::json, null::text[];"""
+  null::text[], null::json, null::text[], {before}, null::text[];"""
 
 
 def _create(model: ModelPlan) -> str:
@@ -169,5 +175,6 @@ return query with i as (
   returning t.{model.id.sql} as id, {model.function("groups")}(t.*) as groups,
     {model.function("row")}(t.*) as row_json
 )
-select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[]
+select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[], null::json,
+  null::text[]
 from i join unnest(p_ords, p_ids) b (ord, id) on b.id = i.id;"""

@@ -6,11 +6,12 @@ braces, and the resulting text is parsed once more, which checks it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ablo_pg.compile.forms import Function
-from ablo_pg.compile.names import indent
+from ablo_pg.compile.names import indent, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.values import to_json
@@ -74,6 +75,13 @@ def row_json(model: ModelPlan, row: str) -> str:
         return _object(parts[0])
     texts = [f"left(substr({_object(part)}::text, 2), -1)" for part in parts]
     return "('{' || " + "\n|| ',' || ".join(texts) + " || '}')::json"
+
+
+def pair_texts(model: ModelPlan, column: Column, row: str) -> list[str]:
+    """Return expressions of a column's pairs in the JSON of `row`, each as its text there."""
+    value = f"coalesce(to_json({_value(model, column, row)})::text, 'null')"
+    wires = (column.wire, *column.formerly)
+    return [f"{literal(json.dumps(wire, ensure_ascii=False) + ' : ')} || {value}" for wire in wires]
 
 
 def _object(pairs: Sequence[str]) -> str:

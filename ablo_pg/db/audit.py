@@ -34,7 +34,7 @@ PREPARE: Final[LiteralString] = "set search_path to pg_catalog"
 DELTAS: Final[LiteralString] = """
     select d.sync_id, d.organization_id, d.model, d.row_id, d.op, d.groups, d."row", d.changed,
            d.actor, d.on_behalf_of, d.capability_id, d.claim_id, d.transaction_id, d.xid,
-           d.created_at, d.left_groups
+           d.created_at, d.left_groups, d.before, d.entered_groups
       from ablo.delta d
      where d.organization_id = %s and d.sync_id > %s and d.sync_id <= %s
      order by d.sync_id limit %s"""

@@ -23,9 +23,9 @@ from ablo_pg.wire.limits import ANSWER_BYTES
 _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid::text,
-           to_json(created_at at time zone 'UTC'), left_groups"""
-READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s)"
-TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s)"
+           to_json(created_at at time zone 'UTC'), left_groups, before, entered_groups"""
+READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s, null, true)"
+TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s, null, true)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
 # pg_current_xact_id assigns an xid, even in a read-only transaction; never on a standby.
 HORIZON: Final[LiteralString] = """
@@ -102,7 +102,7 @@ class LogSource(Protocol):
 def is_whole(page: Sequence[Delta], limit: int) -> bool:
     """Whether a page of the log was everything visible: otherwise it was cut, at its limit or at
     the kernel's byte budget for an answer."""
-    return len(page) < limit and sum(len(each.row or b"") for each in page) < ANSWER_BYTES
+    return len(page) < limit and sum(each.content for each in page) < ANSWER_BYTES
 
 
 class PostgresLog:
@@ -243,4 +243,6 @@ def _delta(row: tuple[Any, ...]) -> Delta:
         # '"2026-11-23T05:13:01.65672"', Postgres's format of a timestamp in JSON
         row[14][1:-1].decode() + "+00:00",
         tuple(row[15] or ()),
+        row[16],
+        tuple(row[17] or ()),
     )

@@ -179,4 +179,5 @@ class ModelOptions(TypedDict, total=False):
     entity_roles: Sequence[EntityRole]  # sync groups granted by fields
     conflict: Mapping[ParticipantKind, Disposition]  # what happens to a stale write of that kind
     claims_bind_sql: bool  # a claim also refuses plain SQL writers (psql, ORM, COPY)
+    before: bool  # False: the log does not keep what each change replaced
     options: Mapping[str, object]  # other options of the pushed JSON, passed on unchanged

@@ -298,6 +298,7 @@ _OPTIONS: Final = (
     ("mutable", "mutable_changed", False, "it decides whether clients may write"),
     ("conflict", "conflict_changed", True, "it applies to later writes only"),
     ("claims_bind_sql", "claims_bind_sql_changed", True, "it applies to later writes only"),
+    ("before", "before_changed", True, "it applies to later writes only"),
     ("load", "load_changed", True, "rows stay as they are"),
     ("options", "options_changed", True, "clients interpret it"),
 )

@@ -60,6 +60,7 @@ _RULES: Final[dict[str, tuple[str, Callable[[object], bool]]]] = {
     "entity_roles": ("a list of EntityRole", _is_roles),
     "conflict": ("a mapping", _is_mapping),
     "claims_bind_sql": ("True or False", lambda value: isinstance(value, bool)),
+    "before": ("True or False", lambda value: isinstance(value, bool)),
     "options": ("a mapping", _is_mapping),
 }
 
@@ -77,5 +78,6 @@ _EXAMPLES: Final[dict[str, str]] = {
     "entity_roles": '[EntityRole("team", "team_id")]',
     "conflict": '{"agent": "reject"}',
     "claims_bind_sql": "True",
+    "before": "False",
     "options": '{"bootstrapLimit": 100}',
 }

@@ -162,6 +162,7 @@ class ModelSpec:
     entity_roles: tuple[EntityRole, ...] = ()
     conflict: tuple[tuple[ParticipantKind, Disposition], ...] = ()
     claims_bind_sql: bool = False  # a claim also refuses plain SQL writers
+    before: bool = True  # the log keeps what each change replaced
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim

@@ -158,6 +158,7 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
         entity_roles=tuple(_parse_entity_role(top, v) for v in top.sequence("entityRoles")),
         conflict=_parse_conflict(top),
         claims_bind_sql=top.flag("claimsBindSql", False),
+        before=top.flag("before", True),
         checks=parse_listed(top.data.get("checks"), Check),
         indexes=parse_listed(top.data.get("indexes"), Index),
     )

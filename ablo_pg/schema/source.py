@@ -172,6 +172,7 @@ def _options(model: ModelSpec) -> Iterator[str]:
         "grants": dict(model.grants) or None,
         "conflict": dict(model.conflict) or None,
         "claims_bind_sql": model.claims_bind_sql or None,
+        "before": None if model.before else False,
     }
     yield from (f"{name}={_text(value)}" for name, value in values.items() if value is not None)
     if model.tenancy.kind in ("none", "source"):

@@ -93,6 +93,7 @@ def _with_options(
         ),
         conflict=tuple(sorted(options.get("conflict", {}).items())),
         claims_bind_sql=options.get("claims_bind_sql", False),
+        before=options.get("before", True),
         options=tuple(sorted(options.get("options", {}).items())),
     )
 

@@ -86,6 +86,8 @@ def dump_model(model: ModelSpec) -> dict[str, object]:
         document["conflict"] = dict(model.conflict)
     if model.claims_bind_sql:
         document["claimsBindSql"] = True
+    if not model.before:
+        document["before"] = False
     if model.checks:
         document["checks"] = [dump_condition(one) for one in model.checks]
     if model.indexes:

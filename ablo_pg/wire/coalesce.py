@@ -3,7 +3,7 @@
 Live clients of the TypeScript SDK keep the first of several deltas of one row that arrive together,
 and drop an update that arrives with its create. For them a frame therefore has one delta per row,
 at the place and under the id of the row's last change: ids still rise, and the frame's last id,
-which a client acknowledges and resumes from, stays the last.
+which a client acknowledges and resumes from, stays the last. What was before is left out.
 
     in the frame                         sent
     create, update ..                    create, with the last row
@@ -42,7 +42,8 @@ def _joined(before: Delta, unseen: bool, delta: Delta) -> tuple[Delta, bool]:
     op = _op(before.op, unseen, delta.op)
     both = op == "U" and before.op == "U"
     changed = tuple(dict.fromkeys(before.changed + delta.changed)) if both else delta.changed
-    return delta._replace(op=op, changed=() if op == "I" else changed), unseen
+    changed = () if op == "I" else changed
+    return delta._replace(op=op, changed=changed, before=None, entered_groups=()), unseen
 
 
 def _op(before: Op, unseen: bool, now: Op) -> Op:

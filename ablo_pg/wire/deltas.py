@@ -27,9 +27,9 @@ DEFAULT: Final = "default"  # the organization's own group, before the others
 def delta_json(delta: Delta, *, text: bool = False) -> bytes:
     """Return one delta. Its groups begin with `default`, which means the organization's own.
 
-    text: the row as a string of JSON in place of an object.
-    `changed`, `claimId` and `leftGroups` are ours, for our own client; others ignore what they do
-    not know.
+    text: the row as a string of JSON in place of an object, and without what was before.
+    `changed`, `claimId`, `leftGroups`, `before` and `enteredGroups` are ours, for our own client;
+    others ignore what they do not know.
     """
     actor = orjson.dumps(participant_json(delta.actor))
     return b"".join(
@@ -62,9 +62,18 @@ def delta_json(delta: Delta, *, text: bool = False) -> bytes:
             b',"changed":' + orjson.dumps(delta.changed) if delta.changed else b"",
             b',"claimId":' + orjson.dumps(delta.claim_id) if delta.claim_id else b"",
             b',"leftGroups":' + orjson.dumps(delta.left_groups) if delta.left_groups else b"",
+            b"" if text else _before(delta),
             b"}",
         )
     )
+
+
+def _before(delta: Delta) -> bytes:
+    if delta.before is None:
+        return b""
+    entered = delta.entered_groups
+    groups = b',"enteredGroups":' + orjson.dumps(entered) if entered else b""
+    return b',"before":' + delta.before + groups
 
 
 def row_text(row: bytes) -> bytes:
@@ -147,10 +156,12 @@ class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
     claim_id: str | None = None
     changed: tuple[str, ...] = ()
     left_groups: tuple[str, ...] = ()
+    before: msgspec.Raw = msgspec.Raw(b"null")
+    entered_groups: tuple[str, ...] = ()
 
     def delta(self, organization: str) -> Delta:
         """Return it as the log has it; its transaction's number is not told."""
-        data = bytes(self.data)
+        data, before = bytes(self.data), bytes(self.before)
         return Delta(
             self.id,
             organization,
@@ -168,4 +179,6 @@ class WireDelta(msgspec.Struct, frozen=True, rename="camel"):
             0,
             self.created_at,
             self.left_groups,
+            None if before == b"null" else before,
+            self.entered_groups,
         )

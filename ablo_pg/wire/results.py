@@ -46,7 +46,7 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
-    """One change of a row, from `ablo.row_history`; `row` is null for a delete."""
+    """One change of a row, from `ablo.row_history`; a delete has no `row`, a create no `before`."""
 
     sync_id: int
     op: Op
@@ -58,12 +58,19 @@ class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
     capability_id: str | None = None
     claim_id: str | None = None
     transaction_id: str | None = None
+    before: msgspec.Raw = msgspec.Raw(b"null")
 
     @property
     def data(self) -> bytes | None:
         """The row's JSON; None for a delete."""
         data = bytes(self.row)
         return None if data == b"null" else data
+
+    @property
+    def previous(self) -> bytes | None:
+        """The JSON of what was before; None for a create."""
+        before = bytes(self.before)
+        return None if before == b"null" else before
 
 
 class HistoryRead(msgspec.Struct, frozen=True, rename="camel"):

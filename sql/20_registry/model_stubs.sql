@@ -52,7 +52,8 @@ begin
     create function ablo_model.many(
       p_model text, p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[],
       p_participants text[])
-    returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+    returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[],
+             before json, entered_groups text[])
     language plpgsql volatile
     as $body$
     begin

@@ -23,6 +23,9 @@ create table if not exists ablo.delta (
   left_groups text[],            -- groups that an update removed the row from
   login text default session_user,  -- the database login that wrote; a session cannot choose it, unlike the
                                     -- actor
+  before json,                   -- on U, A and V the previous values of the changed fields, on D the whole old row;
+                                 -- null for a model declared with before=False
+  entered_groups text[],         -- of groups, those under which the row was not sent before this change
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 

@@ -3,7 +3,8 @@ create or replace function ablo.delta_read(
   p_after bigint,
   p_limit int default 1000,
   p_through bigint default null,
-  p_capability_id text default null
+  p_capability_id text default null,
+  p_with_before boolean default false
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -11,9 +12,10 @@ set enable_sort = off  -- a generic plan does not know the limit, and would sort
 set enable_bitmapscan = off
 set jit = off
 as $$
-  -- Deltas of an organization after a cursor, in order, at most p_limit, up to the one whose row reaches the
+  -- Deltas of an organization after a cursor, in order, at most p_limit, up to the one that reaches the
   -- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
-  -- see (ablo.delta_seen).
+  -- see (ablo.delta_seen). p_with_before: callers that leave it out count only the rows of
+  -- a page, and get no previous values.
   -- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
   -- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
   -- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
@@ -54,12 +56,16 @@ begin
        order by d.sync_id
        limit v_left
     loop
+      if not p_with_before then
+        v_delta.before := null;
+      end if;
       if p_capability_id is not null then
         v_delta := ablo.delta_seen(v_key, v_delta);
       end if;
       return next v_delta;
       v_left := v_left - 1;
-      v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
+      v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0)
+        + coalesce(octet_length(v_delta.before::text), 0);
       if v_size >= v_budget then
         return;
       end if;

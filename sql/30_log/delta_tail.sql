@@ -1,5 +1,6 @@
 create or replace function ablo.delta_tail(
-  p_organization text, p_before bigint, p_limit int, p_capability_id text default null
+  p_organization text, p_before bigint, p_limit int, p_capability_id text default null,
+  p_with_before boolean default false
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -7,9 +8,9 @@ set enable_sort = off  -- a generic plan does not know the limit, and would sort
 set enable_bitmapscan = off
 set jit = off
 as $$
-  -- Deltas of an organization before a position, newest first, at most p_limit, up to the one whose row reaches
+  -- Deltas of an organization before a position, newest first, at most p_limit, up to the one that reaches
   -- the budget of an answer (ablo.bound): the end of the log. p_before null: from the newest on. p_capability_id:
-  -- only what that key may see.
+  -- only what that key may see. p_with_before: as in ablo.delta_read.
   -- Called by: feeds that begin with the newest events. Locks: none. Raises: cursor_invalid.
 declare
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
@@ -34,12 +35,16 @@ begin
        order by d.sync_id desc
        limit v_left
     loop
+      if not p_with_before then
+        v_delta.before := null;
+      end if;
       if p_capability_id is not null then
         v_delta := ablo.delta_seen(v_key, v_delta);
       end if;
       return next v_delta;
       v_left := v_left - 1;
-      v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0);
+      v_size := v_size + coalesce(octet_length(v_delta."row"::text), 0)
+        + coalesce(octet_length(v_delta.before::text), 0);
       if v_size >= v_budget then
         return;
       end if;

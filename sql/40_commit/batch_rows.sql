@@ -1,5 +1,6 @@
 create or replace function ablo.batch_rows(p_organization text, p_now timestamptz, p_operations ablo.batch_operation[])
-returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[],
+              before json, entered_groups text[])
 language plpgsql volatile
 as $$
   -- Write the rows of plain operations, one statement a model and action, and return what became of each, by its

@@ -24,9 +24,9 @@ begin
              order by r.ord offset 0) x
   ), d as (
     insert into ablo.delta (sync_id, organization_id, model, row_id, op, groups, "row", changed, actor, on_behalf_of,
-                            capability_id, transaction_id, xid, created_at, left_groups)
+                            capability_id, transaction_id, xid, created_at, left_groups, before, entered_groups)
     select w.sync_id, p_organization, w.model, w.row_id, w.op, w.groups, w."row", w.changed, w.participant,
-           nullif(w.behalf, ''), w.capability, w.transaction_id, pg_current_xact_id(), v_now, w.left_groups
+           nullif(w.behalf, ''), w.capability, w.transaction_id, pg_current_xact_id(), v_now, w.left_groups, w.before, w.entered_groups
       from w
   ), r as materialized (
     select s.*, ablo.receipt_json(s.key, s.applied, s.sync_id, v_now, null, null) as response

@@ -8,8 +8,8 @@ set enable_sort = off  -- a generic plan does not know the limit, and would sort
 set enable_bitmapscan = off
 set jit = off
 as $$
-  -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, actor, onBehalfOf,
-  -- capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
+  -- The changes of one row, newest first: {"entries": [{syncId, op, row, changed, before, actor,
+  -- onBehalfOf, capabilityId, claimId, transactionId, createdAt}], "hasMore", "keptAfter"}. Also of a row that is
   -- deleted. p_before: only older than that sync id. It ends at p_limit, or with the entry that reaches the
   -- budget of an answer (ablo.bound). p_capability_id: the key that the caller acts with;
   -- changes outside its sync groups are left out; one by which the row left them is a removal. Nothing at or
@@ -44,10 +44,11 @@ begin
     v_more := cardinality(v_entries) = v_limit or v_size >= ablo.bound('answer_bytes');
     exit when v_more;
     v_entries := v_entries || json_build_object('syncId', v_entry.sync_id, 'op', v_entry.op, 'row', v_entry."row",
-      'changed', v_entry.changed, 'actor', v_entry.actor, 'onBehalfOf', v_entry.on_behalf_of,
+      'changed', v_entry.changed, 'before', v_entry.before, 'actor', v_entry.actor, 'onBehalfOf', v_entry.on_behalf_of,
       'capabilityId', v_entry.capability_id, 'claimId', v_entry.claim_id, 'transactionId', v_entry.transaction_id,
       'createdAt', v_entry.created_at);
-    v_size := v_size + coalesce(octet_length(v_entry."row"::text), 0);
+    v_size := v_size + coalesce(octet_length(v_entry."row"::text), 0)
+      + coalesce(octet_length(v_entry.before::text), 0);
   end loop;
   return json_build_object('entries', array_to_json(v_entries), 'hasMore', v_more,
     'keptAfter', (select s.dropped_through from ablo.log_state s));

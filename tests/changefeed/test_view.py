@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -24,11 +25,11 @@ OPERATIONS = st.lists(
 DELTA = {
     "sync_id": 7, "organization_id": "acme", "row_id": "t", "op": "U", "row": {"title": "x"},
     "changed": ["title"], "actor": "user:u", "capability_id": "key_1", "claim_id": "clm_1",
-    "transaction_id": "op_1", "xid": "8",
+    "transaction_id": "op_1", "xid": "8", "before": {"title": "y"},
 }  # fmt: skip
 SEEN = """
     select s.op, s.groups, s.left_groups, s.row::text, s.changed, s.capability_id, s.claim_id,
-           s.transaction_id
+           s.transaction_id, s.before::text, s.entered_groups
       from ablo.delta_seen(row('k', 'acme', 'agent:a', %s::text[], %s::text[])::ablo.key_rights,
              json_populate_record(null::ablo.delta, %s)) s
      where s.sync_id is not null"""
@@ -42,10 +43,11 @@ def credential(operations: list[str] | None, groups: list[str] | None) -> Creden
     )
 
 
-def delta(model: str, groups: list[str], left: list[str]) -> Delta:
+def delta(model: str, groups: list[str], left: list[str], entered: Collection[str] = ()) -> Delta:
     return Delta(
         7, "acme", model, "t", "U", ("org:acme", *groups), b'{"title": "x"}', ("title",), "user:u",
         None, "key_1", "clm_1", "op_1", 8, "", tuple(left),
+        b'{"title": "y"}', tuple(one for one in groups if one in entered),
     )  # fmt: skip
 
 
@@ -62,6 +64,8 @@ def as_kernel(found: Delta | None) -> tuple[Any, ...] | None:
         row,
         list(found.changed) or None,
         *said,
+        None if found.before is None else found.before.decode(),
+        list(found.entered_groups) or None,
     )
 
 
@@ -79,6 +83,7 @@ def test_the_relay_and_the_kernel_say_the_same(app_db: DatabaseHandle) -> None:
             model=st.sampled_from(["Tasks", "notes"]),
             groups=GROUPS,
             left=GROUPS,
+            entered=GROUPS,
         )
         def compare(
             operations: list[str] | None,
@@ -86,9 +91,11 @@ def test_the_relay_and_the_kernel_say_the_same(app_db: DatabaseHandle) -> None:
             model: str,
             groups: list[str],
             left: list[str],
+            entered: list[str],
         ) -> None:
-            made = delta(model, groups, [one for one in left if one not in groups])
+            made = delta(model, groups, [one for one in left if one not in groups], entered)
             said = {"model": model, "groups": made.groups, "left_groups": made.left_groups or None}
+            said["entered_groups"] = made.entered_groups or None
             asked = (operations, bound, json.dumps(DELTA | said))
             row = conn.execute(SEEN, asked).fetchone()
             view = credential(operations, bound).view
@@ -115,3 +122,21 @@ def test_who_sees_all_is_told_where_a_row_came_from() -> None:
     arrived = seen((there,), moved)
     assert arrived is not None
     assert (arrived.row, arrived.left_groups) == (moved.row, ())
+
+
+def test_who_could_not_see_a_row_is_not_told_what_it_was_before() -> None:
+    p1, p2 = View(frozenset(["projects:p1"])), View(frozenset(["projects:p2"]))
+    whole = View(frozenset(["org:acme"]))
+    entered = delta("tasks", ["projects:p1"], [], ["projects:p1"])
+    moved = delta("tasks", ["projects:p1"], ["projects:p2"], ["projects:p1"])
+    both = delta("tasks", ["projects:p1", "projects:p2"], [], ["projects:p1"])
+    told = [
+        [
+            found and found.before is not None
+            for found in (seen(views, one) for one in (entered, moved, both))
+        ]
+        for views in ((whole,), (p1,), (p2,), (p1, p2))
+    ]
+    assert told == [
+        [True, True, True], [False, False, False], [None, False, True], [False, True, True],
+    ]  # fmt: skip

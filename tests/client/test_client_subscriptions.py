@@ -55,6 +55,12 @@ async def test_every_kind_of_change_arrives(ablo: AsyncAblo, schema: Any) -> Non
     assert isinstance(found[0].row, schema.models["tasks"])
     assert {"title", "due_date"} <= set(found[1].changed)
     assert found[4].row is None
+    assert [one.before and one.before.get("title") for one in found] == [None, "a", None, None, "b"]
+    assert found[1].before == {
+        "title": "a", "due_date": None, "updated_at": task.updated_at
+    }  # fmt: skip
+    assert found[3].row is not None
+    assert found[4].before == dict(found[3].row)
     assert all(one.created_at.utcoffset() == dt.timedelta(0) for one in found)
     ids = [one.sync_id for one in found]
     assert ids == sorted(set(ids))
@@ -104,6 +110,19 @@ async def test_sync_groups_narrow(ablo: AsyncAblo) -> None:
         await ablo.tasks.create({"title": "elsewhere"}, id="t0")
         await ablo.tasks.create({"title": "inside", "project_id": "p1"}, id="t1")
         assert [one.id for one in await take(changes, 1)] == ["t1"]
+
+
+async def test_a_row_that_enters_a_group_does_not_say_there_what_it_was(ablo: AsyncAblo) -> None:
+    for name in ("p1", "p2"):
+        await ablo.projects.create({"name": name}, id=name)
+    await ablo.tasks.create({"title": "there", "project_id": "p2"}, id="t1")
+    async with ablo.tasks.subscribe(groups=["projects:p1"]) as changes:
+        await ablo.tasks.update("t1", {"title": "here", "project_id": "p1"})
+        await ablo.tasks.update("t1", {"title": "still here"})
+        await ablo.tasks.update("t1", {"title": "back", "project_id": "p2"})
+        found = await take(changes, 3)
+    assert [one.op for one in found] == ["update", "update", "delete"]
+    assert [one.before and one.before["title"] for one in found] == [None, "here", None]
 
 
 async def test_other_organizations_are_not_seen(ablo: AsyncAblo, make_client: Any) -> None:

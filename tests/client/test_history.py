@@ -32,6 +32,12 @@ async def test_a_row_s_history_is_typed(ablo: AsyncAblo, schema: Any) -> None:
     assert {"due_date", "count"} <= set(found[3].changed)
     assert [one.changed for one in (found[0], found[4])] == [(), ()]
     assert {one.actor for one in found} == {"agent:triage"}
+    assert found[3].before == {"updated_at": made.updated_at, "due_date": None, "count": 0}
+    assert found[4].before is None
+    assert found[0].before == dict(changed) | {"updated_at": found[1].row.updated_at}
+    assert [one.before["archived_at"] for one in found[1:3] if one.before] == [
+        found[2].row.archived_at, None
+    ]  # fmt: skip
     assert [one.at for one in found] == sorted((one.at for one in found), reverse=True)
     assert found[0].at.utcoffset() == dt.timedelta(0)
     assert (found.next_before, found.kept_after) == (None, 0)

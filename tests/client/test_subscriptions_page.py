@@ -16,6 +16,7 @@ BLOCKS = blocks("subscriptions.md")
 CLOSES = "handle.close()"
 SAID = [
     "create tasks task_1 agent:triage Write",
+    "Write -> Draft",
     "update Rewrite ['title', 'updated_at']",
     "update done",
     "projects project_1",

@@ -97,6 +97,12 @@ def test_they_are_read_written_listed_and_told(things: tuple[DatabaseHandle, Any
             "it's",
             ["updatedAt", "mood", "tags", "moods"],
         )
+        said = told.replace(
+            """select "row" -> 'tags', "row" ->> 'mood', changed""", "select before"
+        )
+        ((before,),) = conn.execute(said.encode(), [ONE]).fetchall()
+        assert before.pop("updatedAt")
+        assert before == {"mood": "ok", "tags": ["a", "b c", None], "moods": ["sad"]}
 
 
 REFUSED: list[dict[str, Any]] = [

@@ -113,8 +113,8 @@ def unlogged(board: Board, tables: Iterable[str] = ("projects", "tasks", "notes"
         )
     return found + board.rows(
         'select model, row_id, sync_id from (select *, lag("row"::jsonb)'
-        " over (partition by model, row_id order by sync_id) as before from ablo.delta"
-        " where organization_id = '{org}') d where before = \"row\"::jsonb"
+        " over (partition by model, row_id order by sync_id) as earlier from ablo.delta"
+        " where organization_id = '{org}') d where earlier = \"row\"::jsonb"
     )
 
 

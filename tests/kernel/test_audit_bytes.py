@@ -13,7 +13,7 @@ from ablo_pg.audit import seal as seal_module
 from ablo_pg.audit import seal_all
 from ablo_pg.audit import verify as verify_module
 from ablo_pg.audit.chain import AuditKey, Entry, entry_of
-from ablo_pg.delta import COLUMNS
+from ablo_pg.delta import Delta
 
 from .audit_log import BATCH, KEYS, SealedLog
 
@@ -45,13 +45,15 @@ CHANGES: dict[str, tuple[str, Callable[[Any, int], Any]]] = {
     **dict.fromkeys(TEXTS, ("text", _letter)),
     "sync_id": ("bigint", lambda old, number: old + (number * 2 + 1) * 1000),
     "row": ("json", _letters_of_json),
+    "before": ("json", _letters_of_json),
     "groups": ("text[]", lambda old, number: [_letter(old[0], number), *old[1:]]),
     "changed": ("text[]", lambda old, number: [*old[:-1], _letter(old[-1], number)]),
     "left_groups": ("text[]", lambda old, number: [*(old or ()), f"left:{number}"]),
+    "entered_groups": ("text[]", lambda old, number: [*(old or ()), f"in:{number}"]),
     "xid": ("xid8", lambda old, number: str(int(old) ^ (1 << number % 63))),
     "created_at": ("bigint", lambda old, number: old ^ (1 << number % 50)),
 }
-READ = {"row": '"row"::text', "xid": "xid::text"}
+READ = {"row": '"row"::text', "before": "before::text", "xid": "xid::text"}
 MICROSECONDS = "(extract(epoch from created_at) * 1000000)::bigint"
 
 
@@ -69,7 +71,7 @@ def rewrite(log: SealedLog, column: str, index: int, number: int) -> None:
     log.conn.execute(query.encode(), (changed(row[0], number),))
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", Delta._fields)
 @settings(
     max_examples=20,
     deadline=None,
@@ -79,7 +81,7 @@ def rewrite(log: SealedLog, column: str, index: int, number: int) -> None:
 def test_a_change_of_any_byte_is_caught(
     log: SealedLog, column: str, index: int, number: int
 ) -> None:
-    assert set(CHANGES) == set(COLUMNS)
+    assert set(CHANGES) == set(Delta._fields)
     with log.conn.transaction(force_rollback=True):
         rewrite(log, column, index, number)
         found = log.broken()
@@ -93,7 +95,7 @@ def unnoticed(log: SealedLog) -> set[str]:
     log.conn.execute("truncate ablo.audit_seal")
     seal_all(log.conn, KEYS, {}, batch=BATCH)
     silent = set()
-    for column in COLUMNS:
+    for column in Delta._fields:
         with log.conn.transaction(force_rollback=True):
             rewrite(log, column, 5, 7)
             silent |= {column} if log.verify(anchored=False).sound else set()
@@ -101,7 +103,7 @@ def unnoticed(log: SealedLog) -> set[str]:
 
 
 def without(column: str) -> Callable[[AuditKey, Raw], Entry]:
-    place = COLUMNS.index(column)
+    place = Delta._fields.index(column)
     return lambda key, delta: entry_of(key, (*delta[:place], b"", *delta[place + 1 :]))
 
 

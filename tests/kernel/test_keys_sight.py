@@ -9,6 +9,7 @@ import pytest
 
 from .board import Board, Json, create, op, update
 from .key_calls import Holder, Keys, code_of
+from .setwise import REWORDED
 
 SECRET = "what it became"
 DENIED = "capability_scope_denied"
@@ -21,7 +22,11 @@ def keys(board: Board) -> Keys:
 
 @pytest.fixture
 def moved(board: Board) -> Board:
-    """t is made in p1, moved to p2 with new content, changed there, moved back and changed."""
+    """t is made in p1, moved to p2 with new content, and changed there."""
+    return move(board)
+
+
+def move(board: Board) -> Board:
     owner = board.caller(participant="user:owner")
     owner.commit(*[create(one, "projects", name="x") for one in ("p1", "p2")])
     owner.commit(create("t", title="mine", projectId="p1"), create("u", projectId="p1"))
@@ -43,14 +48,15 @@ def deltas(agent: Holder, routine: str = "delta_read", *arguments: object) -> li
     places = ", ".join(["%s"] * len(arguments))
     query = (
         f"select coalesce(json_agg(d order by d.sync_id), '[]')"
-        f" from ablo.{routine}(%s, {places}, p_capability_id => %s) d"
+        f" from ablo.{routine}(%s, {places}, p_capability_id => %s, p_with_before => true) d"
     )
     found: list[Json] = agent.call(query, agent.organization, *arguments, agent.key.id)
     return found
 
 
 @pytest.mark.parametrize(
-    ("routine", "arguments"), [("delta_read", (0,)), ("delta_tail", (None, 1000))]
+    ("routine", "arguments"),
+    [("delta_read", (0, 1000, None)), ("delta_tail", (None, 1000))],
 )
 def test_a_row_that_moves_out_is_a_removal_in_the_log(
     moved: Board, keys: Keys, routine: str, arguments: tuple[Any, ...]
@@ -68,6 +74,20 @@ def test_a_row_that_moves_out_is_a_removal_in_the_log(
     arrived = [one for one in there if one["row_id"] == "t"]
     assert [one["op"] for one in arrived] == ["U", "U"]
     assert "projects:p1" not in told([one["left_groups"] for one in arrived])
+    assert [one["before"] and one["before"]["title"] for one in arrived] == [None, SECRET]
+    everywhere = deltas(bound(keys, "projects:p1", "projects:p2"), routine, *arguments)
+    seen = [one["before"] and one["before"]["title"] for one in everywhere if one["row_id"] == "t"]
+    assert seen == [None, "mine", SECRET]
+
+
+def test_a_build_that_tells_what_a_row_was_elsewhere_is_caught(own_board: Board) -> None:
+    said = "        p_delta.before := null;\n      end if;"
+    move(own_board).run(
+        REWORDED.format(function="ablo.delta_seen", words=said, others="      end if;")
+    )
+    there = deltas(bound(Keys(own_board), "projects:p2"), "delta_read", 0, 1000, None)
+    (arrived, _) = [one for one in there if one["row_id"] == "t"]
+    assert arrived["before"]["title"] == "mine"
 
 
 def test_its_past_shows_what_it_was_in_ones_groups(moved: Board, keys: Keys) -> None:
@@ -82,6 +102,10 @@ def test_its_past_shows_what_it_was_in_ones_groups(moved: Board, keys: Keys) -> 
     entries = agent.ask("row_history", "tasks", "t")["entries"]
     assert [one["op"] for one in entries] == ["U", "D", "I"]
     assert agent.ask("row_at", "tasks", "t", head)["row"] is None, "while it was elsewhere"
+    assert [one["before"] for one in entries] == [None, None, None]
+    assert SECRET not in told(entries)
+    both = bound(keys, "projects:p1", "projects:p2").ask("row_history", "tasks", "t")["entries"]
+    assert both[0]["before"]["title"] == f"{SECRET}, later"
 
 
 def test_a_row_elsewhere_was_never_there(moved: Board, keys: Keys) -> None:

@@ -27,8 +27,8 @@ TOLD = {
         ("commit_hold", "p_transport,\n          p_req", "p_transport, p_participant, p_req"),
     ),
     "the log of a batch": (
-        ("batch_write", "created_at, left_groups)", "created_at, left_groups, login)"),
-        ("batch_write", "v_now, w.left_groups", "v_now, w.left_groups, w.participant"),
+        ("batch_write", "entered_groups)\n", "entered_groups, login)\n"),
+        ("batch_write", "w.entered_groups\n", "w.entered_groups, w.participant\n"),
     ),
     "the receipts of a batch": (
         ("batch_write", "capability_id)\n    select", "capability_id, login)\n    select"),

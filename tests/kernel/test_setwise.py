@@ -18,8 +18,8 @@ from .staging import holding
 
 _MOMENTS: Final = ("createdAt", "updatedAt", "archivedAt", "statusAt", "serverTxId", "lastSyncId")
 _LOG: Final = (
-    'select model, row_id, op, groups, left_groups, "row", changed, actor, on_behalf_of,'
-    " capability_id is null, transaction_id, login is null from ablo.delta"
+    'select model, row_id, op, groups, left_groups, "row", changed, before, entered_groups,'
+    " actor, on_behalf_of, capability_id is null, transaction_id, login is null from ablo.delta"
     " where organization_id = '{org}' order by model, row_id, sync_id"
 )
 _RECEIPTS: Final = (

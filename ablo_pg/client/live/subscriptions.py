@@ -11,16 +11,16 @@ import asyncio
 import datetime as dt
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.home import Home
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
-from ablo_pg.client.rows.decode import row_of
+from ablo_pg.client.rows.decode import before_of, row_of
 from ablo_pg.client.session import Session
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.delta import OP_NAMES, Delta
@@ -46,6 +46,11 @@ class Change(Generic[RowT]):
     delete, archive, or unarchive. model: schema key. row: the row after the change, None for a
     delete. changed: names of the fields that an update changed. actor: `kind:id` of the writer;
     on_behalf_of: for whom; capability_id: with which key; claim_id: under which claim.
+
+    before: what the change replaced, by field name: of an update, archive or unarchive the previous
+    value of each changed field, of a delete the whole old row. None for a create; if the subscriber
+    could not see the row before (it entered its sync groups, or left them); for a model with
+    `before=False`; and for a change that was logged before the database had this release.
     """
 
     sync_id: int
@@ -60,6 +65,7 @@ class Change(Generic[RowT]):
     transaction_id: str | None = None
     capability_id: str | None = None
     claim_id: str | None = None
+    before: Mapping[str, Any] | None = None
 
     @property
     def cursor(self) -> int:
@@ -245,17 +251,19 @@ async def follow(
 def change_of(registry: Registry, delta: Delta) -> Change[Model]:
     """Turn a delta into a change; its row carries the delta's sync id as evidence."""
     entry: Entry = registry.typenames[delta.model]
+    changed = tuple(entry.python(wire) for wire in delta.changed)
     return Change(
         sync_id=delta.sync_id,
         op=cast(ChangeOp, OP_NAMES[delta.op]),
         model=entry.key,
         id=delta.row_id,
         row=None if delta.row is None else row_of(entry, delta.row, delta.sync_id),
-        changed=tuple(entry.python(wire) for wire in delta.changed),
+        changed=changed,
         actor=delta.actor,
         on_behalf_of=delta.on_behalf_of,
         created_at=dt.datetime.fromisoformat(delta.created_at),
         transaction_id=delta.transaction_id,
         capability_id=delta.capability_id,
         claim_id=delta.claim_id,
+        before=before_of(entry, delta.row, delta.before, changed),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
@@ -47,6 +47,27 @@ def row_of(entry: Entry, data: bytes, stamp: int) -> Model:
     """Build a row read at `stamp`."""
     evidence = Evidence(entry.key, stamp, entry.organization)
     return with_evidence(row_from_json(entry.row, data), evidence)
+
+
+def before_of(
+    entry: Entry, row: bytes | None, before: bytes | None, changed: Sequence[str]
+) -> Mapping[str, Any] | None:
+    """Return the values that a change replaced, by field name, as the old row's class reads them.
+
+    Of an update, those of `changed` (Python names); of a delete, which has no `row`, all fields.
+    """
+    if before is None:
+        return None
+    old = row_from_json(entry.row, before if row is None else joined(row, before))
+    names = type(old).model_fields
+    return {
+        name: getattr(old, name) for name in (names if row is None else changed) if name in names
+    }
+
+
+def joined(row: bytes, before: bytes) -> bytes:
+    """Return the JSON of a row with the members of `before`: of equal keys, the last one counts."""
+    return row[:-1] + b"," + before[1:]
 
 
 def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:

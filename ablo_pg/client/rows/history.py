@@ -7,14 +7,14 @@ did not exist then is its default or None, one that no longer exists is left out
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.live.subscriptions import ChangeOp
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import row_of
+from ablo_pg.client.rows.decode import before_of, row_of
 from ablo_pg.client.rows.requests import PAGE_LIMIT
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.session import Session
@@ -36,7 +36,7 @@ class HistoryEntry(Generic[RowT]):
     row: the row after it, None for a delete. changed: names of the fields that it changed, empty
     for create and delete. actor: `kind:id` of the writer; on_behalf_of: for whom; capability_id:
     with which key; claim_id: under which claim. transaction_id: the writer's name for the
-    operation. at: when, in UTC.
+    operation. at: when, in UTC. before: what it replaced, by field name, as `Change.before`.
     """
 
     sync_id: int
@@ -49,6 +49,7 @@ class HistoryEntry(Generic[RowT]):
     claim_id: str | None
     transaction_id: str | None
     at: dt.datetime
+    before: Mapping[str, Any] | None = None
 
 
 class History(list[HistoryEntry[RowT]]):
@@ -120,17 +121,19 @@ def check_position(entry: Entry, option: str, position: object) -> None:
 
 def _entry_of(entry: Entry, found: HistoryData) -> HistoryEntry[Any]:
     data = found.data
+    changed = tuple(entry.python(wire) for wire in found.changed or ())
     return HistoryEntry(
         sync_id=found.sync_id,
         op=cast(ChangeOp, OP_NAMES[found.op]),
         row=None if data is None else row_of(entry, data, found.sync_id),
-        changed=tuple(entry.python(wire) for wire in found.changed or ()),
+        changed=changed,
         actor=found.actor,
         on_behalf_of=found.on_behalf_of,
         capability_id=found.capability_id,
         claim_id=found.claim_id,
         transaction_id=found.transaction_id,
         at=dt.datetime.fromisoformat(found.created_at).astimezone(dt.UTC),
+        before=before_of(entry, data, found.previous, changed),
     )
 
 

@@ -123,7 +123,7 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
     deltas = [delta for delta in shown if delta is not None]
     last = page[-1].sync_id if page else position
     await note(call, last)
-    encoded = [delta_json(one) for one in coalesce(deltas)]
+    encoded = [delta_json(one._replace(before=None)) for one in coalesce(deltas)]
     return JsonBytes(partial_body(encoded, last, now_ms(), call.schema.hash))
 
 

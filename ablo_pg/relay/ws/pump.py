@@ -31,17 +31,18 @@ class Flushed(Protocol):
         """End the socket: its client reconnects from its cursor."""
 
 
-# Distinguishes the variants of a delta: as a removal, with or without groups it has left.
-Variant: TypeAlias = tuple[int, str, tuple[str, ...], tuple[str, ...]]
+# Distinguishes the variants of a delta: as a removal, with or without groups it has left, with or
+# without what was before.
+Variant: TypeAlias = tuple[int, str, tuple[str, ...], tuple[str, ...], bool]
 
 
 def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
     """Return the variants of those that have several."""
     return tuple(
         [
-            (delta.sync_id, delta.op, delta.groups, delta.left_groups)
+            (delta.sync_id, delta.op, delta.groups, delta.left_groups, delta.before is None)
             for delta in deltas
-            if delta.row is None or delta.left_groups
+            if delta.row is None or delta.left_groups or delta.entered_groups
         ]
     )
 

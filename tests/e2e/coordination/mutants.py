@@ -105,7 +105,7 @@ BINDING: Final[dict[str, Mutant]] = {
     ),
 }
 
-WRITTEN: Final = "v_now, w.left_groups\n      from w"
+WRITTEN: Final = "w.entered_groups\n      from w"
 
 # Of the set-wise path, under a mixed load. caught_by: what its oracle says.
 MIXED: Final[dict[str, Mutant]] = {

@@ -82,3 +82,45 @@ def test_a_replica_role_deletes_without_its_owner(site: Site) -> None:
     site.admin.execute("delete from tasks")
     site.admin.execute("delete from notes")
     assert groups_of(site, "notes", "D") == {"org:acme", "notes:n", "tasks:t", "projects:p"}
+
+
+ENTERED = "select op, entered_groups from ablo.delta where model = %s order by sync_id"
+
+
+def entered(site: Site, model: str) -> list[tuple[str, list[str] | None]]:
+    """The ops of a model's deltas, each with the groups that had not seen the row before."""
+    return [(op, groups) for op, groups in site.admin.execute(ENTERED, [model]).fetchall()]
+
+
+def test_a_row_that_moves_names_the_groups_that_it_enters(site: Site) -> None:
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    site.admin.execute("update tasks set project_id = 'q'")
+    site.admin.execute("update notes set body = 'a'")
+    site.admin.execute("update notes set body = 'b'")
+    assert entered(site, "tasks") == [("I", None), ("U", ["projects:q"])]
+    assert entered(site, "notes") == [("I", None), ("U", ["projects:q"]), ("U", None)]
+
+
+@pytest.mark.parametrize("last", ["update notes set body = ''", "delete from notes"])
+@pytest.mark.parametrize("moved_first", [True, False])
+def test_what_moves_with_its_owner_was_not_there_before(
+    site: Site, last: str, moved_first: bool
+) -> None:
+    """In one transaction: the values before it were never sent to the owner's new groups."""
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    steps = ["update tasks set project_id = 'q'", last]
+    with site.admin.transaction():
+        for statement in steps if moved_first else reversed(steps):
+            site.admin.execute(statement.encode())
+    (_, (op, groups)) = entered(site, "notes")
+    assert (op, groups) == ("U" if "update" in last else "D", ["projects:q"])
+
+
+def test_a_row_without_a_past_in_the_log_says_that_it_entered_what_is_above(site: Site) -> None:
+    for statement in CHAIN:
+        site.admin.execute(statement.encode())
+    site.admin.execute("delete from ablo.delta")
+    site.admin.execute("update notes set body = 'a'")
+    assert entered(site, "notes") == [("U", ["projects:p"])]

@@ -37,8 +37,8 @@ NO_SECOND_LOOK: Final = REWORDED.format(
 )
 NO_LOG: Final = REWORDED.format(
     function="ablo.batch_write",
-    words="v_now, w.left_groups\n      from w",
-    others="v_now, w.left_groups\n      from w where false",
+    words="w.entered_groups\n      from w",
+    others="w.entered_groups\n      from w where false",
 )
 NO_RECEIPTS: Final = REWORDED.format(
     function="ablo.batch_write",

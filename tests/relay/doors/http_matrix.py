@@ -124,7 +124,10 @@ HTTP: dict[Route, list[Ask]] = {
         Ask(f"{KERNEL}row_at", TARGET | {"at": "{at}"}),
         Ask(f"{KERNEL}row_at", TARGET | {"at": 1}),
     ],
-    ("POST", f"{KERNEL}row_history"): [Ask(f"{KERNEL}row_history", TARGET)],
+    ("POST", f"{KERNEL}row_history"): [
+        Ask(f"{KERNEL}row_history", TARGET),
+        Ask(f"{KERNEL}row_history", {"model": "tasks", "id": "entered"}),
+    ],
     ("POST", f"{KERNEL}row_list"): [
         Ask(f"{KERNEL}row_list", {"model": "tasks"}),
         Ask(f"{KERNEL}row_list", {"model": "tasks", "query": {"where": [["id", "=", "{row}"]]}}),

@@ -76,7 +76,8 @@ class Scene:
 
 
 async def play(world: Any) -> Scene:
-    """Make it: a held row with a waiter, one that moved out, presence, a track, a receipt."""
+    """Make it: a held row with a waiter, one that moved out and one that moved in, presence, a
+    track, a receipt."""
     owner = await world.api("acme", OWNER)
     waiter = await world.api("acme", "agent:waiter")
     there = await world.api("acme", "user:there")
@@ -89,6 +90,9 @@ async def play(world: Any) -> Scene:
     await owner.create("tasks", "mov-aaaaaa", title="was mine", projectId="p1")
     moved = {"data": {"title": SECRET, "projectId": "p2"}}
     assert (await owner("PATCH", "/api/v1/models/tasks/mov-aaaaaa", moved)).is_success
+    await owner.create("tasks", "entered", title=SECRET, projectId="p2")
+    entered = {"data": {"title": "now mine", "projectId": "p1"}}
+    assert (await owner("PATCH", "/api/v1/models/tasks/entered", entered)).is_success
     held = {"description": SECRET, "claimId": "clm-aaaaaa", "ttl": "10m", "meta": {"w": SECRET}}
     row = ROW.format(row="row-aaaaaa")
     assert (await owner("POST", f"{row}/claim", held)).is_success

@@ -196,9 +196,9 @@ async def read_to_end(stream: httpx.Response) -> str:
     return seen
 
 
-async def frames_told(scene: Scene, key: str, names: Names) -> tuple[list[str], str]:
+async def frames_told(scene: Scene, key: str, query: str, names: Names) -> tuple[list[str], str]:
     """Send every frame over a socket; return what was answered, and all that came."""
-    async with socket(scene.world.relay, key, "cursor=0") as live:
+    async with socket(scene.world.relay, key, query) as live:
         answers = []
         for kind, payloads in FRAMES.items():
             for payload in payloads:
@@ -219,14 +219,19 @@ async def until_end(live: Socket, kind: str, payload: dict[str, Any], answer: st
         await live.take(answer)
 
 
+@pytest.mark.parametrize("query", ["cursor=0", "cursor=0&deltas=every"])
 @pytest.mark.parametrize("name", KEYS)
-async def test_a_frame_shows_nothing_outside(scene: Scene, keys: dict[str, str], name: str) -> None:
+async def test_a_frame_shows_nothing_outside(
+    scene: Scene, keys: dict[str, str], name: str, query: str
+) -> None:
     before = scene.state()
     if name in ENDED:
         with pytest.raises(Exception, match="401"):
-            await frames_told(scene, keys[name], both(scene)[1])
+            await frames_told(scene, keys[name], query, both(scene)[1])
         return
-    found, missing = [await frames_told(scene, keys[name], each) for each in both(scene, name)]
+    found, missing = [
+        await frames_told(scene, keys[name], query, each) for each in both(scene, name)
+    ]
     assert SECRET not in found[1]
     assert found[0] == missing[0]
     assert scene.state() == before

@@ -52,6 +52,10 @@ def test_an_entry_is_the_documented_bytes() -> None:
     entry = entry_of(KEY, delta)
     assert entry == Entry(258, expected[:16])
     assert pack([entry]) == bytes.fromhex("0000000000000102") + expected[:16]
+    assert entry_of(KEY, (*delta, None, None, None)) == entry, "what older logs do not have"
+    framed += bytes.fromhex("ffffffff 00000002 7b7d")
+    expected = hmac.new(KEY.secret, b"ablo_pg audit delta 1\0" + framed, hashlib.sha256).digest()
+    assert entry_of(KEY, (*delta, None, b"{}", None)).fingerprint == expected[:16]
 
 
 def test_a_seal_s_mac_covers_every_column() -> None:

@@ -64,8 +64,10 @@ def insert(delta: Delta) -> bytes:
     """Return the CopyData that brings a delta."""
 
     def spell(name: str) -> bytes | None:
+        if name == "login":
+            return b"some_login"
         found = getattr(delta, name)
-        if name in ("groups", "changed", "left_groups"):
+        if name in ("groups", "changed", "left_groups", "entered_groups"):
             return array_text(found) if found or name == "groups" else None
         if name == "created_at":
             return found.replace("T", " ").removesuffix(":00").encode()

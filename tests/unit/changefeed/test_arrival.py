@@ -43,6 +43,8 @@ def deltas(draw: st.DrawFn) -> Delta:
         xid=draw(st.integers(3, 2**63)),
         created_at="2026-11-23T05:13:01.65672+00:00",
         left_groups=tuple(draw(st.lists(words, max_size=3))),
+        before=draw(st.none() | st.binary()),
+        entered_groups=tuple(draw(st.lists(words, max_size=3))),
     )
 
 

@@ -76,6 +76,7 @@ RICH: dict[str, Any] = {
             "persist": {"store": "idb"},
             "conflict": {"agent": "reject", "user": "overwrite"},
             "claimsBindSql": True,
+            "before": False,
         },
         "slides": {
             "fields": {
@@ -241,6 +242,7 @@ models = st.fixed_dictionaries(
         "typename": names,
         "tableName": names,
         "mutable": st.booleans(),
+        "before": st.booleans(),
         "scope": st.booleans() | names,
         "tenancy": st.just({"kind": "none"}) | st.just({"kind": "column", "column": "o", "x": 1}),
         "later": junk,

@@ -115,6 +115,7 @@ def models(draw: st.DrawFn, key: str) -> ModelSpec:
         relations=relations,
         tenancy=draw(st.sampled_from([Tenancy(), Tenancy(column="org"), Tenancy("none")])),
         mutable=draw(st.booleans()),
+        before=draw(st.booleans()),
         conflict=draw(st.sampled_from([(), (("agent", "notify"),)])),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,14 @@ from websockets.frames import Frame, Opcode
 
 from ablo_pg.delta import Delta
 from ablo_pg.relay.ws.protocol import frame_of
-from ablo_pg.wire.deltas import delta_frame, delta_json, stream_event, sync_response, utc_time
+from ablo_pg.wire.deltas import (
+    WireDelta,
+    delta_frame,
+    delta_json,
+    stream_event,
+    sync_response,
+    utc_time,
+)
 
 DELTA = Delta(
     *(7, "acme", "tasks", "t1", "U", ("org:acme", "tasks:t1"), b'{"id" : "t1", "n" : 1.50}'),
@@ -50,6 +58,16 @@ def test_a_delta_has_what_clients_require() -> None:
 
 def test_the_row_goes_through_byte_by_byte() -> None:
     assert b'"data":{"id" : "t1", "n" : 1.50},' in delta_json(DELTA)
+
+
+def test_what_was_before_goes_to_our_own_clients_byte_by_byte() -> None:
+    told = DELTA._replace(before=b'{"n" : 1.0}', entered_groups=("tasks:t1",))
+    assert delta_json(told).endswith(b',"before":{"n" : 1.0},"enteredGroups":["tasks:t1"]}')
+    assert delta_json(told, text=True) == delta_json(DELTA, text=True)
+    again = msgspec.json.decode(delta_json(told), type=WireDelta).delta("acme")
+    assert (again.before, again.entered_groups) == (told.before, told.entered_groups)
+    without = msgspec.json.decode(delta_json(DELTA), type=WireDelta).delta("acme")
+    assert (without.before, without.entered_groups) == (None, ())
 
 
 def test_a_delete_and_a_plain_writer() -> None:

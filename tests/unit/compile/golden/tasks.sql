@@ -641,8 +641,11 @@ declare
   v_made boolean := tg_op = 'INSERT';
   v_groups text[];
   v_left text[];
+  v_entered text[];
   v_row json;
   v_changed text[];
+  v_pairs text;
+  v_before json;
   v_done text;
 begin
   if tg_op = 'UPDATE' then
@@ -659,6 +662,21 @@ begin
       v_id := old."id";
       v_op := 'D';
       v_groups := array['org:' || old."organization_id", 'tasks:' || old."id"];
+      begin
+        v_before := pg_catalog.json_build_object(
+          'id', old."id"::text,
+          'createdAt', old."created_at"::timestamptz,
+          'updatedAt', old."updated_at"::timestamptz,
+          'organizationId', old."organization_id"::text,
+          'createdBy', old."created_by"::text,
+          'archivedAt', old."archived_at"::timestamptz,
+          'title', old."title"::text,
+          'status', old."status"::text
+        );
+      exception when undefined_column then
+        select d.before into v_before
+        from ablo.row_drifted('tasks', tg_relid, to_jsonb(old), null) d;
+      end;
     else
       v_organization := new."organization_id";
       v_id := new."id";
@@ -674,17 +692,32 @@ begin
         'status', new."status"::text
       );
         if not v_made then
-          v_changed := array_remove(array[
-        'updatedAt',
-        case when old."created_at" is distinct from new."created_at" then 'createdAt' end,
-        case when old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then 'createdBy' end,
-        case when old."archived_at" is distinct from new."archived_at" then 'archivedAt' end,
-        case when old."title"::text collate "C" is distinct from new."title"::text collate "C" then 'title' end,
-        case when old."status"::text collate "C" is distinct from new."status"::text collate "C" then 'status' end
-      ], null);
+          v_changed := array['updatedAt'];
+          v_pairs := '"updatedAt" : ' || coalesce(to_json(old."updated_at"::timestamptz)::text, 'null');
+          if old."created_at" is distinct from new."created_at" then
+            v_changed := v_changed || array['createdAt'];
+            v_pairs := v_pairs || ', ' || '"createdAt" : ' || coalesce(to_json(old."created_at"::timestamptz)::text, 'null');
+          end if;
+          if old."created_by"::text collate "C" is distinct from new."created_by"::text collate "C" then
+            v_changed := v_changed || array['createdBy'];
+            v_pairs := v_pairs || ', ' || '"createdBy" : ' || coalesce(to_json(old."created_by"::text)::text, 'null');
+          end if;
+          if old."archived_at" is distinct from new."archived_at" then
+            v_changed := v_changed || array['archivedAt'];
+            v_pairs := v_pairs || ', ' || '"archivedAt" : ' || coalesce(to_json(old."archived_at"::timestamptz)::text, 'null');
+          end if;
+          if old."title"::text collate "C" is distinct from new."title"::text collate "C" then
+            v_changed := v_changed || array['title'];
+            v_pairs := v_pairs || ', ' || '"title" : ' || coalesce(to_json(old."title"::text)::text, 'null');
+          end if;
+          if old."status"::text collate "C" is distinct from new."status"::text collate "C" then
+            v_changed := v_changed || array['status'];
+            v_pairs := v_pairs || ', ' || '"status" : ' || coalesce(to_json(old."status"::text)::text, 'null');
+          end if;
+          v_before := ('{' || v_pairs || '}')::json;
         end if;
       exception when undefined_column then
-        select d.row_json, d.changed into v_row, v_changed
+        select d.row_json, d.changed, d.before into v_row, v_changed, v_before
         from ablo.row_drifted('tasks', tg_relid, case when not v_made then to_jsonb(old) end, to_jsonb(new)) d;
       end;
       v_groups := array['org:' || new."organization_id", 'tasks:' || new."id"];
@@ -701,7 +734,8 @@ begin
     v_done := ablo.order_lock(v_organization);
     insert into ablo.delta (
       sync_id, organization_id, model, row_id, op, groups, "row", changed,
-      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups
+      actor, on_behalf_of, capability_id, claim_id, transaction_id, xid, created_at, left_groups,
+      before, entered_groups
     )
     values (
       nextval('ablo.sync_id'), v_organization, 'tasks', v_id, v_op, v_groups, v_row, v_changed,
@@ -710,11 +744,13 @@ begin
       nullif(current_setting('ablo.capability_id', true), ''),
       ablo.claim_of('tasks', v_id),
       ablo.transaction_of('tasks', v_id),
-      pg_current_xact_id(), clock_timestamp(), v_left
+      pg_current_xact_id(), clock_timestamp(), v_left, v_before, v_entered
     );
     exit when not v_gone or new."organization_id" is null;
     v_gone := false;
     v_made := true;
+    v_before := null;
+    v_entered := null;
   end loop;
   return null;
 end
@@ -955,7 +991,7 @@ revoke all on function ablo_model."tasks__lock"(text) from public;
 
 -- tasks: writes of many rows
 create or replace function ablo_model."tasks__many"(p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
-  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[], before json, entered_groups text[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $ablo$
@@ -994,7 +1030,8 @@ begin
       returning t."id" as id, ablo_model."tasks__groups"(t.*) as groups,
         ablo_model."tasks__row"(t.*) as row_json
     )
-    select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[]
+    select b.ord, 'I', i.id, i.groups, null::text[], i.row_json, null::text[], null::json,
+      null::text[]
     from i join unnest(p_ords, p_ids) b (ord, id) on b.id = i.id;
   elsif p_action = 'delete' then
     return query with o as (
@@ -1005,7 +1042,7 @@ begin
     )
     delete from "public"."tasks" t using o where t.ctid = o.ablo_ctid
     returning o.ablo_ord, 'D', t."id", ablo_model."tasks__groups"(t.*),
-      null::text[], null::json, null::text[];
+      null::text[], null::json, null::text[], ablo_model."tasks__row"(t.*), null::text[];
   else
     return query with o as (
       select b.ord as ablo_ord, b.data as ablo_data, t.ctid as ablo_ctid, t.*
@@ -1043,7 +1080,16 @@ begin
         case when o."archived_at" is distinct from t."archived_at" then 'archivedAt' end,
         case when o."title"::text collate "C" is distinct from t."title"::text collate "C" then 'title' end,
         case when o."status"::text collate "C" is distinct from t."status"::text collate "C" then 'status' end
-      ], null);
+      ], null),
+      ('{' || array_to_string(array[
+        '"updatedAt" : ' || coalesce(to_json(o."updated_at"::timestamptz)::text, 'null'),
+        case when o."created_at" is distinct from t."created_at" then '"createdAt" : ' || coalesce(to_json(o."created_at"::timestamptz)::text, 'null') end,
+        case when o."created_by"::text collate "C" is distinct from t."created_by"::text collate "C" then '"createdBy" : ' || coalesce(to_json(o."created_by"::text)::text, 'null') end,
+        case when o."archived_at" is distinct from t."archived_at" then '"archivedAt" : ' || coalesce(to_json(o."archived_at"::timestamptz)::text, 'null') end,
+        case when o."title"::text collate "C" is distinct from t."title"::text collate "C" then '"title" : ' || coalesce(to_json(o."title"::text)::text, 'null') end,
+        case when o."status"::text collate "C" is distinct from t."status"::text collate "C" then '"status" : ' || coalesce(to_json(o."status"::text)::text, 'null') end
+      ], ', ') || '}')::json,
+      null::text[];
   end if;
 end
 $ablo$;
@@ -1181,7 +1227,7 @@ alter function ablo_model.setwise(text) owner to ablo_owner;
 revoke all on function ablo_model.setwise(text) from public;
 
 create or replace function ablo_model.many(p_model text, p_action text, p_organization text, p_now timestamptz, p_ords int[], p_ids text[], p_items jsonb[], p_participants text[])
-  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[])
+  returns table (ord int, op text, row_id text, groups text[], left_groups text[], "row" json, changed text[], before json, entered_groups text[])
   language plpgsql volatile security invoker
 as $ablo$
 begin
