@@ -38,6 +38,7 @@ TWINS: Final = {
     **{name: f"{SYNC}.{file}" for file, classes in FILES.items() for _, name, *_ in classes},
     **dict.fromkeys(("Commits", "LostEvent"), f"{SYNC}.by_hand"),
     **dict.fromkeys(("Subscription", "ChangeHandle"), f"{SYNC}.subscriptions"),
+    "Live": f"{SYNC}.live",
 }
 SPELLINGS: Final = [
     (r"\basync (with|for)\b", r"\1"),

@@ -45,6 +45,8 @@ __all__ = [
     "History",
     "HistoryEntry",
     "IdentityRole",
+    "Live",
+    "LiveEvent",
     "LocalModel",
     "LostEvent",
     "Model",
@@ -68,6 +70,7 @@ __all__ = [
     "SyncChangeHandle",
     "SyncClaim",
     "SyncCommits",
+    "SyncLive",
     "SyncLostEvent",
     "SyncModelClaims",
     "SyncModelClient",
@@ -95,11 +98,13 @@ __all__ = [
 ]
 
 if _typing.TYPE_CHECKING:
+    from ablo_pg.changefeed.window import LiveEvent
     from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
     from ablo_pg.client.async_client import AsyncAblo
     from ablo_pg.client.claims.claims import ModelClaims
     from ablo_pg.client.claims.handle import Claim, Claiming, LostEvent
     from ablo_pg.client.claims.presence import PresenceClient
+    from ablo_pg.client.live.live import Live
     from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
     from ablo_pg.client.local.model import LocalModel
     from ablo_pg.client.local.queued import Pending
@@ -116,6 +121,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.sync.claim import SyncClaim
     from ablo_pg.client.sync.claims import SyncModelClaims
     from ablo_pg.client.sync.client import Ablo
+    from ablo_pg.client.sync.live import SyncLive
     from ablo_pg.client.sync.models import SyncModelClient
     from ablo_pg.client.sync.presence import SyncPresenceClient
     from ablo_pg.client.sync.queued import SyncPending
@@ -162,11 +168,13 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.wire.committed import Changed, Notification, Receipt
 else:  # hidden from type checkers, for which a module's `__getattr__` has every name
     _NAMES = {
+        "changefeed.window": "LiveEvent",
         "claim": "ClaimState ClaimStatus ClaimSummary Presence",
         "client.async_client": "AsyncAblo",
         "client.claims.claims": "ModelClaims",
         "client.claims.handle": "Claim Claiming LostEvent",
         "client.claims.presence": "PresenceClient",
+        "client.live.live": "Live",
         "client.live.subscriptions": "Change ChangeHandle Subscription",
         "client.local.model": "LocalModel",
         "client.local.queued": "Pending",
@@ -183,6 +191,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.sync.claim": "SyncClaim",
         "client.sync.claims": "SyncModelClaims",
         "client.sync.client": "Ablo",
+        "client.sync.live": "SyncLive",
         "client.sync.models": "SyncModelClient",
         "client.sync.presence": "SyncPresenceClient",
         "client.sync.queued": "SyncPending",

@@ -1,7 +1,8 @@
-"""How long after a commit has returned does a subscriber have its delta.
+"""How long after COMMIT was sent does a subscriber have the delta.
 
-The writer is a process of its own and notes the monotonic clock (one for the whole machine) when a
-commit has returned; the subscriber notes it when it has the delta. Negative: it was there first.
+The writer is a process of its own. Its statement runs in a transaction, and it notes the monotonic
+clock (one for the whole machine) just before it sends COMMIT; the subscriber notes the clock when
+it has the delta. That COMMIT has returned is no reference point: a notification may be there first.
 Yardstick in the same run: a bare psycopg loop on LISTEN, whose writer calls pg_notify.
 
     python -m bench.latency [--commits 1000] [--rate 200]
@@ -37,21 +38,23 @@ YARDSTICK = "psycopg LISTEN"
 
 
 def write(url: str, statement: str, prefix: str, commits: int, rate: float) -> None:
-    """Commit at an even pace; print each one's key and when it had returned, in ns."""
+    """Commit at an even pace; print each one's key and when its COMMIT was sent, in ns."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("select set_config('ablo.notify', 'on', false)")  # as the library's pool does
         begin = time.monotonic()
         for number in range(commits):
             time.sleep(max(0.0, begin + number / rate - time.monotonic()))
             key = f"{prefix}{number}"
-            conn.execute(statement.encode(), (key,))
-            print(key, time.monotonic_ns())
+            with conn.transaction():
+                conn.execute(statement.encode(), (key,))
+                sent = time.monotonic_ns()
+            print(key, sent)
 
 
 async def collect(
     keys: AsyncIterator[str], url: str, statement: str, prefix: str, options: argparse.Namespace
 ) -> list[float]:
-    """Run a writer and follow `keys`; return the milliseconds from commit to arrival."""
+    """Run a writer and follow `keys`; return the milliseconds from COMMIT to arrival."""
     command = [sys.executable, "-m", "bench.latency", "--write", url, statement, prefix]
     command += ["--commits", str(options.commits), "--rate", str(options.rate)]
     arrived: dict[str, int] = {}
@@ -66,8 +69,8 @@ async def collect(
         while len(arrived) < options.commits:
             key = await anext(keys)
             arrived[key] = time.monotonic_ns()
-    returned = dict(line.split() for line in printed.decode().splitlines())
-    return [(arrived[key] - int(at)) / 1e6 for key, at in returned.items()]
+    sent = dict(line.split() for line in printed.decode().splitlines())
+    return [(arrived[key] - int(at)) / 1e6 for key, at in sent.items()]
 
 
 async def measure_listen(db: DatabaseHandle, options: argparse.Namespace) -> list[float]:
@@ -124,7 +127,7 @@ async def measure(db: DatabaseHandle, options: argparse.Namespace) -> None:
         for name, samples in found.items():
             value = percentile(samples, part)
             figure(
-                f"latency, commit returned to subscriber, p{part * 100:.0f}: {name}",
+                f"latency, COMMIT sent to subscriber, p{part * 100:.0f}: {name}",
                 value,
                 "ms",
                 ratio=value / yardstick,

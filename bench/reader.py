@@ -75,11 +75,11 @@ async def consume(url: str, slot: str, count: int, followed: int) -> dict[str, f
     hub.begin_stream()
     seen, started, cpu = 0, 0.0, 0.0
 
-    def sink(batch: list[Arrival]) -> None:
+    def sink(batch: list[Arrival], whole: bool) -> None:
         nonlocal seen, started, cpu
         if not started:
             started, cpu = time.perf_counter(), time.process_time()
-        hub.publish(batch)
+        hub.publish(batch, whole)
         seen += len(batch)
         if seen >= count:
             done.set()

@@ -3,7 +3,7 @@
 ABLO_TEST_DATABASE_URL (an administrative URL) uses a running server instead of the embedded one;
 ABLO_TEST_POSTGRES=system takes the binaries of the system's Postgres, a number those of that
 version, wherever they are. ABLO_TEST_WAL_LEVEL=replica takes logical decoding away: the
-invariants hold without it (tests/kernel/invariants, and -k i7_i8).
+invariants hold without it, and .ci/run repeats those that readers take part in.
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ _U64: Final = Struct(">Q").unpack_from
 _FIRST_COLUMN: Final = 33  # of an Insert, from the start of the CopyData
 _FIRST_VALUE: Final = 38
 _NULL: Final = 0x6E
+# What is kept of a transaction until it has ended, so that subscribers get it at once.
+OPEN_COUNT: Final = 3000
+OPEN_BYTES: Final = 1 << 20
 _COLUMN_NUMBERS: Final = range(len(COLUMNS))
 _new: Final = tuple.__new__
 
@@ -119,9 +122,9 @@ def array(text: str) -> tuple[str, ...]:
 class Assembler:
     """Collects what a protocol 1 stream delivers, and how far the stream has been read.
 
-    batch: since it was last emptied. confirmable: the WAL position before which everything has been
-    put into a batch: the end of the last whole transaction, or, between transactions, the position
-    of a keepalive. A transaction may be in several batches. described: the log's description has
+    batch: what `take` has not returned. confirmable: the WAL position before which everything has
+    been put into a batch: the end of the last whole transaction, or, between transactions, the
+    position of a keepalive. described: the log's description has
     arrived, which precedes the first insert and the first after any change of the publication.
     log_id: the relation id of ablo.delta, as its four bytes, once described.
     """
@@ -133,6 +136,8 @@ class Assembler:
         self.committed_at = 0  # microseconds since 2000 UTC, of the last transaction
         self.server_clock = 0
         self._in_transaction = False
+        self._ended = 0  # how many of the batch belong to transactions that have ended
+        self._open_bytes = 0  # of those that do not
         self.described = False
         self.log_id = b""
 
@@ -152,11 +157,14 @@ class Assembler:
                 organization = data[start : start + _U32(data, end + 1)[0]].decode()
                 sync_id = int(data[_FIRST_VALUE:end])
                 self.batch.append(_new(Arrival, (sync_id, organization, data)))
+                self._open_bytes += len(data)
             elif tag == 0x43:  # C | flags u8 | commit_lsn u64 | end_lsn u64 | committed_at i64
                 self.confirmable = _U64(data, 35)[0]
                 self.committed_at = _U64(data, 43)[0]
                 self.server_clock = _U64(data, 17)[0]
                 self._in_transaction = False
+                self._ended = len(self.batch)
+                self._open_bytes = 0
             elif tag == 0x42:  # B
                 self._in_transaction = True
             else:
@@ -164,6 +172,21 @@ class Assembler:
         except (StructError, IndexError, ValueError) as exc:
             raise PgOutputError(f"A message of {len(data)} bytes is malformed") from exc
         return None
+
+    def take(self) -> tuple[list[Arrival], bool]:
+        """Return the arrivals of transactions that have ended, and True.
+
+        The others stay, as far as they are few; else all are returned, and False: the rest of a
+        large transaction follows.
+        """
+        batch, ended = self.batch, self._ended
+        large = len(batch) - ended > OPEN_COUNT or self._open_bytes > OPEN_BYTES
+        self._ended = 0
+        if large:
+            self.batch, self._open_bytes = [], 0
+            return batch, False
+        self.batch = batch[ended:]
+        return batch[:ended], True
 
     def _keepalive(self, data: bytes) -> Keepalive:
         found = decode_keepalive(data)

@@ -104,6 +104,7 @@ async def advance(channel: Channel, log: LogSource, first: ReadPage | None = Non
             return
         for delta in page:
             channel.dispatch(delta)
+        channel.whole = whole
 
 
 async def join(channel: Channel, log: LogSource) -> None:

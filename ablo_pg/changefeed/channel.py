@@ -42,6 +42,7 @@ class Channel:
     The receiver decides what it may see of a delta.
 
     position: every delta up to this id has been dispatched, or lies before every receiver.
+    whole: what was dispatched last ends with a commit; False if it is not known to.
     sent: asks the hub for the last id that the stream has brought for this organization.
     """
 
@@ -52,11 +53,13 @@ class Channel:
         self.position = position
         self.live = live
         self.in_use = True
+        self.whole = True
         self._sent = sent
         self._receivers: set[Receiver] = set()
         self._by_group: dict[str, set[Receiver]] = {}
         self._kept: deque[Arrival] | None = None
         self._kept_bytes = 0
+        self._kept_whole = True
 
     def __len__(self) -> int:
         return len(self._receivers)
@@ -81,12 +84,14 @@ class Channel:
             if not members:
                 self._by_group.pop(group, None)
 
-    def receive(self, arrival: Arrival) -> None:
-        """Take what the stream has delivered for this organization."""
+    def receive(self, arrival: Arrival, whole: bool = True) -> None:
+        """Take what the stream has delivered for this organization; whole: all of its batch is."""
         if self.live:
+            self.whole = whole
             if arrival[0] > self.position:  # else it was read from the log already
                 self.dispatch(arrival.delta())
         elif self._kept is not None:
+            self._kept_whole = whole
             self._kept.append(arrival)
             self._kept_bytes += len(arrival.message) + ARRIVAL_OVERHEAD
             if len(self._kept) > KEEP_COUNT or self._kept_bytes > KEEP_BYTES:
@@ -128,6 +133,7 @@ class Channel:
             return False
         for arrival in kept:
             self.dispatch(arrival.delta())
+            self.whole = self._kept_whole
         self.live = True
         return True
 

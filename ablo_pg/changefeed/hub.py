@@ -118,8 +118,11 @@ class Hub:
             channel.in_use = False
             del self.channels[channel.organization]
 
-    def publish(self, batch: Sequence[Arrival]) -> None:
-        """Take what the stream has delivered, in its order. Never blocks."""
+    def publish(self, batch: Sequence[Arrival], whole: bool = True) -> None:
+        """Take what the stream has delivered, in its order. Never blocks.
+
+        whole: it ends with a transaction.
+        """
         channels, sent = self.channels, self.sent.latest
         for arrival in batch:
             sync_id, organization, _ = arrival
@@ -127,7 +130,7 @@ class Hub:
             channel = channels.get(organization)
             if channel is not None:
                 try:
-                    channel.receive(arrival)
+                    channel.receive(arrival, whole)
                 except Exception:  # its subscribers read it in the log, and get the error there
                     self.tasks.failed("dispatch")
                     channel.cut_all()

@@ -15,7 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import anyio
 import psycopg
@@ -47,6 +47,9 @@ SILENCE_SECONDS: Final = 60.0
 CHECK_SECONDS: Final = 5.0
 
 
+Sink: TypeAlias = Callable[[list[Arrival], bool], None]
+
+
 class ReplicationStream:
     """A streaming slot. Attributes of `assembler` have its progress."""
 
@@ -69,8 +72,10 @@ class ReplicationStream:
         self._next_status = 0.0
         self._next_check = time.monotonic() + CHECK_SECONDS
 
-    async def run(self, sink: Callable[[list[Arrival]], None]) -> None:
+    async def run(self, sink: Sink) -> None:
         """Pass every batch to `sink` as it arrives, until cancelled or the connection breaks.
+
+        `sink` is also passed whether the batch ends with a transaction, or within a large one.
 
         The socket's readiness calls us directly from the event loop, without a task switch. `sink`
         must not block: back-pressure ends at the subscribers' queues, so statuses go out in time
@@ -86,7 +91,7 @@ class ReplicationStream:
             self.assembler.described = False
             await self._check()
 
-    async def _run(self, sink: Callable[[list[Arrival]], None]) -> None:
+    async def _run(self, sink: Sink) -> None:
         """Run until the log is described."""
         loop = asyncio.get_running_loop()
         broken: asyncio.Future[None] = loop.create_future()
@@ -136,7 +141,7 @@ class ReplicationStream:
         with anyio.CancelScope(shield=True):
             await self._conn.close()
 
-    def _read_batch(self, sink: Callable[[list[Arrival]], None]) -> bool:
+    def _read_batch(self, sink: Sink) -> bool:
         """Read what is available; return whether it stopped at its limit."""
         assembler = self.assembler
         feed, get = assembler.feed, self._pgconn.get_copy_data
@@ -163,8 +168,8 @@ class ReplicationStream:
         if messages:
             self.heard = time.monotonic()
         if assembler.batch:
-            batch, assembler.batch = assembler.batch, []
-            sink(batch)
+            batch, whole = assembler.take()
+            sink(batch, whole)
         if reply_wanted:
             self._send_status()
         if ended:

@@ -68,7 +68,8 @@ class Subscription:
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
         *("_channel", "_cursor", "_given", "_hub", "_most", "_most_bytes", "_page", "_queue"),
-        *("_queued_bytes", "_read", "_size", "_target", "_unseen", "_wake", "__weakref__"),
+        *("_queued_bytes", "_read", "_read_whole", "_size", "_target", "_unseen", "_wake"),
+        "__weakref__",
     )
 
     def __init__(
@@ -89,6 +90,7 @@ class Subscription:
         self._given = cursor
         self._cursor = cursor or 0  # everything up to here has been taken, or is not for us
         self._read = self._cursor  # how far the log has been read
+        self._read_whole = True  # that was all there was
         self._page = _NOTHING  # read from the log, not taken yet
         self._queue = _NOTHING  # delivered by the hub, not taken yet
         self._queued_bytes = 0
@@ -114,6 +116,18 @@ class Subscription:
             elif not self._queue and self._channel is not None:
                 self._cursor = max(self._cursor, self._channel.position)
         return self._cursor
+
+    @property
+    def whole(self) -> bool:
+        """Whether what was taken ends with a commit: nothing of its last transaction follows.
+
+        False also if that is not known. Holds until the consumer next waits.
+        """
+        if self._page or self._queue:
+            return False
+        if self.state is State.LIVE and self._channel is not None:
+            return self._channel.whole
+        return self._read_whole
 
     async def __aenter__(self) -> Self:
         await self.begin()
@@ -283,6 +297,7 @@ class Subscription:
         page, whole = await read_page(
             self._hub.pages.read, self.organization, self._read, self._size, patient=patient
         )
+        self._read_whole = whole
         if page and self.state is not State.CLOSED:
             self._read = page[-1].sync_id
             self._page = _deque((*self._page, *self._seen(page)))
@@ -331,6 +346,7 @@ class Subscription:
         if channel is not None:
             self._hub.detach(channel, self)
         self._empty_queue()
+        self._read_whole = False  # the rest may have been in the queue
         self._cursor = cursor
         if not self._page:
             self._read = cursor

@@ -230,7 +230,8 @@ class AsyncAblo(Rooted):
         if name.startswith("_"):
             raise AttributeError(name)
         if name in self._session.registry.keys:
-            return self.model(name)
+            found = self.__dict__[name] = self.model(name)  # not looked up again
+            return found
         raise unknown_attribute(name, self._session.registry.keys)
 
     def __dir__(self) -> list[str]:

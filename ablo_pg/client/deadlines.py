@@ -31,29 +31,34 @@ class within:
     server and keep the connection. A class: a generator is five times the work, in every call.
     """
 
-    __slots__ = ("_key", "_seconds", "_timeout", "_what")
+    __slots__ = ("_before", "_expired", "_key", "_seconds", "_task", "_timer", "_what")
 
     def __init__(self, seconds: float, what: str, key: str | None = None) -> None:
         self._seconds, self._what, self._key = seconds, what, key
+        self._expired = False
 
     async def __aenter__(self) -> None:
         try:
-            asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:
             raise error_for(
                 "invalid_options",
                 "No asyncio event loop runs here, and an AsyncAblo needs one",
                 remedy="call it under asyncio (anyio: backend 'asyncio'), or use Ablo in a thread",
             ) from None
-        self._timeout = asyncio.timeout(self._seconds)
-        await self._timeout.__aenter__()
+        task = asyncio.current_task(loop)
+        assert task is not None  # a coroutine of asyncio runs in one
+        self._task, self._before = task, task.cancelling()
+        self._timer = loop.call_later(self._seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
     async def __aexit__(self, kind: Any, exc: Any, trace: Any) -> None:
-        try:
-            await self._timeout.__aexit__(kind, exc, trace)
-            if isinstance(exc, TimeoutError):
-                raise exc
-        except TimeoutError as ended:
+        self._timer.cancel()
+        only_ours = self._expired and self._task.uncancel() <= self._before
+        if isinstance(exc, TimeoutError) or (only_ours and isinstance(exc, asyncio.CancelledError)):
             key = {"idempotency_key": self._key} if self._key else {}
             raise error_for(
                 "wait_for_timeout",
@@ -62,4 +67,4 @@ class within:
                 if key
                 else "retry, or pass a longer timeout",
                 details={"timeout": self._seconds, **key},
-            ) from ended
+            ) from exc

@@ -35,6 +35,10 @@ class DeltaStream(Protocol):
     def cursor(self) -> int:
         """The sync id of the last delta returned, or the stream's start."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether what was returned ends with a commit; see `changefeed.Subscription`."""
+
     def __aiter__(self) -> AsyncIterator[Delta]: ...
 
     async def __anext__(self) -> Delta: ...

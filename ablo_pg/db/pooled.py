@@ -17,7 +17,7 @@ from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import Row, TupleRow
-from psycopg.waiting import wait_async
+from psycopg.waiting import Ready, wait_async
 from psycopg_pool import AsyncConnectionPool
 
 from ablo_pg.db.waits import occurs, shielded
@@ -49,6 +49,8 @@ class PooledConnection(AsyncConnection[Row]):
     generation = 0
     hung_up = False
     statements: Mapping[str, bytes] = {}  # prepared by `value`: the text, and its name
+    _watched: int | None = None  # the socket, while the event loop reports to `_readable`
+    _answer: tuple[PQGen[list[PGresult]], asyncio.Future[list[PGresult]]] | None = None
 
     async def value(self, query: LiteralString, *arguments: str | bytes | None) -> bytes | None:
         """Return the value that a statement answers, as text. Raises psycopg's errors.
@@ -57,16 +59,20 @@ class PooledConnection(AsyncConnection[Row]):
         the client. The connection must be in autocommit mode. arguments: of `$1`, `$2`, as text.
         """
         given = [one.encode() if isinstance(one, str) else one for one in arguments]
-        if any(one is not None and b"\0" in one for one in given):
+        if b"\0" in b"".join(filter(None, given)):
             raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-        name = self.statements.get(query)
-        if name is None:
-            name = b"ablo_%d" % next(_NUMBERS)
-            self.pgconn.send_prepare(name, query.encode())
-            await self._result()
-            self.statements = {**self.statements, query: name}
-        self.pgconn.send_query_prepared(name, given)
-        return (await self._result()).get_value(0, 0)
+        try:
+            name = self.statements.get(query)
+            if name is None:
+                name = b"ablo_%d" % next(_NUMBERS)
+                self.pgconn.send_prepare(name, query.encode())
+                await self._result()
+                self.statements = {**self.statements, query: name}
+            self.pgconn.send_query_prepared(name, given)
+            return (await self._result()).get_value(0, 0)
+        except psycopg.Error:
+            self._unwatch()  # libpq may have closed the socket
+            raise
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         """Forget `statements` too when psycopg deallocates all: after a ROLLBACK, or a DROP."""
@@ -75,22 +81,76 @@ class PooledConnection(AsyncConnection[Row]):
         return super()._deallocate(name)
 
     async def _result(self) -> PGresult:
-        results: list[PGresult] = await self.wait(execute(self.pgconn))
+        """Return the answer to the statement that was sent."""
+        gen: PQGen[list[PGresult]] = execute(self.pgconn)
+        if self.pgconn.flush():  # a large request, of which a part is still to be sent
+            results = await self.wait(gen)
+        else:
+            results = await self._ended(gen, self._arrival(gen))
         result = results[-1]
         if result.status == ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result)
         return result
 
+    def _arrival(self, gen: PQGen[list[PGresult]]) -> asyncio.Future[list[PGresult]]:
+        """Read the answer as it arrives, in the callback of a reader that stays registered.
+
+        psycopg's wait registers and removes a reader, and sets a timer, for each statement.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[PGresult]] = loop.create_future()
+        self._answer = gen, done
+        self._advance(None)
+        if self._watched is None and not done.done():
+            self._watched = self.pgconn.socket
+            loop.add_reader(self._watched, self._readable)
+        return done
+
+    def _readable(self) -> None:
+        if self._answer is None or self._answer[1].done():
+            self._unwatch()  # the server has closed an idle session, or reports a setting
+        else:
+            self._advance(Ready.R)
+
+    def _advance(self, ready: Ready | None) -> None:
+        """Let psycopg read what has arrived; the last part of an answer is its result."""
+        assert self._answer is not None
+        gen, done = self._answer
+        try:
+            gen.send(ready)  # type: ignore[arg-type]  # None starts it
+        except StopIteration as end:
+            self._answer = None
+            done.set_result(end.value)
+        except Exception as exc:
+            self._unwatch()
+            done.set_exception(exc)
+
+    def _unwatch(self) -> None:
+        """Leave the socket to psycopg: a loop keeps one reader for each, even if it is closed."""
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            asyncio.get_running_loop().remove_reader(watched)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._unwatch()
+        await super().close()
+
     async def wait(
         self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
     ) -> R:
         """Wait as psycopg does; ends the statement before it lets a cancellation through."""
+        self._unwatch()
+        return await self._ended(gen, wait_async(gen, self.pgconn.socket, interval, timeout))
+
+    async def _ended(self, gen: PQGen[R], answer: Awaitable[R]) -> R:
         overdue: asyncio.TimerHandle | None = None
         if self.patience is not None:
             overdue = asyncio.get_running_loop().call_later(self.patience, self._hang_up)
         try:
-            return await wait_async(gen, self.pgconn.socket, interval, timeout)
+            return await answer
         except asyncio.CancelledError:
+            self._unwatch()
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._end_statement(gen)
             raise

@@ -171,7 +171,7 @@ def _resolve(
     plan: WritePlan, data: Mapping[str, object], faults: list[_Fault]
 ) -> dict[str, tuple[FieldPlan, object]]:
     """Map each given key to its field; the result is keyed by wire name."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict | Mapping):  # asking an ABC takes longer
         faults.append(
             _Fault(
                 "validation_failed",

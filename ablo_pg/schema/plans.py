@@ -12,7 +12,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
-from weakref import WeakKeyDictionary
 
 from pydantic import BeforeValidator, PlainValidator, WrapValidator, create_model
 from pydantic import Field as PydanticField
@@ -107,14 +106,11 @@ class WritePlan:
         return shadow
 
 
-_PLANS: WeakKeyDictionary[type[Model], WritePlan] = WeakKeyDictionary()
-
-
 def plan_for(cls: type[Model]) -> WritePlan:
     """Return the plan of a row class, made on first use."""
-    plan = _PLANS.get(cls)
-    if plan is None:
-        plan = _PLANS[cls] = WritePlan(cls)
+    plan = cls.__dict__.get("__ablo_plan__")  # a subclass has its own
+    if not isinstance(plan, WritePlan):
+        plan = cls.__ablo_plan__ = WritePlan(cls)
     return plan
 
 

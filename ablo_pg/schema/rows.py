@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, dataclass_transform
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic import Field as PydanticField
 from pydantic.fields import FieldInfo
@@ -35,8 +35,7 @@ else:
     ModelMetaclass = type(BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """The evidence of a row: the model's key, the log's stamp of the read, its organization."""
 
     model: str
@@ -94,6 +93,7 @@ class Model(BaseModel, metaclass=RowClass):
 
     __ablo_options__: ClassVar[ModelOptions] = {}
     __ablo_functional__: ClassVar[bool] = False
+    __ablo_plan__: ClassVar[object] = None  # of `plans`
 
     id: str
     created_at: dt.datetime
@@ -152,9 +152,10 @@ def row_from_json(cls: type[RowT], data: bytes | str | Mapping[str, object]) -> 
         AbloValidationError: it is not a row: not a JSON object, or without an id.
     """
     try:
-        if isinstance(data, Mapping):
-            return cls.model_validate(data)
-        return cls.model_validate_json(data)
+        if isinstance(data, bytes | str):
+            found: RowT = cls.__pydantic_validator__.validate_json(data)
+            return found
+        return cls.model_validate(data)
     except Exception:  # the author's validators may raise anything
         return _lenient_row(cls, data)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ablo_pg.wire.names import NO_NAMES, Names
-from ablo_pg.wire.results import RECEIPT, ReceiptData, RowRead
+from ablo_pg.wire.results import RECEIPT, ReceiptData
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +69,30 @@ class Receipt:
     made_ids: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
-class Committed(NamedTuple):
-    """A commit's receipt and, if they were asked for, its rows.
+class Committed:
+    """A commit's receipt, made when it is asked for, and the rows if they were requested.
 
     rows: one an operation, None where the key may not read it; None for all of them where the
     answer has none: they are larger than one answer may be, or the relay is an older one.
     """
 
-    receipt: Receipt
-    rows: Sequence[RowRead | None] | None = None
+    __slots__ = ("_names", "_receipt", "rows")
+
+    def __init__(self, receipt: Receipt | ReceiptData, names: Names = NO_NAMES) -> None:
+        self._receipt, self._names = receipt, names
+        self.rows = receipt.rows if isinstance(receipt, ReceiptData) else None
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt."""
+        if isinstance(self._receipt, ReceiptData):
+            self._receipt = _receipt(self._receipt, self._names)
+        return self._receipt
 
 
 def committed_of(data: bytes, names: Names = NO_NAMES) -> Committed:
     """Read the kernel's answer to a commit."""
-    found: ReceiptData = RECEIPT.decode(data)
-    return Committed(_receipt(found, names), found.rows)
+    return Committed(RECEIPT.decode(data), names)
 
 
 def receipt_of(data: bytes, names: Names = NO_NAMES) -> Receipt:

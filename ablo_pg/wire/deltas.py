@@ -81,11 +81,15 @@ def row_text(row: bytes) -> bytes:
     return orjson.dumps(row.decode())
 
 
-def delta_frame(deltas: Sequence[bytes]) -> bytes:
-    """Return the `delta` frame of one encoded delta, or of several."""
+def delta_frame(deltas: Sequence[bytes], whole: bool = False) -> bytes:
+    """Return the `delta` frame of one encoded delta, or of several.
+
+    whole: say that they end with a commit.
+    """
+    head = b'{"type":"delta","whole":true,' if whole else b'{"type":"delta",'
     if len(deltas) == 1:
-        return b'{"type":"delta","payload":' + deltas[0] + b"}"
-    return b'{"type":"delta","payload":{"deltas":[' + b",".join(deltas) + b"]}}"
+        return head + b'"payload":' + deltas[0] + b"}"
+    return head + b'"payload":{"deltas":[' + b",".join(deltas) + b"]}}"
 
 
 def sync_response(deltas: Sequence[bytes], current: int, cursor: int, extra: bytes = b"") -> bytes:

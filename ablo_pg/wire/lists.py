@@ -50,13 +50,14 @@ class ListQuery:
     starting_after: str | None
     archived: bool
 
-    def kernel_query(self, cursor: str | None) -> bytes:
-        """Return it in the form of `ablo.row_list`, from `cursor` on."""
+    def kernel_query(self, cursor: str | None, **more: bool) -> bytes:
+        """Return it in the form of `ablo.row_list`, from `cursor` on. more: further members."""
         query: dict[str, object] = {
             "where": self.where,
             "orderBy": self.order_by,
             "limit": self.limit,
             "archived": self.archived,
+            **more,
         }
         if cursor is not None:
             query["after"] = cursor

@@ -103,6 +103,7 @@ def model_paths(model: ModelSpec) -> dict[str, object]:
     base = f"/api/v1/models/{model.key}"
     paths: dict[str, Any] = {
         base: {"get": _list(model)},
+        f"{base}/live": {"get": _live(model)},
         f"{base}/{{id}}": {"parameters": [parameter("path", "id")], "get": _read(model)},
     }
     if model.mutable:
@@ -166,15 +167,28 @@ def _list(model: ModelSpec) -> dict[str, object]:
         "evidence": {"type": "array", "items": {"type": "object"}},
     }
     answer = {"type": "object", "required": list(properties), "properties": properties}
-    parameters = [
+    parameters = [*_selecting(model), parameter("query", "starting_after")]
+    return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
+
+
+def _live(model: ModelSpec) -> dict[str, object]:
+    summary = f"List {model.key}, and what changes in the list, as Server-Sent Events"
+    operation: dict[str, Any] = json_answer(summary, {"type": "string"})
+    answer = operation["responses"]["200"]
+    answer["content"] = {"text/event-stream": answer["content"]["application/json"]}
+    parameters = [*_selecting(model), parameter("header", "Last-Event-ID")]
+    return operation | {"parameters": parameters, "x-waits": True}
+
+
+def _selecting(model: ModelSpec) -> list[dict[str, object]]:
+    """Return the parameters that select and order rows."""
+    return [
         parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
         parameter("query", "order_by", {"enum": [*BASE, *(_ordered(model))]}),
         parameter("query", "order", {"enum": ["asc", "desc"]}),
-        parameter("query", "starting_after"),
         parameter("query", "where"),
         *(parameter("query", field.wire, dict(KINDS[field.type].schema)) for field in model.fields),
     ]
-    return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
 
 
 def _ordered(model: ModelSpec) -> list[str]:

@@ -32,13 +32,17 @@ class RowEvidence(msgspec.Struct, frozen=True):
 
 
 class PageRead(msgspec.Struct, frozen=True, rename="camel"):
-    """One page of rows; `evidence` has one entry per row, in the same order."""
+    """One page of rows; `evidence` has one entry per row, in the same order.
+
+    compares: see `ablo.field_compares`; None if it was not asked for, or the kernel is older.
+    """
 
     data: list[msgspec.Raw]
     evidence: list[RowEvidence]
     stamp: int
     has_more: bool
     next_cursor: str | None = None
+    compares: dict[str, str | None] | None = None
 
 
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):

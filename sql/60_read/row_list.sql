@@ -8,8 +8,9 @@ as $$
   -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
   -- p_query: {"where": [predicate, ...] (ablo.predicate_sql; all must hold), "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
   -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
-  -- groups}. A page ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever
-  -- comes first; the rows behind it are not read. p_capability_id: the key that the caller acts
+  -- groups, "compares": true: also return of each field of where and order what ablo.field_compares says}. A page
+  -- ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever comes first; the
+  -- rows behind it are not read. p_capability_id: the key that the caller acts
   -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
   -- Raises: server_execute_unknown_model, query_*, column_type_mismatch, invalid_request, cursor_invalid, and
   -- what ablo.key_check_read raises.
@@ -77,6 +78,11 @@ begin
   end loop;
   return ablo.identity_restore(v_found, json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence),
     'stamp', v_head, 'hasMore', v_more,
+    'compares', case when p_query ->> 'compares' = 'true' then (
+      select json_object_agg(n, ablo.field_compares(v_model, n)) from (
+        select o ->> 'field' as n from jsonb_array_elements(v_order) o
+        union select (ablo.field_find(v_model, f)).wire
+          from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e, ablo.predicate_fields(e) f) names) end,
     'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end));
 end
 $$;

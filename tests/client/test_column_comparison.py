@@ -279,3 +279,34 @@ async def test_a_premise_that_goes_by_the_spelling_is_caught(own: DatabaseHandle
                         language sql immutable as 'select p_id'""")
     with pytest.raises(AssertionError):
         await test_a_row_has_one_name(own, "uuids")
+
+
+@pytest.mark.parametrize(
+    ("where", "order"),
+    [
+        ([["email", "=", "ANN@X"]], "email"),
+        ([["label", "in", ["a", "b"]]], "label"),
+        ([["code", "=", "b"]], ["code", "-email"]),
+        ([["weight", "=", 0.1]], ["-weight"]),
+        ([["kind", "=", "near"]], ["kind", "score"]),
+        ([["price", ">", "1.4999"]], ["-price", "at"]),
+    ],
+)
+async def test_a_live_query_compares_as_columns_do(
+    own: DatabaseHandle, where: Any, order: Any
+) -> None:
+    async with client(own) as ablo:
+        words = ablo.model("words")
+        async with words.live(where, order_by=order, limit=3) as live:
+            for row_id, data in (
+                ("5", {"email": "aNN@x", "label": "A", "code": "b", "weight": 0.1, "price": "9"}),
+                ("2", {"email": "zz", "label": "B", "code": "B", "weight": 0.10000000149}),
+                ("1", {"email": "ANN@X", "label": "b", "code": "a", "price": "1.5"}),
+                ("6", {"email": "ann@X", "label": "a", "code": "b", "weight": 0.1, "score": 0.0}),
+            ):
+                done = await words.update(row_id, data)
+                receipt = ablo.receipt(done)
+                assert receipt is not None
+                while (live.stamp or 0) < (receipt.last_sync_id or 0):
+                    await live._result.advance()
+                assert live.rows == await words.list(where, order_by=order, limit=3)

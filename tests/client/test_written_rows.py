@@ -16,6 +16,7 @@ from ablo_pg import (
     unread_fields,
 )
 from ablo_pg.testing import DatabaseHandle
+from ablo_pg.wire.committed import Committed
 
 from .conftest import SCHEMA, MakeClient
 from .relay_thread import RelayThread, make_key
@@ -142,7 +143,7 @@ async def test_an_answer_without_rows_is_followed_by_a_read(ablo: AsyncAblo) -> 
     commit = transport.commit
 
     async def without_rows(request: Any) -> Any:
-        return (await commit(request))._replace(rows=None)
+        return Committed((await commit(request)).receipt)
 
     transport.commit = without_rows
     row = await ablo.tasks.update("t1", {"count": 5})

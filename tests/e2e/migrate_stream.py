@@ -120,8 +120,10 @@ class Follower:
                 group.start_soon(reader.run, hub)
                 for organization, start in self._begin.items():
                     group.start_soon(self._take, hub, organization, start)
-                while reader.status.kind == "none" or len(hub.channels) < len(self._begin):
-                    await anyio.lowlevel.checkpoint()
+                while True:
+                    if reader.status.kind != "none" and len(hub.channels) == len(self._begin):
+                        break
+                    await anyio.sleep(0.002)
                 end, token = anyio.Event(), anyio.lowlevel.current_token()
                 self._ending = partial(anyio.from_thread.run_sync, end.set, token=token)
                 self._ready.set()

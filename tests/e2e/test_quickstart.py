@@ -32,6 +32,7 @@ TOLD = {
     "ablo-pg logs": "agent:triage",
     "python ablo/update.py": "refused: stale_context\ndone Answer the customer (answered)",
     "python ablo/claim.py": "while it is held: None\nthen: rewritten",
+    "python ablo/watch.py": "enter Call back",
     ". ./.env && curl": "Answer the customer",
     "ablo-pg check": "tasks: fits",
     "ablo-pg push": "unchanged",

@@ -45,6 +45,17 @@ def sql_in(tree: ast.Module) -> list[tuple[int, str]]:
     ]
 
 
+def test_only_the_status_reads_wal_level() -> None:
+    """Why .ci/run repeats only the tests with readers where there is no logical decoding."""
+    files = (PACKAGE.parent / "sql").rglob("*.sql")
+    assert [relative(f) for f in files if "wal_level" in f.read_text()] == [
+        "sql/70_relay/status.sql"
+    ]
+    assert [
+        relative(f) for f in python_files(PACKAGE / "compile") if "wal_level" in f.read_text()
+    ] == []
+
+
 def test_sql_text_is_only_where_it_belongs() -> None:
     found = [
         f"{relative(path)}:{line}: {text[:60]!r}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ablo_pg.client.local.queued import Pending, QueuedWrite
@@ -20,8 +19,7 @@ Over = Callable[[Model | None], Model | None]
 ACTIONS = ("create", "update", "delete")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedEvidence(Evidence):
+class QueuedEvidence(Evidence, frozen=True, kw_only=True):
     """The evidence of a row as a queued write will leave it."""
 
     pending: Pending

@@ -22,10 +22,11 @@ Test = Callable[[Model], bool]
 
 def matcher(entry: Entry, where: Where | None) -> Test:
     """Return the test of whether a row matches. Raises as `list` does."""
-    return compile_test(predicates(entry, where), entry.fields, _getter)
+    return compile_test(predicates(entry, where), entry.fields, getter)
 
 
-def _getter(field: Field) -> Callable[[object], object]:
+def getter(field: Field) -> Callable[[object], object]:
+    """Return what reads a field of a row; of an enum, its value."""
     get = operator.attrgetter(field.name)
     if field.type is not FieldType.ENUM:
         return get

@@ -45,11 +45,13 @@ SILENT_SECONDS: Final = 45.0  # an event stream sends something every 15 s; a fa
 class _Frame(msgspec.Struct, frozen=True):
     type: str
     payload: msgspec.Raw = msgspec.Raw(b"{}")
+    whole: bool = False  # the deltas end with a commit
 
 
 class _Deltas(msgspec.Struct, frozen=True, rename="camel"):
     deltas: list[WireDelta] | None = None
     requires_bootstrap: bool = False
+    whole: bool = False
 
 
 _FRAME: Final = Decoder(_Frame)
@@ -138,12 +140,12 @@ class RelayReader:
             if frame.type == "delta":
                 found = _DELTAS.decode(frame.payload)
                 deltas = [_DELTA.decode(frame.payload)] if found.deltas is None else found.deltas
-                dispatch(hub, organization, deltas)
+                dispatch(hub, organization, deltas, frame.whole)
             elif frame.type == "sync_response":
                 answer = _DELTAS.decode(frame.payload)
                 if answer.requires_bootstrap:
                     cut_all(hub, organization)
-                dispatch(hub, organization, answer.deltas or ())
+                dispatch(hub, organization, answer.deltas or (), answer.whole)
 
     async def _take_events(
         self, hub: Hub, organization: str, cursor: int, backoff: Backoff, why: str
@@ -214,13 +216,15 @@ class Quiet:
         return now - self._used_at > IDLE_SECONDS
 
 
-def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta]) -> None:
-    """Pass deltas to subscribers, in their order."""
+def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta], whole: bool = False) -> None:
+    """Pass deltas to subscribers, in their order. whole: they end with a commit."""
+    channel = hub.channels.get(organization)
     for one in deltas:
         hub.sent.latest[organization] = max(one.id, hub.sent.latest.get(organization, 0))
-        channel = hub.channels.get(organization)
         if channel is not None:
             channel.dispatch(one.delta(organization))
+    if channel is not None:
+        channel.whole = whole
 
 
 def cut_all(hub: Hub, organization: str) -> None:

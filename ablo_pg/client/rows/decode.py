@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeVar
 
 from ablo_pg.client.names import Entry
@@ -15,8 +14,7 @@ T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageEvidence(Evidence):
+class PageEvidence(Evidence, frozen=True, kw_only=True):
     """The evidence of a page: the filter, and which rows were on it."""
 
     where: Sequence[Predicate]

@@ -9,6 +9,7 @@ import msgspec
 
 from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.live.live import Live
 from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.local.queued_writes import queue_delete, queue_row
@@ -320,6 +321,12 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         return cast(
             "Subscription[RowT]", subscribe(self._session, frozenset({self._key}), groups, cursor)
         )
+
+    def live(
+        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+    ) -> Live[RowT]:
+        """Return what `list` returns, kept current; see `Live`. Refuses now() in the filter."""
+        return Live(self._session, self._entry, where, order_by, limit)
 
     async def on_change(
         self,

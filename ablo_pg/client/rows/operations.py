@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from ablo_pg.client.rows.premises import OnStale
 from ablo_pg.schema.rows import Model
@@ -13,8 +14,7 @@ Action: TypeAlias = Literal["create", "update", "delete", "archive", "unarchive"
 ModelRef: TypeAlias = str | type[Model]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One row change.
 
         Operation("update", Task, id=task.id, data={"status": "done"}, read_at=snap.stamp)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, get_args
 
+import msgspec
 import orjson
 
 from ablo_pg.client.names import Entry, did_you_mean
@@ -58,8 +58,7 @@ _OPERATION_KEYS: Final = {
 Cover: TypeAlias = Callable[[list[dict[str, Any]], list[dict[str, Any]]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitRequest:
+class CommitRequest(msgspec.Struct, frozen=True):
     """A commit ready to send: its key and its request as JSON, the same bytes for every attempt.
 
     created: (schema key, id) of the rows that it makes.
@@ -305,8 +304,9 @@ def list_query(
     limit: int,
     after: str | None,
     archived: bool,
+    **more: bool,
 ) -> ListQuery:
-    """Build the query of one page."""
+    """Build the query of one page. more: further members."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:
         raise error_for(
             "invalid_options",
@@ -317,7 +317,7 @@ def list_query(
         )
     wanted = predicates(model, where)
     query: dict[str, object] = {"where": wanted, "orderBy": ordering(model, order_by)}
-    query |= {"limit": limit, "archived": archived}
+    query |= {"limit": limit, "archived": archived, **more}
     if after is not None:
         query["after"] = after
     return ListQuery(orjson.dumps(query), wanted, bool(archived))

@@ -5,8 +5,6 @@ The receipt travels in the row's hidden slot, where `ablo.receipt(row)` finds it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import with_evidence
 from ablo_pg.client.session import Session
@@ -18,11 +16,10 @@ from ablo_pg.wire.kernel_calls import ROW_GET
 from ablo_pg.wire.results import RowRead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteEvidence(Evidence):
+class WriteEvidence(Evidence, frozen=True, kw_only=True):
     """The evidence of a row that a write gave back."""
 
-    receipt: Receipt
+    done: Committed
 
 
 async def written_row(session: Session, entry: Entry, row_id: str, done: Committed) -> Model:
@@ -32,24 +29,28 @@ async def written_row(session: Session, entry: Entry, row_id: str, done: Committ
     finds, comes without its values. Raises stale_context, entity_not_found where nothing has been
     written and there is no row either.
     """
-    receipt = done.receipt
-    row_id = receipt.made_ids.get(0, row_id)
-    found = done.rows[0] if done.rows else await _read(session, entry, row_id)
-    if found is not None and found.data is not None:
-        row, stamp = row_from_json(entry.row, found.data), found.stamp
-    elif found is not None and not receipt.ops:
-        raise no_row(entry, row_id, receipt)
+    rows = done.rows
+    if not rows:
+        row_id = done.receipt.made_ids.get(0, row_id)
+    found = rows[0] if rows else await _read(session, entry, row_id)
+    data = None if found is None else found.data
+    if found is not None and data is not None:
+        row, stamp = row_from_json(entry.row, data), found.stamp
     else:
+        receipt = done.receipt
+        row_id = receipt.made_ids.get(0, row_id)
+        if found is not None and not receipt.ops:
+            raise no_row(entry, row_id, receipt)
         reason = _hidden(entry, row_id) if found is None else _gone(entry, row_id)
         row, stamp = row_without_values(entry.row, row_id, reason), receipt.last_sync_id
-    evidence = WriteEvidence(entry.key, stamp, entry.organization, receipt=receipt)
+    evidence = WriteEvidence(entry.key, stamp, entry.organization, done=done)
     return with_evidence(row, evidence)
 
 
 def receipt_of_row(row: Model) -> Receipt | None:
     """Return the receipt of the write that gave this row back, or None."""
     evidence = evidence_of(row)
-    return evidence.receipt if isinstance(evidence, WriteEvidence) else None
+    return evidence.done.receipt if isinstance(evidence, WriteEvidence) else None
 
 
 def no_row(entry: Entry, row_id: str, receipt: Receipt | None = None) -> AbloError:

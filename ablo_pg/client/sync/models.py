@@ -15,6 +15,7 @@ from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
+from ablo_pg.client.sync.live import SyncLive
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
 from ablo_pg.wire.committed import Receipt
@@ -232,3 +233,9 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         iterated. groups: only changes delivered to one of these sync groups.
         """
         return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+
+    def live(
+        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+    ) -> SyncLive[RowT]:
+        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
+        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))

@@ -23,6 +23,7 @@ from ablo_pg.relay.http import (
     identity_routes,
     kernel_routes,
     key_routes,
+    live_routes,
     log_routes,
     model_routes,
     project_routes,
@@ -75,6 +76,7 @@ def create_app(service: RelayService) -> Starlette:
 def routes() -> list[BaseRoute]:
     """Return every route."""
     return [
+        *live_routes.ROUTES,
         *model_routes.ROUTES,
         *claim_routes.ROUTES,
         *commit_routes.ROUTES,

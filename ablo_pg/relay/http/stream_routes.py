@@ -1,4 +1,4 @@
-"""Deltas as Server-Sent Events, for clients without a socket.
+"""Server-Sent Events, for clients without a socket: deltas here, live queries in `live_routes`.
 
 `GET /api/v1/stream?cursor=` sends one event per delta, whose id is where to resume: a browser's
 EventSource sends it as Last-Event-ID when it reconnects. Without a cursor it begins now, and the
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from starlette.responses import Response
@@ -46,7 +46,39 @@ async def stream(call: Call) -> Response:
         views = tuple(View(view.groups, models) for view in views)
     subscription = call.service.hub.follow(call.organization, views, cursor_of(resume))
     await subscription.begin()
-    return EventStream(call, subscription)
+    return EventStream(call, _Deltas(subscription))
+
+
+class Events(Protocol):
+    """What an event stream sends."""
+
+    async def first(self) -> bytes:
+        """Return what comes first."""
+
+    async def more(self) -> bytes:
+        """Wait for the next events; nothing to send is an empty part. Raises AbloError."""
+
+    async def aclose(self) -> None:
+        """End it."""
+
+
+class _Deltas:
+    """One event per delta."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def first(self) -> bytes:
+        """See Events."""
+        return b"id: %d\n\n" % self._subscription.cursor
+
+    async def more(self) -> bytes:
+        """See Events."""
+        return b"".join(map(stream_event, await self._subscription.batch(BATCH)))
+
+    async def aclose(self) -> None:
+        """See Events."""
+        await self._subscription.aclose()
 
 
 class EventStream(Response):
@@ -54,11 +86,11 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, call: Call, subscription: Subscription) -> None:
+    def __init__(self, call: Call, events: Events) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._call = call
-        self._subscription = subscription
+        self._events = events
         self._send: Send
         self._last = b""
 
@@ -69,7 +101,7 @@ class EventStream(Response):
             with self._call.service.live.room(self._call.credential):
                 await self._serve(receive)
         finally:
-            await self._subscription.aclose()
+            await self._events.aclose()
 
     async def _serve(self, receive: Receive) -> None:
         send = self._send
@@ -88,7 +120,7 @@ class EventStream(Response):
                 while (await receive())["type"] != "http.disconnect":
                     pass
 
-            for work in (self._deltas, self._comments, self._ended, gone):
+            for work in (self._parts, self._comments, self._ended, gone):
                 group.start_soon(until, work)
             group.start_soon(until, self._call.service.stopping.wait)
         with anyio.move_on_after(LAST_SECONDS):
@@ -99,12 +131,13 @@ class EventStream(Response):
         with anyio.fail_after(self._call.service.settings.stuck_seconds):
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
-    async def _deltas(self) -> None:
+    async def _parts(self) -> None:
         try:
-            await self._write(b"retry: %d\nid: %d\n\n" % (RETRY_MS, self._subscription.cursor))
+            await self._write(b"retry: %d\n" % RETRY_MS + await self._events.first())
             while True:
-                batch = await self._subscription.batch(BATCH)
-                await self._write(b"".join(map(stream_event, batch)))
+                part = await self._events.more()
+                if part:
+                    await self._write(part)
         except TimeoutError:
             logger.info("a stream is not read and is closed")
         except AbloError as exc:

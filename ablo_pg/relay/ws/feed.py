@@ -116,7 +116,7 @@ class DeltaFeed:
             page = await self._page()
             self._begun = self._begun or bool(page)
             if page:
-                await self._send(self._share(page))
+                await self._send(self._share(page), self._subscription.whole)
                 continue
             self._direct = True
             self.flush()
@@ -139,7 +139,7 @@ class DeltaFeed:
             deltas = self._share(drained)
             if drained and not deltas:
                 continue
-            if not deltas or not wire.write(self._frame(deltas)):
+            if not deltas or not wire.write(self._frame(deltas, subscription.whole)):
                 break
             self._begun = True
             self._pump.count(len(deltas))
@@ -183,6 +183,8 @@ class DeltaFeed:
         extra = b""
         if lost is not None:  # the log does not reach back: the client must read its rows again
             extra = b',"requiresBootstrap":true,"error":{"code":"%b"}' % lost.code.encode()
+        elif self._every and self._subscription.whole:
+            extra = b',"whole":true'
         encoded = self._pump.encoder.encoded(self._share(page), every=self._every)
         await self._outbox.send(sync_response(encoded, max(head, here), here, extra))
         self._pump.count(len(encoded))
@@ -219,10 +221,10 @@ class DeltaFeed:
         partition = self._partition
         return deltas if partition is None else [one for one in deltas if partition.holds(one)]
 
-    def _frame(self, deltas: list[Delta]) -> bytes:
-        return self._pump.encoder.frame(deltas, every=self._every)
+    def _frame(self, deltas: list[Delta], whole: bool) -> bytes:
+        return self._pump.encoder.frame(deltas, every=self._every, whole=whole)
 
-    async def _send(self, page: list[Delta]) -> None:
+    async def _send(self, page: list[Delta], whole: bool) -> None:
         """Send what the log delivered, when the socket accepts it, in frames of a bounded size."""
         while page:
             size = 0
@@ -231,6 +233,6 @@ class DeltaFeed:
                 size += page[count].size
                 count += 1
             part, page = page[:count], page[count:]
-            await self._outbox.send_frame(self._frame(part))
+            await self._outbox.send_frame(self._frame(part, whole and not page))
             self._pump.count(count)
             self._pump.end_flush()

@@ -58,7 +58,7 @@ class DeltaEncoder:
         self._kept: dict[tuple[str, int, tuple[Variant, ...], bool], bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
-        self._frames: dict[tuple[str, tuple[int, ...], tuple[Variant, ...], bool], bytes] = {}
+        self._frames: dict[tuple[object, ...], bytes] = {}
 
     def encoded(self, deltas: Sequence[Delta], *, every: bool) -> list[bytes]:
         """Return these deltas as they go out in one frame, each as JSON."""
@@ -80,13 +80,14 @@ class DeltaEncoder:
                 self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
         return found
 
-    def frame(self, deltas: Sequence[Delta], *, every: bool) -> bytes:
+    def frame(self, deltas: Sequence[Delta], *, every: bool, whole: bool) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
         ids = tuple([delta.sync_id for delta in deltas])
-        key = (deltas[0].organization_id, ids, variants(deltas), every)
+        key = (deltas[0].organization_id, ids, variants(deltas), every, every and whole)
         found = self._frames.get(key)
         if found is None:
-            found = frame_of(delta_frame(self.encoded(deltas, every=every)))
+            encoded = self.encoded(deltas, every=every)
+            found = frame_of(delta_frame(encoded, every and whole))
             self._frames[key] = found
         return found
 

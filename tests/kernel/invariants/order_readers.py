@@ -127,7 +127,7 @@ class StreamReader(OrderReader):
             await stream.aclose()
             await database.close()
 
-    def _note(self, batch: list[Arrival]) -> None:
+    def _note(self, batch: list[Arrival], whole: bool) -> None:
         for delta in batch:
             self.seen[delta.organization_id].append(delta.sync_id)
 

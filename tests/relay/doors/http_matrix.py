@@ -189,9 +189,11 @@ OPEN: dict[Route, list[Ask]] = {
         "/console/", "/console/{name}", "/docs/{name}",
     )
 }  # fmt: skip
-# Answers without an end: `test_a_stream_shows_nothing_outside` reads them.
+# Answers without an end: `test_a_stream_shows_nothing_outside` and
+# `test_a_live_query_shows_nothing_outside` read them.
 STREAMS: set[Route] = {
     ("GET", "/api/v1/stream"),
+    ("GET", f"{MODEL}/live"),
     ("GET", "/api/sync/ws"),
     ("GET", "/api/api/sync/ws"),
 }

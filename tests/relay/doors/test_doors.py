@@ -152,6 +152,39 @@ async def test_a_stream_shows_nothing_outside(
         assert ("was mine" in seen) == (name == "other groups"), "what it could see, it was shown"
 
 
+@pytest.mark.parametrize("name", KEYS)
+async def test_a_live_query_shows_nothing_outside(
+    scene: Scene, keys: dict[str, str], name: str
+) -> None:
+    """It shows, and refuses, what the list does: for what is there as for what is not."""
+    api = await scene.world.with_key(keys[name])
+    for query in ("", "?id={row}", "?where=id = '{row}'", "?projectId=p2&order_by=title"):
+        found, missing = [
+            shown(scene, query, await snapshot(api, filled(query, each)), each)
+            for each in both(scene, name)
+        ]
+        assert found == missing
+        page = await api("GET", "/api/v1/models/tasks" + filled(query, both(scene, name)[0]))
+        assert page.status_code == int(found[:3])
+        assert page.status_code == 401 if name in ENDED else page.status_code in (200, 403)
+        if page.status_code == 200:
+            for row in page.json()["data"]:
+                assert row["id"] in found
+
+
+async def snapshot(api: Api, query: str) -> str:
+    """Return the status and the first event of a live query."""
+    head = {"authorization": f"Bearer {api.key}"}
+    seen = ""
+    async with api.client.stream("GET", f"/api/v1/models/tasks/live{query}", headers=head) as got:
+        with anyio.fail_after(30):
+            async for part in got.aiter_text():
+                seen += part
+                if "event: snapshot" in seen and seen.endswith("\n\n"):
+                    break
+    return f"{got.status_code} {seen}"
+
+
 async def read_to_end(stream: httpx.Response) -> str:
     """Read until the last of what there is has come."""
     seen = ""

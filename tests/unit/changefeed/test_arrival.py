@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ablo_pg.changefeed import arrival
 from ablo_pg.changefeed.arrival import Arrival, Assembler, array, check_columns
 from ablo_pg.changefeed.copydata import HEADER
 from ablo_pg.delta import COLUMNS, Delta
@@ -13,6 +14,7 @@ from ablo_pg.errors import AbloError
 from ablo_pg.relay.pgoutput import decode
 
 from .encoder import begin, commit, insert, keepalive, relation
+from .simulated import delta
 
 words = st.text(
     st.sampled_from('ab,"\\{} \nN\u00e9\U0001f600')
@@ -61,7 +63,7 @@ def test_deltas_come_out_whole_wherever_batches_end(made: list[Delta], ends: set
             found += assembler.batch
             assembler.batch = []
         assert assembler.feed(data) is None
-    assert [arrival.delta() for arrival in found + assembler.batch] == made
+    assert [one.delta() for one in found + assembler.batch] == made
 
 
 @settings(max_examples=40)
@@ -75,6 +77,27 @@ def test_an_arrival_says_whose_it_is_before_it_is_decoded(made: Delta) -> None:
     assert found.delta() == made
     with pytest.raises(AttributeError):
         found.delta().sync_id = 1  # type: ignore[misc]
+
+
+def test_a_transaction_is_handed_on_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrival, "OPEN_COUNT", 3)
+    assembler = Assembler()
+    for data in (RELATION, BEGIN, insert(delta(1)), COMMIT, BEGIN, insert(delta(2))):
+        assembler.feed(data)
+    taken, whole = assembler.take()
+    assert ([one.sync_id for one in taken], whole) == ([1], True)
+    assert assembler.take() == ([], True)
+    assembler.feed(COMMIT)
+    taken, whole = assembler.take()
+    assert ([one.sync_id for one in taken], whole) == ([2], True)
+    for data in (BEGIN, *(insert(delta(n)) for n in range(3, 7))):  # a large one
+        assembler.feed(data)
+    taken, whole = assembler.take()
+    assert ([one.sync_id for one in taken], whole) == ([3, 4, 5, 6], False)
+    for data in (insert(delta(7)), COMMIT):
+        assembler.feed(data)
+    taken, whole = assembler.take()
+    assert ([one.sync_id for one in taken], whole) == ([7], True)
 
 
 def test_only_what_is_handed_on_is_confirmed() -> None:

@@ -92,6 +92,7 @@ def test_frames_of_one_and_of_several() -> None:
     assert json.loads(delta_frame([one])) == {"type": "delta", "payload": json.loads(one)}
     several = json.loads(delta_frame([one, other]))
     assert [each["id"] for each in several["payload"]["deltas"]] == [7, 8]
+    assert json.loads(delta_frame([one, other], True)) == several | {"whole": True}
 
 
 def test_a_sync_response() -> None:

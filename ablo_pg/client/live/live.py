@@ -1,0 +1,165 @@
+"""`ablo.tasks.live(...)`: a list that stays current; see `changefeed.result`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Generic, Self, TypeVar, cast
+
+import msgspec
+
+from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
+from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
+from ablo_pg.client.deadlines import within
+from ablo_pg.client.live.subscriptions import Subscription, subscribe
+from ablo_pg.client.local.where import getter
+from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.decode import page_of
+from ablo_pg.client.rows.requests import list_query
+from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, ordering
+from ablo_pg.client.session import Session
+from ablo_pg.client.transport import DeltaStream
+from ablo_pg.delta import Delta
+from ablo_pg.predicate.evaluate import Get
+from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.schema.neutral import Field
+from ablo_pg.schema.rows import Model, unread_fields
+from ablo_pg.wire.kernel_bodies import ListBody
+from ablo_pg.wire.kernel_calls import ROW_LIST
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+class Live(Generic[RowT]):
+    """An async context manager and an endless async iterator of what changes in a result.
+
+        async with ablo.tasks.live({"status": "todo"}, order_by="due_date", limit=20) as live:
+            show(live.rows)
+            async for event in live: ...
+
+    Entering it reads the rows. Taking an event (`batch`: all that are available) applies the next
+    commits, each as a whole: `rows` is always what `list` would have returned at `stamp`. Broken
+    connections are replaced; if the log no longer reaches back, the rows are read again and the
+    differences are the events. Raises what `list` and `subscribe` raise, and response_too_large if
+    the first `limit` rows do not fit into one answer.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        entry: Entry,
+        where: Where | None,
+        order_by: OrderBy | None,
+        limit: int,
+    ) -> None:
+        query = list_query(entry, where, order_by, limit, None, False, compares=True)
+        refuse_clock(entry.key, query.where)
+        order = ordering(entry, order_by)
+        window: Window[Model] = Window(query.where, order, limit, entry.fields, _attribute)
+        self._source = _ClientSource(session, entry, query)
+        self._result = Result(window, self._source, limit)
+        self._events: deque[LiveEvent[Model]] = deque()
+
+    @property
+    def rows(self) -> list[RowT]:
+        """The rows, in order, as of `stamp`."""
+        window = self._result.window
+        return cast("list[RowT]", [window.rows[row_id] for row_id in window.ids])
+
+    @property
+    def stamp(self) -> int | None:
+        """The sync id that the rows are as of; None before it is entered or iterated."""
+        return self._result.stamp
+
+    async def __aenter__(self) -> Self:
+        await self._result.begin()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncIterator[LiveEvent[RowT]]:
+        return self
+
+    async def __anext__(self) -> LiveEvent[RowT]:
+        await self._result.begin()
+        while not self._events:
+            if self._result.closed:
+                raise StopAsyncIteration
+            self._events.extend(await self._result.advance())
+        return cast("LiveEvent[RowT]", self._events.popleft())
+
+    async def batch(self) -> list[LiveEvent[RowT]]:
+        """Wait for a change of the rows; return all events up to `stamp`, at least one.
+
+        Raises StopAsyncIteration when it is closed.
+        """
+        first = await self.__anext__()
+        found = [first, *cast("deque[LiveEvent[RowT]]", self._events)]
+        self._events.clear()
+        return found
+
+    async def aclose(self) -> None:
+        """End it; `rows` and `stamp` stay readable."""
+        self._result.closed = True
+        if self._source.changes is not None:
+            await self._source.changes.aclose()
+
+
+class _ClientSource:
+    """A `Source` over the client's transport."""
+
+    def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
+        self.changes: Subscription[Model] | None = None
+        self._session = session
+        self._entry = entry
+        self._query = query
+
+    async def page(self) -> PageAt[Model]:
+        """See Source."""
+        session, entry = self._session, self._entry
+        async with within(session.timeout, f"Listing {entry.key}"):
+            async with session.asking():
+                body = ListBody(entry.typename, msgspec.Raw(self._query.body))
+                found = await session.transport.ask(ROW_LIST, body)
+            page = page_of(entry, found, self._query)
+            await session.admit(entry, page)
+        return PageAt(page, page.has_more, page.stamp, found.compares or {})
+
+    async def follow(self, cursor: int) -> None:
+        """See Source."""
+        if self.changes is not None:
+            await self.changes.aclose()
+        self.changes = subscribe(self._session, frozenset({self._entry.key}), None, cursor)
+        await self.changes.__aenter__()
+
+    async def take(self) -> Taken:
+        """See Source."""
+        assert self.changes is not None
+        return await self.changes._take(_batch)
+
+    async def rows(self, deltas: list[Delta]) -> dict[str, Model | None]:
+        """See Source."""
+        assert self.changes is not None
+        changes = await self.changes._changes_of(deltas)
+        rows = ((one.id, one.row) for one in changes)
+        return {
+            name: None if row is None or row.archived_at is not None else row for name, row in rows
+        }
+
+
+async def _batch(stream: DeltaStream) -> Taken:
+    deltas = await stream.batch(BATCH)
+    return Taken(deltas, stream.cursor, stream.whole)
+
+
+def _attribute(field: Field) -> Get:
+    get, name = getter(field), field.name
+
+    def value(row: object) -> object:
+        found = get(row)
+        if found != found or name in unread_fields(cast("Model", row)):
+            raise Undecided
+        return found
+
+    return value

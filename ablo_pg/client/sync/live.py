@@ -1,0 +1,66 @@
+"""The sync twin of `live.live`: a blocking iterator of what changes in a result."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, Self, TypeVar
+
+from ablo_pg.changefeed.window import LiveEvent
+from ablo_pg.client.live.live import Live
+from ablo_pg.client.portal import Portal
+from ablo_pg.schema.rows import Model
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+class SyncLive(Generic[RowT]):
+    """A list that stays current as events are taken; see `Live`. `close` ends a loop that waits."""
+
+    def __init__(self, portal: Portal, inner: Live[RowT]) -> None:
+        self._portal = portal
+        self._inner = inner
+        self._ready: deque[LiveEvent[RowT]] = deque()
+
+    @property
+    def rows(self) -> list[RowT]:
+        """The rows, in order, as of `stamp`."""
+        return self._inner.rows
+
+    @property
+    def stamp(self) -> int | None:
+        """The sync id that the rows are as of; None before it is entered or iterated."""
+        return self._inner.stamp
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._inner.__aenter__)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[LiveEvent[RowT]]:
+        return self
+
+    def __next__(self) -> LiveEvent[RowT]:
+        if not self._ready:
+            self._ready.extend(self.batch())
+        if not self._ready:
+            raise StopIteration
+        return self._ready.popleft()
+
+    def batch(self) -> list[LiveEvent[RowT]]:
+        """Wait for a change of the rows; return all events up to `stamp`; none once closed."""
+        if self._ready:
+            found = list(self._ready)
+            self._ready.clear()
+            return found
+        try:
+            return self._portal.call(self._inner.batch)
+        except StopAsyncIteration:
+            return []
+
+    def close(self) -> None:
+        """End it; `rows` and `stamp` stay readable."""
+        if self._portal.running:
+            self._portal.call(self._inner.aclose)
