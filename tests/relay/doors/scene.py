@@ -91,7 +91,7 @@ async def play(world: Any) -> Scene:
     moved = {"data": {"title": SECRET, "projectId": "p2"}}
     assert (await owner("PATCH", "/api/v1/models/tasks/mov-aaaaaa", moved)).is_success
     await owner.create("tasks", "entered", title=SECRET, projectId="p2")
-    entered = {"data": {"title": "now mine", "projectId": "p1"}}
+    entered = {"data": {"title": "entered p1", "projectId": "p1"}}
     assert (await owner("PATCH", "/api/v1/models/tasks/entered", entered)).is_success
     held = {"description": SECRET, "claimId": "clm-aaaaaa", "ttl": "10m", "meta": {"w": SECRET}}
     row = ROW.format(row="row-aaaaaa")
