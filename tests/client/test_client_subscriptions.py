@@ -235,6 +235,28 @@ async def test_closing_ends_who_waits(make_client: Any) -> None:
     assert [one.result() for one in waiting] == [0, 0]
 
 
+@pytest.mark.parametrize("way", ["subscribe", "live"])
+async def test_tasks_that_share_one_take_turns(ablo: AsyncAblo, until: Any, way: str) -> None:
+    taken: list[str] = []
+
+    async def take(feed: Any) -> None:
+        async for one in feed:
+            taken.append(one.id)
+
+    async with (
+        asyncio.timeout(30),
+        getattr(ablo.tasks, way)() as feed,
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(3):
+            group.create_task(take(feed))
+        for number in range(20):
+            await ablo.tasks.create({"title": "x"}, id=f"t{number:02}")
+        await until(lambda: len(taken) >= 20)
+        await feed.aclose()
+    assert sorted(taken) == [f"t{number:02}" for number in range(20)]
+
+
 @pytest.mark.direct("is about a database's URL")
 async def test_the_status_says_which_reader_runs(
     make_client: Any, db: DatabaseHandle, until: Any

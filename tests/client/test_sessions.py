@@ -139,10 +139,14 @@ async def test_a_revoked_session_is_refused(
     with RelayThread(db) as relay:
         async with AsyncAblo(schema=schema, base_url=relay.url, api_key=key.token) as ablo:
             await ablo.tasks.list()
-            async with ablo.tasks.subscribe():
+            async with ablo.tasks.subscribe() as changes, ablo.tasks.live() as rows:
                 await until(lambda: ablo.reader_status.kind == "socket")
                 await parent.sessions.revoke(key.id)
                 await until(lambda: "apikey_revoked" in (ablo.reader_status.reason or ""))
+                for feed in (changes, rows):
+                    with pytest.raises(AbloError) as caught:
+                        await anext(feed)
+                    assert caught.value.code == "apikey_revoked"
             with pytest.raises(AbloError) as caught:
                 await ablo.tasks.list()
             assert caught.value.code == "apikey_revoked"

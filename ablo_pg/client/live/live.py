@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Generic, Self, TypeVar, cast
@@ -59,6 +60,7 @@ class Live(Generic[RowT]):
         self._source = _ClientSource(session, entry, query)
         self._result = Result(window, self._source, limit)
         self._events: deque[LiveEvent[Model]] = deque()
+        self._turn = asyncio.Lock()  # several tasks may share one: each event goes to one of them
 
     @property
     def rows(self) -> list[RowT]:
@@ -72,7 +74,8 @@ class Live(Generic[RowT]):
         return self._result.stamp
 
     async def __aenter__(self) -> Self:
-        await self._result.begin()
+        async with self._turn:
+            await self._result.begin()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -82,12 +85,13 @@ class Live(Generic[RowT]):
         return self
 
     async def __anext__(self) -> LiveEvent[RowT]:
-        await self._result.begin()
-        while not self._events:
-            if self._result.closed:
-                raise StopAsyncIteration
-            self._events.extend(await self._result.advance())
-        return cast("LiveEvent[RowT]", self._events.popleft())
+        async with self._turn:
+            await self._result.begin()
+            while not self._events:
+                if self._result.closed:
+                    raise StopAsyncIteration
+                self._events.extend(await self._result.advance())
+            return cast("LiveEvent[RowT]", self._events.popleft())
 
     async def batch(self) -> list[LiveEvent[RowT]]:
         """Wait for a change of the rows; return all events up to `stamp`, at least one.

@@ -98,6 +98,7 @@ class Subscription(Generic[RowT]):
         self._begun = False
         self._closed = False
         self._home = Home()
+        self._turn = asyncio.Lock()  # several tasks may share one: each change goes to one of them
 
     @property
     def cursor(self) -> int | None:
@@ -129,19 +130,20 @@ class Subscription(Generic[RowT]):
 
     async def _take(self, ask: Callable[[DeltaStream], Awaitable[T]]) -> T:
         """Ask the stream, or a new one if it broke."""
+        self._home.check()
         pause = _FIRST_PAUSE
-        while True:
-            if self._closed:
-                raise StopAsyncIteration
-            try:
-                return await ask(await self._ensure())
-            except (AbloConnectionError, AbloTimeoutError) as exc:
-                if not self._begun:
-                    raise
-                await self._drop()
-                logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LAST_PAUSE)
+        async with self._turn:
+            while not self._closed:
+                try:
+                    return await ask(await self._ensure())
+                except (AbloConnectionError, AbloTimeoutError) as exc:
+                    if not self._begun:
+                        raise
+                    await self._drop()
+                    logger.warning("subscription interrupted after %s: %s", self._cursor, exc)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LAST_PAUSE)
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """End the subscription; `cursor` stays readable."""

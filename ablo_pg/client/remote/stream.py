@@ -75,7 +75,7 @@ class RelayReader:
         """See Reader."""
         backoff = Backoff(RETRY_FIRST, RETRY_LAST)
         while True:
-            if not hub.channels:
+            while not hub.channels:
                 hub.sent.clear()
                 await hub.joined.wait()
             organization, channel = next(iter(hub.channels.items()))
@@ -84,6 +84,8 @@ class RelayReader:
                 await self._follow(hub, organization, channel.position, backoff)
             except AbloError as exc:
                 self._log.set("none", f"{exc.code}: {exc.message}")
+                if not exc.retryable:  # subscribers get it from the log
+                    cut_all(hub, organization)
                 await asyncio.sleep(backoff.pause())
 
     async def _follow(self, hub: Hub, organization: str, cursor: int, backoff: Backoff) -> None:
@@ -228,7 +230,7 @@ def dispatch(hub: Hub, organization: str, deltas: Iterable[WireDelta], whole: bo
 
 
 def cut_all(hub: Hub, organization: str) -> None:
-    """Let subscribers read the log themselves: it no longer reaches back to their positions."""
+    """Let subscribers read the log themselves, and raise the errors of that."""
     channel = hub.channels.get(organization)
     if channel is not None:
         channel.cut_all()

@@ -81,7 +81,7 @@ class _Row:
     def shrink(self, kept: Iterable[str]) -> None:
         """Drop what sorting does not need: a stream holds its rows as long as it is open."""
         self.data = b""
-        self.values = {name: self.values.get(name) for name in kept}
+        self.values = {name: self.values[name] for name in kept if name in self.values}
 
 
 class _LiveRows:
@@ -200,7 +200,10 @@ def _attribute(field: Field) -> Get:
     expected = PYTHON.get(kind, str)
 
     def value(row: object) -> object:
-        found = cast("_Row", row).values.get(wire)
+        values = cast("_Row", row).values
+        if wire not in values:  # of another schema: the database knows, or refuses the query
+            raise Undecided
+        found = values[wire]
         if found is None or (kind is FieldType.JSON and not isinstance(found, RawJson)):
             return found
         if not isinstance(found, expected):

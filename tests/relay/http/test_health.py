@@ -35,7 +35,9 @@ async def test_ready_says_when_the_stream_is_cut_and_when_it_is_back(world: Any)
     assert body["reader"]["kind"] in ("wal", "listen")
     assert body["canaryAgeSeconds"] < 1.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Channel, "receive", lambda self, arrival: None)  # reads, hands nothing on
+        patch.setattr(
+            Channel, "receive", lambda self, arrival, whole: None
+        )  # reads, hands nothing on
         body = await wait_for_status(world, 503)
     assert any("canary" in reason for reason in body["reasons"])
     assert (await (await world.with_key("none")).client.get("/live")).status_code == 200

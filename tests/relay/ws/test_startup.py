@@ -24,7 +24,7 @@ async def test_only_the_protocol_is_selected_never_the_key(world: Any) -> None:
 
 
 async def test_a_client_starts_in_the_order_that_the_sdk_has(world: Any) -> None:
-    client = await world.client()
+    client = await world.client(every=False)
     await client.send("update_subscription", syncGroups=["default", "org:acme"])
     ack = await client.read()
     assert ack == {
