@@ -29,8 +29,8 @@ class Delta(NamedTuple):
     change removed it from. actor: `kind:id`. created_at: ISO 8601, UTC, in Postgres's JSON
     spelling. xid: the writing transaction. before: of an update the previous values of what
     changed, as JSON bytes like `row`; of a delete the whole old row; None for a create, for a model
-    that does not keep it, and if an earlier release logged the change. entered_groups: of `groups`,
-    those that had not seen the row before.
+    that does not keep it, and if an earlier release logged the change. entered_groups: of both,
+    those whose keys may not have seen the old row.
 
     A named tuple because it is the cheapest frozen value to make, and one is made per row change.
     """

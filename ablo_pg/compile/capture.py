@@ -41,14 +41,6 @@ _ACTOR: Final = (
     "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
 )
 
-# From the groups that have seen the row to those that have not; most often there are none.
-_ENTERED: Final = f"""\
-if v_groups <@ v_entered then
-  v_entered := null;
-else
-  v_entered := {indent(only_in("v_groups", "v_entered")).lstrip()};
-end if;"""
-
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
@@ -104,25 +96,21 @@ def _deleted(model: ModelPlan) -> str:
             f"  from ablo.row_drifted({model.typename}, tg_relid, to_jsonb(old), null) d;\nend;"
         )
     if is_deep(model):  # its owners may be gone by now; the log has the row's last groups
-        union = "select distinct g from unnest(v_groups || v_entered) g order by g"
-        lines += [
-            f"v_entered := {_last_groups(model, 'old')};",
-            far_groups(model, "old"),
-            f"v_left := array(\n  {union}\n);",
-            _ENTERED,
-            "v_groups := v_left;",
-            "v_left := null;",
-        ]
+        last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
+        union = f"select distinct g from unnest(v_groups || {last}) g order by g"
+        lines += [far_groups(model, "old"), f"v_groups := array(\n  {union}\n);"]
+        if model.spec.before:
+            lines.append(f"v_entered := {_unproved(model, 'v_groups')};")
     return "\n".join(lines)
 
 
-def _last_groups(model: ModelPlan, row: str) -> str:
-    """The groups whose keys have seen the row as it was: its own ones, and those of its last delta.
+def _unproved(model: ModelPlan, groups: str) -> str:
+    """The groups of a row that is deep but for those that the old row itself names.
 
-    Those above its owners may have become others in this transaction.
+    Which others it was in then, in the middle of a transaction that moves rows and owners, cannot
+    be read any more: their keys do not get what was before.
     """
-    last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
-    return f"{near_groups(model, row)}\n|| {last}"
+    return only_in(groups, near_groups(model, "old"))
 
 
 def _kept(model: ModelPlan) -> str:
@@ -158,7 +146,7 @@ end;"""
     if model.parents or model.roles:
         update.append(left_groups(model))
     if is_deep(model) and model.spec.before:
-        update += [f"v_entered := {_last_groups(model, 'old')};", _ENTERED]
+        update.append(f"v_entered := {_unproved(model, 'v_groups || v_left')};")
     branches = [
         "if not v_made then",
         indent("\n".join(update)),

@@ -25,7 +25,7 @@ create table if not exists ablo.delta (
                                     -- actor
   before json,                   -- on U, A and V the previous values of the changed fields, on D the whole old row;
                                  -- null for a model declared with before=False
-  entered_groups text[],         -- of groups, those under which the row was not sent before this change
+  entered_groups text[],         -- of groups and left_groups, those whose keys may not have seen the old row
   primary key (organization_id, sync_id)
 ) partition by range (sync_id);
 

@@ -8,8 +8,8 @@ as $$
 begin
   if ablo.key_sees(p_key, p_delta.model, p_delta.groups) then
     if p_key.sync_groups is not null then
-      if p_delta.entered_groups is not null and not ablo.key_sees(p_key, p_delta.model, p_delta.left_groups
-           || array(select g from unnest(p_delta.groups) g where g <> all (p_delta.entered_groups))) then
+      if p_delta.entered_groups is not null and not ablo.key_sees(p_key, p_delta.model,
+           array(select g from unnest(p_delta.left_groups || p_delta.groups) g where g <> all (p_delta.entered_groups))) then
         p_delta.before := null;
       end if;
       p_delta.left_groups := null;  -- only those who could see it there may know where it came from
