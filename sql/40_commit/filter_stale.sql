@@ -29,8 +29,9 @@ declare
   v_from constant text := 'from ablo.delta d
     where d.organization_id = $1 and d.sync_id > $2 and d.sync_id <= $3 and d.model = $4
       and (d.row_id = any ($5) or d.op <> ''D'' and coalesce(%s, false)
-        and not exists (select from ablo.delta n where n.organization_id = $1 and n.model = $4 and n.sync_id > $2
-                          and (n.row_id, n.sync_id) > (d.row_id, d.sync_id) and (n.row_id, n.sync_id) <= (d.row_id, $3)))';
+        and (select true from ablo.delta n where n.organization_id = $1 and n.model = $4 and n.sync_id > $2
+                and (n.row_id, n.sync_id) > (d.row_id, d.sync_id) and (n.row_id, n.sync_id) <= (d.row_id, $3)
+              order by n.row_id, n.sync_id limit 1) is null)';  -- `exists` takes a bitmap of all that follow on 15
 begin
   select * into v_model from ablo.model m where m.typename = p_model;
   if v_model.tenancy not in ('column', 'parent') then

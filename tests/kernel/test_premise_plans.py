@@ -19,6 +19,7 @@ from .plan_reader import pages_read, rows_read, run
 from .test_plans import NOTES, SCHEMA, SHAPES
 
 TRACKS: Final = """
+alter table ablo.track set (autovacuum_enabled = off);
 insert into ablo.track
   (organization_id, participant, model, target, read_at, on_stale, created_at, used_at)
 select 'acme', 'agent:' || n %% 600, case n %% 3 when 0 then '' else 'notes' end,
