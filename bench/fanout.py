@@ -132,6 +132,7 @@ async def serving(kind: Bare | Ours, listener: socket.socket) -> AsyncIterator[N
         ws_ping_interval=None,
         lifespan="off",
         log_config=None,
+        log_level="critical",  # at the end the sockets are still open
     )
     server = uvicorn.Server(config)
     async with anyio.create_task_group() as group:
