@@ -173,7 +173,7 @@ def cursor_of(cursor: str | int | None) -> int | None:
             "cursor_invalid",
             f"{text[:40]!r} is not a cursor",
             field="cursor",
-            remedy="send the newCursor of the last sync_response, or no cursor",
+            remedy="send the newCursor or event id that was received last, or no cursor",
         )
     return int(text)
 

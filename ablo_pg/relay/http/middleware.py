@@ -12,13 +12,13 @@ import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ablo_pg.errors import AbloError
+from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.answers import problem_answer
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws import endpoint
@@ -61,6 +61,7 @@ class RequestMiddleware:
             await send(message)
 
         try:
+            require_text(scope)
             await self.app(scope, receive, send_marked)
         except ClientDisconnect:
             status = status or 499
@@ -103,6 +104,20 @@ def keep_slashes(scope: Scope) -> None:
         kept = raw.replace(b"%2f", b"%00").replace(b"%2F", b"%00")
         scope["path"] = unquote(kept.decode("ascii"))
         scope["state"]["slashes"] = True
+
+
+def require_text(scope: Scope) -> None:
+    """Refuse an address that is not UTF-8: replaced characters would be another id or value."""
+    for name, part in (("path", scope["raw_path"]), ("query", scope["query_string"])):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise error_for(
+                "invalid_request",
+                f"The {name} of the address is not UTF-8",
+                field=name,
+                remedy="encode text as UTF-8, then each byte other than a letter or a digit as %XX",
+            ) from None
 
 
 async def show_error(request: Request, error: Exception) -> Any:

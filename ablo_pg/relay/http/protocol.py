@@ -21,11 +21,16 @@ from ablo_pg.wire.problems import problem_body
 HEAD_BYTES: Final = 64 << 10  # also of trailers, and of what frames one chunk of a body
 PIPELINED: Final = 64  # requests of one connection that wait for the answer to the one before
 READ_BYTES: Final = 16 << 10  # read by a peer within `stuck_seconds`, while an answer waits for it
-# A refused body is read and dropped up to these limits: closing at once would reset the
-# connection, and the peer would lose the answer that gives the reason.
+# What follows a refused head or body is read and dropped up to these limits: closing at once would
+# reset the connection, and the peer would lose the answer that gives the reason.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 8 << 20
-REASONS: Final = {408: b"Request Timeout", 413: b"Content Too Large", 503: b"Service Unavailable"}
+REASONS: Final = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    503: b"Service Unavailable",
+}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,7 +40,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True  # a head is awaited or being read
-    _lingering = -1  # bytes of a body dropped after its answer; -1: not yet
+    _lingering = -1  # bytes dropped after an answer; -1: not yet
+    _over = False  # nothing more is parsed
     _framing = 0  # bytes since the last part of a body
     _unread = 0  # bytes that waited for the peer at the last check
     _stuck: asyncio.TimerHandle | None = None
@@ -55,25 +61,31 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data; it counts while it may be a head."""
-        if self._in_head:
-            self._expect_head()
-            self._head_bytes += len(data)
-        elif self._lingering >= 0:
+        if self._lingering >= 0:
             self._lingering += len(data)
             if self._lingering > LINGER_BYTES:
                 self.transport.close()
                 return
+        elif self._in_head:
+            self._expect_head()
+            self._head_bytes += len(data)
         else:
             self._framing += len(data)
+        if self._over:
+            return
         super().data_received(data)
         if self._framing > HEAD_BYTES and not self._in_head:
             self.transport.close()
-        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(
-                "request_too_large",
-                f"The head of the request is larger than {HEAD_BYTES} bytes",
-                "send fewer or shorter headers",
-            )
+        if self._in_head and self._head_bytes > HEAD_BYTES and not self._over:
+            self._head_too_large()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser refuses; it also does so for addresses that are too long."""
+        if len(self.url) >= HEAD_BYTES:
+            self._head_too_large()
+        else:
+            remedy = "send a valid request"
+            self._refuse("invalid_request", "This is not HTTP/1.1", remedy, linger=True)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; trailers are dropped."""
@@ -106,9 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The answer is sent; a body that still arrives is dropped, within limits."""
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
-            self._lingering = 0
-            self._forget_deadline()
-            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            self._linger()
 
     def pause_writing(self) -> None:
         """An answer waits for the peer: look whether it goes on reading."""
@@ -141,6 +151,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stuck.cancel()
             self._stuck = None
 
+    def _linger(self) -> None:
+        """Drop what still arrives, within limits."""
+        self._lingering = 0
+        self._forget_deadline()
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
     def _expect_head(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(self.settings.header_seconds, self._too_slow)
@@ -159,8 +175,16 @@ class BoundedProtocol(HttpToolsProtocol):
                 "send it without delay",
             )
 
-    def _refuse(self, code: str, message: str, remedy: str) -> None:
-        """Answer without the application, and close."""
+    def _head_too_large(self) -> None:
+        self._refuse(
+            "request_too_large",
+            f"The head of the request, with its address, is larger than {HEAD_BYTES} bytes",
+            "send fewer or shorter headers, and a shorter query",
+            linger=True,
+        )
+
+    def _refuse(self, code: str, message: str, remedy: str, *, linger: bool = False) -> None:
+        """Answer without the application, and close. linger: the peer may still be sending."""
         self._forget_deadline()
         error = error_for(code, message, remedy=remedy)
         body = dumps(problem_body(error))
@@ -169,7 +193,12 @@ class BoundedProtocol(HttpToolsProtocol):
             b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
             b"connection: close\r\n\r\n%b" % (status, REASONS[status], len(body), body)
         )
-        self.transport.close()
+        if linger:
+            self._over = True
+            self.transport.write_eof()
+            self._linger()
+        else:
+            self.transport.close()
 
 
 def make_protocol(settings: RelaySettings) -> type[BoundedProtocol]:

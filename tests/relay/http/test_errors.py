@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from json import loads
 from typing import Any
 
+import anyio
 import httpx
 import psycopg
 import pytest
@@ -95,6 +98,58 @@ async def test_no_such_path_and_not_that_method(api: Any) -> None:
     answer = await api("PUT", TASKS)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (f"{TASKS}?title=%ff", "query"),
+        (f"{TASKS}?title=%c3%28", "query"),
+        (f"{TASKS}?title=%ed%a0%80", "query"),
+        (f"{TASKS}/live?title=a%ff", "query"),
+        (f"{TASKS}/t%ff", "path"),
+        (f"{TASKS}/t%2f%ff", "path"),
+    ],
+)
+async def test_an_address_is_utf_8(api: Any, address: str, name: str) -> None:
+    answer = await api("GET", address)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert answer.json()["param"] == name
+    found = await api("GET", f"{TASKS}?title=%ef%bf%bd%F0%9F%98%80")
+    assert found.status_code == 200
+
+
+async def exchange(api: Any, request: bytes) -> tuple[bytes, Any]:
+    """Send bytes as they are; return the status line and the body's JSON."""
+    url = api.client.base_url
+    answer = b""
+    async with await anyio.connect_tcp(url.host, url.port) as stream:
+        await stream.send(request)
+        with suppress(anyio.EndOfStream):
+            while True:
+                answer += await stream.receive()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0], loads(body)
+
+
+@pytest.mark.parametrize("size", [65_536, 70_000, 300_000])
+async def test_an_address_that_is_too_long_is_told_so(api: Any, size: int) -> None:
+    address = f"{TASKS}?title=".encode().ljust(size, b"x")
+    status, body = await exchange(api, b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % address)
+    assert (status, body["code"]) == (b"HTTP/1.1 413 Content Too Large", "request_too_large")
+
+
+@pytest.mark.parametrize("request_line", [b"EHLO mail", b"GET / HTTP/9.9.9", b"GET  \xff"])
+async def test_what_is_not_http_gets_a_problem(api: Any, request_line: bytes) -> None:
+    status, body = await exchange(api, request_line + b"\r\n\r\n")
+    assert (status, body["code"]) == (b"HTTP/1.1 400 Bad Request", "invalid_request")
+
+
+async def test_a_cursor_of_an_event_stream_is_refused_with_where_to_get_one(api: Any) -> None:
+    for path in ("/api/v1/stream", f"{TASKS}/live"):
+        answer = await api("GET", path, last_event_id="garbage")
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+        assert "event id" in answer.json()["remedy"]
 
 
 async def test_a_create_without_data_names_it(api: Any) -> None:
