@@ -140,4 +140,4 @@ def test_the_checks_catch_a_reader_without_it(monkeypatch: pytest.MonkeyPatch) -
     """A mutant: the plain decoder."""
     monkeypatch.setattr(Decoder, "decode", lambda self, data: self._decoder.decode(data))
     with pytest.raises(RecursionError):
-        test_an_answer_is_read_and_its_bytes_stay(VALUES["objects"])
+        test_an_answer_is_read_and_its_bytes_stay(VALUES["very deep"])
