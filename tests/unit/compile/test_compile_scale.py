@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ def test_200_models_compile_in_two_seconds() -> None:
     spec = SchemaSpec(tuple(replace(model(f"m{n:03}"), fields=fields) for n in range(200)))
     began = time.process_time()
     compiled = compile_schema(spec)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < (2 if sys.gettrace() is None else 10)  # .ci/run's coverage
     assert len(compiled.statements) > 200 * 20
 
 
