@@ -21,6 +21,7 @@ import anyio
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
 from ablo_pg.changefeed.channel import Channel, Receiver
 from ablo_pg.changefeed.pages import Pages
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource
@@ -47,6 +48,7 @@ class Source(Protocol):
 
     log: LogSource
     pages: Pages
+    permissions: Permissions
     queue_count: int
     queue_bytes: int
     disconnected: int
@@ -235,7 +237,7 @@ class Subscription:
 
     def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
-        shown = seen(self.views, delta)
+        shown = seen(self.views, delta, self._hub.permissions)
         if shown is None:
             return True
         queue = self._queue
@@ -311,7 +313,7 @@ class Subscription:
             await anyio.sleep(self._unseen.pause())
 
     def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
-        shown = (seen(self.views, delta) for delta in deltas)
+        shown = (seen(self.views, delta, self._hub.permissions) for delta in deltas)
         return [delta for delta in shown if delta is not None]
 
     def _attach(self) -> None:

@@ -52,15 +52,16 @@ begin
     for v_delta in
       select d.* from ablo.delta d
        where d.organization_id = p_organization and d.sync_id > v_from and d.sync_id <= v_to
-         and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+         and (p_capability_id is null or (ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+           and (ablo.delta_seen(v_key, d)).sync_id is not null)
        order by d.sync_id
        limit v_left
     loop
-      if not p_with_before then
-        v_delta.before := null;
-      end if;
       if p_capability_id is not null then
         v_delta := ablo.delta_seen(v_key, v_delta);
+      end if;
+      if not p_with_before then
+        v_delta.before := null;
       end if;
       return next v_delta;
       v_left := v_left - 1;
