@@ -42,6 +42,7 @@ class Permissions:
     def __init__(self) -> None:
         self.guarded: Mapping[str, ModelSpec] = {}
         self._names: Mapping[str, str] = {}
+        self._open: set[str] = set()
         self._tests: OrderedDict[tuple[str, str], Callable[[object], bool]] = OrderedDict()
         self._last: tuple[Delta, Values | None, Values | None] | None = None
 
@@ -52,6 +53,7 @@ class Permissions:
             self.guarded = found
             self._names = {name.lower(): name for name in found}
             self._tests.clear()
+        self._open = {m.typename.lower() for m in spec.models} - self._names.keys()
 
     def judge(self, delta: Delta, participant: str) -> tuple[bool, bool]:
         """Return whether an actor may read the row before a change, and after it."""
@@ -62,10 +64,13 @@ class Permissions:
         return then is not None and test(then), now is not None and test(now)
 
     def reads(self, model: str, row: Values | None, participant: str) -> bool:
-        """Whether an actor may read a row; model: its typename in any case."""
+        """Whether an actor may read a row; model: its typename in any case.
+
+        A name of no model may stand for one that limits reading.
+        """
         typename = self._names.get(model.lower())
         if typename is None:
-            return True
+            return not self.guarded or model.lower() in self._open
         return bool(row) and self._test(typename, participant)(row)
 
     def _test(self, typename: str, participant: str) -> Callable[[object], bool]:

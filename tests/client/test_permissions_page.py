@@ -19,7 +19,8 @@ def test_the_examples_run(
 ) -> None:
     declared, used = blocks("permissions.md")
     names: dict[str, Any] = {"__name__": "app"}
-    run_blocking(declared, names)
+    # Without the future import of this file: pydantic would look the types up in a module.
+    exec(compile(declared, "docs", "exec", dont_inherit=True), names)
     monkeypatch.setenv("DATABASE_URL", make_app_db(names["schema"]).database_url)
     run_blocking(used, names)
     assert capsys.readouterr().out == "None\nentity_not_found\nPlan\npermission_denied\n"

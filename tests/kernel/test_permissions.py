@@ -73,7 +73,9 @@ def claim(scene: Scene, actor: str, name: str) -> Row:
     return found
 
 
-def differences(scene: Scene, doors: tuple[Callable[[Scene, str], Sight], ...] = DOORS) -> list[str]:
+def differences(
+    scene: Scene, doors: tuple[Callable[[Scene, str], Sight], ...] = DOORS
+) -> list[str]:
     """Return what an interface shows an actor otherwise than the oracle."""
     found = []
     for actor in ACTORS:
@@ -116,7 +118,9 @@ def test_what_leaves_sight_is_a_removal_and_what_enters_has_no_past(scene: Scene
     scene.admin.execute("update tasks set owner_id = 'ann', title = 'given' where id = 'x'")
     scene.admin.execute("update tasks set owner_id = 'bob', title = 'taken back' where id = 'x'")
     scene.admin.execute("delete from tasks where id = 'x'")
-    query = "select op, row, before from ablo.delta_read(%s, 0, 99, null, %s, true) order by sync_id"
+    query = (
+        "select op, row, before from ablo.delta_read(%s, 0, 99, null, %s, true) order by sync_id"
+    )
     (entered, left) = scene.runtime.execute(query, (ORG, key)).fetchall()
     assert (entered[0], entered[1]["title"], entered[2]) == ("U", "given", None)
     assert left == ("D", None, None)
@@ -156,7 +160,9 @@ def test_who_may_write_what(
                 statement = "delete from tasks where id = 'x'"
             else:
                 column, value = next((COLUMNS[n], v) for n, v in (data or {}).items())
-                statement = f"update tasks set {column} = {'null' if value is None else repr(value)}"
+                statement = (
+                    f"update tasks set {column} = {'null' if value is None else repr(value)}"
+                )
             if outcome == "permission_denied":
                 with pytest.raises(psycopg.Error, match="permissions do not let"):
                     conn.execute(statement)

@@ -33,6 +33,7 @@ from .test_doors import (
 )
 
 pytestmark = pytest.mark.anyio
+COMMIT = ("POST", "/api/v1/commits")
 STRANGER = "user:stranger"
 
 
@@ -48,8 +49,9 @@ class Task(groups.Task):
 
 
 SCHEMA = define_schema(projects=Project, tasks=Task)
-# What a key with all rights may do with other keys is no matter of rows.
-OWN = ("capabilities", "/api/v1/schema", "receipt_get")
+# What a key with all rights may do with other keys is no matter of rows; its own commits name what
+# it asked for.
+OWN = ("capabilities", "/api/v1/schema", "receipt_get", "/api/v1/commits", "commit_list")
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +72,30 @@ def key(scene: Scene) -> str:
     return str(scene.world.key("acme", STRANGER, prefix="rk"))
 
 
+def state(scene: Scene) -> list[Any]:
+    """Return everything that must stay as it is: not that the stranger sent commits."""
+    return [one for one in scene.state() if one[0] != "receipt" or STRANGER not in one[1]]
+
+
+async def test_only_its_own_commits_are_listed(scene: Scene, key: str) -> None:
+    api = await scene.world.with_key(key)
+    assert (await api("GET", "/api/v1/commits")).json()["data"] == []
+    one = await api("GET", f"/api/v1/commits/{scene.theirs['stx']}")
+    assert one.json() is None
+    owner = await scene.world.api("acme", groups.OWNER)
+    assert (await owner("GET", "/api/v1/commits")).json()["data"] != []
+
+
 async def test_a_route_shows_nothing_that_may_not_be_read(scene: Scene, key: str) -> None:
-    api, before = await scene.world.with_key(key), scene.state()
-    matrix = {door: asks for door, asks in HTTP.items() if not any(o in door[1] for o in OWN)}
-    assert await judge_routes(scene, api, "stranger", matrix) == []
-    assert scene.state() == before
+    api, before = await scene.world.with_key(key), state(scene)
+    matrix = {
+        door: asks
+        for door, asks in HTTP.items()
+        if door == COMMIT or not any(o in door[1] for o in OWN)
+    }
+    wrong = await judge_routes(scene, api, "stranger", matrix)
+    assert not wrong, "\n".join(wrong)
+    assert state(scene) == before
 
 
 async def test_a_stream_shows_nothing_that_may_not_be_read(scene: Scene, key: str) -> None:
@@ -99,11 +120,11 @@ async def test_a_live_query_shows_nothing_that_may_not_be_read(scene: Scene, key
 async def test_a_frame_shows_nothing_that_may_not_be_read(
     scene: Scene, key: str, query: str
 ) -> None:
-    before = scene.state()
+    before = state(scene)
     found, missing = [await frames_told(scene, key, query, each) for each in both(scene)]
     assert SECRET not in found[1]
-    assert found[0] == missing[0]
-    assert scene.state() == before
+    assert "\n".join(found[0]) == "\n".join(missing[0])
+    assert state(scene) == before
 
 
 async def test_a_routine_shows_nothing_that_may_not_be_read(scene: Scene, key: str) -> None:
