@@ -196,7 +196,7 @@ def by_claims(scene: Scene, actor: str) -> Sight:
 
 
 def replayed(changes: list[Any]) -> Sight:
-    """Apply changes as a replica does. Fails if one is not for a replica that applied the others."""
+    """Apply changes as a replica does."""
     found: Sight = {}
     for op, name, row in changes:
         if op == "D":

@@ -1,4 +1,4 @@
-"""Permissions of a model: every interface shows an actor the same rows, and refuses the same writes."""
+"""Permissions of a model: every interface shows an actor the same rows, refuses the same writes."""
 
 from __future__ import annotations
 

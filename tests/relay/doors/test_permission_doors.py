@@ -44,7 +44,8 @@ class Project(groups.Project, scope=True):
 
 class Task(groups.Task):
     permissions = allow(
-        read="project_id not in ('p2', 'prj-aaaaaa') or actor.kind <> 'user' or actor.id <> 'stranger'"
+        read="project_id not in ('p2', 'prj-aaaaaa') or actor.kind <> 'user'"
+        " or actor.id <> 'stranger'"
     )
 
 

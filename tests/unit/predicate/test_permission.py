@@ -38,7 +38,7 @@ def refused(**tests: Any) -> str:
         level: int = 0
         price: Decimal | None = None
         due: dt.datetime | None = None
-        tags: list[str] = []
+        tags: list[str]
         permissions = allow(**tests)
 
     with pytest.raises(AbloValidationError) as raised:
