@@ -26,10 +26,11 @@ _EVENTS: Final = (
     ("DELETE", "delete", ("old",)),
 )
 _UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-# Who acts in a session of plain SQL, as the guard records it.
+# Who acts in a session of plain SQL, as the guard records it. The type of session_user has collation
+# C, and a comparison by it is in no index of a text column.
 SESSION_ACTOR: Final = (
     "coalesce(nullif(current_setting('app.current_participant_id', true), ''), "
-    "'system:' || session_user)"
+    "'system:' || session_user::text collate \"default\")"
 )
 
 

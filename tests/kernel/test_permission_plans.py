@@ -45,8 +45,9 @@ $$"""
 BY_HAND: Final[LiteralString] = """
 drop policy tasks_readers on tasks;
 create policy tasks_readers on tasks as restrictive for select to ablo_runtime using (
-  owner_id = (select split_part(current_setting('app.current_participant_id'), ':', 2))
-  or status = 'public')"""
+  organization_id = (select current_setting('app.current_org_id')) and (
+    owner_id = (select split_part(current_setting('app.current_participant_id'), ':', 2))
+    or status = 'public'))"""
 
 
 @pytest.fixture(scope="module")
