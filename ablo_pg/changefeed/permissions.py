@@ -11,11 +11,12 @@ import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import msgspec
 
 from ablo_pg.delta import Delta
+from ablo_pg.json_text import Json
 from ablo_pg.predicate.evaluate import Get, compile_test
 from ablo_pg.predicate.permission import ACTOR, actor_of, permission_fields
 from ablo_pg.schema.neutral import Field, FieldType, ModelSpec, SchemaSpec, named_fields
@@ -29,8 +30,8 @@ _TYPES: Final[dict[FieldType, type]] = {
     FieldType.INTEGER: int,
     FieldType.BOOLEAN: bool,
 }
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
-Values: TypeAlias = Mapping[str, Any]
+_decode: Final = msgspec.json.Decoder(dict[str, object]).decode
+Values: TypeAlias = Mapping[str, object]
 
 
 class Permissions:
@@ -89,7 +90,7 @@ class Permissions:
                 return lambda row: value
             return _value(field)
 
-        made = compile_test([model.permission("read")], fields, attribute)
+        made = compile_test([cast("Json", model.permission("read"))], fields, attribute)
         self._tests[typename, participant] = made
         if len(self._tests) > _KEPT:
             self._tests.popitem(last=False)
@@ -107,13 +108,13 @@ def _value(field: Field) -> Get:
     """Return how a field is read; a value of another type, of an earlier schema, is unknown."""
     wire, kind = field.wire, _TYPES.get(field.type)
 
-    def value(row: object) -> Any:
+    def value(row: object) -> object:
         found = cast("Values", row).get(wire)
         if kind is None or found is None:
             return found  # only whether it is null
         if type(found) is not kind:
             return None
-        if field.type is FieldType.UUID:
+        if field.type is FieldType.UUID and isinstance(found, str):
             return uuid.UUID(found) if _UUID.fullmatch(found) else None
         return found
 

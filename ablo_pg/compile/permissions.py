@@ -9,7 +9,7 @@ before and after. All print one predicate; `changefeed.permissions` judges the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal
@@ -26,8 +26,8 @@ _EVENTS: Final = (
     ("DELETE", "delete", ("old",)),
 )
 _UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-# Who acts in a session of plain SQL, as the guard records it. The type of session_user has collation
-# C, and a comparison by it is in no index of a text column.
+# Who acts in a session of plain SQL, as the guard records it. session_user is of collation C: no
+# index of a text column serves a comparison by that.
 SESSION_ACTOR: Final = (
     "coalesce(nullif(current_setting('app.current_participant_id', true), ''), "
     "'system:' || session_user::text collate \"default\")"
@@ -96,7 +96,7 @@ def _write_tests(model: ModelPlan, verb: str, rows: tuple[str, ...], actor: str)
 def _test(model: ModelPlan, verb: str, columns: Mapping[str, str]) -> str:
     named = permission_fields(named_fields(model.spec), verb)
     fields = {field.wire: field for field in named.values()}
-    test: Any = model.spec.permission(verb)
+    test = model.spec.permission(verb)
     try:
         found = predicate_sql(test, fields, columns)
         require_judged(test, fields)

@@ -9,9 +9,9 @@ only where Python and Postgres cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
 from ablo_pg.schema.neutral import Field, FieldType
@@ -27,6 +27,10 @@ _COMPARED: Final = (
     FieldType.INTEGER,
     FieldType.BOOLEAN,
     FieldType.UUID,
+)
+_LOCALE: Final = (
+    "which letters are equal depends on the database's locale, which the stream does not have",
+    "store the text in one case, and compare it with =",
 )
 _FOLDS: Final = ("lower", "upper")
 
@@ -60,9 +64,9 @@ def transition(test: object) -> bool:
 def names_of(node: object) -> Iterator[str]:
     """Yield the names of fields that a predicate reads."""
     for part in _parts(node):
-        if isinstance(part, list) and part:
+        if isinstance(part, list):
             yield str(part[0])
-        elif isinstance(part, Mapping) and "field" in part:
+        elif "field" in part:
             yield str(part["field"])
 
 
@@ -74,11 +78,7 @@ def require_judged(test: object, fields: Fields) -> None:
         elif "now" in part or "seconds" in part:
             raise Refused(*CLOCK)
         elif "ilike" in part or part.get("call") in _FOLDS:
-            raise Refused(
-                "which letters are equal depends on the database's locale, which the stream "
-                "does not have",
-                "store the text in one case, and compare it with =",
-            )
+            raise Refused(*_LOCALE)
         elif "field" in part:
             _require_type(fields.get(str(part["field"])))
     mixed = {name.partition(".")[0] if "." in name else "" for name in names_of(test)} - {"actor"}
@@ -86,12 +86,12 @@ def require_judged(test: object, fields: Fields) -> None:
         raise Refused("it names fields with and without old. and new.", "write one before each")
 
 
-def _require_clause(part: list[Any], fields: Fields) -> None:
+def _require_clause(part: Sequence[object], fields: Fields) -> None:
     name, word, *_ = (*part, None, None)
     if word in ("is", "is_not"):
         return
     if word in ("ilike", "not_ilike"):
-        require_judged({"ilike": ""}, fields)
+        raise Refused(*_LOCALE)
     _require_type(fields.get(str(name)))
 
 
@@ -104,7 +104,7 @@ def _require_type(field: Field | None) -> None:
         )
 
 
-def _parts(node: object) -> Iterator[Any]:
+def _parts(node: object) -> Iterator[list[object] | Mapping[str, object]]:
     """Yield the clauses, conditions and operands of a predicate; not the field of `is null`."""
     if isinstance(node, list | tuple):
         if node and isinstance(node[0], str):
@@ -113,8 +113,9 @@ def _parts(node: object) -> Iterator[Any]:
             for one in node:
                 yield from _parts(one)
     elif isinstance(node, Mapping):
-        if "field" in (node.get("null") or ()):
-            yield [node["null"]["field"], "is", None]
+        of = node.get("null")
+        if isinstance(of, Mapping) and "field" in of:
+            yield [of["field"], "is", None]
             return
         yield node
         for name in ("and", "or", "not", "null", "left", "right", "args"):

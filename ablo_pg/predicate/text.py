@@ -237,6 +237,8 @@ class _Reader:
             self._check(part)
         name = ".".join(part.this for part in parts)
         found = self._fields.get(name)
+        if found is None and len(parts) > 1 and not any("." in one for one in self._fields):
+            raise Refused("COLUMN with table is not allowed", f"allowed are {ALLOWED}")
         if found is None:
             raise unknown_field(f"there is no field {name[:60]!r}", self._fields)
         return found

@@ -152,7 +152,10 @@ def _check_permissions(model: ModelSpec) -> list[Problem]:
     names = [one.name for one in model.permissions]
     reason = remedy = ""
     if odd := [name for name in names if name not in VERBS or names.count(name) > 1]:
-        reason, remedy = f"{odd[0][:80]!r} is no verb, or is there twice", f"use {', '.join(VERBS)}"
+        reason, remedy = (
+            f"{odd[0][:80]!r} is not a verb, or is there twice",
+            f"use {', '.join(VERBS)}",
+        )
     elif "read" in names and not model.before:
         reason = "without what was before, the stream cannot tell which rows leave an actor's sight"
         remedy = "leave out before=False, or read="

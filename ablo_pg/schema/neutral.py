@@ -169,7 +169,7 @@ class ModelSpec:
     permissions: tuple[Check, ...] = ()  # by verb: read, create, update, delete
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
 
-    def permission(self, verb: str) -> Any:
+    def permission(self, verb: str) -> object:
         """Return the predicate that permits a verb; None: everyone may who sees the row."""
         return next((one.test for one in self.permissions if one.name == verb), None)
 

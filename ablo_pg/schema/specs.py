@@ -81,7 +81,7 @@ def _with_permissions(spec: ModelSpec, cls: type[Model], problems: list[Problem]
         for verb, given in declared.tests.items():
             text = given if isinstance(given, str) else ""
             try:
-                test: Any = given
+                test: object = given
                 if text is given:
                     test = declared.read(spec.key, verb, text, named_fields(spec))
             except AbloError as exc:

@@ -2,7 +2,7 @@ create or replace function ablo.permissions_end(p_models jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  -- End what models of an earlier schema permitted: the policies of tables whose model limits reading no more, and
+  -- End what models of an earlier schema permitted: the policies of tables whose model no longer limits reading, and
   -- ablo_model.sees if none does. Without such a model it is inlined, and costs nothing.
   -- Called by: ablo.schema_register. Locks: those tables. p_models: see there.
 declare

@@ -87,8 +87,8 @@ def test_the_stream_and_the_kernel_judge_alike(
     was = json.dumps(before) if before is not None and op != "I" else None
     gone = [one for one in left if one not in groups]
     made = Delta(
-        7, "acme", "tasks", "t", op, ("org:acme", *groups), after and after.encode(), ("level",),
-        "user:u", None, "key_1", "clm_1", "op_1", 8, "", tuple(gone), was and was.encode(),
+        7, "acme", "tasks", "t", op, ("org:acme", *groups), as_bytes(after), ("level",),
+        "user:u", None, "key_1", "clm_1", "op_1", 8, "", tuple(gone), as_bytes(was),
         tuple(one for one in (*groups, *gone) if one in entered),
     )  # fmt: skip
     said = {
@@ -104,6 +104,10 @@ def test_the_stream_and_the_kernel_judge_alike(
     own = frozenset(["org:acme"] if bound is None else bound)
     shown = as_kernel(seen((View(own, None, actor),), made, permissions))
     assert plain(shown) == plain(found)
+
+
+def as_bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 def plain(found: tuple[Any, ...] | None) -> Any:

@@ -212,11 +212,15 @@ def deltas(scene: Scene) -> list[Delta]:
     with scene.runtime.cursor() as cursor:
         cursor.adapters.register_loader("json", RawJsonLoader)
         rows = cursor.execute(READ, (ORG, 0, 10000, None)).fetchall()
-    return [
-        Delta(*row[:5], tuple(row[5]), row[6], tuple(row[7] or ()), *row[8:13], int(row[13]),
-              row[14], tuple(row[15] or ()), row[16], tuple(row[17] or ()))
-        for row in rows
-    ]  # fmt: skip
+    return [made(row) for row in rows]
+
+
+def made(row: tuple[Any, ...]) -> Delta:
+    """Return the delta of a row of the log, as `db.log` reads it."""
+    lists = {5, 7, 15, 17}
+    values: list[Any] = [tuple(one or ()) if n in lists else one for n, one in enumerate(row)]
+    values[13] = int(values[13])
+    return Delta._make(values)
 
 
 def by_hub(scene: Scene, actor: str) -> Sight:

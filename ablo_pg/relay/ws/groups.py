@@ -105,7 +105,7 @@ class SocketGroups:
             self._own if group == DEFAULT else group for group in groups
         )
 
-    def sees(self, model: str, groups: Iterable[str], row: Mapping[str, Any] | None) -> bool:
+    def sees(self, model: str, groups: Iterable[str], row: Mapping[str, object] | None) -> bool:
         """Whether a row in these groups may be seen; the model's name in any case.
 
         row: its values, if its model limits reading.
