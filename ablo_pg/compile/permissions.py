@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ablo_pg.compile.forms import Function
-from ablo_pg.compile.names import indent, literal
+from ablo_pg.compile.forms import Function, Guarded, do_block
+from ablo_pg.compile.names import indent, literal, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.predicates import predicate_sql
 from ablo_pg.predicate.operands import Refused
-from ablo_pg.predicate.permission import ROWS, permission_fields, require_judged, transition
+from ablo_pg.predicate.permission import (
+    ROWS,
+    names_of,
+    permission_fields,
+    require_judged,
+    transition,
+)
 from ablo_pg.schema.neutral import FieldType, named_fields
 from ablo_pg.schema.problems import Problem, schema_error
 
@@ -36,6 +42,8 @@ SESSION_ACTOR: Final = (
 
 def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the functions of a model that declares permissions."""
+    if model.spec.permissions:
+        yield _collations(model)
     if limits_reading(model):
         yield from Function(
             name=model.function("reads"),
@@ -56,6 +64,30 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
             pinned=False,
             body=f"  select {_test(model, 'read', _logged(model) | _actor('p_actor'))} is true",
         ).sql()
+
+
+def _collations(model: ModelPlan) -> str:
+    """Refuse an adopted table whose text compares as equal what the stream tells apart."""
+    named = {name.removeprefix("old.").removeprefix("new.") for name in _named(model)}
+    columns = text_array(sorted(c.name for c in model.row_columns if c.wire in named))
+    problem = f"{model.title}: its permissions name a column of a nondeterministic collation"
+    return do_block(
+        Guarded(
+            "exists (\n  select from pg_catalog.pg_attribute a\n"
+            "  join pg_catalog.pg_collation c on c.oid = a.attcollation\n"
+            f"  where a.attrelid = {model.regclass} and not c.collisdeterministic\n"
+            f"    and a.attname = any ({columns})\n)",
+            [
+                f"raise exception using errcode = 'feature_not_supported',\n"
+                f"  message = {literal(problem)},\n"
+                "  hint = 'the stream compares text by its characters; compare another column';"
+            ],
+        )
+    )
+
+
+def _named(model: ModelPlan) -> set[str]:
+    return {name for one in model.spec.permissions for name in names_of(one.test)}
 
 
 def limits_reading(model: ModelPlan) -> bool:

@@ -1,6 +1,6 @@
 create or replace function ablo.delta_tail(
   p_organization text, p_before bigint, p_limit int, p_capability_id text default null,
-  p_with_before boolean default false
+  p_with_before boolean default false, p_judges boolean default false
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -10,9 +10,10 @@ set jit = off
 as $$
   -- Deltas of an organization before a position, newest first, at most p_limit, up to the one that reaches
   -- the budget of an answer (ablo.bound): the end of the log. p_before null: from the newest on. p_capability_id:
-  -- only what that key may see. p_with_before: as in ablo.delta_read.
+  -- only what that key may see. p_with_before, p_judges: as in ablo.delta_read.
   -- Called by: feeds that begin with the newest events. Locks: none. Raises: cursor_invalid.
 declare
+  v_done text := ablo.reader_check(p_capability_id, p_judges);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
   v_delta ablo.delta;
   v_size bigint := 0;

@@ -11,7 +11,7 @@ import pytest
 
 from ablo_pg import AbloError
 from ablo_pg.cluster import Server
-from ablo_pg.testing import DatabaseHandle, make_database, template_database
+from ablo_pg.testing import DatabaseHandle, apply_schema, make_database, template_database
 
 from .permission_scene import (
     ACTORS,
@@ -272,3 +272,27 @@ def commit(scene: Scene, actor: str, operation: Row) -> str:
     except AbloError as exc:
         return str(exc.code)
     return "done" if receipt["ops"] else "missing"
+
+
+def test_a_reader_that_does_not_apply_permissions_is_refused(scene: Scene) -> None:
+    """As one of an earlier release, which would pass on every row."""
+    for call in ("delta_read('acme', 0, 10, null, null, true)", "delta_tail('acme', null, 10)"):
+        with pytest.raises(psycopg.Error, match="does not apply that"):
+            scene.runtime.execute(f"select * from ablo.{call}".encode())
+
+
+def test_a_column_that_sql_compares_otherwise_is_refused(
+    cluster: Server, kernel_template: str
+) -> None:
+    table = """
+        create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        create table tasks (id text primary key, organization_id text not null,
+          created_at timestamptz not null default now(), updated_at timestamptz not null default now(),
+          created_by text, archived_at timestamptz, owner_id text collate nocase,
+          status text not null default 'draft', level bigint, urgent boolean not null default false,
+          title text not null default '')"""
+    with make_database(server=cluster, template=kernel_template) as handle:
+        with psycopg.connect(handle.admin_url, autocommit=True) as conn:
+            conn.execute(table)
+        with pytest.raises(AbloError, match="nondeterministic"):
+            apply_schema(handle.admin_url, SCHEMA)
