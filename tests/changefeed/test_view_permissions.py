@@ -61,7 +61,7 @@ def conn(cluster: Server) -> Iterator[psycopg.Connection[Any]]:
         yield made
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     op=st.sampled_from("IUDAV"),
     row=ROWS,
