@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import psycopg
 import pytest
 
-from ablo_pg import AbloError
+from ablo_pg import AbloError, Model, define_schema
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, apply_schema, make_database, template_database
 
@@ -18,10 +19,13 @@ from .permission_scene import (
     DOORS,
     ORG,
     SCHEMA,
+    Note,
     Row,
     Scene,
     Sight,
+    by_history,
     by_hub,
+    by_list,
     by_sql,
     deltas,
     expected,
@@ -287,7 +291,8 @@ def test_a_column_that_sql_compares_otherwise_is_refused(
     table = """
         create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
         create table tasks (id text primary key, organization_id text not null,
-          created_at timestamptz not null default now(), updated_at timestamptz not null default now(),
+          created_at timestamptz not null default now(),
+          updated_at timestamptz not null default now(),
           created_by text, archived_at timestamptz, owner_id text collate nocase,
           status text not null default 'draft', level bigint, urgent boolean not null default false,
           title text not null default '')"""
@@ -296,3 +301,21 @@ def test_a_column_that_sql_compares_otherwise_is_refused(
             conn.execute(table)
         with pytest.raises(AbloError, match="nondeterministic"):
             apply_schema(handle.admin_url, SCHEMA)
+
+
+def test_a_schema_without_permissions_ends_them(scene: Scene) -> None:
+    scene.commit("user:bob", op("create", "x", {"ownerId": "bob"}))
+
+    class Plain(Model, table="tasks", typename="tasks"):
+        owner_id: str | None = None
+        status: Literal["draft", "public"] = "draft"
+        level: int | None = None
+        urgent: bool = False
+        title: str = ""
+
+    for schema, shown in ((define_schema(tasks=Plain, notes=Note), {"x"}), (SCHEMA, set[str]())):
+        apply_schema(scene.handle.admin_url, schema)
+        assert by_sql(scene, "user:ann").keys() == shown
+        assert by_list(scene, "user:ann").keys() == shown
+        assert by_history(scene, "user:ann").keys() == shown
+        assert list(scene.admin.execute("select ablo.drift_check()")) == []
