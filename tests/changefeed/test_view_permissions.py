@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ablo_pg import Model, allow, define_schema
 from ablo_pg.changefeed.permissions import Permissions
-from ablo_pg.changefeed.view import View, seen
+from ablo_pg.changefeed.view import View, seen, seen_again
 from ablo_pg.cluster import Server
 from ablo_pg.delta import Delta
 from ablo_pg.testing import make_database
@@ -119,3 +119,21 @@ def plain(found: tuple[Any, ...] | None) -> Any:
 
 def loaded(one: Any) -> Any:
     return json.loads(one) if isinstance(one, str) and one.startswith("{") else one
+
+
+def test_a_removal_that_waits_outlasts_a_change_of_groups() -> None:
+    """What was shown is judged by groups again: it has no content by which to judge the actor."""
+    permissions = Permissions()
+    permissions.learn(SCHEMA.spec)
+    ann = (View(frozenset(["org:acme"]), None, "user:ann"),)
+    made = Delta(
+        7, "acme", "tasks", "t", "U", ("org:acme", "teams:a"), b'{"ownerId": "bob"}', ("ownerId",),
+        "user:u", None, None, None, None, 8, "", (), b'{"ownerId": "ann"}',
+    )  # fmt: skip
+    left = seen(ann, made, permissions)
+    assert left is not None
+    assert (left.op, left.row) == ("D", None)
+    assert seen(ann, left, permissions) is None
+    assert seen_again(ann, left, permissions) == left
+    elsewhere = (View(frozenset(["teams:b"]), None, "user:ann"),)
+    assert seen_again(elsewhere, left, permissions) is None
