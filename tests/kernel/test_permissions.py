@@ -298,7 +298,10 @@ def test_a_column_that_sql_compares_otherwise_is_refused(
           title text not null default '')"""
     with make_database(server=cluster, template=kernel_template) as handle:
         with psycopg.connect(handle.admin_url, autocommit=True) as conn:
-            conn.execute(table)
+            try:
+                conn.execute(table)
+            except psycopg.errors.FeatureNotSupported:
+                pytest.skip("needs a server that is built with ICU")
         with pytest.raises(AbloError, match="nondeterministic"):
             apply_schema(handle.admin_url, SCHEMA)
 
