@@ -84,6 +84,7 @@ __all__ = [
     "Track",
     "Tracks",
     "__version__",
+    "allow",
     "belongs_to",
     "check",
     "col",
@@ -145,7 +146,7 @@ if _typing.TYPE_CHECKING:
         AbloValidationError,
     )
     from ablo_pg.json_text import RawJson
-    from ablo_pg.predicate.declare import check, index
+    from ablo_pg.predicate.declare import allow, check, index
     from ablo_pg.schema import (
         Column,
         Condition,
@@ -205,7 +206,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
             "AbloTimeoutError AbloValidationError"
         ),
         "json_text": "RawJson",
-        "predicate.declare": "check index",
+        "predicate.declare": "allow check index",
         "schema": (
             "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy "
             "belongs_to col define_schema field has_many has_one indexed model unread_fields"

@@ -18,6 +18,7 @@ import anyio
 from ablo_pg.changefeed.arrival import Arrival
 from ablo_pg.changefeed.channel import Channel, Receiver
 from ablo_pg.changefeed.pages import Pages
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.sent import Sent
 from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.changefeed.tasks import Tasks
@@ -40,7 +41,8 @@ class Hub:
             async for delta in changes: ...
 
     Args: log, which subscribers catch up from. queue_count, queue_bytes: how much one subscriber
-    may leave unread before it is disconnected. tasks: runs the readers' tasks.
+    may leave unread before it is disconnected. tasks: runs the readers' tasks. permissions: of the
+    active schema, which the caller keeps current.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class Hub:
         queue_count: int = QUEUE_COUNT,
         queue_bytes: int = QUEUE_BYTES,
         tasks: Tasks | None = None,
+        permissions: Permissions | None = None,
     ) -> None:
         self.log = log
         self.pages = Pages(log)
+        self.permissions = permissions or Permissions()
         self.tasks = tasks or Tasks()
         self.queue_count = queue_count
         self.queue_bytes = queue_bytes
@@ -68,19 +72,21 @@ class Hub:
         groups: Iterable[str] | None = None,
         models: Container[str] | None = None,
         cursor: int | None = None,
+        participant: str | None = None,
     ) -> Subscription:
         """Follow an organization's deltas after `cursor`, in some groups; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
         stands for the organization's own. models: of these typenames; None means all. cursor: a
-        sync id. Returns an async iterator of Delta, also an async context manager that begins at
-        once; its `cursor` is where to resume. Raises cursor_invalid, and when it begins
+        sync id. participant: `kind:id`, whose permissions apply; None means all rows. Returns an
+        async iterator of Delta, also an async context manager that begins at once; its `cursor` is
+        where to resume. Raises cursor_invalid, and when it begins
         cursor_ahead and snapshot_required.
         """
         own = f"org:{organization}"
         named = ["default"] if groups is None else groups
         wanted = frozenset(own if group == "default" else group for group in named)
-        return self.follow(organization, (View(wanted, models),), cursor)
+        return self.follow(organization, (View(wanted, models, participant),), cursor)
 
     def follow(
         self, organization: str, views: Sequence[View], cursor: int | None = None

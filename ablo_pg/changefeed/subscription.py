@@ -14,20 +14,22 @@ import enum
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeAlias
 
 import anyio
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
 from ablo_pg.changefeed.channel import Channel, Receiver
 from ablo_pg.changefeed.pages import Pages
-from ablo_pg.changefeed.view import View, seen
+from ablo_pg.changefeed.permissions import Permissions
+from ablo_pg.changefeed.view import View, seen, seen_again
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
 
+See: TypeAlias = Callable[[Sequence[View], Delta, Permissions], Delta | None]
 # An empty deque takes 0.7 KB; idle subscribers share this one. It keeps nothing.
 _NOTHING: Final[deque[Delta]] = deque(maxlen=0)
 
@@ -47,6 +49,7 @@ class Source(Protocol):
 
     log: LogSource
     pages: Pages
+    permissions: Permissions
     queue_count: int
     queue_bytes: int
     disconnected: int
@@ -218,8 +221,8 @@ class Subscription:
         self.groups = _groups(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._page = _deque(self._seen(self._page))
-        self._queue = _deque(self._seen(self._queue))
+        self._page = _deque(self._seen(self._page, seen_again))
+        self._queue = _deque(self._seen(self._queue, seen_again))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
@@ -235,7 +238,7 @@ class Subscription:
 
     def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
-        shown = seen(self.views, delta)
+        shown = seen(self.views, delta, self._hub.permissions)
         if shown is None:
             return True
         queue = self._queue
@@ -310,8 +313,8 @@ class Subscription:
         else:
             await anyio.sleep(self._unseen.pause())
 
-    def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
-        shown = (seen(self.views, delta) for delta in deltas)
+    def _seen(self, deltas: Iterable[Delta], see: See = seen) -> list[Delta]:
+        shown = (see(self.views, delta, self._hub.permissions) for delta in deltas)
         return [delta for delta in shown if delta is not None]
 
     def _attach(self) -> None:

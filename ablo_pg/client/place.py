@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from ablo_pg.changefeed.auto import AutoReader
-from ablo_pg.client.direct.transport import DirectTransport
+from ablo_pg.client.direct.transport import DirectTransport, active_schema
 from ablo_pg.client.environment import (
     api_key_of,
     base_url_of,
@@ -59,12 +60,12 @@ class Place:
             error_names(schema.spec),
         )
         tenant.organization = organization_of(self.organization)
-        reader = AutoReader(database_url, replication_url)
+        log, reader = PostgresLog(database), AutoReader(database_url, replication_url)
         return DirectTransport(
             database,
             tenant.organization,
             participant_of(self.participant),
-            StreamSource(PostgresLog(database), reader, background),
+            StreamSource(log, reader, background, partial(active_schema, database)),
             _on_behalf_of(self.on_behalf_of),
             self.api_key,
         )

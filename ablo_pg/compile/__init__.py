@@ -20,6 +20,7 @@ from ablo_pg.compile.guard import guard
 from ablo_pg.compile.indexes import indexes
 from ablo_pg.compile.many import many
 from ablo_pg.compile.names import comment
+from ablo_pg.compile.permissions import dispatch_sees, permissions
 from ablo_pg.compile.plan import NO_NATIVE, ModelPlan, Native, SchemaPlan, plan_schema
 from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
@@ -47,6 +48,7 @@ _MODEL_PASSES: Final[tuple[tuple[str, ModelPass], ...]] = (
     ("required fields", required),
     ("checks", checks),
     ("indexes", indexes),
+    ("permissions", permissions),
     ("row-level security", rls),
     ("grants", grants),
     ("a row as JSON", row),
@@ -64,6 +66,7 @@ _BEFORE: Final[tuple[tuple[str, SchemaPass], ...]] = (
     ("groups out of a list", role_support),
 )
 _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
+    ("who sees a row of the log", dispatch_sees),
     ("from a model's name to its functions", dispatch),
     ("registration", registry),
 )

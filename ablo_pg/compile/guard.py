@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal, qualified
+from ablo_pg.compile.permissions import refuses
 from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
 from ablo_pg.compile.rls import SESSION_OF_OURS
 from ablo_pg.compile.values import differs
@@ -53,6 +54,7 @@ begin
   if tg_op = 'UPDATE' then
 {indent(_updated(schema, model), 4)}
   end if;
+{_judged(model)}\
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
@@ -67,6 +69,22 @@ begin
   return new;
 end""",
     ).sql()
+
+
+def _judged(model: ModelPlan) -> str:
+    """Refuse what the writer may not write. What a cascade or a trigger does is not judged."""
+    test = refuses(model, "v_writer")
+    if not test:
+        return ""
+    return f"""\
+  if pg_trigger_depth() = 1 and {SESSION_OF_OURS}
+    and {indent(test, 4).lstrip()}
+  then
+    perform ablo.permission_refuse(
+      {literal(model.title)}, tg_op, coalesce(new.{model.id.sql}, old.{model.id.sql})::text
+    );
+  end if;
+"""
 
 
 def _updated(schema: SchemaPlan, model: ModelPlan) -> str:

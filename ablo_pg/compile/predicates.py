@@ -160,9 +160,15 @@ class _Printer:
             _literal_sql(side, kind) if side.literal is not None else sql
             for sql, side in ((left[0], one), (right[0], other))
         ]
+        if kind == "text" and word in ("=", "<>") and (_is_actor(one) or _is_actor(other)):
+            return f"({sides[0]} {word} {sides[1]})"  # so that an index of the column serves it
         if kind == "text":
             return f'({sides[0]} collate "C" {word} {sides[1]} collate "C")'
         return f"({sides[0]}::{_KINDS[kind]} {word} {sides[1]}::{_KINDS[kind]})"
+
+
+def _is_actor(operand: Operand) -> bool:
+    return str(operand.json.get("field", "")).startswith("actor.")
 
 
 _DECIMAL: Final = Field("", "", "", FieldType.DECIMAL)

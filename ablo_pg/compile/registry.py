@@ -39,6 +39,9 @@ def _model(model: ModelPlan) -> dict[str, object]:
         "rowFunction": model.function_name("row"),
         "groupsFunction": model.function_name("groups") if model.synced else None,
         "idType": "text",
+        **(
+            {"readsFunction": model.function_name("reads")} if model.spec.permission("read") else {}
+        ),
         "fields": [
             _field(column, wire, _optional(model, column))
             for column in _columns(model)

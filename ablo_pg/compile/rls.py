@@ -19,6 +19,7 @@ from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import digest, ident, indent, literal, shorten
+from ablo_pg.compile.permissions import SESSION_ACTOR, limits_reading, read_test
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
 CURRENT_ORG: Final = "nullif(current_setting('app.current_org_id', true), '')"
@@ -37,6 +38,7 @@ def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     adopted = "\n".join(part.block() for part in _of_an_adopted(model))
     yield do_block(
         f"if {is_ours(model)} then\n{indent(own)}\nelse\n{indent(adopted)}\nend if;",
+        *_of_readers(model),
     )
 
 
@@ -64,11 +66,11 @@ def policy_name(model: ModelPlan) -> str:
     return policy_names(model.spec.table)[0]
 
 
-def policy_names(table: str) -> tuple[str, str, str, str]:
-    """Return the names of a table's policies: tenant's, kernel's, ours, other roles'."""
-    ends = ("tenant_isolation", "kernel_tenant_isolation", "ablo_rows", "all_rows")
-    isolation, kernel, ours, others = (f"{table}_{end}" for end in ends)
-    return isolation, kernel, ours, others
+def policy_names(table: str) -> tuple[str, str, str, str, str]:
+    """Return the names of a table's policies: tenant's, kernel's, ours, other roles', readers'."""
+    ends = ("tenant_isolation", "kernel_tenant_isolation", "ablo_rows", "all_rows", "readers")
+    isolation, kernel, ours, others, readers = (f"{table}_{end}" for end in ends)
+    return isolation, kernel, ours, others, readers
 
 
 def drop_policy(model: ModelPlan, name: str) -> str:
@@ -96,7 +98,7 @@ def _of_ours(model: ModelPlan) -> Iterator[Guarded]:
 
 def _of_an_adopted(model: ModelPlan) -> Iterator[Guarded]:
     """The policies first: after ENABLE, a role without a policy sees no row."""
-    isolation, kernel, ours, others = policy_names(model.spec.table)
+    isolation, kernel, ours, others, _ = policy_names(model.spec.table)
     everything = "for all\n  to {0}\n  using (true)\n  with check (true)"
     all_rows = _policy(model, others, everything.format("public"))
     bound = binds_everybody(model)
@@ -118,6 +120,15 @@ def _of_an_adopted(model: ModelPlan) -> Iterator[Guarded]:
     )
 
 
+def _of_readers(model: ModelPlan) -> Iterator[Guarded]:
+    """What a program sees in plain SQL; the guard judges what it writes, with both rows."""
+    if limits_reading(model):
+        test = read_test(model, "", SESSION_ACTOR)
+        how = "as restrictive for all\n  to ablo_runtime\n"
+        definition = f"{how}  using ({test})\n  with check (true)"
+        yield _policy(model, policy_names(model.spec.table)[-1], definition, "reads ")
+
+
 def _same(model: ModelPlan) -> str:
     return f"{model.org.sql}::text = (select {CURRENT_ORG})"
 
@@ -129,8 +140,8 @@ def _class_is(model: ModelPlan, condition: str) -> str:
     )
 
 
-def _policy(model: ModelPlan, name: str, definition: str) -> Guarded:
-    mark = literal(f"ablo_pg {digest(definition)}")
+def _policy(model: ModelPlan, name: str, definition: str, kind: str = "") -> Guarded:
+    mark = literal(f"ablo_pg {kind}{digest(definition)}")
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_policy p\n"
         f"  where p.polrelid = {model.regclass} and p.polname = {literal(shorten(name))}\n"

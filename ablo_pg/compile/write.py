@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, json_literal, literal, text_array
+from ablo_pg.compile.permissions import limits_reading
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.rls import CURRENT_ORG
 from ablo_pg.compile.values import default_sql, from_json, native, valid
@@ -82,7 +83,7 @@ end"""
 
 
 def _actions(model: ModelPlan) -> str:
-    where = f"where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id;"
+    where = f"where t.{model.org.sql} = v_organization and t.{model.id.sql} = v_id{_seen(model)};"
     place = f"{model.regclass}, {literal(model.id.name)}"
     archived = model.archived.sql
     return f"""\
@@ -131,6 +132,14 @@ begin
     (select t."updated_at" from {model.table} t
      {where.removesuffix(";")}), v_now);
 end"""
+
+
+def _seen(model: ModelPlan) -> str:
+    """A row that the writer may not read is for it as if it did not exist."""
+    if not limits_reading(model):
+        return ""
+    actor = "current_setting('app.current_participant_id', true)"
+    return f"\n      and {model.function('reads')}(t.*, {actor})"
 
 
 def _one_spelling(model: ModelPlan) -> str:

@@ -24,8 +24,8 @@ _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid::text,
            to_json(created_at at time zone 'UTC'), left_groups, before, entered_groups"""
-READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s, null, true)"
-TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s, null, true)"
+READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s, null, true, true)"
+TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s, null, true, true)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
 # pg_current_xact_id assigns an xid, even in a read-only transaction; never on a standby.
 HORIZON: Final[LiteralString] = """

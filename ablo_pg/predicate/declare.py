@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from ablo_pg.json_text import Json
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
+from ablo_pg.predicate.permission import permission_fields, require_judged
 from ablo_pg.predicate.text import parse
-from ablo_pg.schema.declare import ConditionDeclaration
+from ablo_pg.schema.declare import ConditionDeclaration, PermissionDeclaration
 
 
 def check(condition: str | Mapping[str, object], /) -> ConditionDeclaration:
@@ -47,6 +48,50 @@ def index(
         where: which rows are in it, as for `check`; default: all.
     """
     return ConditionDeclaration("index", _read, where, fields, unique)
+
+
+def allow(
+    *,
+    read: str | Mapping[str, object] | None = None,
+    create: str | Mapping[str, object] | None = None,
+    update: str | Mapping[str, object] | None = None,
+    delete: str | Mapping[str, object] | None = None,
+) -> PermissionDeclaration:
+    """Declare which rows an actor may read and write, for every client, the stream and plain SQL.
+
+        class Task(Model):
+            owner_id: str
+            status: Literal["draft", "public"] = "draft"
+            permissions = allow(
+                read="owner_id = actor.user_id or status = 'public'",
+                update="owner_id = actor.user_id",
+                delete="owner_id = actor.user_id and status = 'draft'",
+            )
+
+    Each is SQL over the row's fields and the actor (`actor.id`, `actor.kind`, `actor.user_id`), or
+    its JSON form. A row that may not be read is for that actor as if it did not exist. What is left
+    out is allowed for every row that the actor can read.
+
+    Args:
+        read: which rows can be seen; they also bound update and delete.
+        create: which rows can be made.
+        update: which rows can be changed (also archived), and into what: it holds before and after
+            the change. `old.` and `new.` tell the two apart: `new.owner_id = old.owner_id`.
+        delete: which rows can be deleted.
+    """
+    given = {"read": read, "create": create, "update": update, "delete": delete}
+    tests = {verb: test for verb, test in given.items() if test is not None}
+    return PermissionDeclaration(_read_permission, tests)
+
+
+def _read_permission(model: str, verb: str, text: str, fields: Fields) -> Json:
+    named = permission_fields(fields, verb)
+    found = parse(model, text, (), named)
+    try:
+        require_judged(found, {field.wire: field for field in named.values()})
+    except Refused as exc:
+        raise exc.at(model, text[:60]) from None
+    return found
 
 
 def _read(model: str, text: str, parameters: Sequence[object], fields: Fields) -> Json:

@@ -48,7 +48,7 @@ _ARGUMENTS: Final[dict[str, frozenset[str]]] = {
     "In": frozenset({"this", "expressions"}),
     "Is": frozenset({"this", "expression", "negate"}),
     **dict.fromkeys(("Like", "ILike"), frozenset({"this", "expression", "negate"})),
-    "Column": frozenset({"this"}),
+    "Column": frozenset({"this", "table"}),  # actor.id
     "Identifier": frozenset({"this", "quoted"}),
     "Literal": frozenset({"this", "is_string"}),
     "Boolean": frozenset({"this"}),
@@ -232,9 +232,13 @@ class _Reader:
         raise Refused(f"{_name(node)} is not allowed here", f"allowed are {ALLOWED}")
 
     def _field(self, node: exp.Expr) -> Field:
-        self._check(node.this)
-        name = node.this.this
+        parts = [node.this] if node.args.get("table") is None else [node.args["table"], node.this]
+        for part in parts:
+            self._check(part)
+        name = ".".join(part.this for part in parts)
         found = self._fields.get(name)
+        if found is None and len(parts) > 1 and not any("." in one for one in self._fields):
+            raise Refused("COLUMN with table is not allowed", f"allowed are {ALLOWED}")
         if found is None:
             raise unknown_field(f"there is no field {name[:60]!r}", self._fields)
         return found

@@ -121,7 +121,9 @@ class Credential:
     def view(self) -> View:
         """What it may see."""
         own = frozenset((f"org:{self.organization}",))
-        return View(own if self.sync_groups is None else self.sync_groups, self.readable)
+        return View(
+            own if self.sync_groups is None else self.sync_groups, self.readable, self.participant
+        )
 
     def may(self, typename: str, verb: Verb) -> bool:
         """Whether it may do this to rows of a model: the mirror of `ablo.key_may`."""

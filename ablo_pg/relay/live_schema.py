@@ -18,6 +18,7 @@ import anyio.to_thread
 import msgspec
 
 from ablo_pg._version import __version__
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.db import registry
 from ablo_pg.db.errors import Names
 from ablo_pg.db.pool import Database
@@ -125,11 +126,12 @@ class LiveSchemas:
     """Keeps the active schema of a database in memory.
 
     Args: database, whose errors use the schema's names. probe, a pool to read through that is not
-    exhausted when that one is.
+    exhausted when that one is. permissions, kept as the schema has them.
     """
 
     database: Database
     probe: Database
+    permissions: Permissions
     _current: LiveSchema = field(default_factory=LiveSchema, init=False)
     _looking: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     failure: AbloError | None = field(default=None, init=False)  # of the last read, if it failed
@@ -151,6 +153,7 @@ class LiveSchemas:
                     else live_schema_of(found)
                 )
                 self.database.names = self._current.names
+                self.permissions.learn(self._current.spec)
             return self._current
 
     async def find(self, name: str) -> LiveSchema:

@@ -193,7 +193,7 @@ def make_service(
         settings=settings,
         database=database,
         notifications=notifications,
-        schemas=LiveSchemas(database, probe),
+        schemas=LiveSchemas(database, probe, hub.permissions),
         authenticator=Authenticator(database, notifications),
         hub=hub,
         reader=AutoReader(notifications, settings.replication_url),

@@ -24,6 +24,7 @@ from ablo_pg.schema.checks import check, check_python
 from ablo_pg.schema.declare import (
     ConditionDeclaration,
     ModelOptions,
+    PermissionDeclaration,
     RelationDeclaration,
     field,
 )
@@ -87,7 +88,8 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
 
     Args:
         options: what a class statement takes as keyword arguments.
-        fields: a type, (type, default), (type, field(...)), a relation, a check or an index, each.
+        fields: a type, (type, default), (type, field(...)), a relation, or what `check`, `index` or
+            `allow` returns, each.
 
     Raises:
         AbloValidationError: an unknown option, or a name that starts with an underscore.
@@ -98,7 +100,7 @@ def model(options: ModelOptions | None = None, /, **fields: Any) -> type[Model]:
     annotations: dict[str, object] = {}
     namespace: dict[str, object] = {"__module__": __name__, "__annotations__": annotations}
     for name, declared in fields.items():
-        if isinstance(declared, RelationDeclaration | ConditionDeclaration):
+        if isinstance(declared, RelationDeclaration | ConditionDeclaration | PermissionDeclaration):
             namespace[name] = declared
         elif isinstance(declared, tuple) and len(declared) == 2:
             annotations[name], namespace[name] = declared

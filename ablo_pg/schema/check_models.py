@@ -8,6 +8,7 @@ from ablo_pg.schema.names import RESERVED, SYSTEM_WIRE
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     PARTICIPANT_KINDS,
+    VERBS,
     Check,
     EntityRole,
     Field,
@@ -63,7 +64,8 @@ def check_model(model: ModelSpec) -> list[Problem]:
         )
     for field in model.fields:
         problems += _check_field(model.key, field)
-    return problems + _check_conditions(model) + _check_tenancy(model) + _check_policy(model)
+    problems += _check_conditions(model) + _check_permissions(model)
+    return problems + _check_tenancy(model) + _check_policy(model)
 
 
 def check_name(
@@ -144,6 +146,20 @@ def _check_conditions(model: ModelSpec) -> list[Problem]:
                 problems.append(Problem("invalid_index", model.key, one.name, reason, remedy))
             named.add(one.name)
     return problems
+
+
+def _check_permissions(model: ModelSpec) -> list[Problem]:
+    names = [one.name for one in model.permissions]
+    reason = remedy = ""
+    if odd := [name for name in names if name not in VERBS or names.count(name) > 1]:
+        reason, remedy = (
+            f"{odd[0][:80]!r} is not a verb, or is there twice",
+            f"use {', '.join(VERBS)}",
+        )
+    elif "read" in names and not model.before:
+        reason = "without what was before, the stream cannot tell which rows leave an actor's sight"
+        remedy = "leave out before=False, or read="
+    return [Problem("invalid_permission", model.key, None, reason, remedy)] if reason else []
 
 
 def _check_keys(model: ModelSpec, one: Check | Index) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ablo_pg.schema.check_clashes import check_clashes
 from ablo_pg.schema.check_models import check_model, check_name
 from ablo_pg.schema.check_relations import check_cycles, check_relations
-from ablo_pg.schema.lowering import conditions_of, relations_of
+from ablo_pg.schema.lowering import conditions_of, permissions_of, relations_of
 from ablo_pg.schema.neutral import SchemaSpec
 from ablo_pg.schema.problems import Problem
 from ablo_pg.schema.rows import Model
@@ -105,7 +105,7 @@ def check_python(classes: Mapping[str, type[Model]]) -> list[Problem]:
                     "choose another key, and keep the old name with table= and typename=",
                 )
             )
-        declared = (*relations_of(cls), *conditions_of(cls))
+        declared = (*relations_of(cls), *conditions_of(cls), *permissions_of(cls))
         names = [*cls.model_fields, *(name for name, _ in declared)]
         problems += [
             Problem(

@@ -107,6 +107,14 @@ class ConditionDeclaration:
     unique: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PermissionDeclaration:
+    """An `allow()` as its author wrote it: by verb, SQL or the JSON form of a predicate."""
+
+    read: Callable[[str, str, str, Mapping[str, Field]], Json]  # of a model's key, a verb, SQL
+    tests: Mapping[str, str | Mapping[str, object]]
+
+
 def belongs_to(
     target: str | type,
     *,

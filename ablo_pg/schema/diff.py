@@ -300,6 +300,7 @@ _OPTIONS: Final = (
     ("claims_bind_sql", "claims_bind_sql_changed", True, "it applies to later writes only"),
     ("before", "before_changed", True, "it applies to later writes only"),
     ("load", "load_changed", True, "rows stay as they are"),
+    ("permissions", "permissions_changed", False, "it decides who sees and writes which row"),
     ("options", "options_changed", True, "clients interpret it"),
 )
 
@@ -309,6 +310,8 @@ def _diff_options(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         before, after = getattr(old, name), getattr(new, name)
         if name == "conflict":
             before, after = dict(before), dict(after)
+        if name == "permissions":
+            before, after = ({one.name: one.test for one in given} for given in (before, after))
         if not same(before, after):
             # A model that becomes writable breaks no client.
             fine = additive or (name == "mutable" and after)

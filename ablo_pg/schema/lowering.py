@@ -13,7 +13,12 @@ from typing import TypeVar
 
 from pydantic.fields import FieldInfo
 
-from ablo_pg.schema.declare import ConditionDeclaration, FieldMarker, RelationDeclaration
+from ablo_pg.schema.declare import (
+    ConditionDeclaration,
+    FieldMarker,
+    PermissionDeclaration,
+    RelationDeclaration,
+)
 from ablo_pg.schema.names import RESERVED, column_name
 from ablo_pg.schema.neutral import ARCHIVED_FIELD, Field, FieldType
 from ablo_pg.schema.problems import Problem
@@ -22,7 +27,7 @@ from ablo_pg.schema.rules import lower_rules, require_rules
 from ablo_pg.schema.types import LoweredType, UnsupportedTypeError, lower_type
 from ablo_pg.schema.values import BadValueError, to_json_value
 
-DeclaredT = TypeVar("DeclaredT", RelationDeclaration, ConditionDeclaration)
+DeclaredT = TypeVar("DeclaredT", RelationDeclaration, ConditionDeclaration, PermissionDeclaration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,11 @@ def relations_of(cls: type[Model]) -> Iterator[tuple[str, RelationDeclaration]]:
 def conditions_of(cls: type[Model]) -> Iterator[tuple[str, ConditionDeclaration]]:
     """Yield the checks and indexes declared on a class and its bases, bases first."""
     return _declared(cls, ConditionDeclaration)
+
+
+def permissions_of(cls: type[Model]) -> Iterator[tuple[str, PermissionDeclaration]]:
+    """Yield the permissions declared on a class and its bases, bases first."""
+    return _declared(cls, PermissionDeclaration)
 
 
 def _declared(cls: type[Model], kind: type[DeclaredT]) -> Iterator[tuple[str, DeclaredT]]:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 ParticipantKind = Literal["user", "agent", "system"]
 Disposition = Literal["reject", "overwrite", "notify"]
 
+VERBS: Final = ("read", "create", "update", "delete")
 PARTICIPANT_KINDS: Final[tuple[ParticipantKind, ...]] = ("user", "agent", "system")
 
 
@@ -165,7 +166,12 @@ class ModelSpec:
     before: bool = True  # the log keeps what each change replaced
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
+    permissions: tuple[Check, ...] = ()  # by verb: read, create, update, delete
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
+
+    def permission(self, verb: str) -> object:
+        """Return the predicate that permits a verb; None: everyone may who sees the row."""
+        return next((one.test for one in self.permissions if one.name == verb), None)
 
     @property
     def group_kind(self) -> str:

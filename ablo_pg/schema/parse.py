@@ -161,6 +161,7 @@ def _parse_model(key: str, top: Reading, nullable: bool) -> ModelSpec:
         before=top.flag("before", True),
         checks=parse_listed(top.data.get("checks"), Check),
         indexes=parse_listed(top.data.get("indexes"), Index),
+        permissions=parse_listed(top.data.get("permissions"), Check),
     )
     if top.problems:
         return spec

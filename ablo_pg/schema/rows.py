@@ -24,6 +24,7 @@ from ablo_pg.schema.columns import Column
 from ablo_pg.schema.declare import (
     ConditionDeclaration,
     ModelOptions,
+    PermissionDeclaration,
     RelationDeclaration,
     field,
 )
@@ -87,7 +88,7 @@ class Model(BaseModel, metaclass=RowClass):
         extra="ignore",
         frozen=True,
         arbitrary_types_allowed=True,  # so that `define_schema` reports them all, with a remedy
-        ignored_types=(RelationDeclaration, ConditionDeclaration),
+        ignored_types=(RelationDeclaration, ConditionDeclaration, PermissionDeclaration),
         protected_namespaces=(),
     )
 

@@ -37,6 +37,7 @@ _IMPORTS: Final = (
     ("JsonValue", "from pydantic import JsonValue"),
 )
 _OURS: Final = ("Model", "Tenancy", "belongs_to", "define_schema", "field", "has_many", "has_one")
+_FUNCTIONS: Final = ("allow", "check", "index")
 # A field of such a name would hide what later lines of its class refer to.
 _USED: Final = frozenset(
     {
@@ -148,7 +149,7 @@ def _model(model: ModelSpec, name: str, notes: Notes) -> str:
     lines += [f"    {line}" for line in _relations(model, attributes)]
     conditions = [f"    {line}" for line in _conditions(model, attributes)]
     # A field of one of these names hides the function from the lines below it.
-    at = 1 if {"check", "index"} & {*attributes.values()} else len(lines)
+    at = 1 if {*_FUNCTIONS} & {*attributes.values()} else len(lines)
     lines[at:at] = conditions
     if len(lines) == 1:
         lines.append("    pass")
@@ -279,7 +280,7 @@ def _relation(relation: Relation, attributes: Mapping[str, str]) -> str:
 def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
     spoken = all(attributes[field.wire] == field.name for field in model.fields)
     # Their names may be any text: of pushed JSON, or of a comment in the database.
-    taken = {*attributes.values(), *(one.name for one in model.relations), "check", "index"}
+    taken = {*attributes.values(), *(one.name for one in model.relations), *_FUNCTIONS}
     for check in model.checks:
         test = check.text if check.text and spoken else check.test
         yield f"{_attribute(check.name, taken)} = check({_text(test)})"
@@ -289,6 +290,11 @@ def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str
         if index.where is not None:
             options.append(f"where={_text(index.text if index.text and spoken else index.where)}")
         yield f"{_attribute(index.name, taken)} = index({', '.join(options)})"
+    if model.permissions:
+        yield f"{_attribute('permissions', taken)} = allow("
+        for one in model.permissions:
+            yield f"    {one.name}={_text(one.text if one.text and spoken else one.test)},"
+        yield ")"
 
 
 def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:
@@ -313,7 +319,7 @@ def _definition(spec: SchemaSpec, classes: Mapping[str, str]) -> str:
 def _imports(body: str) -> str:
     code = "\n".join(line for line in body.split("\n") if not line.lstrip().startswith("#"))
     lines = [line for mark, line in _IMPORTS if mark in code]
-    ours = sorted({*_OURS, "EntityRole", "IdentityRole", "check", "index"}, key=str.lower)
+    ours = sorted({*_OURS, "EntityRole", "IdentityRole", *_FUNCTIONS}, key=str.lower)
     names = [name for name in ours if re.search(rf"\b{name}\(", code) or name == "Model"]
     classes, functions = ([n for n in names if n[0].isupper() is up] for up in (True, False))
     plain = [line for line in lines if line.startswith("import")]

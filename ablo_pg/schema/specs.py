@@ -11,10 +11,17 @@ from typing import Any
 
 from ablo_pg.errors import AbloError
 from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
-from ablo_pg.schema.lowering import LoweredFields, conditions_of, lower_fields, relations_of
+from ablo_pg.schema.lowering import (
+    LoweredFields,
+    conditions_of,
+    lower_fields,
+    permissions_of,
+    relations_of,
+)
 from ablo_pg.schema.model_options import check_options
 from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
 from ablo_pg.schema.neutral import (
+    VERBS,
     Check,
     EntityRole,
     Index,
@@ -41,7 +48,8 @@ def lower_models(classes: Mapping[str, type[Model]]) -> tuple[list[ModelSpec], l
             for name, declared in relations_of(classes[key])
         )
         spec = _with_options(key, lowered[key], relations, options)
-        specs.append(_with_conditions(spec, classes[key], lowered[key], problems))
+        spec = _with_conditions(spec, classes[key], lowered[key], problems)
+        specs.append(_with_permissions(spec, classes[key], problems))
     return specs, problems
 
 
@@ -65,6 +73,23 @@ def _with_conditions(
             wires = tuple(_wire_of(lowered, field) for field in declared.fields)
             indexes.append(Index(name, wires, declared.unique, test, text))
     return replace(spec, checks=tuple(checks), indexes=tuple(indexes))
+
+
+def _with_permissions(spec: ModelSpec, cls: type[Model], problems: list[Problem]) -> ModelSpec:
+    found: dict[str, Check] = {}
+    for name, declared in permissions_of(cls):
+        for verb, given in declared.tests.items():
+            text = given if isinstance(given, str) else ""
+            try:
+                test: object = given
+                if text is given:
+                    test = declared.read(spec.key, verb, text, named_fields(spec))
+            except AbloError as exc:
+                reason, remedy = f"{verb}: {exc.message}", exc.remedy or ""
+                problems.append(Problem("invalid_permission", spec.key, name, reason, remedy))
+                continue
+            found[verb] = Check(verb, test, text)
+    return replace(spec, permissions=tuple(found[verb] for verb in VERBS if verb in found))
 
 
 def _with_options(

@@ -20,6 +20,7 @@ _OPTIONS: Final = {
     "autoFill": "leave it out; send the field, or declare a default",
     "requiredFields": "leave it out; make the fields not optional",
     "checks": 'push [{"name": "...", "test": {...}}] with a predicate each',
+    "permissions": 'push [{"name": "read", "test": {...}}] with a predicate a verb',
     "indexes": 'push [{"name": "...", "fields": [...]}]',
 }
 _DOCUMENTED: Final = "leave it out, or push a rule that the documentation lists for the type"
@@ -57,6 +58,9 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
             yield from _unread_rules(model.key, field)
         ruled = [field.wire for field in model.fields if field.rules or field.unique]
         ruled += [one.name for one in model.checks] + [one.name for one in model.indexes]
+        if model.permissions and model.tenancy.kind not in ("column", "parent"):
+            remedy = "leave it out, or give the model a tenancy column"
+            yield _problem(model.key, "permissions", ": its rows belong to no organization", remedy)
         if model.tenancy.kind == "source" and ruled:
             remedy = "leave it out; require it where the rows are"
             yield _problem(model.key, ruled[0], ": its rows are behind a data source", remedy)

@@ -92,6 +92,8 @@ def dump_model(model: ModelSpec) -> dict[str, object]:
         document["checks"] = [dump_condition(one) for one in model.checks]
     if model.indexes:
         document["indexes"] = [dump_condition(one) for one in model.indexes]
+    if model.permissions:
+        document["permissions"] = [dump_condition(one) for one in model.permissions]
     return apply_extra(document, model.options)
 
 

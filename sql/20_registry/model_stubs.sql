@@ -61,6 +61,13 @@ begin
     end
     $body$;
   end if;
+  -- Whether an actor (kind:id) may read a row of the log: p_row after a change, or with p_before the row before it.
+  -- Without a row: whether everyone may read the model; without a model: all models.
+  if to_regprocedure('ablo_model.sees(text, json, json, text)') is null then
+    create function ablo_model.sees(p_model text, p_row json, p_before json, p_actor text) returns boolean
+    language sql stable
+    as 'select true';
+  end if;
   -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.
   if to_regprocedure('ablo_model.settle()') is null then
     create function ablo_model.settle() returns void

@@ -4,7 +4,8 @@ create or replace function ablo.delta_read(
   p_limit int default 1000,
   p_through bigint default null,
   p_capability_id text default null,
-  p_with_before boolean default false
+  p_with_before boolean default false,
+  p_judges boolean default false
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -15,12 +16,13 @@ as $$
   -- Deltas of an organization after a cursor, in order, at most p_limit, up to the one that reaches the
   -- budget of an answer (ablo.bound; see db.log.is_whole): catching up. p_capability_id: only what that key may
   -- see (ablo.delta_seen). p_with_before: callers that leave it out count only the rows of
-  -- a page, and get no previous values.
+  -- a page, and get no previous values. p_judges: see ablo.reader_check.
   -- Called by: subscribers that join, the LISTEN reader. Locks: none. Raises: cursor_ahead (no such id was ever
   -- drawn; compared with the sequence, not with what is visible, since a delta can arrive over WAL before a query
   -- sees it), snapshot_required (older than the log is kept), cursor_invalid, and the errors of
   -- ablo.key_by_id.
 declare
+  v_done text := ablo.reader_check(p_capability_id, p_judges);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
   v_delta ablo.delta;
@@ -52,15 +54,16 @@ begin
     for v_delta in
       select d.* from ablo.delta d
        where d.organization_id = p_organization and d.sync_id > v_from and d.sync_id <= v_to
-         and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+         and (p_capability_id is null or (ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+           and (ablo.delta_seen(v_key, d)).sync_id is not null)
        order by d.sync_id
        limit v_left
     loop
-      if not p_with_before then
-        v_delta.before := null;
-      end if;
       if p_capability_id is not null then
         v_delta := ablo.delta_seen(v_key, v_delta);
+      end if;
+      if not p_with_before then
+        v_delta.before := null;
       end if;
       return next v_delta;
       v_left := v_left - 1;

@@ -1,6 +1,6 @@
 create or replace function ablo.delta_tail(
   p_organization text, p_before bigint, p_limit int, p_capability_id text default null,
-  p_with_before boolean default false
+  p_with_before boolean default false, p_judges boolean default false
 ) returns setof ablo.delta
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -10,9 +10,10 @@ set jit = off
 as $$
   -- Deltas of an organization before a position, newest first, at most p_limit, up to the one that reaches
   -- the budget of an answer (ablo.bound): the end of the log. p_before null: from the newest on. p_capability_id:
-  -- only what that key may see. p_with_before: as in ablo.delta_read.
+  -- only what that key may see. p_with_before, p_judges: as in ablo.delta_read.
   -- Called by: feeds that begin with the newest events. Locks: none. Raises: cursor_invalid.
 declare
+  v_done text := ablo.reader_check(p_capability_id, p_judges);
   v_key ablo.key_rights := ablo.key_of(p_organization, null, p_capability_id);
   v_delta ablo.delta;
   v_size bigint := 0;
@@ -31,15 +32,16 @@ begin
     for v_delta in
       select d.* from ablo.delta d
        where d.organization_id = p_organization and d.sync_id >= v_from and d.sync_id < v_to
-         and (p_capability_id is null or ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+         and (p_capability_id is null or (ablo.key_sees(v_key, d.model, d.groups) or ablo.key_sees(v_key, d.model, d.left_groups))
+           and (ablo.delta_seen(v_key, d)).sync_id is not null)
        order by d.sync_id desc
        limit v_left
     loop
-      if not p_with_before then
-        v_delta.before := null;
-      end if;
       if p_capability_id is not null then
         v_delta := ablo.delta_seen(v_key, v_delta);
+      end if;
+      if not p_with_before then
+        v_delta.before := null;
       end if;
       return next v_delta;
       v_left := v_left - 1;

@@ -38,6 +38,7 @@ declare
   v_written text[];
   v_claimed boolean;
   v_done text;
+  v_limits boolean := not ablo_model.sees(null, null, null, null);
   v_shared boolean := p_transport is not null and exists (select from ablo.model m where m.id_shared);
 begin
   applied := 0;
@@ -69,6 +70,9 @@ begin
     guarded := guarded or v_operation ->> 'readAt' is not null;
     if p_key.sync_groups is not null then
       v_done := ablo.key_check_operation(p_organization, p_key, v_model, v_action, v_operation, false);
+    end if;
+    if v_limits and p_key.sync_groups is null and v_action in ('create', 'update') then
+      v_done := ablo.key_check_references(p_organization, ablo.key_acting(), v_model, v_id, v_operation -> 'data');
     end if;
     if v_shared and v_action in ('create', 'update') then
       v_done := ablo.reference_check(p_organization, v_model, v_id, v_operation -> 'data', false);

@@ -8,7 +8,8 @@ as $$
   -- Receipts are kept for a day.
   -- Called by: clients that ask for a commit's outcome. Locks: none. p_own: only the participant's own, for
   -- callers that may not read all of the organization; p_capability_id: only commits made with a key without more
-  -- rights than this one. Raises: identity_missing_organization, invalid_participant_kind.
+  -- rights than this one. If a model limits reading, only the
+  -- participant's own, as in ablo.commit_list. Raises: identity_missing_organization, invalid_participant_kind.
 declare
   v_receipt ablo.receipt;
   v_key ablo.key_rights;
@@ -28,6 +29,8 @@ begin
        and r.response ->> 'serverTxId' = p_id
        and (not p_own or r.participant = p_participant);
   end if;
-  return case when v_receipt.key is not null and ablo.key_covers(v_key, v_receipt.capability_id) then ablo.commit_record(v_receipt) end;
+  return case when v_receipt.key is not null and ablo.key_covers(v_key, v_receipt.capability_id)
+    and (v_receipt.participant = p_participant or ablo_model.sees(null, null, null, null))
+    then ablo.commit_record(v_receipt) end;
 end
 $$;

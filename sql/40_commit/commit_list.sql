@@ -7,7 +7,7 @@ as $$
   -- Commits of the organization, newest first: {"data": [ablo.commit_record], "next": {at, key, participant} |
   -- null}. p_query: {participant (kind:id, or id)?, limit (20; at most 100), before: {at, key, participant}}.
   -- Only stored commits are listed: confirmed ones, of the last day. p_capability_id: those made with a key
-  -- without more rights than this one.
+  -- without more rights than this one. If a model limits reading, only the participant's own: they name rows.
   -- Called by: clients that audit. Locks: none. Raises: identity_missing_organization, invalid_participant_kind,
   -- invalid_request, cursor_invalid.
 declare
@@ -17,6 +17,7 @@ declare
   v_whose text := coalesce(p_query -> 'before' ->> 'participant', '');
   v_found ablo.receipt[];
   v_rights ablo.key_rights;
+  v_open boolean := ablo_model.sees(null, null, null, null);
 begin
   perform ablo.participant_check(p_organization, p_participant);
   v_rights := ablo.key_of(p_organization, p_participant, p_capability_id);
@@ -30,7 +31,7 @@ begin
      where r.organization_id = p_organization
        and r.created_at <= v_until
        and (p_query -> 'before' is null or (r.created_at, r.participant, r.key) < (v_until, v_whose, v_key))
-       and ablo.key_covers(v_rights, r.capability_id)
+       and ablo.key_covers(v_rights, r.capability_id) and (v_open or r.participant = p_participant)
        and (p_query ->> 'participant' is null
             or p_query ->> 'participant' in (r.participant, substr(r.participant, strpos(r.participant, ':') + 1)))
      order by r.created_at desc, r.participant desc, r.key desc

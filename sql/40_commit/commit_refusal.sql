@@ -20,7 +20,9 @@ begin
   perform ablo.commit_check('-', p_request);
   for v_operation in select o from jsonb_array_elements(coalesce(nullif(p_request -> 'operations', 'null'), '[]')) o loop
     v_model := ablo_model.resolve(v_operation ->> 'model');
-    continue when v_model is null or v_operation ->> 'id' is null;
+    continue when v_model is null or v_operation ->> 'id' is null
+      or not ablo_model.sees(v_model, null, null, null)
+        and not ablo.row_seen(p_organization, ablo.key_acting(), v_model, v_operation ->> 'id');
     v_policy := ablo.stale_word(ablo_model.conflict(v_model, split_part(p_participant, ':', 1)));
     continue when v_policy = 'notify';  -- it would be held back, not refused
     perform ablo.claim_guard(p_organization, p_participant, v_model, v_operation ->> 'id', v_operation, v_policy, v_none);

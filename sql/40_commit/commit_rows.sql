@@ -21,7 +21,8 @@ begin
   if current_setting('ablo.capability_id', true) <> '' then
     v_key := ablo.key_acting();
   end if;
-  if jsonb_array_length(p_request -> 'operations') = 1 and v_key.sync_groups is null
+  if jsonb_array_length(p_request -> 'operations') = 1 and ablo_model.sees(ablo_model.resolve(p_request #>> '{operations,0,model}'), null, null, null)
+    and v_key.sync_groups is null
     and (v_key.id is null or ablo.key_may(v_key, ablo_model.resolve(p_request #>> '{operations,0,model}'), 'read'))
   then
     select json_build_object('row', d."row", 'stamp', d.sync_id) into v_rows from ablo.delta d

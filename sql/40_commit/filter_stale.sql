@@ -26,8 +26,10 @@ declare
   v_read_at bigint := ablo.read_position(p_read -> 'readAt', p_model);
   v_ids text[] := ablo.filter_ids(p_read -> 'ids');
   v_match text;
+  v_key ablo.key_rights := ablo.key_acting();
   v_from constant text := 'from ablo.delta d
     where d.organization_id = $1 and d.sync_id > $2 and d.sync_id <= $3 and d.model = $4
+      and (ablo_model.sees(d.model, null, null, null) or (ablo.delta_seen($6, d)).sync_id is not null)
       and (d.row_id = any ($5) or d.op <> ''D'' and coalesce(%s, false)
         and (select true from ablo.delta n where n.organization_id = $1 and n.model = $4 and n.sync_id > $2
                 and (n.row_id, n.sync_id) > (d.row_id, d.sync_id) and (n.row_id, n.sync_id) <= (d.row_id, $3)
@@ -45,15 +47,15 @@ begin
   perform ablo.walk_check(p_organization, v_read_at, p_before, p_model);
   begin
     execute format('select d.sync_id, d.actor, d.row_id ' || v_from || ' order by d.sync_id desc limit 1', v_match)
-      into sync_id, actor, row_id using p_organization, v_read_at, p_before, p_model, v_ids;
+      into sync_id, actor, row_id using p_organization, v_read_at, p_before, p_model, v_ids, v_key;
   exception when data_exception then
     v_match := 'true';
     execute format('select d.sync_id, d.actor, d.row_id ' || v_from || ' order by d.sync_id desc limit 1', v_match)
-      into sync_id, actor, row_id using p_organization, v_read_at, p_before, p_model, v_ids;
+      into sync_id, actor, row_id using p_organization, v_read_at, p_before, p_model, v_ids, v_key;
   end;
   if sync_id is not null and p_changes then
     execute format('select ablo.changed_json(array_agg(distinct array[d.model, d.row_id])) ' || v_from, v_match)
-      into changed using p_organization, v_read_at, p_before, p_model, v_ids;
+      into changed using p_organization, v_read_at, p_before, p_model, v_ids, v_key;
   end if;
 end
 $$;

@@ -21,6 +21,9 @@ declare
   v_holder text;
   v_since bigint;  -- the writer's own claim, if it has one: what it wrote since does not count
 begin
+  if not ablo_model.sees(p_model, null, null, null) and not ablo.row_seen(p_organization, ablo.key_acting(), p_model, p_id) then
+    return null;  -- the write says that there is no such row
+  end if;
   if p_action = 'create' then
     perform pg_advisory_xact_lock_shared(ablo.creation_key(p_organization, p_model, p_id));
   else

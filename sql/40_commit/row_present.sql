@@ -11,7 +11,7 @@ language plpgsql volatile
 as $$
   -- Whether a row exists, for a premise that it does not: its last delta decides, unless it is a delete. A row
   -- that never produced a delta (it existed before the model) is looked up, unless the commit creates it: if it
-  -- had existed, its key would have clashed. With a key, only rows that it may see exist.
+  -- had existed, its key would have clashed. Only rows that the key and its participant may see exist.
   -- Called by: ablo.reads_stale, under the order lock; waits for nothing.
 declare
   v_op text;
@@ -19,7 +19,7 @@ declare
   v_old boolean;
   v_key ablo.key_rights := ablo.key_acting();
 begin
-  if v_key.sync_groups is not null and not ablo.row_seen(p_organization, v_key, p_model, p_row_id) then
+  if (v_key.sync_groups is not null or not ablo_model.sees(p_model, null, null, null)) and not ablo.row_seen(p_organization, v_key, p_model, p_row_id) then
     return;
   end if;
   select d.sync_id, d.actor, d.op into sync_id, actor, v_op

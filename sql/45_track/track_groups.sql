@@ -23,6 +23,7 @@ begin
        cross join lateral unnest(d.groups || d.left_groups) u (name)
        where d.organization_id = p_organization and d.sync_id > v_start and d.sync_id <= p_head
          and d.actor is distinct from p_participant and ablo.key_may(p_key, d.model, 'read')
+         and (ablo_model.sees(d.model, null, null, null) or (ablo.delta_seen(p_key, d)).sync_id is not null)
     ), moved as (
       select w.name, max(w.sync_id) as sync_id, (array_agg(w.actor order by w.sync_id desc))[1] as actor,
              ablo.changed_json(array_agg(distinct array[w.model, w.row_id])) as changed

@@ -40,7 +40,7 @@ begin
     perform from ablo.api_key k where k.id = p_key_id for share;
     perform ablo.key_by_id(k.organization_id, p_participant, k.id) from ablo.api_key k where k.id = p_key_id;
   end if;
-  if p_capability_id is not null then
+  if p_capability_id is not null or not ablo_model.sees(v_model.typename, null, null, null) then
     v_key := ablo.key_check_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
   v_done := ablo.claim_target_lock(p_organization, v_model.typename, p_id);

@@ -9,7 +9,7 @@ as $$
 declare
   v_blockers jsonb;
 begin
-  if p_key.id is not null and not ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id) then
+  if p_key.participant is not null and not ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id) then
     return json_build_object('claim', ablo.claim_json(p_claim));
   elsif p_claim.status = 'active' then
     return json_build_object('claim', ablo.claim_json(p_claim), 'data', ablo_model.read(p_claim.model, p_claim.row_id),

@@ -7,7 +7,22 @@ as $$
 declare
   v_now text[];
   v_then text[];
+  v_row json;
+  v_last json;
 begin
+  if p_key.participant is not null and not ablo_model.sees(p_event.model, null, null, null) then
+    select d."row", (case d.op when 'D' then d.before end) into v_row, v_last from ablo.delta d
+     where d.organization_id = p_event.organization_id and d.model = p_event.model
+       and (d.row_id, d.sync_id) > (p_event.row_id, 0) and (d.row_id, d.sync_id) <= (p_event.row_id, 9223372036854775807)
+       and d.created_at <= p_event.at
+     order by d.row_id desc, d.sync_id desc
+     limit 1;
+    if not ablo_model.sees(p_event.model, coalesce(v_row, v_last), null, p_key.participant)
+      or not ablo_model.sees(p_event.model, coalesce(ablo_model.read(p_event.model, p_event.row_id), v_row, v_last), null, p_key.participant)
+    then
+      return false;
+    end if;
+  end if;
   if p_key.sync_groups is null then
     return ablo.key_may(p_key, p_event.model, 'read');
   end if;

@@ -48,7 +48,7 @@ begin
     from ablo.claim_event e left join ablo.model m on m.typename = e.model
    where e.organization_id = p_organization and e.xid > v_after and e.xid < v_horizon
      and (v_since is null or e.at >= v_since) and (v_last is null or e.xid <= v_last)
-     and (v_key.id is null or e.participant = p_participant and e.capability_id = v_key.id or ablo.claim_event_seen(v_key, e));
+     and (e.participant = p_participant and e.capability_id is not distinct from v_key.id or ablo.claim_event_seen(v_key, e));
   return ablo.identity_restore(v_found, json_build_object('events', coalesce(v_events, '[]'), 'more', v_last is not null,
     'after', coalesce(v_last::text::bigint, v_horizon::text::bigint - 1)));
 end

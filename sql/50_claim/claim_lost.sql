@@ -10,7 +10,7 @@ declare
   v_claim ablo.claim;
 begin
   select * into v_claim from ablo.claim c where c.organization_id = p_organization and c.id = p_claim_id;
-  if not ablo.claim_seen(case when p_key.id is null then ablo.key_acting() else p_key end, v_claim) then
+  if v_claim.id is not null and not ablo.claim_seen(case when p_key.id is null then ablo.key_acting() else p_key end, v_claim) then
     v_claim := null;
   end if;
   perform ablo.raise_error('claim_lost',

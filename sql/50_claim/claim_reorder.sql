@@ -20,7 +20,7 @@ declare
   v_unknown text;
 begin
   p_id := ablo.row_id(v_model.id_type, p_id);
-  if p_capability_id is not null then
+  if p_capability_id is not null or not ablo_model.sees(v_model.typename, null, null, null) then
     perform ablo.key_check_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
   if jsonb_typeof(p_order) is distinct from 'array' or jsonb_array_length(p_order) > 1000 then

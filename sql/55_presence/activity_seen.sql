@@ -7,7 +7,10 @@ as $$
 declare
   v_name text := coalesce(p_activity ->> 'entityType', p_activity ->> 'model');
 begin
-  if p_key.id is null or v_name is null
+  if p_key.participant is not null and ablo_model.resolve(v_name) is null and not ablo_model.sees(null, null, null, null) then
+    return case when v_name is null then p_activity end;  -- of which model the row is, is not known
+  end if;
+  if p_key.participant is null or v_name is null
     or ablo.row_seen(p_organization, p_key, coalesce(ablo_model.resolve(v_name), v_name),
                      coalesce(p_activity ->> 'entityId', p_activity ->> 'id', ''))
   then

@@ -3,7 +3,7 @@ create or replace function ablo.key_check_read(
 ) returns ablo.key_rights
 language plpgsql volatile
 as $$
-  -- Check that a key may read rows of a model; returns the key.
+  -- Check that a key may read rows of a model; returns the key (see ablo.key_of).
   -- Called by: the read routines, if a capability is given. Raises: capability_scope_denied and the errors of
   -- ablo.key_by_id.
 declare

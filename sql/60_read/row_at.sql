@@ -16,8 +16,7 @@ declare
   v_model ablo.model := ablo.read_model(p_model);
   v_head bigint := ablo.log_head(p_organization);
   v_dropped bigint := (select s.dropped_through from ablo.log_state s);
-  v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+  v_key ablo.key_rights := ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename);
   v_captured boolean;
   v_delta record;  -- as the key may see it; seen: it is for the key at all
 begin

@@ -19,8 +19,7 @@ as $$
 declare
   v_model ablo.model := ablo.read_model(p_model);
   v_limit int := ablo.list_limit(jsonb_build_object('limit', p_limit));
-  v_key ablo.key_rights := case when p_capability_id is not null
-    then ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename) end;
+  v_key ablo.key_rights := ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename);
   v_entry record;
   v_entries json[] := '{}';
   v_size bigint := 0;

@@ -39,6 +39,7 @@ begin
   if v_model.org_column is not null then
     v_where := format('t.%I = %L', v_model.org_column, p_organization);
   end if;
+  v_where := v_where || ablo.reads_sql(v_model);
   if p_capability_id is not null then
     v_where := v_where || ablo.groups_sql(v_model,
       (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);

@@ -39,7 +39,15 @@ as $$
    where not exists (
      select from pg_catalog.pg_policy p
       where p.polrelid = relation and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %' and p.polcmd = '*'
+        and pg_catalog.obj_description(p.oid, 'pg_policy') not like 'ablo\_pg reads %'
         and (role = 'public' and p.polroles = '{0}' or not p.polpermissive and p.polroles @> array[(select r.oid from pg_catalog.pg_roles r where r.rolname = role)]))
+  union all
+  select format('table %s shows a program every row in plain SQL: the policy of what may not be read is missing; migrate again', name)
+    from synced join ablo.model m using (typename)
+   where m.definition ? 'readsFunction' and relation is not null and not exists (
+     select from pg_catalog.pg_policy p
+      where p.polrelid = relation and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg reads %'
+        and not p.polpermissive and p.polroles @> array['ablo_runtime'::regrole::oid])
   union all
   select format('login %I may act as %I, which owns table %s: it is not subject to row-level security', m.rolname, c.relowner::regrole::text, name)
     from synced join pg_catalog.pg_class c on c.oid = relation, pg_catalog.pg_roles m

@@ -7,7 +7,7 @@ as $$
   -- {"claims": [summary + {status, ticket, ttlMs, fenceToken?, readAt?, groups?}],
   --  "present": [{participant, status, activity, meta, since, seenAt}], "now", "nextMs"}.
   -- Claims row by row: holders, then waiters in queue order. p_groups: also the sync groups of each claimed row
-  -- and of each row that an activity names.
+  -- and of each row that an activity names, and as "row" that row if its model limits reading.
   -- nextMs: in how many milliseconds, at the earliest, something here expires. At most 5000 of each.
   -- Called by: relays, on a hint of ablo.live_tell and by the clock. Waits for nothing, changes nothing;
   -- reads claim_target_idx and the key of presence.
@@ -22,7 +22,9 @@ begin
            'status', x.status, 'ticket', x.ticket,
            'ttlMs', floor(extract(epoch from x.ttl) * 1000)::bigint,
            'fenceToken', x.fence_token, 'readAt', x.read_at,
-           'groups', case when p_groups then to_jsonb(ablo.row_place(p_organization, x.model, x.row_id)) end))
+           'groups', case when p_groups then to_jsonb(ablo.row_place(p_organization, x.model, x.row_id)) end,
+           'row', case when p_groups and not ablo_model.sees(x.model, null, null, null)
+             then to_jsonb(coalesce(ablo_model.read(x.model, x.row_id), '{}')) end))
            order by x.model, x.row_id, x.status, x.ticket),
          min(x.expires_at)
     into v_claims, v_next

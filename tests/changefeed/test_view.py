@@ -10,11 +10,13 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.delta import Delta
 from ablo_pg.relay.auth import Credential
 from ablo_pg.testing import DatabaseHandle
 
+NOTHING = Permissions()  # no model limits reading
 GROUPS = st.lists(st.sampled_from(["projects:p1", "projects:p2", "tasks:t"]), max_size=2)
 OPERATIONS = st.lists(
     st.sampled_from(["tasks.read", "Tasks.read", "*.read", "notes.read", "tasks.update"]).map(
@@ -99,7 +101,7 @@ def test_the_relay_and_the_kernel_say_the_same(app_db: DatabaseHandle) -> None:
             asked = (operations, bound, json.dumps(DELTA | said))
             row = conn.execute(SEEN, asked).fetchone()
             view = credential(operations, bound).view
-            assert as_kernel(seen((view,), made)) == row
+            assert as_kernel(seen((view,), made, NOTHING)) == row
 
         compare()
 
@@ -108,9 +110,9 @@ def test_views_do_not_add_up() -> None:
     """Models of the one are not seen in the groups of the other."""
     tasks = View(frozenset(["projects:p1"]), {"tasks"})
     countries = View(frozenset(["org:acme"]), {"countries"})
-    assert seen((tasks, countries), delta("tasks", ["projects:p2"], [])) is None
-    assert seen((tasks, countries), delta("tasks", ["projects:p1"], [])) is not None
-    gone = seen((countries, tasks), delta("tasks", ["projects:p2"], ["projects:p1"]))
+    assert seen((tasks, countries), delta("tasks", ["projects:p2"], []), NOTHING) is None
+    assert seen((tasks, countries), delta("tasks", ["projects:p1"], []), NOTHING) is not None
+    gone = seen((countries, tasks), delta("tasks", ["projects:p2"], ["projects:p1"]), NOTHING)
     assert gone is not None
     assert (gone.op, gone.row, gone.groups) == ("D", None, ("org:acme", "projects:p1"))
 
@@ -118,8 +120,8 @@ def test_views_do_not_add_up() -> None:
 def test_who_sees_all_is_told_where_a_row_came_from() -> None:
     moved = delta("tasks", ["projects:p2"], ["projects:p1"])
     whole, there = View(frozenset(["org:acme"])), View(frozenset(["projects:p2"]))
-    assert seen((whole,), moved) is moved
-    arrived = seen((there,), moved)
+    assert seen((whole,), moved, NOTHING) is moved
+    arrived = seen((there,), moved, NOTHING)
     assert arrived is not None
     assert (arrived.row, arrived.left_groups) == (moved.row, ())
 
@@ -133,7 +135,7 @@ def test_who_could_not_see_a_row_is_not_told_what_it_was_before() -> None:
     told = [
         [
             found and found.before is not None
-            for found in (seen(views, one) for one in (entered, moved, both))
+            for found in (seen(views, one, NOTHING) for one in (entered, moved, both))
         ]
         for views in ((whole,), (p1,), (p2,), (p1, p2))
     ]

@@ -159,7 +159,7 @@ BUDGETS: dict[str, tuple[str, Callable[[Caller], int]]] = {
         lambda caller: len(caller.list("tasks", {})["data"]),
     ),
     "delta_read": (
-        "text, bigint, int, bigint, text, boolean",
+        "text, bigint, int, bigint, text, boolean, boolean",
         lambda caller: len(deltas(caller, READ, 0)),
     ),
 }

@@ -106,11 +106,7 @@ class DirectTransport:
 
     async def active_schema(self) -> ActiveSchema | None:
         """Return the database's schema, or None if none was applied."""
-        found = await self._database.read(registry.schema_active, 0, "")
-        if found is None:
-            return None
-        told = msgspec.json.decode(found)
-        return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
+        return await active_schema(self._database, 0, "")
 
     async def past_schemas(self) -> frozenset[str]:
         """Return the hashes of the newest pushed versions, including the active one."""
@@ -176,7 +172,18 @@ class DirectTransport:
     ) -> DeltaStream:
         """Begin a stream over the process's own reader and hub."""
         await self.open()
-        return await self._source.subscribe(self._organization, models, groups, cursor)
+        return await self._source.subscribe(
+            self._organization, models, groups, cursor, self._participant
+        )
+
+
+async def active_schema(database: Database, version: int, known: str) -> ActiveSchema | None:
+    """Read the database's schema; None if it is the known one, or missing."""
+    found = await database.read(registry.schema_active, version, known)
+    if found is None:
+        return None
+    told = msgspec.json.decode(found)
+    return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
 
 
 def check_joinable(connection: object) -> None:

@@ -61,7 +61,12 @@ def groups_of(call: Call) -> SocketGroups:
     """Return the requested groups, within the credential's."""
     asked = call.request.query_params.getlist("syncGroups")
     names = [name for part in asked for name in part.split(",") if name]
-    return SocketGroups(call.credential, call.service.settings.subscriptions, names or None)
+    return SocketGroups(
+        call.credential,
+        call.service.settings.subscriptions,
+        names or None,
+        call.service.hub.permissions,
+    )
 
 
 async def full(call: Call, models: list[ModelSpec]) -> Response:
@@ -119,7 +124,9 @@ async def missed(call: Call, models: list[ModelSpec], position: int) -> Response
         return None
     views = groups_of(call).views
     wanted = {spec.typename for spec in models}
-    shown = (seen(views, delta) for delta in page if delta.model in wanted)
+    shown = (
+        seen(views, delta, call.service.hub.permissions) for delta in page if delta.model in wanted
+    )
     deltas = [delta for delta in shown if delta is not None]
     last = page[-1].sync_id if page else position
     await note(call, last)

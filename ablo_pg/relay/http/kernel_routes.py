@@ -105,7 +105,7 @@ async def log_read(call: Call) -> Response:
     page = await call.service.database.read(
         log.delta_read, call.organization, body.after, limit, body.through
     )
-    shown = (seen((call.credential.view,), one) for one in page)
+    shown = (seen((call.credential.view,), one, call.service.hub.permissions) for one in page)
     deltas = [delta_json(one) for one in shown if one is not None]
     reached = page[-1].sync_id if page else body.after
     whole = b"true" if log.is_whole(page, limit) else b"false"

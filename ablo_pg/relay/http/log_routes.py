@@ -62,7 +62,7 @@ async def wanted_by(call: Call, query: LogQuery) -> Wanted:
     views = (call.credential.view,)
 
     def wanted(delta: Delta) -> Delta | None:
-        shown = seen(views, delta)
+        shown = seen(views, delta, call.service.hub.permissions)
         asked = shown is not None and (
             (typename is None or shown.model == typename)
             and (query.op is None or shown.op == query.op)

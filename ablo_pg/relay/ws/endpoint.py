@@ -146,7 +146,10 @@ async def open_session(
         cursor = await service.database.read(bootstrap_start, *who)
     partition = read_partition(query.get("deliveryPartition"))
     groups = SocketGroups(
-        credential, service.settings.subscriptions, query.getlist("syncGroups") or None
+        credential,
+        service.settings.subscriptions,
+        query.getlist("syncGroups") or None,
+        service.hub.permissions,
     )
     session = Session(
         wire,

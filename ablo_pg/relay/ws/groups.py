@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auth import Credential
@@ -25,6 +26,7 @@ class SocketGroups:
     read is not seen in the groups of the other.
 
     Args: credential, whose groups bound the requests. most, how many a socket may follow.
+    permissions, of the active schema.
     """
 
     __slots__ = (
@@ -34,17 +36,25 @@ class SocketGroups:
         "_joined",
         "_most",
         "_own",
+        "_permissions",
         "followed",
         "views",
     )
 
-    def __init__(self, credential: Credential, most: int, asked: Iterable[str] | None) -> None:
+    def __init__(
+        self,
+        credential: Credential,
+        most: int,
+        asked: Iterable[str] | None,
+        permissions: Permissions,
+    ) -> None:
         self._own = f"org:{credential.organization}"
         self._credential = credential
+        self._permissions = permissions
         self._granted = self._granted_by(credential)
         self._most = most
         own = frozenset((self._own,)) if self._granted is None else self._granted
-        self._base = View(own, credential.readable)
+        self._base = View(own, credential.readable, credential.participant)
         self._joined: dict[str, list[View]] = {}
         self._follow()
         if asked is not None:
@@ -58,7 +68,8 @@ class SocketGroups:
     @property
     def unlimited(self) -> bool:
         """Whether all of it may be seen."""
-        return any(self._own in view.groups and view.models is None for view in self.views)
+        every = any(self._own in view.groups and view.models is None for view in self.views)
+        return every and not self._permissions.guarded
 
     def replace(self, asked: Iterable[str]) -> list[str]:
         """Follow these groups; return the result. Raises malformed_subscription,
@@ -94,14 +105,20 @@ class SocketGroups:
             self._own if group == DEFAULT else group for group in groups
         )
 
-    def sees(self, model: str, groups: Iterable[str]) -> bool:
-        """Whether rows of a model in these groups may be seen; the model's name in any case."""
+    def sees(self, model: str, groups: Iterable[str], row: Mapping[str, object] | None) -> bool:
+        """Whether a row in these groups may be seen; the model's name in any case.
+
+        row: its values, if its model limits reading.
+        """
         named = frozenset((self._own, *groups))
-        return any(view.sees(model, named) for view in self.views)
+        return any(
+            view.sees(model, named) and self._permissions.reads(model, row, view.participant or "")
+            for view in self.views
+        )
 
     def sees_claim(self, claim: Mapping[str, Any]) -> bool:
         """Whether the row of a claim may be seen."""
-        return self.sees(claim["entityType"], claim.get("groups") or ())
+        return self.sees(claim["entityType"], claim.get("groups") or (), claim.get("row"))
 
     def _follow(self) -> None:
         self.views = (self._base, *(view for each in self._joined.values() for view in each))
@@ -127,7 +144,7 @@ class SocketGroups:
         for credential in credentials:
             granted = self._granted_by(credential)
             groups = wanted if granted is None else wanted & granted
-            found.append(View(groups, credential.readable))
+            found.append(View(groups, credential.readable, credential.participant))
         if wanted and not any(view.groups for view in found):
             raise error_for(
                 "capability_scope_denied",

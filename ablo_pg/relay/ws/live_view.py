@@ -220,7 +220,9 @@ def shown_to(session: Session, here: Json | None) -> Json | None:
     if here is None:
         return None
     found, row = dict(here), here.get("activityRow")
-    if row is not None and not session.groups.sees(row["model"], row.get("groups") or ()):
+    if row is not None and not session.groups.sees(
+        row["model"], row.get("groups") or (), row.get("row")
+    ):
         found["activity"] = None
     meta = here.get("meta")
     if not session.groups.whole and meta is not None and "syncGroups" in meta:

@@ -268,9 +268,11 @@ async def test_a_routine_shows_nothing_outside(
     assert judge_routines(scene, keys[name], name, ROUTINES) == []
 
 
-def judge_routines(scene: Scene, key: str, name: str, matrix: Any) -> list[str]:
+def judge_routines(
+    scene: Scene, key: str, name: str, matrix: Any, participant: str = OWNER
+) -> list[str]:
     """Call each routine for both; return those that tell them apart."""
-    who = ("other" if name == "other organization" else "acme", OWNER)
+    who = ("other" if name == "other organization" else "acme", participant)
     wrong = []
     with (
         psycopg.connect(scene.world.db.admin_url) as admin,
@@ -291,7 +293,7 @@ def judge_routines(scene: Scene, key: str, name: str, matrix: Any) -> list[str]:
 async def test_the_matrix_catches_a_route_that_shows_all(
     scene: Scene, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_routes, "seen", lambda views, delta: delta)
+    monkeypatch.setattr(log_routes, "seen", lambda views, delta, permissions: delta)
     api = await scene.world.with_key(keys["other groups"])
     door = ("GET", "/api/v1/logs")
     with pytest.raises(AssertionError, match="shows what is in p2"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.relay.ws.groups import SocketGroups
 
 pytestmark = pytest.mark.anyio
@@ -56,10 +57,10 @@ async def test_a_write_without_a_guard_needs_none(api: Any, writer: Any) -> None
 @pytest.mark.parametrize("asked", [None, []])
 async def test_a_key_of_no_groups_follows_nothing(asked: list[str] | None) -> None:
     credential: Any = SimpleNamespace(
-        organization="acme", sync_groups=frozenset[str](), readable=None
+        organization="acme", sync_groups=frozenset[str](), readable=None, participant="user:u"
     )
-    groups = SocketGroups(credential, 10, asked)
+    groups = SocketGroups(credential, 10, asked, Permissions())
     assert not groups.followed
     assert not groups.whole
     assert not groups.unlimited
-    assert not groups.sees("tasks", ["org:acme", "tasks:t1"])
+    assert not groups.sees("tasks", ["org:acme", "tasks:t1"], None)

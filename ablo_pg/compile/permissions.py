@@ -1,0 +1,218 @@
+"""Pass: what a schema permits, as functions: who sees a row, a row of the log, and may change one.
+
+`<model>__reads(table, participant)` is for the read routines, which inline it, so that indexes
+serve it; `<model>__sees(row, before, participant)` for the log, whose rows are JSON;
+`rls` puts the same test into a policy for our logins; `guard` judges what they write, with the row
+before and after. All print one predicate; `changefeed.permissions` judges the stream by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ablo_pg.compile.forms import Function, Guarded, do_block
+from ablo_pg.compile.names import indent, literal, text_array
+from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.compile.predicates import predicate_sql
+from ablo_pg.predicate.operands import Refused
+from ablo_pg.predicate.permission import (
+    ROWS,
+    names_of,
+    permission_fields,
+    require_judged,
+    transition,
+)
+from ablo_pg.schema.neutral import FieldType, named_fields
+from ablo_pg.schema.problems import Problem, schema_error
+
+_EVENTS: Final = (
+    ("INSERT", "create", ("new",)),
+    ("UPDATE", "update", ROWS),
+    ("DELETE", "delete", ("old",)),
+)
+_UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+# Who acts in a session of plain SQL, as the guard records it. session_user is of collation C: no
+# index of a text column serves a comparison by that.
+SESSION_ACTOR: Final = (
+    "coalesce(nullif(current_setting('app.current_participant_id', true), ''), "
+    "'system:' || session_user::text collate \"default\")"
+)
+
+
+def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
+    """Emit the functions of a model that declares permissions."""
+    if model.spec.permissions:
+        yield _collations(model)
+    if limits_reading(model):
+        yield from Function(
+            name=model.function("reads"),
+            args=[f"r {model.table}", "p_actor text"],
+            returns="boolean",
+            language="sql",
+            volatility="stable",
+            pinned=False,
+            signature=f"({model.table}, text)",
+            body=f"  select {read_test(model, 'r', 'p_actor')}",
+        ).sql()
+        yield from Function(
+            name=model.function("sees"),
+            args=["p_row json", "p_before json", "p_actor text"],
+            returns="boolean",
+            language="sql",
+            volatility="stable",
+            pinned=False,
+            body=f"  select {_test(model, 'read', _logged(model) | _actor('p_actor'))} is true",
+        ).sql()
+
+
+def _collations(model: ModelPlan) -> str:
+    """Refuse an adopted table whose text compares as equal what the stream tells apart."""
+    named = {name.removeprefix("old.").removeprefix("new.") for name in _named(model)}
+    columns = text_array(sorted(c.name for c in model.row_columns if c.wire in named))
+    problem = f"{model.title}: its permissions name a column of a nondeterministic collation"
+    return do_block(
+        Guarded(
+            "exists (\n  select from pg_catalog.pg_attribute a\n"
+            "  join pg_catalog.pg_collation c on c.oid = a.attcollation\n"
+            f"  where a.attrelid = {model.regclass} and not c.collisdeterministic\n"
+            f"    and a.attname = any ({columns})\n)",
+            [
+                f"raise exception using errcode = 'feature_not_supported',\n"
+                f"  message = {literal(problem)},\n"
+                "  hint = 'the stream compares text by its characters; compare another column';"
+            ],
+        )
+    )
+
+
+def _named(model: ModelPlan) -> set[str]:
+    return {name for one in model.spec.permissions for name in names_of(one.test)}
+
+
+def limits_reading(model: ModelPlan) -> bool:
+    """Whether not every actor of the organization may read all rows."""
+    return model.spec.permission("read") is not None
+
+
+def read_test(model: ModelPlan, row: str, actor: str) -> str:
+    """Return whether an actor may read the row `row` (an alias, or '')."""
+    return _test(model, "read", _columns(model, row) | _actor(actor))
+
+
+def refuses(model: ModelPlan, actor: str) -> str:
+    """Return the condition, in a trigger, that an actor may not make this change; '' if any may.
+
+    What it writes must be permitted, and an update must leave the row where it can see it.
+    """
+    cases = []
+    for event, verb, rows in _EVENTS:
+        tests = _write_tests(model, verb, rows, actor) if model.spec.permission(verb) else []
+        if verb == "update" and limits_reading(model):
+            tests.append(read_test(model, "new", actor))
+        if tests:
+            cases.append(f"when {literal(event)} then ({' and '.join(tests)}) is not true")
+    listed = "\n".join(cases)
+    # In parentheses: PL/pgSQL reads up to the THEN of its IF.
+    return f"(case tg_op\n{indent(listed)}\n  else false\nend)" if cases else ""
+
+
+def _write_tests(model: ModelPlan, verb: str, rows: tuple[str, ...], actor: str) -> list[str]:
+    columns = {row: _columns(model, row) for row in rows}
+    if transition(model.spec.permission(verb)):
+        both = {f"{row}.{wire}": sql for row in rows for wire, sql in columns[row].items()}
+        return [_test(model, verb, both | _actor(actor))]
+    return [_test(model, verb, columns[row] | _actor(actor)) for row in rows]
+
+
+def _test(model: ModelPlan, verb: str, columns: Mapping[str, str]) -> str:
+    named = permission_fields(named_fields(model.spec), verb)
+    fields = {field.wire: field for field in named.values()}
+    test = model.spec.permission(verb)
+    try:
+        found = predicate_sql(test, fields, columns)
+        require_judged(test, fields)
+    except Refused as exc:
+        problem = Problem(
+            "invalid_permission", model.spec.key, None, f"{verb}: {exc.reason}", exc.remedy
+        )
+        raise schema_error([problem], code="schema_definition_invalid") from None
+    return found
+
+
+def _columns(model: ModelPlan, row: str) -> dict[str, str]:
+    """Return the model's columns by JSON name; none of an enum type or an array."""
+    prefix = f"{row}." if row else ""
+    return {c.wire: prefix + c.sql for c in model.row_columns if not c.native}
+
+
+def _logged(model: ModelPlan) -> dict[str, str]:
+    """Return each field out of a row of the log, as `before` has it, else `row`.
+
+    A value of another type, which an earlier schema may have logged, is unknown.
+    """
+    return {c.wire: _out_of_json(c) for c in model.row_columns if not c.native}
+
+
+def _out_of_json(column: Column) -> str:
+    found = f"coalesce(p_before -> {column.key}, p_row -> {column.key})"
+    text = f"({found} #>> '{{}}')"
+    is_text = f"json_typeof({found}) = 'string'"
+    match column.type:
+        case FieldType.INTEGER:
+            fits = f"{text} ~ '^-?[0-9]{{1,19}}$' and json_typeof({found}) = 'number'"
+            bounds = "between -9223372036854775808 and 9223372036854775807"
+            value = f"case when {text}::numeric {bounds} then {text}::bigint end"
+        case FieldType.BOOLEAN:
+            fits, value = f"json_typeof({found}) = 'boolean'", f"{text}::boolean"
+        case FieldType.UUID:
+            fits, value = f"{is_text} and {text} ~ {literal(_UUID)}", f"{text}::uuid"
+        case FieldType.STRING | FieldType.ENUM:
+            fits, value = is_text, text
+        case _:  # only whether it is null
+            return text
+    return f"(case when {fits} then {value} end)"
+
+
+def _actor(participant: str) -> dict[str, str]:
+    """Return the actor's values of a participant `kind:id`, as SQL."""
+    name = f"substr({participant}, strpos({participant}, ':') + 1)"
+    kind = f"split_part({participant}, ':', 1)"
+    return {
+        "actor.id": _once(name, participant),
+        "actor.kind": _once(kind, participant),
+        "actor.user_id": _once(f"case when {kind} = 'user' then {name} end", participant),
+    }
+
+
+def _once(value: str, participant: str) -> str:
+    """Return it as a subselect in a policy, which the planner evaluates once a statement."""
+    return f"(select {value})" if participant == SESSION_ACTOR else f"({value})"
+
+
+def dispatch_sees(schema: SchemaPlan) -> Iterator[str]:
+    """Emit `ablo_model.sees`, unless no model limits reading: then the kernel has its own.
+
+    Without a row it tells whether everyone may read the model, without a model whether any limits
+    reading.
+    """
+    models = [model for model in schema.synced if limits_reading(model)]
+    if not models:
+        return
+    cases = "\n".join(
+        f"    when {model.typename} then p_row is not null\n"
+        f"      and {model.function('sees')}(p_row, p_before, p_actor)"
+        for model in models
+    )
+    yield from Function(
+        name="ablo_model.sees",
+        args=["p_model text", "p_row json", "p_before json", "p_actor text"],
+        returns="boolean",
+        language="sql",
+        volatility="stable",
+        pinned=False,
+        body=(
+            "  select case when p_model is null then false else case p_model\n"
+            f"{cases}\n    else true\n  end end"
+        ),
+    ).sql()

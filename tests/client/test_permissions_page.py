@@ -1,0 +1,26 @@
+"""docs/permissions.md: its examples run as they stand, and print what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ablo_pg.testing import DatabaseHandle
+
+from .pages import blocks, run_blocking
+
+
+def test_the_examples_run(
+    make_app_db: Callable[[Any], DatabaseHandle],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    declared, used = blocks("permissions.md")
+    names: dict[str, Any] = {"__name__": "app"}
+    # Without the future import of this file: pydantic would look the types up in a module.
+    exec(compile(declared, "docs", "exec", dont_inherit=True), names)
+    monkeypatch.setenv("DATABASE_URL", make_app_db(names["schema"]).database_url)
+    run_blocking(used, names)
+    assert capsys.readouterr().out == "None\nentity_not_found\nPlan\npermission_denied\n"

@@ -1,0 +1,132 @@
+"""What a permission may name, what is refused and why, and how schemas carry it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ablo_pg import AbloValidationError, Model, allow, define_schema
+from ablo_pg.compile import compile_schema
+from ablo_pg.schema import SchemaSpec, parse_schema_json
+from ablo_pg.schema.diff import diff
+from ablo_pg.schema.source import write_source
+from ablo_pg.schema.unenforced import require_enforced
+
+
+class Task(Model):
+    owner_id: str
+    level: int = 0
+    price: Decimal | None = None
+    due: dt.datetime | None = None
+    permissions = allow(
+        read="owner_id = actor.user_id or due is null",
+        update="old.owner_id = actor.id and new.owner_id = old.owner_id",
+    )
+
+
+SCHEMA = define_schema(tasks=Task)
+
+
+def refused(**tests: Any) -> str:
+    class Other(Model):
+        owner_id: str
+        level: int = 0
+        price: Decimal | None = None
+        due: dt.datetime | None = None
+        tags: list[str]
+        permissions = allow(**tests)
+
+    with pytest.raises(AbloValidationError) as raised:
+        define_schema(others=Other)
+    return raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("owner_id = lower(actor.id)", "locale"),
+        ("owner_id ilike 'a%'", "locale"),
+        ("due < now()", "compare otherwise"),
+        ("due > '2026-01-01T00:00:00Z'", "compare otherwise"),
+        ("price > 3", "compare otherwise"),
+        ("tags @> array['a']", "compare otherwise"),
+        ("owner_id = any_of(actor.id)", "not allowed"),
+        ("actor.groups = 'x'", "no field 'actor.groups'"),
+        ("actor.meta.team = 'x'", "not allowed"),
+        ("old.owner_id = actor.id", "no field 'old.owner_id'"),
+        ("other.owner_id = actor.id", "no field 'other.owner_id'"),
+        ("level = actor.id", "do not compare"),
+    ],
+)
+def test_what_the_stream_could_judge_otherwise_is_refused(test: str, reason: str) -> None:
+    assert reason in refused(read=test)
+
+
+def test_an_update_names_the_rows_or_not() -> None:
+    assert "with and without old." in refused(update="old.level = 1 and level = 2")
+
+
+def test_a_pushed_permission_is_judged_likewise() -> None:
+    pushed = SCHEMA.to_json()
+    read = {"name": "read", "test": ["price", ">", "3"]}
+    pushed["models"]["tasks"]["permissions"] = [read]  # type: ignore[index]
+    with pytest.raises(AbloValidationError, match="compare otherwise"):
+        compile_schema(parse_schema_json(pushed))
+
+
+@pytest.mark.parametrize("odd", [[{"name": "peek", "test": ["level", "=", 1]}], {"read": "x"}])
+def test_a_pushed_permission_of_another_shape_is_refused(odd: Any) -> None:
+    pushed = SCHEMA.to_json()
+    pushed["models"]["tasks"]["permissions"] = odd  # type: ignore[index]
+    with pytest.raises(AbloValidationError):
+        require_enforced(parse_schema_json(pushed))
+
+
+def test_a_model_without_organization_takes_none() -> None:
+    class Rate(Model, tenancy="none"):
+        name: str
+        permissions = allow(read="name = actor.id")
+
+    with pytest.raises(AbloValidationError, match="no organization"):
+        require_enforced(define_schema(rates=Rate).spec)
+
+
+def test_reading_needs_what_was_before() -> None:
+    class Rate(Model, before=False):
+        name: str
+        permissions = allow(read="name = actor.id")
+
+    with pytest.raises(AbloValidationError, match="leave an actor's sight"):
+        define_schema(rates=Rate)
+
+
+def again(spec: SchemaSpec) -> SchemaSpec:
+    module = ModuleType("again")
+    sys.modules["again"] = module  # where pydantic looks types up
+    exec(write_source(spec), vars(module))
+    found: SchemaSpec = module.schema.spec
+    return found
+
+
+def test_schemas_carry_it() -> None:
+    spec = SCHEMA.spec
+    pushed = parse_schema_json(SCHEMA.to_json())
+    assert (pushed.hash, pushed.models[0].permissions) == (spec.hash, spec.models[0].permissions)
+    assert again(spec).models[0].permissions == spec.models[0].permissions
+    assert compile_schema(again(spec)).sql == compile_schema(spec).sql
+
+
+def test_a_change_of_it_is_not_made_by_the_way() -> None:
+    class Open(Model):
+        owner_id: str
+        level: int = 0
+        price: Decimal | None = None
+        due: dt.datetime | None = None
+
+    (change,) = diff(SCHEMA.spec, define_schema(tasks=Open).spec)
+    assert (change.kind, change.additive) == ("permissions_changed", False)
