@@ -59,7 +59,7 @@ begin
                        and coalesce(jsonb_typeof(item -> 'readAt'), 'null') = any (array['number', 'null'])
                        and bare
                        and split_part(participant, ':', 1) = any (array['user', 'agent', 'system'])
-                       and length(participant) > position(':' in participant)
+                       and participant like '%:_%'
                        and length(key) between 1 and 255
                        and ablo.text_fits(concat_ws('', participant, key, behalf))
                        and (coalesce(behalf, '') = '' or behalf ~ '^(user|agent|system):.')
