@@ -17,13 +17,9 @@ declare
 begin
   v_done := set_config('app.current_org_id', p_organization, true);
   v_done := set_config('app.current_participant_id', p_participant, true);
-  if v_found <> '' or p_on_behalf_of <> '' then
+  if v_found <> '' or p_on_behalf_of <> '' or p_capability_id <> '' then
     v_done := set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true);
-  end if;
-  if v_found <> '' or p_capability_id <> '' then
     v_done := set_config('ablo.capability_id', coalesce(p_capability_id, ''), true);
-  end if;
-  if v_found <> '' then
     v_done := set_config('ablo.transaction_ids', '', true);
     v_done := set_config('ablo.claims', '', true);
   end if;
