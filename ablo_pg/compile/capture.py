@@ -72,6 +72,9 @@ begin
     end if;
     v_done := ablo.order_lock(v_organization);
 {indent(_insert(model), 4)}
+    if current_setting('ablo.row', true) <> '' then  -- ablo.commit_rows answers with it
+{indent(_hand_on(model), 6)}
+    end if;
     exit when not v_gone or new.{org} is null;
     v_gone := false;
     v_made := true;
@@ -190,6 +193,12 @@ values (
   ablo.transaction_of({model.typename}, v_id),
   pg_current_xact_id(), clock_timestamp(), v_left, v_before, v_entered
 );"""
+
+
+def _hand_on(model: ModelPlan) -> str:
+    return f"""\
+v_done := set_config('ablo.row', {model.typename} || ':' || v_id || e'\\x1f{{"row" : '
+  || coalesce(v_row::text, 'null') || ', "stamp" : ' || currval('ablo.sync_id') || '}}', true);"""
 
 
 def changed_fields(model: ModelPlan, old: str, new: str) -> str:
