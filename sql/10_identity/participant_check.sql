@@ -7,14 +7,8 @@ as $$
   -- Called by: ablo.identity_set; entry points that read no rows of models themselves, and so need no identity settings.
   -- Raises: identity_missing_organization, invalid_participant_kind.
 declare
-  v_kind text;
+  v_kind text := split_part(p_participant, ':', 1);
 begin
-  if p_organization <> '' and split_part(p_participant, ':', 1) in ('user', 'agent', 'system')
-    and p_participant like '%:_%' and ablo.text_fits(p_participant) and coalesce(p_on_behalf_of, '') = ''
-  then
-    return;  -- one expression for almost every call: each one that runs is set up again in each transaction
-  end if;
-  v_kind := split_part(p_participant, ':', 1);
   if coalesce(p_organization, '') = '' then
     perform ablo.raise_error('identity_missing_organization', 'no organization was given',
       'pass organization= (a non-empty text)');

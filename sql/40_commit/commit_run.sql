@@ -31,12 +31,17 @@ declare
   v_at timestamptz;
   v_key ablo.key_rights;
   v_done text;  -- an assignment runs no query, which PERFORM would
-  v_bare boolean;  -- operations and nothing else
+  v_bare boolean;  -- well-formed: operations and nothing else
   -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
-  v_done := ablo.commit_check(p_key, p_request);
-  v_bare := p_request - array['operations', 'returning'] = '{}';
+  v_bare := case when jsonb_typeof(p_request -> 'operations') = 'array' then
+    jsonb_array_length(p_request -> 'operations') between 1 and 500 and p_request - array['operations', 'returning'] = '{}'
+    and length(p_key) between 1 and 255 and ablo.text_fits(p_key) end;
+  if v_bare is not true then
+    v_done := ablo.commit_check(p_key, p_request);
+    v_bare := false;
+  end if;
   v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 
   if p_capability_id is not null then
