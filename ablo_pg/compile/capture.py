@@ -16,6 +16,7 @@ from typing import Final
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.groups import far_groups, is_deep, left_groups, near_groups, only_in
 from ablo_pg.compile.names import indent
+from ablo_pg.compile.permissions import limits_reading
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.row import pair_texts, row_json
 from ablo_pg.compile.values import differs
@@ -71,7 +72,7 @@ begin
 {indent(_kept(model), 6)}
     end if;
     v_done := ablo.order_lock(v_organization);
-{indent(_insert(model), 4)}
+{indent(_insert(model) + _hand_on(model), 4)}
     exit when not v_gone or new.{org} is null;
     v_gone := false;
     v_made := true;
@@ -190,6 +191,17 @@ values (
   ablo.transaction_of({model.typename}, v_id),
   pg_current_xact_id(), clock_timestamp(), v_left, v_before, v_entered
 );"""
+
+
+def _hand_on(model: ModelPlan) -> str:
+    """Hand the row on to `ablo.commit_rows`, unless its writer may be one that may not read it."""
+    if limits_reading(model):
+        return ""
+    return f"""
+if current_setting('ablo.row', true) <> '' then
+  v_done := set_config('ablo.row', {model.typename} || ':' || v_id || e'\\x1f{{"row" : '
+    || coalesce(v_row::text, 'null') || ', "stamp" : ' || currval('ablo.sync_id') || '}}', true);
+end if;"""
 
 
 def changed_fields(model: ModelPlan, old: str, new: str) -> str:

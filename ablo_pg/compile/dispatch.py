@@ -82,6 +82,7 @@ def _resolve(schema: SchemaPlan) -> tuple[str, ...]:
 
 def _conflict(models: Sequence[ModelPlan]) -> tuple[str, ...]:
     policies = {m.spec.typename: dict(m.spec.conflict) for m in models if m.spec.conflict}
+    chosen = f"{json_literal(policies)}::jsonb -> p_model ->> p_kind" if policies else "null::text"
     return Function(
         name="ablo_model.conflict",
         args=["p_model text", "p_kind text"],
@@ -89,7 +90,7 @@ def _conflict(models: Sequence[ModelPlan]) -> tuple[str, ...]:
         language="sql",
         volatility="immutable",
         pinned=False,
-        body=f"  select {json_literal(policies)}::jsonb -> p_model ->> p_kind",
+        body=f"  select {chosen}",
     ).sql()
 
 

@@ -4,8 +4,7 @@ A row without an organization may be assigned one: only a login that is not subj
 security sees it. The application of an adopted table may also change a row's id, and its
 organization if no other table's rows take theirs from it; `ablo.row_identity_check` decides.
 
-One function and no WHEN clause: Postgres parses a WHEN again for every statement, which costs more
-than the call does. It runs as the owner, since a writer of plain SQL may not call the kernel.
+It runs as the owner, since a writer of plain SQL may not call the kernel.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import digest, literal, text_array
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
-# What is written set-wise is logged by the kernel (`many`).
-_WHEN: Final = "when (current_user <> 'ablo_writer')"
+# What is written set-wise is logged by the kernel (`many`). Postgres parses a WHEN again for every
+# statement: a constant of type name takes 64 numbers, one of type text as many as it has letters.
+_WHEN: Final = "when (current_user <> 'ablo_writer'::text)"
 
 
 def triggers(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:

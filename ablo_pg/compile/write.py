@@ -166,12 +166,12 @@ else
       jsonb_build_object('model', {title}, 'field', 'id', 'generated',
         ablo.id_sequence({model.regclass}, {literal(model.id.name)}) is not null));
   end;
-end if;
-if v_id::text <> p_id then
-  perform ablo.raise_error('invalid_id',
-    {title} || ': the id is ' || quote_literal(v_id::text) || ', not ' || {shown},
-    'pass the id as it was read',
-    jsonb_build_object('model', {title}, 'field', 'id'));
+  if v_id::text <> p_id then
+    perform ablo.raise_error('invalid_id',
+      {title} || ': the id is ' || quote_literal(v_id::text) || ', not ' || {shown},
+      'pass the id as it was read',
+      jsonb_build_object('model', {title}, 'field', 'id'));
+  end if;
 end if;"""
 
 

@@ -6,6 +6,7 @@
 --   app.current_org_id, app.current_participant_id   the organization and the participant (kind:id)
 --   ablo.on_behalf_of, ablo.capability_id            for whom, and by which key
 --   ablo.claims, ablo.transaction_ids                claims and transaction ids that the operations of a commit name
+--   ablo.row                                         for "returning": '?' until the capture puts the row here
 --   ablo.writer                                      the participant that wrote first in this transaction
 --   ablo.tx_orgs                                     the organizations of a transaction that sets none; '*' beyond 64
 --   ablo.ordered                                     the organization whose order lock this transaction holds

@@ -22,16 +22,12 @@ begin
   end if;
   v_done := set_config('app.current_org_id', '', true);
   v_done := set_config('app.current_participant_id', '', true);
-  if current_setting('ablo.on_behalf_of', true) <> '' then
+  if current_setting('ablo.on_behalf_of', true) <> '' or current_setting('ablo.capability_id', true) <> ''
+    or current_setting('ablo.transaction_ids', true) <> '' or current_setting('ablo.claims', true) <> ''
+  then
     v_done := set_config('ablo.on_behalf_of', '', true);
-  end if;
-  if current_setting('ablo.capability_id', true) <> '' then
     v_done := set_config('ablo.capability_id', '', true);
-  end if;
-  if current_setting('ablo.transaction_ids', true) <> '' then
     v_done := set_config('ablo.transaction_ids', '', true);
-  end if;
-  if current_setting('ablo.claims', true) <> '' then
     v_done := set_config('ablo.claims', '', true);
   end if;
   return p_answer;

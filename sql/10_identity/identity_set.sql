@@ -12,18 +12,19 @@ as $$
   -- invalid_participant_kind. Locks: none.
 declare
   -- Assignments, which run no query, and no more settings than needed: this runs once per commit.
-  v_done text := ablo.participant_check(p_organization, p_participant, p_on_behalf_of);
+  v_done text;
   v_found text := ablo.identity_found();
 begin
+  if (p_organization <> '' and split_part(p_participant, ':', 1) in ('user', 'agent', 'system') and p_participant like '%:_%'
+    and ablo.text_fits(p_participant) and coalesce(p_on_behalf_of, '') = '') is not true
+  then
+    v_done := ablo.participant_check(p_organization, p_participant, p_on_behalf_of);
+  end if;
   v_done := set_config('app.current_org_id', p_organization, true);
   v_done := set_config('app.current_participant_id', p_participant, true);
-  if v_found <> '' or p_on_behalf_of <> '' then
+  if v_found <> '' or p_on_behalf_of <> '' or p_capability_id <> '' then
     v_done := set_config('ablo.on_behalf_of', coalesce(p_on_behalf_of, ''), true);
-  end if;
-  if v_found <> '' or p_capability_id <> '' then
     v_done := set_config('ablo.capability_id', coalesce(p_capability_id, ''), true);
-  end if;
-  if v_found <> '' then
     v_done := set_config('ablo.transaction_ids', '', true);
     v_done := set_config('ablo.claims', '', true);
   end if;

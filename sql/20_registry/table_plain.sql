@@ -27,9 +27,9 @@ begin
          select k.conbin::text from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'c'
          union all
          select concat(i.indexprs, i.indpred) from pg_catalog.pg_index i where i.indrelid = c.oid) e (expression)
-        cross join lateral regexp_matches(e.expression, '(SQLVALUEFUNCTION|COERCETODOMAIN)|funcid (\d+)', 'g') m
-        left join pg_catalog.pg_proc p on p.oid = m[2]::oid
-        where m[1] is not null or p.oid >= 16384
+        cross join lateral string_to_table(e.expression, 'funcid ') with ordinality f (called, n)
+        left join pg_catalog.pg_proc p on p.oid = case when f.n > 1 then split_part(f.called, ' ', 1)::oid end
+        where f.called like any (array['%SQLVALUEFUNCTION%', '%COERCETODOMAIN%']) or p.oid >= 16384
           or p.provolatile <> 'i' and p.oid <> 'pg_catalog.now()'::regprocedure)
     from pg_catalog.pg_class c where c.oid = p_table;
 end

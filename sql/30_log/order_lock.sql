@@ -35,11 +35,10 @@ begin
   -- A listener holds the exclusive lock: send a hint. A transaction that has notified cannot be prepared. If
   -- the server allows prepared transactions, only a session that has declared (ablo.notify) that it prepares
   -- none sends hints; a caller's own transaction may be prepared.
-  if not pg_try_advisory_xact_lock_shared(ablo.listen_key())
-    and (current_setting('max_prepared_transactions') = '0'
-         or current_setting('ablo.notify', true) = 'on')
-  then
-    perform pg_notify('ablo_delta', case when octet_length(p_organization) <= 60 then p_organization else '' end);
+  if not pg_try_advisory_xact_lock_shared(ablo.listen_key()) then
+    if current_setting('max_prepared_transactions') = '0' or current_setting('ablo.notify', true) = 'on' then
+      perform pg_notify('ablo_delta', case when octet_length(p_organization) <= 60 then p_organization else '' end);
+    end if;
   end if;
 end
 $$;

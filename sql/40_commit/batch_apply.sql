@@ -14,6 +14,8 @@ declare
   v_from int := 1;
   v_middle int;
   v_piece record;
+  v_last ablo.batch_operation;
+  v_done text;
 begin
   begin
     v_operations := ablo.batch_judge(p_organization, p_commits);
@@ -26,8 +28,8 @@ begin
   end if;
   receipts := array_fill(null::json, array[jsonb_array_length(p_commits)]);
   rows := array_fill(null::text, array[jsonb_array_length(p_commits)]);
-  perform ablo.identity_set(p_organization, o.participant, o.on_behalf_of, o.capability_id)
-     from unnest(v_operations[v_ends[1]:]) o;
+  v_last := v_operations[v_ends[1]];
+  v_done := ablo.identity_set(p_organization, v_last.participant, v_last.on_behalf_of, v_last.capability_id);
   while array_length(v_ends, 1) > 0 loop
     begin
       v_piece := ablo.batch_write(p_organization, v_operations[v_from:v_ends[1]]);

@@ -12,12 +12,15 @@ declare
   v_head bigint := coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
   v_dropped bigint;
   v_tracks boolean;
+  v_claims boolean;
   v_shared boolean;
   v_operations ablo.batch_operation[];
 begin
   select s.dropped_through, exists (select from ablo.track t where t.organization_id = p_organization),
-         exists (select from ablo.model m where m.id_shared)
-    into v_dropped, v_tracks, v_shared from ablo.log_state s;
+         exists (select from ablo.model m where m.id_shared),
+         exists (select from ablo.claim c where c.organization_id = p_organization and c.status = 'active')
+    into v_dropped, v_tracks, v_shared, v_claims from ablo.log_state s;
+  -- Rows and keys are compared by a hash, which sorts fast: of two with one hash the second is left out.
   -- A row is one operation, without its request: the windows below keep all rows.
   -- Each probe is a scalar subquery with LIMIT 1: of an EXISTS the planner makes a hash of the whole organization.
   select array_agg(row(c, model, action, id, data, transaction, participant, key, hash, behalf, capability, transport,
@@ -28,16 +31,16 @@ begin
         from (
           select f.*,
                  case when fits and first_on_row and first_under_key = c then
-                   (select true from ablo.claim x
+                   (not v_claims or (select true from ablo.claim x
                      where x.organization_id = p_organization and x.model = f.model and x.row_id = f.id
-                       and x.status = 'active' limit 1) is null
+                       and x.status = 'active' limit 1) is null)
                    and (read_at is null or read_at between v_dropped and v_head and read_at % 1 = 0
                      and (select true from ablo.delta x
                            where x.organization_id = p_organization and x.model = f.model and x.row_id = f.id
                              and x.sync_id > read_at::bigint limit 1) is null)
                    and (action <> 'create'
                      or pg_try_advisory_xact_lock_shared(ablo.creation_key(p_organization, model, id)))
-                   and (m > 1 or pg_try_advisory_xact_lock(ablo.idempotency_key(p_organization, participant, key))
+                   and (m > 1 or pg_try_advisory_xact_lock(lock)
                      and (select true from ablo.receipt x
                            where x.organization_id = p_organization and x.participant = f.participant and x.key = f.key
                            limit 1) is null
@@ -49,8 +52,8 @@ begin
                      case when action = any (array['create', 'update']) then coalesce(nullif(item -> 'data', 'null'), '{}')
                        else '{}' end as data,
                      case when jsonb_typeof(item -> 'readAt') = 'number' then (item ->> 'readAt')::numeric end as read_at,
-                     row_number() over (partition by model, id order by c, m) = 1 as first_on_row,
-                     min(c) over (partition by participant, key) as first_under_key,
+                     row_number() over (partition by hashtextextended(model || e'\x1f' || id, 0) order by c, m) = 1 as first_on_row,
+                     min(c) over (partition by lock) as first_under_key,
                      case when jsonb_typeof(item) = 'object' then
                        item - array['action', 'model', 'id', 'data', 'readAt', 'transactionId'] = '{}'
                        and action = any (array['create', 'update', 'delete', 'archive', 'unarchive'])
@@ -59,7 +62,7 @@ begin
                        and coalesce(jsonb_typeof(item -> 'readAt'), 'null') = any (array['number', 'null'])
                        and bare
                        and split_part(participant, ':', 1) = any (array['user', 'agent', 'system'])
-                       and length(participant) > position(':' in participant)
+                       and participant like '%:_%'
                        and length(key) between 1 and 255
                        and ablo.text_fits(concat_ws('', participant, key, behalf))
                        and (coalesce(behalf, '') = '' or behalf ~ '^(user|agent|system):.')
@@ -71,11 +74,12 @@ begin
                                and ablo.key_status(k) = 'live' limit 1))
                      end is true as fits
                 from (
-                  select e.c, e.participant, e.key, e.behalf, e.capability, e.transport, e.hash, e.with_rows, e.bare,
+                  select e.c, e.participant, e.key, e.lock, e.behalf, e.capability, e.transport, e.hash, e.with_rows, e.bare,
                          coalesce(z.m, 1) as m, z.item, z.item ->> 'id' as id, lower(z.item ->> 'action') as action,
                          ablo_model.resolve(z.item ->> 'model') as model
                     from (
                       select n as c, x ->> 'participant' as participant, x ->> 'key' as key,
+                             ablo.idempotency_key(p_organization, x ->> 'participant', x ->> 'key') as lock,
                              x ->> 'onBehalfOf' as behalf, x ->> 'capabilityId' as capability,
                              x ->> 'transport' as transport, ablo.request_hash(x -> 'request') as hash,
                              x #> '{request,returning}' = 'true' as with_rows,

@@ -13,6 +13,7 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_written int;
+  v_again boolean := false;
 begin
   with w as materialized (
     select nextval('ablo.sync_id') as sync_id, x.*
@@ -45,17 +46,21 @@ begin
          coalesce(sum(r.applied), 0)
     into commits, receipts, rows, v_written from r;
 
-  if v_written <> array_length(p_operations, 1) and exists (
+  if v_written <> array_length(p_operations, 1) then
+    v_again := exists (
       select from unnest(p_operations) o
         join unnest(commits, receipts) x (commit, receipt) on x.commit = o.commit
-       group by x.commit having count(*) <> min((x.receipt ->> 'ops')::int))
-    or exists (
+       group by x.commit having count(*) <> min((x.receipt ->> 'ops')::int));
+  end if;
+  if exists (select from ablo.claim c where c.organization_id = p_organization and c.status = 'active') then
+    v_again := v_again or exists (
       select from unnest(p_operations) o
        cross join lateral (
          select from ablo.claim c
           where c.organization_id = p_organization and c.model = o.model and c.row_id = o.id and c.status = 'active'
-          limit 1) c)
-  then
+          limit 1) c);
+  end if;
+  if v_again then
     raise exception using errcode = 'AB0BW', message = 'these commits are applied one by one';
   end if;
 end

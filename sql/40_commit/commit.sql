@@ -29,6 +29,8 @@ declare
     and pg_try_advisory_xact_lock(ablo.order_key(p_organization));
   v_receipt json;
   v_found text;
+  v_done text;
+  v_returning boolean := p_request -> 'returning' = 'true';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform ablo.raise_error('isolation_level_unsupported',
@@ -39,10 +41,14 @@ begin
     set constraints all immediate;  -- the caller may have deferred them again
   end if;
   v_found := ablo.identity_set(p_organization, p_participant, p_on_behalf_of, p_capability_id);
+  if v_returning then
+    v_done := set_config('ablo.row', '?', true);  -- the capture fills it in, for commit_rows
+  end if;
   v_receipt := ablo.commit_run(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, v_ordered,
                                p_transport);
-  if p_request -> 'returning' = 'true' then
+  if v_returning then
     v_receipt := ablo.commit_rows(p_organization, p_request, v_receipt);
+    v_done := set_config('ablo.row', '', true);
   end if;
   return ablo.identity_restore(v_found, v_receipt);
 end

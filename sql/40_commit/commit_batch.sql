@@ -31,6 +31,7 @@ declare
   v_context text;
   v_plain record;
   v_done text;
+  v_returning boolean;
   v_bytes bigint := 0;  -- of answers with rows; beyond one answer's budget the callers read them
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -64,9 +65,11 @@ begin
     v_commit := p_commits -> v_index;
     begin
       v_done := ablo.identity_set(p_organization, v_commit ->> 'participant', v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId');
+      v_returning := v_commit #> '{request,returning}' = 'true' and v_bytes < ablo.bound('answer_bytes');
+      v_done := set_config('ablo.row', case when v_returning then '?' else '' end, true);  -- see ablo.commit
       receipt := ablo.commit_run(p_organization, v_commit ->> 'participant', v_commit ->> 'key', v_commit -> 'request',
                                  v_commit ->> 'onBehalfOf', v_commit ->> 'capabilityId', true, v_commit ->> 'transport');
-      if v_commit #> '{request,returning}' = 'true' and v_bytes < ablo.bound('answer_bytes') then
+      if v_returning then
         receipt := ablo.commit_rows(p_organization, v_commit -> 'request', receipt);
         v_bytes := v_bytes + octet_length(receipt::text);
       end if;
@@ -80,6 +83,7 @@ begin
     end;
     return next;
   end loop;
+  v_done := set_config('ablo.row', '', true);
   v_done := ablo.identity_restore(v_found, set_config('lock_timeout', v_timeout, true));
 end
 $$;

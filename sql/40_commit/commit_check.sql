@@ -2,21 +2,15 @@ create or replace function ablo.commit_check(p_key text, p_request jsonb) return
 language plpgsql immutable
 as $$
   -- Check the shape of a commit before anything is locked or written.
-  -- Called by: ablo.commit_run. Raises: idempotency_key_too_long, commit_operation_required,
-  -- commit_too_many_operations, invalid_request. Limits: key 255 characters, 500 operations, 500 premises and
-  -- tracks together. A commit that tracks something needs no operations.
+  -- Called by: ablo.commit_run, for what is not plainly well-formed; ablo.commit_refusal. Raises:
+  -- idempotency_key_too_long, commit_operation_required, commit_too_many_operations, invalid_request. Limits: key
+  -- 255 characters, 500 operations, 500 premises and tracks together. A commit that tracks something needs no
+  -- operations.
 declare
   v_operations jsonb := p_request -> 'operations';
   v_reads jsonb := nullif(p_request -> 'reads', 'null');
   v_tracks jsonb := nullif(p_request -> 'track', 'null');
 begin
-  if length(p_key) between 1 and 255 and ablo.text_fits(p_key)
-    and jsonb_typeof(v_operations) = 'array'
-    and jsonb_array_length(v_operations) between 1 and 500
-    and v_reads is null and v_tracks is null
-  then
-    return;
-  end if;
   if coalesce(p_key, '') = '' then
     perform ablo.raise_error('invalid_request', 'a commit needs an idempotency key',
       'pass one; a uuid will do', '{"field": "idempotencyKey"}');

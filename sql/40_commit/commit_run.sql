@@ -31,10 +31,17 @@ declare
   v_at timestamptz;
   v_key ablo.key_rights;
   v_done text;  -- an assignment runs no query, which PERFORM would
+  v_bare boolean;  -- well-formed: operations and nothing else
   -- Newer deltas in the log are this commit's own.
   v_before bigint := 9223372036854775807;
 begin
-  v_done := ablo.commit_check(p_key, p_request);
+  v_bare := case when jsonb_typeof(p_request -> 'operations') = 'array' then
+    jsonb_array_length(p_request -> 'operations') between 1 and 500 and p_request - array['operations', 'returning'] = '{}'
+    and length(p_key) between 1 and 255 and ablo.text_fits(p_key) end;
+  if v_bare is not true then
+    v_done := ablo.commit_check(p_key, p_request);
+    v_bare := false;
+  end if;
   v_done := pg_advisory_xact_lock(ablo.idempotency_key(p_organization, p_participant, p_key));
 
   if p_capability_id is not null then
@@ -49,10 +56,11 @@ begin
     into v_response, v_seen, v_tracks, v_made_with
     from (values (1)) one
     left join ablo.receipt r on r.organization_id = p_organization and r.participant = p_participant and r.key = p_key;
-  if v_seen is not null and v_seen = v_hash and ablo.key_covers(v_key, v_made_with) then
-    perform ablo.commit_replayed(p_organization, p_participant, p_key, p_transport);
-    return v_response;
-  elsif v_seen is not null then
+  if v_seen is not null then
+    if v_seen = v_hash and ablo.key_covers(v_key, v_made_with) then
+      perform ablo.commit_replayed(p_organization, p_participant, p_key, p_transport);
+      return v_response;
+    end if;
     perform ablo.raise_error('idempotency_conflict',
       format('idempotency key %L was used before, for a different request', left(p_key, 80)),
       'send the first request again unchanged, or take a new key');
@@ -67,21 +75,25 @@ begin
   then
     v_done := set_config('ablo.writer', p_participant, true);
   end if;
-  if v_key.sync_groups is not null then
-    v_done := ablo.key_check_reads(v_key, p_request);
-  end if;
-  if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
-    return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);
+  if not v_bare then
+    if v_key.sync_groups is not null then
+      v_done := ablo.key_check_reads(v_key, p_request);
+    end if;
+    if not p_holding and p_request ? 'reads' and ablo.commit_holds(p_request -> 'reads') then
+      return ablo.commit_hold(p_organization, p_participant, p_key, p_request, p_on_behalf_of, p_capability_id, p_ordered, p_transport);
+    end if;
   end if;
   v_result := ablo.commit_apply(p_organization, p_participant, p_request, v_before, v_key, p_transport);
-  if p_request ? 'track' and jsonb_typeof(p_request -> 'track') = 'array' then
-    v_done := ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id);
+  if not v_bare then
+    if jsonb_typeof(p_request -> 'track') = 'array' then
+      v_done := ablo.track_put(p_organization, p_participant, p_request -> 'track', p_capability_id);
+    end if;
+    v_tracks := v_tracks or p_request ? 'track';
   end if;
   if not p_ordered then  -- the commit point
     v_done := ablo.order_lock(p_organization);
   end if;
-  v_tracks := v_tracks or p_request ? 'track';
-  if v_result.guarded or p_request ? 'reads' or v_tracks then
+  if v_result.guarded or v_tracks or not v_bare then
     v_told := ablo.premise_check(p_organization, p_participant, p_request, v_before, v_tracks);
     v_result.notifications := coalesce(v_result.notifications || v_told, v_result.notifications, v_told);
   end if;

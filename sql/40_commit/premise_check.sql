@@ -16,8 +16,9 @@ declare
   v_operations jsonb := coalesce(nullif(p_request -> 'operations', 'null'), '[]');
   v_reads jsonb := nullif(p_request -> 'reads', 'null');
   v_operation jsonb;
-  v_claims jsonb := nullif(current_setting('ablo.claims', true), '');
   v_own bigint;
+  v_read_at bigint;
+  v_same boolean;
   v_model text;
   v_stale record;
   v_judged record;
@@ -29,8 +30,20 @@ begin
     v_operation := v_operations -> v_index;
     continue when v_operation ->> 'readAt' is null;
     v_model := ablo_model.resolve(v_operation ->> 'model');
+    -- Nearly always nothing in the log is newer than the read: then no premise about the row is broken.
+    v_read_at := case when v_operation ->> 'readAt' ~ '^[0-9]{1,18}$' and jsonb_typeof(v_operation -> 'readAt') = 'number'
+      and not v_operation ? 'onStale' then v_operation ->> 'readAt' end;
+    if v_read_at is not null then
+      select (select true from ablo.delta x
+               where x.organization_id = p_organization and x.model = v_model and x.row_id = v_operation ->> 'id'
+                 and x.sync_id > v_read_at and x.sync_id <= p_before limit 1) is null
+        into v_same
+        from ablo.log_state s
+       where s.singleton and v_read_at between s.dropped_through and coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
+      continue when v_same;
+    end if;
     continue when ablo.stale_disposition(v_operation ->> 'onStale', v_model, p_participant) <> 'reject';
-    v_own := v_claims -> (v_model || ':' || (v_operation ->> 'id')) ->> 1;
+    v_own := nullif(current_setting('ablo.claims', true), '')::jsonb -> (v_model || ':' || (v_operation ->> 'id')) ->> 1;
     v_stale := ablo.premise_stale(p_organization, v_model, v_operation ->> 'id', v_operation -> 'readAt', null, p_before,
                                   case when v_own is not null then p_participant end, v_own);
     if v_stale.sync_id is not null then
@@ -38,6 +51,9 @@ begin
         'readAt', v_operation -> 'readAt', 'observedSyncId', v_stale.sync_id, 'writtenBy', ablo.actor_json(v_stale.actor));
     end if;
   end loop;
+  if v_reads is null and not p_tracks and v_conflicts = '[]' then
+    return null;
+  end if;
   if v_reads is not null then
     v_judged := ablo.reads_stale(p_organization, v_reads, v_operations, p_before);
     v_conflicts := v_conflicts || v_judged.conflicts;

@@ -91,3 +91,55 @@ def test_a_batch_is_bounded(caller: Caller) -> None:
     answers = [receipt for receipt, _ in caller.batch(ask)]
     assert [receipt["ops"] for receipt in answers if receipt] == [1] * 7
     assert ["rows" in (receipt or ()) for receipt in answers] == [True] * 5 + [False] * 2
+
+
+@DOORS
+def test_the_row_is_the_operations_though_its_trigger_writes_another(
+    own_board: Board, door: Door
+) -> None:
+    """The capture hands rows on; the last one that it captures is another model's, of this id."""
+    own_board.run(
+        "create function public.note() returns trigger language plpgsql as $$ begin"
+        " insert into notes (organization_id, id, text) values (new.organization_id, new.id, 'x');"
+        " return null; end $$;"
+        "create trigger note after update on tasks for each row execute function public.note()"
+    )
+    caller = own_board.caller()
+    caller.commit(create("t1"))
+    answer = caller.commit(update("t1", count=5), returning=True, door=door)
+    (read,) = answer["rows"]
+    assert read["row"]["count"] == 5
+    assert read["stamp"] <= answer["lastSyncId"], "the trigger fires before or after the capture"
+    assert read == caller.get("tasks", "t1")
+
+
+@DOORS
+def test_a_capture_that_hands_nothing_on_changes_no_answer(own_board: Board, door: Door) -> None:
+    """As in a database whose schema was compiled before its kernel was upgraded."""
+    source = own_board.value("select pg_get_functiondef('ablo_model.tasks__capture'::regproc)")
+    assert "'ablo.row'" in source
+    own_board.admin.execute(source.replace("'ablo.row'", "'ablo.none'").encode())
+    caller = own_board.caller()
+    caller.commit(create("t1"))
+    answer = caller.commit(update("t1", count=5), returning=True, door=door)
+    assert answer["rows"] == [caller.get("tasks", "t1")]
+
+
+def test_a_row_is_handed_on_to_its_own_commit_only(caller: Caller) -> None:
+    with caller.conn.transaction():
+        caller.commit(create("t1"), returning=True)
+        assert "rows" not in caller.commit(update("t1", count=1))
+        (read,) = caller.commit(op("delete", "tasks", "none"), returning=True)["rows"]
+        assert read["row"] is None
+        (read,) = caller.commit(update("t1", count=2), returning=True)["rows"]
+        assert read["row"]["count"] == 2
+
+
+@DOORS
+@pytest.mark.parametrize("operations", ['"operations": null, ', '"operations": [], ', ""])
+def test_a_commit_that_only_tracks_has_no_rows(caller: Caller, door: Door, operations: str) -> None:
+    stamp = caller.commit(create("t1"))["lastSyncId"]
+    track = f'"track": [{{"model": "tasks", "id": "t1", "readAt": {stamp}}}]'
+    answer = caller.commit_text(f'{{{operations}{track}, "returning": true}}', "k", door)
+    assert answer["ops"] == 0
+    assert answer["rows"] == []

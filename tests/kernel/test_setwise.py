@@ -233,6 +233,15 @@ def test_few_rows_are_written_one_by_one(own_board: Board) -> None:
     assert caller.get("tasks", "t1")["row"]["count"] == 39
 
 
+@pytest.mark.parametrize("actor", ["agent", "agent:", ":a", "robot:a", ""])
+def test_a_malformed_participant_is_refused_among_many(board: Board, actor: str) -> None:
+    caller = filled(board)
+    commits = updates(ROWS, start=1)
+    commits[3]["participant"] = actor
+    refused = [None] * 3 + ["invalid_participant_kind"] + [None] * (ROWS - 4)
+    assert codes(caller.batch(commits)) == refused
+
+
 def test_an_upgraded_kernel_writes_one_by_one_until_the_schema_is_applied(own_board: Board) -> None:
     own_board.run(
         "drop function ablo_model.setwise, ablo_model.many; delete from ablo.kernel_version"

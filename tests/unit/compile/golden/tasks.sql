@@ -746,6 +746,10 @@ begin
       ablo.transaction_of('tasks', v_id),
       pg_current_xact_id(), clock_timestamp(), v_left, v_before, v_entered
     );
+    if current_setting('ablo.row', true) <> '' then
+      v_done := set_config('ablo.row', 'tasks' || ':' || v_id || e'\x1f{"row" : '
+        || coalesce(v_row::text, 'null') || ', "stamp" : ' || currval('ablo.sync_id') || '}', true);
+    end if;
     exit when not v_gone or new."organization_id" is null;
     v_gone := false;
     v_made := true;
@@ -855,12 +859,12 @@ begin
         jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
           ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
-  end if;
-  if v_id::text <> p_id then
-    perform ablo.raise_error('invalid_id',
-      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
-      'pass the id as it was read',
-      jsonb_build_object('model', 'tasks', 'field', 'id'));
+    if v_id::text <> p_id then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+        'pass the id as it was read',
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end if;
   end if;
   if p_action = 'update' then
     if (
@@ -971,12 +975,12 @@ begin
         jsonb_build_object('model', 'tasks', 'field', 'id', 'generated',
           ablo.id_sequence('"public"."tasks"'::regclass, 'id') is not null));
     end;
-  end if;
-  if v_id::text <> p_id then
-    perform ablo.raise_error('invalid_id',
-      'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
-      'pass the id as it was read',
-      jsonb_build_object('model', 'tasks', 'field', 'id'));
+    if v_id::text <> p_id then
+      perform ablo.raise_error('invalid_id',
+        'tasks' || ': the id is ' || quote_literal(v_id::text) || ', not ' || quote_literal(left(p_id, 80)),
+        'pass the id as it was read',
+        jsonb_build_object('model', 'tasks', 'field', 'id'));
+    end if;
   end if;
   perform from "public"."tasks" t
   where t."organization_id" = v_organization and t."id" = v_id
@@ -1114,26 +1118,26 @@ begin
     select count(*) from pg_catalog.pg_trigger t
     where t.tgrelid = '"public"."tasks"'::regclass and t.tgenabled = 'A'
       and t.tgname = any (array['zz_ablo_capture', 'zz_ablo_guard', 'zz_ablo_truncate']::text[])
-      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg c4f92fa8'
+      and pg_catalog.obj_description(t.oid, 'pg_trigger') = 'ablo_pg 83e97f5e'
   ) <> 3 then
     drop trigger if exists zz_ablo_capture on "public"."tasks";
     create constraint trigger zz_ablo_capture
       after insert or update or delete on "public"."tasks"
-      deferrable initially deferred for each row when (current_user <> 'ablo_writer')
+      deferrable initially deferred for each row when (current_user <> 'ablo_writer'::text)
       execute function ablo_model."tasks__capture"();
     alter table "public"."tasks" enable always trigger zz_ablo_capture;
-    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg c4f92fa8';
+    comment on trigger zz_ablo_capture on "public"."tasks" is 'ablo_pg 83e97f5e';
     drop trigger if exists zz_ablo_guard on "public"."tasks";
     create trigger zz_ablo_guard
-      before insert or update or delete on "public"."tasks" for each row when (current_user <> 'ablo_writer')
+      before insert or update or delete on "public"."tasks" for each row when (current_user <> 'ablo_writer'::text)
       execute function ablo_model."tasks__guard"();
     alter table "public"."tasks" enable always trigger zz_ablo_guard;
-    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg c4f92fa8';
+    comment on trigger zz_ablo_guard on "public"."tasks" is 'ablo_pg 83e97f5e';
     drop trigger if exists zz_ablo_truncate on "public"."tasks";
     create trigger zz_ablo_truncate before truncate on "public"."tasks"
       for each statement execute function ablo.truncate_refuse();
     alter table "public"."tasks" enable always trigger zz_ablo_truncate;
-    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg c4f92fa8';
+    comment on trigger zz_ablo_truncate on "public"."tasks" is 'ablo_pg 83e97f5e';
   end if;
 end
 $ablo$;
@@ -1157,7 +1161,7 @@ create or replace function ablo_model.conflict(p_model text, p_kind text)
   returns text
   language sql immutable security invoker
 as $ablo$
-  select '{}'::jsonb -> p_model ->> p_kind
+  select null::text
 $ablo$;
 
 alter function ablo_model.conflict(text, text) owner to ablo_owner;
