@@ -76,7 +76,9 @@ def _part(one: Node | str, other: Node | str) -> Verdict:
 
 def _worst(found: Iterable[Verdict]) -> Verdict:
     verdicts = set(found)
-    return "different" if "different" in verdicts else "unknown" if "unknown" in verdicts else "equal"
+    return (
+        "different" if "different" in verdicts else "unknown" if "unknown" in verdicts else "equal"
+    )
 
 
 def _sets(one: Node, other: Node) -> Verdict:

@@ -22,8 +22,14 @@ _OF_SQLGLOT: Final = {
     **dict.fromkeys(("BIGINT", "BIGSERIAL"), "int8"),
     **dict.fromkeys(("SMALLINT", "SMALLSERIAL"), "int2"),
     **dict.fromkeys(("CHAR", "BPCHAR"), "bpchar"),
-    **{"DECIMAL": "numeric", "DOUBLE": "float8", "FLOAT": "float4", "BOOLEAN": "bool"},
-    **{"VARBINARY": "bytea", "TIMETZ": "timetz", "VARCHAR": "varchar", "TIMESTAMPNTZ": "timestamp"},
+    "DECIMAL": "numeric",
+    "DOUBLE": "float8",
+    "FLOAT": "float4",
+    "BOOLEAN": "bool",
+    "VARBINARY": "bytea",
+    "TIMETZ": "timetz",
+    "VARCHAR": "varchar",
+    "TIMESTAMPNTZ": "timestamp",
 }
 
 
@@ -42,15 +48,20 @@ def base_name(name: str) -> str:
     return _OF_SQLGLOT.get(name, name.lower())
 
 
-def widest(types: set[str]) -> str:
-    """Return the type in which Postgres compares values of these; '' if it converts none."""
+def widest(types: set[str], *, listed: bool = False) -> str:
+    """Return the type in which Postgres compares values of these; '' if it converts none.
+
+    listed: of a list or CASE, which does not leave `real`; operators of two numbers do.
+    """
     known = types - {UNKNOWN, ""}
     if len(known) < 2:
         return next(iter(known), "")
     if known <= set(NUMBERS):
         if known <= set(INTEGERS):
             return "int8" if "int8" in known else "int4"
-        return "numeric" if known <= {*INTEGERS, "numeric"} else "float8"
+        if known <= {*INTEGERS, "numeric"}:
+            return "numeric"
+        return "float4" if listed and "float8" not in known else "float8"
     return "text" if known == {"text", "bpchar"} else ""
 
 

@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/current/typeconv.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ablo_pg.kernel.trees.constants import (
@@ -48,10 +48,17 @@ _CALLED: Final = {
     **dict.fromkeys(("JSONBContainsTopKey", "JSONBContainsAnyTopKeys"), "bool"),
     **dict.fromkeys(("ArrayContainsAll", "ArrayContainedBy", "ArrayOverlaps"), "bool"),
     **dict.fromkeys(("Round", "Floor", "Ceil", "MakeInterval", "Extract", "Kwarg"), ""),
-    **{"CurrentTimestamp": "timestamptz", "CurrentDate": "date", "Uuid": "uuid", "Var": ""},
+    "CurrentTimestamp": "timestamptz",
+    "CurrentDate": "date",
+    "Uuid": "uuid",
+    "Var": "",
     **dict.fromkeys(("Localtimestamp", "CurrentTime", "Localtime"), ""),
-    **{"CurrentRole": "name", "CurrentSchema": "name"},
-    **{"CurrentUser": "name", "SessionUser": "name", "AtTimeZone": "", "RegexpReplace": "text"},
+    "CurrentRole": "name",
+    "CurrentSchema": "name",
+    "CurrentUser": "name",
+    "SessionUser": "name",
+    "AtTimeZone": "",
+    "RegexpReplace": "text",
 }
 _NAMED: Final = {
     **dict.fromkeys(("current_setting", "jsonb_typeof", "json_typeof", "replace"), "text"),
@@ -160,7 +167,8 @@ class _Reader:
         return compared(word, *parts)
 
     def _one_of(self, left: exp.Expr, values: Sequence[Node]) -> Node:
-        first, *others = (_trimmed(one) for one in _aligned([self.node(left), *values]))
+        parts = _aligned([self.node(left), *values], listed=len(values) > 1)
+        first, *others = map(_trimmed, parts)
         return one_of(first, others)
 
     def _leaf(self, kind: str, node: Any) -> Node | None:
@@ -224,7 +232,9 @@ class _Reader:
         if kind == "Dot" and type(node.expression).__name__ == "Anonymous":
             called = self.node(node.expression)
             schema = _name(node.this)
-            return called if schema == "pg_catalog" else Node(f"{schema}.{called.kind}", called.parts)
+            return (
+                called if schema == "pg_catalog" else Node(f"{schema}.{called.kind}", called.parts)
+            )
         if kind == "Anonymous":
             return self._function(node)
         return self._call(kind, node)
@@ -245,7 +255,9 @@ class _Reader:
             second = _array(second, "text") if kind in _PATHS else _as_text(second)
             return Node(kind, (first, second), _CALLED.get(kind) or first.type)
         if kind.startswith("Array") and known and kind != "ArraySize":
-            return Node(kind, tuple(_aligned([self.node(node.this), self.node(node.expression)])), "bool")
+            return Node(
+                kind, tuple(_aligned([self.node(node.this), self.node(node.expression)])), "bool"
+            )
         if kind == "Extract":
             type_ = "numeric" if type(node.this).__name__ == "Var" else "float8"
             return Node(kind, parts, type_)
@@ -355,12 +367,13 @@ def _array(node: Node, element: str) -> Node:
     return Node("array", tuple(_cast(one, element) for one in elements), f"{element}[]")
 
 
-def _aligned(nodes: Sequence[Node], *, exactly: bool = False) -> list[Node]:
+def _aligned(nodes: Sequence[Node], *, exactly: bool = False, listed: bool = False) -> list[Node]:
     """Give operands the types in which Postgres compares them; literals take that of the others.
 
     exactly: to one type; otherwise there are operators of whole numbers of two widths.
     """
-    type_ = widest({one.type for one in nodes if one.type != "null"})
+    types = {one.type for one in nodes if one.type != "null"}
+    type_ = widest(types, listed=exactly or listed)
     if not type_:
         return list(nodes)
     found = []

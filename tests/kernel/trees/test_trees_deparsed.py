@@ -80,7 +80,10 @@ def faults(things: Things, seed: int, many: int) -> tuple[list[str], Counter[str
     rng = random.Random(seed)
     found: list[str] = []
     verdicts: Counter[str] = Counter()
-    made: list[Made] = [*rng.sample(SPELT, min(2 * many, len(SPELT))), *(expression(rng, 2) for _ in range(many))]
+    made: list[Made] = [
+        *rng.sample(SPELT, min(2 * many, len(SPELT))),
+        *(expression(rng, 2) for _ in range(many)),
+    ]
     for each in made:
         text = spelt(each)
         printed = things.printed(text)
