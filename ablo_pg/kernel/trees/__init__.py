@@ -5,7 +5,16 @@ that Postgres adds) -> `comparing`: equal, different or unknown. `constants` hol
 """
 
 from ablo_pg.kernel.trees.comparing import Verdict, compare, compare_checks
-from ablo_pg.kernel.trees.reading import check_of, read
+from ablo_pg.kernel.trees.reading import NotReadError, check_of, read
 from ablo_pg.kernel.trees.tree import Node, Types
 
-__all__ = ["Node", "Types", "Verdict", "check_of", "compare", "compare_checks", "read"]
+__all__ = [
+    "Node",
+    "NotReadError",
+    "Types",
+    "Verdict",
+    "check_of",
+    "compare",
+    "compare_checks",
+    "read",
+]

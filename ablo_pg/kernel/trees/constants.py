@@ -103,7 +103,8 @@ def _zoned(text: str) -> str:
 def _json(text: str) -> str:
     """Spell JSON in one way; a number keeps its digits, which a float would round."""
     found = json.loads(text, parse_float=lambda digits: f"\0{_numeric(digits)}")
-    return json.dumps(found, sort_keys=True, ensure_ascii=False)
+    first, *rest = json.dumps(found, sort_keys=True).split('"\\u0000')
+    return first + "".join(part.replace('"', "", 1) for part in rest)
 
 
 def _numeric(text: str) -> str:

@@ -22,11 +22,15 @@ _NEGATED: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node. type: '' if it is not known; it does not decide equality."""
+    """One node. type: '' if it is not known. written: the values of a list in their order.
+
+    Neither decides equality or order.
+    """
 
     kind: str
     parts: tuple[Node | str, ...] = ()
-    type: str = field(default="", compare=False)
+    type: str = field(default="", compare=False, repr=False)
+    written: tuple[Node, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -86,12 +90,13 @@ def joined(kind: str, nodes: Iterable[Node]) -> Node:
 
 def one_of(left: Node, values: Iterable[Node]) -> Node:
     """Return `left in (values)`: of one value a comparison, of others than constants an OR."""
+    values = tuple(values)
     unique = sorted(dict.fromkeys(values), key=repr)
     if len(unique) == 1:
         return compared("=", left, unique[0])
     if any(one.kind != "const" for one in unique):
         return joined("or", [compared("=", left, one) for one in unique])
-    return Node("in", (left, *unique), "bool")
+    return Node("in", (left, *unique), "bool", tuple(dict.fromkeys(values)))
 
 
 def _united(nodes: Iterable[Node], within: str = "") -> list[Node]:
@@ -104,7 +109,7 @@ def _united(nodes: Iterable[Node], within: str = "") -> list[Node]:
         if inner is None or not listed or any(one.kind != "const" for one in inner.nodes[1:]):
             rest.append(node)
         else:
-            lists.setdefault(inner.nodes[0], []).extend(inner.nodes[1:])
+            lists.setdefault(inner.nodes[0], []).extend(inner.written or inner.nodes[1:])
     for left, values in lists.items():
         one = one_of(left, values)
         rest.append(negated(one) if within else one)
