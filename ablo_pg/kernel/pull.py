@@ -206,7 +206,7 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
 
 
 def _array_default(column: ColumnFacts) -> object:
-    return [] if empty_array(column.default) else MISSING
+    return [] if empty_array(column.default, column.base) else MISSING
 
 
 def _retyped(column: ColumnFacts, draft: _Draft) -> str:

@@ -42,9 +42,9 @@ def listed_values(definition: str, column: str) -> tuple[str, ...] | None:
     return tuple(str(one.parts[1]) for one in values)
 
 
-def empty_array(expression: str | None) -> bool:
-    """Whether a default is an empty array, '{}'::text[] or ARRAY[]::text[]."""
-    node = _read(expression or "")
+def empty_array(expression: str | None, base: str) -> bool:
+    """Whether a default is an empty array, '{}'::text[] or ARRAY[]::text[]. base: of the column."""
+    node = _read(expression or "", base)
     return node is not None and node.kind == "array" and not node.parts
 
 
@@ -67,9 +67,9 @@ def default_as(expression: str, sql_type: str) -> str:
     return f"({expression})::text::{sql_type}"
 
 
-def _read(text: str) -> Node | None:
+def _read(text: str, wanted: str = "") -> Node | None:
     try:
-        return read(text, {})
+        return read(text, {}, wanted=wanted)
     except NotReadError:
         return None
 

@@ -1,0 +1,248 @@
+"""CREATE TABLE and ALTER TABLE, as sqlglot reads them, into tables under construction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ablo_pg.kernel.described.draft import (
+    Column,
+    Constraint,
+    Draft,
+    Place,
+    Table,
+    reference,
+)
+from ablo_pg.kernel.trees.constants import base_name
+from ablo_pg.kernel.trees.reading import type_of
+
+_NUMBERED = ("SERIAL", "BIGSERIAL", "SMALLSERIAL")
+
+
+def fold(text: str, kind: str) -> str:
+    """Return a token as a name: in lower case, unless it is quoted."""
+    return text if kind == "IDENTIFIER" else text.lower()
+
+
+def name_of(node: Any) -> str:
+    """Return an identifier's name."""
+    return str(node.this) if node.args.get("quoted") else str(node.this).lower()
+
+
+def place_of(table: Any) -> Place:
+    """Return a table's schema and name."""
+    schema = table.args.get("db")
+    return ("public" if schema is None else name_of(schema), name_of(table.this))
+
+
+def plain_column(node: Any) -> str | None:
+    """Return the column of an index's key; None for an expression."""
+    inner = node.this if type(node).__name__ == "Ordered" else node
+    inner = inner.this if type(inner).__name__ == "Opclass" else inner
+    return name_of(inner.this) if type(inner).__name__ == "Column" else None
+
+
+def create(draft: Draft, node: Any, line: int) -> None:
+    """Add the table of a CREATE TABLE."""
+    schema = node.this
+    parts = schema.expressions if type(schema).__name__ == "Schema" else []
+    place = place_of(schema.this if parts or type(schema).__name__ == "Schema" else schema)
+    if any(type(one).__name__ == "LikeProperty" for one in parts):
+        draft.skip(f"table {'.'.join(place)}", "it is declared LIKE another", line)
+        return
+    table = draft.add(Table(place))
+    properties = node.args.get("properties")
+    for one in properties.expressions if properties is not None else ():
+        kind = type(one).__name__
+        if kind == "PartitionedByProperty":
+            table.kind = "p"
+        elif kind == "PartitionedOfProperty":
+            table.is_partition = True
+        elif kind == "UnloggedProperty":
+            table.is_logged = False
+        elif kind == "InheritsProperty":
+            table.parents = [place_of(each) for each in one.expressions]
+        elif kind == "TemporaryProperty":
+            del draft.tables[place]
+            return
+    for part in parts:
+        _part(draft, table, part, line)
+
+
+def _part(draft: Draft, table: Table, part: Any, line: int, name: str = "") -> None:
+    kind = type(part).__name__
+    if kind == "ColumnDef":
+        _column(draft, table, part, line)
+    elif kind == "Constraint":
+        for each in part.expressions:
+            _part(draft, table, each, line, name_of(part.this))
+    elif kind == "PrimaryKey":
+        columns = tuple(str(plain_name(each)) for each in part.expressions)
+        table.constraints.append(Constraint("p", columns, name=name))
+    elif kind == "UniqueColumnConstraint" and part.this is not None:
+        columns = tuple(name_of(each) for each in part.this.expressions)
+        table.constraints.append(Constraint("u", columns, name=name))
+    elif kind == "ForeignKey":
+        columns = tuple(name_of(each) for each in part.expressions)
+        table.constraints.append(_reference(columns, part.args["reference"], name))
+    elif kind == "CheckColumnConstraint":
+        table.constraints.append(_check(part, name))
+    elif kind == "ExcludeColumnConstraint":
+        draft.skip(f"constraint {name} of {table.place[1]}", "it stays in the database", line)
+    else:
+        draft.skip(f"{part.sql(dialect='postgres')[:60]}", "it is not understood", line)
+
+
+def plain_name(node: Any) -> str | None:
+    """Return a name that sqlglot has as an identifier, a column or a key of an index."""
+    return name_of(node) if type(node).__name__ == "Identifier" else plain_column(node)
+
+
+def _check(part: Any, name: str) -> Constraint:
+    columns = dict.fromkeys(
+        name_of(each.this) for each in part.this.find_all(_columns()) if each.args.get("db") is None
+    )
+    return Constraint("c", tuple(columns), f"CHECK ({spelt(part.this)})", name)
+
+
+def spelt(node: Any) -> str:
+    """Return an expression as SQL."""
+    return str(node.sql(dialect="postgres", normalize_functions="lower"))
+
+
+def _columns() -> Any:
+    from sqlglot import exp
+
+    return exp.Column
+
+
+def _reference(columns: tuple[str, ...], node: Any, name: str) -> Constraint:
+    schema = node.this
+    listed = type(schema).__name__ == "Schema"
+    place = place_of(schema.this if listed else schema)
+    target = tuple(name_of(each) for each in schema.expressions) if listed else ()
+    options = [str(one).upper() for one in node.args.get("options") or ()]
+    action = next((one.removeprefix("ON DELETE ") for one in options if "ON DELETE" in one), "")
+    definition = reference(columns, place, target, action)
+    return Constraint("f", columns, definition, name, place, target, action == "CASCADE")
+
+
+def column_of_type(text: str) -> Column | None:
+    """Return a column without a name, of the type that this text is."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        node: Any = sqlglot.parse_one(f"null::{text}", dialect="postgres")
+        return typed("", node.args["to"])
+    except (SqlglotError, KeyError):
+        return None
+
+
+def typed(name: str, node: Any) -> Column:
+    """Return a column of a type as sqlglot has it."""
+    array = node.this.name == "ARRAY"
+    node = node.expressions[0] if array else node
+    if node.this.name == "USERDEFINED":
+        return Column(name, type_of(node)[0], array=array)
+    limits = ",".join(str(one.this) for one in node.expressions)
+    return Column(name, base_name(node.this.name), limits, array)
+
+
+def _column(draft: Draft, table: Table, node: Any, line: int) -> None:
+    name = name_of(node.this)
+    if node.args.get("kind") is None:
+        draft.skip(f"column {name} of {table.place[1]}", "it has no type", line)
+        return
+    column = typed(name, node.args["kind"])
+    table.columns[name] = column
+    if node.args["kind"].this.name in _NUMBERED:
+        column.not_null, column.default = True, f"nextval('{table.place[1]}_{name}_seq')"
+    for each in node.args.get("constraints") or ():
+        given = each.args.get("this")
+        _of_column(draft, table, column, each.args["kind"], "" if given is None else name_of(given))
+
+
+def _of_column(draft: Draft, table: Table, column: Column, node: Any, name: str) -> None:
+    kind = type(node).__name__
+    if kind == "NotNullColumnConstraint":
+        column.not_null = not node.args.get("allow_null")
+    elif kind == "DefaultColumnConstraint":
+        column.default = _default(node.this)
+    elif kind == "PrimaryKeyColumnConstraint":
+        table.constraints.append(Constraint("p", (column.name,), name=name))
+    elif kind == "UniqueColumnConstraint":
+        table.constraints.append(Constraint("u", (column.name,), name=name))
+    elif kind == "CheckColumnConstraint":
+        table.constraints.append(_check(node, name))
+    elif kind == "Reference":
+        table.constraints.append(_reference((column.name,), node, name))
+    elif kind == "ComputedColumnConstraint":
+        column.generated = True
+        column.default = spelt(node.this)
+    elif kind == "GeneratedAsIdentityColumnConstraint":
+        column.identity, column.generated = True, bool(node.this)
+
+
+def _default(node: Any) -> str | None:
+    return None if type(node).__name__ == "Null" else spelt(node)
+
+
+def alter(draft: Draft, node: Any, action: Any, line: int) -> None:
+    """Apply one action of an ALTER TABLE."""
+    place = place_of(node.this)
+    table = draft.tables.get(place)
+    kind = type(action).__name__
+    if table is None:
+        draft.skip(f"alter table {'.'.join(place)}", "the table is not in the file", line)
+    elif kind == "ColumnDef":
+        _column(draft, table, action, line)
+    elif kind == "AddConstraint":
+        before = len(table.constraints)
+        for each in action.expressions:
+            _part(draft, table, each, line)
+        for one in table.constraints[before:]:
+            one.valid = not node.args.get("not_valid")
+    elif kind == "AlterColumn":
+        _alter_column(table, action)
+    elif kind == "Drop" and action.args.get("kind") == "COLUMN":
+        _drop(table, (name_of(each.this) for each in action.args["tables"]))
+    elif kind == "RenameColumn":
+        _rename(table, name_of(action.this.this), name_of(action.args["to"].this))
+    elif kind == "AlterRename":
+        del draft.tables[place]
+        table.place = (place[0], name_of(action.this.this))
+        draft.add(table)
+    else:
+        title = action.sql(dialect="postgres")[:60]
+        draft.skip(f"alter table {place[1]} {title}", "it is not understood", line)
+
+
+def _alter_column(table: Table, node: Any) -> None:
+    column = table.columns.get(name_of(node.this))
+    given = node.args
+    if column is None:
+        return
+    if given.get("dtype") is not None:
+        made = typed(column.name, given["dtype"])
+        column.base, column.limits, column.array = made.base, made.limits, made.array
+    elif given.get("allow_null") is not None:
+        column.not_null = not given["allow_null"]
+    elif given.get("default") is not None:
+        column.default = _default(given["default"])
+    elif given.get("drop"):
+        column.default = None
+
+
+def _drop(table: Table, names: Iterable[str]) -> None:
+    for name in names:
+        table.columns.pop(name, None)
+        table.constraints = [one for one in table.constraints if name not in one.columns]
+        table.indexes = [one for one in table.indexes if name not in one.columns]
+
+
+def _rename(table: Table, old: str, new: str) -> None:
+    table.columns = {new if name == old else name: one for name, one in table.columns.items()}
+    table.columns[new].name = new
+    for one in table.constraints:
+        one.columns = tuple(new if name == old else name for name in one.columns)
