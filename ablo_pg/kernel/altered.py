@@ -20,6 +20,7 @@ from ablo_pg.compile.tables import default_change
 from ablo_pg.compile.values import default_sql
 from ablo_pg.db.policies import PolicyFacts, all_policies
 from ablo_pg.db.tables import TableFacts, read_tables
+from ablo_pg.kernel.finding import Finding
 from ablo_pg.kernel.required import required_of_rows
 from ablo_pg.kernel.trees import Types, compare, compare_checks
 from ablo_pg.schema import SchemaSpec
@@ -56,6 +57,14 @@ def altered(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[Altered]:
         if there and there[0].ours:
             for each in (*_checks(model, table), *changed_defaults(model, table)):
                 yield Altered(f"{title}: {each.message}", each.sql, each.known)
+
+
+def changed(model: ModelPlan, table: TableFacts, there: Sequence[PolicyFacts]) -> Iterator[Finding]:
+    """Yield, for `check`, altered policies, and defaults that plain SQL gets instead."""
+    for one in altered_policies(model, table, there) if model.synced else ():
+        yield Finding("problem" if one.known else "warning", one.message, None, one.sql)
+    for one in changed_defaults(model, table, missing=False):
+        yield Finding("warning", one.message, None, one.sql)
 
 
 def _schemas(models: Sequence[ModelPlan]) -> list[str]:

@@ -30,7 +30,7 @@ from ablo_pg.db.tables import (
     snapshot,
     text_facts,
 )
-from ablo_pg.kernel.altered import altered_policies, changed_defaults
+from ablo_pg.kernel.altered import changed
 from ablo_pg.kernel.finding import Finding as Finding
 from ablo_pg.kernel.policies import BadPolicy, policies
 from ablo_pg.kernel.required import broken_rows, required_of_rows
@@ -135,17 +135,9 @@ def _fit(
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
     fired = [Finding("warning", one.message, None, one.sql) for one in _unfit(conn, model)]
     fired += _copied(conn, model, table)
-    found = (*found, *_policed(opened), *_changed(model, table, ours))
+    found = (*found, *_policed(opened), *changed(model, table, ours))
     told = (*_reasons(model, table), *found, *_text(model, table, text), *fired)
     return ModelFit(model.spec.key, name, told)
-
-
-def _changed(model: ModelPlan, table: TableFacts, ours: Sequence[PolicyFacts]) -> Iterator[Finding]:
-    """Policies of ours that have been altered, and defaults that plain SQL gets instead."""
-    for one in altered_policies(model, table, ours) if model.synced else ():
-        yield Finding("problem" if one.known else "warning", one.message, None, one.sql)
-    for one in changed_defaults(model, table, missing=False):
-        yield Finding("warning", one.message, None, one.sql)
 
 
 def _text(model: ModelPlan, table: TableFacts, text: TextFacts) -> Iterator[Finding]:

@@ -88,7 +88,10 @@ class Constraint:
 
 @dataclass(slots=True)
 class Table:
-    """A relation. parents: that it inherits from. others: names of indexes with conditions."""
+    """A relation. parents: that it inherits from. others: names of indexes with conditions.
+
+    required: columns that are NOT NULL by a constraint of the table.
+    """
 
     place: Place
     kind: Literal["r", "p", "v", "m", "f"] = "r"
@@ -100,6 +103,7 @@ class Table:
     is_partition: bool = False
     is_logged: bool = True
     parents: list[Place] = field(default_factory=list)
+    required: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -142,6 +146,8 @@ class Draft:
             named = {one.name for one in table.constraints}
             checks = [one for one in parent.constraints if one.kind == "c"]
             table.constraints += [one for one in checks if one.name not in named]
+        for name in table.required & table.columns.keys():
+            table.columns[name].not_null = True
 
     def _table(self, table: Table) -> TableFacts:
         schema, name = table.place

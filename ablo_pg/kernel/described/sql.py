@@ -20,10 +20,13 @@ from ablo_pg.kernel.described.draft import (
     refuse,
 )
 from ablo_pg.kernel.described.statements import Statement, statements
+from ablo_pg.kernel.trees.casting import name_of
 
 _SILENT: Final = {
     *("SET", "SELECT", "INSERT", "BEGIN", "COMMIT", "START", "GRANT", "REVOKE", "ANALYZE", "END"),
 }
+# What the kernel installs; no table of a model is in these schemas.
+_OURS: Final = ("ABLO.", "ABLO_MODEL.", "ZZ_ABLO_")
 _STAYS: Final = "it stays in the database, and `check` reports what conflicts with it"
 # CREATE and ALTER of these say nothing about the columns of tables.
 _OTHERS: Final = {"SEQUENCE", "SCHEMA", "EXTENSION", "DEFAULT", "DATABASE", "COLLATION", "CAST"}
@@ -81,6 +84,8 @@ class _Reader:
     def statement(self, one: Statement) -> None:
         """Read one statement, or skip it."""
         verb, *rest = one.words
+        if any(word.startswith(_OURS) for word in one.words):
+            return
         while rest and rest[0] in _MODIFIERS:
             rest.pop(0)
         what = rest[0] if rest else ""
@@ -110,10 +115,13 @@ class _Reader:
         from sqlglot.errors import SqlglotError
 
         try:
-            node: Any = sqlglot.parse_one(one.text, dialect="postgres")
+            text, required = sql_table.without_required(one.text)
+            node: Any = sqlglot.parse_one(text, dialect="postgres")
             kind = type(node).__name__
             if kind == "Create":
                 self._created(node, one)
+                for name in required:
+                    sql_table.require(self.draft, node, name)
             elif kind == "Alter":
                 for action in node.args["actions"]:
                     sql_table.alter(self.draft, node, action, one.line)
@@ -143,7 +151,7 @@ class _Reader:
             return
         columns = [sql_table.plain_column(each) for each in params.args.get("columns") or ()]
         name = "_".join((table.place[1], *(one or "expr" for one in columns), "idx"))
-        name = name if index.this is None else sql_table.name_of(index.this)
+        name = name if index.this is None else name_of(index.this)
         if params.args.get("where") is not None or None in columns:
             table.others.append(name)
         else:
@@ -164,7 +172,7 @@ class _Reader:
                 part.is_partition = True
             elif action == "INHERIT" and (heir := self.draft.tables.get(parent)) is not None:
                 heir.parents.append(child)
-        elif action not in _ALTERED:
+        elif action not in _ALTERED and not _STORED & {*one.words}:
             self._parsed(one)
 
     def _identity(self, one: Statement) -> None:
@@ -232,6 +240,7 @@ class _Reader:
                     each.comment = comment
 
 
+_STORED: Final = {"STORAGE", "STATISTICS", "COMPRESSION", "EXPRESSION"}
 _ALTER_WORDS: Final = ("ALTER", "COLUMN")
 
 

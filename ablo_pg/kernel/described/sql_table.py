@@ -13,8 +13,8 @@ from ablo_pg.kernel.described.draft import (
     Table,
     reference,
 )
+from ablo_pg.kernel.trees.casting import name_of, type_of
 from ablo_pg.kernel.trees.constants import base_name
-from ablo_pg.kernel.trees.reading import type_of
 
 _NUMBERED = ("SERIAL", "BIGSERIAL", "SMALLSERIAL")
 
@@ -22,11 +22,6 @@ _NUMBERED = ("SERIAL", "BIGSERIAL", "SMALLSERIAL")
 def fold(text: str, kind: str) -> str:
     """Return a token as a name: in lower case, unless it is quoted."""
     return text if kind == "IDENTIFIER" else text.lower()
-
-
-def name_of(node: Any) -> str:
-    """Return an identifier's name."""
-    return str(node.this) if node.args.get("quoted") else str(node.this).lower()
 
 
 def place_of(table: Any) -> Place:
@@ -40,6 +35,37 @@ def plain_column(node: Any) -> str | None:
     inner = node.this if type(node).__name__ == "Ordered" else node
     inner = inner.this if type(inner).__name__ == "Opclass" else inner
     return name_of(inner.this) if type(inner).__name__ == "Column" else None
+
+
+def without_required(text: str) -> tuple[str, tuple[str, ...]]:
+    """Take `NOT NULL column` out of a CREATE TABLE's list, which only Postgres 18 has; return both.
+
+    https://www.postgresql.org/docs/18/sql-createtable.html
+    """
+    import sqlglot
+
+    tokens = sqlglot.tokenize(text, dialect="postgres")
+    names: list[str] = []
+    kept, at = "", 0
+    for i, token in enumerate(tokens[:-3]):
+        first = i + 1 if tokens[i + 1].text.upper() != "CONSTRAINT" else i + 3
+        words = [one.text.upper() for one in tokens[first : first + 2]]
+        if token.text not in "(," or words != ["NOT", "NULL"] or len(tokens) < first + 4:
+            continue
+        last = first + 2
+        names.append(fold(tokens[last].text, tokens[last].token_type.name))
+        last += 2 if tokens[last + 1].text.upper() == "NO" else 0  # NO INHERIT
+        comma = tokens[last + 1].text == ","
+        kept += text[at : tokens[i].end + 1 if comma or token.text == "(" else tokens[i].start]
+        at = tokens[last + 1].end + 1 if comma else tokens[last].end + 1
+    return kept + text[at:], tuple(names)
+
+
+def require(draft: Draft, node: Any, name: str) -> None:
+    """Note that a column of a created table is NOT NULL, perhaps one that it inherits."""
+    table = node.this.this if type(node.this).__name__ == "Schema" else node.this
+    if (made := draft.tables.get(place_of(table))) is not None:
+        made.required.add(name)
 
 
 def create(draft: Draft, node: Any, line: int) -> None:

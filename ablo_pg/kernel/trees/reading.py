@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ablo_pg.kernel.trees.constants import (
-    UNKNOWN,
-    array_elements,
-    base_name,
-    converted,
-    type_name,
-    widest,
+from ablo_pg.kernel.trees.casting import (
+    aligned,
+    array_of,
+    as_text,
+    cast,
+    name_of,
+    number,
+    texts,
+    trimmed,
+    type_of,
 )
+from ablo_pg.kernel.trees.constants import UNKNOWN, base_name, type_name, widest
 from ablo_pg.kernel.trees.tree import (
-    INTEGERS,
     NUMBERS,
     Node,
     Types,
@@ -89,7 +92,7 @@ def read(text: str, types: Types, *, wanted: str = "") -> Node:
         node = _Reader(types).node(found)
     except (SqlglotError, RecursionError, ValueError) as exc:
         raise NotReadError from exc
-    return _cast(node, type_name(wanted)) if wanted else node
+    return cast(node, type_name(wanted)) if wanted else node
 
 
 def check_of(definition: str) -> str:
@@ -133,14 +136,14 @@ class _Reader:
         if kind == "In" and {name for name, one in node.args.items() if one} == _LISTED:
             return self._one_of(node.this, [self.node(one) for one in node.expressions])
         if kind in ("NullSafeEQ", "NullSafeNEQ"):
-            parts = _aligned([self.node(node.this), self.node(node.expression)])
+            parts = aligned([self.node(node.this), self.node(node.expression)])
             same = Node("same", tuple(sorted(parts, key=repr)), "bool")
             return negated(same) if kind == "NullSafeNEQ" else same
         if kind == "Is":
             test = Node("is", (self.node(node.this), self.node(node.expression)), "bool")
             return negated(test) if node.args.get("negate") else test
         if kind in _PATTERNS:
-            parts = _texts(_aligned([self.node(node.this), self.node(node.expression)]))
+            parts = texts(aligned([self.node(node.this), self.node(node.expression)]))
             match = Node(kind, (*parts, *self._rest(node, "this", "expression", "negate")), "bool")
             return negated(match) if node.args.get("negate") else match
         return None
@@ -154,31 +157,31 @@ class _Reader:
             return self._compared(word, node.this, right)
         array = self.node(listed)
         if array.kind == "const":
-            array = _array(array, self.node(node.this).type or UNKNOWN)
+            array = array_of(array, self.node(node.this).type or UNKNOWN)
         if array.kind != "array":
             element = array.type.removesuffix("[]") if array.type.endswith("[]") else ""
-            left = _cast(self.node(node.this), element) if element else self.node(node.this)
+            left = cast(self.node(node.this), element) if element else self.node(node.this)
             return Node(f"{word} {'all' if every else 'any'}", (left, array), "bool")
         test = self._one_of(node.this, array.nodes)
         return negated(test) if every else test
 
     def _compared(self, word: str, left: exp.Expr, right: exp.Expr) -> Node:
-        parts = [_trimmed(one) for one in _aligned([self.node(left), self.node(right)])]
+        parts = [trimmed(one) for one in aligned([self.node(left), self.node(right)])]
         return compared(word, *parts)
 
     def _one_of(self, left: exp.Expr, values: Sequence[Node]) -> Node:
-        parts = _aligned([self.node(left), *values], listed=len(values) > 1)
-        first, *others = map(_trimmed, parts)
+        parts = aligned([self.node(left), *values], listed=len(values) > 1)
+        first, *others = map(trimmed, parts)
         return one_of(first, others)
 
     def _leaf(self, kind: str, node: Any) -> Node | None:
         if kind == "Column":
-            name = _name(node.this)
+            name = name_of(node.this)
             if name == "user" and not node.this.args.get("quoted"):
                 return Node("CurrentUser", (), "name")
             return Node("column", (name,), type_name(self._types.get(name, "")))
         if kind == "Literal":
-            return const(UNKNOWN, node.this) if node.is_string else _number(node.this)
+            return const(UNKNOWN, node.this) if node.is_string else number(node.this)
         if kind == "ByteString":  # E'...', whose escapes sqlglot has resolved
             return const(UNKNOWN, node.this)
         if kind == "Boolean":
@@ -198,30 +201,30 @@ class _Reader:
     def _casted(self, node: Any) -> Node:
         kind = type(node.to).__name__
         if kind != "DataType":
-            return _cast(self.node(node.this), base_name(str(node.to.this)))
+            return cast(self.node(node.this), base_name(str(node.to.this)))
         named, limits = type_of(node.to)
         if named.endswith("[]"):
-            return _array(self.node(node.this), named.removesuffix("[]"))
-        inner = _cast(self.node(node.this), type_name(named))
+            return array_of(self.node(node.this), named.removesuffix("[]"))
+        inner = cast(self.node(node.this), type_name(named))
         return Node("cast", (inner, f"{named}({limits})"), inner.type) if limits else inner
 
     def _other(self, kind: str, node: Any) -> Node:
         if kind in _SUMS or kind == "DPipe":
-            parts = _aligned([self.node(node.this), self.node(node.expression)])
+            parts = aligned([self.node(node.this), self.node(node.expression)])
             type_ = widest({one.type for one in parts})
             return Node(kind, tuple(parts), type_ if type_ in (*NUMBERS, "text") else "")
         if kind == "Array" and not node.args.get("bracket_notation"):
-            parts = _aligned([self.node(one) for one in node.expressions], exactly=True)
+            parts = aligned([self.node(one) for one in node.expressions], exactly=True)
             if all(one.type == UNKNOWN for one in parts):
-                parts = _texts(parts)
+                parts = texts(parts)
             return Node("array", tuple(parts), f"{widest({one.type for one in parts})}[]")
         if kind == "Collate":
-            inner = _texts([self.node(node.this)])[0]
-            return Node("collate", (inner, _name(node.expression)), inner.type)
+            inner = texts([self.node(node.this)])[0]
+            return Node("collate", (inner, name_of(node.expression)), inner.type)
         if kind in ("Coalesce", "Greatest", "Least", "Nullif", "Abs", "IntDiv"):
             given = [node.this, *node.expressions, node.args.get("expression")]
             parts = [self.node(one) for one in given if one is not None]
-            parts = _aligned(parts, exactly=kind != "Nullif")
+            parts = aligned(parts, exactly=kind != "Nullif")
             type_ = "numeric" if kind == "IntDiv" else widest({one.type for one in parts})
             return Node(kind, tuple(parts), type_)
         if kind == "Case":
@@ -231,7 +234,7 @@ class _Reader:
             return Node("select", (found,), found.type)
         if kind == "Dot" and type(node.expression).__name__ == "Anonymous":
             called = self.node(node.expression)
-            schema = _name(node.this)
+            schema = name_of(node.this)
             return (
                 called if schema == "pg_catalog" else Node(f"{schema}.{called.kind}", called.parts)
             )
@@ -243,20 +246,20 @@ class _Reader:
         known = kind in _CALLED
         parts = self._rest(node)
         if kind == "Kwarg" and str(node.this.this).lower() == "secs":
-            parts = (_cast(self.node(node.expression), "float8"),)
+            parts = (cast(self.node(node.expression), "float8"),)
         if kind == "Interval":
             unit = node.args.get("unit")
             text = f"{node.this.this} {'' if unit is None else str(unit.this).lower()}"
             return const("?interval", text.strip())
         if known:
-            parts = tuple(_as_text(one) if isinstance(one, Node) else one for one in parts)
+            parts = tuple(as_text(one) if isinstance(one, Node) else one for one in parts)
         if kind.startswith("JSON") and "expression" in node.args:
             first, second = self.node(node.this), self._argument(node.expression)
-            second = _array(second, "text") if kind in _PATHS else _as_text(second)
+            second = array_of(second, "text") if kind in _PATHS else as_text(second)
             return Node(kind, (first, second), _CALLED.get(kind) or first.type)
         if kind.startswith("Array") and known and kind != "ArraySize":
             return Node(
-                kind, tuple(_aligned([self.node(node.this), self.node(node.expression)])), "bool"
+                kind, tuple(aligned([self.node(node.this), self.node(node.expression)])), "bool"
             )
         if kind == "Extract":
             type_ = "numeric" if type(node.this).__name__ == "Var" else "float8"
@@ -265,9 +268,9 @@ class _Reader:
 
     def _function(self, node: Any) -> Node:
         name = str(node.this) if node.args.get("quoted") else str(node.this).lower()
-        parts = [_as_text(self.node(one)) for one in node.expressions]
+        parts = [as_text(self.node(one)) for one in node.expressions]
         if name == "pg_has_role":
-            parts = [_as_text(one, "name") for one in parts]
+            parts = [as_text(one, "name") for one in parts]
         return Node(f"{name}()", tuple(parts), _NAMED.get(name, ""))
 
     def _case(self, node: Any) -> Node:
@@ -275,7 +278,7 @@ class _Reader:
         results = [self.node(one.args["true"]) for one in node.args["ifs"]]
         last = node.args.get("default")
         results += [self.node(last) if last else const("null", "")]
-        results = _aligned(results, exactly=True)
+        results = aligned(results, exactly=True)
         of = [] if node.this is None else [self.node(node.this)]
         type_ = widest({one.type for one in results if one.type != "null"})
         return Node("case" if not of else "case of", (*of, *tests, *results), type_)
@@ -313,91 +316,6 @@ _SAME: Final = [
     *((name, True) for name in ("only_json_types", "safe", "coalesce", "single_replace")),
     ("position", "BOTH"),
 ]
-
-
-def _name(node: Any) -> str:
-    return str(node.this) if node.args.get("quoted") else str(node.this).lower()
-
-
-def _number(text: str) -> Node:
-    if not text.isdigit():
-        found = converted(const(UNKNOWN, text), "numeric")
-        return found or const("?numeric", text)
-    size = int(text)
-    width = "int4" if size < 1 << 31 else "int8" if size < 1 << 63 else "numeric"
-    return const(width, str(size))
-
-
-def type_of(node: Any) -> tuple[str, str]:
-    """Return a type's name, as trees have it, and its limits, as in numeric(10,2)."""
-    name = node.this.name
-    limits = ",".join(str(one.this) for one in node.expressions if name != "ARRAY")
-    if name == "ARRAY":
-        return f"{type_of(node.expressions[0])[0]}[]", ""
-    if name == "USERDEFINED":
-        kind = node.args["kind"]
-        inner = getattr(kind, "expression", None) or kind
-        return (_name(inner) if not isinstance(inner, str) else inner), limits
-    base = base_name(name)
-    return (base if limits and base == "varchar" else type_name(base)), limits
-
-
-def _cast(node: Node, type_: str) -> Node:
-    if node.type == type_ and node.kind != "const":
-        return node
-    if type_.endswith("[]"):
-        return _array(node, type_.removesuffix("[]"))
-    if node.kind == "const":
-        made = converted(node, "text" if type_ == "varchar" else type_)
-        if made is not None:
-            return made
-    return node if node.type == "text" == type_ else Node("cast", (node, type_), type_)
-
-
-def _array(node: Node, element: str) -> Node:
-    """Return an array with elements of that type: ARRAY[...]::text[] or '{a,b}'::text[]."""
-    elements = node.nodes if node.kind == "array" else None
-    if node.kind == "const" and node.parts[0] == UNKNOWN:
-        listed = array_elements(str(node.parts[1]))
-        elements = None if listed is None else tuple(const(UNKNOWN, one) for one in listed)
-    if elements is None:
-        if node.type == f"{element}[]":
-            return node
-        return Node("cast", (node, f"{element}[]"), f"{element}[]")
-    return Node("array", tuple(_cast(one, element) for one in elements), f"{element}[]")
-
-
-def _aligned(nodes: Sequence[Node], *, exactly: bool = False, listed: bool = False) -> list[Node]:
-    """Give operands the types in which Postgres compares them; literals take that of the others.
-
-    exactly: to one type; otherwise there are operators of whole numbers of two widths.
-    """
-    types = {one.type for one in nodes if one.type != "null"}
-    type_ = widest(types, listed=exactly or listed)
-    if not type_:
-        return list(nodes)
-    found = []
-    for node in nodes:
-        near = node.type == "float4" or {node.type, type_} <= {*INTEGERS}
-        same = node.type in (type_, "null", "") or (near and not exactly)
-        found.append(node if same else _cast(node, type_))
-    return found
-
-
-def _texts(nodes: Sequence[Node]) -> list[Node]:
-    return [_as_text(node) for node in nodes]
-
-
-def _as_text(node: Node, of: str = UNKNOWN) -> Node:
-    """Return a literal that nothing has given a type as text, which Postgres prefers."""
-    literal = node.kind == "const" and node.parts[0] == of
-    return const("text", str(node.parts[1])) if literal else node
-
-
-def _trimmed(node: Node) -> Node:
-    """Return a number without the zeros behind its fraction, which no comparison sees."""
-    text = str(node.parts[1]) if node.kind == "const" and node.parts[0] == "numeric" else ""
-    return const("numeric", text.rstrip("0").rstrip(".")) if "." in text else node
 
 
 def _only(node: Any) -> Any:

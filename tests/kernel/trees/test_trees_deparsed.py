@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from ablo_pg.cluster import binaries
-from ablo_pg.kernel.trees import check_of, comparing, reading, tree
+from ablo_pg.kernel.trees import casting, check_of, comparing, reading, tree
 from ablo_pg.testing import throwaway_cluster
 
 from .made import SPELT, TABLE, TYPES, Made, expression, mutants, spelt
@@ -119,12 +119,12 @@ def _unflipped(word: str, left: tree.Node, right: tree.Node) -> tree.Node:
 
 BROKEN: list[tuple[str, Any, str, Any]] = [
     ("NOT is overlooked", reading, "negated", lambda node: node),
-    ("a cast is overlooked", reading, "_cast", _drop),
+    ("a cast is overlooked", casting, "cast", _drop),
     ("constants are all alike", comparing, "_constants", lambda one, other: "equal"),
     ("a flipped side keeps its operator", reading, "compared", _unflipped),
     ("OR is AND", reading, "joined", lambda kind, nodes: tree.joined("and", nodes)),
     ("every operator is =", reading, "_COMPARED", dict.fromkeys(reading._COMPARED, "=")),
-    ("every literal is text", reading, "_aligned", lambda nodes, exactly=False: list(nodes)),
+    ("every literal is text", reading, "aligned", lambda nodes, exactly=False: list(nodes)),
 ]
 
 
