@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from click.core import ParameterSource
@@ -70,37 +70,65 @@ Examples:
 )
 @json_option
 @click.pass_context
-def pull_command(ctx: click.Context, organization_column: str, **options: Any) -> None:
+def pull_command(
+    ctx: click.Context,
+    /,
+    tool: str | None,
+    file: str | None,
+    dump: str | None,
+    database_url: str | None,
+    schemas: tuple[str, ...],
+    tables: tuple[str, ...],
+    organization_column: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Write the schema of existing tables as an importable Python file.
 
     Keys, enums from CHECKs, relations from foreign keys, defaults. Comments list what could not be
     recovered, with the SQL that would change it. Reads only: a database, or a file of SQL, a Prisma
     or a Drizzle schema.
     """
-    found = _described(ctx, options)
-    tables = _of_database(options) if found is None else _chosen(found.tables, options)
-    pulled = pull_schema(tables, organization_column=organization_column)
-    skipped = () if found is None else found.skipped
+    if ctx.get_parameter_source("database_url") is not ParameterSource.COMMANDLINE and (
+        file or dump
+    ):
+        database_url = None
+    asked = _Asked(tool, file, dump, database_url, schemas, tables)
+    found = _described(asked)
+    chosen = _of_database(asked) if found is None else _chosen(found.tables, asked)
+    pulled = pull_schema(chosen, organization_column=organization_column)
     if found is not None:
-        pulled = _noted(pulled, skipped, str(options["file"] or options["dump"]))
-    _write(pulled, skipped, options["out"], options["as_json"])
+        pulled = _noted(pulled, found.skipped, str(file or dump))
+    _write(pulled, () if found is None else found.skipped, out, as_json)
     if found is not None:
         say(_ADVICE)
 
 
-def _described(ctx: click.Context, options: Mapping[str, Any]) -> Described | None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Where to read, and which tables."""
+
+    tool: str | None
+    file: str | None
+    dump: str | None
+    database_url: str | None
+    schemas: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+def _described(asked: _Asked) -> Described | None:
     """Read the file that the command line names; None if it names none."""
-    tool, file, dump = options["tool"], options["file"], options["dump"]
-    if (tool is None) != (file is None) or (tool and dump):
+    if (asked.tool is None) != (asked.file is None) or (asked.tool and asked.dump):
         raise click.UsageError("use `pull prisma FILE`, `pull drizzle FILE` or `pull --from FILE`")
-    if not tool and not dump:
-        if options["database_url"] is None:
+    named = asked.file or asked.dump
+    if named is None:
+        if asked.database_url is None:
             raise click.UsageError("Missing option '--database-url', or a file: see --help.")
         return None
-    if ctx.get_parameter_source("database_url") is ParameterSource.COMMANDLINE:
+    if asked.database_url is not None:
         raise click.UsageError("a file is read without a database: leave --database-url out")
-    path = Path(file or dump)
-    return _READERS.get(tool, read_sql)(_text(path), path.name)
+    path = Path(named)
+    return _READERS.get(asked.tool or "", read_sql)(_text(path), path.name)
 
 
 def _text(path: Path) -> str:
@@ -120,18 +148,18 @@ def _text(path: Path) -> str:
     )
 
 
-def _of_database(options: Mapping[str, Any]) -> Sequence[TableFacts]:
-    with administrator(options["database_url"]) as conn:
-        _known("schema", options["schemas"], schema_names(conn))
-        found = read_tables(conn, options["schemas"] or ("public",))
-    return _listed(found, options["tables"])
+def _of_database(asked: _Asked) -> Sequence[TableFacts]:
+    with administrator(str(asked.database_url)) as conn:
+        _known("schema", asked.schemas, schema_names(conn))
+        found = read_tables(conn, asked.schemas or ("public",))
+    return _listed(found, asked.tables)
 
 
-def _chosen(found: Sequence[TableFacts], options: Mapping[str, Any]) -> Sequence[TableFacts]:
+def _chosen(found: Sequence[TableFacts], asked: _Asked) -> Sequence[TableFacts]:
     there = sorted({table.schema for table in found})
-    _known("schema", options["schemas"], there)
-    schemas = options["schemas"] or ("public",)
-    return _listed([table for table in found if table.schema in schemas], options["tables"])
+    _known("schema", asked.schemas, there)
+    schemas = asked.schemas or ("public",)
+    return _listed([table for table in found if table.schema in schemas], asked.tables)
 
 
 def _listed(found: Sequence[TableFacts], tables: Sequence[str]) -> Sequence[TableFacts]:

@@ -1,7 +1,8 @@
 """What has been changed of the policies, CHECKs and defaults that a schema made. Read-only.
 
 Flow: `db.policies`, `db.tables` (catalogue) -> `trees` -> `drift` and `fit`. A spelling of Postgres
-is no change. Where two texts cannot be compared, both are reported, and nothing is refused.
+does not count as a change. If two texts cannot be compared, both are reported, and nothing is
+refused.
 """
 
 from __future__ import annotations

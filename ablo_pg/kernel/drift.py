@@ -20,7 +20,7 @@ class KernelState:
 
     installed: None without a kernel. outdated: files that differ from ours (an upgrade or a
     downgrade is due). drift: the database's own report (triggers disabled, and so on). lacks:
-    revoked rights of the group roles. unknown: what may have been altered, which is no drift.
+    revoked rights of the group roles. unknown: what may have been altered; not counted as drift.
     """
 
     installed: int | None

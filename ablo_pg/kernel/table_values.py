@@ -16,7 +16,7 @@ from ablo_pg.kernel.trees.tree import NUMBERS, const
 from ablo_pg.schema.neutral import MISSING, Field, FieldType
 from ablo_pg.schema.values import BadValueError, to_json_value
 
-# Constants of these types are no text.
+# Constants of these types, which are not text.
 _PLAIN: Final = frozenset({*NUMBERS, "int", "bool", "null"})
 
 

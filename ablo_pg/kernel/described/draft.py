@@ -1,6 +1,6 @@
 """Tables under construction, and the facts that a catalogue would have of them.
 
-Readers of files fill it in; the names, NOT NULL and indexes that Postgres adds by itself are added
+Readers of files fill it in; the names, NOT NULL and indexes that Postgres adds are added
 at the end, when every type is known.
 """
 

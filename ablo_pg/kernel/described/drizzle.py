@@ -75,7 +75,11 @@ def _declare(draft: Draft, tables: Tables, constant: str, chain: Chain, line: in
     elif word in ("pgView", "pgMaterializedview", "pgMaterializedView") and named is not None:
         draft.add(Table((schema, named), "v" if word == "pgView" else "m"))
     elif word not in _IGNORED:
-        reason = "it is not declared by a plain call" if word in _MAKERS else "it is no table"
+        reason = (
+            "it is not declared by a plain call"
+            if word in _MAKERS
+            else "it does not declare a table"
+        )
         draft.skip(f"const {constant}", reason, line)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.compile.names import ident, literal
 from ablo_pg.db.tables import IndexFacts
 from ablo_pg.kernel.described.draft import Column, Constraint, Draft, Place, Table, reference
-from ablo_pg.kernel.described.script import Chain, Function, Number, Odd, Sql, Step
+from ablo_pg.kernel.described.script import Chain, Function, Number, Odd, Sql, Step, Value
 
 _TYPES: Final = {
     **dict.fromkeys(("integer", "serial"), "int4"),
@@ -50,15 +50,15 @@ class Tables:
     enums: dict[str, str] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     keys: dict[str, dict[str, str]] = field(default_factory=dict)  # constant -> key -> column
-    later: list[tuple[Table, str, tuple[str, ...], Any, dict[str, Any], int]] = field(
+    later: list[tuple[Table, str, tuple[str, ...], Value, dict[str, Value], int]] = field(
         default_factory=list
     )
 
-    def declare(self, constant: str, place: Place, arguments: tuple[Any, ...], line: int) -> None:
+    def declare(self, constant: str, place: Place, arguments: tuple[Value, ...], line: int) -> None:
         """Add a table: its name, its columns, and a function or object of more."""
         columns = arguments[1].value if isinstance(arguments[1], Function) else arguments[1]
         if not isinstance(columns, dict):
-            self.draft.skip(f"table {place[1]}", "its columns are no plain object", line)
+            self.draft.skip(f"table {place[1]}", "its columns are not a plain object", line)
             return
         table = self.draft.add(Table(place))
         self.places[constant] = place
@@ -129,12 +129,12 @@ class Tables:
         elif step.name not in ("$type",):
             self.draft.skip(f"{step.name} of {where}", "it is not read here", step.line)
 
-    def _default(self, column: Column, step: Step, value: Any, where: str) -> None:
+    def _default(self, column: Column, step: Step, value: Value, where: str) -> None:
         column.default = {"defaultNow": "now()", "defaultRandom": "gen_random_uuid()"}.get(
             step.name
         ) or _constant(value, column)
         if column.default is None:
-            self.draft.skip(f"default of {where}", "it is no constant and no SQL", step.line)
+            self.draft.skip(f"default of {where}", "it is neither a constant nor SQL", step.line)
 
     def _extra(self, constant: str, table: Table, chain: Chain) -> None:
         first, *steps = chain.steps
@@ -187,7 +187,7 @@ class Tables:
             first += ident(column) + after
         return (first, tuple(dict.fromkeys(used))) if used else None
 
-    def _named(self, constant: str, value: Any) -> str | None:
+    def _named(self, constant: str, value: Value) -> str | None:
         """Return the column that `t.key` names."""
         if not isinstance(value, Chain) or len(value.steps) < 2:
             return None
@@ -217,18 +217,18 @@ class Tables:
             table.constraints.append(made)
 
 
-def _says(value: Any, word: str) -> bool:
+def _says(value: Value, word: str) -> bool:
     return isinstance(value, Chain) and value.steps[0].name == word
 
 
-def _limits(kind: str, options: dict[str, Any]) -> str:
+def _limits(kind: str, options: dict[str, Value]) -> str:
     names = ("precision", "scale") if kind in ("numeric", "decimal") else ("length", "precision")
     found = [options.get(name) for name in names]
     return ",".join(one.text for one in found if isinstance(one, Number))
 
 
-def _constant(value: Any, column: Column) -> str | None:
-    """Return a default as SQL; None if it is no constant."""
+def _constant(value: Value, column: Column) -> str | None:
+    """Return a default as SQL; None if it is not a constant."""
     type_ = ident(column.base) + ("[]" if column.array else "")
     if isinstance(value, Sql):
         return value.text

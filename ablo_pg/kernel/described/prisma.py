@@ -7,7 +7,7 @@ https://www.prisma.io/docs/orm/reference/prisma-schema-reference
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from ablo_pg.compile.names import ident, literal
 from ablo_pg.db.tables import IndexFacts
@@ -50,13 +50,16 @@ _ACTIONS: Final = {"Cascade": "CASCADE", "SetNull": "SET NULL", "NoAction": "NO 
 }
 
 
+Value: TypeAlias = "str | _Call | list[Value]"
+
+
 @dataclass(slots=True)
 class _Field:
     name: str
     type: str
     list: bool
     optional: bool
-    attributes: dict[str, dict[str, Any]]
+    attributes: dict[str, dict[str, Value]]
     line: int
 
     @property
@@ -71,7 +74,7 @@ class _Block:
     name: str
     line: int
     fields: list[_Field] = field(default_factory=list)
-    attributes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    attributes: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
 
     @property
     def table(self) -> tuple[str, str]:
@@ -84,7 +87,7 @@ class _Block:
 @dataclass(frozen=True, slots=True)
 class _Call:
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Value]
 
 
 def read_prisma(text: str, name: str) -> Described:
@@ -153,9 +156,9 @@ def _dotted(cursor: Cursor) -> str:
     return name
 
 
-def _arguments(cursor: Cursor) -> dict[str, Any]:
+def _arguments(cursor: Cursor) -> dict[str, Value]:
     """Read `(a, name: b)`: the value without a name is under ''."""
-    found: dict[str, Any] = {}
+    found: dict[str, Value] = {}
     if not cursor.eat("("):
         return found
     while not cursor.eat(")"):
@@ -172,10 +175,10 @@ def _arguments(cursor: Cursor) -> dict[str, Any]:
     return found
 
 
-def _value(cursor: Cursor) -> Any:
+def _value(cursor: Cursor) -> Value:
     if cursor.eat("["):
         cursor.deeper()
-        values: list[Any] = []
+        values: list[Value] = []
         while not cursor.eat("]"):
             if cursor.next.kind == "line":
                 cursor.take()
@@ -234,7 +237,7 @@ class _Maker:
                 self._default(table, column, given.get(""), each)
         table.columns[column.name] = column
 
-    def _default(self, table: Table, column: Column, value: Any, each: _Field) -> None:
+    def _default(self, table: Table, column: Column, value: Value, each: _Field) -> None:
         call = value.name if isinstance(value, _Call) else ""
         if call == "autoincrement":
             column.default = f"nextval('{table.place[1]}_{column.name}_seq')"
@@ -251,7 +254,7 @@ class _Maker:
         else:
             column.default = self._constant(value, column)
 
-    def _constant(self, value: Any, column: Column) -> str:
+    def _constant(self, value: Value, column: Column) -> str:
         if isinstance(value, str):
             return literal(value)
         if value.name in ("number", "true", "false"):
@@ -263,7 +266,7 @@ class _Maker:
         enums = (one for one in self.blocks.values() if one.kind == "enum")
         return next((one.fields for one in enums if one.table[1] == column.base), [])
 
-    def _attribute(self, table: Table, block: _Block, word: str, given: dict[str, Any]) -> None:
+    def _attribute(self, table: Table, block: _Block, word: str, given: dict[str, Value]) -> None:
         fields = {one.name: one.column for one in block.fields}
         listed = given.get("", given.get("fields", []))
         if word not in ("id", "unique", "index", "fulltext") or not isinstance(listed, list):
@@ -308,7 +311,7 @@ class _Maker:
             self.draft.skip(what, reason, each.line)
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     if isinstance(value, _Call):
         return str(value.arguments.get("", "")) if value.name == "number" else value.name
     return str(value)

@@ -6,9 +6,11 @@ What is none of these is an `Odd`, which its reader lists. Nothing is evaluated.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from ablo_pg.kernel.described.tokens import Cursor
+
+Value: TypeAlias = "str | Number | Sql | Chain | Function | Odd | list[Value] | dict[str, Value]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Step:
     """A name in a chain, and its arguments if it is called. line: of the name."""
 
     name: str
-    arguments: tuple[Any, ...] | None
+    arguments: tuple[Value, ...] | None
     line: int
 
 
@@ -31,7 +33,7 @@ class Chain:
 class Function:
     """`(t) => value`: the value, which names its parameters as constants."""
 
-    value: Any
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Script:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
-    def value(self) -> Any:
+    def value(self) -> Value:
         """Read one value, up to a comma, a semicolon or a closing bracket."""
         cursor = self.cursor
         cursor.deeper()
@@ -85,7 +87,7 @@ class Script:
             ",", ";", ")", "]", "}", "export", "const", "import", "type", "function", "interface"
         )
 
-    def _value(self) -> Any:
+    def _value(self) -> Value:
         cursor = self.cursor
         token = cursor.next
         if token.kind in ("text", "template"):
@@ -102,10 +104,10 @@ class Script:
             return self._chain()
         return Odd(token.line)
 
-    def _list(self, start: str, end: str) -> list[Any]:
+    def _list(self, start: str, end: str) -> list[Value]:
         cursor = self.cursor
         cursor.expect(start)
-        values: list[Any] = []
+        values: list[Value] = []
         while not cursor.eat(end):
             if not cursor.eat(","):
                 values.append(self._spread() if cursor.eat("...") else self.value())
@@ -118,10 +120,10 @@ class Script:
         self.value()
         return Odd(line)
 
-    def _object(self) -> dict[str, Any]:
+    def _object(self) -> dict[str, Value]:
         cursor = self.cursor
         cursor.expect("{")
-        found: dict[str, Any] = {}
+        found: dict[str, Value] = {}
         while not cursor.eat("}"):
             if cursor.eat(","):
                 continue
@@ -132,10 +134,10 @@ class Script:
                 cursor.refuse(f"expected a key, found {cursor.found()}")
             key = cursor.take()
             plain = cursor.sees(",", "}")
-            found[key.text] = Chain((Step(key.text, None, key.line),)) if plain else None
             if not plain:
                 cursor.expect(":")
-                found[key.text] = self.value()
+            name = Chain((Step(key.text, None, key.line),))
+            found[key.text] = name if plain else self.value()
         return found
 
     def _is_function(self) -> bool:
@@ -153,7 +155,7 @@ class Script:
                 break
         return cursor.after(at).text in ("=>", ":")
 
-    def _function(self) -> Any:
+    def _function(self) -> Value:
         cursor = self.cursor
         line = cursor.next.line
         if cursor.sees("("):
@@ -173,7 +175,7 @@ class Script:
             return Function(value)
         return Function(self.value())
 
-    def _chain(self) -> Any:
+    def _chain(self) -> Value:
         cursor = self.cursor
         steps: list[Step] = []
         while True:

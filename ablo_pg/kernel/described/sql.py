@@ -6,7 +6,7 @@ here. What declares no table is skipped, and listed unless it could not matter.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ablo_pg.db.tables import IndexFacts
 from ablo_pg.kernel.described import sql_table
@@ -21,6 +21,9 @@ from ablo_pg.kernel.described.draft import (
 )
 from ablo_pg.kernel.described.statements import Statement, statements
 from ablo_pg.kernel.trees.casting import name_of
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 _SILENT: Final = {
     *("SET", "SELECT", "INSERT", "BEGIN", "COMMIT", "START", "GRANT", "REVOKE", "ANALYZE", "END"),
@@ -116,7 +119,7 @@ class _Reader:
 
         try:
             text, required = sql_table.without_required(one.text)
-            node: Any = sqlglot.parse_one(text, dialect="postgres")
+            node: exp.Expr = sqlglot.parse_one(text, dialect="postgres")
             kind = type(node).__name__
             if kind == "Create":
                 self._created(node, one)
@@ -131,7 +134,7 @@ class _Reader:
             line = one.line + _line_of(exc) - 1
             self.draft.skip(_title(one), "it is not understood", line)
 
-    def _created(self, node: Any, one: Statement) -> None:
+    def _created(self, node: exp.Expr, one: Statement) -> None:
         kind = node.args["kind"]
         if kind == "TABLE" and node.args.get("expression") is None:
             sql_table.create(self.draft, node, one.line)
@@ -143,11 +146,11 @@ class _Reader:
         else:
             self.draft.skip(_title(one), "it declares no columns", one.line)
 
-    def _index(self, index: Any, *, unique: bool, line: int) -> None:
+    def _index(self, index: exp.Expr, *, unique: bool, line: int) -> None:
         table = self.draft.tables.get(sql_table.place_of(index.args["table"]))
         params = index.args["params"]
         if table is None:
-            self.draft.skip("create index", "its table is not in the file", line)
+            self.draft.skip("an index", "its table is not in the file", line)
             return
         columns = [sql_table.plain_column(each) for each in params.args.get("columns") or ()]
         name = "_".join((table.place[1], *(one or "expr" for one in columns), "idx"))
@@ -235,9 +238,12 @@ class _Reader:
             )
             table = self.draft.tables.get(place)
             name = sql_table.fold(*tokens[at - 1 if kind == "COLUMN" else 3])
-            for each in () if table is None else (*table.columns.values(), *table.constraints):
-                if isinstance(each, Column) == (kind == "COLUMN") and each.name == name:
-                    each.comment = comment
+            if table is None:
+                return
+            if kind == "COLUMN" and name in table.columns:
+                table.columns[name].comment = comment
+            for each in table.constraints if kind == "CONSTRAINT" else ():
+                each.comment = comment if each.name == name else each.comment
 
 
 _STORED: Final = {"STORAGE", "STATISTICS", "COMPRESSION", "EXPRESSION"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ablo_pg.kernel.described.draft import (
     Column,
@@ -16,6 +16,9 @@ from ablo_pg.kernel.described.draft import (
 from ablo_pg.kernel.trees.casting import name_of, type_of
 from ablo_pg.kernel.trees.constants import base_name
 
+if TYPE_CHECKING:
+    from sqlglot import exp
+
 _NUMBERED = ("SERIAL", "BIGSERIAL", "SMALLSERIAL")
 
 
@@ -24,13 +27,13 @@ def fold(text: str, kind: str) -> str:
     return text if kind == "IDENTIFIER" else text.lower()
 
 
-def place_of(table: Any) -> Place:
+def place_of(table: exp.Expr) -> Place:
     """Return a table's schema and name."""
     schema = table.args.get("db")
     return ("public" if schema is None else name_of(schema), name_of(table.this))
 
 
-def plain_column(node: Any) -> str | None:
+def plain_column(node: exp.Expr) -> str | None:
     """Return the column of an index's key; None for an expression."""
     inner = node.this if type(node).__name__ == "Ordered" else node
     inner = inner.this if type(inner).__name__ == "Opclass" else inner
@@ -61,14 +64,14 @@ def without_required(text: str) -> tuple[str, tuple[str, ...]]:
     return kept + text[at:], tuple(names)
 
 
-def require(draft: Draft, node: Any, name: str) -> None:
+def require(draft: Draft, node: exp.Expr, name: str) -> None:
     """Note that a column of a created table is NOT NULL, perhaps one that it inherits."""
     table = node.this.this if type(node.this).__name__ == "Schema" else node.this
     if (made := draft.tables.get(place_of(table))) is not None:
         made.required.add(name)
 
 
-def create(draft: Draft, node: Any, line: int) -> None:
+def create(draft: Draft, node: exp.Expr, line: int) -> None:
     """Add the table of a CREATE TABLE."""
     schema = node.this
     parts = schema.expressions if type(schema).__name__ == "Schema" else []
@@ -95,7 +98,7 @@ def create(draft: Draft, node: Any, line: int) -> None:
         _part(draft, table, part, line)
 
 
-def _part(draft: Draft, table: Table, part: Any, line: int, name: str = "") -> None:
+def _part(draft: Draft, table: Table, part: exp.Expr, line: int, name: str = "") -> None:
     kind = type(part).__name__
     if kind == "ColumnDef":
         _column(draft, table, part, line)
@@ -119,30 +122,30 @@ def _part(draft: Draft, table: Table, part: Any, line: int, name: str = "") -> N
         draft.skip(f"{part.sql(dialect='postgres')[:60]}", "it is not understood", line)
 
 
-def plain_name(node: Any) -> str | None:
+def plain_name(node: exp.Expr) -> str | None:
     """Return a name that sqlglot has as an identifier, a column or a key of an index."""
     return name_of(node) if type(node).__name__ == "Identifier" else plain_column(node)
 
 
-def _check(part: Any, name: str) -> Constraint:
+def _check(part: exp.Expr, name: str) -> Constraint:
     columns = dict.fromkeys(
         name_of(each.this) for each in part.this.find_all(_columns()) if each.args.get("db") is None
     )
     return Constraint("c", tuple(columns), f"CHECK ({spelt(part.this)})", name)
 
 
-def spelt(node: Any) -> str:
+def spelt(node: exp.Expr) -> str:
     """Return an expression as SQL."""
     return str(node.sql(dialect="postgres", normalize_functions="lower"))
 
 
-def _columns() -> Any:
+def _columns() -> type[exp.Column]:
     from sqlglot import exp
 
     return exp.Column
 
 
-def _reference(columns: tuple[str, ...], node: Any, name: str) -> Constraint:
+def _reference(columns: tuple[str, ...], node: exp.Expr, name: str) -> Constraint:
     schema = node.this
     listed = type(schema).__name__ == "Schema"
     place = place_of(schema.this if listed else schema)
@@ -159,13 +162,13 @@ def column_of_type(text: str) -> Column | None:
     from sqlglot.errors import SqlglotError
 
     try:
-        node: Any = sqlglot.parse_one(f"null::{text}", dialect="postgres")
+        node: exp.Expr = sqlglot.parse_one(f"null::{text}", dialect="postgres")
         return typed("", node.args["to"])
     except (SqlglotError, KeyError):
         return None
 
 
-def typed(name: str, node: Any) -> Column:
+def typed(name: str, node: exp.Expr) -> Column:
     """Return a column of a type as sqlglot has it."""
     array = node.this.name == "ARRAY"
     node = node.expressions[0] if array else node
@@ -175,7 +178,7 @@ def typed(name: str, node: Any) -> Column:
     return Column(name, base_name(node.this.name), limits, array)
 
 
-def _column(draft: Draft, table: Table, node: Any, line: int) -> None:
+def _column(draft: Draft, table: Table, node: exp.Expr, line: int) -> None:
     name = name_of(node.this)
     if node.args.get("kind") is None:
         draft.skip(f"column {name} of {table.place[1]}", "it has no type", line)
@@ -189,7 +192,7 @@ def _column(draft: Draft, table: Table, node: Any, line: int) -> None:
         _of_column(draft, table, column, each.args["kind"], "" if given is None else name_of(given))
 
 
-def _of_column(draft: Draft, table: Table, column: Column, node: Any, name: str) -> None:
+def _of_column(draft: Draft, table: Table, column: Column, node: exp.Expr, name: str) -> None:
     kind = type(node).__name__
     if kind == "NotNullColumnConstraint":
         column.not_null = not node.args.get("allow_null")
@@ -210,17 +213,17 @@ def _of_column(draft: Draft, table: Table, column: Column, node: Any, name: str)
         column.identity, column.generated = True, bool(node.this)
 
 
-def _default(node: Any) -> str | None:
+def _default(node: exp.Expr) -> str | None:
     return None if type(node).__name__ == "Null" else spelt(node)
 
 
-def alter(draft: Draft, node: Any, action: Any, line: int) -> None:
+def alter(draft: Draft, node: exp.Expr, action: exp.Expr, line: int) -> None:
     """Apply one action of an ALTER TABLE."""
     place = place_of(node.this)
     table = draft.tables.get(place)
     kind = type(action).__name__
     if table is None:
-        draft.skip(f"alter table {'.'.join(place)}", "the table is not in the file", line)
+        draft.skip(f"change of {'.'.join(place)}", "the table is not in the file", line)
     elif kind == "ColumnDef":
         _column(draft, table, action, line)
     elif kind == "AddConstraint":
@@ -241,10 +244,10 @@ def alter(draft: Draft, node: Any, action: Any, line: int) -> None:
         draft.add(table)
     else:
         title = action.sql(dialect="postgres")[:60]
-        draft.skip(f"alter table {place[1]} {title}", "it is not understood", line)
+        draft.skip(f"{place[1]}: {title}", "it is not understood", line)
 
 
-def _alter_column(table: Table, node: Any) -> None:
+def _alter_column(table: Table, node: exp.Expr) -> None:
     column = table.columns.get(name_of(node.this))
     given = node.args
     if column is None:

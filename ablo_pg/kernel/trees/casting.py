@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/typeconv.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ablo_pg.kernel.trees.constants import (
     UNKNOWN,
@@ -18,8 +18,11 @@ from ablo_pg.kernel.trees.constants import (
 )
 from ablo_pg.kernel.trees.tree import INTEGERS, Node, const
 
+if TYPE_CHECKING:
+    from sqlglot import exp
 
-def name_of(node: Any) -> str:
+
+def name_of(node: exp.Expr) -> str:
     return str(node.this) if node.args.get("quoted") else str(node.this).lower()
 
 
@@ -32,7 +35,7 @@ def number(text: str) -> Node:
     return const(width, str(size))
 
 
-def type_of(node: Any) -> tuple[str, str]:
+def type_of(node: exp.Expr) -> tuple[str, str]:
     """Return a type's name, as trees have it, and its limits, as in numeric(10,2)."""
     name = node.this.name
     limits = ",".join(str(one.this) for one in node.expressions if name != "ARRAY")

@@ -9,7 +9,7 @@ https://www.postgresql.org/docs/current/typeconv.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ablo_pg.kernel.trees.casting import (
     aligned,
@@ -118,7 +118,7 @@ class _Reader:
         self._depth -= 1
         return found
 
-    def _logical(self, kind: str, node: Any) -> Node | None:
+    def _logical(self, kind: str, node: exp.Expr) -> Node | None:
         if kind == "Paren":
             return self.node(node.this)
         if kind in ("And", "Or"):
@@ -148,7 +148,7 @@ class _Reader:
             return negated(match) if node.args.get("negate") else match
         return None
 
-    def _comparison(self, word: str, node: Any) -> Node:
+    def _comparison(self, word: str, node: exp.Expr) -> Node:
         right = node.expression
         kind = type(right).__name__
         every = kind == "Anonymous" and str(right.this).upper() == "ALL" and right.expressions[0]
@@ -174,7 +174,7 @@ class _Reader:
         first, *others = map(trimmed, parts)
         return one_of(first, others)
 
-    def _leaf(self, kind: str, node: Any) -> Node | None:
+    def _leaf(self, kind: str, node: exp.Expr) -> Node | None:
         if kind == "Column":
             name = name_of(node.this)
             if name == "user" and not node.this.args.get("quoted"):
@@ -198,7 +198,7 @@ class _Reader:
             return self._casted(node)
         return None
 
-    def _casted(self, node: Any) -> Node:
+    def _casted(self, node: exp.Expr) -> Node:
         kind = type(node.to).__name__
         if kind != "DataType":
             return cast(self.node(node.this), base_name(str(node.to.this)))
@@ -208,7 +208,7 @@ class _Reader:
         inner = cast(self.node(node.this), type_name(named))
         return Node("cast", (inner, f"{named}({limits})"), inner.type) if limits else inner
 
-    def _other(self, kind: str, node: Any) -> Node:
+    def _other(self, kind: str, node: exp.Expr) -> Node:
         if kind in _SUMS or kind == "DPipe":
             parts = aligned([self.node(node.this), self.node(node.expression)])
             type_ = widest({one.type for one in parts})
@@ -242,7 +242,7 @@ class _Reader:
             return self._function(node)
         return self._call(kind, node)
 
-    def _call(self, kind: str, node: Any) -> Node:
+    def _call(self, kind: str, node: exp.Expr) -> Node:
         known = kind in _CALLED
         parts = self._rest(node)
         if kind == "Kwarg" and str(node.this.this).lower() == "secs":
@@ -266,14 +266,14 @@ class _Reader:
             return Node(kind, parts, type_)
         return Node(kind if known else f"?{kind}", parts, _CALLED.get(kind, ""))
 
-    def _function(self, node: Any) -> Node:
+    def _function(self, node: exp.Expr) -> Node:
         name = str(node.this) if node.args.get("quoted") else str(node.this).lower()
         parts = [as_text(self.node(one)) for one in node.expressions]
         if name == "pg_has_role":
             parts = [as_text(one, "name") for one in parts]
         return Node(f"{name}()", tuple(parts), _NAMED.get(name, ""))
 
-    def _case(self, node: Any) -> Node:
+    def _case(self, node: exp.Expr) -> Node:
         tests = [self.node(one.this) for one in node.args["ifs"]]
         results = [self.node(one.args["true"]) for one in node.args["ifs"]]
         last = node.args.get("default")
@@ -283,7 +283,7 @@ class _Reader:
         type_ = widest({one.type for one in results if one.type != "null"})
         return Node("case" if not of else "case of", (*of, *tests, *results), type_)
 
-    def _rest(self, node: Any, *used: str) -> tuple[Node | str, ...]:
+    def _rest(self, node: exp.Expr, *used: str) -> tuple[Node | str, ...]:
         """Return every other argument of a node, so that none is overlooked."""
         found: list[Node | str] = []
         for name, value in sorted(node.args.items()):
@@ -295,7 +295,7 @@ class _Reader:
                 found.append(str(one) if plain else self._argument(one))
         return tuple(found)
 
-    def _argument(self, node: Any) -> Node:
+    def _argument(self, node: exp.Expr) -> Node:
         kind = type(node).__name__
         if kind == "Var":
             return const("var", str(node.this).lower())
@@ -318,7 +318,7 @@ _SAME: Final = [
 ]
 
 
-def _only(node: Any) -> Any:
+def _only(node: exp.Expr) -> exp.Expr | None:
     """Return the expression of `(select expression)`, which reads no table."""
     select = node.this
     given = {name for name, one in select.args.items() if one}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 # An expression: SQL text, or a word and its parts.
-Made: TypeAlias = "str | tuple[str, *tuple[Made, ...]]"
+Made: TypeAlias = "str | tuple[Made, ...]"
 
 TABLE: Final = """
 create type mood as enum ('sad', 'ok', 'glad');
@@ -43,9 +43,21 @@ _NUMBERS: Final = ("s", "i", "b", "n", "d", "r", "abs(i)", "i + 1", "n * 2", "le
 _TEXTS: Final = ("t", "v", "c", "l", '"Odd Name"', "lower(t)", "upper(v)", "coalesce(t, 'x')")
 _TEXTS_TOO: Final = ("j ->> 'k'", "t || v", "trim(t)", "nullif(v, '')", "substring(t from 1 for 2)")
 _WORDS: Final = ("=", "<>", "!=", "<", "<=", ">", ">=")
-_NUMBER: Final = ("0", "1", "2", "3", "-1", "1.5", "2.50", "1e1", "10000000000", "'3'", "0.1")
-_TEXT: Final = ("'a'", "'b'", "'it''s'", "''", "'a b'", "'x%'", "'A'", "E'a\\\\b'")
-_OTHER: Final = (
+_NUMBER: Final[tuple[str, ...]] = (
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "1.5",
+    "2.50",
+    "1e1",
+    "10000000000",
+    "'3'",
+    "0.1",
+)
+_TEXT: Final[tuple[str, ...]] = ("'a'", "'b'", "'it''s'", "''", "'a b'", "'x%'", "'A'", "E'a\\\\b'")
+_OTHER: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("m", ("'sad'", "'ok'", "'glad'")),
     ("day", ("'2020-01-01'", "date '2020-01-02'", "current_date", "'2021-02-03'::date")),
     ("at", ("'2020-01-01 00:00:00+00'", "now()", "current_timestamp")),
@@ -101,12 +113,11 @@ def condition(rng: random.Random) -> Made:
         )
     if kind == 1:
         return rng.choice(SPELT)
-    if kind <= 4:
-        left, values = rng.choice(_NUMBERS), _NUMBER
-    elif kind <= 7:
-        left, values = rng.choice(_TEXTS + _TEXTS_TOO), _TEXT
-    else:
-        left, values = rng.choice(_OTHER)
+    left, values = rng.choice(_OTHER)
+    if kind <= 7:
+        number = kind <= 4
+        left = rng.choice(_NUMBERS if number else _TEXTS + _TEXTS_TOO)
+        values = _NUMBER if number else _TEXT
     if kind in (4, 7):
         values = tuple(value for value in values if value != "'3'")
         many = min(len(values), rng.randint(1, 3))
@@ -119,6 +130,7 @@ def spelt(made: Made) -> str:
     if isinstance(made, str):
         return made
     word, *parts = made
+    assert isinstance(word, str)
     texts = [spelt(part) for part in parts]
     if word in ("and", "or"):
         return "(" + f" {word} ".join(texts) + ")"
@@ -135,6 +147,7 @@ def mutants(made: Made) -> Iterator[Made]:
     if isinstance(made, str):
         return
     word, *parts = made
+    assert isinstance(word, str)
     swaps = {"and": "or", "or": "and", "=": "<>", "<>": "=", "!=": "=", "<": "<=", "<=": "<"}
     swaps |= {">": "<", ">=": ">", "in": "not in", "not in": "in", "is null": "is not null"}
     swaps |= {"is not null": "is null"}
