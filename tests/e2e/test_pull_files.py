@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ablo_pg.cli.main import run
 from ablo_pg.cli.target import load_target
 from ablo_pg.cluster import Cluster, Server
 from ablo_pg.db.tables import TableFacts, read_tables
@@ -92,3 +94,71 @@ def test_a_dump_declares_what_its_database_has(
     command = [cluster.binaries.program("pg_dump"), url]  # with data, which COPY reads
     dump = subprocess.run(command, check=True, capture_output=True).stdout.decode()
     assert declared(public(read_sql(dump, "dump.sql"))) == declared(tables)
+
+
+def test_the_command_reads_a_file_without_a_database(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    for arguments in (
+        ["--from", str(FILES / "structure.sql")],
+        ["prisma", str(FILES / "schema.prisma")],
+        ["drizzle", str(FILES / "schema.ts")],
+    ):
+        out = tmp_path / "schema.py"
+        assert run(["pull", *arguments, "--out", str(out), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["source"] == out.read_text()
+        assert {"what", "reason", "line"} == set(told["skipped"][0])
+        head, *_ = told["source"].split("\n\n")
+        assert "without a database" in head
+        assert "`ablo-pg check`" in head
+        assert all(
+            f"line {one['line']}: {one['what']}" in told["source"] for one in told["skipped"]
+        )
+        assert [model.key for model in load_target(str(out)).models] == told["models"]
+        out.unlink()
+        assert run(["pull", *arguments]) == 0
+        shown = capsys.readouterr()
+        assert "class " in shown.out
+        assert "not read, line" in shown.err
+        assert "run `ablo-pg check`" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["prisma"], 2, "pull prisma FILE"),
+        (["mongo", "x"], 2, "prisma"),
+        (["prisma", "x", "--from", "y"], 2, "pull prisma FILE"),
+        (["--from", "x", "--database-url", "postgresql://x/y"], 2, "leave --database-url out"),
+        (["--from", "missing.sql"], 1, "missing.sql cannot be read"),
+        (["--from", "."], 1, "cannot be read"),
+        (["--from", str(FILES / "structure.sql"), "--table", "nope"], 1, "there is no table nope"),
+        (["--from", str(FILES / "structure.sql"), "--schema", "no"], 1, "there is no schema no"),
+    ],
+)
+def test_a_command_line_that_reads_nothing(
+    arguments: list[str], code: int, said: str, capsys: Captured
+) -> None:
+    assert run(["pull", *arguments, "--json"]) == code
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["code"] == "invalid_options"
+    assert said in error["message"] + str(error["remedy"])
+
+
+def test_a_file_that_is_not_text(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "dump").write_bytes(b"PGDMP\x01\xff\xfe")
+    assert run(["pull", "--from", str(tmp_path / "dump"), "--json"]) == 1
+    assert "not UTF-8 at byte 6" in json.loads(capsys.readouterr().err)["error"]["message"]
+
+
+def test_the_comparison_of_declarations_sees_a_difference() -> None:
+    text = (FILES / "sqlmigrate.sql").read_text()
+    for change in (
+        ("varchar(200) NOT NULL UNIQUE", "integer"),
+        ("'team'", "'crew'"),
+        ("uuid", "text"),
+    ):
+        other = read_sql(text.replace(*change), "file")
+        assert declared(other.tables) != declared(described(FILES / "sqlmigrate.sql").tables)

@@ -81,9 +81,9 @@ class Tables:
 
     def _column(self, constant: str, table: Table, key: str, chain: Chain) -> None:
         first, *steps = chain.steps
-        given = list(first.arguments or ())
-        name = given.pop(0) if given and isinstance(given[0], str) else key
-        options = given[0] if given and isinstance(given[0], dict) else {}
+        given = first.arguments or ()
+        name = next((one for one in given[:1] if isinstance(one, str)), key)
+        options = next((one for one in given[:2] if isinstance(one, dict)), {})
         base = self.enums.get(first.name) or _TYPES.get(first.name)
         where = f"column {name} of {table.place[1]}"
         if base is None or first.arguments is None:
@@ -119,7 +119,7 @@ class Tables:
         elif step.name == "generatedAlwaysAs":
             column.generated = True
             column.default = first.text if isinstance(first, Sql) else "null"
-        elif step.name == "references":
+        elif step.name == "references" and first is not None:
             options = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], dict) else {}
             name = ""
             self.later.append((table, name, (column.name,), first, options, step.line))
@@ -129,7 +129,7 @@ class Tables:
         elif step.name not in ("$type",):
             self.draft.skip(f"{step.name} of {where}", "it is not read here", step.line)
 
-    def _default(self, column: Column, step: Step, value: Value, where: str) -> None:
+    def _default(self, column: Column, step: Step, value: Value | None, where: str) -> None:
         column.default = {"defaultNow": "now()", "defaultRandom": "gen_random_uuid()"}.get(
             step.name
         ) or _constant(value, column)
@@ -157,12 +157,15 @@ class Tables:
             made = name or "_".join((table.place[1], *listed, "unique"))
             table.constraints.append(Constraint("u", listed, name=made))
         elif first.name in ("primaryKey", "foreignKey") and isinstance(named, dict):
-            listed = tuple(self._named(constant, one) or "" for one in named.get("columns", []))
-            made = named["name"] if isinstance(named.get("name"), str) else ""
+            keys, given = named.get("columns"), named.get("name")
+            listed = tuple(
+                self._named(constant, one) or "" for one in (keys if isinstance(keys, list) else [])
+            )
+            made = given if isinstance(given, str) else ""
             if first.name == "primaryKey":
                 table.constraints.append(Constraint("p", listed, name=made))
                 return
-            actions = {one.name: (one.arguments or (None,))[0] for one in steps}
+            actions = {one.name: one.arguments[0] for one in steps if one.arguments}
             options = {key: value for key, value in actions.items() if key == "onDelete"}
             foreign = named.get("foreignColumns", [])
             self.later.append((table, made, listed, foreign, options, first.line))
@@ -217,7 +220,7 @@ class Tables:
             table.constraints.append(made)
 
 
-def _says(value: Value, word: str) -> bool:
+def _says(value: Value | None, word: str) -> bool:
     return isinstance(value, Chain) and value.steps[0].name == word
 
 
@@ -227,7 +230,7 @@ def _limits(kind: str, options: dict[str, Value]) -> str:
     return ",".join(one.text for one in found if isinstance(one, Number))
 
 
-def _constant(value: Value, column: Column) -> str | None:
+def _constant(value: Value | None, column: Column) -> str | None:
     """Return a default as SQL; None if it is not a constant."""
     type_ = ident(column.base) + ("[]" if column.array else "")
     if isinstance(value, Sql):

@@ -237,26 +237,28 @@ class _Maker:
                 self._default(table, column, given.get(""), each)
         table.columns[column.name] = column
 
-    def _default(self, table: Table, column: Column, value: Value, each: _Field) -> None:
-        call = value.name if isinstance(value, _Call) else ""
-        if call == "autoincrement":
+    def _default(self, table: Table, column: Column, value: Value | None, each: _Field) -> None:
+        call = value if isinstance(value, _Call) else None
+        if call is not None and call.name == "autoincrement":
             column.default = f"nextval('{table.place[1]}_{column.name}_seq')"
-        elif call == "now":
+        elif call is not None and call.name == "now":
             column.default = "CURRENT_TIMESTAMP"
-        elif call == "dbgenerated":
-            column.default = str(value.arguments.get("", "")) or None
-        elif call in _OF_CLIENT:
+        elif call is not None and call.name == "dbgenerated":
+            column.default = str(call.arguments.get("", "")) or None
+        elif call is not None and call.name in _OF_CLIENT:
             what = f"default of {column.name} of {table.place[1]}"
-            self.draft.skip(what, f"Prisma's client makes it: {call}()", each.line)
+            self.draft.skip(what, f"Prisma's client makes it: {call.name}()", each.line)
         elif isinstance(value, list):
             listed = ", ".join(self._constant(one, column) for one in value)
             column.default = f"ARRAY[{listed}]::{ident(column.base)}[]"
-        else:
+        elif value is not None:
             column.default = self._constant(value, column)
 
     def _constant(self, value: Value, column: Column) -> str:
         if isinstance(value, str):
             return literal(value)
+        if isinstance(value, list):
+            return "null"
         if value.name in ("number", "true", "false"):
             return _text(value)
         labels = {one.name: one.column for one in self._enum_fields(column)}
@@ -268,10 +270,10 @@ class _Maker:
 
     def _attribute(self, table: Table, block: _Block, word: str, given: dict[str, Value]) -> None:
         fields = {one.name: one.column for one in block.fields}
-        listed = given.get("", given.get("fields", []))
-        if word not in ("id", "unique", "index", "fulltext") or not isinstance(listed, list):
+        named = _names(given.get("", given.get("fields")))
+        if word not in ("id", "unique", "index", "fulltext") or not named:
             return
-        names = tuple(fields.get(one.name, one.name) for one in listed if isinstance(one, _Call))
+        names = tuple(fields.get(one, one) for one in named)
         if word == "id":
             table.constraints.append(Constraint("p", names, name=f"{table.place[1]}_pkey"))
             return
@@ -289,12 +291,12 @@ class _Maker:
             if "fields" not in given:
                 self._many_to_many(block, each, target)
                 continue
-            keys = [columns[one.name] for one in given["fields"] if one.name in columns]
+            keys = [columns[one] for one in _names(given["fields"]) if one in columns]
             theirs = {one.name: one.column for one in target.fields}
-            referred = tuple(theirs.get(one.name, one.name) for one in given.get("references", []))
+            referred = tuple(theirs.get(one, one) for one in _names(given.get("references")))
             own = tuple(one.column for one in keys)
             default = "SetNull" if any(one.optional for one in keys) else "Restrict"
-            asked = given["onDelete"].name if "onDelete" in given else default
+            (asked, *_) = [*_names([given.get("onDelete", "")]), default]
             action = _ACTIONS.get(asked, "")
             name = str(given.get("map", "_".join((block.table[1], *own, "fkey"))))
             made = Constraint("f", own, reference(own, target.table, referred, action), name)
@@ -309,6 +311,12 @@ class _Maker:
             what = f"table _{block.name}To{target.name} of {block.name}.{each.name}"
             reason = "Prisma makes it without a model; its key is of two columns"
             self.draft.skip(what, reason, each.line)
+
+
+def _names(value: Value | None) -> list[str]:
+    """Return the names in a list; none of anything else."""
+    listed = value if isinstance(value, list) else []
+    return [one.name for one in listed if isinstance(one, _Call)]
 
 
 def _text(value: Value) -> str:

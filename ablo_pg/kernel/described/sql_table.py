@@ -135,7 +135,12 @@ def _check(part: exp.Expr, name: str) -> Constraint:
 
 
 def spelt(node: exp.Expr) -> str:
-    """Return an expression as SQL."""
+    """Return an expression as SQL. E'...' becomes a plain text: its escapes have been resolved."""
+    from sqlglot import exp
+
+    node = node.transform(
+        lambda one: exp.Literal.string(one.this) if isinstance(one, exp.ByteString) else one
+    )
     return str(node.sql(dialect="postgres", normalize_functions="lower"))
 
 

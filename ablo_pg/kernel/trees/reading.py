@@ -199,10 +199,10 @@ class _Reader:
         return None
 
     def _casted(self, node: exp.Expr) -> Node:
-        kind = type(node.to).__name__
-        if kind != "DataType":
-            return cast(self.node(node.this), base_name(str(node.to.this)))
-        named, limits = type_of(node.to)
+        to: exp.Expr = node.args["to"]
+        if type(to).__name__ != "DataType":
+            return cast(self.node(node.this), base_name(str(to.this)))
+        named, limits = type_of(to)
         if named.endswith("[]"):
             return array_of(self.node(node.this), named.removesuffix("[]"))
         inner = cast(self.node(node.this), type_name(named))
@@ -229,8 +229,8 @@ class _Reader:
             return Node(kind, tuple(parts), type_)
         if kind == "Case":
             return self._case(node)
-        if kind == "Subquery" and (inner := _only(node)) is not None:
-            found = self.node(inner)
+        if kind == "Subquery" and (only := _only(node)) is not None:
+            found = self.node(only)
             return Node("select", (found,), found.type)
         if kind == "Dot" and type(node.expression).__name__ == "Anonymous":
             called = self.node(node.expression)
@@ -327,4 +327,5 @@ def _only(node: exp.Expr) -> exp.Expr | None:
     (found, *more) = select.expressions
     if more:
         return None
-    return found.this if type(found).__name__ == "Alias" else found
+    last: exp.Expr = found.this if type(found).__name__ == "Alias" else found
+    return last
