@@ -15,6 +15,7 @@ from ablo_pg import Ablo, AbloError, Model, define_schema, field
 from ablo_pg.cli.main import run
 from ablo_pg.cluster import Cluster, Server
 from ablo_pg.kernel import admin_connection, connect, migrate
+from ablo_pg.kernel.fit import fit
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Captured = pytest.CaptureFixture[str]
@@ -269,6 +270,20 @@ ALTERED = [
         "marks_size_rules is CHECK (((size >= 0) AND (size <= 6)))",
     ),
 ]
+# A policy of the same name and comment, of another kind.
+MADE_AGAIN = """do $made$
+declare v_mark text := (select obj_description(oid, 'pg_policy') from pg_policy
+  where polname = 'notes_tenant_isolation');
+begin
+  drop policy notes_tenant_isolation on notes;
+  create policy notes_tenant_isolation on notes {0} using (organization_id = (
+    select nullif(current_setting('app.current_org_id', true), '')));
+  execute format('comment on policy notes_tenant_isolation on notes is %L', v_mark);
+end $made$"""
+ALTERED += [
+    (MADE_AGAIN.format(kind), "policy notes_tenant_isolation of table public.notes is of another")
+    for kind in ("for select", "as restrictive")
+]
 # The same in another spelling, or a change of what is not ours.
 SPELT = [
     "alter policy notes_tenant_isolation on notes using (((organization_id)::text) = (select "
@@ -331,6 +346,40 @@ def test_another_spelling_is_no_drift(
     query(marked.admin_url, change)
     after = status(marked, capsys)
     assert (after["code"], after["drift"], after["unknown"]) == (0, [], [])
+
+
+def test_the_policies_of_an_adopted_table_are_compared_too(
+    site: DatabaseHandle, tmp_path: Path, capsys: Captured
+) -> None:
+    query(site.admin_url, "create table things (id text primary key, organization_id text)")
+    file = tmp_path / "things.py"
+    arguments = ["--table", "things", "--out", str(file)]
+    assert run(["pull", "--database-url", site.admin_url, *arguments]) == 0
+    assert run(["migrate", str(file), "--admin-url", site.admin_url]) == 0
+    assert status(site, capsys)["code"] == 0
+    assert run(["check", str(file), "--database-url", site.admin_url]) == 0
+    for policy in ("things_tenant_isolation", "things_kernel_tenant_isolation"):
+        query(site.admin_url, f"alter policy {policy} on things using (true)")
+        told = f"policy {policy} of table public.things has using (true)"
+        assert told in "\n".join(status(site, capsys)["drift"])
+        assert run(["check", str(file), "--database-url", site.admin_url]) == 3
+        shown = capsys.readouterr().out
+        assert f"problem  {told}" in shown
+        fix = [line.strip() for line in shown.splitlines() if line.startswith("      ")]
+        query(site.admin_url, "\n".join(fix))
+        assert status(site, capsys)["code"] == 0
+
+
+def test_check_names_a_default_that_only_plain_sql_gets(marked: DatabaseHandle) -> None:
+    query(marked.admin_url, "alter table marks alter column kind set default 'b'")
+    with admin_connection(marked.admin_url) as admin:
+        (marks,) = (one for one in fit(admin, MARKED.spec) if one.model == "marks")
+    (finding,) = marks.findings
+    assert (marks.state, finding.level) == ("fits", "warning")
+    assert "column kind has the default 'b'::text for plain SQL, the schema 'a'" in finding.message
+    query(marked.admin_url, str(finding.sql))
+    with admin_connection(marked.admin_url) as admin:
+        assert all(not one.findings for one in fit(admin, MARKED.spec))
 
 
 def test_what_cannot_be_compared_is_said_and_breaks_nothing(

@@ -81,8 +81,8 @@ def aligned(nodes: Sequence[Node], *, exactly: bool = False, listed: bool = Fals
     """
     types = {one.type for one in nodes if one.type != "null"}
     type_ = widest(types, listed=exactly or listed)
-    if not type_:
-        return list(nodes)
+    if not type_:  # of a function, say: next to one that returns no text, a literal has a cast
+        return texts(nodes)
     found = []
     for node in nodes:
         near = node.type == "float4" or {node.type, type_} <= {*INTEGERS}
