@@ -125,7 +125,8 @@ def _checks(model: ModelPlan, table: TableFacts) -> Iterator[Altered]:
             continue
         verdict = compare_checks(definition, made.definition, types_of(table))
         if verdict == "different":
-            yield Altered(f"{name} is {made.definition}, and was made as {definition}")
+            message = f"{name} is {made.definition}, and was made as {definition}"
+            yield Altered(f"{message}; `migrate` replaces it")
         elif verdict == "unknown":
             message = f"whether {name} is unchanged is unknown: {made.definition} and {definition}"
             yield Altered(message, known=False)
