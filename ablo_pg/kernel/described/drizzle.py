@@ -12,7 +12,7 @@ from typing import Final
 
 from ablo_pg.kernel.described.draft import Described, Draft, Table
 from ablo_pg.kernel.described.drizzle_table import Tables
-from ablo_pg.kernel.described.script import Chain, Script, Step
+from ablo_pg.kernel.described.script import Chain, Script
 from ablo_pg.kernel.described.tokens import Cursor
 
 _MAKERS: Final = ("pgTable", "pgTableCreator", "pgEnum", "pgSchema", "pgView", "pgMaterializedView")
@@ -67,8 +67,8 @@ def _declare(draft: Draft, tables: Tables, constant: str, chain: Chain, line: in
     named = arguments[0] if arguments and isinstance(arguments[0], str) else None
     if word == "pgSchema" and named is not None:
         tables.schemas[constant] = named
-    elif word == "pgEnum" and named is not None and isinstance(arguments[1], list):
-        draft.enums[named] = tuple(map(str, arguments[1]))
+    elif word == "pgEnum" and named is not None and isinstance(arguments[-1], list):
+        draft.enums[named] = tuple(map(str, arguments[-1]))
         tables.enums[constant] = named
     elif word == "pgTable" and named is not None and len(arguments) > 1:
         tables.declare(constant, (schema, named), arguments, line)
@@ -81,6 +81,3 @@ def _declare(draft: Draft, tables: Tables, constant: str, chain: Chain, line: in
             else "it does not declare a table"
         )
         draft.skip(f"const {constant}", reason, line)
-
-
-__all__ = ["Step", "read_drizzle"]

@@ -121,8 +121,7 @@ class Tables:
             column.default = first.text if isinstance(first, Sql) else "null"
         elif step.name == "references" and first is not None:
             options = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], dict) else {}
-            name = ""
-            self.later.append((table, name, (column.name,), first, options, step.line))
+            self.later.append((table, "", (column.name,), first, options, step.line))
         elif step.name in _OF_CLIENT:
             reason = f"Drizzle's client makes its value: {step.name}"
             self.draft.skip(f"default of {where}", reason, step.line)
@@ -178,7 +177,7 @@ class Tables:
 
     def _test(self, constant: str, step: Step) -> tuple[str, tuple[str, ...]] | None:
         """Return a condition with its columns in the places of ${t.key}; None for other values."""
-        value = (step.arguments or ())[-1]
+        value = next(reversed(step.arguments or ()), "")
         first, *rest = value.text.split("${") if isinstance(value, Sql) else ("", "")
         used: list[str] = []
         for part in rest:
@@ -203,8 +202,8 @@ class Tables:
             listed = [one.value if isinstance(one, Function) else one for one in listed]
             chains = [one for one in listed if isinstance(one, Chain) and len(one.steps) == 2]
             constant = chains[0].steps[0].name if chains else ""
-            place = self.places.get(constant, table.place if name else None)
-            if len(chains) != len(columns) or constant not in self.keys or place is None:
+            place = self.places.get(constant)
+            if len(chains) != len(columns) or place is None:
                 what = f"foreign key ({', '.join(columns)}) of {table.place[1]}"
                 self.draft.skip(what, "what it refers to is not in the file", line)
                 continue

@@ -35,7 +35,7 @@ def statements(name: str, text: str) -> Iterator[Statement]:
     Raises: schema_definition_invalid for a text, name or comment that does not end.
     """
     text = _without_psql(text)
-    at, parts = 0, list[str]()
+    at, line, parts = 0, 1, list[str]()
     for found in _PART.finditer(text):
         if found["open"]:
             before = text[: found.start()]
@@ -48,17 +48,17 @@ def statements(name: str, text: str) -> Iterator[Statement]:
         elif found["end"]:
             parts.append(text[at : found.start()])
             at = found.end()
-            yield from _statement(parts, text, at)
+            whole = "".join(parts)
+            yield from _statement(whole, line)
+            line += whole.count("\n")
             parts = []
-    yield from _statement([*parts, text[at:]], text, len(text))
+    yield from _statement("".join([*parts, text[at:]]), line)
 
 
-def _statement(parts: list[str], text: str, end: int) -> Iterator[Statement]:
-    whole = "".join(parts)
+def _statement(whole: str, line: int) -> Iterator[Statement]:
     body = whole.strip()
     if body:
-        lines = whole[len(whole) - len(whole.lstrip()) :].count("\n")
-        line = text.count("\n", 0, end) + 1 - lines
+        line += whole[: len(whole) - len(whole.lstrip())].count("\n")
         yield Statement(body, line, tuple(body[:400].upper().replace("(", " ( ").split()[:12]))
 
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from ablo_pg.kernel.described.draft import LARGEST, refuse
+from ablo_pg.kernel.described.draft import refuse
 
+LARGEST: Final = 2 << 20  # characters of a file
 DEEPEST: Final = 60  # brackets within brackets
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\ufeff]+|//[^\n]*|/\*.*?\*/)|(?P<line>\n)
