@@ -142,7 +142,7 @@ def spelt(made: Made) -> str:
 
 
 def mutants(made: Made) -> Iterator[Made]:
-    """Yield the expression with one thing changed: an operator, a constant, a negation."""
+    """Yield the expression with one thing changed: an operator, a side, a constant, NOT."""
     yield ("not", made)
     if isinstance(made, str):
         return
@@ -153,6 +153,8 @@ def mutants(made: Made) -> Iterator[Made]:
     swaps |= {"is not null": "is null"}
     if word in swaps:
         yield (swaps[word], *parts)
+    if word in ("<", "<=", ">", ">="):
+        yield (word, parts[1], parts[0])
     for at, part in enumerate(parts):
         if isinstance(part, tuple):
             yield from ((word, *parts[:at], one, *parts[at + 1 :]) for one in mutants(part))
