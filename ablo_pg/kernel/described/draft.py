@@ -131,6 +131,8 @@ class Draft:
     def finished(self) -> Described:
         """Return the facts of all tables, as a catalogue has them."""
         for table in self.tables.values():
+            if not all((*table.place, *table.columns)):
+                refuse(self.name, f"table {'.'.join(table.place)}, or a column of it, has no name")
             self._inherit(table, set())
         found = [self._table(table) for place, table in sorted(self.tables.items())]
         return Described(tuple(found), tuple(self.skipped))
@@ -234,6 +236,15 @@ def reference(columns: Sequence[str], place: Place, target: Sequence[str], actio
     table = name if schema == "public" else f"{schema}.{name}"
     end = f" ON DELETE {action}" if action else ""
     return f"FOREIGN KEY ({own}) REFERENCES {table}{f'({theirs})' if theirs else ''}{end}"
+
+
+def bounded(name: str, text: str, limit: int, remedy: str = "") -> None:
+    """Refuse a file that is too large, or not text. limit: characters."""
+    if len(text) > limit:
+        refuse(name, f"it has more than {limit >> 20} MB", remedy=remedy)
+    if (at := text.find("\0")) >= 0:
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        refuse(name, "a character of a text is NUL", line=line, column=column)
 
 
 def refuse(name: str, reason: str, *, line: int = 0, column: int = 0, remedy: str = "") -> NoReturn:

@@ -17,7 +17,7 @@ from ablo_pg.kernel.described.draft import (
     Draft,
     Place,
     Table,
-    refuse,
+    bounded,
 )
 from ablo_pg.kernel.described.statements import Statement, statements
 from ablo_pg.kernel.trees.casting import name_of
@@ -72,8 +72,7 @@ def read_sql(text: str, name: str) -> Described:
     name: of the file, for messages. Raises: schema_definition_invalid for a file that is too large
     or has a text that does not end; a statement that is not understood is skipped and listed.
     """
-    if len(text) > LARGEST:
-        refuse(name, f"it has more than {LARGEST >> 20} MB", remedy="dump it with --schema-only")
+    bounded(name, text, LARGEST, "dump it with --schema-only")
     reader = _Reader(Draft(name))
     for one in statements(name, text):
         reader.statement(one)

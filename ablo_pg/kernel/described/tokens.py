@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from ablo_pg.kernel.described.draft import refuse
+from ablo_pg.kernel.described.draft import bounded, refuse
 
 LARGEST: Final = 2 << 20  # characters of a file
 DEEPEST: Final = 60  # brackets within brackets
@@ -34,8 +34,7 @@ class Cursor:
 
     def __init__(self, name: str, text: str, *, lines: bool) -> None:
         """lines: whether the ends of lines are tokens."""
-        if len(text) > LARGEST:
-            refuse(name, f"it has more than {LARGEST >> 20} MB")
+        bounded(name, text, LARGEST)
         self.name = name
         self._tokens = list(_tokens(name, text, lines))
         self._at = 0

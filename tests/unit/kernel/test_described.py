@@ -30,6 +30,8 @@ MALFORMED: list[tuple[Reader, str, str, int, int]] = [
     (read_sql, 'create table "t (a int);', "a quoted name", 1, 14),
     (read_sql, "select 1;\n\n/* never", "a comment", 3, 1),
     (read_sql, "create function f() as $$ begin", "dollar quotes", 1, 24),
+    (read_sql, "create table t (\n a text default '\0');", "NUL", 2, 18),
+    (read_drizzle, "\nconst\0", "NUL", 2, 6),
     (read_prisma, "model User {\n  id Int @id(\n", "expected a value", 3, 1),
     (read_prisma, "model User {\n  id Int @@@\n}", "expected", 2, 10),
     (read_prisma, "model {", "the name of a model", 1, 7),
@@ -60,6 +62,19 @@ def test_a_malformed_file_is_refused_with_its_place(
 def test_a_file_that_is_too_large_is_refused(reader: Reader) -> None:
     with pytest.raises(AbloError, match=r"more than \d MB"):
         reader(" " * (LARGEST + 1), "file")
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (read_prisma, 'model A {\n id Int @id\n @@map("")\n}'),
+        (read_prisma, 'model A {\n id Int @id @map("")\n}'),
+        (read_drizzle, "const a = pgTable('', { id: text('') })"),
+    ],
+)
+def test_an_empty_name_is_refused(reader: Reader, text: str) -> None:
+    with pytest.raises(AbloError, match="has no name"):
+        reader(text, "file")
 
 
 def test_too_many_tables_are_refused() -> None:
