@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -128,6 +129,7 @@ def _described(asked: _Asked) -> Described | None:
     if asked.database_url is not None:
         raise click.UsageError("a file is read without a database: leave --database-url out")
     path = Path(named)
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it warns of is listed as skipped
     return _READERS.get(asked.tool or "", read_sql)(_text(path), path.name)
 
 

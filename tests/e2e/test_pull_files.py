@@ -147,6 +147,17 @@ def test_a_command_line_that_reads_nothing(
     assert said in error["message"] + str(error["remedy"])
 
 
+def test_what_sqlglot_does_not_know_is_listed_and_not_logged(
+    tmp_path: Path, capsys: Captured, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "odd.sql"
+    file.write_text("create table a (id text primary key);\nalter table a frobnicate b;\n")
+    assert run(["pull", "--from", str(file), "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["skipped"]
+    assert (one["line"], one["reason"]) == (2, "it is not understood")
+    assert caplog.records == []
+
+
 def test_a_file_that_is_not_text(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "dump").write_bytes(b"PGDMP\x01\xff\xfe")
     assert run(["pull", "--from", str(tmp_path / "dump"), "--json"]) == 1
