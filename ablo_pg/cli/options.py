@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import click
 
 from ablo_pg.cluster import Prefer
 
+Command = TypeVar("Command", bound=Callable[..., object])
 admin_url_option = click.option(
     "--admin-url",
     envvar="ABLO_ADMIN_URL",
@@ -14,13 +18,21 @@ admin_url_option = click.option(
     help="Administrative login of the database, postgresql://... Used once, not stored. [env: "
     "ABLO_ADMIN_URL]",
 )
-read_url_option = click.option(
-    "--database-url",
-    envvar=["ABLO_ADMIN_URL", "DATABASE_URL"],
-    required=True,
-    metavar="URL",
-    help="Database to read; any login that may see the tables. [env: ABLO_ADMIN_URL, DATABASE_URL]",
-)
+
+
+def read_url(*, required: bool) -> Callable[[Command], Command]:
+    """Return the option of a database that is only read."""
+    return click.option(
+        "--database-url",
+        envvar=["ABLO_ADMIN_URL", "DATABASE_URL"],
+        required=required,
+        metavar="URL",
+        help="Database to read; any login that may see the tables. [env: ABLO_ADMIN_URL, "
+        "DATABASE_URL]",
+    )
+
+
+read_url_option = read_url(required=True)
 database_url_option = click.option(
     "--database-url",
     envvar="DATABASE_URL",
@@ -51,6 +63,7 @@ __all__ = [
     "database_url_option",
     "json_option",
     "organization_option",
+    "read_url",
     "read_url_option",
     "target_argument",
 ]

@@ -22,7 +22,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "push": "Make it the active version, if it breaks nothing.",
         "migrate": "Change large tables to fit, while others write.",
         "check": "Check whether existing tables fit it.",
-        "pull": "Write one from existing tables.",
+        "pull": "Write one from existing tables or files.",
         "generate": "Write a typed client, JSON Schema, OpenAPI.",
     },
     "See what happens": {
@@ -41,10 +41,6 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-# The module of a command, if it differs from the command's name.
-_PLACES: Final = {"check": "tables", "pull": "tables"}
-
-
 class Sections(click.Group):
     """A group with headings in its help; it imports a command on demand."""
 
@@ -55,7 +51,7 @@ class Sections(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; import it if necessary."""
         if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
-            module = importlib.import_module(f"ablo_pg.cli.{_PLACES.get(cmd_name, cmd_name)}")
+            module = importlib.import_module(f"ablo_pg.cli.{cmd_name}")
             self.add_command(getattr(module, f"{cmd_name}_command"))
         return self.commands.get(cmd_name)
 

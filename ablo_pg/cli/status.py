@@ -48,5 +48,7 @@ def _show(state: KernelState) -> None:
         show(f"differs   {path}")
     for item in state.drift:
         show(f"drift     {item}")
+    for item in state.unknown:
+        show(f"unknown   {item}")
     for lack in state.lacks:
         show(f"rights    {lack}")

@@ -77,6 +77,11 @@ def finite_test(column: Column) -> str | None:
     return test and test.format(column.sql)
 
 
+def finite_checks(column: str) -> frozenset[str]:
+    """Return every CHECK of ours that JSON can express a column's value. column: quoted."""
+    return frozenset(f"check ({test.format(column)})" for test in _FINITE.values())
+
+
 def foreign_key_definition(model: ModelPlan, edge: Edge) -> tuple[str, str]:
     """Name and definition of an edge's FOREIGN KEY."""
     cascade = " on delete cascade" if edge.parent else ""

@@ -15,7 +15,7 @@ from ablo_pg.compile.checks import check_names
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan, find_column, plan_schema
-from ablo_pg.compile.rls import policy_names
+from ablo_pg.compile.rls import is_ours, policy_names
 from ablo_pg.compile.rules import named_indexes, own_columns, rules
 from ablo_pg.compile.values import SQL_TYPE, STORED_AS, default_sql
 from ablo_pg.schema.diff import FIELD_MOVED, Change
@@ -58,6 +58,7 @@ def moves(
         statements += _rename_columns(before, after, pair)
         for origin, column in both:
             statements += _retype(pair.new, origin, column)
+            statements += _redefault(pair.new, origin, column)
         statements += _release_dropped(pair)
     return tuple(statements)
 
@@ -194,6 +195,16 @@ def _retype(model: ModelPlan, origin: Column, column: Column) -> Iterator[str]:
         + (default if column.has_default else "")
         + ";",
     )
+
+
+def _redefault(model: ModelPlan, origin: Column, column: Column) -> Iterator[str]:
+    """A column of a table of ours follows the declared default; an application's keeps its own."""
+    if (origin.has_default, origin.default) == (column.has_default, column.default):
+        return
+    given = column.has_default and column.default is not None
+    does = f"set default {default_sql(column)}" if given else "drop default"
+    change = f"alter table {model.table} alter column {column.sql} {does};"
+    yield do_block(Guarded(is_ours(model), [change]))
 
 
 def _cast(origin: Column, column: Column) -> str:

@@ -15,6 +15,7 @@ not limited.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
@@ -30,6 +31,44 @@ SESSION_OF_OURS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy of ours, for every command.
+
+    using: of rows that are read; check: of those written, if another. kind: a word of its mark.
+    """
+
+    name: str
+    using: str
+    roles: tuple[str, ...] = ()  # everybody
+    permissive: bool = True
+    check: str | None = None
+    kind: str = ""
+
+    @property
+    def definition(self) -> str:
+        """Return what follows its table in CREATE POLICY."""
+        kind = "" if self.permissive else "as restrictive "
+        to = f"\n  to {', '.join(self.roles)}" if self.roles else ""
+        return (
+            f"{kind}for all{to}\n  using ({self.using})\n  with check ({self.check or self.using})"
+        )
+
+    @property
+    def mark(self) -> str:
+        """Return the comment that records the definition."""
+        return f"ablo_pg {self.kind}{digest(self.definition)}"
+
+    def replaced(self, table: str) -> list[str]:
+        """Return the statements that put it in the place of whatever has its name."""
+        on = f"{ident(self.name)} on {table}"
+        return [
+            f"drop policy if exists {on};",
+            f"create policy {on} {self.definition};",
+            f"comment on policy {on} is {literal(self.mark)};",
+        ]
+
+
 def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Enable it, and update the policies to their compiled definitions."""
     if not model.synced:
@@ -38,7 +77,6 @@ def rls(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     adopted = "\n".join(part.block() for part in _of_an_adopted(model))
     yield do_block(
         f"if {is_ours(model)} then\n{indent(own)}\nelse\n{indent(adopted)}\nend if;",
-        *_of_readers(model),
     )
 
 
@@ -78,6 +116,11 @@ def drop_policy(model: ModelPlan, name: str) -> str:
     return f"drop policy {ident(name)} on {model.table};"
 
 
+def repaired_policy(policy: Policy, table: str) -> str:
+    """Return the SQL that makes a policy of ours again, in one transaction."""
+    return "\n".join(["begin;", *policy.replaced(table), "commit;"])
+
+
 def rename_policy(model: ModelPlan, name: str) -> str:
     """Return the SQL that renames a foreign policy, so that it has no name of ours."""
     return f"alter policy {ident(name)} on {model.table} rename to {ident(f'own_{name}')};"
@@ -91,42 +134,41 @@ def _of_ours(model: ModelPlan) -> Iterator[Guarded]:
             f"alter table {model.table} force row level security;",
         ],
     )
-    test = _same(model)
-    definition = f"for all\n  using ({test})\n  with check ({test})"
-    yield _policy(model, policy_name(model), definition)
+    for each in policies_of(model, adopted=False):
+        yield _policy(model, each)
 
 
 def _of_an_adopted(model: ModelPlan) -> Iterator[Guarded]:
     """The policies first: after ENABLE, a role without a policy sees no row."""
-    isolation, kernel, ours, others, _ = policy_names(model.spec.table)
-    everything = "for all\n  to {0}\n  using (true)\n  with check (true)"
-    all_rows = _policy(model, others, everything.format("public"))
+    everybody = Policy(policy_names(model.spec.table)[3], "true", ("public",))
     bound = binds_everybody(model)
     yield Guarded(
         f"{_class_is(model, 'not c.relrowsecurity')} or {bound}",
-        [*all_rows.block().split("\n")],
+        [*_policy(model, everybody).block().split("\n")],
     )
-    yield _policy(model, ours, everything.format("ablo_runtime, ablo_owner"))
-    test, free = _same(model), f"(select not ({SESSION_OF_OURS}))"
-    for name, role, rows in (
-        (isolation, "ablo_runtime", test),
-        (kernel, "ablo_owner", f"{test}\n    or {free}"),
-    ):
-        definition = f"as restrictive for all\n  to {role}\n  using ({rows})\n  with check ({rows})"
-        yield _policy(model, name, definition)
+    for each in policies_of(model, adopted=True):
+        yield _policy(model, each)
     yield Guarded(
         _class_is(model, "not c.relrowsecurity"),
         [f"alter table {model.table} enable row level security;"],
     )
 
 
-def _of_readers(model: ModelPlan) -> Iterator[Guarded]:
-    """What a program sees in plain SQL; the guard judges what it writes, with both rows."""
-    if limits_reading(model):
-        test = read_test(model, "", SESSION_ACTOR)
-        how = "as restrictive for all\n  to ablo_runtime\n"
-        definition = f"{how}  using ({test})\n  with check (true)"
-        yield _policy(model, policy_names(model.spec.table)[-1], definition, "reads ")
+def policies_of(model: ModelPlan, *, adopted: bool) -> Iterator[Policy]:
+    """Yield the policies that a model's table always has."""
+    isolation, kernel, ours, _, readers = policy_names(model.spec.table)
+    test, free = _same(model), f"(select not ({SESSION_OF_OURS}))"
+    if adopted:
+        yield Policy(ours, "true", ("ablo_runtime", "ablo_owner"))
+        yield Policy(isolation, test, ("ablo_runtime",), permissive=False)
+        yield Policy(kernel, f"{test}\n    or {free}", ("ablo_owner",), permissive=False)
+    else:
+        yield Policy(isolation, test)
+    if limits_reading(model):  # the guard judges what is written, with both rows
+        seen = read_test(model, "", SESSION_ACTOR)
+        yield Policy(
+            readers, seen, ("ablo_runtime",), permissive=False, check="true", kind="reads "
+        )
 
 
 def _same(model: ModelPlan) -> str:
@@ -140,15 +182,10 @@ def _class_is(model: ModelPlan, condition: str) -> str:
     )
 
 
-def _policy(model: ModelPlan, name: str, definition: str, kind: str = "") -> Guarded:
-    mark = literal(f"ablo_pg {kind}{digest(definition)}")
+def _policy(model: ModelPlan, policy: Policy) -> Guarded:
     return Guarded(
         f"not exists (\n  select from pg_catalog.pg_policy p\n"
-        f"  where p.polrelid = {model.regclass} and p.polname = {literal(shorten(name))}\n"
-        f"    and pg_catalog.obj_description(p.oid, 'pg_policy') = {mark}\n)",
-        [
-            f"drop policy if exists {ident(name)} on {model.table};",
-            f"create policy {ident(name)} on {model.table} {definition};",
-            f"comment on policy {ident(name)} on {model.table} is {mark};",
-        ],
+        f"  where p.polrelid = {model.regclass} and p.polname = {literal(shorten(policy.name))}\n"
+        f"    and pg_catalog.obj_description(p.oid, 'pg_policy') = {literal(policy.mark)}\n)",
+        policy.replaced(model.table),
     )

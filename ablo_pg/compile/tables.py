@@ -126,6 +126,12 @@ def column_clauses(model: ModelPlan) -> list[tuple[Column, str]]:
     return clauses
 
 
+def default_change(model: ModelPlan, column: Column) -> str:
+    """Return the SQL that gives a column its declared default."""
+    value = default_sql(column)
+    return f"alter table {model.table} alter column {column.sql} set default {value};"
+
+
 def _organization(model: ModelPlan) -> Guarded:
     """Existing rows of an adopted table get no organization; later ones get the session's."""
     return Guarded(

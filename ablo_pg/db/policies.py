@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, LiteralString
+from typing import Final, LiteralString, NamedTuple
 
 import psycopg
 
@@ -31,7 +31,51 @@ where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
 order by 1, 2, 3"""
 
 
-_MENDS: Final = ("drop policy ", "alter table ")
+_OWN: Final[LiteralString] = """
+select n.nspname, c.relname,
+  c.relowner = (select o.oid from pg_catalog.pg_roles o where o.rolname = 'ablo_owner') is true,
+  p.polname, p.polcmd = '*', p.polpermissive,
+  array(select case r.id when 0 then 'public' else pg_catalog.pg_get_userbyid(r.id)::text end
+    from unnest(p.polroles) r (id) order by 1),
+  pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid),
+  pg_catalog.obj_description(p.oid, 'pg_policy')
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_policy p on p.polrelid = c.oid
+where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
+order by 1, 2, 4"""
+# The first that is found is where the SQL begins.
+_MENDS: Final = ("begin;\n", "drop policy ", "alter table ")
+
+
+class PolicyFacts(NamedTuple):
+    """A policy as the catalogue has it; of a table without any, one whose name is None.
+
+    ours: whether the table belongs to ablo_owner. roles: `public` for everybody.
+    """
+
+    schema: str
+    table: str
+    ours: bool
+    name: str | None
+    every_command: bool | None
+    permissive: bool | None
+    roles: list[str]
+    using: str | None
+    check: str | None
+    comment: str | None
+
+
+def all_policies(
+    conn: psycopg.Connection, tables: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[PolicyFacts]]:
+    """Return the policies of these tables, by schema and table; a table has at least one entry."""
+    pairs = list(tables)
+    found: dict[tuple[str, str], list[PolicyFacts]] = {}
+    places = [schema for schema, _ in pairs], [table for _, table in pairs]
+    for row in conn.execute(_OWN, places).fetchall():
+        found.setdefault(row[:2], []).append(PolicyFacts(*row))
+    return found
 
 
 def with_mending(drift: str) -> tuple[str, str | None]:

@@ -325,6 +325,8 @@ def judge_kernel(state: KernelState, schema_hash: str | None) -> Iterator[Findin
         text, mends = with_mending(str(item))  # not ours, so --fix does nothing
         fix = "run `ablo-pg connect`, then `ablo-pg migrate`: both repair what they find"
         yield Finding("drift", "blocker", text, "run this" if mends else fix, mends)
+    for item in state.unknown:
+        yield Finding("drift", "note", str(item), "compare the two texts")
     for lack in state.lacks:
         yield Finding("rights", "blocker", str(lack), "run this", lack.sql, safe=True)
 

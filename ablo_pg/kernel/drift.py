@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 
 from ablo_pg.db.catalog import installed_kernel, kernel_status
+from ablo_pg.kernel.altered import altered
 from ablo_pg.kernel.files import kernel_files, kernel_version
-from ablo_pg.kernel.required import missing_constraints
 from ablo_pg.kernel.rights import Lack, kernel_rights, lacks, model_rights
 from ablo_pg.kernel.schema_push import read_active
 
@@ -20,7 +20,7 @@ class KernelState:
 
     installed: None without a kernel. outdated: files that differ from ours (an upgrade or a
     downgrade is due). drift: the database's own report (triggers disabled, and so on). lacks:
-    revoked rights of the group roles.
+    revoked rights of the group roles. unknown: what may have been altered; not counted as drift.
     """
 
     installed: int | None
@@ -29,6 +29,7 @@ class KernelState:
     drift: tuple[Any, ...]
     status: dict[str, Any]
     lacks: tuple[Lack, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -51,5 +52,7 @@ def kernel_state(conn: psycopg.Connection) -> KernelState:
         return KernelState(kernel.version, kernel_version(), outdated, drift, status)
     spec = read_active(conn).spec
     missing = lacks(conn, (*kernel_rights(kernel_files()), *model_rights(spec)))
-    drift = (*drift, *missing_constraints(conn, spec))
-    return KernelState(kernel.version, kernel_version(), outdated, drift, status, missing)
+    found = list(altered(conn, spec))
+    drift = (*drift, *(one.text for one in found if one.known))
+    unknown = tuple(one.text for one in found if not one.known)
+    return KernelState(kernel.version, kernel_version(), outdated, drift, status, missing, unknown)

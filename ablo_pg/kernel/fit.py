@@ -20,6 +20,7 @@ from ablo_pg.compile.names import ident, literal
 from ablo_pg.compile.plan import Column, ModelPlan, plan_schema
 from ablo_pg.compile.tables import assign_organizations
 from ablo_pg.compile.values import SQL_TYPE, fits
+from ablo_pg.db.policies import PolicyFacts, all_policies
 from ablo_pg.db.tables import (
     ColumnFacts,
     TableFacts,
@@ -29,6 +30,7 @@ from ablo_pg.db.tables import (
     snapshot,
     text_facts,
 )
+from ablo_pg.kernel.altered import changed
 from ablo_pg.kernel.finding import Finding as Finding
 from ablo_pg.kernel.policies import BadPolicy, policies
 from ablo_pg.kernel.required import broken_rows, required_of_rows
@@ -74,9 +76,17 @@ def fit(conn: psycopg.Connection, spec: SchemaSpec) -> tuple[ModelFit, ...]:
     models = tuple(plan_schema(spec).stored)
     with snapshot(conn):
         tables, opened = _tables(conn, models), policies(conn, spec)
-        text = text_facts(conn)
+        text, ours = text_facts(conn), all_policies(conn, map(place, models))
         return tuple(
-            _fit(conn, model, tables, opened.get(model.spec.key, ()), text) for model in models
+            _fit(
+                conn,
+                model,
+                tables,
+                opened.get(model.spec.key, ()),
+                text,
+                ours.get(place(model), []),
+            )
+            for model in models
         )
 
 
@@ -115,6 +125,7 @@ def _fit(
     tables: Mapping[tuple[str, str], TableFacts],
     opened: Sequence[BadPolicy],
     text: TextFacts,
+    ours: Sequence[PolicyFacts],
 ) -> ModelFit:
     where = place(model)
     name = ".".join(where)
@@ -124,7 +135,8 @@ def _fit(
     found = findings(model, table, lambda conditions: count_each(conn, model.table, conditions))
     fired = [Finding("warning", one.message, None, one.sql) for one in _unfit(conn, model)]
     fired += _copied(conn, model, table)
-    told = (*_reasons(model, table), *found, *_policed(opened), *_text(model, table, text), *fired)
+    found = (*found, *_policed(opened), *changed(model, table, ours))
+    told = (*_reasons(model, table), *found, *_text(model, table, text), *fired)
     return ModelFit(model.spec.key, name, told)
 
 

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ablo_pg.compile.checks import finite_checks
 from ablo_pg.compile.names import ident, qualified
 from ablo_pg.compile.values import STORED_AS
 from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
+from ablo_pg.kernel.altered import types_of
 from ablo_pg.kernel.bookkeeping import tool_of
 from ablo_pg.kernel.recover import recover
 from ablo_pg.kernel.table_reasons import WHOLE_NUMBERS, base_reason, find_id, table_reasons
-from ablo_pg.kernel.table_values import constant, listed_values
+from ablo_pg.kernel.table_values import constant, empty_array, listed_values
+from ablo_pg.kernel.trees import compare_checks
 from ablo_pg.schema import Field, FieldType, ModelSpec, Relation, SchemaSpec, Tenancy, check
 from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.names import lookup_key, wire_name
@@ -203,7 +206,7 @@ def _field(column: ColumnFacts, draft: _Draft, names: set[str]) -> Field | None:
 
 
 def _array_default(column: ColumnFacts) -> object:
-    return [] if (column.default or "").startswith("'{}'::") else MISSING
+    return [] if empty_array(column.default, column.base) else MISSING
 
 
 def _retyped(column: ColumnFacts, draft: _Draft) -> str:
@@ -258,7 +261,9 @@ def _ours(one: ConstraintFacts, draft: _Draft) -> bool:
     column = one.columns[0] if len(one.columns) == 1 else None
     if column is None:
         return False
-    if one.name.endswith("_finite") and ("isfinite" in one.definition or "abs" in one.definition):
+    types = types_of(draft.table)
+    finite = finite_checks(ident(column)) if one.name.endswith("_finite") else ()
+    if any(compare_checks(each, one.definition, types) == "equal" for each in finite):
         return True
     return bool(listed_values(one.definition, column))
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import psycopg
-
-from ablo_pg.compile.migration import place
 from ablo_pg.compile.moves import default_as
-from ablo_pg.compile.plan import ModelPlan, plan_schema
-from ablo_pg.compile.rules import broken, named_indexes, own_columns, rules
+from ablo_pg.compile.plan import ModelPlan
+from ablo_pg.compile.rules import Rule, broken, named_indexes, own_columns, rules
 from ablo_pg.compile.values import fits
-from ablo_pg.db.tables import ConstraintFacts, MarkedIndex, TableFacts, read_tables
+from ablo_pg.db.tables import ConstraintFacts, MarkedIndex, TableFacts
 from ablo_pg.kernel.finding import Finding
-from ablo_pg.schema import SchemaSpec
+from ablo_pg.kernel.trees import Verdict, compare_checks
 
 
 def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
@@ -34,17 +31,6 @@ def broken_rows(model: ModelPlan, table: TableFacts) -> dict[str, str]:
     return {f"broken {part}": broken(model, part, model.table, columns) for part in names}
 
 
-def missing_constraints(conn: psycopg.Connection, spec: SchemaSpec) -> Iterator[str]:
-    """Yield which CHECKs and named indexes of a schema its tables lack, one sentence each."""
-    models = [m for m in plan_schema(spec).stored if any(rules(m)) or any(named_indexes(m))]
-    schemas = sorted({place(model)[0] for model in models})
-    tables = {(t.schema, t.name): t for t in read_tables(conn, schemas)} if models else {}
-    for model in models:
-        table = tables.get(place(model))
-        for one in () if table is None else required_of_rows(model, table, {}):
-            yield f"table {model.table} of model {model.title}: {one.message}"
-
-
 def required_of_rows(
     model: ModelPlan, table: TableFacts, rows: Mapping[str, int]
 ) -> Iterator[Finding]:
@@ -54,14 +40,31 @@ def required_of_rows(
     marks = {one.name: one.comment for one in there}
     valid = {one.name for one in there if one.valid}
     wanted = [(rule.part, rule.says, rule.name, rule.mark(own)) for rule in rules(model)]
+    same = {rule.name: _same(rule, table) for rule in rules(model)}
     for index in named_indexes(model):
         wanted.append((index.part, index.says, index.name, index.mark(own)))
     for part, says, name, mark in wanted:
+        verdict, made = same.get(name, ("different", None))
         if count := rows.get(f"broken {part}"):
             message = f"{count:,} row{'s' if count > 1 else ''} would be refused: it {says}"
             yield Finding("problem", message, part)
-        elif marks.get(name) != mark:
+        elif marks.get(name) != mark and made is None:
             yield Finding("addition", f"{name} is missing ({says}): `migrate` adds it", part)
+        elif marks.get(name) != mark and verdict == "different":
+            message = f"{name} is {made}, and not: it {says}; `migrate` replaces it"
+            yield Finding("addition", message, part)
+        elif marks.get(name) != mark and verdict == "unknown":
+            yield Finding("warning", f"whether {name} is this is unknown: {made}; it {says}", part)
         elif name not in valid:
             message = f"{name} may not hold for every row ({says}): `migrate` validates it"
             yield Finding("addition", message, part)
+
+
+def _same(rule: Rule, table: TableFacts) -> tuple[Verdict, str | None]:
+    """Whether the table's CHECK of that name is the rule's, however it is spelt; and its text."""
+    made = next((one for one in table.constraints if one.name == rule.name), None)
+    if made is None:
+        return "different", None
+    types = {column.name: column.base for column in table.columns}
+    definition = rule.definition(own_columns(rule.model))
+    return compare_checks(definition, made.definition, types), made.definition

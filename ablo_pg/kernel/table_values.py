@@ -1,91 +1,57 @@
-"""Defaults and CHECKs as the catalogue prints them, parsed: constants, and lists of values.
+"""Defaults and CHECKs as a catalogue or a dump spells them, read: constants, and lists of values.
 
-Flow: `db.tables` (facts) -> here -> `pull`. Pure. Only certain forms are parsed: other expressions
-are None, and `pull` then adds a comment.
+Flow: `db.tables` or `described` (facts) -> here, by `trees` -> `pull`. Pure. What is neither a
+constant nor a list of values is None, and `pull` then adds a comment.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import orjson
 
+from ablo_pg.compile.names import literal
+from ablo_pg.kernel.trees import Node, NotReadError, check_of, read
+from ablo_pg.kernel.trees.tree import NUMBERS, const
 from ablo_pg.schema.neutral import MISSING, Field, FieldType
 from ablo_pg.schema.values import BadValueError, to_json_value
 
-# 'it''s', or E'a\\b' if it contains a backslash; then casts: ::text, ::character varying(20)[].
-_LITERAL: Final = re.compile(r"(E?)'((?:[^']|'')*)'")
-_CAST: Final = re.compile(
-    r"::(?:\"[^\"]+\"|[a-z_][a-z0-9_.]*(?: [a-z]+)*)(?:\(\d+(?:,\d+)?\))?(?:\[\])*"
-)
-_MARK, _COLUMN = "\x01", "\x02"  # placeholders for a constant, and for the column
-_LISTED: Final = re.compile(rf"CHECK {_COLUMN} = ANY ARRAY\[{_MARK}(?:, {_MARK})*\]")
-_ARRAY: Final = re.compile(rf"CHECK {_COLUMN} = ANY {_MARK}")
-_ONE: Final = re.compile(rf"CHECK {_COLUMN} = {_MARK}(?: OR {_COLUMN} = {_MARK})*")
-_OR_NULL: Final = re.compile(rf" OR {_COLUMN} IS NULL|(?<=^CHECK ){_COLUMN} IS NULL OR ")
-_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",{}]+)')
+# Constants of these types, which are not text.
+_PLAIN: Final = frozenset({*NUMBERS, "int", "bool", "null"})
 
 
 def listed_values(definition: str, column: str) -> tuple[str, ...] | None:
     """Return the values of a CHECK that lists a column's values; None for any other CHECK.
 
-    Args: definition, as pg_get_constraintdef prints it.
+    Args: definition, as pg_get_constraintdef prints it, or as it is written.
     """
-    literals: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        text = match[2].replace("''", "'")
-        literals.append(text.replace("\\\\", "\\") if match[1] else text)
-        return _MARK
-
-    if _MARK in definition or _COLUMN in definition:
+    node = _read(check_of(definition))
+    if node is None:
         return None
-    skeleton = _CAST.sub("", _LITERAL.sub(keep, definition))
-    quoted = re.escape('"' + column.replace('"', '""') + '"')
-    skeleton = re.sub(rf"{quoted}|(?<![\w\"]){re.escape(column)}(?![\w\"])", _COLUMN, skeleton)
-    skeleton = re.sub(r"[()]", "", skeleton).strip()
-    skeleton = _OR_NULL.sub("", skeleton)  # what a CHECK lets through anyway
-    if _ARRAY.fullmatch(skeleton) and len(literals) == 1:
-        return array_elements(literals[0])
-    if _LISTED.fullmatch(skeleton) or _ONE.fullmatch(skeleton):
-        return tuple(dict.fromkeys(literals))
-    return None
-
-
-def array_elements(text: str) -> tuple[str, ...] | None:
-    """Return the elements of a one-dimensional array of text in Postgres's spelling, {a,"b c"}."""
-    if not (text.startswith("{") and text.endswith("}")) or text.startswith("{{"):
+    name = Node("column", (column,))
+    absent = Node("is", (name, const("null", "")))
+    if node.kind == "or":  # what a CHECK lets through anyway
+        node, *more = (one for one in node.nodes if one != absent)
+        if more:
+            return None
+    if node.kind not in ("=", "in") or _bare(node.nodes[0]) != name:
         return None
-    body = text[1:-1]
-    found, at = [], 0
-    while at < len(body):
-        match = _ELEMENT.match(body, at)
-        if match is None or match[2] == "NULL":
-            return None
-        found.append(re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2])
-        at = match.end() + 1
-        if at <= len(body) and body[at - 1] != ",":
-            return None
-    return tuple(dict.fromkeys(found))
+    values = [_bare(one) for one in node.written or node.nodes[1:]]
+    if any(one.kind != "const" or one.parts[0] in _PLAIN for one in values):
+        return None
+    return tuple(str(one.parts[1]) for one in values)
+
+
+def empty_array(expression: str | None, base: str) -> bool:
+    """Whether a default is an empty array, '{}'::text[] or ARRAY[]::text[]. base: of the column."""
+    node = _read(expression or "", base)
+    return node is not None and node.kind == "array" and not node.parts
 
 
 def constant(expression: str | None, field: Field) -> object:
     """Return the JSON value of a constant default; MISSING for no default, or another."""
-    if expression is None:
-        return MISSING
-    text = _CAST.sub("", expression).strip("() ")
-    found: str | bool | None = None
-    literal = _LITERAL.fullmatch(_without_cast(expression))
-    if literal is not None:
-        found = literal[2].replace("''", "'")
-        found = found.replace("\\\\", "\\") if literal[1] else found
-    elif text in ("true", "false"):
-        found = text == "true"
-    elif _NUMBER.fullmatch(text):
-        found = text
-    if found is None:
+    found = _constant(expression or "")
+    if found is None or found.parts[0] == "null":
         return MISSING
     try:
         return to_json_value(field, _typed(found, field))
@@ -95,31 +61,41 @@ def constant(expression: str | None, field: Field) -> object:
 
 def default_as(expression: str, sql_type: str) -> str:
     """Return a default, as the catalogue prints it, for a column that gets another type."""
-    literal = _without_cast(expression)
-    if sql_type == "text" and _LITERAL.fullmatch(literal):
-        return literal
+    found = _constant(expression)
+    if sql_type == "text" and found is not None and found.parts[0] not in _PLAIN:
+        return literal(str(found.parts[1]))
     return f"({expression})::text::{sql_type}"
 
 
-def _without_cast(expression: str) -> str:
-    match = _LITERAL.match(expression)
-    if match is not None and _CAST.fullmatch(expression[match.end() :]):
-        return match[0]
-    return expression
+def _read(text: str, wanted: str = "") -> Node | None:
+    try:
+        return read(text, {}, wanted=wanted)
+    except NotReadError:
+        return None
 
 
-def _typed(found: str | bool, field: Field) -> object:
-    if isinstance(found, bool):
-        return found
+def _bare(node: Node) -> Node:
+    while node.kind == "cast":
+        node = node.nodes[0]
+    return node
+
+
+def _constant(expression: str) -> Node | None:
+    node = _read(expression) if expression else None
+    found = None if node is None else _bare(node)
+    return found if found is not None and found.kind == "const" else None
+
+
+def _typed(found: Node, field: Field) -> object:
+    of, text = (str(part) for part in found.parts)
+    if of == "bool":
+        return text == "true"
     if field.type is FieldType.JSON:
-        return orjson.loads(found)
+        return orjson.loads(text)
     if field.type is FieldType.INTEGER:
-        return int(found)
+        return int(text)
     if field.type is FieldType.NUMBER:
-        return float(found)
+        return float(text)
     if field.type is FieldType.BOOLEAN:
-        return {"t": True, "true": True, "f": False, "false": False}[found]
-    if field.type is FieldType.DATETIME and len(found) > 10 and found[10] == " ":
-        # Postgres's format of a timestamp: 2026-01-02 03:04:05+00
-        return re.sub(r"([+-]\d\d)$", r"\1:00", found.replace(" ", "T", 1))
-    return found
+        return {"t": True, "true": True, "f": False, "false": False}[text]
+    return text

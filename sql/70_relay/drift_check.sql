@@ -5,7 +5,8 @@ as $$
   -- Everything that differs from what was installed, one sentence each: missing tables, columns that are missing
   -- or of another type, tables without row-level security (forced on those that ablo_owner owns; an adopted one
   -- keeps its owner) or policy, with a policy that opens them, unlogged ones, triggers missing or not ENABLE
-  -- ALWAYS, functions of another owner, a changed publication. SQL that fixes it is on a separate line.
+  -- ALWAYS, functions of another owner, a changed publication. SQL that fixes it is on a separate line. Whether a
+  -- policy still means what was installed takes a comparison of trees (ablo-pg status); here, that it names the setting.
   -- Called by: ablo.status, ablo-pg doctor. Raises: nothing.
   with synced as (
     select m.key, m.typename, format('%I.%I', m.table_schema, m.table_name) as name,
@@ -40,6 +41,7 @@ as $$
      select from pg_catalog.pg_policy p
       where p.polrelid = relation and pg_catalog.obj_description(p.oid, 'pg_policy') like 'ablo\_pg %' and p.polcmd = '*'
         and pg_catalog.obj_description(p.oid, 'pg_policy') not like 'ablo\_pg reads %'
+        and pg_get_expr(p.polqual, relation) like '%app.current\_org\_id%' and pg_get_expr(p.polwithcheck, relation) like '%app.current\_org\_id%'
         and (role = 'public' and p.polroles = '{0}' or not p.polpermissive and p.polroles @> array[(select r.oid from pg_catalog.pg_roles r where r.rolname = role)]))
   union all
   select format('table %s shows a program every row in plain SQL: the policy of what may not be read is missing; migrate again', name)

@@ -183,8 +183,13 @@ TABLE: Final[Mapping[str, Row]] = {
         ),
     ),
     "pull": Row(
-        (), "define_schema", ("models", "leftOut", "source"),
-        (NO_DATABASE, NO_URL, refused("--out", "broken.py", code="invalid_options")),
+        (), "define_schema", ("models", "leftOut", "skipped", "source"),
+        (
+            NO_DATABASE, NO_URL, refused("--out", "broken.py", code="invalid_options"),
+            refused("--from", "missing.sql", code="invalid_options"),
+            refused("prisma", "broken.py", code="schema_definition_invalid"),
+            misused("drizzle"),
+        ),
     ),
     "push": Row(
         (), "unchanged", ("version", "hash", "unchanged"),

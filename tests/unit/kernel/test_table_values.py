@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablo_pg.kernel.table_values import array_elements, constant, default_as, listed_values
+from ablo_pg.kernel.table_values import constant, default_as, listed_values
+from ablo_pg.kernel.trees.constants import array_elements
 from ablo_pg.schema import MISSING, Field, FieldType
 
 

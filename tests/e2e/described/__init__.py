@@ -1,0 +1,1 @@
+"""Files that declare tables, and the same tables in Postgres."""

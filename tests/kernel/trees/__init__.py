@@ -1,0 +1,1 @@
+"""Trees of expressions, against what Postgres makes of them."""

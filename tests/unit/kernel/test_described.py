@@ -1,0 +1,142 @@
+"""Files that declare tables: what is refused, and where; what is skipped; that nothing breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ablo_pg import AbloError
+from ablo_pg.errors import AbloValidationError
+from ablo_pg.kernel.described import Described, read_drizzle, read_prisma, read_sql
+from ablo_pg.kernel.described.draft import LARGEST, MOST
+from ablo_pg.kernel.pull import pull_schema
+from ablo_pg.schema.source import write_source
+
+Reader = Callable[[str, str], Described]
+FILES = Path(__file__).parent.parent.parent / "e2e" / "described"
+EACH: list[tuple[Reader, str]] = [
+    (read_sql, "structure.sql"),
+    (read_sql, "sqlmigrate.sql"),
+    (read_sql, "postgrest.sql"),
+    (read_prisma, "schema.prisma"),
+    (read_drizzle, "schema.ts"),
+]
+MALFORMED: list[tuple[Reader, str, str, int, int]] = [
+    (read_sql, "select 1;\ncreate table t (a text default 'x);", "does not end", 2, 32),
+    (read_sql, 'create table "t (a int);', "a quoted name", 1, 14),
+    (read_sql, "select 1;\n\n/* never", "a comment", 3, 1),
+    (read_sql, "create function f() as $$ begin", "dollar quotes", 1, 24),
+    (read_sql, "create table t (\n a text default '\0');", "NUL", 2, 18),
+    (read_drizzle, "\nconst\0", "NUL", 2, 6),
+    (read_prisma, "model User {\n  id Int @id(\n", "expected a value", 3, 1),
+    (read_prisma, "model User {\n  id Int @@@\n}", "expected", 2, 10),
+    (read_prisma, "model {", "the name of a model", 1, 7),
+    (read_prisma, "model User {\n  id", "the type of id", 2, 5),
+    (read_prisma, 'model A { id String @default("x }', "unexpected", 1, 30),
+    (read_drizzle, "const a = pgTable('a', { id: text('id' }", "expected , or )", 1, 40),
+    (read_drizzle, "const a = pgTable('a, {", "unexpected", 1, 19),
+    (read_drizzle, "const a = pgTable('a', {\n  1: 2 });", "expected a key", 2, 3),
+    (read_drizzle, f"const a = {'[' * 200}", "deep", 1, 71),
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "reason", "line", "column"), MALFORMED)
+def test_a_malformed_file_is_refused_with_its_place(
+    reader: Reader, text: str, reason: str, line: int, column: int
+) -> None:
+    with pytest.raises(AbloError) as caught:
+        reader(text, "file")
+    error = caught.value
+    assert error.code == "schema_definition_invalid"
+    assert reason in error.message
+    assert error.message.startswith(f"file:{line}:{column}: ")
+    assert error.details == {"file": "file", "line": line, "column": column}
+    assert error.remedy
+
+
+@pytest.mark.parametrize("reader", [read_sql, read_prisma, read_drizzle])
+def test_a_file_that_is_too_large_is_refused(reader: Reader) -> None:
+    with pytest.raises(AbloError, match=r"more than \d MB"):
+        reader(" " * (LARGEST + 1), "file")
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (read_prisma, 'model A {\n id Int @id\n @@map("")\n}'),
+        (read_prisma, 'model A {\n id Int @id @map("")\n}'),
+        (read_drizzle, "const a = pgTable('', { id: text('') })"),
+    ],
+)
+def test_an_empty_name_is_refused(reader: Reader, text: str) -> None:
+    with pytest.raises(AbloError, match="has no name"):
+        reader(text, "file")
+
+
+def test_too_many_tables_are_refused() -> None:
+    text = "".join(f"create view v{i} as select 1;" for i in range(MOST + 1))
+    with pytest.raises(AbloError, match=r"more than 2,000 tables"):
+        read_sql(text, "file")
+
+
+SKIPPED: list[tuple[Reader, str, str, str]] = [
+    (read_sql, "do $$ begin end $$;", "do $$", "declares no table"),
+    (read_sql, "create table a as select 1;", "create table a", "no columns"),
+    (read_sql, "create table a (like b);", "table public.a", "LIKE"),
+    (read_sql, "alter table a add column b int;", "public.a", "not in the file"),
+    (read_sql, "create table a (id int nonsense here);", "create table a", "not understood"),
+    (read_sql, "create trigger t before update on a execute function f();", "trigger t", "stays"),
+    (read_sql, "create policy p on a using (true);", "create policy p", "stays"),
+    (read_sql, "drop table a;", "drop table a", "declares no table"),
+    (read_prisma, "type Photo {\n  height Int\n}", "type Photo", "no tables of that kind"),
+    (read_prisma, "model A {\n  id String @id @default(cuid())\n}", "default of id", "cuid"),
+    (read_drizzle, "const t = pgTable(name, {});", "const t", "plain call"),
+    (read_drizzle, "const t = pgTable('t', { ...timestamps });", "column", "plain call"),
+    (read_drizzle, "const t = pgTable('t', { a: money('a') });", "column a", "no type money"),
+    (read_drizzle, "const t = pgTable('t', columns());", "table t", "plain object"),
+    (read_drizzle, "const t = helper(1);", "const t", "does not declare a table"),
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "what", "reason"), SKIPPED)
+def test_what_is_not_read_is_listed(reader: Reader, text: str, what: str, reason: str) -> None:
+    (found,) = reader(f"\n\n{text}", "file").skipped
+    assert what in found.what
+    assert reason in found.reason
+    assert found.line >= 3
+
+
+def test_data_comments_and_commands_of_psql_are_not_read() -> None:
+    text = """\\restrict x
+    /* create table a (id int); */ -- ; create table b (id int);
+COPY public.c (id) FROM stdin;
+1\t'; drop
+\\.
+create table "D;" (id int default 1 /* one */, t text default 'a;''b' , e text default E'\\';');
+    """
+    found = read_sql(text, "file")
+    assert [table.name for table in found.tables] == ["D;"]
+    assert [each.default for each in found.tables[0].columns] == ["1", "'a;''b'", "''';'"]
+    assert found.skipped == ()
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_file_ends_it(data: st.DataObject) -> None:
+    """A file that is cut, or has other characters in it, is read or refused by our own error."""
+    reader, name = data.draw(st.sampled_from(EACH))
+    text = (FILES / name).read_text()
+    start = data.draw(st.integers(0, len(text) - 1))
+    text = text[start : start + data.draw(st.integers(1, 1500))]
+    at = data.draw(st.integers(0, len(text)))
+    text = text[:at] + data.draw(st.text("\"'`{}[]()@;,:=>.-/*$\\\n\0ä1a ", max_size=4)) + text[at:]
+    try:
+        tables = reader(text, name).tables
+    except AbloValidationError:
+        return
+    pulled = pull_schema(tables)
+    compile(write_source(pulled.spec, pulled.notes), "written.py", "exec")
