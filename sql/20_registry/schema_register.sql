@@ -7,7 +7,7 @@ as $$
   -- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
   -- so that two pushes do not interleave. p_models: array of
   -- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
-  --  archivedColumn, rowFunction, groupsFunction, idType, fields: [{wire, column, type, optional}]}.
+  --  archivedColumn, rowFunction, groupsFunction, grants?, idType, fields: [{wire, column, type, optional}]}.
 declare
   v_version bigint;
 begin
@@ -46,6 +46,7 @@ begin
   select d ->> 'typename', coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0)
     from jsonb_array_elements(p_models) d where d ->> 'tenancy' in ('column', 'parent')
       on conflict (typename) do nothing;
+  perform ablo.sight_register(p_schema, p_models);
   perform ablo.table_path_set(null, 'ablo_model.settle()'::regprocedure);
   return v_version;
 end

@@ -13,11 +13,12 @@ declare
   v_dropped bigint;
   v_tracks boolean;
   v_shared boolean;
+  v_roles boolean;
   v_operations ablo.batch_operation[];
 begin
   select s.dropped_through, exists (select from ablo.track t where t.organization_id = p_organization),
-         exists (select from ablo.model m where m.id_shared)
-    into v_dropped, v_tracks, v_shared from ablo.log_state s;
+         exists (select from ablo.model m where m.id_shared), exists (select from ablo.sight_rule r where r.roles <> '[]')
+    into v_dropped, v_tracks, v_shared, v_roles from ablo.log_state s;
   -- A row is one operation, without its request: the windows below keep all rows.
   -- Each probe is a scalar subquery with LIMIT 1: of an EXISTS the planner makes a hash of the whole organization.
   select array_agg(row(c, model, action, id, data, transaction, participant, key, hash, behalf, capability, transport,
@@ -68,6 +69,7 @@ begin
                        and (capability is null or (select true from ablo.api_key k
                              where k.id = capability and k.organization_id = p_organization
                                and k.participant = o.participant and k.operations is null and k.sync_groups is null
+                               and (not v_roles or k.prefix = 'sk' or k.participant like 'system:%')
                                and ablo.key_status(k) = 'live' limit 1))
                      end is true as fits
                 from (

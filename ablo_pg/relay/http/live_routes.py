@@ -8,6 +8,7 @@ a client that resumes there continues without a snapshot if nothing has changed 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, cast
 
@@ -18,7 +19,6 @@ from starlette.routing import BaseRoute
 
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.subscription import Subscription
-from ablo_pg.changefeed.view import View
 from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
@@ -171,7 +171,7 @@ class _LiveRows:
     async def _open(self, cursor: int) -> Subscription:
         views = groups_of(self._call).views
         models = {self._model.typename}
-        mine = tuple(View(view.groups, models) for view in views)
+        mine = tuple(replace(view, models=models) for view in views)
         made = self._call.service.hub.follow(self._call.organization, mine, cursor)
         await made.begin()
         return made

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import anyio
@@ -18,7 +19,6 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from ablo_pg.changefeed.subscription import Subscription
-from ablo_pg.changefeed.view import View
 from ablo_pg.errors import AbloError
 from ablo_pg.json_text import dumps
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
@@ -43,7 +43,7 @@ async def stream(call: Call) -> Response:
     if query.get("models"):
         wanted = {spec.typename for spec in await models_of(call)}
         models = {name for name in wanted if call.credential.may(name, "read")}
-        views = tuple(View(view.groups, models) for view in views)
+        views = tuple(replace(view, models=models) for view in views)
     subscription = call.service.hub.follow(call.organization, views, cursor_of(resume))
     await subscription.begin()
     return EventStream(call, _Deltas(subscription))
