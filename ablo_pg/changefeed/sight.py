@@ -214,13 +214,16 @@ def _steps(
     old: Sequence[View], new: Sequence[View], delta: Delta, rows: Sequence[SightRow]
 ) -> Iterator[Delta]:
     for row in rows:
+        if (row.model, row.id) == (delta.model, delta.row_id):
+            continue  # shown by the delta itself
         was = any(view.sees(row.model, row.groups) for view in old)
         now = any(view.sees(row.model, row.groups) for view in new)
         if was and not now:
             yield removal_of(delta, row.model, row.id, row.groups, old)
         elif now and not was:
             made = delta._replace(op="I", model=row.model, row_id=row.id, row=row.data)
-            yield bare(made)._replace(groups=row.groups)
+            # Where it came from is not told; and it is no delta of the log (`relay.ws.pump`).
+            yield bare(made)._replace(groups=row.groups, entered_groups=row.groups)
 
 
 def removal_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import psycopg
 from websockets.asyncio.client import connect
 
 from ablo_pg import Model, belongs_to, define_schema
-from ablo_pg.schema import IdentityRole, SchemaSpec
+from ablo_pg.schema import IdentityRole
 from ablo_pg.testing import DatabaseHandle
 
 from .http.world import Api, World
@@ -52,10 +52,15 @@ class Task(Model):
     board = belongs_to("boards", parent=True)
 
 
-MODELS = {
-    "users": User, "projects": Project, "memberships": Membership, "boards": Board, "tasks": Task,
-}  # fmt: skip
-SCHEMA = define_schema(MODELS, identity_roles=ROLES)
+MODELS = ("users", "projects", "memberships", "boards", "tasks")
+SCHEMA = define_schema(
+    users=User,
+    projects=Project,
+    memberships=Membership,
+    boards=Board,
+    tasks=Task,
+    identity_roles=ROLES,
+)
 Rows = dict[tuple[str, str], Any]
 
 
@@ -66,6 +71,7 @@ class Folded:
     rows: Rows = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
+    ended: str = ""
 
     def take(self, delta: dict[str, Any]) -> None:
         """Apply a delta as it is on the wire."""
@@ -83,7 +89,7 @@ class Folded:
 async def listed(api: Api) -> Rows:
     """Return all that a key may list."""
     found: Rows = {}
-    for key, model in MODELS.items():
+    for key in MODELS:
         page = (await api("GET", f"/api/v1/models/{key}?limit=1000")).json()
         found |= {(key, row["id"]): row for row in page["data"]}
     return found
@@ -106,6 +112,7 @@ async def socket_of(world: World, key: str, folded: Folded, query: str = "") -> 
                 if frame["type"] in ("delta", "sync_response"):
                     for delta in payload.get("deltas", [payload] if "id" in payload else []):
                         folded.take(delta)
+            folded.ended = f"{socket.close_code} {socket.close_reason}"
 
         async with anyio.create_task_group() as group:
             group.start_soon(follow)
@@ -126,6 +133,9 @@ async def events_of(world: World, key: str, folded: Folded, query: str = "") -> 
 
         async def follow() -> None:
             async for line in lines:
+                if line.startswith("event: error"):
+                    folded.ended = await anext(lines)
+                    return
                 if line.startswith("data:"):
                     folded.take(json.loads(line.removeprefix("data:")))
 
@@ -144,7 +154,10 @@ async def equal(folded: Folded, api: Api, seconds: float = 10) -> None:
             if plain(folded.rows) == plain(wanted):
                 return
             await anyio.sleep(0.05)
-    assert plain(folded.rows) == plain(wanted)
+    shown, there = plain(folded.rows), plain(wanted)
+    differs = {t for t in {*shown, *there} if shown.get(t) != there.get(t)}
+    told = [one for one in folded.seen if (one["modelName"], one["modelId"]) in differs]
+    assert not differs, (folded.ended, differs, told, {t: there.get(t) for t in differs})
 
 
 def plain(rows: Rows) -> Rows:
@@ -168,13 +181,3 @@ class Sql:
     def close(self) -> None:
         """Close it."""
         self._conn.close()
-
-
-def spec() -> SchemaSpec:
-    """The schema's neutral form."""
-    return SCHEMA.spec
-
-
-async def world_on(stack: AsyncExitStack, db: DatabaseHandle, relay: Any) -> World:
-    """Return the world of a relay."""
-    return World(db, stack, relay)
