@@ -239,7 +239,7 @@ class Subscription:
         if self._markers and not self._markers.isdisjoint((*delta.groups, *delta.left_groups)):
             self._turning = True
             if self.state is State.LIVE and not self.queued:
-                # All before it was dispatched; the ids next to it are for what it shows.
+                # All before it was dispatched.
                 self._cursor = max(self._cursor, delta.sync_id - 1 - SIGHT_IDS)
             return False
         shown = seen(self.views, delta)
@@ -259,8 +259,7 @@ class Subscription:
 
     def cut(self) -> None:
         """See channel.Receiver."""
-        # The channel's position is behind the delta that turns it.
-        turning = self._turning and self.state is State.LIVE
+        turning = self._turning and self.state is State.LIVE  # the channel is past that delta
         cursor = self._cursor if turning else self.cursor
         if not self._turning:
             self.times_cut += 1
@@ -347,7 +346,6 @@ class Subscription:
         return page, whole
 
     def _show(self, views: Sequence[View]) -> None:
-        """Follow these views, which follow from the log, and tell the owner."""
         self._look(views)
         if self.on_views is not None:
             self.on_views(views)

@@ -73,7 +73,7 @@ class PostgresSights:
 
 
 async def sight_since(conn: AsyncConnection) -> int:
-    """Return the sync id before which cursors of users and agents count no more."""
+    """Return the sync id before which cursors of users and agents are out of date."""
     row = await (await conn.execute(SINCE)).fetchone()
     assert row is not None
     return int(row[0])

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from ablo_pg.schema.check_clashes import check_clashes
 from ablo_pg.schema.check_models import check_model, check_name
 from ablo_pg.schema.check_relations import check_cycles, check_relations
-from ablo_pg.schema.grants import check_grants
 from ablo_pg.schema.lowering import conditions_of, relations_of
 from ablo_pg.schema.neutral import SchemaSpec
 from ablo_pg.schema.problems import Problem
@@ -85,7 +84,6 @@ def check(spec: SchemaSpec) -> list[Problem]:
     for model in spec.models:
         problems += check_model(model)
         problems += check_relations(model, spec)
-        problems += check_grants(model, spec)
     problems += check_clashes(spec)
     problems += check_cycles(spec)
     problems += _check_identity_roles(spec)

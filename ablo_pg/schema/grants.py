@@ -41,13 +41,13 @@ def check_grants(model: ModelSpec, spec: SchemaSpec) -> Iterator[Problem]:
     ends, named = grant_ends(model), dict(model.grants)
     if set(named) != {"subject", "scope"} or ends is None:
         reason = f"its grants {named!r:.120} do not name two of its relations"
-        yield Problem("invalid_grants", model.key, "grants", reason, _EXAMPLE)
+        yield Problem("not_enforced", model.key, "grants", reason, _EXAMPLE)
         return
     target = next((other for other in spec.models if other.key == ends.scope.target), None)
     stored = ("column", "parent")
     if model.tenancy.kind not in stored or (target and target.tenancy.kind not in stored):
         reason = "its rows, or those of its scope, belong to no organization here"
-        yield Problem("invalid_grants", model.key, "grants", reason, "leave it out")
+        yield Problem("not_enforced", model.key, "grants", reason, "leave it out")
 
 
 def _relation(model: ModelSpec, name: object) -> Relation | None:

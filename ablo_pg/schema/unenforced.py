@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ablo_pg.schema.grants import check_grants
 from ablo_pg.schema.neutral import MISSING, Field, IdentityRole, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.rules import WORDS, require_rules
@@ -45,6 +46,7 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
         remedy = "leave it out; policies can read app.current_org_id"
         yield _problem(None, "sessionSettings", f" ({names})", remedy)
     for model in spec.models:
+        yield from check_grants(model, spec)
         for name, value in model.options:
             if name in _OPTIONS and value and not getattr(model, name, ()):
                 yield _problem(model.key, name, "", _OPTIONS[name])

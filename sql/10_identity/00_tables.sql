@@ -34,7 +34,7 @@ create table if not exists ablo.sight_rule (
   roles jsonb not null default '[]',   -- [{kind, field}]: the groups of a participant; empty: all of the organization's
   grants jsonb not null default '{}',  -- by typename, the models whose rows grant groups: {subject, scope, kind}
   settings jsonb not null default '{}',  -- extra session settings, each with its source
-  since bigint not null default 0      -- what a user's or an agent's key read before this sync id counts no more
+  since bigint not null default 0      -- what a user's or an agent's key read before this sync id is out of date
 );
 insert into ablo.sight_rule default values on conflict do nothing;
 

@@ -6,7 +6,7 @@ as $$
   -- What the identity roles of the schema give a key. governed: its groups are decided by its participant's
   -- identity; those of backends (secret keys, system participants) are not, they act as the organization. groups:
   -- what the roles give; null: all of the organization's. subject: the user whose grants add to them, null if none
-  -- can. since: cursors before it count no more (ablo.sight_register), null for backends. An agent that acts for no user also has the groups that the minting call named.
+  -- can. since: cursors before it are out of date (ablo.sight_register), null for backends. An agent that acts for no user also has the groups that the minting call named.
   -- Called by: ablo.key_reach, ablo.sight_at. Locks: none.
 declare
   v_rule ablo.sight_rule;

@@ -2,7 +2,7 @@ create or replace function ablo.sight_register(p_schema json, p_models jsonb) re
 language plpgsql volatile
 as $$
   -- Record the identity roles, grants and session settings of a schema that becomes active. If roles or, with
-  -- roles, grants differ from before, what keys have read so far counts no more: streams and cursors of users and
+  -- roles, grants differ from before, what keys have read so far is out of date: streams and cursors of users and
   -- agents begin again (ablo.sight_at), open ones within seconds.
   -- Called by: ablo.schema_register. Locks: the rule. Sends: NOTIFY ablo_key.
 declare

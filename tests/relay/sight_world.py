@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import psycopg
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from ablo_pg import Model, belongs_to, define_schema
 from ablo_pg.schema import IdentityRole
@@ -106,13 +107,17 @@ async def socket_of(world: World, key: str, folded: Folded, query: str = "") -> 
         await socket.send(json.dumps({"type": "sync_request", "payload": at}))
 
         async def follow() -> None:
-            async for text in socket:
+            while not folded.ended:
+                try:
+                    text = await socket.recv()
+                except ConnectionClosed as exc:
+                    folded.ended = str(exc.rcvd and exc.rcvd.code)
+                    return
                 frame = json.loads(text)
                 payload = frame.get("payload", {})
                 if frame["type"] in ("delta", "sync_response"):
                     for delta in payload.get("deltas", [payload] if "id" in payload else []):
                         folded.take(delta)
-            folded.ended = f"{socket.close_code} {socket.close_reason}"
 
         async with anyio.create_task_group() as group:
             group.start_soon(follow)
@@ -145,7 +150,7 @@ async def events_of(world: World, key: str, folded: Folded, query: str = "") -> 
             group.cancel_scope.cancel()
 
 
-async def equal(folded: Folded, api: Api, seconds: float = 10) -> None:
+async def until_equal_to(folded: Folded, api: Api, seconds: float = 10) -> None:
     """Wait until what a stream has shown is what its key may list."""
     wanted: Rows = {}
     with anyio.move_on_after(seconds):

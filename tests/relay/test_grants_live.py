@@ -11,11 +11,12 @@ import anyio
 import pytest
 
 from ablo_pg import AsyncAblo
+from ablo_pg.changefeed import subscription
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .http.world import World, start_relay
-from .sight_world import SCHEMA, Folded, Sql, equal, events_of, listed, socket_of
+from .sight_world import SCHEMA, Folded, Sql, events_of, listed, socket_of, until_equal_to
 
 pytestmark = pytest.mark.anyio
 
@@ -69,20 +70,34 @@ async def test_a_grant_shows_and_removes_rows(world: World, sql: Sql) -> None:
     async with socket_of(world, key, socket), events_of(world, key, events):
         await owner.create("memberships", "m1", userId="ann", projectId="p1")
         for each in (socket, events):
-            await equal(each, ann)
+            await until_equal_to(each, ann)
             assert set(each.rows) == {
                 ("projects", "p1"), ("boards", "b1"), ("tasks", "t1"), ("memberships", "m1"),
             }  # fmt: skip
         sql("update tasks set title = 'u' where id = 't1'")
-        await equal(socket, ann)
+        await until_equal_to(socket, ann)
         sql("delete from memberships where id = 'm1'")
         for each in (socket, events):
-            await equal(each, ann)
+            await until_equal_to(each, ann)
             assert each.rows == {}
         removed = [one for one in socket.seen if one["actionType"] == "D"]
         assert all(one["data"] is None for one in removed)
         assert len(removed) == 4
     assert socket.ids == sorted(set(socket.ids))
+
+
+async def test_a_stream_that_looks_only_when_it_connects_is_caught(
+    world: World, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: what a key sees is fixed when its stream begins."""
+    owner = await scene(world)
+    key = world.key("acme", "user:ann", prefix="ek")
+    ann, socket = await world.with_key(key), Folded()
+    monkeypatch.setattr(subscription, "markers", lambda views: frozenset())
+    async with socket_of(world, key, socket):
+        await owner.create("memberships", "m1", userId="ann", projectId="p1")
+        with pytest.raises(AssertionError, match="projects"):
+            await until_equal_to(socket, ann, seconds=2)
 
 
 class Chance:
@@ -164,13 +179,13 @@ async def test_streams_show_what_the_key_may_list(world: World, sql: Sql, seed: 
             async with socket_of(world, keys["ann"], back, resume(back)):
                 for _ in range(12):
                     await chance.step()
-                await equal(back, apis["ann"])
+                await until_equal_to(back, apis["ann"])
             for _ in range(6):
                 await chance.step()
             for (name, _), one in folded.items():
-                await equal(one, apis[name])
+                await until_equal_to(one, apis[name])
         async with socket_of(world, keys["ann"], back, resume(back)):
-            await equal(back, apis["ann"])
+            await until_equal_to(back, apis["ann"])
     for one in (*folded.values(), back):
         assert one.ids == sorted(set(one.ids))
 
