@@ -11,7 +11,7 @@ import pytest
 
 from ablo_pg.cluster import Server
 from ablo_pg.kernel.push import push_schema
-from ablo_pg.kernel.schema_push import PushOptions
+from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.schema.wire_json import schema_hash
 from ablo_pg.testing import DatabaseHandle, make_database
 
