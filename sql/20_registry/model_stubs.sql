@@ -68,6 +68,12 @@ begin
     language sql stable
     as 'select true';
   end if;
+  -- Whether identity roles decide which groups a key of a user or an agent has.
+  if to_regprocedure('ablo_model.roles()') is null then
+    create function ablo_model.roles() returns boolean
+    language sql stable
+    as 'select false';
+  end if;
   -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.
   if to_regprocedure('ablo_model.settle()') is null then
     create function ablo_model.settle() returns void
