@@ -1,4 +1,8 @@
-"""A schema with roles and grants, a relay on it, and what a user's key may see, folded."""
+"""A schema with roles and grants, a relay on it, and what a user's key may see, folded.
+
+In `PERMITTED` the models also limit reading: tasks to their owner, and memberships that are hidden
+to systems; those grant all the same.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import psycopg
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from ablo_pg import Model, belongs_to, define_schema
+from ablo_pg import Model, allow, belongs_to, define_schema
 from ablo_pg.schema import IdentityRole
 from ablo_pg.testing import DatabaseHandle
 
@@ -49,30 +53,45 @@ class Board(Model):
 
 class Task(Model):
     title: str
+    owner: str | None = None
     board_id: str | None = None
     board = belongs_to("boards", parent=True)
 
 
+class OwnTask(Task, table="tasks", typename="tasks"):
+    permissions = allow(read="owner = actor.id or owner is null or actor.kind = 'system'")
+
+
+class OwnMembership(
+    Membership,
+    table="memberships",
+    typename="memberships",
+    grants={"subject": "user", "scope": "project"},
+):
+    permissions = allow(read="role <> 'hidden' or actor.kind = 'system'")
+
+
 MODELS = ("users", "projects", "memberships", "boards", "tasks")
-SCHEMA = define_schema(
-    users=User,
-    projects=Project,
-    memberships=Membership,
-    boards=Board,
-    tasks=Task,
-    identity_roles=ROLES,
-)
+SHARED: dict[str, Any] = {"users": User, "projects": Project, "boards": Board}
+SCHEMA = define_schema(**SHARED, memberships=Membership, tasks=Task, identity_roles=ROLES)
+PERMITTED = define_schema(**SHARED, memberships=OwnMembership, tasks=OwnTask, identity_roles=ROLES)
 Rows = dict[tuple[str, str], Any]
 
 
 @dataclass
 class Folded:
-    """What a stream has shown, as a copy that applies each delta as it comes."""
+    """What a stream has shown, as a copy that applies each delta as it comes.
 
+    user: whose it is, if it must show no row that this user may not read in `PERMITTED`.
+    """
+
+    user: str = ""
     rows: Rows = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
     ended: str = ""
+    known: set[tuple[str, str]] = field(default_factory=set)
+    wrong: list[Any] = field(default_factory=list)
 
     def take(self, delta: dict[str, Any]) -> None:
         """Apply a delta as it is on the wire."""
@@ -81,10 +100,19 @@ class Folded:
         row = delta["data"]
         row = json.loads(row) if isinstance(row, str) else row
         target = (delta["modelName"], delta["modelId"])
+        if self.user and not self.may_take(target, row, delta):
+            self.wrong.append(delta)
         if row is None or row.get("archivedAt") is not None:
             self.rows.pop(target, None)
         else:
             self.rows[target] = row
+
+    def may_take(self, target: tuple[str, str], row: Any, delta: dict[str, Any]) -> bool:
+        """Whether it may be sent this: a row that its user may read, or the end of one."""
+        if row is None:
+            return target in self.known and (delta["actionType"] == "D")
+        self.known.add(target)
+        return bool(row.get("owner") in (None, self.user) and row.get("role") != "hidden")
 
 
 async def listed(api: Api) -> Rows:
