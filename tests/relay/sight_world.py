@@ -82,7 +82,7 @@ Rows = dict[tuple[str, str], Any]
 class Folded:
     """What a stream has shown, as a copy that applies each delta as it comes.
 
-    user: whose it is, if it must show no row that this user may not read in `PERMITTED`.
+    user: whose it is, if permissions limit what it may show; wrong: what it has shown of others.
     """
 
     user: str = ""
@@ -90,7 +90,6 @@ class Folded:
     ids: list[int] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
     ended: str = ""
-    known: set[tuple[str, str]] = field(default_factory=set)
     wrong: list[Any] = field(default_factory=list)
 
     def take(self, delta: dict[str, Any]) -> None:
@@ -100,19 +99,22 @@ class Folded:
         row = delta["data"]
         row = json.loads(row) if isinstance(row, str) else row
         target = (delta["modelName"], delta["modelId"])
-        if self.user and not self.may_take(target, row, delta):
+        if row is not None and self.user and not may_read(row, self.user):
             self.wrong.append(delta)
         if row is None or row.get("archivedAt") is not None:
             self.rows.pop(target, None)
         else:
             self.rows[target] = row
 
-    def may_take(self, target: tuple[str, str], row: Any, delta: dict[str, Any]) -> bool:
-        """Whether it may be sent this: a row that its user may read, or the end of one."""
-        if row is None:
-            return target in self.known and (delta["actionType"] == "D")
-        self.known.add(target)
-        return bool(row.get("owner") in (None, self.user) and row.get("role") != "hidden")
+    @property
+    def targets(self) -> set[tuple[str, str]]:
+        """All that it has told of, if only by a removal."""
+        return {(one["modelName"], one["modelId"]) for one in self.seen}
+
+
+def may_read(row: dict[str, Any], user: str) -> bool:
+    """Whether a user may read a row in `PERMITTED`."""
+    return row.get("owner") in (None, user) and row.get("role") != "hidden"
 
 
 async def listed(api: Api) -> Rows:
@@ -210,6 +212,12 @@ class Sql:
     def __call__(self, query: str, *arguments: object) -> None:
         """Run a statement of organization acme."""
         self._conn.execute(query.encode(), arguments or None)
+
+    def once_readable(self, user: str) -> set[tuple[str, str]]:
+        """Return which rows the user could read at some time, by the log."""
+        query = 'select model, row_id, "row" from ablo.delta where "row" is not null'
+        rows = self._conn.execute(query).fetchall()
+        return {(model, row_id) for model, row_id, row in rows if may_read(row, user)}
 
     def close(self) -> None:
         """Close it."""
