@@ -176,7 +176,11 @@ def _live(model: ModelSpec) -> dict[str, object]:
     operation: dict[str, Any] = json_answer(summary, {"type": "string"})
     answer = operation["responses"]["200"]
     answer["content"] = {"text/event-stream": answer["content"]["application/json"]}
-    parameters = [*_selecting(model), parameter("header", "Last-Event-ID")]
+    parameters = [
+        *_selecting(model),
+        parameter("header", "Last-Event-ID"),
+        parameter("query", "ticket"),
+    ]
     return operation | {"parameters": parameters, "x-waits": True}
 
 

@@ -27,7 +27,7 @@ from ablo_pg.predicate.evaluate import Get
 from ablo_pg.predicate.operands import python_value
 from ablo_pg.predicate.stream import PYTHON, refuse_clock
 from ablo_pg.relay.http.bootstrap_routes import groups_of
-from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.call import TICKET, Call, route
 from ablo_pg.relay.http.model_routes import MODEL, model_of
 from ablo_pg.relay.http.stream_routes import EventStream
 from ablo_pg.relay.live_schema import fields_of
@@ -43,7 +43,8 @@ async def live(call: Call) -> Response:
     """GET: the rows of a list, and what changes in them, without end."""
     model = await model_of(call, "read")
     params, fields = call.request.query_params, fields_of(model)
-    query = read_query(model.key, params.multi_items(), fields, call.service.settings.list_rows)
+    pairs = (one for one in params.multi_items() if one[0] != TICKET or not call.ticketed)
+    query = read_query(model.key, pairs, fields, call.service.settings.list_rows)
     if query.starting_after or query.archived:
         name = "starting_after" if query.starting_after else "archived"
         raise error_for(
@@ -228,4 +229,4 @@ def _event(kind: str, data: bytes, stamp: int | None) -> bytes:
     return b"%bevent: %b\ndata: %b\n\n" % (head, kind.encode(), line)
 
 
-ROUTES: Final[list[BaseRoute]] = [route(f"{MODEL}/live", live, deadline=False)]
+ROUTES: Final[list[BaseRoute]] = [route(f"{MODEL}/live", live, deadline=False, tickets=True)]
