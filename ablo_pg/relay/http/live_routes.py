@@ -45,11 +45,12 @@ async def live(call: Call) -> Response:
     params, fields = call.request.query_params, fields_of(model)
     pairs = (one for one in params.multi_items() if one[0] != TICKET or not call.ticketed)
     query = read_query(model.key, pairs, fields, call.service.settings.list_rows)
-    if query.starting_after or query.archived:
-        name = "starting_after" if query.starting_after else "archived"
+    for name in ("starting_after", "archived", "include"):
+        if not getattr(query, name):
+            continue
         raise error_for(
             "invalid_request",
-            f"a live query has no {name}: it shows the first rows that are not archived",
+            f"a live query has no {name}: it shows the first rows that are not archived, alone",
             field=name,
             remedy="leave it out",
         )
