@@ -31,10 +31,18 @@ class RowEvidence(msgspec.Struct, frozen=True):
     stamp: int
 
 
+class RelatedRead(msgspec.Struct, frozen=True):
+    """Rows that belong to those of a page; `evidence` has one entry per row."""
+
+    data: list[msgspec.Raw]
+    evidence: list[RowEvidence]
+
+
 class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     """One page of rows; `evidence` has one entry per row, in the same order.
 
-    compares: see `ablo.field_compares`; None if it was not asked for, or the kernel is older.
+    compares: see `ablo.field_compares`; related: the included rows, by relation. None if it was not
+    asked for, or the kernel is older.
     """
 
     data: list[msgspec.Raw]
@@ -43,6 +51,7 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     has_more: bool
     next_cursor: str | None = None
     compares: dict[str, str | None] | None = None
+    related: dict[str, RelatedRead] | None = None
 
 
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):

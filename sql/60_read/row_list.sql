@@ -8,7 +8,8 @@ as $$
   -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
   -- p_query: {"where": [predicate, ...] (ablo.predicate_sql; all must hold), "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
   -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
-  -- groups, "compares": true: also return of each field of where and order what ablo.field_compares says}. A page
+  -- groups, "compares": true: also return of each field of where and order what ablo.field_compares says, "include":
+  -- also return "related", the rows that belong to these (ablo.row_related)}. A page
   -- ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever comes first; the
   -- rows behind it are not read. p_capability_id: the key that the caller acts
   -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
@@ -86,6 +87,10 @@ begin
         from (select o ->> 'field' as n from jsonb_array_elements(v_order) o
               union select (ablo.field_find(v_model, f)).wire
                 from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e, ablo.predicate_fields(e) f) names);
+  end if;
+  if nullif(p_query -> 'include', 'null') is not null then
+    v_page := (left(v_page::text, -1) || ', "related" : '
+      || coalesce(ablo.row_related(p_organization, p_participant, p_query -> 'include', v_data, p_capability_id)::text, '{}') || '}')::json;
   end if;
   return ablo.identity_restore(v_found, v_page);
 end

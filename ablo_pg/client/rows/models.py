@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar, cast, overload
-
-import msgspec
 
 from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
 from ablo_pg.client.deadlines import within
@@ -14,7 +12,7 @@ from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.local.queued_writes import queue_delete, queue_row
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import Page, page_of, row_of
+from ablo_pg.client.rows.decode import Page, row_of
 from ablo_pg.client.rows.functional import (
     Compute,
     FunctionalUpdate,
@@ -23,9 +21,10 @@ from ablo_pg.client.rows.functional import (
     run,
 )
 from ablo_pg.client.rows.history import History, row_as_of, row_history
+from ablo_pg.client.rows.include import read_page, relations
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.requests import encode_operation, idempotency_key, list_query
+from ablo_pg.client.rows.requests import encode_operation, idempotency_key
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
@@ -36,8 +35,8 @@ from ablo_pg.errors import AbloError
 from ablo_pg.schema.inputs import judges_rows
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
-from ablo_pg.wire.kernel_bodies import ListBody, NoBody, RowBody
-from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST, STATUS
+from ablo_pg.wire.kernel_bodies import NoBody, RowBody
+from ablo_pg.wire.kernel_calls import ROW_GET, STATUS
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -107,21 +106,27 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         *,
         at: int | None = None,
         if_claimed: IfClaimed = "return",
+        include: Sequence[str] = (),
         timeout: float | None = None,
     ) -> RowT | None:
         """Return the row, or None.
 
         at: a sync id; the row as of that position of the organization's log. See
         `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
-        holder, if another participant has claimed the row or a part of it; not with `at`.
+        holder, if another participant has claimed the row or a part of it; not with `at`. include:
+        see `list`; not with `at`.
         """
         only_free = fail_when_claimed(if_claimed, at)
+        wanted = relations(self._entry, include, at)
         if at is not None:
             return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
         row_id = encode_id(self._key, id)
         async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
             if only_free:
                 await check_free(self._session, self._entry, row_id)
+            if wanted:
+                query = (self._session, self._entry, wanted, {"id": row_id}, None, 1, None, True)
+                return cast("RowT | None", next(iter(await read_page(*query)), None))
             async with self._session.asking():
                 body = RowBody(self._entry.typename, row_id)
                 found = await self._session.transport.ask(ROW_GET, body)
@@ -150,6 +155,7 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         limit: int = 100,
         after: str | None = None,
         archived: bool = False,
+        include: Sequence[str] = (),
         timeout: float | None = None,
     ) -> Page[RowT]:
         """Return a page of rows.
@@ -157,19 +163,15 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
         where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
         `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
         `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
-        means IS NULL (docs/queries.md). order_by: "created_at",
-        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
-        previous page's `next_cursor`. archived: include archived rows.
+        means IS NULL (docs/queries.md). order_by: "created_at", "-created_at", or a list of them;
+        ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`. archived:
+        include archived rows. include: relations; `row.project` is then the row's project or None,
+        `row.messages` its messages, of the same snapshot (docs/schema.md).
         """
-        query = list_query(self._entry, where, order_by, limit, after, archived)
-        deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
-        async with deadline:
-            async with self._session.asking():
-                body = ListBody(self._entry.typename, msgspec.Raw(query.body))
-                found = await self._session.transport.ask(ROW_LIST, body)
-            page = page_of(self._entry, found, query)
-            await self._session.admit(self._entry, page)
-        return page
+        wanted = relations(self._entry, include)
+        query = (self._session, self._entry, wanted, where, order_by, limit, after, archived)
+        async with within(self._session.seconds(timeout), f"Listing {self._key}"):
+            return cast("Page[RowT]", await read_page(*query))
 
     @overload
     async def update(

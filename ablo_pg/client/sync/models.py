@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from ablo_pg.client.claims.claims import IfClaimed
@@ -83,16 +83,25 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         *,
         at: int | None = None,
         if_claimed: IfClaimed = "return",
+        include: Sequence[str] = (),
         timeout: float | None = None,
     ) -> RowT | None:
         """Return the row, or None.
 
         at: a sync id; the row as of that position of the organization's log. See
         `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
-        holder, if another participant has claimed the row or a part of it; not with `at`.
+        holder, if another participant has claimed the row or a part of it; not with `at`. include:
+        see `list`; not with `at`.
         """
         return self._portal.call(
-            partial(self._inner.retrieve, id, at=at, if_claimed=if_claimed, timeout=timeout)
+            partial(
+                self._inner.retrieve,
+                id,
+                at=at,
+                if_claimed=if_claimed,
+                include=include,
+                timeout=timeout,
+            )
         )
 
     def history(
@@ -115,6 +124,7 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         limit: int = 100,
         after: str | None = None,
         archived: bool = False,
+        include: Sequence[str] = (),
         timeout: float | None = None,
     ) -> Page[RowT]:
         """Return a page of rows.
@@ -122,9 +132,10 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
         `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
         `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
-        means IS NULL (docs/queries.md). order_by: "created_at",
-        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
-        previous page's `next_cursor`. archived: include archived rows.
+        means IS NULL (docs/queries.md). order_by: "created_at", "-created_at", or a list of them;
+        ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`. archived:
+        include archived rows. include: relations; `row.project` is then the row's project or None,
+        `row.messages` its messages, of the same snapshot (docs/schema.md).
         """
         return self._portal.call(
             partial(
@@ -134,6 +145,7 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
                 limit=limit,
                 after=after,
                 archived=archived,
+                include=include,
                 timeout=timeout,
             )
         )
