@@ -68,8 +68,8 @@ def conn(site: DatabaseHandle) -> Iterator[psycopg.Connection[Any]]:
 
 def asked(conn: psycopg.Connection[Any], routine: str, *arguments: object) -> Any:
     places = ", ".join(["%s"] * len(arguments))
-    (found,) = conn.execute(f"select ablo.{routine}({places})".encode(), arguments).fetchone() or ()
-    return found
+    row = conn.execute(f"select ablo.{routine}({places})".encode(), arguments).fetchone()
+    return row and row[0]
 
 
 def ids(conn: psycopg.Connection[Any], organization: str, participant: str) -> list[str]:
