@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from ablo_pg.cluster import Server
 from ablo_pg.kernel.push import push_schema
+from ablo_pg.schema import IdentityRole
 from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.schema.wire_json import schema_hash
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
 
 from .http.world import World, start_relay, wait_until
 from .sight_world import SCHEMA, Folded, listed, socket_of
@@ -102,3 +104,49 @@ async def test_an_agent_of_a_users_key_has_the_users_ceiling(world: World) -> No
     agent = await world.with_key(made["token"])
     told = (await agent("GET", "/api/auth/identity")).json()["syncGroups"]
     assert told == ["default", "user:ann"]
+
+
+def reach_plan(db: DatabaseHandle) -> str:
+    with psycopg.connect(db.admin_url) as conn:
+        query = "explain (verbose, costs off) select ablo.key_reach(k) from ablo.api_key k"
+        return "\n".join(line for (line,) in conn.execute(query))
+
+
+def push(db: DatabaseHandle, roles: tuple[IdentityRole, ...]) -> None:
+    spec = replace(SCHEMA.spec, identity_roles=roles)
+    push_schema(db.admin_url, replace(spec, hash=schema_hash(spec)), PushOptions(force=True))
+
+
+def test_without_roles_what_a_key_sees_is_a_column(db: DatabaseHandle) -> None:
+    """Commits pay for roles only if the schema has any, also after it had some."""
+    assert "Output: sync_groups" in reach_plan(db)
+    push(db, SCHEMA.spec.identity_roles)
+    assert "sight_groups" in reach_plan(db)
+    push(db, ())
+    assert "Output: sync_groups" in reach_plan(db)
+
+
+def test_a_push_that_changes_no_roles_changes_no_function(db: DatabaseHandle) -> None:
+    """The event triggers of an application would fire under the routine's own search_path."""
+    with psycopg.connect(db.admin_url, autocommit=True) as conn:
+        conn.execute("""
+            create table noticed (what text);
+            create function public.notice() returns event_trigger language plpgsql as $$
+            begin
+              insert into public.noticed select object_identity from pg_event_trigger_ddl_commands();
+            end $$;
+            create event trigger notices on ddl_command_end execute function public.notice()""")
+        apply_schema(db.admin_url, replace(SCHEMA.spec, identity_roles=()))
+        query = "select count(*) from noticed where what like '%ablo_model.roles%'"
+        assert conn.execute(query).fetchone() == (0,)
+
+
+def test_a_reader_of_an_earlier_release_is_refused(db: DatabaseHandle) -> None:
+    """It would follow no grant; without roles it reads as before."""
+    with psycopg.connect(db.database_url, autocommit=True) as conn:
+        read = "select count(*) from ablo.delta_read('acme', 0, 10, null, null, true"
+        conn.execute(f"{read})".encode())
+        push(db, SCHEMA.spec.identity_roles)
+        with pytest.raises(psycopg.Error, match="does not apply that"):
+            conn.execute(f"{read})".encode())
+        conn.execute(f"{read}, p_judges => true)".encode())
