@@ -42,10 +42,10 @@ def require_enforced(spec: SchemaSpec) -> None:
 def _problems(spec: SchemaSpec) -> Iterator[Problem]:
     for role in spec.identity_roles:
         yield from _unread_role(role)
-    if spec.session_settings:
-        names = ", ".join(name for name, _ in spec.session_settings)
-        remedy = "leave it out; policies can read app.current_org_id"
-        yield _problem(None, "sessionSettings", f" ({names})", remedy)
+    for name, source in spec.session_settings:
+        if source not in ("orgId", "participantId", "participantKind"):
+            remedy = "leave it out: a database here is one project in one environment"
+            yield _problem(None, "sessionSettings", f" ({name} from {source})", remedy)
     for model in spec.models:
         yield from check_grants(model, spec)
         for name, value in model.options:

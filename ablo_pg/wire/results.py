@@ -54,6 +54,30 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     related: dict[str, RelatedRead] | None = None
 
 
+class AggregatedFields(msgspec.Struct, frozen=True):
+    """By wire name: sums as text (of floats as numbers), minima and maxima as values of rows."""
+
+    sum: dict[str, str | float] = {}
+    min: dict[str, str | int | float | None] = {}
+    max: dict[str, str | int | float | None] = {}
+
+
+class GroupRead(msgspec.Struct, frozen=True):
+    """The rows of one value of a field (key), or all rows (key None)."""
+
+    key: str | int | float | bool | None
+    count: int
+    of: AggregatedFields
+
+
+class AggregatesRead(msgspec.Struct, frozen=True):
+    """The answer of `ablo.row_aggregate`."""
+
+    stamp: int
+    groups: list[GroupRead]
+    compares: dict[str, str | None]
+
+
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
     """One change of a row, from `ablo.row_history`; a delete has no `row`, a create no `before`."""
 
@@ -168,6 +192,7 @@ class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 ROW_READ: Final = Decoder(RowRead)
 PAGE_READ: Final = Decoder(PageRead)
+AGGREGATES_READ: Final = Decoder(AggregatesRead)
 HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
 TRACKS: Final = Decoder(list[TrackData])

@@ -4,7 +4,7 @@ as $$
   -- Check the shape of a list's query before it is used: an object, whose where is an array of [field, operator,
   -- value] (or [field, value]) or of objects (ablo.predicate_sql), whose orderBy is one of [field, direction], whose
   -- include is one of objects (ablo.row_related).
-  -- Called by: ablo.row_list. Raises: invalid_request.
+  -- Called by: ablo.row_list, ablo.row_aggregate. Raises: invalid_request.
 declare
   v_name text;
   v_given jsonb;

@@ -23,8 +23,7 @@ declare
   v_stamp bigint;
   v_limit int;
   v_order jsonb;
-  v_where text := 'true';
-  v_clause jsonb;
+  v_where text;
   v_range text;
   v_row record;
   v_data json[] := '{}';
@@ -37,23 +36,7 @@ begin
   perform ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
   v_order := ablo.order_terms(v_model, p_query);
-  if v_model.org_column is not null then
-    v_where := format('t.%I = %L', v_model.org_column, p_organization);
-  end if;
-  v_where := v_where || ablo.reads_sql(v_model);
-  if p_capability_id is not null then
-    v_where := v_where || ablo.groups_sql(v_model,
-      (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
-  end if;
-  if p_query ->> 'groups' is not null then
-    v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));
-  end if;
-  if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
-    v_where := v_where || format(' and t.%I is null', v_model.archived_column);
-  end if;
-  for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
-    v_where := v_where || ' and ' || ablo.predicate_sql(v_model, v_clause);
-  end loop;
+  v_where := ablo.list_where(p_organization, p_participant, v_model, p_query, p_capability_id);
   v_head := ablo.log_head(p_organization);
   v_stamp := ablo.stamp_before(v_head, v_floor);
   foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop

@@ -15,7 +15,7 @@ from ablo_pg.kernel.push import push_schema
 from ablo_pg.schema import IdentityRole
 from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.schema.wire_json import schema_hash
-from ablo_pg.testing import DatabaseHandle, apply_schema, make_database
+from ablo_pg.testing import DatabaseHandle, make_database
 
 from .http.world import World, start_relay, wait_until
 from .sight_world import SCHEMA, Folded, listed, socket_of
@@ -126,19 +126,26 @@ def test_without_roles_what_a_key_sees_is_a_column(db: DatabaseHandle) -> None:
     assert "Output: sync_groups" in reach_plan(db)
 
 
-def test_a_push_that_changes_no_roles_changes_no_function(db: DatabaseHandle) -> None:
-    """The event triggers of an application would fire under the routine's own search_path."""
-    with psycopg.connect(db.admin_url, autocommit=True) as conn:
-        conn.execute("""
-            create table noticed (what text);
-            create function public.notice() returns event_trigger language plpgsql as $$
-            begin
-              insert into public.noticed select object_identity from pg_event_trigger_ddl_commands();
-            end $$;
-            create event trigger notices on ddl_command_end execute function public.notice()""")
-        apply_schema(db.admin_url, replace(SCHEMA.spec, identity_roles=()))
-        query = "select count(*) from noticed where what like '%ablo_model.roles%'"
-        assert conn.execute(query).fetchone() == (0,)
+async def test_a_session_that_is_open_follows_a_push_of_roles(world: World) -> None:
+    """The plans that it keeps hold what the roles were."""
+    owner = await world.api("acme", "system:owner")
+    await owner.create("projects", "p1", name="one")
+    world.key("acme", "user:bob", prefix="ek")
+    with (
+        psycopg.connect(world.db.admin_url, autocommit=True) as admin,
+        psycopg.connect(world.db.database_url, autocommit=True) as conn,
+    ):
+        (key,) = admin.execute("select id from ablo.api_key where participant = 'user:bob'")
+        read = "select ablo.row_get('acme', 'user:bob', 'projects', 'p1', %s) ->> 'row' is not null"
+
+        def seen() -> bool:
+            return bool(conn.execute(read, key).fetchone() == (True,))
+
+        assert all(seen() for _ in range(8))
+        push(world.db, SCHEMA.spec.identity_roles)
+        assert not seen()
+        push(world.db, ())
+        assert seen()
 
 
 def test_a_reader_of_an_earlier_release_is_refused(db: DatabaseHandle) -> None:

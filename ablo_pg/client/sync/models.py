@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import overload
 
+from ablo_pg.changefeed.totals import Aggregate
 from ablo_pg.client.claims.claims import IfClaimed
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
-from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
+from ablo_pg.client.rows.reads import RowT
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
-from ablo_pg.client.sync.live import SyncLive
+from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
 from ablo_pg.wire.committed import Receipt
@@ -35,47 +37,9 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     """
 
     @property
-    def claim(self) -> SyncModelClaims[RowT]:
-        """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
-        return SyncModelClaims(self._portal, self._inner.claim)
-
-    @property
-    def local(self) -> LocalModel[RowT]:
-        """The model's rows in the local copy, without a round trip; see `LocalModel`."""
-        return self._inner.local
-
-    @property
     def key(self) -> str:
         """The model's key in the schema."""
         return self._inner.key
-
-    def create(
-        self,
-        data: NewT,
-        *,
-        id: str | None = None,
-        reads: Reads | None = None,
-        idempotency_key: str | None = None,
-        timeout: float | None = None,
-        wait: Wait = "confirmed",
-    ) -> RowT:
-        """Create a row and return it.
-
-        id: default a random UUID; with an idempotency_key one derived from it, so that a retry
-        names the same row; in a table that numbers its rows, the next number. Raises
-        unique_violation if the id is taken.
-        """
-        return self._portal.call(
-            partial(
-                self._inner.create,
-                data,
-                id=id,
-                reads=reads,
-                idempotency_key=idempotency_key,
-                timeout=timeout,
-                wait=wait,
-            )
-        )
 
     def retrieve(
         self,
@@ -147,6 +111,156 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
                 archived=archived,
                 include=include,
                 timeout=timeout,
+            )
+        )
+
+    def subscribe(
+        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+    ) -> SyncSubscription[RowT]:
+        """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
+
+        cursor: begin after that sync id; default: from when the subscription is entered or first
+        iterated. groups: only changes delivered to one of these sync groups.
+        """
+        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+
+    def live(
+        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+    ) -> SyncLive[RowT]:
+        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
+        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))
+
+    @overload
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Aggregate: ...
+
+    @overload
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> dict[object, Aggregate]: ...
+
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str | None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Aggregate | dict[object, Aggregate]:
+        """Count rows, and calculate sums, minima and maxima of fields, in the database.
+
+        where, archived: as of `list`. group_by: a field; the result is then a dict by its values
+        (of an enum, the text). sum: integers, decimals and floats; min, max: these, times, dates
+        and text. Raises response_too_large for more than 1000 groups.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.aggregate,
+                where,
+                group_by=group_by,
+                sum=sum,
+                min=min,
+                max=max,
+                archived=archived,
+                timeout=timeout,
+            )
+        )
+
+    @overload
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[Aggregate]: ...
+
+    @overload
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[dict[object, Aggregate]]: ...
+
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str | None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[Aggregate | dict[object, Aggregate]]:
+        """Return what `aggregate` returns, kept current; see `SyncLiveAggregate`. Refuses now()."""
+        found = self._inner.live_aggregate(
+            where, group_by=group_by, sum=sum, min=min, max=max, archived=archived
+        )
+        return None if found is None else SyncLiveAggregate(self._portal, found)
+
+    @property
+    def claim(self) -> SyncModelClaims[RowT]:
+        """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
+        return SyncModelClaims(self._portal, self._inner.claim)
+
+    @property
+    def local(self) -> LocalModel[RowT]:
+        """The model's rows in the local copy, without a round trip; see `LocalModel`."""
+        return self._inner.local
+
+    def create(
+        self,
+        data: NewT,
+        *,
+        id: str | None = None,
+        reads: Reads | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        wait: Wait = "confirmed",
+    ) -> RowT:
+        """Create a row and return it.
+
+        id: default a random UUID; with an idempotency_key one derived from it, so that a retry
+        names the same row; in a table that numbers its rows, the next number. Raises
+        unique_violation if the id is taken.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.create,
+                data,
+                id=id,
+                reads=reads,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+                wait=wait,
             )
         )
 
@@ -235,19 +349,3 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     ) -> bool:
         """Stop tracking a row of this model, or a group; False if it was not tracked."""
         return self._portal.call(partial(self._inner.untrack, id, group=group, timeout=timeout))
-
-    def subscribe(
-        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
-    ) -> SyncSubscription[RowT]:
-        """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
-
-        cursor: begin after that sync id; default: from when the subscription is entered or first
-        iterated. groups: only changes delivered to one of these sync groups.
-        """
-        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
-
-    def live(
-        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
-    ) -> SyncLive[RowT]:
-        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
-        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))

@@ -97,10 +97,12 @@ class _LiveRows:
         self._resumed = False
         self._kept = ("id", *(wire for wire, _ in query.order_by))
         fields = fields_of(model)
-        window: Window[_Row] = Window(
+        self._window: Window[_Row] = Window(
             _typed(query, fields), query.order_by, query.limit, fields, _attribute, judged=judged
         )
-        self._result = Result(window, self, query.limit)
+        self._result: Result[_Row, _Row | None, LiveEvent[_Row]] = Result(
+            self._window, self, query.limit
+        )
 
     async def begin(self, cursor: int | None) -> None:
         """Read the rows; find out whether the client, at this cursor, has them."""
@@ -117,7 +119,7 @@ class _LiveRows:
 
     async def first(self) -> bytes:
         """See Events."""
-        window, stamp = self._result.window, self._result.stamp or 0
+        window, stamp = self._window, self._result.stamp or 0
         rows = b",".join(window.rows[row_id].data for row_id in window.ids)
         for row in window.rows.values():
             row.shrink(self._kept)

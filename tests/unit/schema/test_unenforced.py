@@ -28,7 +28,7 @@ def schema(model: dict[str, Any] | None = None, **top: Any) -> dict[str, Any]:
             schema(identityRoles=[{"kind": "t", "source": {"field": "x"}, "if": 1}]),
             "identityRoles",
         ),
-        (schema(sessionSettings={"app.org": "orgId"}), "sessionSettings"),
+        (schema(sessionSettings={"app.org": "projectId"}), "sessionSettings"),
         (schema({"grants": {"subject": "user", "scope": "project"}}), "grants"),
         (schema({"autoFill": ["title"]}), "autoFill"),
         (schema({"requiredFields": ["title"]}), "requiredFields"),
