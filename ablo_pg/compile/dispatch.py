@@ -1,5 +1,5 @@
 """Pass: from a model's name to its functions: `resolve`, `conflict`, `setwise`, `read`, `write`,
-`lock` and `many` of ablo_model; and what the kernel asks of the schema: `roles`, `session_settings`.
+`lock`, `many` of ablo_model; and what the kernel asks of a schema: `roles`, `session_settings`.
 
 Every commit uses this, so a schema of many models branches in halves instead of trying one name
 after the other, and `resolve` looks names up in one JSON constant.
