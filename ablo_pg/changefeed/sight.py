@@ -181,9 +181,10 @@ def shown_of(
     """Yield deltas as these views show them, and removals of rows of those that fade."""
     for delta in deltas:
         shown = see(views, delta, permissions)
-        for each in fading:
-            if shown is None and delta.sync_id <= each.through:
-                shown = each.removal(delta, permissions)
+        if shown is None and fading:
+            late = (each for each in fading if delta.sync_id <= each.through)
+            removals = (each.removal(delta, permissions) for each in late)
+            shown = next((one for one in removals if one is not None), None)
         if shown is not None:
             yield shown
 

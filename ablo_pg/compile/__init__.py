@@ -20,7 +20,7 @@ from ablo_pg.compile.guard import guard
 from ablo_pg.compile.indexes import indexes
 from ablo_pg.compile.many import many
 from ablo_pg.compile.names import comment
-from ablo_pg.compile.permissions import dispatch_roles, dispatch_sees, permissions
+from ablo_pg.compile.permissions import dispatch_sees, permissions
 from ablo_pg.compile.plan import NO_NATIVE, ModelPlan, Native, SchemaPlan, plan_schema
 from ablo_pg.compile.registry import registry
 from ablo_pg.compile.rls import rls
@@ -67,7 +67,6 @@ _BEFORE: Final[tuple[tuple[str, SchemaPass], ...]] = (
 )
 _AFTER: Final[tuple[tuple[str, SchemaPass], ...]] = (
     ("who sees a row of the log", dispatch_sees),
-    ("whether roles say what keys see", dispatch_roles),
     ("from a model's name to its functions", dispatch),
     ("registration", registry),
 )

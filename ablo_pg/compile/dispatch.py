@@ -1,5 +1,5 @@
 """Pass: from a model's name to its functions: `resolve`, `conflict`, `setwise`, `read`, `write`,
-`lock` and `many` of ablo_model.
+`lock`, `many` of ablo_model; and what the kernel asks of a schema: `roles`, `session_settings`.
 
 Every commit uses this, so a schema of many models branches in halves instead of trying one name
 after the other, and `resolve` looks names up in one JSON constant.
@@ -44,6 +44,15 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         returns="boolean",
         pinned=False,
         body=_body(models, "lock", "p_id"),
+    ).sql()
+    yield from Function(
+        name="ablo_model.roles",
+        args=[],
+        returns="boolean",
+        language="sql",
+        volatility="stable",  # sessions would keep an immutable one's value, which plans hold
+        pinned=False,
+        body=f"  select {'true' if schema.spec.identity_roles else 'false'}",
     ).sql()
     mapped = dict(schema.spec.session_settings)
     yield from Function(

@@ -190,20 +190,6 @@ def _once(value: str, participant: str) -> str:
     return f"(select {value})" if participant == SESSION_ACTOR else f"({value})"
 
 
-def dispatch_roles(schema: SchemaPlan) -> Iterator[str]:
-    """Emit `ablo_model.roles`, unless the schema has no identity roles: as `dispatch_sees`."""
-    if schema.spec.identity_roles:
-        yield from Function(
-            name="ablo_model.roles",
-            args=[],
-            returns="boolean",
-            language="sql",
-            volatility="stable",
-            pinned=False,
-            body="  select true",
-        ).sql()
-
-
 def dispatch_sees(schema: SchemaPlan) -> Iterator[str]:
     """Emit `ablo_model.sees`, unless no model limits reading: then the kernel has its own.
 

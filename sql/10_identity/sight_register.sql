@@ -23,11 +23,5 @@ begin
       perform pg_notify('ablo_key', '');  -- relays check all keys
     end if;
   end if;
-  -- As ablo.permissions_end: DDL only if it changes something.
-  if v_roles = '[]' and ablo_model.roles() then
-    create or replace function ablo_model.roles() returns boolean
-    language sql stable
-    as 'select false';
-  end if;
 end
 $$;

@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from ablo_pg.cluster import Server
 from ablo_pg.kernel.push import push_schema
+from ablo_pg.schema import IdentityRole
 from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.schema.wire_json import schema_hash
 from ablo_pg.testing import DatabaseHandle, make_database
@@ -102,3 +104,56 @@ async def test_an_agent_of_a_users_key_has_the_users_ceiling(world: World) -> No
     agent = await world.with_key(made["token"])
     told = (await agent("GET", "/api/auth/identity")).json()["syncGroups"]
     assert told == ["default", "user:ann"]
+
+
+def reach_plan(db: DatabaseHandle) -> str:
+    with psycopg.connect(db.admin_url) as conn:
+        query = "explain (verbose, costs off) select ablo.key_reach(k) from ablo.api_key k"
+        return "\n".join(line for (line,) in conn.execute(query))
+
+
+def push(db: DatabaseHandle, roles: tuple[IdentityRole, ...]) -> None:
+    spec = replace(SCHEMA.spec, identity_roles=roles)
+    push_schema(db.admin_url, replace(spec, hash=schema_hash(spec)), PushOptions(force=True))
+
+
+def test_without_roles_what_a_key_sees_is_a_column(db: DatabaseHandle) -> None:
+    """Commits pay for roles only if the schema has any, also after it had some."""
+    assert "Output: sync_groups" in reach_plan(db)
+    push(db, SCHEMA.spec.identity_roles)
+    assert "sight_groups" in reach_plan(db)
+    push(db, ())
+    assert "Output: sync_groups" in reach_plan(db)
+
+
+async def test_a_session_that_is_open_follows_a_push_of_roles(world: World) -> None:
+    """The plans that it keeps hold what the roles were."""
+    owner = await world.api("acme", "system:owner")
+    await owner.create("projects", "p1", name="one")
+    world.key("acme", "user:bob", prefix="ek")
+    with (
+        psycopg.connect(world.db.admin_url, autocommit=True) as admin,
+        psycopg.connect(world.db.database_url, autocommit=True) as conn,
+    ):
+        (key,) = admin.execute("select id from ablo.api_key where participant = 'user:bob'")
+        read = "select ablo.row_get('acme', 'user:bob', 'projects', 'p1', %s) ->> 'row' is not null"
+
+        def seen() -> bool:
+            return bool(conn.execute(read, key).fetchone() == (True,))
+
+        assert all(seen() for _ in range(8))
+        push(world.db, SCHEMA.spec.identity_roles)
+        assert not seen()
+        push(world.db, ())
+        assert seen()
+
+
+def test_a_reader_of_an_earlier_release_is_refused(db: DatabaseHandle) -> None:
+    """It would follow no grant; without roles it reads as before."""
+    with psycopg.connect(db.database_url, autocommit=True) as conn:
+        read = "select count(*) from ablo.delta_read('acme', 0, 10, null, null, true"
+        conn.execute(f"{read})".encode())
+        push(db, SCHEMA.spec.identity_roles)
+        with pytest.raises(psycopg.Error, match="does not apply that"):
+            conn.execute(f"{read})".encode())
+        conn.execute(f"{read}, p_judges => true)".encode())

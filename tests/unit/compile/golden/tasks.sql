@@ -1219,6 +1219,17 @@ alter function ablo_model.lock(text, text) owner to ablo_owner;
 
 revoke all on function ablo_model.lock(text, text) from public;
 
+create or replace function ablo_model.roles()
+  returns boolean
+  language sql stable security invoker
+as $ablo$
+  select false
+$ablo$;
+
+alter function ablo_model.roles() owner to ablo_owner;
+
+revoke all on function ablo_model.roles() from public;
+
 create or replace function ablo_model.session_settings()
   returns jsonb
   language sql immutable security invoker
