@@ -8,6 +8,7 @@ before and after. All print one predicate; `changefeed.permissions` judges the s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -25,6 +26,7 @@ from ablo_pg.predicate.permission import (
 )
 from ablo_pg.schema.neutral import FieldType, named_fields
 from ablo_pg.schema.problems import Problem, schema_error
+from ablo_pg.schema.wire_json import dump_condition
 
 _EVENTS: Final = (
     ("INSERT", "create", ("new",)),
@@ -68,7 +70,7 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
 
 def _collations(model: ModelPlan) -> str:
     """Refuse an adopted table whose text compares as equal what the stream tells apart."""
-    named = {name.removeprefix("old.").removeprefix("new.") for name in _named(model)}
+    named = _named(model)
     columns = text_array(sorted(c.name for c in model.row_columns if c.wire in named))
     problem = f"{model.title}: its permissions name a column of a nondeterministic collation"
     return do_block(
@@ -87,7 +89,21 @@ def _collations(model: ModelPlan) -> str:
 
 
 def _named(model: ModelPlan) -> set[str]:
-    return {name for one in model.spec.permissions for name in names_of(one.test)}
+    """Return the JSON names of the fields that the permissions read."""
+    names = {name for one in model.spec.permissions for name in names_of(one.test)}
+    return {name.removeprefix("old.").removeprefix("new.") for name in names}
+
+
+def recorded(model: ModelPlan) -> str:
+    """Return what a comment records of a model's permissions, and of their columns; '' if none."""
+    if not model.spec.permissions:
+        return ""
+    named = _named(model)
+    found = {
+        "permissions": [dump_condition(one) for one in model.spec.permissions],
+        "columns": {field.wire: field.column for field in model.spec.fields if field.wire in named},
+    }
+    return f" {json.dumps(found, ensure_ascii=False)}"
 
 
 def limits_reading(model: ModelPlan) -> bool:

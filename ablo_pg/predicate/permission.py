@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
 from ablo_pg.schema.neutral import Field, FieldType
@@ -33,6 +33,7 @@ _LOCALE: Final = (
     "store the text in one case, and compare it with =",
 )
 _FOLDS: Final = ("lower", "upper")
+_NESTED: Final = ("and", "or", "not", "null", "left", "right", "args")
 
 
 def permission_fields(fields: Fields, verb: str) -> Fields:
@@ -68,6 +69,19 @@ def names_of(node: object) -> Iterator[str]:
             yield str(part[0])
         elif "field" in part:
             yield str(part["field"])
+
+
+def renamed(node: Any, names: Mapping[str, str]) -> Any:
+    """Return a predicate whose fields have other names. names: new by old."""
+    if isinstance(node, list | tuple):
+        if node and isinstance(node[0], str):
+            return [names.get(node[0], node[0]), *node[1:]]
+        return [renamed(one, names) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "field" in node:
+        return {**node, "field": names.get(node["field"], node["field"])}
+    return {word: renamed(one, names) if word in _NESTED else one for word, one in node.items()}
 
 
 def require_judged(test: object, fields: Fields) -> None:
@@ -118,6 +132,6 @@ def _parts(node: object) -> Iterator[list[object] | Mapping[str, object]]:
             yield [of["field"], "is", None]
             return
         yield node
-        for name in ("and", "or", "not", "null", "left", "right", "args"):
+        for name in _NESTED:
             if name in node:
                 yield from _parts(node[name])
