@@ -130,6 +130,11 @@ def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -
     assert now[:2] == was[:2]
     assert (now[2].name, now[2].test) == ("delete", {"not": {"null": {"field": "seenAt"}}})
     assert run(["check", str(written), "--database-url", url]) == 0
+    # Only the field that its column names now has another name in a permission.
+    capsys.readouterr()
+    assert run(["migrate", str(written), "--admin-url", url, "--dry-run"]) == 3
+    refused = [line for line in capsys.readouterr().err.splitlines() if "may" in line]
+    assert [line.split(":")[0].strip(" -") for line in refused] == ["Odd_Table.delete"]
     # It never overwrites, and says so.
     assert run([*arguments, "--out", str(written)]) == 1
     assert "name a new file" in capsys.readouterr().err

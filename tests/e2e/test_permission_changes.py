@@ -132,3 +132,10 @@ def test_the_same_table_under_another_name_keeps_its_permissions(apply: Apply) -
     message = told["error"]["message"]
     assert f"todos.update: which rows an actor may update changes: {MINE} -> every row" in message
     assert apply(LIMITED, key="todos")[0] == 0
+
+
+@pytest.mark.parametrize("apply", ["migrate"], indirect=True)
+def test_a_table_with_permissions_can_be_dropped(apply: Apply) -> None:
+    assert apply(LIMITED)[0] == 0
+    code, told = apply("pass", "--force", "--drop", key="")
+    assert (code, told.get("models")) == (0, ["notes"])
