@@ -2,6 +2,7 @@
 
 `<model>__reads(table, participant)` is for the read routines, which inline it, so that indexes
 serve it; `<model>__sees(row, before, participant)` for the log, whose rows are JSON;
+`<model>__permits(table, verb, participant)` explains, by the row as it is;
 `rls` puts the same test into a policy for our logins; `guard` judges what they write, with the row
 before and after. All print one predicate; `changefeed.permissions` judges the stream by it.
 """
@@ -46,6 +47,7 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the functions of a model that declares permissions."""
     if model.spec.permissions:
         yield _collations(model)
+        yield from _permits(model)
     if limits_reading(model):
         yield from Function(
             name=model.function("reads"),
@@ -66,6 +68,27 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
             pinned=False,
             body=f"  select {_test(model, 'read', _logged(model) | _actor('p_actor'))} is true",
         ).sql()
+
+
+def _permits(model: ModelPlan) -> tuple[str, ...]:
+    """Return what each permission says of a row as it is, for `ablo.access_judge`."""
+    columns = _columns(model, "r")
+    both = {f"{row}.{wire}": sql for row in ROWS for wire, sql in columns.items()}
+    cases = "\n".join(
+        f"    when {literal(one.name)} then "
+        + _test(model, one.name, columns | both | _actor("p_actor"))
+        for one in model.spec.permissions
+    )
+    return Function(
+        name=model.function("permits"),
+        args=[f"r {model.table}", "p_verb text", "p_actor text"],
+        returns="boolean",
+        language="sql",
+        volatility="stable",
+        pinned=False,
+        signature=f"({model.table}, text, text)",
+        body=f"  select case p_verb\n{cases}\n  end",
+    ).sql()
 
 
 def _collations(model: ModelPlan) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
 from ablo_pg.schema.neutral import Field, FieldType
@@ -71,7 +71,7 @@ def names_of(node: object) -> Iterator[str]:
             yield str(part["field"])
 
 
-def renamed(node: Any, names: Mapping[str, str]) -> Any:
+def renamed(node: object, names: Mapping[str, str]) -> object:
     """Return a predicate whose fields have other names. names: new by old."""
     if isinstance(node, list | tuple):
         if node and isinstance(node[0], str):
@@ -80,7 +80,7 @@ def renamed(node: Any, names: Mapping[str, str]) -> Any:
     if not isinstance(node, Mapping):
         return node
     if "field" in node:
-        return {**node, "field": names.get(node["field"], node["field"])}
+        return {**node, "field": names.get(str(node["field"]), node["field"])}
     return {word: renamed(one, names) if word in _NESTED else one for word, one in node.items()}
 
 

@@ -66,6 +66,7 @@ WHO: Final[dict[str, list[tuple[object, ...]]]] = {
     "presence_beat": [("s",)],
     "presence_leave": [("s",)],
     "presence_list": [()],
+    "access_explain": [("tasks", "a")],
     "receipt_get": [("prepared",)],
     "row_at": [("tasks", "t1", "{head}")],
     "row_get": [("tasks", "t1"), ("tasks", "t1", "{key}"), ("tasks", "gone")],
