@@ -73,7 +73,7 @@ def _permissions(model: ModelSpec, table: TableFacts) -> Iterator[Check]:
     }
     for one in parse_listed(found.get("permissions"), Check):
         fields = permission_fields(named_fields(model), one.name)
-        test: Any = renamed(one.test, names)
+        test = renamed(one.test, names)
         if _fits(test, fields) and _judged(test, fields):
             yield replace(one, test=test, text=_text(model, one.text, test, fields))
         else:
