@@ -23,6 +23,7 @@ from ablo_pg.predicate.permission import (
     names_of,
     permission_fields,
     require_judged,
+    strict,
     transition,
 )
 from ablo_pg.schema.neutral import FieldType, named_fields
@@ -74,11 +75,17 @@ def _permits(model: ModelPlan) -> tuple[str, ...]:
     """Return what each permission says of a row as it is, for `ablo.access_judge`."""
     columns = _columns(model, "r")
     both = {f"{row}.{wire}": sql for row in ROWS for wire, sql in columns.items()}
-    cases = "\n".join(
-        f"    when {literal(one.name)} then "
-        + _test(model, one.name, columns | both | _actor("p_actor"))
+    given = columns | both | _actor("p_actor")
+    cases = [
+        f"    when {literal(one.name)} then {_test(model, one.name, given)}"
         for one in model.spec.permissions
-    )
+    ]
+    update = model.spec.permission("update")
+    if transition(update) and strict(update):  # false, though it is unknown what is written
+        row = f"(null::{model.table})"
+        given |= {f"new.{wire}": sql for wire, sql in _columns(model, row).items()}
+        cases.append(f"    when 'never' then ({_test(model, 'update', given)}) is false")
+    listed = "\n".join(cases)
     return Function(
         name=model.function("permits"),
         args=[f"r {model.table}", "p_verb text", "p_actor text"],
@@ -87,7 +94,7 @@ def _permits(model: ModelPlan) -> tuple[str, ...]:
         volatility="stable",
         pinned=False,
         signature=f"({model.table}, text, text)",
-        body=f"  select case p_verb\n{cases}\n  end",
+        body=f"  select case p_verb\n{listed}\n  end",
     ).sql()
 
 

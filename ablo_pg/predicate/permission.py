@@ -62,6 +62,12 @@ def transition(test: object) -> bool:
     return any(name.partition(".")[0] in ROWS for name in names_of(test))
 
 
+def strict(test: object) -> bool:
+    """Whether a predicate that is false, if some values are unknown, is so whatever they are."""
+    clauses = (part[1] if isinstance(part, list) else "call" in part for part in _parts(test))
+    return not any(word in ("is", "is_not", True) for word in clauses)
+
+
 def names_of(node: object) -> Iterator[str]:
     """Yield the names of fields that a predicate reads."""
     for part in _parts(node):

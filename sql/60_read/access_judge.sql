@@ -33,7 +33,7 @@ begin
       else format('ablo_model.%I(t.*, $3) is true', v_definition ->> 'readsFunction') end,
     case when v_definition ->> 'permitsFunction' is null then 'null::jsonb'
       else format('(select jsonb_object_agg(v, ablo_model.%I(t.*, v, $3)) from jsonb_object_keys(%L) v)',
-        v_definition ->> 'permitsFunction', v_definition -> 'permissions') end,
+        v_definition ->> 'permitsFunction', v_definition -> 'permissions' || '{"never": null}') end,
     p_model.table_schema, p_model.table_name, ablo.id_column(p_model), p_model.id_type,
     case when p_model.org_column is null then '$2 <> ''''' else format('t.%I = $2', p_model.org_column) end);
   begin
@@ -69,7 +69,7 @@ begin
       (10, not v_readable, false, 'permission',
         format('the permission to read does not hold for the row: %s', v_definition #>> '{permissions,read,text}')),
       (11, v_text is not null and v_value is not true,
-        case when v_definition #> array['permissions', v_verb, 'both'] <> 'true' then false end, 'permission',
+        case when v_definition #> array['permissions', v_verb, 'both'] <> 'true' or (v_values ->> 'never')::boolean then false end, 'permission',
         format('the permission to %s does not hold for the row as it is: %s', v_verb, v_text)),
       (12, v_verb <> 'read' and v_holders is not null,
         case when v_verb = 'delete' or not (select bool_and(h ? 'fields') from jsonb_array_elements(v_holders) h) then false end,

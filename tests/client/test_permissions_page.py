@@ -25,5 +25,5 @@ def test_the_examples_run(
     run_blocking(used, names)
     assert capsys.readouterr().out == "None\nentity_not_found\nPlan\npermission_denied\n"
     run_blocking(explained, names)
-    told = "False permission\nowner_id = actor.user_id and status = 'draft'\n"
-    assert capsys.readouterr().out == told
+    told = "old.owner_id = actor.user_id and new.owner_id = old.owner_id"
+    assert capsys.readouterr().out == f"False permission\n{told}\n"

@@ -209,6 +209,8 @@ def test_models_and_claims_decide_too(scene: Scene) -> None:
     assert free == {"create": (False, "row")} | others
     assert verdicts(explain(scene, "user:bob", "f1", "fixed"))["update"] == (False, "model")
     assert verdicts(explain(scene, "user:bob", "p1", "plans"))["update"] == (None, "permission")
+    scene.admin.execute("update plans set state = 'done' where id = 'p1'")  # whatever the change
+    assert verdicts(explain(scene, "user:bob", "p1", "plans"))["update"] == (False, "permission")
     scene.call("claim_acquire", ORG, "user:ann", "notes", "n1")
     claimed = explain(scene, "user:bob", "n1", "notes")
     assert verdicts(claimed)["update"] == (False, "claim")
