@@ -39,6 +39,7 @@ def _model(model: ModelPlan) -> dict[str, object]:
         "archivedColumn": model.archived.name,
         "rowFunction": model.function_name("row"),
         "groupsFunction": model.function_name("groups") if model.synced else None,
+        **_grant(model),
         "idType": "text",
         **_permissions(model),
         "fields": [
@@ -61,6 +62,14 @@ def _permissions(model: ModelPlan) -> dict[str, object]:
             for one in model.spec.permissions
         }
     return found
+
+
+def _grant(model: ModelPlan) -> dict[str, object]:
+    grant = model.grant
+    if grant is None:
+        return {}
+    ends = {"subject": grant.subject.name, "scope": grant.scope.name, "kind": grant.kind}
+    return {"grants": ends}
 
 
 def _columns(model: ModelPlan) -> tuple[Column, ...]:
