@@ -24,9 +24,9 @@ from ablo_pg.changefeed.channel import Channel
 from ablo_pg.changefeed.pages import Page
 from ablo_pg.changefeed.sight import (
     SIGHT_IDS,
-    Fading,
     See,
     SightView,
+    Unsettled,
     markers,
     moved,
     shown_of,
@@ -53,7 +53,16 @@ class Subscription:
 
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
-        *("_channel", "_cursor", "_fading", "_given", "_hub", "_markers", "_most", "_most_bytes"),
+        *(
+            "_channel",
+            "_cursor",
+            "_unsettled",
+            "_given",
+            "_hub",
+            "_markers",
+            "_most",
+            "_most_bytes",
+        ),
         *("_page", "_queue", "_queued_bytes", "_read", "_read_whole", "_size", "_target"),
         *("_turning", "_unseen", "_wake", "on_views"),
         "__weakref__",
@@ -68,7 +77,7 @@ class Subscription:
     ) -> None:
         self.organization = organization
         self.on_views: Callable[[Sequence[View]], None] | None = None  # they have changed
-        self._fading: list[Fading] = []
+        self._unsettled: list[Unsettled] = []
         self._turning = False  # the next delta changes the views
         self._look(views)
         self.offered = 0
@@ -210,7 +219,7 @@ class Subscription:
         self._look(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._fading.clear()
+        self._unsettled.clear()
         self._page = _deque(self._seen(self._page, seen_again))
         self._queue = _deque(self._seen(self._queue, seen_again))
         self._queued_bytes = sum(delta.size for delta in self._queue)
@@ -309,8 +318,8 @@ class Subscription:
             return
         if self.state is State.READING:
             self._attach()
-        elif self._read >= max(self._target, *(each.through for each in self._fading), 0):
-            self._fading.clear()
+        elif self._read >= max(self._target, *(each.through for each in self._unsettled), 0):
+            self._unsettled.clear()
             self._go_live()
         else:
             await anyio.sleep(self._unseen.pause())
@@ -328,8 +337,8 @@ class Subscription:
             shown, through = await patiently(step)
             if self.state is not State.CLOSED and self.views is old:  # else it is done again
                 self._page = _deque((*self._page, *self._seen(page[:number]), *shown))
-                self._fading = [each for each in self._fading if each.through > delta.sync_id]
-                self._fading.append(Fading(old, through))
+                self._unsettled = [one for one in self._unsettled if one.through > delta.sync_id]
+                self._unsettled.append(Unsettled(old, through))
                 if self.state is State.JOINING:  # what it was offered was judged by the old views
                     self._detach(self._cursor)
                     self.state = State.READING
@@ -349,7 +358,7 @@ class Subscription:
         self.groups = groups_of(views) | self._markers
 
     def _seen(self, deltas: Iterable[Delta], see: See = seen) -> list[Delta]:
-        return list(shown_of(deltas, self.views, self._hub.permissions, self._fading, see))
+        return list(shown_of(deltas, self.views, self._hub.permissions, self._unsettled, see))
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)

@@ -7,6 +7,7 @@ streams show is what the key may list, and nothing tells of the other rows.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from traceback import format_exception
@@ -350,7 +351,7 @@ async def test_streams_show_what_the_key_may_list(
 async def test_clients_of_a_relay_follow_their_grants(
     world: World, sql: Sql, schema: Schema
 ) -> None:
-    """A local copy, a live query and a subscription of the library."""
+    """A local copy, live queries and a subscription of the library."""
     owner = await scene(world)
     key = world.key("acme", "user:ann", prefix="ek")
     chance = Chance(7, sql, owner)
@@ -361,6 +362,7 @@ async def test_clients_of_a_relay_follow_their_grants(
         AsyncAblo(**shared, local=True) as ablo,
         AsyncAblo(**shared) as other,
         other.tasks.live(order_by="title", limit=500) as live,
+        other.tasks.live_aggregate(group_by="title") as counts,
         anyio.create_task_group() as group,
     ):
         await ablo.ready()
@@ -373,47 +375,83 @@ async def test_clients_of_a_relay_follow_their_grants(
                 else:
                     titles[change.id] = change.row.title
 
-        async def watch() -> None:
-            async for _ in live:
+        async def watch(followed: AsyncIterator[Any]) -> None:
+            async for _ in followed:
                 pass
 
         changes = other.tasks.subscribe()
         await changes.__aenter__()
         group.start_soon(follow)
-        group.start_soon(watch)
-        for _ in range(5):
-            for _ in range(8):
-                await chance.step()
-            rows = await until_equal(
+        group.start_soon(watch, live)
+        group.start_soon(watch, counts)
+
+        async def same() -> dict[str, str]:
+            return await until_equal(
                 lambda: other.tasks.list(limit=500),
+                lambda: {str(title): one.count for title, one in counts.value.items()},
                 lambda: {row.id: row.title for row in ablo.tasks.local.list()},
                 lambda: {row.id: row.title for row in live.rows},
                 lambda: dict(titles),
             )
+
+        for _ in range(5):
+            for _ in range(8):
+                await chance.step()
+            await same()
         sql("delete from memberships")
-        rows = await until_equal(
-            lambda: other.tasks.list(limit=500),
-            lambda: {row.id: row.title for row in ablo.tasks.local.list()},
-            lambda: {row.id: row.title for row in live.rows},
-            lambda: dict(titles),
-        )
-        assert rows == {}
+        assert await same() == {}
         assert changed
         group.cancel_scope.cancel()
 
 
+async def test_a_row_that_changes_as_it_comes_into_sight_has_no_past(
+    world: World, sql: Sql, schema: Schema
+) -> None:
+    """What it was then was never shown: totals would take it away."""
+    owner = await scene(world)
+    await owner.create("boards", "b4", title="t", projectId="p1")
+    key = world.key("acme", "user:ann", prefix="ek")
+    grant = """
+        insert into memberships (id, organization_id, role, user_id, project_id)
+        values ('m1', 'acme', 'r', 'ann', 'p1')"""
+    takes = "delete from memberships"
+    async with (
+        AsyncAblo(schema=schema, base_url=world.relay.url, api_key=key) as ablo,
+        ablo.boards.subscribe() as changes,
+        ablo.boards.live_aggregate(group_by="title") as counts,
+    ):
+        sql(f"do $$ begin {grant}; update boards set title = 'u' where id = 'b1';"
+            " delete from boards where id = 'b4'; update boards set title = 'v' where id = 'b1';"
+            " end $$")  # fmt: skip
+        with anyio.fail_after(10):
+            came = [await anext(changes) for _ in range(3)]
+            assert [(one.id, one.op, one.before) for one in came[:2]] == [
+                ("b1", "update", None), ("b4", "delete", None),
+            ]  # fmt: skip
+            assert came[2].before is not None
+            assert {title: one.count for title, one in (await anext(counts)).items()} == {"v": 1}
+            sql(f"do $$ begin {takes}; update boards set title = 'w' where id = 'b1'; end $$")
+            gone = await anext(changes)
+            assert (gone.id, gone.op, gone.before) == ("b1", "delete", None)
+            assert await anext(counts) == {}
+
+
 async def until_equal(
-    list_them: Callable[[], Awaitable[Any]], *copies: Callable[[], dict[str, str]]
+    list_them: Callable[[], Awaitable[Any]],
+    counted: Callable[[], dict[str, int]],
+    *copies: Callable[[], dict[str, str]],
 ) -> dict[str, str]:
-    """Wait until every copy holds the rows that a list returns; return those."""
+    """Wait until every copy holds the rows that a list returns, and they are counted by title;
+    return those."""
     rows: dict[str, str] = {}
     with anyio.move_on_after(10):
         while True:
             rows = {row.id: row.title for row in await list_them()}
-            if all(copy() == rows for copy in copies):
+            if counted() == Counter(rows.values()) and all(copy() == rows for copy in copies):
                 return rows
             await anyio.sleep(0.05)
     assert [copy() for copy in copies] == [rows for _ in copies]
+    assert counted() == Counter(rows.values())
     return rows
 
 
