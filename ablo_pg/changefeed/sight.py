@@ -23,20 +23,19 @@ In sight is a row in the groups of a view that its participant may read: the ker
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import msgspec
 
 from ablo_pg.changefeed.permissions import Permissions
-from ablo_pg.changefeed.view import View, groups_of, seen
+from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
 from ablo_pg.db.sights import SightRow, SightRows, SightState
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
 
 SIGHT_IDS: Final = 1000  # unused before the change of a grant: `ablo.sight_ids`
-See: TypeAlias = Callable[[Sequence[View], Delta, Permissions], Delta | None]
 MET_MOST: Final = 100_000  # rows whose first change after a step is known
 
 
@@ -188,15 +187,26 @@ def shown_of(
     views: Sequence[View],
     permissions: Permissions,
     unsettled: Sequence[Unsettled],
-    see: See = seen,
 ) -> Iterator[Delta]:
     """Yield deltas as these views show them, after steps that are not settled yet."""
     for delta in deltas:
-        shown = see(views, delta, permissions)
+        shown = seen(views, delta, permissions)
         for each in unsettled:
             shown = each.judge(delta, shown, permissions)
         if shown is not None:
             yield shown
+
+
+def shown_again(
+    deltas: Iterable[Delta],
+    views: Sequence[View],
+    permissions: Permissions,
+    unsettled: Sequence[Unsettled],
+) -> list[Delta]:
+    """Return those of deltas that wait to be taken that these views show: see `seen_again`."""
+    had = [*views, *(view for each in unsettled for view in each.views)]
+    shown = (seen_again(views, delta, permissions, had) for delta in deltas)
+    return [delta for delta in shown if delta is not None]
 
 
 def views_before(

@@ -24,17 +24,17 @@ from ablo_pg.changefeed.channel import Channel
 from ablo_pg.changefeed.pages import Page
 from ablo_pg.changefeed.sight import (
     SIGHT_IDS,
-    See,
     SightView,
     Unsettled,
     markers,
     moved,
+    shown_again,
     shown_of,
     turn,
     views_at,
 )
 from ablo_pg.changefeed.state import Source, State
-from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
+from ablo_pg.changefeed.view import View, groups_of, seen
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.delta import Delta
 
@@ -219,9 +219,9 @@ class Subscription:
         self._look(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._unsettled.clear()
-        self._page = _deque(self._seen(self._page, seen_again))
-        self._queue = _deque(self._seen(self._queue, seen_again))
+        judge = (views, self._hub.permissions, self._unsettled)
+        self._page = _deque(shown_again(self._page, *judge))
+        self._queue = _deque(shown_again(self._queue, *judge))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
@@ -357,8 +357,8 @@ class Subscription:
         self._markers = markers(views)
         self.groups = groups_of(views) | self._markers
 
-    def _seen(self, deltas: Iterable[Delta], see: See = seen) -> list[Delta]:
-        return list(shown_of(deltas, self.views, self._hub.permissions, self._unsettled, see))
+    def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
+        return list(shown_of(deltas, self.views, self._hub.permissions, self._unsettled))
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)

@@ -436,6 +436,29 @@ async def test_a_row_that_changes_as_it_comes_into_sight_has_no_past(
             assert await anext(counts) == {}
 
 
+async def test_rows_that_leave_are_removed_though_groups_are_asked_for_again(
+    world: World, sql: Sql
+) -> None:
+    """A socket that joins a group while removals wait has no rows left of what it has lost."""
+    owner = await scene(world)
+    await owner.create("memberships", "m1", userId="ann", projectId="p1")
+    service = world.relay.service
+    key = world.key("acme", "user:ann", prefix="ek")
+    view = (await service.authenticator.authenticate(key)).view
+    removed: set[tuple[str, str]] = set()
+    async with service.hub.follow("acme", (view,)) as stream:
+        sql("do $$ begin delete from memberships; update boards set title = 'u'; end $$")
+        with anyio.fail_after(10):
+            while len(removed) < 4:
+                delta = await anext(stream)
+                assert (delta.op, delta.row, delta.before) == ("D", None, None)
+                removed.add((delta.model, delta.row_id))
+                stream.regroup(tuple(stream.views))
+    assert removed == {
+        ("projects", "p1"), ("boards", "b1"), ("tasks", "t1"), ("memberships", "m1"),
+    }  # fmt: skip
+
+
 async def until_equal(
     list_them: Callable[[], Awaitable[Any]],
     counted: Callable[[], dict[str, int]],
