@@ -21,6 +21,7 @@ import anyio
 
 from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, patiently, read_page
 from ablo_pg.changefeed.channel import Channel
+from ablo_pg.changefeed.filters import Filter, concerned
 from ablo_pg.changefeed.pages import Page
 from ablo_pg.changefeed.sight import (
     SIGHT_IDS,
@@ -53,19 +54,9 @@ class Subscription:
 
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
-        *(
-            "_channel",
-            "_cursor",
-            "_unsettled",
-            "_given",
-            "_hub",
-            "_markers",
-            "_most",
-            "_most_bytes",
-        ),
+        *("_channel", "_cursor", "_filter", "_given", "_hub", "_markers", "_most", "_most_bytes"),
         *("_page", "_queue", "_queued_bytes", "_read", "_read_whole", "_size", "_target"),
-        *("_turning", "_unseen", "_wake", "on_views"),
-        "__weakref__",
+        *("_turning", "_unseen", "_unsettled", "_wake", "on_views", "__weakref__"),
     )
 
     def __init__(
@@ -74,8 +65,10 @@ class Subscription:
         organization: str,
         views: Sequence[View],
         cursor: int | None,
+        filter: Filter | None = None,
     ) -> None:
         self.organization = organization
+        self._filter = filter
         self.on_views: Callable[[Sequence[View]], None] | None = None  # they have changed
         self._unsettled: list[Unsettled] = []
         self._turning = False  # the next delta changes the views
@@ -243,6 +236,8 @@ class Subscription:
                 # All before it was dispatched.
                 self._cursor = max(self._cursor, delta.sync_id - 1 - SIGHT_IDS)
             return False
+        if self._filter is not None and not self._filter.concerns(delta):
+            return True
         shown = seen(self.views, delta, self._hub.permissions)
         if shown is None:
             return True
@@ -336,6 +331,7 @@ class Subscription:
             step = partial(turn, old, views, delta, after, self._hub.permissions)
             shown, through = await patiently(step)
             if self.state is not State.CLOSED and self.views is old:  # else it is done again
+                shown = list(concerned(self._filter, shown))
                 self._page = _deque((*self._page, *self._seen(page[:number]), *shown))
                 self._unsettled = [one for one in self._unsettled if one.through > delta.sync_id]
                 self._unsettled.append(Unsettled(old, through))
@@ -358,7 +354,8 @@ class Subscription:
         self.groups = groups_of(views) | self._markers
 
     def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
-        return list(shown_of(deltas, self.views, self._hub.permissions, self._unsettled))
+        judge = (self.views, self._hub.permissions, self._unsettled)
+        return list(shown_of(deltas, *judge, self._filter))
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)

@@ -17,15 +17,15 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.filters import json_attribute
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.subscription import Subscription
-from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
+from ablo_pg.changefeed.window import LiveEvent, Window
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Json, RawJson, loads
+from ablo_pg.json_text import Json, loads
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.operands import python_value
-from ablo_pg.predicate.stream import PYTHON, refuse_clock
+from ablo_pg.predicate.stream import refuse_clock
 from ablo_pg.relay.http.bootstrap_routes import groups_of
 from ablo_pg.relay.http.call import TICKET, Call, route
 from ablo_pg.relay.http.model_routes import MODEL, model_of
@@ -200,24 +200,8 @@ def _number(field: Field, value: object) -> object:
 
 
 def _attribute(field: Field) -> Get:
-    wire, kind = field.wire, field.type
-    expected = PYTHON.get(kind, str)
-
-    def value(row: object) -> object:
-        values = cast("_Row", row).values
-        if wire not in values:  # of another schema: the database knows, or refuses the query
-            raise Undecided
-        found = values[wire]
-        if found is None or (kind is FieldType.JSON and not isinstance(found, RawJson)):
-            return found
-        if not isinstance(found, expected):
-            raise Undecided
-        try:
-            return python_value(kind.value, str(found)) if expected is str else found
-        except (ValueError, ArithmeticError):
-            raise Undecided from None
-
-    return value
+    of_values = json_attribute(field)
+    return lambda row: of_values(cast("_Row", row).values)
 
 
 def _step(step: LiveEvent[_Row]) -> bytes:
