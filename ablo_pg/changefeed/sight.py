@@ -29,7 +29,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from ablo_pg.changefeed.filters import Filter
+from ablo_pg.changefeed.filters import Filter, concerned
 from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
 from ablo_pg.db.sights import SightRow, SightRows, SightState
@@ -188,18 +188,20 @@ def shown_of(
     views: Sequence[View],
     permissions: Permissions,
     unsettled: Sequence[Unsettled],
-    filter: Filter | None = None,
-) -> Iterator[Delta]:
-    """Yield deltas as these views show them, after steps that are not settled yet."""
-    for delta in deltas:
-        wanted = filter is None or filter.concerns(delta)
-        if not (wanted or unsettled):  # else it may be a row's first
-            continue
+    filter: Filter | None,
+) -> list[Delta]:
+    """Return deltas as these views show them, after steps that are not settled yet."""
+    if not unsettled:
+        judged = (seen(views, delta, permissions) for delta in concerned(filter, deltas))
+        return [delta for delta in judged if delta is not None]
+    found = []
+    for delta in deltas:  # also such as do not concern the filter: they may be a row's first
         shown = seen(views, delta, permissions)
         for each in unsettled:
             shown = each.judge(delta, shown, permissions)
-        if shown is not None and wanted:
-            yield shown
+        if shown is not None and (filter is None or filter.concerns(delta)):
+            found.append(shown)
+    return found
 
 
 def shown_again(

@@ -355,7 +355,7 @@ class Subscription:
 
     def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
         judge = (self.views, self._hub.permissions, self._unsettled)
-        return list(shown_of(deltas, *judge, self._filter))
+        return shown_of(deltas, *judge, self._filter)
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)
