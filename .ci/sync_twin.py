@@ -11,6 +11,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -38,7 +40,7 @@ TWINS: Final = {
     **{name: f"{SYNC}.{file}" for file, classes in FILES.items() for _, name, *_ in classes},
     **dict.fromkeys(("Commits", "LostEvent"), f"{SYNC}.by_hand"),
     **dict.fromkeys(("Subscription", "ChangeHandle"), f"{SYNC}.subscriptions"),
-    "Live": f"{SYNC}.live",
+    **dict.fromkeys(("Live", "LiveAggregate"), f"{SYNC}.live"),
 }
 SPELLINGS: Final = [
     (r"\basync (with|for)\b", r"\1"),
@@ -79,6 +81,19 @@ def class_in(tree: ast.Module, name: str) -> ast.ClassDef:
     return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
 
 
+def parts(where: str, name: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """The class and those of the client that it extends, these first; each with its module."""
+    tree = module(f"{CLIENT}.{where}")
+    cls = class_in(tree, name)
+    bases = {ast.unparse(each).partition("[")[0] for each in cls.bases}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{CLIENT}."):
+            for each in node.names:
+                if each.name in bases:
+                    yield from parts((node.module or "").removeprefix(f"{CLIENT}."), each.name)
+    yield where, cls
+
+
 def docstring(node: Method | ast.ClassDef) -> ast.stmt:
     """Its docstring, spelled for the twin."""
     return ast.Expr(ast.Constant(spelled(ast.get_docstring(node, clean=False) or "")))
@@ -109,13 +124,16 @@ def twin_method(method: Method) -> ast.FunctionDef:
             body = f"found = {value}\nreturn None if found is None else {made}(self._portal, found)"
     else:
         body = value if made == "None" else f"return {value}"
+    told = [docstring(method)]
+    if any(ast.unparse(each) == "overload" for each in method.decorator_list):
+        told, body = [], "..."
     args = method.args
     for each in (*args.args, *args.kwonlyargs, *filter(None, (args.kwarg,))):
         each.annotation = each.annotation and annotation(each.annotation)
     return ast.FunctionDef(
         name=method.name,
         args=args,
-        body=[docstring(method), *ast.parse(body).body],
+        body=[*told, *ast.parse(body).body],
         decorator_list=method.decorator_list,
         returns=returns,
         type_params=[],
@@ -124,19 +142,19 @@ def twin_method(method: Method) -> ast.FunctionDef:
 
 def twin_class(where: str, name: str, hand: str, base: str) -> ast.ClassDef:
     """The twin of one class."""
-    cls = class_in(module(f"{CLIENT}.{where}"), name)
+    *bases, (_, cls) = parts(where, name)
     by_hand = class_in(module(f"{SYNC}.{hand}"), base.partition("[")[0])
     skipped = {node.name for node in by_hand.body if isinstance(node, ast.FunctionDef)}
     methods = [
         twin_method(node)
-        for node in cls.body
+        for node in chain(*(base.body for _, base in bases), cls.body)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (not node.name.startswith("_") or node.name == "__call__")
         and node.name not in skipped
     ]
-    bases = [ast.parse(base, mode="eval").body]
+    written = [ast.parse(base, mode="eval").body]
     return ast.ClassDef(
-        spelled(name), bases, keywords=[], body=[docstring(cls), *methods], decorator_list=[],
+        spelled(name), written, keywords=[], body=[docstring(cls), *methods], decorator_list=[],
         type_params=[],
     )  # fmt: skip
 
@@ -150,12 +168,13 @@ def imports(body: str, classes: list[tuple[str, str, str, str]]) -> str:
     for where, name, hand, base in classes:
         lines.append(f"from {SYNC}.{hand} import {base.partition('[')[0]}")
         lines.append(f"from {CLIENT}.{where} import {name}")
-        for node in module(f"{CLIENT}.{where}").body:
-            targets = getattr(node, "targets", [getattr(node, "target", node)])
-            names = {getattr(each, "id", getattr(each, "name", None)) for each in targets}
-            lines += [f"from {CLIENT}.{where} import {name}" for name in names & used]
-            if isinstance(node, ast.ImportFrom | ast.Import):
-                lines.append(ast.unparse(node))
+        for place, _ in parts(where, name):
+            for node in module(f"{CLIENT}.{place}").body:
+                targets = getattr(node, "targets", [getattr(node, "target", node)])
+                names = {getattr(each, "id", getattr(each, "name", None)) for each in targets}
+                lines += [f"from {CLIENT}.{place} import {name}" for name in names & used]
+                if isinstance(node, ast.ImportFrom | ast.Import):
+                    lines.append(ast.unparse(node))
     kept = [line for line in lines if "__future__" not in line and line.split()[-1] not in own]
     return "\n".join(dict.fromkeys(kept))
 

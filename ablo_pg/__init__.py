@@ -29,6 +29,7 @@ __all__ = [
     "AbloStaleContextError",
     "AbloTimeoutError",
     "AbloValidationError",
+    "Aggregate",
     "AsyncAblo",
     "Change",
     "ChangeHandle",
@@ -46,6 +47,7 @@ __all__ = [
     "HistoryEntry",
     "IdentityRole",
     "Live",
+    "LiveAggregate",
     "LiveEvent",
     "LocalModel",
     "LostEvent",
@@ -71,6 +73,7 @@ __all__ = [
     "SyncClaim",
     "SyncCommits",
     "SyncLive",
+    "SyncLiveAggregate",
     "SyncLostEvent",
     "SyncModelClaims",
     "SyncModelClient",
@@ -99,12 +102,14 @@ __all__ = [
 ]
 
 if _typing.TYPE_CHECKING:
+    from ablo_pg.changefeed.totals import Aggregate
     from ablo_pg.changefeed.window import LiveEvent
     from ablo_pg.claim import ClaimState, ClaimStatus, ClaimSummary, Presence
     from ablo_pg.client.async_client import AsyncAblo
     from ablo_pg.client.claims.claims import ModelClaims
     from ablo_pg.client.claims.handle import Claim, Claiming, LostEvent
     from ablo_pg.client.claims.presence import PresenceClient
+    from ablo_pg.client.live.aggregate import LiveAggregate
     from ablo_pg.client.live.live import Live
     from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
     from ablo_pg.client.local.model import LocalModel
@@ -122,7 +127,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.sync.claim import SyncClaim
     from ablo_pg.client.sync.claims import SyncModelClaims
     from ablo_pg.client.sync.client import Ablo
-    from ablo_pg.client.sync.live import SyncLive
+    from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate
     from ablo_pg.client.sync.models import SyncModelClient
     from ablo_pg.client.sync.presence import SyncPresenceClient
     from ablo_pg.client.sync.queued import SyncPending
@@ -169,12 +174,14 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.wire.committed import Changed, Notification, Receipt
 else:  # hidden from type checkers, for which a module's `__getattr__` has every name
     _NAMES = {
+        "changefeed.totals": "Aggregate",
         "changefeed.window": "LiveEvent",
         "claim": "ClaimState ClaimStatus ClaimSummary Presence",
         "client.async_client": "AsyncAblo",
         "client.claims.claims": "ModelClaims",
         "client.claims.handle": "Claim Claiming LostEvent",
         "client.claims.presence": "PresenceClient",
+        "client.live.aggregate": "LiveAggregate",
         "client.live.live": "Live",
         "client.live.subscriptions": "Change ChangeHandle Subscription",
         "client.local.model": "LocalModel",
@@ -192,7 +199,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.sync.claim": "SyncClaim",
         "client.sync.claims": "SyncModelClaims",
         "client.sync.client": "Ablo",
-        "client.sync.live": "SyncLive",
+        "client.sync.live": "SyncLive SyncLiveAggregate",
         "client.sync.models": "SyncModelClient",
         "client.sync.presence": "SyncPresenceClient",
         "client.sync.queued": "SyncPending",

@@ -200,6 +200,7 @@ _TABLE: Final[tuple[tuple[str, str, int, bool, type[AbloError]], ...]] = (
     ("snapshot_required", "AB024", 410, False, AbloValidationError),
     ("request_too_large", "AB025", 413, False, AbloValidationError),
     ("response_too_large", "AB035", 413, False, AbloValidationError),
+    ("relation_not_included", "AB036", 400, False, AbloValidationError),
     ("invalid_schema", "AB026", 400, False, AbloValidationError),
     ("schema_definition_invalid", "AB027", 400, False, AbloValidationError),
     ("isolation_level_unsupported", "AB028", 400, False, AbloValidationError),

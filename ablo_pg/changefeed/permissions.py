@@ -114,6 +114,8 @@ def _value(field: Field) -> Get:
             return found  # only whether it is null
         if type(found) is not kind:
             return None
+        if isinstance(found, int):
+            return found if -(2**63) <= found < 2**63 else None
         if field.type is FieldType.UUID and isinstance(found, str):
             return uuid.UUID(found) if _UUID.fullmatch(found) else None
         return found

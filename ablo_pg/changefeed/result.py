@@ -1,25 +1,31 @@
-"""Drives a live query: a page at its stamp, changes from there on, and a `Window` that judges them.
+"""Drives a live query: a page at its stamp, changes from there on, and what judges them.
+
+That is a `Window` of rows, or the `Totals` of an aggregate.
 
 Pages and changes come from a `Source`: the client's, or a relay's for its event streams. The page
-is read again if the window cannot tell the result from the changes, if they do not end with a
+is read again if it cannot tell the result from the changes, if they do not end with a
 commit (too many at once, or part of a large transaction), and if the log no longer reaches back.
-Whenever nothing is being done, the window is what a page would show at `stamp`.
+Whenever nothing is being done, what is shown is what a page would show at `stamp`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
 
-from ablo_pg.changefeed.window import HasId, LiveEvent, Window
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.predicate.stream import Compares
 
-T = TypeVar("T", bound=HasId)
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+C_contra = TypeVar("C_contra", contravariant=True)
+E = TypeVar("E")
 R = TypeVar("R")
 
 BATCH: Final = 1000  # changes judged at once; of more the page is read instead
@@ -46,7 +52,17 @@ class Taken(NamedTuple):
     whole: bool
 
 
-class Source(Protocol[T]):
+class Shown(Protocol[T_contra, C_contra, E]):
+    """What is shown of a page; both return the steps from what was shown before."""
+
+    def read(self, rows: Sequence[T_contra], more: bool, compares: Compares) -> list[E]:
+        """Show a page."""
+
+    def apply(self, changes: Mapping[str, C_contra]) -> list[E] | None:
+        """Show it after these changes, by row; None, and nothing changed: the page must be read."""
+
+
+class Source(Protocol[T, C_co]):
     """Where pages and changes come from. Calls raise AbloError."""
 
     async def page(self) -> PageAt[T]:
@@ -58,15 +74,15 @@ class Source(Protocol[T]):
     async def take(self) -> Taken:
         """Wait for changes, and take at most BATCH. Nothing is lost if it is cancelled."""
 
-    async def rows(self, deltas: list[Delta]) -> dict[str, T | None]:
-        """Return rows as these changes leave them; None for one that is gone or archived."""
+    async def rows(self, deltas: list[Delta]) -> Mapping[str, C_co]:
+        """Return what these changes did, by row."""
 
 
-class Result(Generic[T]):
-    """See the module. closed: set it to end retries."""
+class Result(Generic[T, C, E]):
+    """See the module. limit: of a page. closed: set it to end retries."""
 
-    def __init__(self, window: Window[T], source: Source[T], limit: int) -> None:
-        self.window = window
+    def __init__(self, shown: Shown[T, C, E], source: Source[T, C], limit: int) -> None:
+        self._shown = shown
         self.stamp: int | None = None
         self.closed = False
         self._source = source
@@ -80,7 +96,7 @@ class Result(Generic[T]):
             await self._read()
             await self._follow()
 
-    async def advance(self) -> list[LiveEvent[T]]:
+    async def advance(self) -> list[E]:
         """Apply the next commits; return the steps, none if they do not concern the result."""
         try:
             if self._behind is not None:
@@ -94,12 +110,12 @@ class Result(Generic[T]):
             self._behind, self._following = 0, False
         return []
 
-    async def _apply(self) -> list[LiveEvent[T]]:
+    async def _apply(self) -> list[E]:
         stamp = self.stamp or 0
         deltas, cursor, whole = await self._source.take()
         self._behind = cursor  # whatever happens next, these are not lost
         rows = await self._source.rows([delta for delta in deltas if delta.sync_id > stamp])
-        events = self.window.apply(rows) if whole or not rows else None
+        events = self._shown.apply(rows) if whole or not rows else None
         if events is None:
             return await self._patient(self._read) or []
         self._behind = None
@@ -107,7 +123,7 @@ class Result(Generic[T]):
             self.stamp = max(stamp, cursor)
         return events
 
-    async def _read(self) -> list[LiveEvent[T]]:
+    async def _read(self) -> list[E]:
         backoff = Backoff(FIRST_PAUSE, LAST_PAUSE)
         least = self._behind or 0
         while True:
@@ -117,7 +133,7 @@ class Result(Generic[T]):
             await anyio.sleep(backoff.pause())
         if page.more and len(page.rows) < self._limit:
             raise _too_large(self._limit, len(page.rows))
-        events = self.window.read(page.rows, page.more, page.compares)
+        events = self._shown.read(page.rows, page.more, page.compares)
         self.stamp, self._behind = page.stamp, None
         return events
 

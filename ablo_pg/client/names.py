@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ablo_pg.db.errors import Names
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema.neutral import Field, SchemaSpec, named_fields
+from ablo_pg.schema.neutral import Field, Relation, SchemaSpec, named_fields
 from ablo_pg.schema.rows import Model
 from ablo_pg.schema.rules import requirements
 
@@ -27,7 +27,8 @@ class Tenant:
 class Entry:
     """One model as the client needs it; `fields` has each under its Python and its wire name.
 
-    tenant: the organization whose rows the client reads.
+    tenant: the organization whose rows the client reads. relations: each under both names, too;
+    attributes: the author's name of each by its wire name.
     """
 
     key: str
@@ -35,6 +36,8 @@ class Entry:
     row: type[Model]
     fields: Mapping[str, Field]
     tenant: Tenant
+    relations: Mapping[str, Relation]
+    attributes: Mapping[str, str]
 
     @property
     def organization(self) -> str:

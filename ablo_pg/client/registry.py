@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from ablo_pg.client.names import Entry, Tenant, unknown_model
 from ablo_pg.schema.author import Schema
+from ablo_pg.schema.lowering import relations_of
+from ablo_pg.schema.names import wire_name
 from ablo_pg.schema.neutral import named_fields
 from ablo_pg.schema.rows import Model
 
@@ -30,7 +32,10 @@ class Registry:
         aliases: dict[str, Entry] = {}
         for spec in schema.spec.models:
             row, fields = schema.models[spec.key], named_fields(spec)
-            entry = Entry(spec.key, spec.typename, row, fields, self.tenant)
+            relations = {one.name: one for one in spec.relations}
+            attributes = {wire_name(name): name for name, _ in relations_of(row)}
+            relations |= {name: relations[wire] for wire, name in attributes.items()}
+            entry = Entry(spec.key, spec.typename, row, fields, self.tenant, relations, attributes)
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}
             self.typenames = {**self.typenames, spec.typename: entry}

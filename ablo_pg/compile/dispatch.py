@@ -45,6 +45,16 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=_body(models, "lock", "p_id"),
     ).sql()
+    mapped = dict(schema.spec.session_settings)
+    yield from Function(
+        name="ablo_model.session_settings",
+        args=[],
+        returns="jsonb",
+        language="sql",
+        volatility="immutable",
+        pinned=False,
+        body=f"  select {json_literal(mapped) if mapped else 'null'}::jsonb",
+    ).sql()
     plain = [model for model in models if setwise(model)]
     yield from Function(
         name="ablo_model.setwise",

@@ -142,7 +142,9 @@ def define_schema(
     Args:
         by_key: models whose key is not a Python name.
         identity_roles: group kinds of a participant, and the source of its ids.
-        session_settings: custom Postgres settings to set in each write, each to its source.
+        session_settings: custom Postgres settings that are set for each participant, with its
+            source: orgId, participantId (without its kind) or participantKind. For policies and
+            triggers of an application.
 
     Raises:
         AbloValidationError: code `schema_definition_invalid`; lists every problem.

@@ -22,7 +22,7 @@ from ablo_pg.schema.rows import Model
 
 MAX_MODELS: Final = 1_000
 
-# Where a write's session settings may come from.
+# Where session settings may come from.
 SETTING_SOURCES: Final = (
     "orgId",
     "projectId",
@@ -164,5 +164,9 @@ def _check_session_settings(spec: SchemaSpec) -> list[Problem]:
 
 
 _RESERVED_SETTINGS: Final = frozenset(
-    {"app.current_org_id", "app.current_participant_id", "app.current_participant_kind"}
+    f"app.current_{name}"
+    for name in (
+        *("org_id", "project_id", "environment", "sandbox_id"),
+        *("participant_id", "participant_kind", "user_id"),
+    )
 )

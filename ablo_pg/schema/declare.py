@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from dataclasses import field as dataclass_field
+from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, overload
 
 from pydantic import Field as PydanticField
 from pydantic_core import PydanticUndefined
 
+from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json
 from ablo_pg.schema.neutral import Disposition, EntityRole, Field, ParticipantKind, Tenancy
 
@@ -87,6 +89,30 @@ class RelationDeclaration:
     index: bool = False
     order_by: str | None = None
     options: tuple[tuple[str, object], ...] = ()
+    attribute: str = dataclass_field(default="", init=False, compare=False, repr=False)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "attribute", name)
+
+    @overload
+    def __get__(self, row: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, row: object, owner: type) -> Any: ...
+
+    def __get__(self, row: object | None, owner: type) -> object:
+        """Of a row: the related rows that were read with it, a list or one or None."""
+        if row is None:
+            return self
+        related = getattr(row, "_ablo_related", {})
+        if self.attribute not in related:
+            raise error_for(
+                "relation_not_included",
+                f"this {owner.__name__} was read without its {self.attribute}",
+                field=self.attribute,
+                remedy=f'pass include=["{self.attribute}"] to retrieve or list',
+            )
+        return related[self.attribute]
 
 
 Reader: TypeAlias = Callable[[str, str, Sequence[object], Mapping[str, Field]], Json]

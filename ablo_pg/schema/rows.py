@@ -80,7 +80,7 @@ class Model(BaseModel, metaclass=RowClass):
     Rows are read-only; `model_copy` gives a copy that carries no evidence of a read.
     """
 
-    __slots__ = ("_ablo_evidence", "_ablo_unread")
+    __slots__ = ("_ablo_evidence", "_ablo_related", "_ablo_unread")
 
     model_config = ConfigDict(
         alias_generator=wire_name,

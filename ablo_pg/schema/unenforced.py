@@ -43,10 +43,10 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
         kinds = ", ".join(role.kind for role in spec.identity_roles)
         remedy = "leave it out; limit each key with syncGroups when it is minted"
         yield _problem(None, "identityRoles", f" (roles: {kinds})", remedy)
-    if spec.session_settings:
-        names = ", ".join(name for name, _ in spec.session_settings)
-        remedy = "leave it out; policies can read app.current_org_id"
-        yield _problem(None, "sessionSettings", f" ({names})", remedy)
+    for name, source in spec.session_settings:
+        if source not in ("orgId", "participantId", "participantKind"):
+            remedy = "leave it out: a database here is one project in one environment"
+            yield _problem(None, "sessionSettings", f" ({name} from {source})", remedy)
     for model in spec.models:
         if model.grants:
             remedy = "leave it out; mint keys with syncGroups"

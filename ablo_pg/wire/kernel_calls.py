@@ -104,6 +104,10 @@ ROW_HISTORY: Final = KernelCall(
 ROW_LIST: Final = KernelCall(
     "row_list", "A page of rows", bodies.ListBody, _by(results.PAGE_READ), "read"
 )
+ROW_AGGREGATE: Final = KernelCall(
+    *("row_aggregate", "Counts, sums, minima and maxima", bodies.ListBody),
+    *(_by(results.AGGREGATES_READ), "read"),
+)
 SNAPSHOT_READ: Final = KernelCall(
     "snapshot_read", "Rows of one snapshot", bodies.SnapshotBody, _by(results.SNAPSHOT_READ), "read"
 )
@@ -168,7 +172,7 @@ PRESENCE_LIST: Final = KernelCall(
     "presence_list", "Who is present", bodies.NoBody, claim_results.presence_of
 )
 CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
-    *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, SNAPSHOT_READ, RECEIPT_GET),
+    *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, ROW_AGGREGATE, SNAPSHOT_READ, RECEIPT_GET),
     *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ),
     *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
     *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),

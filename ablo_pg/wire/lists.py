@@ -2,7 +2,8 @@
 
 `where` is a predicate, as SQL text or as JSON. Every parameter that is not reserved is an equality
 filter on a field, given once. Values are text and are parsed by the field's type; fields have their
-wire name or their column's. `archived` and `where` are reserved unless a field has that name.
+wire name or their column's. `archived`, `where` and `include` are reserved unless a field has that
+name. `include=project,messages` nests related rows under the relation's name.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from ablo_pg.json_text import Decoder, dumps
 from ablo_pg.predicate.operands import Fields
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema.neutral import Field, FieldType
+from ablo_pg.wire.results import RelatedRead
 
-RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after", "archived", "where"})
+RESERVED: Final = frozenset({"limit", "order_by", "order", "starting_after"})
+YIELDING: Final = frozenset({"archived", "where", "include"})  # to a field of that name
+_RESERVED: Final = sorted(RESERVED | YIELDING)
 DEFAULT_LIMIT: Final = 100
 FILTERS: Final = 50
 
@@ -35,6 +39,7 @@ class Page(msgspec.Struct, frozen=True, rename="camel"):
     stamp: int
     has_more: bool
     next_cursor: str | None = None
+    related: dict[str, RelatedRead] = {}
 
 
 PAGE: Final = Decoder(Page)
@@ -42,15 +47,16 @@ PAGE: Final = Decoder(Page)
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A requested list. starting_after: a cursor of ours, or a row's id."""
+    """A requested list. starting_after: a cursor of ours, or a row's id. include: relations."""
 
     where: tuple[object, ...]
     order_by: tuple[tuple[str, str], ...]
     limit: int
     starting_after: str | None
     archived: bool
+    include: tuple[str, ...] = ()
 
-    def kernel_query(self, cursor: str | None, **more: bool) -> bytes:
+    def kernel_query(self, cursor: str | None, **more: object) -> bytes:
         """Return it in the form of `ablo.row_list`, from `cursor` on. more: further members."""
         query: dict[str, object] = {
             "where": self.where,
@@ -95,7 +101,7 @@ def read_query(
         if name in seen:
             raise _bad(name[:80], f"{name[:80]} is given twice", "give it once, or use where")
         seen.add(name)
-        if name in RESERVED and (name not in ("archived", "where") or name not in fields):
+        if name in RESERVED or (name in YIELDING and name not in fields):
             said[name] = value
         else:
             where.append(_filter(name, value, fields))
@@ -110,7 +116,13 @@ def read_query(
         _limit(said.get("limit"), most),
         said.get("starting_after") or None,
         _archived(said.get("archived")),
+        names_in(said.get("include")),
     )
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Return the names of an `include` parameter."""
+    return tuple(filter(None, (text or "").split(",")))
 
 
 def page_body(model: str, page: Page) -> bytes:
@@ -148,7 +160,8 @@ def _field(name: str, fields: Fields) -> Field:
             "query_invalid_identifier",
             f"{name[:80]!r} is not a field of this model",
             field=name[:80],
-            remedy="filter and order by its fields; reserved are " + ", ".join(sorted(RESERVED)),
+            remedy="filter and order by its fields; reserved are "
+            + ", ".join(sorted(RESERVED | YIELDING)),
         )
     return found
 

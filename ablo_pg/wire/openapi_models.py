@@ -152,7 +152,9 @@ def _read(model: ModelSpec) -> dict[str, object]:
         "claims": claims,
     }
     answer = {"type": "object", "required": list(properties), "properties": properties}
-    return json_answer(f"Read a row of {model.key}; null if it does not exist", answer)
+    found = json_answer(f"Read a row of {model.key}; null if it does not exist", answer)
+    include = _include(model)
+    return found | {"parameters": include} if include else found
 
 
 def _list(model: ModelSpec) -> dict[str, object]:
@@ -167,7 +169,7 @@ def _list(model: ModelSpec) -> dict[str, object]:
         "evidence": {"type": "array", "items": {"type": "object"}},
     }
     answer = {"type": "object", "required": list(properties), "properties": properties}
-    parameters = [*_selecting(model), parameter("query", "starting_after")]
+    parameters = [*_selecting(model), parameter("query", "starting_after"), *_include(model)]
     return json_answer(f"List {model.key}", answer) | {"parameters": parameters}
 
 
@@ -176,7 +178,11 @@ def _live(model: ModelSpec) -> dict[str, object]:
     operation: dict[str, Any] = json_answer(summary, {"type": "string"})
     answer = operation["responses"]["200"]
     answer["content"] = {"text/event-stream": answer["content"]["application/json"]}
-    parameters = [*_selecting(model), parameter("header", "Last-Event-ID")]
+    parameters = [
+        *_selecting(model),
+        parameter("header", "Last-Event-ID"),
+        parameter("query", "ticket"),
+    ]
     return operation | {"parameters": parameters, "x-waits": True}
 
 
@@ -189,6 +195,12 @@ def _selecting(model: ModelSpec) -> list[dict[str, object]]:
         parameter("query", "where"),
         *(parameter("query", field.wire, dict(KINDS[field.type].schema)) for field in model.fields),
     ]
+
+
+def _include(model: ModelSpec) -> list[dict[str, object]]:
+    """Return the parameter that names relations, separated by commas."""
+    taken = any(field.wire == "include" for field in model.fields)
+    return [] if taken or not model.relations else [parameter("query", "include")]
 
 
 def _ordered(model: ModelSpec) -> list[str]:

@@ -31,10 +31,18 @@ class RowEvidence(msgspec.Struct, frozen=True):
     stamp: int
 
 
+class RelatedRead(msgspec.Struct, frozen=True):
+    """Rows that belong to those of a page; `evidence` has one entry per row."""
+
+    data: list[msgspec.Raw]
+    evidence: list[RowEvidence]
+
+
 class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     """One page of rows; `evidence` has one entry per row, in the same order.
 
-    compares: see `ablo.field_compares`; None if it was not asked for, or the kernel is older.
+    compares: see `ablo.field_compares`; related: the included rows, by relation. None if it was not
+    asked for, or the kernel is older.
     """
 
     data: list[msgspec.Raw]
@@ -43,6 +51,31 @@ class PageRead(msgspec.Struct, frozen=True, rename="camel"):
     has_more: bool
     next_cursor: str | None = None
     compares: dict[str, str | None] | None = None
+    related: dict[str, RelatedRead] | None = None
+
+
+class AggregatedFields(msgspec.Struct, frozen=True):
+    """By wire name: sums as text (of floats as numbers), minima and maxima as values of rows."""
+
+    sum: dict[str, str | float] = {}
+    min: dict[str, str | int | float | None] = {}
+    max: dict[str, str | int | float | None] = {}
+
+
+class GroupRead(msgspec.Struct, frozen=True):
+    """The rows of one value of a field (key), or all rows (key None)."""
+
+    key: str | int | float | bool | None
+    count: int
+    of: AggregatedFields
+
+
+class AggregatesRead(msgspec.Struct, frozen=True):
+    """The answer of `ablo.row_aggregate`."""
+
+    stamp: int
+    groups: list[GroupRead]
+    compares: dict[str, str | None]
 
 
 class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
@@ -159,6 +192,7 @@ class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 ROW_READ: Final = Decoder(RowRead)
 PAGE_READ: Final = Decoder(PageRead)
+AGGREGATES_READ: Final = Decoder(AggregatesRead)
 HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
 TRACKS: Final = Decoder(list[TrackData])

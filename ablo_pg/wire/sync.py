@@ -1,8 +1,7 @@
 """Reading rows for a local copy: bootstrap requests, on-demand queries, and their answers. Pure.
 
 A query names physical columns, as clients of this interface do; the kernel takes those as well as
-wire names, in upper or lower case operators. Rows are passed on as Postgres's bytes, and only
-parsed to nest related rows.
+wire names, in upper or lower case operators. Rows are passed on as Postgres's bytes.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Decoder, dumps, joined, loads, members
+from ablo_pg.json_text import Decoder, dumps
 from ablo_pg.schema import FieldType, ModelSpec
-from ablo_pg.schema.neutral import Relation
 from ablo_pg.wire.limits import RELATED, WHERE_TERMS, ModelName, Name
 
 PAGE_ROWS: Final = 1000  # the kernel's maximum for one list
@@ -194,53 +192,6 @@ def query_error(index: int, model: str, error: AbloError, event_id: str) -> dict
         "message": error.message,
         "event_id": event_id,
     }
-
-
-def relation_of(model: ModelSpec, name: str) -> Relation:
-    """Return a relation of a model. Raises query_unknown_relation."""
-    for relation in model.relations:
-        if relation.name == name:
-            return relation
-    known = ", ".join(relation.name for relation in model.relations) or "none"
-    raise error_for(
-        "query_unknown_relation",
-        f"{model.key} has no relation {name[:80]!r}",
-        model=model.key,
-        remedy=f"known: {known}",
-    )
-
-
-def nest(rows: Sequence[bytes], relation: Relation, related: Sequence[bytes]) -> list[bytes]:
-    """Return rows with their related rows under the relation's name."""
-    found: dict[object, list[bytes]] = {}
-    mine, theirs = keys_of(relation)
-    for other in related:
-        found.setdefault(_value(other, theirs), []).append(other)
-    nested = []
-    for row in rows:
-        key = _value(row, mine)
-        here = [] if key is None else found.get(key, [])
-        told = b"[%b]" % b",".join(here) if relation.kind == "hasMany" else (here or [b"null"])[0]
-        nested.append(joined({**members(row), relation.name: told}))
-    return nested
-
-
-def keys_of(relation: Relation) -> tuple[str, str]:
-    """Return the wire names that are equal: of the row, and of its related rows."""
-    if relation.kind == "belongsTo":
-        return relation.foreign_key, "id"
-    return "id", relation.foreign_key
-
-
-def values_of(rows: Iterable[bytes], name: str) -> list[object]:
-    """Return the distinct values of one field."""
-    found = dict.fromkeys(_value(row, name) for row in rows)
-    return [value for value in found if value is not None]
-
-
-def _value(row: bytes, name: str) -> object:
-    """Return the value of a relation's field; None if a row has none."""
-    return loads(members(row).get(name, b"null"))
 
 
 def _nested(lists: Sequence[Sequence[bytes]]) -> bytes:

@@ -9,6 +9,7 @@ as $$
     when 'where' then 64              -- terms of one filter
     when 'in' then 2000               -- values of all IN lists of one filter
     when 'orderBy' then 16            -- terms of one order
+    when 'include' then 10            -- relations whose rows a list includes
     when 'groups' then 200            -- sync groups that a list is limited to
     when 'query_bytes' then 262144    -- a whole query, as text
     when 'id_bytes' then 1024         -- an id, an organization, a participant

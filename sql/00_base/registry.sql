@@ -4,6 +4,8 @@
 -- Custom settings. app.* say who acts and are set by any writer; ablo.* are internal, and forging one spoils
 -- only its own transaction. NULL and '' both mean "unset". All are transaction-local.
 --   app.current_org_id, app.current_participant_id   the organization and the participant (kind:id)
+--   app.current_participant_kind, app.current_user_id  for an application's own policies: the participant's kind; its id
+--                                                    if it is a user, '*' for a system, '' for an agent
 --   ablo.on_behalf_of, ablo.capability_id            for whom, and by which key
 --   ablo.claims, ablo.transaction_ids                claims and transaction ids that the operations of a commit name
 --   ablo.row                                         for "returning": '?' until the capture puts the row here

@@ -68,6 +68,12 @@ begin
     language sql stable
     as 'select true';
   end if;
+  -- The settings that the schema maps, {name: source}: ablo.identity_set sets them for each participant. null: none.
+  if to_regprocedure('ablo_model.session_settings()') is null then
+    create function ablo_model.session_settings() returns jsonb
+    language sql immutable parallel safe
+    as 'select null::jsonb';
+  end if;
   -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.
   if to_regprocedure('ablo_model.settle()') is null then
     create function ablo_model.settle() returns void

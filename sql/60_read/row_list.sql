@@ -8,7 +8,8 @@ as $$
   -- snapshot: {"data": [...], "evidence": [{"id", "stamp"}], "stamp", "hasMore", "nextCursor"}.
   -- p_query: {"where": [predicate, ...] (ablo.predicate_sql; all must hold), "orderBy": [[field, "asc"|"desc"]], "limit" (100; at most
   -- 1000), "after": cursor, "archived": also archived rows, "groups": only rows in one of these sync
-  -- groups, "compares": true: also return of each field of where and order what ablo.field_compares says}. A page
+  -- groups, "compares": true: also return of each field of where and order what ablo.field_compares says, "include":
+  -- also return "related", the rows that belong to these (ablo.row_related)}. A page
   -- ends at its limit or with the row that reaches the budget of an answer (ablo.bound), whichever comes first; the
   -- rows behind it are not read. p_capability_id: the key that the caller acts
   -- with; only rows in its sync groups are listed. Called by: clients. STABLE: one snapshot.
@@ -22,8 +23,7 @@ declare
   v_stamp bigint;
   v_limit int;
   v_order jsonb;
-  v_where text := 'true';
-  v_clause jsonb;
+  v_where text;
   v_range text;
   v_row record;
   v_data json[] := '{}';
@@ -36,23 +36,7 @@ begin
   perform ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
   v_order := ablo.order_terms(v_model, p_query);
-  if v_model.org_column is not null then
-    v_where := format('t.%I = %L', v_model.org_column, p_organization);
-  end if;
-  v_where := v_where || ablo.reads_sql(v_model);
-  if p_capability_id is not null then
-    v_where := v_where || ablo.groups_sql(v_model,
-      (ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename)).sync_groups);
-  end if;
-  if p_query ->> 'groups' is not null then
-    v_where := v_where || ablo.groups_sql(v_model, array(select jsonb_array_elements_text(p_query -> 'groups')));
-  end if;
-  if v_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
-    v_where := v_where || format(' and t.%I is null', v_model.archived_column);
-  end if;
-  for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
-    v_where := v_where || ' and ' || ablo.predicate_sql(v_model, v_clause);
-  end loop;
+  v_where := ablo.list_where(p_organization, p_participant, v_model, p_query, p_capability_id);
   v_head := ablo.log_head(p_organization);
   v_stamp := ablo.stamp_before(v_head, v_floor);
   foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop
@@ -86,6 +70,10 @@ begin
         from (select o ->> 'field' as n from jsonb_array_elements(v_order) o
               union select (ablo.field_find(v_model, f)).wire
                 from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e, ablo.predicate_fields(e) f) names);
+  end if;
+  if nullif(p_query -> 'include', 'null') is not null then
+    v_page := (left(v_page::text, -1) || ', "related" : '
+      || coalesce(ablo.row_related(p_organization, p_participant, p_query -> 'include', v_data, p_capability_id)::text, '{}') || '}')::json;
   end if;
   return ablo.identity_restore(v_found, v_page);
 end

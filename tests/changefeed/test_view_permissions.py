@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ablo_pg import Model, allow, define_schema
@@ -72,6 +72,7 @@ def conn(cluster: Server) -> Iterator[psycopg.Connection[Any]]:
     bound=st.none() | GROUPS,
     actor=st.sampled_from(["user:ann", "agent:ann", "user:bob", "system:a@x"]),
 )
+@example("I", {"ownerId": "bob", "level": 2**63}, None, [], [], [], None, "agent:ann")
 def test_the_stream_and_the_kernel_judge_alike(
     conn: psycopg.Connection[Any],
     op: Any,

@@ -30,10 +30,11 @@ def test_the_examples_run(
     exec(compile(DECLARES, "schema.md", "exec", dont_inherit=True), names)
     db = make_app_db(names["schema"])
     anyio.run(follow, names, db.database_url)
-    created, rule, condition, refused, told = capsys.readouterr().out.splitlines()
+    created, rule, condition, related, refused, told = capsys.readouterr().out.splitlines()
     assert created == "todo [] acme agent:triage"
     assert rule.startswith("check_violation estimate tasks.estimate: must be at least 1 and")
     assert condition == "check_violation tasks: must fulfil due_date >= start_date"
+    assert related == "['Pack'] of Trip"
     assert refused.startswith("refused: ")
     assert told.endswith("['notes']")
     with psycopg.connect(db.admin_url) as conn:

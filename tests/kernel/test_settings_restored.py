@@ -25,6 +25,8 @@ OF_THE_TRANSACTION: Final = {"ablo.writer", "ablo.ordered", "ablo.tx_orgs"}
 CALLERS: Final = {
     "app.current_org_id": "mine",
     "app.current_participant_id": "user:me",
+    "app.current_participant_kind": "user",
+    "app.current_user_id": "me",
     "ablo.on_behalf_of": "user:boss",
     "ablo.capability_id": "my-key",
     "ablo.claims": '{"a:b": ["c", 1]}',
@@ -67,6 +69,7 @@ WHO: Final[dict[str, list[tuple[object, ...]]]] = {
     "presence_leave": [("s",)],
     "presence_list": [()],
     "receipt_get": [("prepared",)],
+    "row_aggregate": [("tasks", "{}")],
     "row_at": [("tasks", "t1", "{head}")],
     "row_get": [("tasks", "t1"), ("tasks", "t1", "{key}"), ("tasks", "gone")],
     "row_history": [("tasks", "t1")],

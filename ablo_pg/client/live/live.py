@@ -56,16 +56,18 @@ class Live(Generic[RowT]):
         query = list_query(entry, where, order_by, limit, None, False, compares=True)
         refuse_clock(entry.key, query.where)
         order = ordering(entry, order_by)
-        window: Window[Model] = Window(query.where, order, limit, entry.fields, _attribute)
-        self._source = _ClientSource(session, entry, query)
-        self._result = Result(window, self._source, limit)
+        self._window: Window[Model] = Window(query.where, order, limit, entry.fields, attribute)
+        self._source = _Rows(session, entry, query)
+        self._result: Result[Model, Model | None, LiveEvent[Model]] = Result(
+            self._window, self._source, limit
+        )
         self._events: deque[LiveEvent[Model]] = deque()
         self._turn = asyncio.Lock()  # several tasks may share one: each event goes to one of them
 
     @property
     def rows(self) -> list[RowT]:
         """The rows, in order, as of `stamp`."""
-        window = self._result.window
+        window = self._window
         return cast("list[RowT]", [window.rows[row_id] for row_id in window.ids])
 
     @property
@@ -110,25 +112,13 @@ class Live(Generic[RowT]):
             await self._source.changes.aclose()
 
 
-class _ClientSource:
-    """A `Source` over the client's transport."""
+class Following:
+    """Follows a model's changes over the client's transport: half of a `Source`."""
 
-    def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
+    def __init__(self, session: Session, entry: Entry) -> None:
         self.changes: Subscription[Model] | None = None
         self._session = session
         self._entry = entry
-        self._query = query
-
-    async def page(self) -> PageAt[Model]:
-        """See Source."""
-        session, entry = self._session, self._entry
-        async with within(session.timeout, f"Listing {entry.key}"):
-            async with session.asking():
-                body = ListBody(entry.typename, msgspec.Raw(self._query.body))
-                found = await session.transport.ask(ROW_LIST, body)
-            page = page_of(entry, found, self._query)
-            await session.admit(entry, page)
-        return PageAt(page, page.has_more, page.stamp, found.compares or {})
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
@@ -141,6 +131,25 @@ class _ClientSource:
         """See Source."""
         assert self.changes is not None
         return await self.changes._take(_batch)
+
+
+class _Rows(Following):
+    """A list, and rows as changes leave them; None for one that is gone or archived."""
+
+    def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
+        super().__init__(session, entry)
+        self._query = query
+
+    async def page(self) -> PageAt[Model]:
+        """See Source."""
+        session, entry = self._session, self._entry
+        async with within(session.timeout, f"Listing {entry.key}"):
+            async with session.asking():
+                body = ListBody(entry.typename, msgspec.Raw(self._query.body))
+                found = await session.transport.ask(ROW_LIST, body)
+            page = page_of(entry, found, self._query)
+            await session.admit(entry, page)
+        return PageAt(page, page.has_more, page.stamp, found.compares or {})
 
     async def rows(self, deltas: list[Delta]) -> dict[str, Model | None]:
         """See Source."""
@@ -157,7 +166,7 @@ async def _batch(stream: DeltaStream) -> Taken:
     return Taken(deltas, stream.cursor, stream.whole)
 
 
-def _attribute(field: Field) -> Get:
+def attribute(field: Field) -> Get:
     get, name = getter(field), field.name
 
     def value(row: object) -> object:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, TypeVar, cast, overload
+from typing import Generic, cast, overload
 
-import msgspec
-
-from ablo_pg.client.claims.claims import IfClaimed, ModelClaims, check_free, fail_when_claimed
+from ablo_pg.client.claims.claims import ModelClaims
 from ablo_pg.client.deadlines import within
-from ablo_pg.client.live.live import Live
-from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription, follow, subscribe
+from ablo_pg.client.live.subscriptions import Change, ChangeHandle, follow
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.local.queued_writes import queue_delete, queue_row
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import Page, page_of, row_of
 from ablo_pg.client.rows.functional import (
     Compute,
     FunctionalUpdate,
@@ -22,27 +18,22 @@ from ablo_pg.client.rows.functional import (
     options_of,
     run,
 )
-from ablo_pg.client.rows.history import History, row_as_of, row_history
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
-from ablo_pg.client.rows.requests import encode_operation, idempotency_key, list_query
+from ablo_pg.client.rows.reads import ModelReads, RowT
+from ablo_pg.client.rows.requests import encode_operation, idempotency_key
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
-from ablo_pg.client.rows.values import encode_id
-from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import ChangesT, NewT, Session, Wait, check_wait
 from ablo_pg.errors import AbloError
 from ablo_pg.schema.inputs import judges_rows
-from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
-from ablo_pg.wire.kernel_bodies import ListBody, NoBody, RowBody
-from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST, STATUS
-
-RowT = TypeVar("RowT", bound=Model)
+from ablo_pg.wire.kernel_bodies import NoBody
+from ablo_pg.wire.kernel_calls import STATUS
 
 
-class ModelClient(Generic[RowT, NewT, ChangesT]):
+class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
     """Reads and writes the rows of one model, and follows their changes.
 
     Every write takes `idempotency_key` (default: a new one; the same key with the same request
@@ -56,9 +47,7 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
     """
 
     def __init__(self, session: Session, entry: Entry) -> None:
-        self._session = session
-        self._entry = entry
-        self._key = entry.key
+        super().__init__(session, entry)
         self._tracks = ModelTracks(session, entry)
         self._claims: ModelClaims[RowT] = ModelClaims(session, entry)
 
@@ -71,11 +60,6 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
     def local(self) -> LocalModel[RowT]:
         """The model's rows in the local copy, without a round trip; see `LocalModel`."""
         return LocalModel(self._session, self._entry)
-
-    @property
-    def key(self) -> str:
-        """The model's key in the schema."""
-        return self._key
 
     async def create(
         self,
@@ -100,76 +84,6 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
             if id is not None or wait == "queued" or not await self._is_numbered(error):
                 raise
         return await self._write(operation, reads, idempotency_key, timeout, wait)
-
-    async def retrieve(
-        self,
-        id: str,
-        *,
-        at: int | None = None,
-        if_claimed: IfClaimed = "return",
-        timeout: float | None = None,
-    ) -> RowT | None:
-        """Return the row, or None.
-
-        at: a sync id; the row as of that position of the organization's log. See
-        `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
-        holder, if another participant has claimed the row or a part of it; not with `at`.
-        """
-        only_free = fail_when_claimed(if_claimed, at)
-        if at is not None:
-            return cast("RowT | None", await row_as_of(self._session, self._entry, id, at, timeout))
-        row_id = encode_id(self._key, id)
-        async with within(self._session.seconds(timeout), f"Reading {self._key} {row_id!r}"):
-            if only_free:
-                await check_free(self._session, self._entry, row_id)
-            async with self._session.asking():
-                body = RowBody(self._entry.typename, row_id)
-                found = await self._session.transport.ask(ROW_GET, body)
-            if found.data is None:
-                return None
-            row = row_of(self._entry, found.data, found.stamp)
-            await self._session.admit(self._entry, [row])
-        return cast(RowT, row)
-
-    async def history(
-        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
-    ) -> History[RowT]:
-        """Return the changes of a row, newest first; also of a deleted row.
-
-        limit: 1 to 1000. before: only changes older than this sync id; the previous page's
-        `next_before` continues. A row that is not in the log has an empty history.
-        """
-        page = await row_history(self._session, self._entry, id, limit, before, timeout)
-        return cast("History[RowT]", page)
-
-    async def list(
-        self,
-        where: Where | None = None,
-        *,
-        order_by: OrderBy | None = None,
-        limit: int = 100,
-        after: str | None = None,
-        archived: bool = False,
-        timeout: float | None = None,
-    ) -> Page[RowT]:
-        """Return a page of rows.
-
-        where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
-        `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
-        `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
-        means IS NULL (docs/queries.md). order_by: "created_at",
-        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
-        previous page's `next_cursor`. archived: include archived rows.
-        """
-        query = list_query(self._entry, where, order_by, limit, after, archived)
-        deadline = within(self._session.seconds(timeout), f"Listing {self._key}")
-        async with deadline:
-            async with self._session.asking():
-                body = ListBody(self._entry.typename, msgspec.Raw(query.body))
-                found = await self._session.transport.ask(ROW_LIST, body)
-            page = page_of(self._entry, found, query)
-            await self._session.admit(self._entry, page)
-        return page
 
     @overload
     async def update(
@@ -309,24 +223,6 @@ class ModelClient(Generic[RowT, NewT, ChangesT]):
     ) -> bool:
         """Stop tracking a row of this model, or a group; False if it was not tracked."""
         return await untrack(self._session, self._entry, id, group, timeout)
-
-    def subscribe(
-        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
-    ) -> Subscription[RowT]:
-        """Follow this model's committed changes, live; see `live.subscriptions.Subscription`.
-
-        cursor: begin after that sync id; default: from when the subscription is entered or first
-        iterated. groups: only changes delivered to one of these sync groups.
-        """
-        return cast(
-            "Subscription[RowT]", subscribe(self._session, frozenset({self._key}), groups, cursor)
-        )
-
-    def live(
-        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
-    ) -> Live[RowT]:
-        """Return what `list` returns, kept current; see `Live`. Refuses now() in the filter."""
-        return Live(self._session, self._entry, where, order_by, limit)
 
     async def on_change(
         self,

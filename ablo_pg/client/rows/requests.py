@@ -304,7 +304,7 @@ def list_query(
     limit: int,
     after: str | None,
     archived: bool,
-    **more: bool,
+    **more: object,
 ) -> ListQuery:
     """Build the query of one page. more: further members."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_LIMIT:

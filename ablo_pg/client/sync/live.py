@@ -1,4 +1,4 @@
-"""The sync twin of `live.live`: a blocking iterator of what changes in a result."""
+"""The sync twins of `live.live` and `live.aggregate`: blocking iterators of what changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Generic, Self, TypeVar
 
 from ablo_pg.changefeed.window import LiveEvent
+from ablo_pg.client.live.aggregate import LiveAggregate, ValueT_co
 from ablo_pg.client.live.live import Live
 from ablo_pg.client.portal import Portal
 from ablo_pg.schema.rows import Model
@@ -62,5 +63,44 @@ class SyncLive(Generic[RowT]):
 
     def close(self) -> None:
         """End it; `rows` and `stamp` stay readable."""
+        if self._portal.running:
+            self._portal.call(self._inner.aclose)
+
+
+class SyncLiveAggregate(Generic[ValueT_co]):
+    """An aggregate that stays current as it is iterated; see `LiveAggregate`."""
+
+    def __init__(self, portal: Portal, inner: LiveAggregate[ValueT_co]) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    @property
+    def value(self) -> ValueT_co:
+        """The aggregate as of `stamp`."""
+        return self._inner.value
+
+    @property
+    def stamp(self) -> int | None:
+        """The sync id that the value is as of; None before it is entered or iterated."""
+        return self._inner.stamp
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._inner.__aenter__)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[ValueT_co]:
+        return self
+
+    def __next__(self) -> ValueT_co:
+        try:
+            return self._portal.call(self._inner.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """End it; `value` and `stamp` stay readable. Ends a loop that waits."""
         if self._portal.running:
             self._portal.call(self._inner.aclose)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import overload
 
+from ablo_pg.changefeed.totals import Aggregate
 from ablo_pg.client.claims.claims import IfClaimed
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
-from ablo_pg.client.rows.models import RowT
 from ablo_pg.client.rows.premises import OnStale, Reads
+from ablo_pg.client.rows.reads import RowT
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
 from ablo_pg.client.sync.claims import SyncModelClaims
-from ablo_pg.client.sync.live import SyncLive
+from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate
 from ablo_pg.client.sync.subscriptions import SyncSubscription
 from ablo_pg.client.sync.tracks import SyncModelTracks
 from ablo_pg.wire.committed import Receipt
@@ -35,6 +37,196 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     """
 
     @property
+    def key(self) -> str:
+        """The model's key in the schema."""
+        return self._inner.key
+
+    def retrieve(
+        self,
+        id: str,
+        *,
+        at: int | None = None,
+        if_claimed: IfClaimed = "return",
+        include: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> RowT | None:
+        """Return the row, or None.
+
+        at: a sync id; the row as of that position of the organization's log. See
+        `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
+        holder, if another participant has claimed the row or a part of it; not with `at`. include:
+        see `list`; not with `at`.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.retrieve,
+                id,
+                at=at,
+                if_claimed=if_claimed,
+                include=include,
+                timeout=timeout,
+            )
+        )
+
+    def history(
+        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
+    ) -> History[RowT]:
+        """Return the changes of a row, newest first; also of a deleted row.
+
+        limit: 1 to 1000. before: only changes older than this sync id; the previous page's
+        `next_before` continues. A row that is not in the log has an empty history.
+        """
+        return self._portal.call(
+            partial(self._inner.history, id, limit=limit, before=before, timeout=timeout)
+        )
+
+    def list(
+        self,
+        where: Where | None = None,
+        *,
+        order_by: OrderBy | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        archived: bool = False,
+        include: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> Page[RowT]:
+        """Return a page of rows.
+
+        where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
+        `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
+        `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
+        means IS NULL (docs/queries.md). order_by: "created_at", "-created_at", or a list of them;
+        ties are broken by id. limit: 1 to 1000. after: the previous page's `next_cursor`. archived:
+        include archived rows. include: relations; `row.project` is then the row's project or None,
+        `row.messages` its messages, of the same snapshot (docs/schema.md).
+        """
+        return self._portal.call(
+            partial(
+                self._inner.list,
+                where,
+                order_by=order_by,
+                limit=limit,
+                after=after,
+                archived=archived,
+                include=include,
+                timeout=timeout,
+            )
+        )
+
+    def subscribe(
+        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+    ) -> SyncSubscription[RowT]:
+        """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
+
+        cursor: begin after that sync id; default: from when the subscription is entered or first
+        iterated. groups: only changes delivered to one of these sync groups.
+        """
+        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+
+    def live(
+        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+    ) -> SyncLive[RowT]:
+        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
+        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))
+
+    @overload
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Aggregate: ...
+
+    @overload
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> dict[object, Aggregate]: ...
+
+    def aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str | None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+        timeout: float | None = None,
+    ) -> Aggregate | dict[object, Aggregate]:
+        """Count rows, and calculate sums, minima and maxima of fields, in the database.
+
+        where, archived: as of `list`. group_by: a field; the result is then a dict by its values
+        (of an enum, the text). sum: integers, decimals and floats; min, max: these, times, dates
+        and text. Raises response_too_large for more than 1000 groups.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.aggregate,
+                where,
+                group_by=group_by,
+                sum=sum,
+                min=min,
+                max=max,
+                archived=archived,
+                timeout=timeout,
+            )
+        )
+
+    @overload
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[Aggregate]: ...
+
+    @overload
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[dict[object, Aggregate]]: ...
+
+    def live_aggregate(
+        self,
+        where: Where | None = None,
+        *,
+        group_by: str | None = None,
+        sum: Sequence[str] = (),
+        min: Sequence[str] = (),
+        max: Sequence[str] = (),
+        archived: bool = False,
+    ) -> SyncLiveAggregate[Aggregate | dict[object, Aggregate]]:
+        """Return what `aggregate` returns, kept current; see `SyncLiveAggregate`. Refuses now()."""
+        found = self._inner.live_aggregate(
+            where, group_by=group_by, sum=sum, min=min, max=max, archived=archived
+        )
+        return None if found is None else SyncLiveAggregate(self._portal, found)
+
+    @property
     def claim(self) -> SyncModelClaims[RowT]:
         """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
         return SyncModelClaims(self._portal, self._inner.claim)
@@ -43,11 +235,6 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     def local(self) -> LocalModel[RowT]:
         """The model's rows in the local copy, without a round trip; see `LocalModel`."""
         return self._inner.local
-
-    @property
-    def key(self) -> str:
-        """The model's key in the schema."""
-        return self._inner.key
 
     def create(
         self,
@@ -74,67 +261,6 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
                 idempotency_key=idempotency_key,
                 timeout=timeout,
                 wait=wait,
-            )
-        )
-
-    def retrieve(
-        self,
-        id: str,
-        *,
-        at: int | None = None,
-        if_claimed: IfClaimed = "return",
-        timeout: float | None = None,
-    ) -> RowT | None:
-        """Return the row, or None.
-
-        at: a sync id; the row as of that position of the organization's log. See
-        `history.row_as_of` for the errors. if_claimed: "fail" raises model_claimed, naming the
-        holder, if another participant has claimed the row or a part of it; not with `at`.
-        """
-        return self._portal.call(
-            partial(self._inner.retrieve, id, at=at, if_claimed=if_claimed, timeout=timeout)
-        )
-
-    def history(
-        self, id: str, *, limit: int = 100, before: int | None = None, timeout: float | None = None
-    ) -> History[RowT]:
-        """Return the changes of a row, newest first; also of a deleted row.
-
-        limit: 1 to 1000. before: only changes older than this sync id; the previous page's
-        `next_before` continues. A row that is not in the log has an empty history.
-        """
-        return self._portal.call(
-            partial(self._inner.history, id, limit=limit, before=before, timeout=timeout)
-        )
-
-    def list(
-        self,
-        where: Where | None = None,
-        *,
-        order_by: OrderBy | None = None,
-        limit: int = 100,
-        after: str | None = None,
-        archived: bool = False,
-        timeout: float | None = None,
-    ) -> Page[RowT]:
-        """Return a page of rows.
-
-        where: columns, `(col(Task.count) > 3) | col(Task.urgent)`; SQL text over the fields,
-        `"count > 3 or urgent"`, with parameters `("count > $1", [3])`; or `{"status": "todo"}`,
-        `{"count": {"gt": 3}}`, `[("count", ">", 3)]`, of which all must hold; a list means IN, None
-        means IS NULL (docs/queries.md). order_by: "created_at",
-        "-created_at", or a list of them; ties are broken by id. limit: 1 to 1000. after: the
-        previous page's `next_cursor`. archived: include archived rows.
-        """
-        return self._portal.call(
-            partial(
-                self._inner.list,
-                where,
-                order_by=order_by,
-                limit=limit,
-                after=after,
-                archived=archived,
-                timeout=timeout,
             )
         )
 
@@ -223,19 +349,3 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     ) -> bool:
         """Stop tracking a row of this model, or a group; False if it was not tracked."""
         return self._portal.call(partial(self._inner.untrack, id, group=group, timeout=timeout))
-
-    def subscribe(
-        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
-    ) -> SyncSubscription[RowT]:
-        """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
-
-        cursor: begin after that sync id; default: from when the subscription is entered or first
-        iterated. groups: only changes delivered to one of these sync groups.
-        """
-        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
-
-    def live(
-        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
-    ) -> SyncLive[RowT]:
-        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
-        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))

@@ -84,7 +84,15 @@ class _Reader:
         self.draft = draft
 
     def statement(self, one: Statement) -> None:
-        """Read one statement, or skip it."""
+        """Read one statement, or skip it; one that is cut off or malformed is skipped, too."""
+        from sqlglot.errors import SqlglotError  # lazy: most programs read no SQL
+
+        try:
+            self._read(one)
+        except (SqlglotError, RecursionError, LookupError, AttributeError, ValueError) as exc:
+            self.draft.skip(_title(one), "it is not understood", one.line + _line_of(exc) - 1)
+
+    def _read(self, one: Statement) -> None:
         verb, *rest = one.words
         if any(word.startswith(_OURS) for word in one.words):
             return
@@ -113,25 +121,20 @@ class _Reader:
             self.draft.skip(_title(one), "it declares no table that is read here", one.line)
 
     def _parsed(self, one: Statement) -> None:
-        import sqlglot  # lazy: most programs read no SQL
-        from sqlglot.errors import SqlglotError
+        import sqlglot
 
-        try:
-            text, required = sql_table.without_required(one.text)
-            node: exp.Expr = sqlglot.parse_one(text, dialect="postgres")
-            kind = type(node).__name__
-            if kind == "Create":
-                self._created(node, one)
-                for name in required:
-                    sql_table.require(self.draft, node, name)
-            elif kind == "Alter":
-                for action in node.args["actions"]:
-                    sql_table.alter(self.draft, node, action, one.line)
-            else:
-                self.draft.skip(_title(one), "it is not understood", one.line)
-        except (SqlglotError, RecursionError, KeyError, AttributeError, ValueError) as exc:
-            line = one.line + _line_of(exc) - 1
-            self.draft.skip(_title(one), "it is not understood", line)
+        text, required = sql_table.without_required(one.text)
+        node: exp.Expr = sqlglot.parse_one(text, dialect="postgres")
+        kind = type(node).__name__
+        if kind == "Create":
+            self._created(node, one)
+            for name in required:
+                sql_table.require(self.draft, node, name)
+        elif kind == "Alter":
+            for action in node.args["actions"]:
+                sql_table.alter(self.draft, node, action, one.line)
+        else:
+            self.draft.skip(_title(one), "it is not understood", one.line)
 
     def _created(self, node: exp.Expr, one: Statement) -> None:
         kind = node.args["kind"]
@@ -167,7 +170,7 @@ class _Reader:
             self._identity(one)
         elif action in ("ATTACH", "INHERIT"):
             tokens = _names(one.text)
-            at = next(i for i, (text, _) in enumerate(tokens) if text.upper() == action)
+            at = [text.upper() for text, _ in tokens].index(action)
             parent, _ = _place(tokens, 2)
             child, _ = _place(tokens, at + (2 if action == "ATTACH" else 1))
             if action == "ATTACH" and (part := self.draft.tables.get(child)) is not None:
@@ -203,8 +206,8 @@ class _Reader:
 
     def _view(self, one: Statement, what: str) -> None:
         tokens = _names(one.text)
-        at = next(i for i, (text, _) in enumerate(tokens) if text.upper() in ("VIEW", "TABLE"))
-        place, _ = _place(tokens, at + 1)
+        words = [text.upper() for text, _ in tokens]
+        place, _ = _place(tokens, words.index("TABLE" if what == "FOREIGN" else "VIEW") + 1)
         kind = {"FOREIGN": "f", "MATERIALIZED": "m"}.get(what, "v")
         self.draft.add(Table(place, kind))  # type: ignore[arg-type]
 

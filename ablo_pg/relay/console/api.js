@@ -1,6 +1,7 @@
 // The relay's HTTP routes, with the key in a header: never in a URL, never in a cookie.
 
 const DEADLINE_MS = 30_000;
+const SILENT_MS = 40_000; // an event stream has a comment every 15 s
 const KEY = /^[\w.~+/=-]{8,4096}$/u; // what a header and a subprotocol can carry
 
 /** An error of the relay or of the network. status 0: there was no answer. */
@@ -61,30 +62,44 @@ export class Api {
     return new WebSocket(url, [`ablo.bearer.${this.key}`, "ablo.sync.v1"]);
   }
 
-  async #call(method, path, body = null) {
-    const answer = await this.#send(method, path, body);
-    const text = await answer.text();
-    let found = null;
+  /** Follow Server-Sent Events to their end; take({kind, data, id}) gets each. */
+  async follow(path, signal, take) {
+    const quiet = new AbortController();
+    const silence = () => setTimeout(() => quiet.abort(), SILENT_MS);
+    let timer = silence();
     try {
-      found = JSON.parse(text);
-    } catch {
-      // not from the relay: a proxy's page
+      const answer = await this.#send("GET", path, null, AbortSignal.any([signal, quiet.signal]));
+      if (!answer.ok) throw problemOf(answer, parsed(await answer.text()));
+      let text = "";
+      for await (const part of read(answer.body.pipeThrough(new TextDecoderStream()))) {
+        clearTimeout(timer);
+        timer = silence();
+        const events = (text + part).split("\n\n");
+        text = events.pop();
+        for (const event of events) take(eventOf(event));
+      }
+    } catch (problem) {
+      if (problem instanceof Problem) throw problem;
+      throw new Problem(0, "", "The connection was lost.");
+    } finally {
+      clearTimeout(timer);
     }
-    if (answer.ok && found !== null) return found;
-    throw new Problem(
-      answer.status, found?.code ?? "", found?.message ?? `The relay answers ${answer.status}.`,
-      Number(found?.retryAfterSeconds) || 0,
-    );
   }
 
-  async #send(method, path, body) {
+  async #call(method, path, body = null) {
+    const answer = await this.#send(method, path, body);
+    const found = parsed(await answer.text());
+    if (answer.ok && found !== null) return found;
+    throw problemOf(answer, found);
+  }
+
+  async #send(method, path, body, signal = AbortSignal.timeout(DEADLINE_MS)) {
     const headers = { authorization: `Bearer ${this.key}` };
     if (body !== null) headers["content-type"] = "application/json";
     let answer;
     try {
       answer = await fetch(new URL(path, this.base), {
-        method, body, headers, cache: "no-store", credentials: "omit", redirect: "error",
-        signal: AbortSignal.timeout(DEADLINE_MS),
+        method, body, headers, cache: "no-store", credentials: "omit", redirect: "error", signal,
       });
     } catch {
       throw new Problem(0, "", "The relay cannot be reached.");
@@ -96,4 +111,38 @@ export class Api {
     }
     return answer;
   }
+}
+
+/** Return a body's JSON; null if it has none, as a proxy's page. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function problemOf(answer, found) {
+  return new Problem(
+    answer.status, found?.code ?? "", found?.message ?? `The relay answers ${answer.status}.`,
+    Number(found?.retryAfterSeconds) || 0,
+  );
+}
+
+async function* read(stream) {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}
+
+function eventOf(text) {
+  const found = { event: "", data: "null", id: null };
+  for (const line of text.split("\n")) {
+    const at = line.indexOf(":");
+    if (at > 0) found[line.slice(0, at)] = line.slice(at + 1).trim();
+  }
+  return { kind: found.event, data: JSON.parse(found.data), id: found.id };
 }

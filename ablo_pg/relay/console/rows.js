@@ -1,6 +1,7 @@
 // The rows of one model as a table, most recently updated first. One tab per model.
 
 import { MANY, define, find, flash, make, painter, write } from "./dom.js";
+import { Filter } from "./filter.js";
 import { cut, inline, moment, whole } from "./format.js";
 import { MOST } from "./store.js";
 
@@ -18,14 +19,18 @@ export class RowsView {
     this.body = find("tbody", this.panel);
     this.note = find("#rows-note");
     this.detail = find("#detail");
+    this.input = find("#rows-filter");
     this.session = null;
     this.shown = null; // the typename
     this.chosen = false; // by a person; until then the first model with rows is shown
     this.lines = new Map(); // id to its tr
     this.held = new Map(); // id of a row of the shown model to its claims
     this.opened = null; // the id of the row that is shown in full
+    this.filters = new Map(); // typename to the text of its filter
+    this.filter = null; // of the shown model
     this.paint = painter(() => this.#paint());
     this.tabs.addEventListener("keydown", (event) => this.#step(event));
+    for (const event of ["change", "search"]) this.input.addEventListener(event, () => this.#filter());
     find(".close", this.detail).addEventListener("click", () => this.detail.close());
     this.detail.addEventListener("close", () => { this.opened = null; });
   }
@@ -33,6 +38,7 @@ export class RowsView {
   /** Show what a session has read; null: nothing. */
   begin(session) {
     this.session = session;
+    if (session === null) this.filters.clear();
     const names = [...(session?.models.keys() ?? [])];
     this.tabs.replaceChildren(...names.map((name) => this.#tab(name)));
     this.detail.close();
@@ -43,9 +49,10 @@ export class RowsView {
   /** Show a model. */
   show(typename) {
     this.shown = typename;
+    this.#follow();
     this.lines.clear();
     this.body.replaceChildren();
-    this.columns = typename === null ? [] : columnsOf(this.#rows.model);
+    this.columns = typename === null ? [] : columnsOf(this.#all.model);
     this.head.replaceChildren(...this.columns.map(({ label }) => make("th", { scope: "col" }, label)));
     for (const tab of this.tabs.children) {
       const chosen = tab.dataset.model === typename;
@@ -68,8 +75,30 @@ export class RowsView {
     return found;
   }
 
-  get #rows() {
+  get #all() {
     return this.session?.models.get(this.shown);
+  }
+
+  get #rows() {
+    return this.filter?.rows ?? this.#all;
+  }
+
+  /** Begin what the input says, if that is not shown yet. */
+  #filter() {
+    const text = this.input.value.trim();
+    if (!this.session || text === (this.filter?.text ?? "")) return;
+    this.chosen = true;
+    this.filters.set(this.shown, text);
+    this.show(this.shown);
+  }
+
+  /** Follow the query of the shown model's filter, if it has one. */
+  #follow() {
+    const text = this.filters.get(this.shown) ?? "";
+    this.filter?.end();
+    this.filter = text && this.#all ? new Filter(this.session.api, this.#all.model, text, this.paint) : null;
+    this.input.value = text;
+    this.input.disabled = !this.#all;
   }
 
   #tab(typename) {
@@ -100,7 +129,7 @@ export class RowsView {
   }
 
   #paint() {
-    if (!this.chosen && this.#rows?.byId.size === 0) {
+    if (!this.chosen && this.#all?.byId.size === 0) {
       const lively = this.#liveliest();
       if (lively !== null) this.show(lively);
     }
@@ -119,7 +148,8 @@ export class RowsView {
     rows.changes.clear();
     this.#paintDetail();
     const all = rows.more || rows.byId.size > MOST.rows;
-    write(this.note, rows.problem ?? (all ? `The ${MOST.rows} most recently updated rows.` : entries.length ? "" : "No rows yet."));
+    const none = this.filter ? (this.filter.known ? "No row passes the filter." : "Reading…") : "No rows yet.";
+    write(this.note, rows.problem ?? (all ? `The ${MOST.rows} most recently updated rows.` : entries.length ? "" : none));
   }
 
   #paintTabs() {
@@ -127,7 +157,7 @@ export class RowsView {
       const rows = this.session.models.get(tab.dataset.model);
       const size = Math.min(rows.byId.size, MOST.rows);
       write(find(".count", tab), rows.problem ? "!" : `${size}${rows.more || rows.byId.size > size ? "+" : ""}`);
-      if (rows.unseen && rows !== this.#rows) flash(tab, "changed");
+      if (rows.unseen && rows !== this.#all) flash(tab, "changed");
       rows.unseen = 0;
     }
   }

@@ -40,23 +40,35 @@ export class Rows {
     const { id, modelId, actionType, data } = delta;
     const before = this.byId.get(modelId);
     if (id <= (before?.stamp ?? this.stamp)) return false;
-    if (REMOVES.has(actionType)) {
-      if (!this.byId.delete(modelId)) return false;
-      this.changes.set(modelId, { kind: "gone", fields: [] });
-    } else if (PUTS.has(actionType) && data) {
-      const after = entry({ ...before?.data, ...data, id: modelId }, id);
-      this.byId.set(modelId, after);
-      const isNew = !before || this.changes.get(modelId)?.kind === "new";
-      const fields = before ? changedFields(before.data, after.data) : [];
-      this.changes.set(modelId, { kind: isNew ? "new" : "changed", fields });
-      this.#trim();
-    } else {
-      return false;
-    }
+    if (REMOVES.has(actionType)) return this.drop(modelId);
+    if (!PUTS.has(actionType) || !data) return false;
+    this.put({ ...before?.data, ...data, id: modelId }, id);
+    return true;
+  }
+
+  /** Add a row, or replace it; it is as of a stamp. */
+  put(row, stamp) {
+    const before = this.byId.get(row.id);
+    const after = entry(row, stamp);
+    this.byId.set(row.id, after);
+    const isNew = !before || this.changes.get(row.id)?.kind === "new";
+    const fields = before ? changedFields(before.data, after.data) : [];
+    this.#note(row.id, { kind: isNew ? "new" : "changed", fields });
+    this.#trim();
+  }
+
+  /** Remove a row; return whether it was there. */
+  drop(id) {
+    const found = this.byId.delete(id);
+    if (found) this.#note(id, { kind: "gone", fields: [] });
+    return found;
+  }
+
+  #note(id, change) {
+    this.changes.set(id, change);
     this.unseen += 1;
     // A background tab paints nothing; changes that arrive meanwhile are shown without highlights.
     if (this.changes.size > MOST.rows * 4) this.changes.clear();
-    return true;
   }
 
   /** Return entries, most recently updated first. */

@@ -7,6 +7,7 @@ paths and headers do not affect it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar
@@ -33,6 +34,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 P = ParamSpec("P")
 R = TypeVar("R")
 PROTOCOL_VERSION: Final = "1"
+TICKET: Final = "ticket"  # the parameter
+TICKET_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Call:
     def capability(self) -> str | None:
         """See `Credential.capability`."""
         return self.credential.capability
+
+    @property
+    def ticketed(self) -> bool:
+        """Whether the credential is a ticket; see `admit`."""
+        return bool(self.request.state.ticket)
 
     @property
     def narrow(self) -> bool:
@@ -106,13 +114,18 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-def route(path: str, handler: Handler, *methods: str, deadline: bool = True) -> Route:
-    """Return a route for callers with a credential. deadline: False for answers without an end."""
+def route(
+    path: str, handler: Handler, *methods: str, deadline: bool = True, tickets: bool = False
+) -> Route:
+    """Return a route for callers with a credential.
+
+    deadline: False for answers without an end. tickets: see `admit`.
+    """
 
     async def endpoint(request: Request) -> Response:
         request.state.route = path
         with anyio.move_on_after(_seconds(request, deadline)) as scope:
-            call = await admit(request)
+            call = await admit(request, tickets=tickets)
             return call.service.unread.bounded(call.organization, await handler(call))
         assert scope.cancelled_caught
         raise _too_slow(request)
@@ -141,11 +154,27 @@ def service_of(request: Any) -> RelayService:
     return service
 
 
-async def admit(request: Request) -> Call:
-    """Identify the caller. Raises any 401, protocol_version_unsupported, rate_limit_exceeded."""
+async def admit(request: Request, *, tickets: bool = False) -> Call:
+    """Identify the caller. Raises any 401, protocol_version_unsupported, rate_limit_exceeded.
+
+    tickets: an ek_ key that ends soon may also be in the address, for an EventSource of a browser,
+    which sends no headers of its own; addresses end up in logs.
+    """
     service = service_of(request)
     check_version(request)
-    credential = await service.authenticator.authenticate(bearer_token(request))
+    token = bearer_token(request)
+    ticket = request.query_params.get(TICKET) if tickets and token is None else None
+    credential = await service.authenticator.authenticate(ticket or token)
+    if ticket:
+        left = (credential.ends_at or math.inf) - service.clock()
+        if credential.prefix != "ek" or left > TICKET_SECONDS:
+            raise error_for(
+                "forbidden",
+                f"A ticket is an ek_ key that ends within {TICKET_SECONDS:.0f} s",
+                field=TICKET,
+                remedy="mint one with ttlSeconds; send any other key in the Authorization header",
+            )
+    request.state.ticket = bool(ticket)
     request.state.key_id = credential.key_id
     try:
         request.app.state.rate_limit.take(credential.key_id)

@@ -27,7 +27,7 @@ from ablo_pg.predicate.evaluate import Get
 from ablo_pg.predicate.operands import python_value
 from ablo_pg.predicate.stream import PYTHON, refuse_clock
 from ablo_pg.relay.http.bootstrap_routes import groups_of
-from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.call import TICKET, Call, route
 from ablo_pg.relay.http.model_routes import MODEL, model_of
 from ablo_pg.relay.http.stream_routes import EventStream
 from ablo_pg.relay.live_schema import fields_of
@@ -43,12 +43,14 @@ async def live(call: Call) -> Response:
     """GET: the rows of a list, and what changes in them, without end."""
     model = await model_of(call, "read")
     params, fields = call.request.query_params, fields_of(model)
-    query = read_query(model.key, params.multi_items(), fields, call.service.settings.list_rows)
-    if query.starting_after or query.archived:
-        name = "starting_after" if query.starting_after else "archived"
+    pairs = (one for one in params.multi_items() if one[0] != TICKET or not call.ticketed)
+    query = read_query(model.key, pairs, fields, call.service.settings.list_rows)
+    for name in ("starting_after", "archived", "include"):
+        if not getattr(query, name):
+            continue
         raise error_for(
             "invalid_request",
-            f"a live query has no {name}: it shows the first rows that are not archived",
+            f"a live query has no {name}: it shows the first rows that are not archived, alone",
             field=name,
             remedy="leave it out",
         )
@@ -95,10 +97,12 @@ class _LiveRows:
         self._resumed = False
         self._kept = ("id", *(wire for wire, _ in query.order_by))
         fields = fields_of(model)
-        window: Window[_Row] = Window(
+        self._window: Window[_Row] = Window(
             _typed(query, fields), query.order_by, query.limit, fields, _attribute, judged=judged
         )
-        self._result = Result(window, self, query.limit)
+        self._result: Result[_Row, _Row | None, LiveEvent[_Row]] = Result(
+            self._window, self, query.limit
+        )
 
     async def begin(self, cursor: int | None) -> None:
         """Read the rows; find out whether the client, at this cursor, has them."""
@@ -115,7 +119,7 @@ class _LiveRows:
 
     async def first(self) -> bytes:
         """See Events."""
-        window, stamp = self._result.window, self._result.stamp or 0
+        window, stamp = self._window, self._result.stamp or 0
         rows = b",".join(window.rows[row_id].data for row_id in window.ids)
         for row in window.rows.values():
             row.shrink(self._kept)
@@ -228,4 +232,4 @@ def _event(kind: str, data: bytes, stamp: int | None) -> bytes:
     return b"%bevent: %b\ndata: %b\n\n" % (head, kind.encode(), line)
 
 
-ROUTES: Final[list[BaseRoute]] = [route(f"{MODEL}/live", live, deadline=False)]
+ROUTES: Final[list[BaseRoute]] = [route(f"{MODEL}/live", live, deadline=False, tickets=True)]

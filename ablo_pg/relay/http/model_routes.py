@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.writes import check_premises, key_of, require, send_commit
 from ablo_pg.relay.live_schema import fields_of
 from ablo_pg.schema import ModelSpec
+from ablo_pg.schema.neutral import Relation
 from ablo_pg.wire.claims import http_claim
 from ablo_pg.wire.commits import (
     Action,
@@ -30,8 +32,17 @@ from ablo_pg.wire.commits import (
 )
 from ablo_pg.wire.kernel_bodies import ListBody, RowBody
 from ablo_pg.wire.kernel_calls import ROW_GET, ROW_LIST
-from ablo_pg.wire.lists import PAGE, ListQuery, is_cursor, page_body, read_query
-from ablo_pg.wire.results import ROW_READ
+from ablo_pg.wire.lists import (
+    PAGE,
+    ListQuery,
+    Page,
+    is_cursor,
+    names_in,
+    page_body,
+    read_query,
+)
+from ablo_pg.wire.related import included, nest, relation_of
+from ablo_pg.wire.results import ROW_READ, RowEvidence
 
 MODEL: Final = "/api/v1/models/{model}"
 ROW: Final = "/api/v1/models/{model}/{id}"
@@ -42,6 +53,8 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 _CLAIMS: Final = Decoder(_Claims)
+_ROWS: Final = Decoder(list[msgspec.Raw])
+_EVIDENCE: Final = Decoder(list[RowEvidence])
 
 
 async def model_of(call: Call, verb: Verb) -> ModelSpec:
@@ -102,14 +115,22 @@ async def read(call: Call) -> Response:
     """GET one row: null if it does not exist, the stamp that guards a write, and its holders."""
     model = await model_of(call, "read")
     row_id = call.path("id")
+    wanted = _relations(call, model, names_in(call.request.query_params.get("include")))
     found, line = await call.service.database.read(
         routines.row_and_claims, *call.who, model.typename, row_id, call.capability
     )
     row = ROW_READ.decode(found)
+    data, stamp = bytes(row.row), row.stamp
+    if wanted and row.data is not None:
+        query = ListQuery((("id", "=", row_id),), (), 1, None, archived=True)
+        page = await _page(call, model, query, None, wanted)
+        evidence = _EVIDENCE.decode(page.evidence)
+        data = bytes(page.data)[1:-1] or b"null"  # deleted since
+        stamp = evidence[0].stamp if evidence else page.stamp
     claims = [http_claim(one) for one in _CLAIMS.decode(line).claims]
     head = orjson.dumps({"object": "model", "model": model.key, "id": row_id})[:-1]
-    tail = dumps({"stamp": row.stamp, "claims": claims})[1:]
-    return JsonBytes(b'%b,"data":%b,%b' % (head, row.row, tail))
+    tail = dumps({"stamp": stamp, "claims": claims})[1:]
+    return JsonBytes(b'%b,"data":%b,%b' % (head, data, tail))
 
 
 async def list_rows(call: Call) -> Response:
@@ -117,9 +138,40 @@ async def list_rows(call: Call) -> Response:
     model = await model_of(call, "read")
     pairs = call.request.query_params.multi_items()
     query = read_query(model.key, pairs, fields_of(model), call.service.settings.list_rows)
-    asked = query.kernel_query(await _cursor(call, model, query))
-    page = await call.ask(ROW_LIST, ListBody(model.typename, msgspec.Raw(asked)))
-    return JsonBytes(page_body(model.key, PAGE.decode(page)))
+    wanted = _relations(call, model, query.include)
+    page = await _page(call, model, query, await _cursor(call, model, query), wanted)
+    return JsonBytes(page_body(model.key, page))
+
+
+def _relations(
+    call: Call, model: ModelSpec, names: Iterable[str]
+) -> list[tuple[Relation, ModelSpec]]:
+    """Return relations with their targets, which the caller may read."""
+    found = [relation_of(model, name) for name in names]
+    wanted = [(relation, call.schema.model(relation.target)) for relation in found]
+    for _, target in wanted:
+        require(call.credential, target, "read")
+    return wanted
+
+
+async def _page(
+    call: Call,
+    model: ModelSpec,
+    query: ListQuery,
+    cursor: str | None,
+    wanted: list[tuple[Relation, ModelSpec]],
+) -> Page:
+    """Read a page; rows that are included are nested into its rows."""
+    include = [included(relation, target.typename) for relation, target in wanted]
+    asked = query.kernel_query(cursor, **({"include": include} if include else {}))
+    page = PAGE.decode(await call.ask(ROW_LIST, ListBody(model.typename, msgspec.Raw(asked))))
+    if not wanted:
+        return page
+    rows = list(map(bytes, _ROWS.decode(page.data)))
+    for relation, _ in wanted:
+        related = list(map(bytes, page.related[relation.name].data))
+        rows = await call.aside(sum(map(len, (*rows, *related))), nest, rows, relation, related)
+    return msgspec.structs.replace(page, data=msgspec.Raw(b"[%b]" % b",".join(rows)))
 
 
 async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:

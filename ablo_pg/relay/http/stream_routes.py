@@ -161,4 +161,4 @@ def failure_event(error: AbloError) -> bytes:
     return b"event: error\ndata: " + dumps(problem_body(error)) + b"\n\n"
 
 
-ROUTES: Final[list[BaseRoute]] = [route("/api/v1/stream", stream, deadline=False)]
+ROUTES: Final[list[BaseRoute]] = [route("/api/v1/stream", stream, deadline=False, tickets=True)]

@@ -20,18 +20,9 @@ from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.kernel_bodies import RowBody
 from ablo_pg.wire.kernel_calls import ROW_GET
 from ablo_pg.wire.limits import QUERIES, READ_BYTES
+from ablo_pg.wire.related import keys_of, nest, relation_of, values_of
 from ablo_pg.wire.results import ROW_READ
-from ablo_pg.wire.sync import (
-    Query,
-    QueryBody,
-    keys_of,
-    nest,
-    order_of,
-    query_error,
-    relation_of,
-    results_body,
-    values_of,
-)
+from ablo_pg.wire.sync import Query, QueryBody, order_of, query_error, results_body
 
 VALUES: Final = 500  # of one related read
 

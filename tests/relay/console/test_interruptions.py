@@ -11,7 +11,7 @@ from ablo_pg.testing import DatabaseHandle
 
 from .chromium import Page
 from .conftest import Note, Site, Task, relay_process
-from .test_page import IDS, LIVE, enter, shows
+from .test_page import IDS, LIVE, enter, say, shows
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +40,25 @@ async def test_it_says_that_the_relay_is_gone_and_goes_on_with_the_next(
         await page.wait_for(shows("#log tbody tr", "t2"))
         assert await page.run("document.querySelectorAll('#log tbody tr').length") == 2
         assert await page.run("performance.timeOrigin") == loads
+
+
+async def test_a_filter_reads_its_rows_again_from_the_next_relay(
+    db: DatabaseHandle, page: Page
+) -> None:
+    with relay_process(db, 0, "--console") as url:
+        site = Site(db, url)
+        agent = site.caller("agent:a")
+        for name, status in (("t1", "todo"), ("t2", "done")):
+            agent.create(name, title=name, status=status)
+        agent.client.close()
+        await enter(page, site, site.key())
+        await say(page, "status = 'todo'")
+        await page.wait_for(f"{IDS} === 't1'")
+    await page.wait_for(shows("#connection", "Trying again in"))
+    site.sql("update tasks set status = case id when 't1' then 'done' else 'todo' end")
+    with relay_process(db, int(url.rpartition(":")[2]), "--console"):
+        await page.run("document.querySelector('#retry').click()")
+        await page.wait_for(f"{IDS} === 't2'")
 
 
 async def test_a_revoked_key_ends_at_the_sign_in(site: Site, page: Page) -> None:

@@ -120,3 +120,39 @@ async def test_without_a_good_key_nothing_is_shown(site: Site, page: Page) -> No
     await page.wait_for(shows("#problem", "does not know"))
     assert "secret" not in await page.run("document.documentElement.outerHTML")
     assert await page.run("sessionStorage.length") == 0
+
+
+async def say(page: Page, text: str) -> None:
+    """Set the filter of rows, as a person who then presses Enter."""
+    await page.run("(document.querySelector('#rows-filter').value = '')")
+    await page.type("#rows-filter", text)
+    await page.run("document.querySelector('#rows-filter').dispatchEvent(new Event('change'))")
+
+
+async def test_a_filter_shows_the_rows_that_pass_it_as_they_come_and_go(
+    site: Site, page: Page, pictures: Path
+) -> None:
+    agent = site.caller("agent:a")
+    agent.create("t1", title="one", status="todo")
+    agent.create("t2", title="two", status="done")
+    await page.resize(390, 844)
+    await enter(page, site, site.key())
+    await page.wait_for(f"{IDS} === 't2,t1'")
+    await say(page, "status = 'todo'")
+    await page.wait_for(f"{IDS} === 't1'")
+    agent.update("t2", status="todo")
+    await page.wait_for(f"{IDS} === 't2,t1'")
+    agent.update("t1", status="done")
+    await page.wait_for(f"{IDS} === 't2'")
+    await page.screenshot(pictures / "filter.png")
+    assert (
+        await page.run("document.querySelector('#models [aria-selected=true] .count').textContent")
+        == "2"
+    )
+
+    await say(page, "title = 'three'")
+    await page.wait_for(shows("#rows-note", "No row passes the filter"))
+    await say(page, "colour = 'red'")
+    await page.wait_for(shows("#rows-note", "colour"))
+    await say(page, "")
+    await page.wait_for(f"{IDS} === 't1,t2'")

@@ -128,6 +128,10 @@ HTTP: dict[Route, list[Ask]] = {
         Ask(f"{KERNEL}row_history", TARGET),
         Ask(f"{KERNEL}row_history", {"model": "tasks", "id": "entered"}),
     ],
+    ("POST", f"{KERNEL}row_aggregate"): [
+        Ask(f"{KERNEL}row_aggregate", {"model": "tasks", "query": {"groupBy": "title"}}),
+        Ask(f"{KERNEL}row_aggregate", {"model": "tasks", "query": {"groupBy": "id"}}),
+    ],
     ("POST", f"{KERNEL}row_list"): [
         Ask(f"{KERNEL}row_list", {"model": "tasks"}),
         Ask(f"{KERNEL}row_list", {"model": "tasks", "query": {"where": [["id", "=", "{row}"]]}}),

@@ -33,6 +33,7 @@ ROUTINES: dict[str, dict[str, Any]] = {
     "row_at": {**TARGET, "p_at": "{at}"},
     "row_get": TARGET,
     "row_history": TARGET,
+    "row_aggregate": {"p_model": "tasks", "p_query": '{"groupBy": "title"}'},
     "row_list": {"p_model": "tasks", "p_query": '{"where": [["id", "=", "{row}"]]}'},
     "snapshot_read": {"p_targets": TARGETS},
     "track_list": {},

@@ -221,3 +221,40 @@ async def test_a_push_that_drops_a_field_of_the_query_ends_it(api: Any, query: s
         await api("PATCH", "/api/v1/models/tasks/t1", {"data": {"title": "y"}})
         with anyio.fail_after(10):
             assert await live.step() == "error"
+
+
+async def ticket(api: Any, seconds: int, **body: Any) -> str:
+    """Mint a key of a user that may read tasks."""
+    said = {"user": {"id": "ann"}, "operations": ["tasks.read"], "ttlSeconds": seconds, **body}
+    answer = await api("POST", "/api/v1/ephemeral_keys", said)
+    return str(answer.json()["token"])
+
+
+async def first_line(api: Any, path: str) -> tuple[int, str]:
+    """Ask for an event stream without a header; return the status and the body's first line."""
+    async with api.client.stream("GET", path) as answer:
+        return answer.status_code, await anext(answer.aiter_lines())
+
+
+@pytest.mark.parametrize("path", [f"{LIVE}?limit=3&", "/api/v1/stream?"])
+async def test_an_event_source_without_headers_has_a_ticket(api: Any, path: str) -> None:
+    status, line = await first_line(api, f"{path}ticket={await ticket(api, 600)}")
+    assert (status, line) == (200, "retry: 1000")
+
+
+async def test_no_other_key_may_be_in_an_address(api: Any) -> None:
+    lasting = await ticket(api, 700)
+    for key, code in ((api.key, "forbidden"), (lasting, "forbidden"), ("", "api_key_required")):
+        status, line = await first_line(api, f"{LIVE}?ticket={key}")
+        assert status in (401, 403)
+        assert json.loads(line)["code"] == code
+        assert not key or key not in line
+    short = await ticket(api, 60)
+    listed = await api.client.get(f"/api/v1/models/tasks?ticket={short}")
+    assert listed.status_code == 401  # an answer that ends needs no EventSource
+
+
+async def test_a_ticket_beside_a_header_is_no_credential(api: Any) -> None:
+    head = {"authorization": f"Bearer {api.key}"}
+    answer = await api.client.get(f"{LIVE}?ticket=x", headers=head)
+    assert answer.json()["code"] == "query_invalid_identifier"

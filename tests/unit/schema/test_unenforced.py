@@ -24,7 +24,7 @@ def schema(model: dict[str, Any] | None = None, **top: Any) -> dict[str, Any]:
     ("document", "field"),
     [
         (schema(identityRoles=[{"kind": "team", "source": {"field": "teamIds"}}]), "identityRoles"),
-        (schema(sessionSettings={"app.org": "orgId"}), "sessionSettings"),
+        (schema(sessionSettings={"app.org": "projectId"}), "sessionSettings"),
         (schema({"autoFill": ["title"]}), "autoFill"),
         (schema({"requiredFields": ["title"]}), "requiredFields"),
         (schema({"grants": {"subject": "user", "scope": "project"}}), "grants"),

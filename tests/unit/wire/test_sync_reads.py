@@ -10,10 +10,10 @@ import pytest
 from ablo_pg.errors import AbloError
 from ablo_pg.schema import parse_schema_json
 from ablo_pg.schema.neutral import Relation
+from ablo_pg.wire.related import nest
 from ablo_pg.wire.sync import (
     bootstrap_body,
     kernel_query,
-    nest,
     own_limit,
     own_order,
     partial_body,

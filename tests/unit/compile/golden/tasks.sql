@@ -1219,6 +1219,17 @@ alter function ablo_model.lock(text, text) owner to ablo_owner;
 
 revoke all on function ablo_model.lock(text, text) from public;
 
+create or replace function ablo_model.session_settings()
+  returns jsonb
+  language sql immutable security invoker
+as $ablo$
+  select null::jsonb
+$ablo$;
+
+alter function ablo_model.session_settings() owner to ablo_owner;
+
+revoke all on function ablo_model.session_settings() from public;
+
 create or replace function ablo_model.setwise(p_model text)
   returns boolean
   language sql immutable security invoker
