@@ -89,7 +89,9 @@ def has_mark(path: Path, mark: str) -> bool:
 def in_full_tier(item: pytest.Item) -> bool:
     """Whether the test is of the full tier without being marked so."""
     spec = getattr(item, "callspec", None)
-    over_relay = spec is not None and "relay" in spec.params.values()
+    over_relay = (spec is not None and "relay" in spec.params.values()) or (
+        item.get_closest_marker("relay") is not None
+    )
     within = item.nodeid.startswith(FULL) or (over_relay and item.nodeid.startswith(CLIENT))
     return within and not item.get_closest_marker("smoke")
 
