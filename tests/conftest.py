@@ -82,7 +82,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Liter
 
 def has_mark(path: Path, mark: str) -> bool:
     """Whether a test file, or one under a folder, has that mark."""
-    files = path.rglob("test_*.py") if path.is_dir() else [path]
+    files = path.rglob("*.py") if path.is_dir() else [path]
     return any(f"mark.{mark}" in file.read_text("utf-8") for file in files)
 
 
