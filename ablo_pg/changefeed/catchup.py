@@ -14,9 +14,9 @@ comes twice: ids only rise (4).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 
@@ -28,6 +28,7 @@ from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
+R = TypeVar("R")
 
 PAGE_FIRST: Final = 64  # deltas; before the size of this organization's rows is known
 # Processing a page is one step of the event loop, about 5 ms at this size: less than a batch of the
@@ -56,6 +57,20 @@ class PageSize:
             self.limit = max(PAGE_LEAST, min(wanted, PAGE_MOST))
 
 
+async def patiently(work: Callable[[], Awaitable[R]]) -> R:
+    """Return what a read returns; wait while the database is unreachable. Raises its refusals."""
+    backoff = Backoff(RETRY_FIRST, RETRY_LAST)
+    while True:
+        try:
+            return await work()
+        except AbloError as exc:
+            if not exc.retryable or exc.code == "internal_error":
+                raise
+            pause = backoff.pause()
+            logger.warning("catch-up waits %.2f s for the database: %s", pause, exc)
+            await anyio.sleep(pause)
+
+
 async def read_page(
     read: ReadPage,
     organization: str,
@@ -68,19 +83,10 @@ async def read_page(
 
     patient: wait while the database is unreachable. Raises cursor_ahead, snapshot_required.
     """
-    backoff = Backoff(RETRY_FIRST, RETRY_LAST)
-    while True:
-        try:
-            page = await read(organization, after, size.limit)
-        except AbloError as exc:
-            if not patient or not exc.retryable or exc.code == "internal_error":
-                raise
-            pause = backoff.pause()
-            logger.warning("catch-up waits %.2f s for the database: %s", pause, exc)
-            await anyio.sleep(pause)
-            continue
-        size.learn(page[0])
-        return page
+    once = partial(read, organization, after, size.limit)
+    page = await (patiently(once) if patient else once())
+    size.learn(page[0])
+    return page
 
 
 async def advance(channel: Channel, log: LogSource, first: ReadPage | None = None) -> None:

@@ -17,6 +17,7 @@ import anyio
 
 from ablo_pg.changefeed.arrival import Arrival
 from ablo_pg.changefeed.channel import Channel, Receiver
+from ablo_pg.changefeed.filters import Filter, Filters
 from ablo_pg.changefeed.pages import Pages
 from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.sent import Sent
@@ -57,6 +58,7 @@ class Hub:
         self.log = log
         self.pages = Pages(log)
         self.permissions = permissions or Permissions()
+        self.filters = Filters()
         self.tasks = tasks or Tasks()
         self.queue_count = queue_count
         self.queue_bytes = queue_bytes
@@ -73,23 +75,28 @@ class Hub:
         models: Container[str] | None = None,
         cursor: int | None = None,
         participant: str | None = None,
+        filter: Filter | None = None,
     ) -> Subscription:
         """Follow an organization's deltas after `cursor`, in some groups; None means from now.
 
         Args: groups, sync groups `kind:id`, of which a delta must have one; `default`, like None,
         stands for the organization's own. models: of these typenames; None means all. cursor: a
-        sync id. participant: `kind:id`, whose permissions apply; None means all rows. Returns an
-        async iterator of Delta, also an async context manager that begins at once; its `cursor` is
-        where to resume. Raises cursor_invalid, and when it begins
-        cursor_ahead and snapshot_required.
+        sync id. participant: `kind:id`, whose permissions apply; None means all rows. filter: of
+        `filters`; only changes that concern it. Returns an async iterator of Delta, also an async
+        context manager that begins at once; its `cursor` is where to resume. Raises cursor_invalid,
+        and when it begins cursor_ahead and snapshot_required.
         """
         own = f"org:{organization}"
         named = ["default"] if groups is None else groups
         wanted = frozenset(own if group == "default" else group for group in named)
-        return self.follow(organization, (View(wanted, models, participant),), cursor)
+        return self.follow(organization, (View(wanted, models, participant),), cursor, filter)
 
     def follow(
-        self, organization: str, views: Sequence[View], cursor: int | None = None
+        self,
+        organization: str,
+        views: Sequence[View],
+        cursor: int | None = None,
+        filter: Filter | None = None,
     ) -> Subscription:
         """Follow the part of an organization's deltas that these views show; see `subscribe`."""
         if cursor is not None and (isinstance(cursor, bool) or cursor < 0):
@@ -99,7 +106,7 @@ class Hub:
                 field="cursor",
                 remedy="pass the cursor of a subscription or the sync_id of a delta",
             )
-        return Subscription(self, organization, views, cursor)
+        return Subscription(self, organization, views, cursor, filter)
 
     def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
         """Register a receiver that has everything up to `position`.

@@ -64,6 +64,12 @@ class Permissions:
         test = self._test(delta.model, participant)
         return then is not None and test(then), now is not None and test(now)
 
+    def had(self, delta: Delta, participant: str | None) -> bool:
+        """Whether an actor may read the row before a change; None: one that judges nothing."""
+        if participant is None or delta.model not in self.guarded:
+            return True
+        return self.judge(delta, participant)[0]
+
     def reads(self, model: str, row: Values | None, participant: str) -> bool:
         """Whether an actor may read a row; model: its typename in any case.
 

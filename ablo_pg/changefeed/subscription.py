@@ -5,60 +5,44 @@ States, driven by the consumer's iteration:
     joining   registered, its queue filling, still reading up to the hub's position (see `catchup`)
     live      the queue only
 A queue that overflows is emptied and the subscriber goes back to reading from its cursor, so a slow
-one costs other subscribers nothing and misses nothing.
+one costs other subscribers nothing and misses nothing. A delta that changes what the subscriber may
+see (`sight`) also sends a live one back: the step over it reads rows.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from typing import Final, Protocol, Self, TypeAlias
+from functools import partial
+from typing import Final, Self
 
 import anyio
 
-from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, read_page
-from ablo_pg.changefeed.channel import Channel, Receiver
-from ablo_pg.changefeed.pages import Pages
-from ablo_pg.changefeed.permissions import Permissions
-from ablo_pg.changefeed.view import View, seen, seen_again
+from ablo_pg.changefeed.catchup import UNSEEN_FIRST, UNSEEN_LAST, PageSize, patiently, read_page
+from ablo_pg.changefeed.channel import Channel
+from ablo_pg.changefeed.filters import Filter, concerned
+from ablo_pg.changefeed.pages import Page
+from ablo_pg.changefeed.sight import (
+    SIGHT_IDS,
+    Fading,
+    See,
+    SightView,
+    markers,
+    moved,
+    shown_of,
+    turn,
+    views_at,
+)
+from ablo_pg.changefeed.state import Source, State
+from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
 from ablo_pg.db.backoff import Backoff
-from ablo_pg.db.log import LogSource
 from ablo_pg.delta import Delta
 
 logger: Final = logging.getLogger("ablo_pg.changefeed")
 
-See: TypeAlias = Callable[[Sequence[View], Delta, Permissions], Delta | None]
 # An empty deque takes 0.7 KB; idle subscribers share this one. It keeps nothing.
 _NOTHING: Final[deque[Delta]] = deque(maxlen=0)
-
-
-class State(enum.Enum):
-    """See the module."""
-
-    NEW = "new"
-    READING = "reading"
-    JOINING = "joining"
-    LIVE = "live"
-    CLOSED = "closed"
-
-
-class Source(Protocol):
-    """The hub, as its subscriptions see it; `Hub` says what each part is."""
-
-    log: LogSource
-    pages: Pages
-    permissions: Permissions
-    queue_count: int
-    queue_bytes: int
-    disconnected: int
-
-    def attach(self, organization: str, receiver: Receiver, position: int) -> Channel:
-        """Register a receiver that has everything up to `position`."""
-
-    def detach(self, channel: Channel, receiver: Receiver) -> None:
-        """Take a receiver out."""
 
 
 class Subscription:
@@ -70,9 +54,9 @@ class Subscription:
 
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
-        *("_channel", "_cursor", "_given", "_hub", "_most", "_most_bytes", "_page", "_queue"),
-        *("_queued_bytes", "_read", "_read_whole", "_size", "_target", "_unseen", "_wake"),
-        "__weakref__",
+        *("_channel", "_cursor", "_fading", "_filter", "_given", "_hub", "_markers", "_most"),
+        *("_most_bytes", "_page", "_queue", "_queued_bytes", "_read", "_read_whole", "_size"),
+        *("_target", "_turning", "_unseen", "_wake", "on_views", "__weakref__"),
     )
 
     def __init__(
@@ -81,10 +65,14 @@ class Subscription:
         organization: str,
         views: Sequence[View],
         cursor: int | None,
+        filter: Filter | None = None,
     ) -> None:
         self.organization = organization
-        self.views = views
-        self.groups = _groups(views)
+        self._filter = filter
+        self.on_views: Callable[[Sequence[View]], None] | None = None  # they have changed
+        self._fading: list[Fading] = []
+        self._turning = False  # the next delta changes the views
+        self._look(views)
         self.offered = 0
         self.state = State.NEW
         self.times_cut = 0
@@ -148,6 +136,10 @@ class Subscription:
             return
         self.state = State.READING
         try:
+            if any(isinstance(view, SightView) for view in self.views):
+                views, self._given = await views_at(self.views, self.organization, self._given)
+                self._read = self._cursor = self._given or 0
+                self._show(views)
             if self._given is None:
                 self._read = await self._hub.log.head(self.organization)
                 self._attach()
@@ -217,10 +209,10 @@ class Subscription:
         """Follow other groups from here on; deltas delivered only for the old ones are dropped."""
         if self._channel is not None:
             self._channel.remove(self)
-        self.views = views
-        self.groups = _groups(views)
+        self._look(views)
         if self._channel is not None:
             self._channel.add(self)
+        self._fading.clear()
         self._page = _deque(self._seen(self._page, seen_again))
         self._queue = _deque(self._seen(self._queue, seen_again))
         self._queued_bytes = sum(delta.size for delta in self._queue)
@@ -238,6 +230,14 @@ class Subscription:
 
     def offer(self, delta: Delta, size: int) -> bool:
         """See channel.Receiver."""
+        if self._markers and not self._markers.isdisjoint((*delta.groups, *delta.left_groups)):
+            self._turning = True
+            if self.state is State.LIVE and not self.queued:
+                # All before it was dispatched.
+                self._cursor = max(self._cursor, delta.sync_id - 1 - SIGHT_IDS)
+            return False
+        if self._filter is not None and not self._filter.concerns(delta):
+            return True
         shown = seen(self.views, delta, self._hub.permissions)
         if shown is None:
             return True
@@ -255,11 +255,14 @@ class Subscription:
 
     def cut(self) -> None:
         """See channel.Receiver."""
-        self.times_cut += 1
-        self._hub.disconnected += 1
-        cursor = self.cursor
-        level = logging.INFO if self.state is State.LIVE else logging.DEBUG
-        logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
+        turning = self._turning and self.state is State.LIVE  # the channel is past that delta
+        cursor = self._cursor if turning else self.cursor
+        if not self._turning:
+            self.times_cut += 1
+            self._hub.disconnected += 1
+            level = logging.INFO if self.state is State.LIVE else logging.DEBUG
+            logger.log(level, "%s: a subscriber is disconnected at %s", self.organization, cursor)
+        self._turning = False
         self._detach(cursor)
         self.state = State.READING
         self._wake_up()
@@ -300,22 +303,59 @@ class Subscription:
         page, whole = await read_page(
             self._hub.pages.read, self.organization, self._read, self._size, patient=patient
         )
+        if self._markers:
+            page, whole = await self._turned(page, whole)
         self._read_whole = whole
         if page and self.state is not State.CLOSED:
-            self._read = page[-1].sync_id
+            self._read = max(self._read, page[-1].sync_id)
             self._page = _deque((*self._page, *self._seen(page)))
         if not whole or self.state is not reading:  # or disconnected while it was read
             return
         if self.state is State.READING:
             self._attach()
-        elif self._read >= self._target:
+        elif self._read >= max(self._target, *(each.through for each in self._fading), 0):
+            self._fading.clear()
             self._go_live()
         else:
             await anyio.sleep(self._unseen.pause())
 
+    async def _turned(self, page: Sequence[Delta], whole: bool) -> Page:
+        """Take a page up to the first delta that changes the views, if one does, and step over it;
+        return what is left. The rest of such a page is read again."""
+        for number, delta in enumerate(page):
+            if self._markers.isdisjoint((*delta.groups, *delta.left_groups)):
+                continue
+            after = page[number - 1].sync_id if number else self._read
+            old = self.views
+            views = moved(old, delta)
+            step = partial(turn, old, views, delta, after, self._hub.permissions)
+            shown, through = await patiently(step)
+            if self.state is not State.CLOSED and self.views is old:  # else it is done again
+                shown = list(concerned(self._filter, shown))
+                self._page = _deque((*self._page, *self._seen(page[:number]), *shown))
+                self._fading = [each for each in self._fading if each.through > delta.sync_id]
+                self._fading.append(Fading(old, through))
+                if self.state is State.JOINING:  # what it was offered was judged by the old views
+                    self._detach(self._cursor)
+                    self.state = State.READING
+                self._read = delta.sync_id
+                self._show(views)
+            return (), False
+        return page, whole
+
+    def _show(self, views: Sequence[View]) -> None:
+        self._look(views)
+        if self.on_views is not None:
+            self.on_views(views)
+
+    def _look(self, views: Sequence[View]) -> None:
+        self.views = views
+        self._markers = markers(views)
+        self.groups = groups_of(views) | self._markers
+
     def _seen(self, deltas: Iterable[Delta], see: See = seen) -> list[Delta]:
-        shown = (see(self.views, delta, self._hub.permissions) for delta in deltas)
-        return [delta for delta in shown if delta is not None]
+        found = concerned(self._filter, deltas) if see is seen else deltas  # else they were before
+        return list(shown_of(found, self.views, self._hub.permissions, self._fading, see))
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)
@@ -357,7 +397,3 @@ class Subscription:
 
 def _deque(deltas: Collection[Delta]) -> deque[Delta]:
     return deque(deltas) if deltas else _NOTHING
-
-
-def _groups(views: Sequence[View]) -> frozenset[str]:
-    return frozenset[str]().union(*(view.groups for view in views))

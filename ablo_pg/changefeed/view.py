@@ -45,6 +45,11 @@ class View:
         return not self.groups.isdisjoint(groups) and (self.models is None or model in self.models)
 
 
+def groups_of(views: Sequence[View]) -> frozenset[str]:
+    """Return the groups of all these views."""
+    return frozenset[str]().union(*(view.groups for view in views))
+
+
 def seen(views: Sequence[View], delta: Delta, permissions: Permissions) -> Delta | None:
     """Return a delta as the holder of these views may see it, or None.
 

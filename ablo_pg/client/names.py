@@ -28,7 +28,8 @@ class Entry:
     """One model as the client needs it; `fields` has each under its Python and its wire name.
 
     tenant: the organization whose rows the client reads. relations: each under both names, too;
-    attributes: the author's name of each by its wire name.
+    attributes: the author's name of each by its wire name. before: the log keeps what changes
+    replace.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Entry:
     tenant: Tenant
     relations: Mapping[str, Relation]
     attributes: Mapping[str, str]
+    before: bool
 
     @property
     def organization(self) -> str:

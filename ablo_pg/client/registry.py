@@ -35,7 +35,16 @@ class Registry:
             relations = {one.name: one for one in spec.relations}
             attributes = {wire_name(name): name for name, _ in relations_of(row)}
             relations |= {name: relations[wire] for wire, name in attributes.items()}
-            entry = Entry(spec.key, spec.typename, row, fields, self.tenant, relations, attributes)
+            entry = Entry(
+                spec.key,
+                spec.typename,
+                row,
+                fields,
+                self.tenant,
+                relations,
+                attributes,
+                spec.before,
+            )
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}
             self.typenames = {**self.typenames, spec.typename: entry}

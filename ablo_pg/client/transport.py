@@ -12,6 +12,7 @@ from typing import Protocol, Self, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, Connection
 
+from ablo_pg.changefeed.filters import Filter, Filters
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
@@ -110,7 +111,15 @@ class Transport(Protocol):
     async def bootstrap(self, models: Sequence[str]) -> Bootstrap:
         """Read all rows of these models, and the position to follow from."""
 
+    @property
+    def filters(self) -> Filters:
+        """The filters of its subscriptions."""
+
     async def subscribe(
-        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+        self,
+        models: frozenset[str] | None,
+        groups: frozenset[str] | None,
+        cursor: int | None,
+        filter: Filter | None = None,
     ) -> DeltaStream:
         """Begin a stream; from now when `cursor` is None. None for models or groups means all."""

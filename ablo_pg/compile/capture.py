@@ -42,6 +42,11 @@ _ACTOR: Final = (
     "coalesce(nullif(current_setting('ablo.writer', true), ''), 'system:' || session_user)"
 )
 
+# A change of a grant leaves ids for what streams then show and remove.
+_SPACED: Final = """\
+case when v_op in ('I', 'D') or v_left is not null or v_entered is not null
+    then ablo.sync_id_spaced() else nextval('ablo.sync_id') end"""
+
 
 def capture(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit `<model>__capture()`."""
@@ -100,7 +105,7 @@ def _deleted(model: ModelPlan) -> str:
         last = f"ablo.row_groups(v_organization, {model.typename}, v_id)"
         union = f"select distinct g from unnest(v_groups || {last}) g order by g"
         lines += [far_groups(model, "old"), f"v_groups := array(\n  {union}\n);"]
-        if model.spec.before:
+        if model.spec.before or model.grant:
             lines.append(f"v_entered := {_unproved(model, 'v_groups')};")
     return "\n".join(lines)
 
@@ -144,9 +149,9 @@ end;"""
     insert = ["v_op := 'I';"]
     groups = [f"v_groups := {near_groups(model, 'new')};", far_groups(model, "new")]
     lines = [_identity(model, "new"), row, *filter(None, groups)]
-    if model.parents or model.roles:
+    if model.parents or model.roles or model.grant:
         update.append(left_groups(model))
-    if is_deep(model) and model.spec.before:
+    if is_deep(model) and (model.spec.before or model.grant):
         update.append(f"v_entered := {_unproved(model, 'v_groups || v_left')};")
     branches = [
         "if not v_made then",
@@ -176,6 +181,7 @@ def _replaced(model: ModelPlan) -> str:
 
 
 def _insert(model: ModelPlan) -> str:
+    sync_id = _SPACED if model.grant else "nextval('ablo.sync_id')"
     return f"""\
 insert into ablo.delta (
   sync_id, organization_id, model, row_id, op, groups, "row", changed,
@@ -183,7 +189,7 @@ insert into ablo.delta (
   before, entered_groups
 )
 values (
-  nextval('ablo.sync_id'), v_organization, {model.typename}, v_id, v_op, v_groups, v_row, v_changed,
+  {sync_id}, v_organization, {model.typename}, v_id, v_op, v_groups, v_row, v_changed,
   {_ACTOR},
   nullif(current_setting('ablo.on_behalf_of', true), ''),
   nullif(current_setting('ablo.capability_id', true), ''),

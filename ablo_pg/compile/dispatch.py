@@ -1,5 +1,5 @@
 """Pass: from a model's name to its functions: `resolve`, `conflict`, `setwise`, `read`, `write`,
-`lock` and `many` of ablo_model.
+`lock`, `many` of ablo_model; and what the kernel asks of a schema: `roles`, `session_settings`.
 
 Every commit uses this, so a schema of many models branches in halves instead of trying one name
 after the other, and `resolve` looks names up in one JSON constant.
@@ -45,26 +45,24 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=_body(models, "lock", "p_id"),
     ).sql()
-    mapped = dict(schema.spec.session_settings)
-    yield from Function(
-        name="ablo_model.session_settings",
-        args=[],
-        returns="jsonb",
-        language="sql",
-        volatility="immutable",
-        pinned=False,
-        body=f"  select {json_literal(mapped) if mapped else 'null'}::jsonb",
-    ).sql()
     plain = [model for model in models if setwise(model)]
-    yield from Function(
-        name="ablo_model.setwise",
-        args=["p_model text"],
-        returns="boolean",
-        language="sql",
-        volatility="immutable",
-        pinned=False,
-        body=f"  select p_model = any ({text_array(m.spec.typename for m in plain)})",
-    ).sql()
+    mapped = dict(schema.spec.session_settings)
+    settings = json_literal(mapped) if mapped else "null"
+    typenames = text_array(m.spec.typename for m in plain)
+    for name, args, returns, value in (
+        ("roles", [], "boolean", "true" if schema.spec.identity_roles else "false"),
+        ("session_settings", [], "jsonb", f"{settings}::jsonb"),
+        ("setwise", ["p_model text"], "boolean", f"p_model = any ({typenames})"),
+    ):
+        yield from Function(
+            name=f"ablo_model.{name}",
+            args=args,
+            returns=returns,
+            language="sql",
+            volatility="stable",  # sessions would keep an immutable one's value, which plans hold
+            pinned=False,
+            body=f"  select {value}",
+        ).sql()
     yield from dispatch_many(_branch(plain, leaf))
 
 

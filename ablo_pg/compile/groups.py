@@ -100,6 +100,7 @@ def near_groups(model: ModelPlan, row: str) -> str:
     single = [role for role in model.roles if not role.multi]
     flat = [edge.target.group(f"{row}.{edge.column.sql}") for edge in model.parents]
     flat += [f"{literal(role.kind + ':')} || {row}.{role.column.sql}" for role in single]
+    flat += grant_groups(model, row)
     array = "array[" + ", ".join(fixed) + "]"
     if flat:
         array = "array_remove(array[\n  " + ",\n  ".join(fixed + flat) + "\n], null)"
@@ -109,6 +110,20 @@ def near_groups(model: ModelPlan, row: str) -> str:
             listed = f"ablo_model.role_groups({literal(role.kind)}, to_jsonb({ids}))"
             array += f"\n|| case when {ids} is not null then {listed} end"
     return array
+
+
+def grant_groups(model: ModelPlan, row: str) -> list[str]:
+    """Return the two groups that tell streams what a row grants: whose it is, and the group.
+
+    `~user:<user>` and `~grants:<length of user>:<user>:<group>`; an archived row grants nothing.
+    """
+    grant = model.grant
+    if grant is None:
+        return []
+    user, scope = f"{row}.{grant.subject.sql}::text", f"{row}.{grant.scope.sql}"
+    pair = f"'~grants:' || length({user}) || ':' || {user} || {literal(f':{grant.kind}:')}"
+    live = f"case when {row}.{model.archived.sql} is null and {scope} is not null then"
+    return [f"{live}\n    '~user:' || {user} end", f"{live}\n    {pair} || {scope} end"]
 
 
 def far_groups(model: ModelPlan, row: str, *, into: str = "v_groups") -> str:
@@ -124,6 +139,9 @@ def far_groups(model: ModelPlan, row: str, *, into: str = "v_groups") -> str:
 
 def _moved(model: ModelPlan, old: str, new: str) -> str:
     columns = [edge.column for edge in model.parents] + [role.column for role in model.roles]
+    if model.grant is not None:
+        columns += [model.grant.subject, model.grant.scope, model.archived]
+    columns = list(dict.fromkeys(columns))
     return "\n  or ".join(f"{old}.{c.sql} is distinct from {new}.{c.sql}" for c in columns)
 
 
@@ -146,7 +164,7 @@ def left_groups(model: ModelPlan) -> str:
     v_entered to those that it adds; the latter is up to the caller for a model that is deep."""
     moved = _moved(model, "old", "new")
     lines = [f"v_left := {near_groups(model, 'old')};", far_groups(model, "old", into="v_left")]
-    if model.spec.before and not is_deep(model):
+    if (model.spec.before or model.grant) and not is_deep(model):
         lines.append(f"v_entered := {only_in('v_groups', 'v_left')};")
     lines.append(f"v_left := {only_in('v_left', 'v_groups')};")
     return f"if {moved} then\n{indent(chr(10).join(filter(None, lines)))}\nend if;"

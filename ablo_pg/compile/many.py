@@ -37,7 +37,7 @@ WRITER: Final = "exists (select from pg_catalog.pg_roles where rolname = 'ablo_w
 
 def setwise(model: ModelPlan) -> bool:
     """Whether the writes of a model may go set-wise: its rows alone say what a delta holds."""
-    known = model.synced and model.spec.mutable and not model.parent_table
+    known = model.synced and model.spec.mutable and not (model.parent_table or model.grant)
     known = known and not model.spec.permissions  # which judge each writer, row by row
     return known and not is_deep(model) and not any(column.native for column in model.fields)
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from ablo_pg.compile.names import ident, literal, qualified, regclass, shorten
+from ablo_pg.schema.grants import grant_ends
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     BASE_FIELDS,
@@ -90,6 +91,15 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What a granting model's row gives the user in `subject`: the group `<kind>:<scope>`."""
+
+    subject: Column
+    scope: Column
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParentTable:
     """The source of the organization for a model of tenancy `parent`; columns are quoted."""
 
@@ -113,6 +123,7 @@ class ModelPlan:
     roles: tuple[Role, ...] = ()
     edges: tuple[Edge, ...] = ()
     parent_table: ParentTable | None = None
+    grant: Grant | None = None
 
     @property
     def title(self) -> str:
@@ -216,6 +227,7 @@ def plan_schema(spec: SchemaSpec, native: Native = NO_NATIVE) -> SchemaPlan:
     for model in models:
         model.edges = tuple(_edges(model, by_key))
         model.parent_table = _parent_table(model, models)
+        model.grant = _grant(model, by_key)
     return SchemaPlan(spec, spec.hash or schema_hash(spec), models, _taken_names(models))
 
 
@@ -271,6 +283,16 @@ def _edges(model: ModelPlan, by_key: dict[str, ModelPlan]) -> Iterator[Edge]:
         if relation.kind != "belongsTo" or target is None or column is None or not target.synced:
             continue
         yield Edge(column, target, relation.parent, relation.fk, relation.index)
+
+
+def _grant(model: ModelPlan, by_key: dict[str, ModelPlan]) -> Grant | None:
+    ends = grant_ends(model.spec)
+    if ends is None or not model.synced or ends.scope.target not in by_key:
+        return None
+    subject, scope = find_column(model, ends.subject), find_column(model, ends.scope.foreign_key)
+    if subject is None or scope is None:
+        return None
+    return Grant(subject, scope, by_key[ends.scope.target].spec.group_kind)
 
 
 def _parent_table(model: ModelPlan, models: tuple[ModelPlan, ...]) -> ParentTable | None:

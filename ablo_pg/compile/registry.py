@@ -38,6 +38,7 @@ def _model(model: ModelPlan) -> dict[str, object]:
         "archivedColumn": model.archived.name,
         "rowFunction": model.function_name("row"),
         "groupsFunction": model.function_name("groups") if model.synced else None,
+        **_grant(model),
         "idType": "text",
         **(
             {"readsFunction": model.function_name("reads")} if model.spec.permission("read") else {}
@@ -48,6 +49,14 @@ def _model(model: ModelPlan) -> dict[str, object]:
             for wire in (column.wire, *column.formerly)
         ],
     }
+
+
+def _grant(model: ModelPlan) -> dict[str, object]:
+    grant = model.grant
+    if grant is None:
+        return {}
+    ends = {"subject": grant.subject.name, "scope": grant.scope.name, "kind": grant.kind}
+    return {"grants": ends}
 
 
 def _columns(model: ModelPlan) -> tuple[Column, ...]:

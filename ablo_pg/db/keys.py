@@ -36,7 +36,8 @@ STATES_AT_ONCE: Final = 1000  # keys per call of KEY_STATES
 class KeyRecord(msgspec.Struct, frozen=True, rename="camel"):
     """A stored key. Times are seconds since 1970, by the database's clock.
 
-    operations, sync_groups: None means all. `now` is when it was read.
+    operations, sync_groups: None means all. `now` is when it was read. Of a key found by its hash,
+    sync_groups are those that it may see now; governed, since: see `ablo.key_sight`.
     """
 
     id: str
@@ -55,6 +56,8 @@ class KeyRecord(msgspec.Struct, frozen=True, rename="camel"):
     expires_at: float | None
     status: Status
     now: float
+    governed: bool = False
+    since: int | None = None
 
 
 class Revoked(msgspec.Struct, frozen=True):

@@ -49,6 +49,15 @@ def decidable(nodes: Sequence[Json], fields: Fields, compares: Compares) -> bool
     return all(_agrees(part, fields, compares) for part in _parts(list(nodes)))
 
 
+def fields_in(nodes: Sequence[Json]) -> Iterator[str]:
+    """Yield the names of the fields that these compare."""
+    for part in _parts(list(nodes)):
+        if isinstance(part, list):
+            yield part[0]
+        elif "field" in part:
+            yield part["field"]
+
+
 def _parts(node: Any) -> Iterator[Any]:
     """Yield the clauses, conditions and operands of nodes."""
     if isinstance(node, list) and not (node and isinstance(node[0], str)):

@@ -27,6 +27,7 @@ import anyio
 import psycopg
 from psycopg import AsyncConnection
 
+from ablo_pg.changefeed.sight import Sight, SightView, reach_changed
 from ablo_pg.changefeed.view import Models, View
 from ablo_pg.credentials import Prefix, check_key, key_hash
 from ablo_pg.db import keys
@@ -35,6 +36,7 @@ from ablo_pg.db.errors import translate
 from ablo_pg.db.keys import STATES_AT_ONCE, KeyRecord
 from ablo_pg.db.notifications import EVERYTHING, KEYS, Notifications
 from ablo_pg.db.pool import Database
+from ablo_pg.db.sights import PostgresSights, sight_since
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.shares import STRANGERS, acting_for
 from ablo_pg.wire.kernel_bodies import Caller
@@ -61,7 +63,9 @@ class Credential:
     """What a live key allows. operations, sync_groups: None means all of the organization's.
 
     participant: `kind:id`. expires_at: seconds since 1970 by the database's clock; `ends_at` is
-    the same moment by this process's monotonic clock.
+    the same moment by this process's monotonic clock. sight: if sync_groups follow from its
+    participant's identity and may change: those are of when it was looked up. since: see
+    `ablo.key_sight`.
     """
 
     key_id: str
@@ -75,6 +79,8 @@ class Credential:
     expires_at: float | None
     hash: str = field(repr=False)
     ends_at: float | None = None
+    sight: Sight | None = None
+    since: int | None = None
 
     @property
     def kind(self) -> str:
@@ -120,10 +126,12 @@ class Credential:
     @property
     def view(self) -> View:
         """What it may see."""
-        own = frozenset((f"org:{self.organization}",))
-        return View(
-            own if self.sync_groups is None else self.sync_groups, self.readable, self.participant
-        )
+        groups = self.sync_groups
+        if groups is None:
+            groups = frozenset((f"org:{self.organization}",))
+        if self.sight is not None:
+            return SightView(groups, self.readable, self.participant, sight=self.sight)
+        return View(groups, self.readable, self.participant)
 
     def may(self, typename: str, verb: Verb) -> bool:
         """Whether it may do this to rows of a model: the mirror of `ablo.key_may`."""
@@ -181,6 +189,7 @@ class Authenticator:
         self._cache: OrderedDict[str, _Remembered] = OrderedDict()
         self.changes = 0  # notifications so far: a result read before one is not cached
         self._watches: dict[str, set[Watch]] = {}
+        self._sights = PostgresSights(database)
 
     async def authenticate(self, token: str | None) -> Credential:
         """Return the credential of a token.
@@ -209,7 +218,7 @@ class Authenticator:
             raise ended_error("unknown")
         if record.status != "live":
             raise ended_error(record.status)
-        credential = _credential(record, hashed, asked)
+        credential = _credential(record, hashed, asked, self._sights)
         if changes == self.changes:
             self._remember(credential, asked)
         return credential
@@ -296,6 +305,12 @@ class Authenticator:
             part = hashes[start : start + STATES_AT_ONCE]
             for hashed, status in (await keys.key_states(conn, part)).items():
                 self._end(hashed, status)
+        found = {hashed: next(iter(some)).credential for hashed, some in self._watches.items()}
+        if any(one.since is not None for one in found.values()):
+            since = await sight_since(conn)
+            for hashed, one in found.items():
+                if one.since is not None and one.since != since:
+                    self._end(hashed, "changed")
 
     def _end(self, hashed: str, status: str) -> None:
         self._cache.pop(hashed, None)
@@ -305,6 +320,8 @@ class Authenticator:
 
 def ended_error(status: str) -> AbloError:
     """Return the error for a token whose key is revoked, expired or unknown. It names no key."""
+    if status == "changed":
+        return reach_changed("a schema was pushed that changes what this key may see")
     if status == "revoked":
         return error_for("apikey_revoked", "The key was revoked", remedy="use another key")
     if status == "expired":
@@ -320,7 +337,7 @@ def _is_past(credential: Credential, now: float) -> bool:
     return credential.ends_at is not None and credential.ends_at <= now
 
 
-def _credential(record: KeyRecord, hashed: str, asked: float) -> Credential:
+def _credential(record: KeyRecord, hashed: str, asked: float, sights: PostgresSights) -> Credential:
     """Return the credential of a record that was requested at a monotonic time.
 
     The database read its clock later, so the end is computed early by the round trip, never late.
@@ -338,4 +355,6 @@ def _credential(record: KeyRecord, hashed: str, asked: float) -> Credential:
         expires_at=record.expires_at,
         hash=hashed,
         ends_at=None if left is None else asked + left,
+        sight=Sight(sights, record.id) if record.governed or record.since else None,
+        since=record.since,
     )

@@ -355,9 +355,9 @@ def _plain(value: object) -> object:
 
 
 def _diff_settings(old: SchemaSpec, new: SchemaSpec) -> Iterator[Change]:
-    if old.identity_roles != new.identity_roles:
+    if old.models and old.identity_roles != new.identity_roles:
         reason = "it decides who receives which row's changes"
         yield Change("identity_roles_changed", None, None, False, reason)
-    if old.session_settings != new.session_settings:
+    if old.models and old.session_settings != new.session_settings:
         reason = "your own policies and triggers may read them"
         yield Change("session_settings_changed", None, None, False, reason)

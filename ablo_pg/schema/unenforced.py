@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ablo_pg.schema.neutral import MISSING, Field, SchemaSpec
+from ablo_pg.schema.grants import check_grants
+from ablo_pg.schema.neutral import MISSING, Field, IdentityRole, SchemaSpec
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.rules import WORDS, require_rules
 from ablo_pg.schema.values import BadValueError, shape
@@ -39,18 +40,14 @@ def require_enforced(spec: SchemaSpec) -> None:
 
 
 def _problems(spec: SchemaSpec) -> Iterator[Problem]:
-    if spec.identity_roles:
-        kinds = ", ".join(role.kind for role in spec.identity_roles)
-        remedy = "leave it out; limit each key with syncGroups when it is minted"
-        yield _problem(None, "identityRoles", f" (roles: {kinds})", remedy)
+    for role in spec.identity_roles:
+        yield from _unread_role(role)
     for name, source in spec.session_settings:
         if source not in ("orgId", "participantId", "participantKind"):
             remedy = "leave it out: a database here is one project in one environment"
             yield _problem(None, "sessionSettings", f" ({name} from {source})", remedy)
     for model in spec.models:
-        if model.grants:
-            remedy = "leave it out; mint keys with syncGroups"
-            yield _problem(model.key, "grants", ": its rows would grant no group", remedy)
+        yield from check_grants(model, spec)
         for name, value in model.options:
             if name in _OPTIONS and value and not getattr(model, name, ()):
                 yield _problem(model.key, name, "", _OPTIONS[name])
@@ -64,6 +61,18 @@ def _problems(spec: SchemaSpec) -> Iterator[Problem]:
         if model.tenancy.kind == "source" and ruled:
             remedy = "leave it out; require it where the rows are"
             yield _problem(model.key, ruled[0], ": its rows are behind a data source", remedy)
+
+
+def _unread_role(role: IdentityRole) -> Iterator[Problem]:
+    """Yield what a role says beyond its kind and the field it reads."""
+    options = dict(role.options)
+    source = options.pop("source", {"field": role.source})
+    named = source if isinstance(source, dict) else {}
+    field, multi = named.get("field"), named.get("multi", False)
+    if options or set(named) - {"field", "multi"} or not (isinstance(multi, bool) and field):
+        more = f" (the role {role.kind!r})"
+        remedy = 'push {"kind": "team", "source": {"field": "teamIds", "multi": true}}'
+        yield _problem(None, "identityRoles", more, remedy)
 
 
 def _unread_rules(model: str, field: Field) -> Iterator[Problem]:

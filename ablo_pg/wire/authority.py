@@ -25,11 +25,16 @@ def expand_operations(granted: Collection[str] | None, every: Iterable[str]) -> 
     return [one for one in every if one in granted or one.partition(".")[2] in wild]
 
 
-def wire_groups(organization: str, granted: Collection[str] | None) -> list[str]:
-    """Return the sync groups of a credential; None means the whole organization."""
+def wire_groups(
+    organization: str, granted: Collection[str] | None, *, changing: bool = False
+) -> list[str]:
+    """Return the sync groups of a credential; None means the whole organization.
+
+    changing: they follow from rows; `default` stands for all of them, those to come too.
+    """
     if granted is None:
         return ["default", f"org:{organization}"]
-    return sorted(granted)
+    return ["default", *sorted(granted)] if changing else sorted(granted)
 
 
 def authority_body(

@@ -109,13 +109,13 @@ def sync_response(deltas: Sequence[bytes], current: int, cursor: int, extra: byt
     )
 
 
-def stream_event(delta: Delta) -> bytes:
-    """Return a delta as a Server-Sent Event, whose id is where to resume.
+def stream_event(delta: Delta, kind: str = "delta") -> bytes:
+    """Return a delta as a Server-Sent Event of a kind, whose id is where to resume.
 
     A line break inside JSON only separates tokens, and would end the event's line.
     """
     data = delta_json(delta).replace(b"\r", b" ").replace(b"\n", b" ")
-    return b"id: %d\nevent: delta\ndata: %b\n\n" % (delta.sync_id, data)
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (delta.sync_id, kind.encode(), data)
 
 
 def utc_time(text: str) -> str:

@@ -107,7 +107,7 @@ LINES: Final = (
     Line("get", "/api/sync/entity/{typename}/{id}", "One row"),
     Line(
         *("get", "/api/v1/stream", "Every delta from now on, as Server-Sent Events"),
-        query=(*_FOLLOW, "ticket"),
+        query=(*_FOLLOW, "where", "ticket"),
         waits=True,
         media="text/event-stream",
     ),

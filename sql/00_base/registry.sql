@@ -44,6 +44,12 @@ create or replace function ablo.partition_ids() returns bigint
 language sql immutable parallel safe
 as $$ select 10000000::bigint $$;
 
+-- How many rows a stream shows or removes when its key gains or loses groups: the change of a grant draws as many
+-- sync ids before its own, so that each of these rows has one.
+create or replace function ablo.sight_ids() returns int
+language sql immutable parallel safe
+as $$ select 1000 $$;
+
 -- Held while expired records are deleted.
 create or replace function ablo.housekeep_key() returns bigint
 language sql immutable parallel safe

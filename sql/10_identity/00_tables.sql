@@ -28,6 +28,17 @@ comment on table ablo.api_key is 'Hashes of API keys, what each may do, and from
 
 alter table ablo.api_key enable row level security;
 
+-- What the active schema says of participants: one row. Kept by ablo.sight_register.
+create table if not exists ablo.sight_rule (
+  singleton boolean primary key default true check (singleton),
+  roles jsonb not null default '[]',   -- [{kind, field}]: the groups of a participant; empty: all of the organization's
+  grants jsonb not null default '{}',  -- by typename, the models whose rows grant groups: {subject, scope, kind}
+  since bigint not null default 0      -- what a user's or an agent's key read before this sync id is out of date
+);
+insert into ablo.sight_rule default values on conflict do nothing;
+
+comment on table ablo.sight_rule is 'Identity roles and grants of the active schema.';
+
 -- The rights of a key, as routines pass them on; null: unlimited. A separate type, so that a caller without a
 -- key never touches the table.
 do $type$

@@ -7,7 +7,7 @@ declare
   v_key ablo.key_rights;
 begin
   if current_setting('ablo.capability_id', true) <> '' then
-    select k.id, k.organization_id, k.participant, k.operations, k.sync_groups into v_key from ablo.api_key k
+    select k.id, k.organization_id, k.participant, k.operations, ablo.key_reach(k) into v_key from ablo.api_key k
      where k.id = current_setting('ablo.capability_id', true)
        and k.organization_id = current_setting('app.current_org_id', true);
   else

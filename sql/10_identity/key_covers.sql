@@ -12,6 +12,6 @@ begin
       select from ablo.api_key k
        where k.id = p_capability_id and k.organization_id = p_key.organization_id
          and ablo.operations_within(k.operations, p_key.operations)
-         and (p_key.sync_groups is null or k.sync_groups <@ p_key.sync_groups));
+         and (p_key.sync_groups is null or ablo.key_reach(k) <@ p_key.sync_groups));
 end
 $$;

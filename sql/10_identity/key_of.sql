@@ -11,6 +11,6 @@ begin
     return row(null, p_organization, p_participant, null, null)::ablo.key_rights;
   end if;
   v_key := ablo.key_by_id(p_organization, p_participant, p_capability_id);
-  return row(v_key.id, v_key.organization_id, v_key.participant, v_key.operations, v_key.sync_groups)::ablo.key_rights;
+  return row(v_key.id, v_key.organization_id, v_key.participant, v_key.operations, ablo.key_reach(v_key))::ablo.key_rights;
 end
 $$;

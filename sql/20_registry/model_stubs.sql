@@ -68,10 +68,16 @@ begin
     language sql stable
     as 'select true';
   end if;
+  -- Whether identity roles decide which groups a key of a user or an agent has.
+  if to_regprocedure('ablo_model.roles()') is null then
+    create function ablo_model.roles() returns boolean
+    language sql stable
+    as 'select false';
+  end if;
   -- The settings that the schema maps, {name: source}: ablo.identity_set sets them for each participant. null: none.
   if to_regprocedure('ablo_model.session_settings()') is null then
     create function ablo_model.session_settings() returns jsonb
-    language sql immutable parallel safe
+    language sql stable
     as 'select null::jsonb';
   end if;
   -- Not replaced: it runs deferred triggers, under the search_path that ablo.schema_register gives it.

@@ -7,7 +7,8 @@ as $$
   -- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
   -- so that two pushes do not interleave. p_models: array of
   -- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
-  --  archivedColumn, rowFunction, groupsFunction, readsFunction?, idType, fields: [{wire, column, type, optional}]}.
+  --  archivedColumn, rowFunction, groupsFunction, readsFunction?, grants?, idType,
+  --  fields: [{wire, column, type, optional}]}.
 declare
   v_version bigint;
 begin
@@ -47,6 +48,7 @@ begin
     from jsonb_array_elements(p_models) d where d ->> 'tenancy' in ('column', 'parent')
       on conflict (typename) do nothing;
   perform ablo.permissions_end(p_models);
+  perform ablo.sight_register(p_schema, p_models);
   perform ablo.table_path_set(null, 'ablo_model.settle()'::regprocedure);
   return v_version;
 end

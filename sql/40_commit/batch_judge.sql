@@ -71,6 +71,7 @@ begin
                        and (capability is null or (select true from ablo.api_key k
                              where k.id = capability and k.organization_id = p_organization
                                and k.participant = o.participant and k.operations is null and k.sync_groups is null
+                               and (not ablo_model.roles() or k.prefix = 'sk' or k.participant like 'system:%')
                                and ablo.key_status(k) = 'live' limit 1))
                      end is true as fits
                 from (

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ablo_pg.changefeed import WalReader
-from ablo_pg.changefeed.subscription import State
+from ablo_pg.changefeed.state import State
 from ablo_pg.cluster import Cluster, ClusterSettings
 from ablo_pg.testing import DatabaseHandle, make_database
 

@@ -20,6 +20,7 @@ SAID = [
     "update Rewrite ['title', 'updated_at']",
     "update done",
     "projects project_1",
+    "enter update task_9",
     "['delete']",
 ]
 

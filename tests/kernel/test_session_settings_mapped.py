@@ -137,6 +137,7 @@ def test_a_callers_transaction_gets_its_own_back(
 
 
 def test_a_push_changes_and_ends_them(site: DatabaseHandle, conn: psycopg.Connection[Any]) -> None:
+    assert ids(conn, "acme", "user:ann")[0] == "ann", "the session has its plans"
     apply_schema(site.admin_url, define_schema(notes=Note))
     try:
         assert ids(conn, "acme", "user:ann") == []

@@ -90,6 +90,8 @@ ORGANIZATION: Final[dict[str, list[tuple[object, ...]]]] = {
     "key_revoke": [("{key}",)],
     "key_rotate": [("{key}", json.dumps({"display": "sk_", "hash": "d" * 64}))],
     "log_head": [()],
+    "sight_at": [("{key}",), ("{key}", 0)],
+    "sight_rows": [(0, ["tasks:t1"], ["tasks:t1"], ["user:a"])],
 }
 NEITHER: Final[dict[str, list[tuple[object, ...]]]] = {
     "canary_emit": [("test",)],
@@ -102,6 +104,7 @@ NEITHER: Final[dict[str, list[tuple[object, ...]]]] = {
     "live_key": [()],
     "schema_active": [()],
     "schema_history": [(None, 1)],
+    "sight_since": [()],
     "status": [()],
 }
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import TransactionStatus
 
+from ablo_pg.changefeed.filters import Filter, Filters
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.direct.connector import DirectConnector
@@ -167,13 +168,22 @@ class DirectTransport:
         identity = (self._organization, self._participant)
         return *identity, request.key, request.body, self._on_behalf_of
 
+    @property
+    def filters(self) -> Filters:
+        """The filters of its subscriptions."""
+        return self._source.filters
+
     async def subscribe(
-        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+        self,
+        models: frozenset[str] | None,
+        groups: frozenset[str] | None,
+        cursor: int | None,
+        filter: Filter | None = None,
     ) -> DeltaStream:
         """Begin a stream over the process's own reader and hub."""
         await self.open()
         return await self._source.subscribe(
-            self._organization, models, groups, cursor, self._participant
+            self._organization, models, groups, cursor, self._participant, filter
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+from ablo_pg.changefeed.filters import Filter, Filters
 from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.reader import Reader
 from ablo_pg.changefeed.status import ReaderStatus
@@ -57,6 +58,11 @@ class StreamSource:
         """How changes arrive, and why."""
         return self._reader.status
 
+    @property
+    def filters(self) -> Filters:
+        """The filters of this client's subscriptions."""
+        return self._hub.filters
+
     async def close(self) -> None:
         """End every subscription; the reader ends with the background."""
         for subscription in list(self._open):
@@ -69,11 +75,17 @@ class StreamSource:
         groups: frozenset[str] | None,
         cursor: int | None,
         participant: str | None = None,
+        filter: Filter | None = None,
     ) -> DeltaStream:
-        """Begin a stream; from now when `cursor` is None. participant: whose permissions apply."""
+        """Begin a stream; from now when `cursor` is None. participant: whose permissions apply.
+
+        filter: of `filters`.
+        """
         if self._schema is not None:
             await self._learn(self._schema)
-        subscription = self._hub.subscribe(organization, groups, models, cursor, participant)
+        subscription = self._hub.subscribe(
+            organization, groups, models, cursor, participant, filter
+        )
         await subscription.begin()
         if not self._started:
             self._started = True

@@ -15,17 +15,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
+import msgspec
+
+from ablo_pg.changefeed.filters import Event, Filter
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.home import Home
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.names import Entry
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import before_of, row_of
+from ablo_pg.client.rows.requests import list_query
+from ablo_pg.client.rows.where import Where
 from ablo_pg.client.session import Session
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.delta import OP_NAMES, Delta
 from ablo_pg.errors import AbloConnectionError, AbloTimeoutError, error_for
+from ablo_pg.predicate.stream import refuse_clock
 from ablo_pg.schema.rows import Model
+from ablo_pg.wire.kernel_bodies import ListBody
+from ablo_pg.wire.kernel_calls import ROW_LIST
 
 logger = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
@@ -51,6 +59,9 @@ class Change(Generic[RowT]):
     value of each changed field, of a delete the whole old row. None for a create; if the subscriber
     could not see the row before (it entered its sync groups, or left them); for a model with
     `before=False`; and for a change that was logged before the database had this release.
+
+    event: with `where=`, what it does to the rows that pass: they are "enter"ed by it, "update"d
+    and still pass, or "leave" (deleted, archived, or passing no longer).
     """
 
     sync_id: int
@@ -66,6 +77,7 @@ class Change(Generic[RowT]):
     capability_id: str | None = None
     claim_id: str | None = None
     before: Mapping[str, Any] | None = None
+    event: Event | None = None
 
     @property
     def cursor(self) -> int:
@@ -207,8 +219,12 @@ def subscribe(
     keys: frozenset[str] | None,
     groups: Iterable[str] | None,
     cursor: int | None,
+    where: Where | Filter | None = None,
 ) -> Subscription[Model]:
-    """Make a subscription to the models of those schema keys (None: all of the schema)."""
+    """Make a subscription to the models of those schema keys (None: all of the schema).
+
+    where: a filter, of one model; a Filter was read before.
+    """
     if cursor is not None and (
         isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0
     ):
@@ -226,13 +242,23 @@ def subscribe(
     wanted = registry.keys if keys is None else keys
     typenames = frozenset(registry.entry(key).typename for key in wanted)
     narrowed = None if groups is None else frozenset(groups)
+    filter = where if isinstance(where, Filter) else None
+    asked = None
+    if where is not None and not isinstance(where, Filter):
+        asked = FilterQuery(registry.entry(next(iter(wanted))), where)
 
     async def open_stream(after: int | None) -> DeltaStream:
+        nonlocal filter
         async with within(session.timeout, "Starting a subscription"):
-            return await session.transport.subscribe(typenames, narrowed, after)
+            if asked is not None and filter is None:
+                filter = await asked.read(session)
+            return await session.transport.subscribe(typenames, narrowed, after, filter)
 
     async def changes_of(deltas: list[Delta]) -> list[Change[Model]]:
-        changes = [change_of(registry, delta) for delta in deltas]
+        changes = [
+            change_of(registry, delta, None if filter is None else filter.event(delta))
+            for delta in deltas
+        ]
         for change in changes:
             await session.admit(registry.entry(change.model), [change.row])
         return changes
@@ -250,7 +276,34 @@ async def follow(
     return ChangeHandle(subscription, callback, session.background)
 
 
-def change_of(registry: Registry, delta: Delta) -> Change[Model]:
+class FilterQuery:
+    """The filter of a subscription, before the database was asked how its fields compare."""
+
+    def __init__(self, entry: Entry, where: Where | None) -> None:
+        self._entry = entry
+        self._query = list_query(entry, where, None, 1, None, False, compares=True)
+        refuse_clock(entry.key, self._query.where)
+        if not entry.before:
+            raise error_for(
+                "invalid_options",
+                f"{entry.key} keeps no previous values (before=False): what leaves a filter is"
+                " not known",
+                model=entry.key,
+                field="where",
+                remedy="leave `where` out, or keep what changes replace",
+            )
+
+    async def read(self, session: Session) -> Filter:
+        """Return the filter. Raises invalid_request if only the database can judge it."""
+        entry = self._entry
+        body = ListBody(entry.typename, msgspec.Raw(self._query.body))
+        async with session.asking():
+            found = await session.transport.ask(ROW_LIST, body)
+        filters = session.transport.filters
+        return filters.get(entry.typename, self._query.where, entry.fields, found.compares or {})
+
+
+def change_of(registry: Registry, delta: Delta, event: Event | None = None) -> Change[Model]:
     """Turn a delta into a change; its row carries the delta's sync id as evidence."""
     entry: Entry = registry.typenames[delta.model]
     changed = tuple(entry.python(wire) for wire in delta.changed)
@@ -268,4 +321,5 @@ def change_of(registry: Registry, delta: Delta) -> Change[Model]:
         capability_id=delta.capability_id,
         claim_id=delta.claim_id,
         before=before_of(entry, delta.row, delta.before, changed),
+        event=event,
     )

@@ -15,6 +15,7 @@ from typing import Final, NoReturn, TypeVar
 import msgspec
 import orjson
 
+from ablo_pg.changefeed.filters import Filter, Filters
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.claims.sidecar import Beside
 from ablo_pg.client.gate import ActiveSchema
@@ -181,12 +182,23 @@ class RemoteTransport:
         await self.open()
         return await remote_bootstrap(self._http, models)
 
+    @property
+    def filters(self) -> Filters:
+        """The filters of its subscriptions."""
+        return self._source.filters
+
     async def subscribe(
-        self, models: frozenset[str] | None, groups: frozenset[str] | None, cursor: int | None
+        self,
+        models: frozenset[str] | None,
+        groups: frozenset[str] | None,
+        cursor: int | None,
+        filter: Filter | None = None,
     ) -> DeltaStream:
         """Begin a stream; all of a client share one socket."""
         await self.open()
-        return await self._source.subscribe(self.organization, models, groups, cursor)
+        return await self._source.subscribe(
+            self.organization, models, groups, cursor, filter=filter
+        )
 
 
 def _model_of(told: dict[str, object]) -> dict[str, object]:

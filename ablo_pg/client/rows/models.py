@@ -23,6 +23,7 @@ from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.reads import ModelReads, RowT
 from ablo_pg.client.rows.requests import encode_operation, idempotency_key
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
+from ablo_pg.client.rows.where import Where
 from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.rows.written import written_row
 from ablo_pg.client.session import ChangesT, NewT, Session, Wait, check_wait
@@ -228,6 +229,7 @@ class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
         self,
         callback: Callable[[Change[RowT]], Awaitable[None] | None],
         *,
+        where: Where | None = None,
         cursor: int | None = None,
         groups: Iterable[str] | None = None,
     ) -> ChangeHandle:
@@ -236,7 +238,7 @@ class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
         Returns a handle whose `close` ends it. If the callback raises, the error is logged and the
         next change follows.
         """
-        subscription = self.subscribe(cursor=cursor, groups=groups)
+        subscription = self.subscribe(where=where, cursor=cursor, groups=groups)
         return await follow(self._session, subscription, callback)
 
     async def _is_numbered(self, error: AbloError) -> bool:

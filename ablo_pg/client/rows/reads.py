@@ -118,16 +118,21 @@ class ModelReads(Generic[RowT]):
             return cast("Page[RowT]", await read_page(*query))
 
     def subscribe(
-        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+        self,
+        *,
+        where: Where | None = None,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
     ) -> Subscription[RowT]:
         """Follow this model's committed changes, live; see `live.subscriptions.Subscription`.
 
-        cursor: begin after that sync id; default: from when the subscription is entered or first
-        iterated. groups: only changes delivered to one of these sync groups.
+        where: a filter as of `list`; only changes of rows that pass it before or after, and
+        `change.event` says which. cursor: begin after that sync id; default: from when the
+        subscription is entered or first iterated. groups: only changes delivered to one of these
+        sync groups.
         """
-        return cast(
-            "Subscription[RowT]", subscribe(self._session, frozenset({self._key}), groups, cursor)
-        )
+        keys = frozenset({self._key})
+        return cast("Subscription[RowT]", subscribe(self._session, keys, groups, cursor, where))
 
     def live(
         self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100

@@ -21,6 +21,7 @@ from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.tracks import Target
+from ablo_pg.client.rows.where import Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.functional import SyncCompute, run_blocking
 from ablo_pg.client.sync.subscriptions import SyncChangeHandle, SyncSubscription, follow_blocking
@@ -115,6 +116,7 @@ class BlockingModel(Generic[RowT, NewT, ChangesT]):
         self,
         callback: Callable[[Change[RowT]], None],
         *,
+        where: Where | None = None,
         cursor: int | None = None,
         groups: Iterable[str] | None = None,
     ) -> SyncChangeHandle:
@@ -123,7 +125,7 @@ class BlockingModel(Generic[RowT, NewT, ChangesT]):
         Returns a handle whose `close` ends it. If the callback raises, the error is logged and the
         next change follows.
         """
-        inner = self._inner.subscribe(cursor=cursor, groups=groups)
+        inner = self._inner.subscribe(where=where, cursor=cursor, groups=groups)
         return follow_blocking(SyncSubscription(self._portal, inner), callback)
 
 

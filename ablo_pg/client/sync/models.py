@@ -115,14 +115,22 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         )
 
     def subscribe(
-        self, *, cursor: int | None = None, groups: Iterable[str] | None = None
+        self,
+        *,
+        where: Where | None = None,
+        cursor: int | None = None,
+        groups: Iterable[str] | None = None,
     ) -> SyncSubscription[RowT]:
         """Follow this model's committed changes, live; see `live.subscriptions.SyncSubscription`.
 
-        cursor: begin after that sync id; default: from when the subscription is entered or first
-        iterated. groups: only changes delivered to one of these sync groups.
+        where: a filter as of `list`; only changes of rows that pass it before or after, and
+        `change.event` says which. cursor: begin after that sync id; default: from when the
+        subscription is entered or first iterated. groups: only changes delivered to one of these
+        sync groups.
         """
-        return SyncSubscription(self._portal, self._inner.subscribe(cursor=cursor, groups=groups))
+        return SyncSubscription(
+            self._portal, self._inner.subscribe(where=where, cursor=cursor, groups=groups)
+        )
 
     def live(
         self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100

@@ -17,9 +17,11 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.changefeed.view import seen
+from ablo_pg.changefeed.sight import SightView, markers, reach_changed, views_at
+from ablo_pg.changefeed.view import View, seen
 from ablo_pg.db import log
 from ablo_pg.db.notifications import EVERYTHING
+from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloNotFoundError, error_for
 from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
@@ -105,13 +107,28 @@ async def log_read(call: Call) -> Response:
     page = await call.service.database.read(
         log.delta_read, call.organization, body.after, limit, body.through
     )
-    shown = (seen((call.credential.view,), one, call.service.hub.permissions) for one in page)
+    view: View = call.credential.view
+    if isinstance(view, SightView):
+        view = await sight_over(view, call.organization, body.after, page)
+    shown = (seen((view,), one, call.service.hub.permissions) for one in page)
     deltas = [delta_json(one) for one in shown if one is not None]
     reached = page[-1].sync_id if page else body.after
     whole = b"true" if log.is_whole(page, limit) else b"false"
     return JsonBytes(
         b'{"deltas":[%b],"reached":%d,"whole":%b}' % (b",".join(deltas), reached, whole)
     )
+
+
+async def sight_over(view: SightView, organization: str, after: int, page: Sequence[Delta]) -> View:
+    """Return a view as it was at a cursor and all over the page that follows it.
+
+    Raises snapshot_required if it has changed in between.
+    """
+    views, _ = await views_at((view,), organization, after)
+    turns = markers(views)
+    if any(not turns.isdisjoint((*one.groups, *one.left_groups)) for one in page):
+        raise reach_changed("a grant has changed what this key may see since the cursor")
+    return views[0]
 
 
 def _check_number(call: Call, claim_ids: Sequence[str]) -> None:

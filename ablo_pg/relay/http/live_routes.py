@@ -8,6 +8,7 @@ a client that resumes there continues without a snapshot if nothing has changed 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, cast
@@ -17,15 +18,15 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.filters import Filter, json_attribute
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.subscription import Subscription
-from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
+from ablo_pg.changefeed.window import LiveEvent, Window
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.json_text import Json, RawJson, loads
+from ablo_pg.json_text import Json, loads
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.operands import python_value
-from ablo_pg.predicate.stream import PYTHON, refuse_clock
+from ablo_pg.predicate.stream import refuse_clock
 from ablo_pg.relay.http.bootstrap_routes import groups_of
 from ablo_pg.relay.http.call import TICKET, Call, route
 from ablo_pg.relay.http.model_routes import MODEL, model_of
@@ -94,11 +95,14 @@ class _LiveRows:
         self._model = model
         self._body = ListBody(model.typename, msgspec.Raw(query.kernel_query(None, compares=True)))
         self._changes: Subscription | None = None
+        self._filter: Filter | None = None
+        self._judged = judged
         self._resumed = False
         self._kept = ("id", *(wire for wire, _ in query.order_by))
-        fields = fields_of(model)
+        self._fields = fields = fields_of(model)
+        self._where = _typed(query, fields)
         self._window: Window[_Row] = Window(
-            _typed(query, fields), query.order_by, query.limit, fields, _attribute, judged=judged
+            self._where, query.order_by, query.limit, fields, _attribute, judged=judged
         )
         self._result: Result[_Row, _Row | None, LiveEvent[_Row]] = Result(
             self._window, self, query.limit
@@ -150,7 +154,12 @@ class _LiveRows:
         """See Source."""
         found = PAGE_READ.decode(await self._call.ask(ROW_LIST, self._body))
         rows = [_Row(bytes(one)) for one in found.data]
-        return PageAt(rows, found.has_more, found.stamp, found.compares or {})
+        compares = found.compares or {}
+        if self._judged:
+            filters, typename = self._call.service.hub.filters, self._model.typename
+            with suppress(AbloError):  # else all changes come, and the window judges them
+                self._filter = filters.get(typename, self._where, self._fields, compares)
+        return PageAt(rows, found.has_more, found.stamp, compares)
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
@@ -176,7 +185,8 @@ class _LiveRows:
         views = groups_of(self._call).views
         models = {self._model.typename}
         mine = tuple(replace(view, models=models) for view in views)
-        made = self._call.service.hub.follow(self._call.organization, mine, cursor)
+        hub, organization = self._call.service.hub, self._call.organization
+        made = hub.follow(organization, mine, cursor, self._filter)
         await made.begin()
         return made
 
@@ -200,24 +210,8 @@ def _number(field: Field, value: object) -> object:
 
 
 def _attribute(field: Field) -> Get:
-    wire, kind = field.wire, field.type
-    expected = PYTHON.get(kind, str)
-
-    def value(row: object) -> object:
-        values = cast("_Row", row).values
-        if wire not in values:  # of another schema: the database knows, or refuses the query
-            raise Undecided
-        found = values[wire]
-        if found is None or (kind is FieldType.JSON and not isinstance(found, RawJson)):
-            return found
-        if not isinstance(found, expected):
-            raise Undecided
-        try:
-            return python_value(kind.value, str(found)) if expected is str else found
-        except (ValueError, ArithmeticError):
-            raise Undecided from None
-
-    return value
+    of_values = json_attribute(field)
+    return lambda row: of_values(cast("_Row", row).values)
 
 
 def _step(step: LiveEvent[_Row]) -> bytes:

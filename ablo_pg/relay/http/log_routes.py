@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ablo_pg.changefeed.sight import views_at
 from ablo_pg.changefeed.view import seen
 from ablo_pg.db.log import delta_read, delta_tail, is_whole, log_heads
 from ablo_pg.delta import Delta
@@ -59,7 +60,7 @@ async def wanted_by(call: Call, query: LogQuery) -> Wanted:
     typename = None
     if query.model is not None:
         typename = (await call.service.schemas.find(query.model)).model(query.model).typename
-    views = (call.credential.view,)
+    views, _ = await views_at((call.credential.view,), call.organization, None)
 
     def wanted(delta: Delta) -> Delta | None:
         shown = seen(views, delta, call.service.hub.permissions)

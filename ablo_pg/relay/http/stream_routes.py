@@ -9,23 +9,33 @@ that reads nothing at all is disconnected.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import anyio
+import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.subscription import Subscription
-from ablo_pg.errors import AbloError
-from ablo_pg.json_text import dumps
+from ablo_pg.errors import AbloError, error_for
+from ablo_pg.json_text import Json, dumps
+from ablo_pg.predicate.stream import refuse_clock
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.writes import require
+from ablo_pg.relay.live_schema import fields_of
+from ablo_pg.schema import ModelSpec
 from ablo_pg.wire.deltas import stream_event
 from ablo_pg.wire.frames import cursor_of
+from ablo_pg.wire.kernel_bodies import ListBody
+from ablo_pg.wire.kernel_calls import ROW_LIST
+from ablo_pg.wire.lists import read_query
 from ablo_pg.wire.problems import problem_body
+from ablo_pg.wire.results import PAGE_READ
 
 logger: Final = logging.getLogger("ablo_pg.relay.http")
 
@@ -40,13 +50,35 @@ async def stream(call: Call) -> Response:
     query = call.request.query_params
     resume = call.request.headers.get("last-event-id") or query.get("cursor")
     views = groups_of(call).views
-    if query.get("models"):
-        wanted = {spec.typename for spec in await models_of(call)}
-        models = {name for name in wanted if call.credential.may(name, "read")}
+    filter = None
+    if query.get("models") or query.get("where"):
+        specs = await models_of(call)
+        models = {one.typename for one in specs if call.credential.may(one.typename, "read")}
         views = tuple(replace(view, models=models) for view in views)
-    subscription = call.service.hub.follow(call.organization, views, cursor_of(resume))
+        filter = await _filter(call, specs, query["where"]) if query.get("where") else None
+    subscription = call.service.hub.follow(call.organization, views, cursor_of(resume), filter)
     await subscription.begin()
-    return EventStream(call, _Deltas(subscription))
+    return EventStream(call, _Deltas(subscription, filter))
+
+
+async def _filter(call: Call, specs: Sequence[ModelSpec], where: str) -> Filter:
+    """Return the filter of a stream. Raises invalid_request."""
+    if len(specs) != 1 or not specs[0].before or where[0] in "[{":
+        raise error_for(
+            "invalid_request",
+            "a filter is SQL text, of one model, which keeps what changes replace",
+            field="where",
+            remedy="name the model: models=tasks&where=status = 'todo'",
+        )
+    (model,) = specs
+    require(call.credential, model, "read")
+    fields = fields_of(model)
+    query = read_query(model.key, [("where", where), ("limit", "1")], fields, 1)
+    nodes = cast("Sequence[Json]", query.where)
+    refuse_clock(model.key, nodes)
+    body = ListBody(model.typename, msgspec.Raw(query.kernel_query(None, compares=True)))
+    found = PAGE_READ.decode(await call.ask(ROW_LIST, body))
+    return call.service.hub.filters.get(model.typename, nodes, fields, found.compares or {})
 
 
 class Events(Protocol):
@@ -63,10 +95,11 @@ class Events(Protocol):
 
 
 class _Deltas:
-    """One event per delta."""
+    """One event per delta: `delta`, or with a filter `enter`, `update` or `leave`."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, filter: Filter | None) -> None:
         self._subscription = subscription
+        self._filter = filter
 
     async def first(self) -> bytes:
         """See Events."""
@@ -74,7 +107,10 @@ class _Deltas:
 
     async def more(self) -> bytes:
         """See Events."""
-        return b"".join(map(stream_event, await self._subscription.batch(BATCH)))
+        found, filter = await self._subscription.batch(BATCH), self._filter
+        if filter is None:
+            return b"".join(map(stream_event, found))
+        return b"".join(stream_event(one, filter.event(one)) for one in found)
 
     async def aclose(self) -> None:
         """See Events."""

@@ -36,7 +36,11 @@ def authority_of(credential: Credential, schema: LiveSchema) -> dict[str, object
         credential.organization,
         credential.kind,
         credential.participant_id,
-        wire_groups(credential.organization, credential.sync_groups),
+        wire_groups(
+            credential.organization,
+            credential.sync_groups,
+            changing=credential.sight is not None,
+        ),
         expand_operations(credential.operations, schema.operations),
     )
 

@@ -28,7 +28,7 @@ from ablo_pg.relay.ws.feed import PATIENCE, DeltaFeed
 from ablo_pg.relay.ws.groups import SocketGroups
 from ablo_pg.relay.ws.protocol import EXTENSION, Wire
 from ablo_pg.relay.ws.reading import FrameReader
-from ablo_pg.relay.ws.session import Session
+from ablo_pg.relay.ws.session import TRY_AGAIN, Session
 from ablo_pg.wire.frames import cursor_of
 from ablo_pg.wire.kernel_bodies import SessionBody
 from ablo_pg.wire.kernel_calls import PRESENCE_LEAVE
@@ -185,7 +185,7 @@ async def serve(websocket: WebSocket, service: RelayService, session: Session) -
     code = CLOSED_NORMALLY
 
     def ended(error: AbloError) -> None:
-        session.close(ENDED, error.code)
+        session.close(*(TRY_AGAIN if error.code == "snapshot_required" else (ENDED, error.code)))
 
     async def begin_late() -> None:
         await anyio.sleep(PATIENCE)

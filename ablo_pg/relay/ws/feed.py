@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ablo_pg.changefeed.hub import Hub
-from ablo_pg.changefeed.subscription import State, Subscription
+from ablo_pg.changefeed.state import State
+from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.changefeed.view import View
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
@@ -40,8 +41,9 @@ class DeltaFeed:
     """
 
     __slots__ = (
-        *("start", "_asked", "_begun", "_direct", "_every", "_hub", "_lost", "_marked", "_open"),
-        *("_organization", "_outbox", "_partition", "_pump", "_running", "_subscription", "_views"),
+        *("on_views", "start", "_asked", "_begun", "_direct", "_every", "_hub", "_lost", "_marked"),
+        *("_open", "_organization", "_outbox", "_partition", "_pump", "_running", "_subscription"),
+        "_views",
     )
 
     def __init__(
@@ -63,6 +65,7 @@ class DeltaFeed:
         self._outbox = outbox
         self._organization = organization
         self._views = views
+        self.on_views: Callable[[Sequence[View]], None] | None = None  # as Subscription's
         self._subscription = self._subscribe(cursor)
         self._asked: tuple[int | None] | None = None
         self._lost: AbloError | None = None  # why the client's cursor cannot be used
@@ -214,7 +217,13 @@ class DeltaFeed:
     def _subscribe(self, cursor: int | None) -> Subscription:
         made = self._hub.follow(self._organization, self._views, cursor)
         made.on_news = self._news
+        made.on_views = self._seen
         return made
+
+    def _seen(self, views: Sequence[View]) -> None:
+        self._views = views
+        if self.on_views is not None:
+            self.on_views(views)
 
     def _share(self, deltas: list[Delta]) -> list[Delta]:
         """Return those in the share that the client wants."""

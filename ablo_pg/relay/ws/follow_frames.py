@@ -55,7 +55,7 @@ class FollowFrames:
             code = "malformed_subscription" if exc.code.startswith("invalid_") else exc.code
             payload: dict[str, object] = {
                 "success": False,
-                "syncGroups": groups.told(groups.followed),
+                "syncGroups": groups.told(),
             }
             payload["error"] = {"code": code, "message": exc.message}
             await session.outbox.say("subscription_ack", payload)
@@ -143,7 +143,7 @@ class FollowFrames:
         session.beaten = anyio.current_time()
         if session.presence is None:
             return
-        followed = session.groups.told(session.groups.followed)[:PRESENCE_GROUPS]
+        followed = session.groups.told()[:PRESENCE_GROUPS]
         request = {
             **session.presence,
             "meta": {**session.presence["meta"], "syncGroups": followed},

@@ -7,11 +7,13 @@ organization's own group and is listed with it in messages to clients.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ablo_pg.changefeed.permissions import Permissions
-from ablo_pg.changefeed.view import View
+from ablo_pg.changefeed.sight import SightView
+from ablo_pg.changefeed.view import View, groups_of
 from ablo_pg.errors import error_for
 from ablo_pg.relay.auth import Credential
 
@@ -23,7 +25,8 @@ class SocketGroups:
     """The groups of one socket, and what it may see in them.
 
     Groups joined with an additional credential are a separate view: what the one credential may
-    read is not seen in the groups of the other.
+    read is not seen in the groups of the other. Of a credential whose groups change (`sight`),
+    `default` stands for all that it may see, then too; `follow` says what that has become.
 
     Args: credential, whose groups bound the requests. most, how many a socket may follow.
     permissions, of the active schema.
@@ -32,7 +35,6 @@ class SocketGroups:
     __slots__ = (
         "_base",
         "_credential",
-        "_granted",
         "_joined",
         "_most",
         "_own",
@@ -51,11 +53,10 @@ class SocketGroups:
         self._own = f"org:{credential.organization}"
         self._credential = credential
         self._permissions = permissions
-        self._granted = self._granted_by(credential)
         self._most = most
-        own = frozenset((self._own,)) if self._granted is None else self._granted
-        self._base = View(own, credential.readable, credential.participant)
         self._joined: dict[str, list[View]] = {}
+        self.views: Sequence[View] = ()
+        self._base = self._whole(credential)
         self._follow()
         if asked is not None:
             self.replace(asked)
@@ -64,6 +65,13 @@ class SocketGroups:
     def whole(self) -> bool:
         """Whether everything of the organization is followed."""
         return self._own in self.followed
+
+    @property
+    def narrowed(self) -> frozenset[str] | None:
+        """The groups to limit a read of the credential's to; None: what it may see."""
+        if isinstance(self._base, SightView):
+            return self._base.sight.asked
+        return None if self.whole else self.followed
 
     @property
     def unlimited(self) -> bool:
@@ -76,17 +84,17 @@ class SocketGroups:
         capability_scope_denied if none of them may be followed."""
         (self._base,) = self._allowed(asked, self._credential)
         self._follow()
-        return self.told(self._base.groups)
+        return self.told((self._base,))
 
     def join(self, name: str, asked: Iterable[str], other: Credential | None) -> list[str]:
         """Follow these groups too, under a name; other, an additional credential; as replace."""
         credentials = (self._credential,) if other is None else (self._credential, other)
         joined = {**self._joined, name: self._allowed(asked, *credentials)}
         views = [view for each in joined.values() for view in each]
-        self._check_number(self._base.groups.union(*(view.groups for view in views)))
+        self._check_number(self._base.groups | groups_of(views))
         self._joined = joined
         self._follow()
-        return self.told(frozenset[str]().union(*(view.groups for view in joined[name])))
+        return self.told(joined[name])
 
     def leave(self, name: str) -> bool:
         """Stop following what was joined under this name; return whether it existed."""
@@ -94,10 +102,18 @@ class SocketGroups:
         self._follow()
         return there
 
-    def told(self, groups: Iterable[str]) -> list[str]:
-        """Return groups as clients get them."""
-        found = sorted(groups)
-        return [DEFAULT, *found] if self._own in found else found
+    def follow(self, views: Sequence[View]) -> None:
+        """Take these views, each what has become of the one in its place."""
+        self._base, *joined = views
+        rest = iter(joined)
+        self._joined = {name: [next(rest) for _ in each] for name, each in self._joined.items()}
+        self._follow()
+
+    def told(self, views: Sequence[View] | None = None) -> list[str]:
+        """Return the groups of some views as clients get them; None means of all."""
+        views = self.views if views is None else views
+        found = sorted(groups_of(views))
+        return [DEFAULT, *found] if self._own in found or any(map(_entire, views)) else found
 
     def meets(self, groups: Iterable[str]) -> bool:
         """Whether one of these is followed."""
@@ -122,11 +138,18 @@ class SocketGroups:
 
     def _follow(self) -> None:
         self.views = (self._base, *(view for each in self._joined.values() for view in each))
-        self.followed = frozenset[str]().union(*(view.groups for view in self.views))
+        self.followed = groups_of(self.views)
 
-    def _granted_by(self, credential: Credential) -> frozenset[str] | None:
-        granted = credential.sync_groups
-        return None if granted is None or {DEFAULT, self._own} & granted else granted
+    def _whole(self, credential: Credential) -> View:
+        """Return all that a credential may see, as far as that is known."""
+        for view in self.views:
+            if isinstance(view, SightView) and view.sight.key_id == credential.key_id:
+                sight = replace(view.sight, asked=None)
+                return view if sight.state is None else view.to(sight, credential.organization)
+        found = credential.view
+        if {DEFAULT, self._own} & found.groups:
+            return replace(found, groups=frozenset((self._own,)))
+        return found
 
     def _allowed(self, asked: Iterable[str], *credentials: Credential) -> list[View]:
         """Return which of these groups each credential allows."""
@@ -140,12 +163,16 @@ class SocketGroups:
                     field="syncGroups",
                     remedy="name groups as kind:id",
                 )
-        found = []
+        found: list[View] = []
         for credential in credentials:
-            granted = self._granted_by(credential)
-            groups = wanted if granted is None else wanted & granted
-            found.append(View(groups, credential.readable, credential.participant))
-        if wanted and not any(view.groups for view in found):
+            view = self._whole(credential)
+            if isinstance(view, SightView) and self._own not in wanted:
+                view = replace(view, sight=replace(view.sight, asked=wanted))
+            if self._own not in wanted or not isinstance(view, SightView):
+                groups = wanted if self._own in view.groups else wanted & view.groups
+                view = replace(view, groups=groups)
+            found.append(view)
+        if wanted and not any(view.groups or _entire(view) for view in found):
             raise error_for(
                 "capability_scope_denied",
                 "None of these sync groups is within this credential",
@@ -163,3 +190,7 @@ class SocketGroups:
                 remedy="follow fewer, or a group that contains them",
                 details={"limit": self._most},
             )
+
+
+def _entire(view: View) -> bool:
+    return isinstance(view, SightView) and view.sight.asked is None

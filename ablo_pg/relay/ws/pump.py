@@ -32,15 +32,15 @@ class Flushed(Protocol):
 
 
 # Distinguishes the variants of a delta: as a removal, with or without groups it has left, with or
-# without what was before.
-Variant: TypeAlias = tuple[int, str, tuple[str, ...], tuple[str, ...], bool]
+# without what was before; and, of those with an id between deltas (`sight`), the row.
+Variant: TypeAlias = tuple[int, str, str, str, tuple[str, ...], tuple[str, ...], bool]
 
 
 def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
     """Return the variants of those that have several."""
     return tuple(
         [
-            (delta.sync_id, delta.op, delta.groups, delta.left_groups, delta.before is None)
+            (*delta[:1], *delta[2:6], delta.left_groups, delta.before is None)
             for delta in deltas
             if delta.row is None or delta.left_groups or delta.entered_groups
         ]

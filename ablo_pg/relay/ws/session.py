@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from ablo_pg.changefeed.view import View
 from ablo_pg.errors import AbloError
 from ablo_pg.relay.auth import Credential, Watch
 from ablo_pg.relay.shares import Shares, aside
@@ -115,6 +116,7 @@ class Session:
         self.outbox = Outbox(wire)
         self.groups = groups
         self.feed = make_feed(self.outbox)
+        self.feed.on_views = self._seen
         self.view: Shown | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
         self.scopes: dict[str, Scope] = {}  # joined groups
@@ -187,6 +189,14 @@ class Session:
     def regroup(self) -> None:
         """The groups have changed: deltas and notifications follow them from here on."""
         self.feed.regroup(self.groups.views)
+        self._show_again()
+
+    def _seen(self, views: Sequence[View]) -> None:
+        """The rows that grant its groups have changed."""
+        self.groups.follow(views)
+        self._show_again()
+
+    def _show_again(self) -> None:
         if self.view is not None and not (self.groups.unlimited and self.sees_all):
             self.sees_all = self.groups.unlimited
             self.view.again()

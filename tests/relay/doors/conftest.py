@@ -34,6 +34,7 @@ async def keys(scene: Scene) -> dict[str, str]:
     verbs = ("read", "create", "update", "delete")
     found = {
         "other groups": scene.world.key("acme", OWNER, syncGroups=["projects:p1"]),
+        "a role": scene.world.key("acme", OWNER, prefix="rk", userMeta={"teamIds": ["p1"]}),
         "no groups": scene.world.key("acme", OWNER, syncGroups=[]),
         "other models": scene.world.key("acme", OWNER, operations=[f"projects.{v}" for v in verbs]),
         "other organization": scene.world.key("other", OWNER),

@@ -30,6 +30,7 @@ ROUTINES: dict[str, dict[str, Any]] = {
     "delta_tail": {"p_before": None, "p_limit": 100, "p_with_before": True},
     "presence_list": {},
     "receipt_get": {"p_key": "{commit}"},
+    "sight_at": {},
     "row_at": {**TARGET, "p_at": "{at}"},
     "row_get": TARGET,
     "row_history": TARGET,

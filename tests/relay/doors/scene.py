@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from ablo_pg import Model, belongs_to, define_schema, has_many
+from ablo_pg.schema import IdentityRole
 
 SECRET = "canary-of-p2"
 OWNER = "user:owner"
@@ -31,7 +32,9 @@ class Task(Model):
     project = belongs_to("projects", parent=True, fk=True, index=True)
 
 
-SCHEMA = define_schema(projects=Project, tasks=Task)
+# Backends act as the organization; of the others, one key has a role.
+ROLE = IdentityRole("projects", "", (("source", {"field": "teamIds", "multi": True}),))
+SCHEMA = define_schema(projects=Project, tasks=Task, identity_roles=[ROLE])
 Names = dict[str, str]
 NOBODYS: Names = {
     "row": "row-nnnnnn", "moved": "mov-nnnnnn", "project": "prj-nnnnnn", "claim": "clm-nnnnnn",

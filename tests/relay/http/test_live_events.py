@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -258,3 +258,43 @@ async def test_a_ticket_beside_a_header_is_no_credential(api: Any) -> None:
     head = {"authorization": f"Bearer {api.key}"}
     answer = await api.client.get(f"{LIVE}?ticket=x", headers=head)
     assert answer.json()["code"] == "query_invalid_identifier"
+
+
+async def events_of(api: Any, query: str) -> AsyncGenerator[tuple[str, str]]:
+    """Follow the deltas of an organization; yield the kind and the id of each event."""
+    head = {"authorization": f"Bearer {api.key}"}
+    async with api.client.stream("GET", f"/api/v1/stream?{query}", headers=head) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        kind = ""
+        async for line in answer.aiter_lines():
+            if line.startswith("event: "):
+                kind = line[7:]
+            elif line.startswith("data: "):
+                yield kind, json.loads(line[6:])["modelId"]
+
+
+async def test_a_stream_takes_a_filter(api: Any) -> None:
+    await api.create("tasks", "a", title="a", status="done")
+    await api.create("projects", "p", name="p")
+    for status in ("todo", "done"):
+        await api("PATCH", "/api/v1/models/tasks/a", {"data": {"status": status}})
+    found = events_of(api, "cursor=0&models=tasks&where=status = 'todo'")
+    with anyio.fail_after(15):
+        assert [await anext(found) for _ in range(2)] == [("enter", "a"), ("leave", "a")]
+    await found.aclose()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "where=status = 'todo'",
+        "models=tasks,projects&where=id = 'a'",
+        "models=tasks&where=[1]",
+        "models=tasks&where=lower(title) = 'a'",
+        "models=tasks&where=nothing = 1",
+    ],
+)
+async def test_what_a_stream_cannot_filter_is_refused(api: Any, query: str) -> None:
+    answer = await api("GET", f"/api/v1/stream?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["code"] in ("invalid_request", "query_invalid_identifier")

@@ -8,7 +8,8 @@ from ablo_pg.changefeed import catchup
 from ablo_pg.changefeed.arrival import Arrival
 from ablo_pg.changefeed.catchup import advance
 from ablo_pg.changefeed.hub import Hub
-from ablo_pg.changefeed.subscription import State, Subscription
+from ablo_pg.changefeed.state import State
+from ablo_pg.changefeed.subscription import Subscription
 
 from .encoder import insert
 from .simulated import Simulation, delta

@@ -10,7 +10,7 @@ from ablo_pg.changefeed import channel as channels
 from ablo_pg.changefeed.catchup import advance
 from ablo_pg.changefeed.hub import Hub
 from ablo_pg.changefeed.sent import Sent
-from ablo_pg.changefeed.subscription import State
+from ablo_pg.changefeed.state import State
 from ablo_pg.errors import AbloError
 
 from .simulated import Simulation, delta

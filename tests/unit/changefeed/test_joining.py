@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from ablo_pg.changefeed import catchup
 from ablo_pg.changefeed.catchup import PageSize, advance, join
 from ablo_pg.changefeed.hub import Hub
-from ablo_pg.changefeed.subscription import State, Subscription
+from ablo_pg.changefeed.state import State
+from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.delta import Delta
 
 from .simulated import Simulation, delta

@@ -1219,9 +1219,20 @@ alter function ablo_model.lock(text, text) owner to ablo_owner;
 
 revoke all on function ablo_model.lock(text, text) from public;
 
+create or replace function ablo_model.roles()
+  returns boolean
+  language sql stable security invoker
+as $ablo$
+  select false
+$ablo$;
+
+alter function ablo_model.roles() owner to ablo_owner;
+
+revoke all on function ablo_model.roles() from public;
+
 create or replace function ablo_model.session_settings()
   returns jsonb
-  language sql immutable security invoker
+  language sql stable security invoker
 as $ablo$
   select null::jsonb
 $ablo$;
@@ -1232,7 +1243,7 @@ revoke all on function ablo_model.session_settings() from public;
 
 create or replace function ablo_model.setwise(p_model text)
   returns boolean
-  language sql immutable security invoker
+  language sql stable security invoker
 as $ablo$
   select p_model = any (array['tasks']::text[])
 $ablo$;

@@ -1,0 +1,2 @@
+-- Identity roles and grants are enforced from the next push on; nothing changes for what is there.
+-- (ablo.sight_rule is made by 10_identity/00_tables.sql.)
