@@ -17,7 +17,7 @@ import msgspec
 
 from ablo_pg.delta import Delta
 from ablo_pg.json_text import Json
-from ablo_pg.predicate.evaluate import Get, compile_test
+from ablo_pg.predicate.evaluate import UNKNOWN, Get, compile_test
 from ablo_pg.predicate.permission import ACTOR, actor_of, permission_fields
 from ablo_pg.schema.neutral import Field, FieldType, ModelSpec, SchemaSpec, named_fields
 
@@ -96,7 +96,8 @@ class Permissions:
                 return lambda row: value
             return _value(field)
 
-        made = compile_test([cast("Json", model.permission("read"))], fields, attribute)
+        test = cast("Json", model.permission("read"))
+        made = compile_test([test], fields, attribute, gaps=True)
         self._tests[typename, participant] = made
         if len(self._tests) > _KEPT:
             self._tests.popitem(last=False)
@@ -111,19 +112,20 @@ def _rows(delta: Delta) -> tuple[Values | None, Values | None]:
 
 
 def _value(field: Field) -> Get:
-    """Return how a field is read; a value of another type, of an earlier schema, is unknown."""
-    wire, kind = field.wire, _TYPES.get(field.type)
+    """Return how a field is read: what an earlier schema logged may lack it, or its type."""
+    names, kind = (field.wire, *field.formerly), _TYPES.get(field.type)
 
     def value(row: object) -> object:
-        found = cast("Values", row).get(wire)
-        if kind is None or found is None:
-            return found  # only whether it is null
+        values = cast("Values", row)
+        found = next((values[name] for name in names if name in values), UNKNOWN)
+        if kind is None or found is None or found is UNKNOWN:
+            return found
         if type(found) is not kind:
-            return None
+            return UNKNOWN
         if isinstance(found, int):
-            return found if -(2**63) <= found < 2**63 else None
+            return found if -(2**63) <= found < 2**63 else UNKNOWN
         if field.type is FieldType.UUID and isinstance(found, str):
-            return uuid.UUID(found) if _UUID.fullmatch(found) else None
+            return uuid.UUID(found) if _UUID.fullmatch(found) else UNKNOWN
         return found
 
     return value
