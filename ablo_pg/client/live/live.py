@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Generic, Self, TypeVar, cast
 
 import msgspec
 
+from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
 from ablo_pg.client.deadlines import within
@@ -17,12 +19,13 @@ from ablo_pg.client.local.where import getter
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import page_of
 from ablo_pg.client.rows.requests import list_query
-from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, ordering
+from ablo_pg.client.rows.where import ListQuery, OrderBy, Predicate, Where, ordering
 from ablo_pg.client.session import Session
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.delta import Delta
+from ablo_pg.errors import AbloError
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.predicate.stream import Compares, refuse_clock
 from ablo_pg.schema.neutral import Field
 from ablo_pg.schema.rows import Model, unread_fields
 from ablo_pg.wire.kernel_bodies import ListBody
@@ -115,16 +118,25 @@ class Live(Generic[RowT]):
 class Following:
     """Follows a model's changes over the client's transport: half of a `Source`."""
 
-    def __init__(self, session: Session, entry: Entry) -> None:
+    def __init__(self, session: Session, entry: Entry, where: Sequence[Predicate]) -> None:
         self.changes: Subscription[Model] | None = None
         self._session = session
         self._entry = entry
+        self._where = where
+        self._filter: Filter | None = None
+
+    def compared(self, compares: Compares) -> None:
+        """Learn how columns compare: the hub passes on what concerns the filter, if it can tell."""
+        filters, entry = self._session.transport.filters, self._entry
+        with suppress(AbloError):
+            self._filter = filters.get(entry.typename, self._where, entry.fields, compares)
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
         if self.changes is not None:
             await self.changes.aclose()
-        self.changes = subscribe(self._session, frozenset({self._entry.key}), None, cursor)
+        keys = frozenset({self._entry.key})
+        self.changes = subscribe(self._session, keys, None, cursor, self._filter)
         await self.changes.__aenter__()
 
     async def take(self) -> Taken:
@@ -137,7 +149,7 @@ class _Rows(Following):
     """A list, and rows as changes leave them; None for one that is gone or archived."""
 
     def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
-        super().__init__(session, entry)
+        super().__init__(session, entry, query.where)
         self._query = query
 
     async def page(self) -> PageAt[Model]:
@@ -149,6 +161,7 @@ class _Rows(Following):
                 found = await session.transport.ask(ROW_LIST, body)
             page = page_of(entry, found, self._query)
             await session.admit(entry, page)
+        self.compared(found.compares or {})
         return PageAt(page, page.has_more, page.stamp, found.compares or {})
 
     async def rows(self, deltas: list[Delta]) -> dict[str, Model | None]:
