@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias, cast
 
 import msgspec
@@ -37,19 +37,21 @@ Values: TypeAlias = Mapping[str, object]
 class Permissions:
     """The permissions to read of one database's models, by typename.
 
-    guarded: the models whose reading is limited.
+    guarded: the models whose reading is limited; None for one that is no longer declared and was
+    so limited: no participant may read what is left of it.
     """
 
     def __init__(self) -> None:
-        self.guarded: Mapping[str, ModelSpec] = {}
+        self.guarded: Mapping[str, ModelSpec | None] = {}
         self._names: Mapping[str, str] = {}
         self._open: set[str] = set()
         self._tests: OrderedDict[tuple[str, str], Callable[[object], bool]] = OrderedDict()
         self._last: tuple[Delta, Values | None, Values | None] | None = None
 
-    def learn(self, spec: SchemaSpec) -> None:
-        """Judge by this schema from here on."""
-        found = {m.typename: m for m in spec.models if m.permission("read") is not None}
+    def learn(self, spec: SchemaSpec, closed: Iterable[str] = ()) -> None:
+        """Judge by this schema from here on. closed: typenames, `ablo.models_closed`."""
+        found: dict[str, ModelSpec | None] = dict.fromkeys(closed)
+        found |= {m.typename: m for m in spec.models if m.permission("read") is not None}
         if found != self.guarded:
             self.guarded = found
             self._names = {name.lower(): name for name in found}
@@ -86,6 +88,8 @@ class Permissions:
             self._tests.move_to_end((typename, participant))
             return known
         model = self.guarded[typename]
+        if model is None:
+            return lambda row: False
         named = permission_fields(named_fields(model), "read")
         fields = {field.wire: field for field in named.values()}
         actor = actor_of(participant)

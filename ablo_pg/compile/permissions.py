@@ -236,6 +236,6 @@ def dispatch_sees(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=(
             "  select case when p_model is null then false else case p_model\n"
-            f"{cases}\n    else true\n  end end"
+            f"{cases}\n    else p_model <> all (ablo_model.closed())\n  end end"
         ),
     ).sql()

@@ -56,6 +56,7 @@ class Change:
 FIELD_MOVED: Final = ("field_renamed", "field_also_named")
 # Of what is no longer declared; only `migrate --drop` removes it.
 _TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
+_CLOSED: Final = " and policy; its past in the log is shown to no participant"
 _COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
 _MAY_BREAK: Final = "stored rows may break it: correct them first"
 _MAY_REPEAT: Final = "stored rows may have the same values: correct them first"
@@ -89,7 +90,9 @@ def diff(
             changes.append(Change("model_added", model.key, None, True, "nothing refers to it yet"))
         else:
             changes += _diff_model(origin, model, moved.fields.get(model.key, {}))
-    changes += [Change("model_dropped", key, None, False, _TABLE_STAYS) for key in before]
+    for key, gone in before.items():
+        reason = _TABLE_STAYS + (_CLOSED if gone.permission("read") is not None else "")
+        changes.append(Change("model_dropped", key, None, False, reason))
     return (*changes, *_diff_settings(old, new))
 
 
