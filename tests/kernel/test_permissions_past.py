@@ -167,6 +167,44 @@ def test_what_a_dropped_model_hid_is_shown_to_no_participant(scene: Scene) -> No
             assert {name for (name,) in conn.execute("select id from tasks").fetchall()} == rows
 
 
+def test_plain_sql_reads_the_log_of_what_it_may_read(scene: Scene) -> None:
+    """A row of it whose past or present is hidden is left out whole: a policy hides no column."""
+    for model, visible in (
+        (Task, {"I o"}),
+        (Opened, ALL),
+        (None, ALL),
+        (Task, {"I o"}),
+        (None, set()),
+    ):
+        apply_schema(scene.handle.admin_url, schema(model))
+        for actor, wanted in (("user:ann", ALL if visible else set()), ("user:bob", visible)):
+            with scene.acting(actor) as conn:
+                query = "select op, row_id, row, before from ablo.delta where model = 'tasks'"
+                rows = conn.execute(query).fetchall()
+            assert {text(*row) for row in rows} == wanted, (model, actor)
+
+
+def test_a_schema_without_permissions_does_not_pay_for_that(scene: Scene) -> None:
+    """The planner drops the policy, even of a plan that was made before."""
+    query = "explain (costs off) select * from ablo.delta where sync_id > 7"
+    found = []
+    for model in (Task, Opened):
+        apply_schema(scene.handle.admin_url, schema(model))
+        with scene.acting("user:bob") as conn:
+            found.append("".join(line for (line,) in conn.execute(query).fetchall()))
+    limited, free = found
+    assert "delta_readable" in limited
+    scene.admin.execute("drop policy delta_readers on ablo.delta")
+    with scene.acting("user:bob") as conn:
+        assert free == "".join(line for (line,) in conn.execute(query).fetchall())
+
+
+def test_a_build_without_the_policy_of_the_log_is_caught(scene: Scene) -> None:
+    scene.admin.execute("drop policy delta_readers on ablo.delta")
+    with pytest.raises(AssertionError):
+        test_plain_sql_reads_the_log_of_what_it_may_read(scene)
+
+
 def test_a_build_that_judges_a_missing_field_as_null_is_caught(scene: Scene) -> None:
     apply_schema(scene.handle.admin_url, schema(Moved))
     scene.admin.execute("""
