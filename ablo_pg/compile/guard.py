@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal, qualified
-from ablo_pg.compile.permissions import refuses
+from ablo_pg.compile.permissions import limits_reading, refuses
 from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
 from ablo_pg.compile.rls import SESSION_OF_OURS
 from ablo_pg.compile.values import differs
@@ -114,20 +114,41 @@ end if;"""
 def _bind(model: ModelPlan) -> str:
     """A claim also refuses plain SQL. One index probe if the row is not claimed.
 
-    At levels above READ COMMITTED the probe may see the past: there `claim_bind` decides.
+    At levels above READ COMMITTED the probe may see the past: there `claim_bind` decides. If the
+    model limits reading, a claim needs a row that exists: the unique violation answers a new id,
+    and does not tell of the claim on a row that the writer may not read.
     """
     changed = ",\n    ".join(
         f"case when {differs(column, 'old', 'new')} then {literal(column.wire.lower())} end"
         for column in model.row_columns
         if column.wire not in ("id", "updatedAt", "organizationId")
     )
-    return f"""\
+    stays = f"not v_moved and old.{model.org.sql} is not null"
+    probe = f"""\
+if current_setting('transaction_isolation') <> 'read committed' or exists (
+  select from ablo.claim c
+  where c.organization_id = v_organization and c.model = {model.typename} and c.row_id = v_id
+    and c.status = 'active'
+) then
+  if tg_op = 'UPDATE' and {stays} then
+    v_parts := array_remove(array[
+    {changed}
+    ], null);
+  end if;
+  perform ablo.claim_bind(v_organization, {model.typename}, v_id, v_parts);
+end if;"""
+    left = f"""\
 if v_moved then
   perform ablo.claim_bind(
     old.{model.org.sql}::text, {model.typename}, old.{model.id.sql}::text, null
   );
 end if;
-if v_moved or old.{model.org.sql} is null then
+"""
+    if limits_reading(model):
+        known = f"v_id := old.{model.id.sql};\n{probe}"
+        return f"{left}if {stays} then\n{indent(known)}\nend if;"
+    return f"""\
+{left}if v_moved or old.{model.org.sql} is null then
   v_id := new.{model.id.sql};
   perform pg_advisory_xact_lock_shared(
     ablo.creation_key(v_organization, {model.typename}, v_id)
@@ -135,18 +156,7 @@ if v_moved or old.{model.org.sql} is null then
 else
   v_id := old.{model.id.sql};
 end if;
-if current_setting('transaction_isolation') <> 'read committed' or exists (
-  select from ablo.claim c
-  where c.organization_id = v_organization and c.model = {model.typename} and c.row_id = v_id
-    and c.status = 'active'
-) then
-  if tg_op = 'UPDATE' and not v_moved and old.{model.org.sql} is not null then
-    v_parts := array_remove(array[
-    {changed}
-    ], null);
-  end if;
-  perform ablo.claim_bind(v_organization, {model.typename}, v_id, v_parts);
-end if;"""
+{probe}"""
 
 
 def _adopt(model: ModelPlan, parent: ParentTable) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from ablo_pg.db.catalog import installed_kernel, lock_provisioning
 from ablo_pg.db.errors import KERNEL_REMEDY
 from ablo_pg.db.event_triggers import failing, passing_over
 from ablo_pg.errors import AbloServerError
-from ablo_pg.kernel.files import kernel_version
+from ablo_pg.kernel.files import MIGRATIONS, kernel_files, kernel_version
+from ablo_pg.schema import SchemaSpec
 
 
 class Compiled(Protocol):
@@ -69,8 +70,13 @@ def apply(
             return Applied(len(compiled.statements), kept, tuple(passed_over))
 
 
-def require_kernel(conn: psycopg.Connection) -> None:
-    """Refuse a database without a kernel of exactly this version."""
+def require_kernel(conn: psycopg.Connection, spec: SchemaSpec | None = None) -> None:
+    """Refuse a database without a kernel of exactly this version.
+
+    spec: the schema to apply. If it limits who sees or changes rows, the kernel must have every
+    file of this package: an earlier release of the same version would not enforce it. One that has
+    later migrations too was installed by a later release, which does.
+    """
     kernel = installed_kernel(conn)
     if kernel is None:
         raise AbloServerError(
@@ -90,6 +96,25 @@ def require_kernel(conn: psycopg.Connection) -> None:
             remedy="upgrade ablo_pg to the release that installed it, or a later one",
             details={"installed": kernel.version, "own": kernel_version()},
         )
+    if spec is not None and _limits_sight(spec):
+        own = {file.path: file.checksum for file in kernel_files()}
+        missing = sorted(path for path, sum_ in own.items() if kernel.checksums.get(path) != sum_)
+        later = any(path.startswith(f"{MIGRATIONS}/") for path in kernel.checksums.keys() - own)
+        steps = any(path.startswith(f"{MIGRATIONS}/") for path in missing)
+        if missing and (steps or not later):
+            raise AbloServerError(
+                "the schema limits who sees or changes rows, and the database has the kernel of "
+                f"another release, which may not enforce that ({len(missing)} files differ)",
+                code="kernel_not_installed",
+                remedy="upgrade it with `ablo-pg connect --admin-url URL`, then run this again",
+                details={"installed": kernel.version, "own": kernel_version(), "files": missing},
+            )
+
+
+def _limits_sight(spec: SchemaSpec) -> bool:
+    """Whether a schema declares what only a kernel that knows it enforces."""
+    models = any(one.permissions or one.grants or one.entity_roles for one in spec.models)
+    return models or bool(spec.identity_roles or spec.session_settings)
 
 
 def _failed(exc: psycopg.Error, index: int, statement: str) -> AbloServerError:

@@ -70,7 +70,7 @@ def plan(
     `details["problems"]`, one for everything that prevents it; kernel_not_installed,
     kernel_newer_than_client.
     """
-    require_kernel(conn)
+    require_kernel(conn, spec)
     with ExitStack() as stack:
         return _checked(conn, spec, options, stack)[0]
 
@@ -89,7 +89,7 @@ def migrate(
     `plan`; migration_failed with details step, phase, statement, index, sqlstate; lock_timeout if
     others held what it needs for longer than its patience.
     """
-    require_kernel(conn)
+    require_kernel(conn, spec)
     with ExitStack() as stack:
         try:
             stack.enter_context(db.provisioning(conn))

@@ -98,7 +98,7 @@ def push(
     schema_definition_invalid for declarations that are not enforced; lock_timeout; the errors of
     `apply`. Nothing is changed then.
     """
-    require_kernel(conn)
+    require_kernel(conn, spec)
     with _tables(conn, spec), conn.transaction(force_rollback=dry_run):
         with _deadline():
             lock_provisioning(conn, "public")

@@ -156,10 +156,14 @@ def _check_permissions(model: ModelSpec) -> list[Problem]:
             f"{odd[0][:80]!r} is not a verb, or is there twice",
             f"use {', '.join(VERBS)}",
         )
+    elif open_ := [one.name for one in model.permissions if one.test is None]:
+        reason = f"{open_[0]}: its test is null, which names no rows"
+        remedy = f"push a predicate as its test, or leave {open_[0]} out to allow every row"
     elif "read" in names and not model.before:
         reason = "without what was before, the stream cannot tell which rows leave an actor's sight"
         remedy = "leave out before=False, or read="
-    return [Problem("invalid_permission", model.key, None, reason, remedy)] if reason else []
+    named = Problem("invalid_permission", model.key, "permissions", reason, remedy)
+    return [named] if reason else []
 
 
 def _check_keys(model: ModelSpec, one: Check | Index) -> str:

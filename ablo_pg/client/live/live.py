@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Generic, Self, TypeVar, cast
+from typing import Final, Generic, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -14,6 +16,7 @@ from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.subscriptions import Subscription, subscribe
 from ablo_pg.client.local.where import getter
 from ablo_pg.client.names import Entry
@@ -31,7 +34,10 @@ from ablo_pg.schema.rows import Model, unread_fields
 from ablo_pg.wire.kernel_bodies import ListBody
 from ablo_pg.wire.kernel_calls import ROW_LIST
 
+logger: Final = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
+# Takes the rows, and the events that led to them.
+Watcher: TypeAlias = Callable[[list[RowT], list[LiveEvent[RowT]]], Awaitable[None] | None]
 
 
 class Live(Generic[RowT]):
@@ -108,11 +114,48 @@ class Live(Generic[RowT]):
         self._events.clear()
         return found
 
+    async def watch(self, callback: Watcher[RowT]) -> LiveHandle:
+        """Call `callback(rows, events)` now, with no events, and then after every change.
+
+        Calls come one at a time. Returns a handle whose `close` ends them. If the callback raises,
+        the error is logged and the next change follows.
+        """
+        await self.__aenter__()
+
+        async def run() -> None:
+            events: list[LiveEvent[RowT]] = []
+            while not self._result.closed:
+                try:
+                    answer = callback(self.rows, events)
+                    if inspect.isawaitable(answer):
+                        await answer
+                except Exception:
+                    logger.exception("a live query's callback failed at %s", self.stamp)
+                try:
+                    events = await self.batch()
+                except StopAsyncIteration:
+                    return
+
+        return LiveHandle(self.aclose, self._source.background.start(run))
+
     async def aclose(self) -> None:
         """End it; `rows` and `stamp` stay readable."""
         self._result.closed = True
         if self._source.changes is not None:
             await self._source.changes.aclose()
+
+
+class LiveHandle:
+    """A running `watch`."""
+
+    def __init__(self, aclose: Callable[[], Awaitable[None]], task: asyncio.Task[None]) -> None:
+        self._aclose = aclose
+        self._task = task
+
+    async def close(self) -> None:
+        """End the calls; a running one is cancelled. Idempotent."""
+        self._task.cancel()
+        await self._aclose()
 
 
 class Following:
@@ -124,6 +167,11 @@ class Following:
         self._entry = entry
         self._where = where
         self._filter: Filter | None = None
+
+    @property
+    def background(self) -> Background:
+        """The client's background tasks."""
+        return self._session.background
 
     def compared(self, compares: Compares) -> None:
         """Learn how columns compare: the hub passes on what concerns the filter, if it can tell."""

@@ -106,6 +106,8 @@ def _constants(one: Node, other: Node) -> Verdict:
     (of, text), (type_, value) = ([str(part) for part in node.parts] for node in (one, other))
     if of == type_:
         return "unknown" if of.startswith("?") else "different"
+    if "null" in (of, type_):
+        return "different"
     if {of, type_} <= _NUMERIC:
         return "unknown" if float(text) == float(value) else "different"
     plain = {of, type_} <= {"text", UNKNOWN, "bpchar", "name"}

@@ -42,7 +42,9 @@ DEEPEST: Final = 200
 _COMPARED: Final = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
 _PATTERNS: Final = ("Like", "ILike", "RegexpLike", "RegexpILike", "StartsWith")
 _SUMS: Final = ("Add", "Sub", "Mul", "Div", "Mod")
-_TEXT: Final = ("Lower", "Upper", "Trim", "Substring", "Left", "Right", "Replace", "Concat")
+_TEXT: Final = (
+    *("Lower", "Upper", "Trim", "Substring", "SplitPart", "Left", "Right", "Replace", "Concat"),
+)
 # Functions, and operators of lists and JSON: the result's type; '' for one that is not known.
 _CALLED: Final = {
     **dict.fromkeys(_TEXT, "text"),

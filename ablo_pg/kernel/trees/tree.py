@@ -54,9 +54,15 @@ FALSE: Final = const("bool", "false")
 
 
 def compared(word: str, left: Node, right: Node) -> Node:
-    """Return a comparison: a constant on the right, else in one order; `<>` is a negated `=`."""
+    """Return a comparison: a constant on the right, else in one order.
+
+    `<>` is a negated `=`; `= true` is what it compares, and `= false` its negation.
+    """
     if word == "<>":
         return negated(compared("=", left, right))
+    for truth, test in ((right, left), (left, right)):
+        if word == "=" and truth in (TRUE, FALSE) and test.type == "bool":
+            return test if truth == TRUE else negated(test)
     flipped = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
     constant = left.kind == "const" and right.kind != "const"
     if constant or (right.kind != "const" and repr(right) < repr(left)):
