@@ -21,8 +21,8 @@ select p.oid::regprocedure::text, coalesce(p.proconfig, '{}')
   from pg_proc p
  where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace)
    and (p.prosecdef or has_function_privilege('ablo_runtime', p.oid, 'execute'))"""
-# Returns a number; plain expressions that lists and the log's policy inline, which no entry point but
-# theirs needs; the set-wise writes, which only ablo.commit_batch can call.
+# Returns a number; plain expressions that lists and the policy of the log inline, and that no other
+# entry point needs; the set-wise writes, which only ablo.commit_batch can call.
 UNPINNED: Final = ("ablo.log_head(text)", "__row(", "ablo_model.sees(", "__many(")
 ODD: Final = {
     "timezone": "Asia/Kathmandu", "datestyle": "German, DMY", "intervalstyle": "sql_standard",
