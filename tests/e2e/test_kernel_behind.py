@@ -11,7 +11,7 @@ import pytest
 from ablo_pg import AbloError, EntityRole, IdentityRole, Model, Schema, allow, define_schema
 from ablo_pg.cluster import Server
 from ablo_pg.kernel import KernelFile, install, kernel_files, migrate, plan
-from ablo_pg.kernel.push import push
+from ablo_pg.kernel.schema_push import push
 
 LAST = max(file.path for file in kernel_files() if file.is_migration)
 BEHIND = tuple(file for file in kernel_files() if file.path != LAST)
