@@ -24,6 +24,7 @@ SYNC: Final = f"{CLIENT}.sync"
 # file of the twins -> (module of the async class, the class, module and name of its twin's base)
 FILES: Final = {
     "client": [("async_client", "AsyncAblo", "client_by_hand", "BlockingClient")],
+    "access": [("rows.access", "AccessClient", "by_hand", "Twin[AccessClient]")],
     "models": [("rows.models", "ModelClient", "by_hand", "BlockingModel[RowT, NewT, ChangesT]")],
     "claim": [("claims.handle", "Claim", "by_hand", "BlockingClaim[RowT]")],
     "claims": [("claims.claims", "ModelClaims", "claims_by_hand", "BlockingClaims[RowT]")],

@@ -49,6 +49,7 @@ __all__ = [
     "Live",
     "LiveAggregate",
     "LiveEvent",
+    "LiveHandle",
     "LocalModel",
     "LostEvent",
     "Model",
@@ -74,6 +75,7 @@ __all__ = [
     "SyncCommits",
     "SyncLive",
     "SyncLiveAggregate",
+    "SyncLiveHandle",
     "SyncLostEvent",
     "SyncModelClaims",
     "SyncModelClient",
@@ -110,7 +112,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.claims.handle import Claim, Claiming, LostEvent
     from ablo_pg.client.claims.presence import PresenceClient
     from ablo_pg.client.live.aggregate import LiveAggregate
-    from ablo_pg.client.live.live import Live
+    from ablo_pg.client.live.live import Live, LiveHandle
     from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
     from ablo_pg.client.local.model import LocalModel
     from ablo_pg.client.local.queued import Pending
@@ -127,7 +129,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.sync.claim import SyncClaim
     from ablo_pg.client.sync.claims import SyncModelClaims
     from ablo_pg.client.sync.client import Ablo
-    from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate
+    from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate, SyncLiveHandle
     from ablo_pg.client.sync.models import SyncModelClient
     from ablo_pg.client.sync.presence import SyncPresenceClient
     from ablo_pg.client.sync.queued import SyncPending
@@ -182,7 +184,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.claims.handle": "Claim Claiming LostEvent",
         "client.claims.presence": "PresenceClient",
         "client.live.aggregate": "LiveAggregate",
-        "client.live.live": "Live",
+        "client.live.live": "Live LiveHandle",
         "client.live.subscriptions": "Change ChangeHandle Subscription",
         "client.local.model": "LocalModel",
         "client.local.queued": "Pending",
@@ -199,7 +201,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.sync.claim": "SyncClaim",
         "client.sync.claims": "SyncModelClaims",
         "client.sync.client": "Ablo",
-        "client.sync.live": "SyncLive SyncLiveAggregate",
+        "client.sync.live": "SyncLive SyncLiveAggregate SyncLiveHandle",
         "client.sync.models": "SyncModelClient",
         "client.sync.presence": "SyncPresenceClient",
         "client.sync.queued": "SyncPending",

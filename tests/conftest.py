@@ -44,8 +44,11 @@ settings.register_profile(
 )
 settings.load_profile("ablo_pg")
 
-# The full tier: every test of these folders, and of clients over a relay, that is not marked smoke.
+# The full tier: every test of these folders that is not marked smoke, of clients over a relay, and
+# what is marked full itself.
 FULL = ("tests/changefeed/", "tests/relay/", "tests/e2e/")
+CLIENT = "tests/client/"
+ROOT = Path(__file__).parent.parent
 
 Prefer: TypeAlias = Literal["embedded", "system"]
 if (wanted := os.environ.get("ABLO_TEST_POSTGRES", "")).isdigit():
@@ -61,13 +64,43 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = "not long and not full"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Literal[True] | None:
+    """Import no file of which the tier runs no test: half of the files, and their libraries.
+
+    Where marks decide they are looked for as text. The full tier is .ci/run's; see `in_full_tier`.
+    """
+    place = f"{collection_path.relative_to(ROOT).as_posix()}{'/' * collection_path.is_dir()}"
+    within = place.startswith(FULL)
+    match config.option.markexpr:
+        case "not long and not full" if within:
+            return None if has_mark(collection_path, "smoke") else True
+        case "full and not long" if not within and place not in ("tests/", CLIENT):
+            in_client = place.startswith(CLIENT)
+            return None if in_client or has_mark(collection_path, "full") else True
+    return None
+
+
+def has_mark(path: Path, mark: str) -> bool:
+    """Whether a test file, or one under a folder, has that mark."""
+    files = path.rglob("*.py") if path.is_dir() else [path]
+    return any(f"mark.{mark}" in file.read_text("utf-8") for file in files)
+
+
+def in_full_tier(item: pytest.Item) -> bool:
+    """Whether the test is of the full tier without being marked so."""
+    spec = getattr(item, "callspec", None)
+    over_relay = (spec is not None and "relay" in spec.params.values()) or (
+        item.get_closest_marker("relay") is not None
+    )
+    within = item.nodeid.startswith(FULL) or (over_relay and item.nodeid.startswith(CLIENT))
+    return within and not item.get_closest_marker("smoke")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the full tier, before -m selects."""
     for item in items:
-        spec = getattr(item, "callspec", None)
-        over_relay = spec is not None and "relay" in spec.params.values()
-        if (item.nodeid.startswith(FULL) or over_relay) and not item.get_closest_marker("smoke"):
+        if in_full_tier(item):
             item.add_marker("full")
 
 

@@ -13,7 +13,8 @@ over one such delta: rows that come into sight are shown, rows that leave are re
 Why a turn is exact. The rows of a group are read later than the delta's position m, at stamp s.
 Those that have not changed since m are as they were: they are shown, or removed, at m. The others
 have deltas in (m, s]. A row that is in sight after one is shown by it, with its whole content. A
-row that was in a lost group until then is removed by it, the first one after m (`Fading`).
+row that was in a lost group until then is removed by it, the first one after m; one that came into
+sight at m was not shown, so the first one is shown without what was before (`Unsettled`).
 
 In sight is a row in the groups of a view that its participant may read: the kernel says so of rows,
 `permissions` of deltas. What could not be read before is not removed either.
@@ -22,21 +23,21 @@ In sight is a row in the groups of a view that its participant may read: the ker
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import msgspec
 
+from ablo_pg.changefeed.filters import Filter, concerned
 from ablo_pg.changefeed.permissions import Permissions
-from ablo_pg.changefeed.view import View, groups_of, seen
+from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
 from ablo_pg.db.sights import SightRow, SightRows, SightState
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
 
 SIGHT_IDS: Final = 1000  # unused before the change of a grant: `ablo.sight_ids`
-See: TypeAlias = Callable[[Sequence[View], Delta, Permissions], Delta | None]
-FADING_MOST: Final = 100_000  # rows whose first change after a loss is awaited
+MET_MOST: Final = 100_000  # rows whose first change after a step is known
 
 
 class SightSource(Protocol):
@@ -148,56 +149,83 @@ def moved(views: Sequence[View], delta: Delta) -> Sequence[View]:
 
 
 @dataclass(slots=True)
-class Fading:
-    """Views that show nothing any more, whose rows are removed as the log comes to them.
+class Unsettled:
+    """A step whose rows the log has yet to show, if they changed before they could be read.
 
-    through: the stamp up to which rows were not looked at.
+    views: those before it. through: the stamp as of which rows were read. met: rows whose first
+    change after it was judged.
     """
 
     views: Sequence[View]
     through: int
     met: set[tuple[str, str]] = field(default_factory=set)
 
-    def removal(self, delta: Delta, permissions: Permissions) -> Delta | None:
-        """Return the removal of a row that was in sight until this change of it, if it was."""
+    def judge(self, delta: Delta, shown: Delta | None, permissions: Permissions) -> Delta | None:
+        """Return what is shown of a change: of a row's first, a removal if the row was in sight
+        until then and is no longer; no past if it is in sight only since the step."""
         target = (delta.model, delta.row_id)
-        groups = (*delta.groups, *delta.left_groups)
-        if target in self.met or not any(view.sees(delta.model, groups) for view in self.views):
-            return None
-        if len(self.met) == FADING_MOST:
+        if delta.sync_id > self.through or target in self.met:
+            return shown
+        groups = {*delta.groups, *delta.left_groups}
+        known = groups.difference(delta.entered_groups)
+        if shown is None:
+            if not any(view.sees(delta.model, groups) for view in self.views):
+                return None
+            had = views_before(self.views, delta, groups, permissions)
+            shown = removal_of(delta, delta.model, delta.row_id, groups, had) if had else None
+        elif shown.before is None or views_before(self.views, delta, known, permissions):
+            return shown
+        else:
+            shown = shown._replace(before=None)
+        if len(self.met) == MET_MOST:
             raise too_much()
         self.met.add(target)
-        had = views_before(self.views, delta, permissions)
-        return removal_of(delta, delta.model, delta.row_id, groups, had) if had else None
+        return shown
 
 
 def shown_of(
     deltas: Iterable[Delta],
     views: Sequence[View],
     permissions: Permissions,
-    fading: Sequence[Fading],
-    see: See = seen,
-) -> Iterator[Delta]:
-    """Yield deltas as these views show them, and removals of rows of those that fade."""
-    for delta in deltas:
-        shown = see(views, delta, permissions)
-        if shown is None and fading:
-            late = (each for each in fading if delta.sync_id <= each.through)
-            removals = (each.removal(delta, permissions) for each in late)
-            shown = next((one for one in removals if one is not None), None)
-        if shown is not None:
-            yield shown
+    unsettled: Sequence[Unsettled],
+    filter: Filter | None,
+) -> list[Delta]:
+    """Return deltas as these views show them, after steps that are not settled yet."""
+    if not unsettled:
+        judged = (seen(views, delta, permissions) for delta in concerned(filter, deltas))
+        return [delta for delta in judged if delta is not None]
+    found = []
+    for delta in deltas:  # also such as do not concern the filter: they may be a row's first
+        shown = seen(views, delta, permissions)
+        for each in unsettled:
+            shown = each.judge(delta, shown, permissions)
+        if shown is not None and (filter is None or filter.concerns(delta)):
+            found.append(shown)
+    return found
 
 
-def views_before(views: Sequence[View], delta: Delta, permissions: Permissions) -> list[View]:
-    """Return those that may have shown a row before a change of it."""
-    if delta.op == "I":
-        return []
-    groups = (*delta.groups, *delta.left_groups)
+def shown_again(
+    deltas: Iterable[Delta],
+    views: Sequence[View],
+    permissions: Permissions,
+    unsettled: Sequence[Unsettled],
+) -> list[Delta]:
+    """Return those of deltas that wait to be taken that these views show: see `seen_again`."""
+    had = [*views, *(view for each in unsettled for view in each.views)]
+    shown = (seen_again(views, delta, permissions, had) for delta in deltas)
+    return [delta for delta in shown if delta is not None]
+
+
+def views_before(
+    views: Sequence[View], delta: Delta, groups: Collection[str], permissions: Permissions
+) -> list[View]:
+    """Return those that showed the row before a change, if it was in these groups then."""
     return [
         view
         for view in views
-        if view.sees(delta.model, groups) and permissions.had(delta, view.participant)
+        if delta.op != "I"
+        and view.sees(delta.model, groups)
+        and permissions.had(delta, view.participant)
     ]
 
 
@@ -235,8 +263,8 @@ def _own_step(
 ) -> Delta | None:
     """Return the delta itself between the views before and after it."""
     own = seen(new, delta, permissions)
-    had = views_before(old, delta, permissions)
     groups = {*delta.groups, *delta.left_groups}
+    had = views_before(old, delta, groups, permissions)
     if own is None or own.op == "D":
         if not had:
             return None

@@ -25,17 +25,17 @@ from ablo_pg.changefeed.filters import Filter, concerned
 from ablo_pg.changefeed.pages import Page
 from ablo_pg.changefeed.sight import (
     SIGHT_IDS,
-    Fading,
-    See,
     SightView,
+    Unsettled,
     markers,
     moved,
+    shown_again,
     shown_of,
     turn,
     views_at,
 )
 from ablo_pg.changefeed.state import Source, State
-from ablo_pg.changefeed.view import View, groups_of, seen, seen_again
+from ablo_pg.changefeed.view import View, groups_of, seen
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.delta import Delta
 
@@ -54,9 +54,9 @@ class Subscription:
 
     __slots__ = (
         *("groups", "offered", "on_news", "organization", "state", "times_cut", "views"),
-        *("_channel", "_cursor", "_fading", "_filter", "_given", "_hub", "_markers", "_most"),
-        *("_most_bytes", "_page", "_queue", "_queued_bytes", "_read", "_read_whole", "_size"),
-        *("_target", "_turning", "_unseen", "_wake", "on_views", "__weakref__"),
+        *("_channel", "_cursor", "_filter", "_given", "_hub", "_markers", "_most", "_most_bytes"),
+        *("_page", "_queue", "_queued_bytes", "_read", "_read_whole", "_size", "_target"),
+        *("_turning", "_unseen", "_unsettled", "_wake", "on_views", "__weakref__"),
     )
 
     def __init__(
@@ -70,7 +70,7 @@ class Subscription:
         self.organization = organization
         self._filter = filter
         self.on_views: Callable[[Sequence[View]], None] | None = None  # they have changed
-        self._fading: list[Fading] = []
+        self._unsettled: list[Unsettled] = []
         self._turning = False  # the next delta changes the views
         self._look(views)
         self.offered = 0
@@ -212,9 +212,9 @@ class Subscription:
         self._look(views)
         if self._channel is not None:
             self._channel.add(self)
-        self._fading.clear()
-        self._page = _deque(self._seen(self._page, seen_again))
-        self._queue = _deque(self._seen(self._queue, seen_again))
+        judge = (views, self._hub.permissions, self._unsettled)
+        self._page = _deque(shown_again(self._page, *judge))
+        self._queue = _deque(shown_again(self._queue, *judge))
         self._queued_bytes = sum(delta.size for delta in self._queue)
 
     async def aclose(self) -> None:
@@ -313,8 +313,8 @@ class Subscription:
             return
         if self.state is State.READING:
             self._attach()
-        elif self._read >= max(self._target, *(each.through for each in self._fading), 0):
-            self._fading.clear()
+        elif self._read >= max(self._target, *(each.through for each in self._unsettled), 0):
+            self._unsettled.clear()
             self._go_live()
         else:
             await anyio.sleep(self._unseen.pause())
@@ -333,8 +333,8 @@ class Subscription:
             if self.state is not State.CLOSED and self.views is old:  # else it is done again
                 shown = list(concerned(self._filter, shown))
                 self._page = _deque((*self._page, *self._seen(page[:number]), *shown))
-                self._fading = [each for each in self._fading if each.through > delta.sync_id]
-                self._fading.append(Fading(old, through))
+                self._unsettled = [one for one in self._unsettled if one.through > delta.sync_id]
+                self._unsettled.append(Unsettled(old, through))
                 if self.state is State.JOINING:  # what it was offered was judged by the old views
                     self._detach(self._cursor)
                     self.state = State.READING
@@ -353,9 +353,9 @@ class Subscription:
         self._markers = markers(views)
         self.groups = groups_of(views) | self._markers
 
-    def _seen(self, deltas: Iterable[Delta], see: See = seen) -> list[Delta]:
-        found = concerned(self._filter, deltas) if see is seen else deltas  # else they were before
-        return list(shown_of(found, self.views, self._hub.permissions, self._fading, see))
+    def _seen(self, deltas: Iterable[Delta]) -> list[Delta]:
+        judge = (self.views, self._hub.permissions, self._unsettled)
+        return shown_of(deltas, *judge, self._filter)
 
     def _attach(self) -> None:
         self._channel = self._hub.attach(self.organization, self, self._read)

@@ -78,13 +78,16 @@ def seen(views: Sequence[View], delta: Delta, permissions: Permissions) -> Delta
     return _removal(had, delta, left)
 
 
-def seen_again(views: Sequence[View], delta: Delta, permissions: Permissions) -> Delta | None:
+def seen_again(
+    views: Sequence[View], delta: Delta, permissions: Permissions, had: Sequence[View]
+) -> Delta | None:
     """As `seen`, of a delta that was shown and waits: its reader follows other groups now.
 
     A removal without content has nothing left to judge, and must reach those that have the row.
+    had: the views that may have shown it to them.
     """
-    if delta.op == "D" and delta.before is None and delta.model in permissions.guarded:
-        return delta if any(view.sees(delta.model, delta.groups) for view in views) else None
+    if delta.op == "D" and delta.before is None:
+        return delta if any(view.sees(delta.model, delta.groups) for view in had) else None
     return seen(views, delta, permissions)
 
 

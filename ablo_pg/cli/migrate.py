@@ -21,7 +21,8 @@ from ablo_pg.schema import SchemaSpec
 
 EPILOG = """\b
 TARGET: FILE.py, MODULE, either with :ATTRIBUTE, or FILE.json
-Exit code 3: stored rows stand against it; every reason is named, and what would allow it.
+Exit code 3: stored rows stand against it, or permissions change; every reason is named, and what
+would allow it.
 
 \b
 Examples:
@@ -29,6 +30,7 @@ Examples:
   ablo-pg migrate app.schema:schema --dry-run
   ablo-pg migrate app/schema.py --rename tasks.title:name --backfill tasks.owner=unassigned
   ablo-pg migrate app/schema.py --output plan.sql
+  ablo-pg migrate app/schema.py --dry-run --force
 """
 
 
@@ -56,6 +58,7 @@ Examples:
     "--alter-adopted", is_flag=True,
     help="Change an application's columns to fit: types, NOT NULL, CHECKs, keys, defaults.",
 )  # fmt: skip
+@click.option("--force", is_flag=True, help="Change permissions: who may read and write what.")
 @click.option(
     "--lock-timeout", default=400, metavar="MS", type=click.IntRange(10, 60_000),
     show_default=True, help="How long a writer may wait behind a lock request.",
@@ -71,9 +74,8 @@ def migrate_command(target: str, admin_url: str, as_json: bool, **how: Any) -> N
     """
     spec = load_target(target)
     options = _options(spec, how["renames"], how["backfills"])
-    options = replace(
-        options, drop=how["drop"], rewrite=how["rewrite"], alter_adopted=how["alter_adopted"]
-    )
+    flags = {name: how[name] for name in ("drop", "rewrite", "alter_adopted", "force")}
+    options = replace(options, **flags)
     with administrator(admin_url) as conn:
         if how["dry_run"] or how["output"] is not None:
             _show_plan(plan(conn, spec, options), how["output"], as_json)

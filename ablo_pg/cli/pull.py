@@ -215,12 +215,17 @@ def _write(pulled: Pulled, skipped: Sequence[Skipped], out: Path | None, as_json
                 "models": keys,
                 "leftOut": list(pulled.left_out),
                 "why": pulled.left_out,
+                "permissionsLeftOut": pulled.opened,
                 "skipped": [asdict(one) for one in skipped],
                 "file": written,
                 "source": source,
             }
         )
         return
+    for key, lost in pulled.opened.items():
+        say(
+            f"  {key}: add these permissions to the file, or migrating ends them: {'; '.join(lost)}"
+        )
     for table, reasons in pulled.left_out.items():
         say(f"  {table}: {reasons[0]}")
     for one in skipped[:_LISTED]:

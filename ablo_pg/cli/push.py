@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--url", metavar="URL", help="Relay to push to, with ABLO_API_KEY. [env: ABLO_API_URL]"
 )
-@click.option("--force", is_flag=True, help="Make changes that lose data.")
+@click.option("--force", is_flag=True, help="Make changes that lose data or change permissions.")
 @click.option(
     "--rename",
     "renames",

@@ -26,6 +26,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "generate": "Write a typed client, JSON Schema, OpenAPI.",
     },
     "See what happens": {
+        "access": "Explain who may read and write a row, and why.",
         "logs": "Follow changes: what, when, and by which participant.",
         "claims": "Show who holds what, and who waits; break a claim.",
         "whoami": "Show the login, participant and rights in use.",

@@ -20,6 +20,7 @@ from ablo_pg.client.local.queued_writes import pending_of
 from ablo_pg.client.names import Tenant, did_you_mean
 from ablo_pg.client.place import Place
 from ablo_pg.client.registry import Registry
+from ablo_pg.client.rows.access import AccessClient
 from ablo_pg.client.rows.commits import Commits
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.snapshots import Ids, Snapshot, take_snapshot
@@ -118,6 +119,7 @@ class AsyncAblo(Rooted):
             session.local.queue = WriteQueue(
                 background, lambda request: session.commit(request, None, "confirmed"), copy
             )
+        self._access = AccessClient(self._session)
         self._commits = Commits(self._session)
         self._tracks = Tracks(self._session)
         self._presence = PresenceClient(self._session)
@@ -186,6 +188,11 @@ class AsyncAblo(Rooted):
             async with within(self._session.seconds(timeout), "Starting the local copy"):
                 await self._session.local.copy.start()
         return status
+
+    @property
+    def access(self) -> AccessClient:
+        """Why this client may or may not read and write a row."""
+        return self._access
 
     @property
     def commits(self) -> Commits:

@@ -2,12 +2,14 @@
 
 `<model>__reads(table, participant)` is for the read routines, which inline it, so that indexes
 serve it; `<model>__sees(row, before, participant)` for the log, whose rows are JSON;
+`<model>__permits(table, verb, participant)` explains, by the row as it is;
 `rls` puts the same test into a policy for our logins; `guard` judges what they write, with the row
 before and after. All print one predicate; `changefeed.permissions` judges the stream by it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -21,10 +23,12 @@ from ablo_pg.predicate.permission import (
     names_of,
     permission_fields,
     require_judged,
+    strict,
     transition,
 )
 from ablo_pg.schema.neutral import FieldType, named_fields
 from ablo_pg.schema.problems import Problem, schema_error
+from ablo_pg.schema.wire_json import dump_condition
 
 _EVENTS: Final = (
     ("INSERT", "create", ("new",)),
@@ -44,6 +48,7 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     """Emit the functions of a model that declares permissions."""
     if model.spec.permissions:
         yield _collations(model)
+        yield from _permits(model)
     if limits_reading(model):
         yield from Function(
             name=model.function("reads"),
@@ -66,9 +71,36 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
         ).sql()
 
 
+def _permits(model: ModelPlan) -> tuple[str, ...]:
+    """Return what each permission says of a row as it is, for `ablo.access_judge`."""
+    columns = _columns(model, "r")
+    both = {f"{row}.{wire}": sql for row in ROWS for wire, sql in columns.items()}
+    given = columns | both | _actor("p_actor")
+    cases = [
+        f"    when {literal(one.name)} then {_test(model, one.name, given)}"
+        for one in model.spec.permissions
+    ]
+    update = model.spec.permission("update")
+    if transition(update) and strict(update):  # false, though it is unknown what is written
+        row = f"(null::{model.table})"
+        given |= {f"new.{wire}": sql for wire, sql in _columns(model, row).items()}
+        cases.append(f"    when 'never' then ({_test(model, 'update', given)}) is false")
+    listed = "\n".join(cases)
+    return Function(
+        name=model.function("permits"),
+        args=[f"r {model.table}", "p_verb text", "p_actor text"],
+        returns="boolean",
+        language="sql",
+        volatility="stable",
+        pinned=False,
+        signature=f"({model.table}, text, text)",
+        body=f"  select case p_verb\n{listed}\n  end",
+    ).sql()
+
+
 def _collations(model: ModelPlan) -> str:
     """Refuse an adopted table whose text compares as equal what the stream tells apart."""
-    named = {name.removeprefix("old.").removeprefix("new.") for name in _named(model)}
+    named = _named(model)
     columns = text_array(sorted(c.name for c in model.row_columns if c.wire in named))
     problem = f"{model.title}: its permissions name a column of a nondeterministic collation"
     return do_block(
@@ -87,7 +119,21 @@ def _collations(model: ModelPlan) -> str:
 
 
 def _named(model: ModelPlan) -> set[str]:
-    return {name for one in model.spec.permissions for name in names_of(one.test)}
+    """Return the JSON names of the fields that the permissions read."""
+    names = {name for one in model.spec.permissions for name in names_of(one.test)}
+    return {name.removeprefix("old.").removeprefix("new.") for name in names}
+
+
+def recorded(model: ModelPlan) -> str:
+    """Return what a comment records of a model's permissions, and of their columns; '' if none."""
+    if not model.spec.permissions:
+        return ""
+    named = _named(model)
+    found = {
+        "permissions": [dump_condition(one) for one in model.spec.permissions],
+        "columns": {field.wire: field.column for field in model.spec.fields if field.wire in named},
+    }
+    return f" {json.dumps(found, ensure_ascii=False)}"
 
 
 def limits_reading(model: ModelPlan) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ablo_pg.compile.names import dollar, literal
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
+from ablo_pg.predicate.permission import transition
 from ablo_pg.schema.wire_json import dump_schema_json
 
 
@@ -40,15 +41,27 @@ def _model(model: ModelPlan) -> dict[str, object]:
         "groupsFunction": model.function_name("groups") if model.synced else None,
         **_grant(model),
         "idType": "text",
-        **(
-            {"readsFunction": model.function_name("reads")} if model.spec.permission("read") else {}
-        ),
+        **_permissions(model),
         "fields": [
             _field(column, wire, _optional(model, column))
             for column in _columns(model)
             for wire in (column.wire, *column.formerly)
         ],
     }
+
+
+def _permissions(model: ModelPlan) -> dict[str, object]:
+    """Return the functions that judge, and the permissions by verb. both: it compares two rows."""
+    found: dict[str, object] = {}
+    if model.spec.permission("read") is not None:
+        found["readsFunction"] = model.function_name("reads")
+    if model.spec.permissions:
+        found["permitsFunction"] = model.function_name("permits")
+        found["permissions"] = {
+            one.name: {"text": one.text or _pretty(one.test), "both": transition(one.test)}
+            for one in model.spec.permissions
+        }
+    return found
 
 
 def _grant(model: ModelPlan) -> dict[str, object]:

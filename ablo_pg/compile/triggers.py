@@ -2,7 +2,7 @@
 
 A constraint trigger has no `or replace`, so the set is dropped and created again if one of it is
 missing, disabled or of another definition; otherwise nothing is locked. Names sort late, so that a
-table's own triggers run first.
+table's own triggers run first. Their comments record the permissions: `kernel.pull` reads them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from ablo_pg.compile.forms import Guarded, do_block
 from ablo_pg.compile.names import digest, literal, text_array
+from ablo_pg.compile.permissions import recorded
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
 # What is written set-wise is logged by the kernel (`many`). Postgres parses a WHEN again for every
@@ -24,7 +25,7 @@ def triggers(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     if not model.synced:
         return
     definitions = _definitions(model)
-    mark = literal(f"ablo_pg {digest(chr(10).join(definitions.values()))}")
+    mark = literal(f"ablo_pg {digest(chr(10).join(definitions.values()))}{recorded(model)}")
     table = model.table
     statements = []
     for name, definition in definitions.items():

@@ -22,6 +22,7 @@ from ablo_pg.db.routines import load_json_raw
 
 Status: TypeAlias = Literal["live", "expired", "revoked"]
 
+ACCESS_EXAMINE: Final[LiteralString] = "select ablo.access_examine(%s, %s, %s, %s, %s)"
 KEY_CREATE: Final[LiteralString] = "select ablo.key_create(%s, %s, %s::jsonb)"
 KEY_FIND: Final[LiteralString] = "select ablo.key_find(%s)"
 KEY_GET: Final[LiteralString] = "select ablo.key_get(%s, %s, %s)"
@@ -151,6 +152,22 @@ async def key_rotate(
     key = new_key(spelling_of(old.display))
     body = _request(key, request)
     return key, ROTATED.decode(await _value(conn, KEY_ROTATE, organization, key_id, body, by))
+
+
+def access_examine(
+    conn: Connection,
+    organization: str | None,
+    participant: str | None,
+    model: str,
+    row_id: str,
+    key: str | None,
+) -> object:
+    """Explain, to an administrator, what a key (its id or hash) or a participant may do with a row.
+
+    Returns JSON as `ablo.access_examine` has it.
+    """
+    arguments = (organization, participant, model, row_id, key)
+    return orjson.loads(_value_blocking(conn, ACCESS_EXAMINE, *arguments))
 
 
 def create_key(

@@ -70,7 +70,8 @@ class MarkedIndex(msgspec.Struct, frozen=True):
 class TableFacts(msgspec.Struct, frozen=True):
     """One relation: kind r (table), p (partitioned), v, m (views), f (foreign table).
 
-    children: quoted names of the tables that inherit from it, without its partitions.
+    children: quoted names of the tables that inherit from it, without its partitions. guard: the
+    comment on the trigger that guards a model's table, '' without one; None: no model guards it.
     """
 
     schema: str
@@ -85,6 +86,7 @@ class TableFacts(msgspec.Struct, frozen=True):
     comment: str | None
     children: tuple[str, ...] = ()
     marked: tuple[MarkedIndex, ...] = ()
+    guard: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -111,6 +113,9 @@ with relations as (
 select coalesce(json_agg(json_build_object(
   'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'is_partition', r.relispartition,
   'is_logged', r.relpersistence = 'p',
+  'guard', (
+    select coalesce(pg_catalog.obj_description(t.oid, 'pg_trigger'), '')
+    from pg_catalog.pg_trigger t where t.tgrelid = r.oid and t.tgname = 'zz_ablo_guard'),
   'rows', r.reltuples, 'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
   'children', (
     select coalesce(json_agg(pg_catalog.format('%%I.%%I', n.nspname, c.relname)

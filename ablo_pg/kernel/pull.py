@@ -16,7 +16,7 @@ from ablo_pg.compile.values import STORED_AS
 from ablo_pg.db.tables import ColumnFacts, ConstraintFacts, TableFacts
 from ablo_pg.kernel.altered import types_of
 from ablo_pg.kernel.bookkeeping import tool_of
-from ablo_pg.kernel.recover import recover
+from ablo_pg.kernel.recover import recover, unrecovered
 from ablo_pg.kernel.table_reasons import WHOLE_NUMBERS, base_reason, find_id, table_reasons
 from ablo_pg.kernel.table_values import constant, empty_array, listed_values
 from ablo_pg.kernel.trees import compare_checks
@@ -39,12 +39,14 @@ _PARENT_TYPES: Final = (FieldType.STRING, FieldType.UUID)
 class Pulled:
     """The recovered schema, and notes about it.
 
-    left_out: names of tables, and why they are in no schema.
+    left_out: names of tables, and why they are in no schema. opened: keys of models, and their
+    permissions that could not be recovered.
     """
 
     spec: SchemaSpec
     notes: Notes
     left_out: Mapping[str, tuple[str, ...]]
+    opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class _Draft:
     key: str
     model: ModelSpec
     inside: list[str] = field(default_factory=list)
+    opened: tuple[str, ...] = ()
 
 
 def pull_schema(
@@ -95,7 +98,8 @@ def pull_schema(
         for draft in drafts
         if draft.table.comment
     }
-    return Pulled(spec, Notes((), before, inside, tuple(tail)), left)
+    opened = {draft.key: draft.opened for draft in drafts if draft.opened}
+    return Pulled(spec, Notes((), before, inside, tuple(tail)), left, opened)
 
 
 def _by_key(model: ModelSpec) -> str:
@@ -150,6 +154,8 @@ def _draft(table: TableFacts, key: str, id_column: str, organization_column: str
         if found is not None:
             fields.append(found)
     draft.model = recover(replace(model, fields=tuple(fields)), table)
+    draft.opened = unrecovered(draft.model, table)
+    draft.inside += [f"PERMISSION LEFT OUT: {one}" for one in draft.opened]
     _say_rest(draft)
     return draft
 

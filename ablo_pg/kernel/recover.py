@@ -1,4 +1,4 @@
-"""Rules, checks and indexes out of the comments on the constraints that the compiler made of them.
+"""Rules, checks, indexes, permissions out of the comments on what the compiler made of them.
 
 Used by `pull`. Pure. What does not fit the model any more stays in the table, and is noted there.
 """
@@ -6,18 +6,24 @@ Used by `pull`. Pure. What does not fit the model any more stays in the table, a
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ablo_pg.compile.predicates import predicate_sql
 from ablo_pg.db.tables import TableFacts
 from ablo_pg.errors import AbloError
-from ablo_pg.predicate.operands import Refused
+from ablo_pg.predicate.operands import Fields, Refused
+from ablo_pg.predicate.permission import permission_fields, renamed, require_judged
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema.identifiers import shorten
 from ablo_pg.schema.neutral import Check, Field, Index, ModelSpec, named_fields
 from ablo_pg.schema.parse import parse_listed
 from ablo_pg.schema.rules import index_name, parse_rules, rules_name
+
+# The guard of a model without permissions.
+_UNLIMITED: Final = re.compile("ablo_pg [0-9a-f]{8}")
 
 
 def recover(model: ModelSpec, table: TableFacts) -> ModelSpec:
@@ -31,16 +37,55 @@ def recover(model: ModelSpec, table: TableFacts) -> ModelSpec:
     return replace(
         model,
         checks=tuple(
-            replace(one, text=_text(model, one.text, one.test))
+            replace(one, text=_text(model, one.text, one.test, named_fields(model)))
             for one in checks
-            if _fits(model, one.test)
+            if _fits(one.test, named_fields(model))
         ),
         indexes=tuple(
-            replace(one, text=_text(model, one.text, one.where))
+            replace(one, text=_text(model, one.text, one.where, named_fields(model)))
             for one in indexes
-            if wires >= {*one.fields} and (one.where is None or _fits(model, one.where))
+            if wires >= {*one.fields}
+            and (one.where is None or _fits(one.where, named_fields(model)))
         ),
+        permissions=tuple(one for one in _permissions(model, table) if one.test is not None),
     )
+
+
+def unrecovered(model: ModelSpec, table: TableFacts) -> tuple[str, ...]:
+    """Return the permissions that a table's rows have, and its model as recovered has not."""
+    if table.guard is None or _UNLIMITED.fullmatch(table.guard):
+        return ()
+    found = tuple(_permissions(model, table))
+    if not found:
+        return ("the comment on its trigger zz_ablo_guard, which records them, cannot be read",)
+    return tuple(f"{one.name}: {one.text}" for one in found if one.test is None)
+
+
+def _permissions(model: ModelSpec, table: TableFacts) -> Iterator[Check]:
+    """Yield what was permitted; without a test what the model's fields do not express any more."""
+    found = _recorded(table.guard)
+    columns = found.get("columns")
+    wires = {field.column: field.wire for field in model.fields}
+    names = {
+        prefix + wire: prefix + wires.get(column, "?")
+        for wire, column in (columns.items() if isinstance(columns, Mapping) else ())
+        for prefix in ("", "old.", "new.")
+    }
+    for one in parse_listed(found.get("permissions"), Check):
+        fields = permission_fields(named_fields(model), one.name)
+        test = renamed(one.test, names)
+        if _fits(test, fields) and _judged(test, fields):
+            yield replace(one, test=test, text=_text(model, one.text, test, fields))
+        else:
+            yield replace(one, test=None, text=one.text or json.dumps(one.test))
+
+
+def _judged(test: object, fields: Fields) -> bool:
+    try:
+        require_judged(test, {field.wire: field for field in fields.values()})
+    except Refused:
+        return False
+    return True
 
 
 def _recorded(comment: str | None) -> dict[str, Any]:
@@ -58,18 +103,18 @@ def _field(model: ModelSpec, field: Field, found: dict[str, dict[str, Any]]) -> 
     return parse_rules(field, rules | unique)
 
 
-def _fits(model: ModelSpec, test: object) -> bool:
+def _fits(test: object, fields: Fields) -> bool:
     """Whether the model still has the fields of a condition, with types that it can compare."""
-    fields = named_fields(model)
+    by_wire = {field.wire: field for field in fields.values()}
     try:
-        return bool(predicate_sql(test, fields, dict.fromkeys(fields, "x")))
+        return bool(predicate_sql(test, by_wire, dict.fromkeys(by_wire, "x")))
     except Refused:
         return False
 
 
-def _text(model: ModelSpec, text: str, test: object) -> str:
+def _text(model: ModelSpec, text: str, test: object, fields: Fields) -> str:
     """Return the author's text if it still means that; the test itself is written otherwise."""
     try:
-        return text if text and parse(model.key, text, (), named_fields(model)) == test else ""
+        return text if text and parse(model.key, text, (), fields) == test else ""
     except AbloError:
         return ""

@@ -33,6 +33,7 @@ _LOCALE: Final = (
     "store the text in one case, and compare it with =",
 )
 _FOLDS: Final = ("lower", "upper")
+_NESTED: Final = ("and", "or", "not", "null", "left", "right", "args")
 
 
 def permission_fields(fields: Fields, verb: str) -> Fields:
@@ -61,6 +62,12 @@ def transition(test: object) -> bool:
     return any(name.partition(".")[0] in ROWS for name in names_of(test))
 
 
+def strict(test: object) -> bool:
+    """Whether a predicate that is false, if some values are unknown, is so whatever they are."""
+    clauses = (part[1] if isinstance(part, list) else "call" in part for part in _parts(test))
+    return not any(word in ("is", "is_not", True) for word in clauses)
+
+
 def names_of(node: object) -> Iterator[str]:
     """Yield the names of fields that a predicate reads."""
     for part in _parts(node):
@@ -68,6 +75,19 @@ def names_of(node: object) -> Iterator[str]:
             yield str(part[0])
         elif "field" in part:
             yield str(part["field"])
+
+
+def renamed(node: object, names: Mapping[str, str]) -> object:
+    """Return a predicate whose fields have other names. names: new by old."""
+    if isinstance(node, list | tuple):
+        if node and isinstance(node[0], str):
+            return [names.get(node[0], node[0]), *node[1:]]
+        return [renamed(one, names) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "field" in node:
+        return {**node, "field": names.get(str(node["field"]), node["field"])}
+    return {word: renamed(one, names) if word in _NESTED else one for word, one in node.items()}
 
 
 def require_judged(test: object, fields: Fields) -> None:
@@ -118,6 +138,6 @@ def _parts(node: object) -> Iterator[list[object] | Mapping[str, object]]:
             yield [of["field"], "is", None]
             return
         yield node
-        for name in ("and", "or", "not", "null", "left", "right", "args"):
+        for name in _NESTED:
             if name in node:
                 yield from _parts(node[name])

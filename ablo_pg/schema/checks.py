@@ -35,6 +35,7 @@ SETTING_SOURCES: Final = (
 # Attributes of the client, which hide a model of that key: `ablo.commits` is not a model.
 CLIENT_NAMES: Final = frozenset(
     {
+        "access",
         "aclose",
         "claims",
         "close",

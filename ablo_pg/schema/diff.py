@@ -14,6 +14,7 @@ from ablo_pg.errors import AbloValidationError
 from ablo_pg.json_text import same
 from ablo_pg.schema.neutral import (
     MISSING,
+    VERBS,
     Check,
     EntityRole,
     Field,
@@ -89,7 +90,10 @@ def diff(
             changes.append(Change("model_added", model.key, None, True, "nothing refers to it yet"))
         else:
             changes += _diff_model(origin, model, moved.fields.get(model.key, {}))
-    changes += [Change("model_dropped", key, None, False, _TABLE_STAYS) for key in before]
+    places = {(model.table_schema, model.table): model for model in new.models}
+    for key, gone in before.items():
+        changes.append(Change("model_dropped", key, None, False, _TABLE_STAYS))
+        changes += _diff_permissions(gone, places.get((gone.table_schema, gone.table)))
     return (*changes, *_diff_settings(old, new))
 
 
@@ -173,6 +177,7 @@ def _diff_model(old: ModelSpec, new: ModelSpec, renamed: Mapping[str, str]) -> l
         else:
             changes += _diff_field(new.key, origin, field)
     changes += [Change("field_dropped", new.key, wire, False, _COLUMN_STAYS) for wire in before]
+    changes += _diff_permissions(old, new)
     return [*changes, *_diff_conditions(old, new), *_diff_relations(old, new)]
 
 
@@ -300,7 +305,6 @@ _OPTIONS: Final = (
     ("claims_bind_sql", "claims_bind_sql_changed", True, "it applies to later writes only"),
     ("before", "before_changed", True, "it applies to later writes only"),
     ("load", "load_changed", True, "rows stay as they are"),
-    ("permissions", "permissions_changed", False, "it decides who sees and writes which row"),
     ("options", "options_changed", True, "clients interpret it"),
 )
 
@@ -310,12 +314,25 @@ def _diff_options(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:
         before, after = getattr(old, name), getattr(new, name)
         if name == "conflict":
             before, after = dict(before), dict(after)
-        if name == "permissions":
-            before, after = ({one.name: one.test for one in given} for given in (before, after))
         if not same(before, after):
             # A model that becomes writable breaks no client.
             fine = additive or (name == "mutable" and after)
             yield Change(kind, new.key, None, fine, reason, _plain(before), _plain(after))
+
+
+def _diff_permissions(old: ModelSpec, new: ModelSpec | None) -> Iterator[Change]:
+    """Compare by verb. new: the model of the same rows; None: no model has them any more."""
+    before, after = (
+        {one.name: one for one in (model.permissions if model else ())} for model in (old, new)
+    )
+    for verb in VERBS:
+        was, now = before.get(verb), after.get(verb)
+        if same(was and was.test, now and now.test):
+            continue
+        key = new.key if new else old.key
+        values = ((one.text or one.test) if one else "every row" for one in (was, now))
+        reason = f"it decides which rows an actor may {verb}"
+        yield Change("permissions_changed", key, verb, False, reason, *values)
 
 
 def _diff_relations(old: ModelSpec, new: ModelSpec) -> Iterator[Change]:

@@ -111,6 +111,9 @@ ROW_AGGREGATE: Final = KernelCall(
 SNAPSHOT_READ: Final = KernelCall(
     "snapshot_read", "Rows of one snapshot", bodies.SnapshotBody, _by(results.SNAPSHOT_READ), "read"
 )
+ACCESS_EXPLAIN: Final = KernelCall(
+    "access_explain", "What the caller may do with a row", bodies.RowBody, _by(results.ACCESS)
+)
 RECEIPT_GET: Final = KernelCall("receipt_get", "A receipt", bodies.ReceiptBody, _receipt)
 TRACK_LIST: Final = KernelCall(
     "track_list", "The caller's tracks", bodies.NoBody, _by(results.TRACKS)
@@ -173,6 +176,7 @@ PRESENCE_LIST: Final = KernelCall(
 )
 CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
     *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, ROW_AGGREGATE, SNAPSHOT_READ, RECEIPT_GET),
+    ACCESS_EXPLAIN,
     *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ),
     *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
     *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),

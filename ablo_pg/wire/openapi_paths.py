@@ -54,6 +54,7 @@ _FOLLOW = ("syncGroups", "models", "cursor")
 
 LINES: Final = (
     Line("get", "/api/auth/identity", "The key's identity and rights"),
+    Line("get", "/api/v1/access/explain", "What the key may do with a row", query=("model", "id")),
     Line("get", "/api/auth/check", "Whether the key is valid", status="204"),
     Line(
         "post", "/api/v1/commits", "Several operations, all or none", ref("Commit"), ref("Receipt")

@@ -160,6 +160,39 @@ class TrackData(msgspec.Struct, frozen=True, rename="camel"):
     group: str | None = None
 
 
+class AccessVerdict(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether something may be done, and why. allowed: None if it depends on the change.
+
+    by: what decides: key, operations, model, row, organization, policy, groups, permission, claim;
+    None if nothing limits it. permission: its text; value: what it says of the row as it is.
+    """
+
+    allowed: bool | None
+    by: str | None
+    reason: str
+    permission: str | None = None
+    value: bool | None = None
+
+
+class AccessExplained(msgspec.Struct, frozen=True, rename="camel"):
+    """What a caller may do with a row; access: a verdict for read, create, update and delete.
+
+    operations, sync_groups: what limits the key; None: nothing. claims: of other participants on
+    the row. sql: shows the same to an administrator in psql.
+    """
+
+    model: str
+    id: str
+    organization: str
+    participant: str
+    access: dict[str, AccessVerdict]
+    sql: list[str]
+    claims: list[dict[str, object]] = []
+    capability_id: str | None = None
+    operations: list[str] | None = None
+    sync_groups: list[str] | None = None
+
+
 class LogPage(msgspec.Struct, frozen=True):
     """Deltas after a position, how far that looked, and whether that is all there was."""
 
@@ -195,6 +228,7 @@ PAGE_READ: Final = Decoder(PageRead)
 AGGREGATES_READ: Final = Decoder(AggregatesRead)
 HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
+ACCESS: Final = Decoder(AccessExplained)
 TRACKS: Final = Decoder(list[TrackData])
 LOG_PAGE: Final = Decoder(LogPage)
 RECEIPT: Final = Decoder(ReceiptData)

@@ -7,8 +7,8 @@ as $$
   -- Called by: the compiled script's last statement. Locks: ablo.schema_version (share row exclusive),
   -- so that two pushes do not interleave. p_models: array of
   -- {key, typename, tableSchema, table, orgColumn, tenancy, groupKind, conflict, mutable, load,
-  --  archivedColumn, rowFunction, groupsFunction, readsFunction?, grants?, idType,
-  --  fields: [{wire, column, type, optional}]}.
+  --  archivedColumn, rowFunction, groupsFunction, readsFunction?, permitsFunction?,
+  --  permissions?: {verb: {text, both}}, grants?, idType, fields: [{wire, column, type, optional}]}.
 declare
   v_version bigint;
 begin

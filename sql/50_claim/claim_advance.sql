@@ -2,8 +2,8 @@ create or replace function ablo.claim_advance(p_organization text, p_model text,
 returns void
 language plpgsql volatile
 as $$
-  -- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant,
-  -- then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
+  -- Update a target's claims: end expired leases and waits, end holders whose row was deleted since their grant, and
+  -- waiters that may no longer read it, then grant from the head of the queue. FIFO: a waiter is granted if it overlaps no holder and no earlier
   -- waiter. Stops at the first that is blocked, if a holder of the whole row blocks all; else
   -- ablo.claim_pass_over goes on.
   -- Called by: every claim routine that changes a queue, after locking the target. Locks: claims of the target,
@@ -33,6 +33,9 @@ begin
       exit when v_whole <> v_claim.participant;
       v_blocked := v_holders <> '{}' and (v_whole is not null or ablo.parts_overlap(v_claim.parts, v_parts));
       exit when v_blocked;
+      if not ablo.claim_readable(v_claim) then
+        continue when ablo.claim_end(p_organization, v_claim.id, 'canceled', p_caller);
+      end if;
       exit when not ablo.claim_grant(v_claim, p_caller);  -- a writer has the row: the next access tries again
     end if;
     v_holders := v_holders || v_claim.participant;

@@ -24,6 +24,9 @@ begin
             and o.participant <> c.participant and ablo.parts_overlap(o.parts, c.parts))
      order by c.ticket limit 1;
     exit when v_claim.id is null;
+    if not ablo.claim_readable(v_claim) then
+      continue when ablo.claim_end(p_organization, v_claim.id, 'canceled', p_caller);
+    end if;
     exit when not ablo.claim_grant(v_claim, p_caller);
     p_holders := p_holders || v_claim.participant;
     p_parts := case when v_claim.parts is not null and p_parts is not null then p_parts || v_claim.parts end;

@@ -2,8 +2,9 @@ create or replace function ablo.claim_row_deleted(p_claim ablo.claim) returns bo
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
 as $$
-  -- Whether the row of a granted claim was deleted since the grant, which ended the claim. Deletes of this
-  -- transaction do not count: the holder may continue in the commit that makes them.
+  -- Whether the row of a granted claim was deleted since the grant, which ended the claim; for its holder it was, too,
+  -- if it left what the holder may read. Changes of this transaction do not count: the holder may continue in the
+  -- commit that makes them, and others may not make one to end the claim.
   -- Called by: whatever asks who holds a row. One probe of delta_row_idx, from the claim's stamp on. A plan for the
   -- values at hand looks cheaper to Postgres, which would make one at each call.
 begin
@@ -13,6 +14,7 @@ begin
        and d.sync_id > p_claim.read_at  -- partitions below are not read
        and (d.row_id, d.sync_id) > (p_claim.row_id, p_claim.read_at)
        and (d.row_id, d.sync_id) <= (p_claim.row_id, 9223372036854775807)
-       and d.op = 'D' and d.xid <> pg_current_xact_id());
+       and (d.op = 'D' or not ablo_model.sees(d.model, d."row", null, p_claim.participant))
+       and d.xid <> pg_current_xact_id());
 end
 $$;

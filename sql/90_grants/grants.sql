@@ -57,6 +57,7 @@ grant execute on function
   ablo.receipt_get(text, text, text, text),
   ablo.row_get(text, text, text, text, text),
   ablo.row_list(text, text, text, jsonb, text),
+  ablo.access_explain(text, text, text, text, text),
   ablo.row_aggregate(text, text, text, jsonb, text),
   ablo.row_at(text, text, text, text, bigint, text),
   ablo.row_history(text, text, text, text, int, bigint, text),

@@ -135,6 +135,6 @@ def test_a_removal_that_waits_outlasts_a_change_of_groups() -> None:
     assert left is not None
     assert (left.op, left.row) == ("D", None)
     assert seen(ann, left, permissions) is None
-    assert seen_again(ann, left, permissions) == left
+    assert seen_again(ann, left, permissions, ann) == left
     elsewhere = (View(frozenset(["teams:b"]), None, "user:ann"),)
-    assert seen_again(elsewhere, left, permissions) is None
+    assert seen_again(elsewhere, left, permissions, elsewhere) is None

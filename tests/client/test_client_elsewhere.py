@@ -22,6 +22,7 @@ import pytest
 from ablo_pg import Ablo, AbloValidationError, AsyncAblo
 
 from .conftest import SCHEMA, MakeSync, Place
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 CHILD_SECONDS = 40
 

@@ -16,6 +16,7 @@ from ablo_pg.db.routines import BatchItem
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import until_blocked
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 

@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
-import psycopg
 import pytest
 
 from ablo_pg import AbloError, AbloTimeoutError, AsyncAblo
 from ablo_pg.db.waits import occurs
-from ablo_pg.testing import DatabaseHandle
 
 from .asked import Answer, on_ask
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 Work = Callable[[], Awaitable[object]]
 Cut = Callable[[Work, asyncio.Event], Awaitable[None]]
@@ -150,36 +149,6 @@ async def test_a_cut_block_has_released_its_claim(make_client: Any, cut: Cut) ->
     assert await other.tasks.claim.state("t") is None
 
 
-@pytest.mark.direct("looks at the client's own connections")
-@pytest.mark.parametrize("cut", CUTS)
-async def test_a_cut_write_has_ended(
-    make_client: Any, db: DatabaseHandle, until: Any, cut: Cut
-) -> None:
-    """It waited for the row; nothing of it is left that could commit later."""
-    ablo = make_client(pool_max_size=1)
-    await ablo.tasks.create({"title": "before"}, id="t")
-    waits = asyncio.Event()
-    blocked = "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
-    active = "select from pg_stat_activity where application_name = 'ablo_pg' and state <> 'idle'"
-    with psycopg.connect(db.admin_url) as blocker:
-        with psycopg.connect(db.admin_url, autocommit=True) as watcher:
-            blocker.execute("select from tasks where id = 't' for update")
-
-            async def watch() -> None:
-                found = [blocker.info.backend_pid]
-                await until(lambda: watcher.execute(blocked, found).fetchone() is not None)
-                waits.set()
-
-            async with asyncio.TaskGroup() as group:
-                group.create_task(watch())
-                await cut(lambda: ablo.tasks.update("t", {"title": "after"}), waits)
-            mine = f"{active} and datname = current_database()"
-            assert watcher.execute(mine).fetchone() is None
-        blocker.rollback()
-    assert (await ablo.tasks.retrieve("t")).title == "before"
-    assert (await ablo.tasks.update("t", {"title": "then"})).title == "then"
-
-
 @pytest.mark.parametrize("group", [asyncio.TaskGroup, anyio.create_task_group])
 async def test_a_calls_own_deadline_leaves_the_group_alone(
     make_client: Any, until_line: Any, group: Any
@@ -231,29 +200,3 @@ async def test_a_cut_close_is_finished(make_client: Any, cut: Cut) -> None:
     assert await other.presence.list() == []
     with pytest.raises(AbloError, match="closed"):
         await ablo.tasks.list()
-
-
-@pytest.mark.parametrize("cut", CUTS)
-async def test_a_client_closes_in_a_cut_scope(
-    place: Any, schema: Any, db: DatabaseHandle, until: Any, cut: Cut
-) -> None:
-    """With its claim, its presence, its subscription and every connection."""
-    began = asyncio.Event()
-
-    async def program() -> None:
-        async with AsyncAblo(schema=schema, timeout=10, **place("agent:program")) as ablo:
-            await ablo.presence.set()
-            await ablo.tasks.claim(id="t")
-            await ablo.on_change(lambda change: None)
-            began.set()
-            await asyncio.Event().wait()
-
-    await cut(program, began)
-    left = """
-        select application_name from pg_stat_activity
-         where datname = current_database() and application_name like 'ablo_pg%'"""
-    alive = "select from ablo.claim where status = 'active'"
-    with psycopg.connect(db.admin_url, autocommit=True) as watcher:
-        assert watcher.execute(alive).fetchone() is None
-        if "database_url" in place("agent:program"):
-            await until(lambda: watcher.execute(left).fetchall() == [])

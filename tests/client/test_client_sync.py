@@ -15,6 +15,7 @@ from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import Place
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 
 @pytest.fixture

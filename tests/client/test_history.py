@@ -12,6 +12,7 @@ from ablo_pg import Ablo, AbloStaleContextError, AbloValidationError, AsyncAblo
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import MakeClient
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 

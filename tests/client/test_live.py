@@ -201,9 +201,10 @@ do $$ declare v record; begin
 end $$"""
 
 
-# A change that every stream of tasks shows, so that all stamps reach it.
+# A change of a row that passes every filter, so that all stamps reach it.
 LAST = """
-insert into tasks (id, organization_id, title) values ('last', 'acme', 'l')
+insert into tasks (id, organization_id, title, count, urgent, price)
+  values ('last', 'acme', 't', 9, true, 1)
 on conflict (organization_id, id) do update set ref = gen_random_uuid()"""
 APPLY = Window.apply
 

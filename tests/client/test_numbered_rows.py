@@ -102,6 +102,7 @@ async def test_a_table_of_uuids_takes_queued_creates(make_client: MakeClient) ->
     assert (await ablo.notes.retrieve(made.id)).name == "queued"
 
 
+@pytest.mark.relay("a POST")
 async def test_a_post_without_an_id_answers_the_rows_number(db: DatabaseHandle) -> None:
     with RelayThread(db) as relay:
         headers = {"authorization": f"Bearer {make_key(db)}"}
@@ -129,6 +130,7 @@ async def test_a_post_without_an_id_answers_the_rows_number(db: DatabaseHandle) 
             assert "number" in body["remedy"] or "bigint" in body["remedy"]
 
 
+@pytest.mark.relay("a POST")
 async def test_a_post_without_an_id_is_sent_again_under_its_key(db: DatabaseHandle) -> None:
     """It names the same row, of whoever sends it: the key is a participant's own."""
     with RelayThread(db) as relay:

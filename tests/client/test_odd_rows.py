@@ -166,6 +166,7 @@ def test_the_twin_reads_them_too(odd: DatabaseHandle, make_sync: MakeSync) -> No
         check({change.id: change.row for _, change in zip(ODD, changes, strict=False)})
 
 
+@pytest.mark.relay("an event stream")
 async def test_an_event_stream_splits_where_its_format_does(
     odd: DatabaseHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

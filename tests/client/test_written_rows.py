@@ -43,6 +43,7 @@ async def test_an_update_is_one_statement(db: DatabaseHandle, make_client: MakeC
     assert all("select ablo.commit(" in one for one in said), said
 
 
+@pytest.mark.relay("counts requests")
 async def test_an_update_is_one_request(db: DatabaseHandle) -> None:
     sent: list[str] = []
 
@@ -113,6 +114,7 @@ async def test_a_functional_update_whose_row_is_deleted_has_its_receipt(ablo: As
     assert "count" in unread_fields(again)
 
 
+@pytest.mark.relay("a key")
 async def test_a_key_that_may_only_write_gets_its_receipt(db: DatabaseHandle) -> None:
     key = make_key(db, operations=["tasks.create", "tasks.update"])
     with RelayThread(db) as relay:

@@ -30,7 +30,7 @@ import decimal
 import uuid
 from typing import Literal
 from pydantic import JsonValue
-from ablo_pg import Model, Tenancy, belongs_to, check, define_schema, field
+from ablo_pg import Model, Tenancy, allow, belongs_to, check, define_schema, field
 from ablo_pg import index as index_
 
 
@@ -42,6 +42,7 @@ class Project(Model):
     meta: JsonValue = field(default={"a": [1, None]})
     named = check("lower(name) <> 'it''s' or budget is null")
     by_name = index_("name", "budget", unique=True, where="index > 0")
+    permissions = allow(create="code = actor.id or name = 'it''s'")
 
 
 class Task(Model, table="Odd Table", tenancy=Tenancy("column", column="org")):
@@ -58,6 +59,11 @@ class Task(Model, table="Odd Table", tenancy=Tenancy("column", column="org")):
     project = belongs_to("projects", parent=True, fk=True)
     parent_id: str | None = None
     parent = belongs_to("tasks", fk=True)
+    permissions = allow(
+        read="owner = actor.user_id or status = 'it''s' and done",
+        update="old.owner = actor.user_id and new.points >= old.points",
+        delete={"not": {"null": {"field": "seen"}}},
+    )
 
 
 schema = define_schema(projects=Project, tasks=Task)
@@ -83,7 +89,7 @@ def meaning(spec: SchemaSpec) -> dict[str, Any]:
                 for each in model.fields
             },
             {each.column: (each.rules, each.unique) for each in model.fields},
-            (model.checks, model.indexes),
+            (model.checks, model.indexes, [one.name for one in model.permissions]),
             {
                 (
                     spec.model(relation.target).table,
@@ -119,10 +125,62 @@ def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -
     code = next(f for f in after.model("projects").fields if f.column == "code")
     assert code.unique
     assert not code.indexed
+    assert after.model("projects").permissions == before.model("projects").permissions
+    was, now = before.model("tasks").permissions, after.model("Odd_Table").permissions
+    assert now[:2] == was[:2]
+    assert (now[2].name, now[2].test) == ("delete", {"not": {"null": {"field": "seenAt"}}})
     assert run(["check", str(written), "--database-url", url]) == 0
+    # Only the field that its column names now has another name in a permission.
+    capsys.readouterr()
+    assert run(["migrate", str(written), "--admin-url", url, "--dry-run"]) == 3
+    refused = [line for line in capsys.readouterr().err.splitlines() if "may" in line]
+    assert [line.split(":")[0].strip(" -") for line in refused] == ["Odd_Table.delete"]
     # It never overwrites, and says so.
     assert run([*arguments, "--out", str(written)]) == 1
     assert "name a new file" in capsys.readouterr().err
+
+
+LIMITED = """
+from ablo_pg import Model, allow, define_schema
+
+
+class Task(Model):
+    owner: str | None = None
+    level: int | None = None
+    permissions = allow(read="owner = actor.user_id or level > 2", delete="actor.kind = 'user'")
+
+
+schema = define_schema(tasks=Task)
+"""
+
+
+@pytest.mark.parametrize("altered", [
+    "alter table tasks drop column level cascade",
+    "alter table tasks alter level type numeric",
+    "comment on trigger zz_ablo_guard on tasks is 'ablo_pg 12345678 {}'",
+    "comment on trigger zz_ablo_guard on tasks is null",
+])  # fmt: skip
+def test_permissions_that_cannot_be_recovered_are_named(
+    altered: str, url: str, tmp_path: Path, capsys: Captured
+) -> None:
+    declared, written = tmp_path / "declared.py", tmp_path / "written.py"
+    declared.write_text(LIMITED)
+    apply_schema(url, load_target(str(declared)))
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("drop policy tasks_readers on tasks")
+        conn.execute(altered)
+    arguments = ["pull", "--database-url", url]
+    assert run([*arguments, "--out", str(written), "--json"]) == 0
+    (lost,) = json.loads(capsys.readouterr().out)["permissionsLeftOut"]["tasks"]
+    assert f"PERMISSION LEFT OUT: {lost}" in written.read_text()
+    kept = [one.name for one in load_target(str(written)).model("tasks").permissions]
+    by_column = altered.startswith("alter")
+    assert kept == (["delete"] if by_column else [])
+    assert (lost == "read: owner = actor.user_id or level > 2") is by_column
+    assert run(arguments) == 0
+    assert "tasks: add these permissions to the file, or migrating ends them" in (
+        capsys.readouterr().err
+    )
 
 
 FOREIGN = """

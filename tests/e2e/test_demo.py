@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.smoke
-
 DEMO = [sys.executable, "-m", "ablo_pg", "demo"]
 
 
@@ -48,6 +46,7 @@ def left_over(folder: Path) -> list[str]:
     return [*processes, *(path.name for path in folder.iterdir())]
 
 
+@pytest.mark.smoke
 @pytest.mark.way("demo", "happy", "headless", "json")
 @pytest.mark.timeout(180)
 def test_the_demo_proves_itself_and_leaves_nothing(temporary: Path) -> None:

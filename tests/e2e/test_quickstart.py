@@ -22,8 +22,6 @@ from ablo_pg.kernel import login_name
 
 from .test_cli_dev import clean_environment, home
 
-pytestmark = pytest.mark.smoke
-
 PAGE = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text()
 WAIT_SECONDS = 60
 # What a command's output must hold, by its first words.

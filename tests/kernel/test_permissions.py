@@ -322,3 +322,29 @@ def test_a_schema_without_permissions_ends_them(scene: Scene) -> None:
         assert by_list(scene, "user:ann").keys() == shown
         assert by_history(scene, "user:ann").keys() == shown
         assert list(scene.admin.execute("select ablo.drift_check()")) == []
+
+
+def test_claims_end_with_the_sight_of_their_row(scene: Scene) -> None:
+    """A holder that may no longer read the row has lost it, a waiter is not granted it."""
+    shown = {"ownerId": "ann", "level": 1, "status": "public"}
+    scene.commit("user:ann", op("create", "c", shown))
+    held = claim(scene, "user:bob", "c")
+    hide = op("update", "c", {"status": "draft"})
+    assert commit(scene, "user:ann", hide) == "entity_claimed", "hiding it is a write as any other"
+    scene.admin.execute("update tasks set status = 'draft' where id = 'c'")
+    assert commit(scene, "user:ann", op("update", "c", {"title": "mine again"})) == "done"
+    with pytest.raises(AbloError) as lost:
+        scene.call("claim_heartbeat", ORG, "user:bob", held["claim"]["id"])
+    assert lost.value.code in ("claim_lost", "claim_not_found")
+
+    scene.admin.execute("update tasks set status = 'public' where id = 'c'")
+    first, second = claim(scene, "user:ann", "c"), claim(scene, "user:bob", "c")
+    third = claim(scene, "agent:ann", "c")
+    assert [one["claim"]["status"] for one in (second, third)] == ["queued", "queued"]
+    scene.commit("user:ann", op("update", "c", {"status": "draft", "level": 9}))
+    scene.call("claim_release", ORG, "user:ann", first["claim"]["id"])
+    (row,) = scene.admin.execute(
+        "select array_agg(participant order by participant) from ablo.claim"
+        " where row_id = 'c' and status = 'active'"
+    ).fetchall()
+    assert row == (["agent:ann"],)

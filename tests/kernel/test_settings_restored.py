@@ -68,6 +68,7 @@ WHO: Final[dict[str, list[tuple[object, ...]]]] = {
     "presence_beat": [("s",)],
     "presence_leave": [("s",)],
     "presence_list": [()],
+    "access_explain": [("tasks", "a")],
     "receipt_get": [("prepared",)],
     "row_aggregate": [("tasks", "{}")],
     "row_at": [("tasks", "t1", "{head}")],

@@ -41,11 +41,15 @@ BETTER: Final = {
     r"(?:the|a|its|no|one) (?:bells?|stations?|boards?)": "wake-up, connector, registry",
     r"(?:the|its|no|of|with|other|for) news": "notifications",
 }
-_RULES: Final = [
-    (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])".replace(" ", r"[ \n]"), re.I | re.M), better)
-    for pattern, better in BETTER.items()
-]
-_ANY: Final = re.compile("|".join(rule.pattern for rule, _ in _RULES), re.I | re.M)
+
+
+def _phrase(pattern: str) -> re.Pattern[str]:
+    """Compile what stands between words, on one line or two."""
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])".replace(" ", r"[ \n]"), re.I | re.M)
+
+
+_RULES: Final = [(_phrase(pattern), better) for pattern, better in BETTER.items()]
+_ANY: Final = _phrase("|".join(BETTER))  # looks once at each word, not once for each rule
 _BREAK: Final = re.compile(r"[ \t]*\n[ \t]*(?:#+|--|//|\*)?[ \t]*")
 _CODE: Final = re.compile(r"`[^`\n]*`|\bNone\b|https?://\S+|\]\([^)\s]*\)")
 _MARKUP: Final = {".html", ".js", ".css"}

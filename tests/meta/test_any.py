@@ -38,6 +38,7 @@ def call(one: dict[str, Any], *more: typing.Any) -> "list[Any]":
 
 
 def test_few_any() -> None:
-    counts = {relative(path): anys(parse(path)) for path in python_files(PACKAGE)}
+    files = [path for path in python_files(PACKAGE) if "Any" in path.read_text()]
+    counts = {relative(path): anys(parse(path)) for path in files}
     most = sorted(counts.items(), key=lambda each: -each[1])[:5]
     assert sum(counts.values()) < LIMIT, most

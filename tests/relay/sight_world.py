@@ -136,6 +136,8 @@ async def socket_of(world: World, key: str, folded: Folded, query: str = "") -> 
         at = {"cursor": cursor, "lastSyncId": int(cursor or 0), "protocolVersion": 1}
         await socket.send(json.dumps({"type": "sync_request", "payload": at}))
 
+        begun = anyio.Event()
+
         async def follow() -> None:
             while not folded.ended:
                 try:
@@ -144,6 +146,8 @@ async def socket_of(world: World, key: str, folded: Folded, query: str = "") -> 
                     folded.ended = str(exc.rcvd and exc.rcvd.code)
                     return
                 frame = json.loads(text)
+                if frame["type"] == "sync_response":
+                    begun.set()
                 payload = frame.get("payload", {})
                 if frame["type"] in ("delta", "sync_response"):
                     for delta in payload.get("deltas", [payload] if "id" in payload else []):
@@ -151,6 +155,8 @@ async def socket_of(world: World, key: str, folded: Folded, query: str = "") -> 
 
         async with anyio.create_task_group() as group:
             group.start_soon(follow)
+            with anyio.fail_after(20):
+                await begun.wait()
             yield socket
             group.cancel_scope.cancel()
 

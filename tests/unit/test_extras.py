@@ -89,13 +89,18 @@ def test_importing_the_library_loads_no_server_even_if_it_is_installed() -> None
     ("arguments", "extra", "missing"),
     [
         (["relay", "--database-url", "postgresql:///x"], "relay", "starlette"),
-        (["relay", "--database-url", "postgresql:///x"], "relay", "swagger_ui_bundle"),
         (["dev"], "embedded", "watchfiles"),
-        (["dev"], "embedded", "uvicorn"),
-        (
-            ["push", "examples/tasks.py", "--watch", "--admin-url", "postgresql:///x"],
-            "embedded",
-            "watchfiles",
+        *(
+            pytest.param(*each, marks=pytest.mark.full)
+            for each in [
+                (["relay", "--database-url", "postgresql:///x"], "relay", "swagger_ui_bundle"),
+                (["dev"], "embedded", "uvicorn"),
+                (
+                    ["push", "examples/tasks.py", "--watch", "--admin-url", "postgresql:///x"],
+                    "embedded",
+                    "watchfiles",
+                ),
+            ]
         ),
     ],
 )

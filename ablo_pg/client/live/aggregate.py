@@ -156,12 +156,14 @@ class _Exchanges(Following):
     """The database's answer, and rows before and after changes."""
 
     def __init__(self, session: Session, entry: Entry, query: AggregateQuery) -> None:
-        super().__init__(session, entry)
+        super().__init__(session, entry, query.where)
         self._query = query
 
     async def page(self) -> PageAt[GroupRead]:
         """See Source."""
         found = await read_totals(self._session, self._entry, self._query)
+        if not self._query.archived:  # a filter lets no archived row pass
+            self.compared(found.compares)
         return PageAt(found.groups, False, found.stamp, found.compares)
 
     async def rows(self, deltas: list[Delta]) -> dict[str, Exchange[Model]]:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Generic, Self, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, Generic, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
 from ablo_pg.client.deadlines import within
+from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.subscriptions import Subscription, subscribe
 from ablo_pg.client.local.where import getter
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import page_of
 from ablo_pg.client.rows.requests import list_query
-from ablo_pg.client.rows.where import ListQuery, OrderBy, Where, ordering
+from ablo_pg.client.rows.where import ListQuery, OrderBy, Predicate, Where, ordering
 from ablo_pg.client.session import Session
 from ablo_pg.client.transport import DeltaStream
 from ablo_pg.delta import Delta
+from ablo_pg.errors import AbloError
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.predicate.stream import Compares, refuse_clock
 from ablo_pg.schema.neutral import Field
 from ablo_pg.schema.rows import Model, unread_fields
 from ablo_pg.wire.kernel_bodies import ListBody
 from ablo_pg.wire.kernel_calls import ROW_LIST
 
+logger: Final = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
+# Takes the rows, and the events that led to them.
+Watcher: TypeAlias = Callable[[list[RowT], list[LiveEvent[RowT]]], Awaitable[None] | None]
 
 
 class Live(Generic[RowT]):
@@ -105,6 +114,30 @@ class Live(Generic[RowT]):
         self._events.clear()
         return found
 
+    async def watch(self, callback: Watcher[RowT]) -> LiveHandle:
+        """Call `callback(rows, events)` now, with no events, and then after every change.
+
+        Calls come one at a time. Returns a handle whose `close` ends them. If the callback raises,
+        the error is logged and the next change follows.
+        """
+        await self.__aenter__()
+
+        async def run() -> None:
+            events: list[LiveEvent[RowT]] = []
+            while not self._result.closed:
+                try:
+                    answer = callback(self.rows, events)
+                    if inspect.isawaitable(answer):
+                        await answer
+                except Exception:
+                    logger.exception("a live query's callback failed at %s", self.stamp)
+                try:
+                    events = await self.batch()
+                except StopAsyncIteration:
+                    return
+
+        return LiveHandle(self.aclose, self._source.background.start(run))
+
     async def aclose(self) -> None:
         """End it; `rows` and `stamp` stay readable."""
         self._result.closed = True
@@ -112,19 +145,46 @@ class Live(Generic[RowT]):
             await self._source.changes.aclose()
 
 
+class LiveHandle:
+    """A running `watch`."""
+
+    def __init__(self, aclose: Callable[[], Awaitable[None]], task: asyncio.Task[None]) -> None:
+        self._aclose = aclose
+        self._task = task
+
+    async def close(self) -> None:
+        """End the calls; a running one is cancelled. Idempotent."""
+        self._task.cancel()
+        await self._aclose()
+
+
 class Following:
     """Follows a model's changes over the client's transport: half of a `Source`."""
 
-    def __init__(self, session: Session, entry: Entry) -> None:
+    def __init__(self, session: Session, entry: Entry, where: Sequence[Predicate]) -> None:
         self.changes: Subscription[Model] | None = None
         self._session = session
         self._entry = entry
+        self._where = where
+        self._filter: Filter | None = None
+
+    @property
+    def background(self) -> Background:
+        """The client's background tasks."""
+        return self._session.background
+
+    def compared(self, compares: Compares) -> None:
+        """Learn how columns compare: the hub passes on what concerns the filter, if it can tell."""
+        filters, entry = self._session.transport.filters, self._entry
+        with suppress(AbloError):
+            self._filter = filters.get(entry.typename, self._where, entry.fields, compares)
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
         if self.changes is not None:
             await self.changes.aclose()
-        self.changes = subscribe(self._session, frozenset({self._entry.key}), None, cursor)
+        keys = frozenset({self._entry.key})
+        self.changes = subscribe(self._session, keys, None, cursor, self._filter)
         await self.changes.__aenter__()
 
     async def take(self) -> Taken:
@@ -137,7 +197,7 @@ class _Rows(Following):
     """A list, and rows as changes leave them; None for one that is gone or archived."""
 
     def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
-        super().__init__(session, entry)
+        super().__init__(session, entry, query.where)
         self._query = query
 
     async def page(self) -> PageAt[Model]:
@@ -149,6 +209,7 @@ class _Rows(Following):
                 found = await session.transport.ask(ROW_LIST, body)
             page = page_of(entry, found, self._query)
             await session.admit(entry, page)
+        self.compared(found.compares or {})
         return PageAt(page, page.has_more, page.stamp, found.compares or {})
 
     async def rows(self, deltas: list[Delta]) -> dict[str, Model | None]:

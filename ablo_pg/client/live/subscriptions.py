@@ -219,11 +219,11 @@ def subscribe(
     keys: frozenset[str] | None,
     groups: Iterable[str] | None,
     cursor: int | None,
-    where: Where | None = None,
+    where: Where | Filter | None = None,
 ) -> Subscription[Model]:
     """Make a subscription to the models of those schema keys (None: all of the schema).
 
-    where: a filter, of one model.
+    where: a filter, of one model; a Filter was read before.
     """
     if cursor is not None and (
         isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0
@@ -242,9 +242,10 @@ def subscribe(
     wanted = registry.keys if keys is None else keys
     typenames = frozenset(registry.entry(key).typename for key in wanted)
     narrowed = None if groups is None else frozenset(groups)
-    entry = None if where is None else registry.entry(next(iter(wanted)))
-    asked = None if entry is None else FilterQuery(entry, where)
-    filter: Filter | None = None
+    filter = where if isinstance(where, Filter) else None
+    asked = None
+    if where is not None and not isinstance(where, Filter):
+        asked = FilterQuery(registry.entry(next(iter(wanted))), where)
 
     async def open_stream(after: int | None) -> DeltaStream:
         nonlocal filter

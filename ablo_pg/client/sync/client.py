@@ -7,6 +7,7 @@ from functools import partial
 
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
+from ablo_pg.client.sync.access import SyncAccessClient
 from ablo_pg.client.sync.by_hand import SyncCommits
 from ablo_pg.client.sync.client_by_hand import BlockingClient
 from ablo_pg.client.sync.presence import SyncPresenceClient
@@ -56,6 +57,11 @@ class Ablo(BlockingClient):
         schema other than the applied one only logs a warning: either may be the newer.
         """
         return self._portal.call(partial(self._inner.ready, timeout=timeout))
+
+    @property
+    def access(self) -> SyncAccessClient:
+        """Why this client may or may not read and write a row."""
+        return SyncAccessClient(self._portal, self._inner.access)
 
     @property
     def commits(self) -> SyncCommits:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, Self, TypeVar
 
 from ablo_pg.changefeed.window import LiveEvent
 from ablo_pg.client.live.aggregate import LiveAggregate, ValueT_co
-from ablo_pg.client.live.live import Live
+from ablo_pg.client.live.live import Live, logger
 from ablo_pg.client.portal import Portal
 from ablo_pg.schema.rows import Model
 
@@ -61,10 +62,48 @@ class SyncLive(Generic[RowT]):
         except StopAsyncIteration:
             return []
 
+    def watch(
+        self, callback: Callable[[list[RowT], list[LiveEvent[RowT]]], None]
+    ) -> SyncLiveHandle:
+        """Call `callback(rows, events)` now, with no events, and then after every change.
+
+        The calls come one at a time, in a separate thread. Returns a handle whose `close` ends
+        them. If the callback raises, the error is logged and the next change follows.
+        """
+        self.__enter__()
+
+        def run() -> None:
+            events: list[LiveEvent[RowT]] = []
+            while True:
+                try:
+                    callback(self.rows, events)
+                except Exception:
+                    logger.exception("a live query's callback failed at %s", self.stamp)
+                events = self.batch()
+                if not events:
+                    return
+
+        return SyncLiveHandle(self.close, run)
+
     def close(self) -> None:
         """End it; `rows` and `stamp` stay readable."""
         if self._portal.running:
             self._portal.call(self._inner.aclose)
+
+
+class SyncLiveHandle:
+    """A running `watch`: the callback runs in its own daemon thread."""
+
+    def __init__(self, close: Callable[[], None], run: Callable[[], None]) -> None:
+        self._close = close
+        self._thread = threading.Thread(target=run, name="ablo_pg.watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the calls, and wait for a running one (unless it is the caller). Idempotent."""
+        self._close()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
 
 class SyncLiveAggregate(Generic[ValueT_co]):

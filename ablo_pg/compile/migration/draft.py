@@ -28,8 +28,8 @@ class MigrateOptions:
     value, for rows that have none, or one that is no longer allowed. drop: drop the columns and
     tables of fields and models that are no longer declared. rewrite: let a retype rewrite a large
     table while its writers wait. alter_adopted: let types, NOT NULLs, CHECKs, foreign keys and
-    defaults of the schema hold for the columns of an application's table. Fields go by their JSON
-    name or as their author spelt them.
+    defaults of the schema hold for the columns of an application's table. force: change who may
+    read and write which rows. Fields go by their JSON name or as their author spelt them.
     """
 
     renames: tuple[tuple[str, str], ...] = ()
@@ -37,6 +37,7 @@ class MigrateOptions:
     drop: bool = False
     rewrite: bool = False
     alter_adopted: bool = False
+    force: bool = False
 
 
 NO_OPTIONS: Final = MigrateOptions()

@@ -75,6 +75,7 @@ def plan_migration(
     if before.active and not same:
         changes = diff(before.active, new, renames=options.renames)
     models = _in_use(draft, old, tables, changes)
+    _ask_permissions(draft, changes)
     past = [plan_schema(spec) for spec in before.past]  # once: each is as large as the schema
     columns = _columns(past)
     for m in models.values():
@@ -174,6 +175,19 @@ def _refuse_changes(m: ModelDraft) -> None:
             )
         elif change.kind == "column_changed" and m.new.fields and not m.moved:
             m.draft.notes.append(f"{m.key}.{change.field} is now kept in column {change.new}")
+
+
+def _ask_permissions(draft: Draft, changes: Iterable[Change]) -> None:
+    """Refuse to change who may read and write which rows, unless `force` allows it."""
+    for change in changes:
+        if change.kind != "permissions_changed":
+            continue
+        draft.changed.add(str(change.model))  # its policy and triggers are made again
+        message = f"which rows an actor may {change.field} changes: {change.old} -> {change.new}"
+        if draft.options.force:
+            draft.notes.append(f"{change.model}: {message}")
+        else:
+            draft.refuse(str(change.model), change.field, message, "--force allows it")
 
 
 def _refuse_owner(m: ModelDraft) -> None:

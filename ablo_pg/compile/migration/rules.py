@@ -20,6 +20,7 @@ from ablo_pg.schema.neutral import FieldType
 
 _FUNCTIONS: Final = (
     *("row", "read", "lock", "above", "groups", "capture", "guard", "adopt", "write", "explain"),
+    *("reads", "sees", "permits"),
 )
 _UNBOUNDED: Final = (FieldType.NUMBER, FieldType.DECIMAL, FieldType.DATETIME, FieldType.DATE)
 

@@ -90,7 +90,7 @@ class Constraint:
 class Table:
     """A relation. parents: that it inherits from. others: names of indexes with conditions.
 
-    required: columns that are NOT NULL by a constraint of the table.
+    required: columns that are NOT NULL by a constraint of the table. guard: as in `TableFacts`.
     """
 
     place: Place
@@ -104,6 +104,7 @@ class Table:
     is_logged: bool = True
     parents: list[Place] = field(default_factory=list)
     required: set[str] = field(default_factory=set)
+    guard: str | None = None
 
 
 @dataclass(slots=True)
@@ -167,7 +168,7 @@ class Draft:
             schema, name, table.kind, table.is_partition, table.is_logged, -1.0,
             tuple(self._column(one, key) for one in table.columns.values()), constraints,
             tuple(sorted(indexes, key=lambda one: one.name)), table.comment,
-            tuple(".".join(map(plain, place)) for place in children), tuple(marked),
+            tuple(".".join(map(plain, place)) for place in children), tuple(marked), table.guard,
         )  # fmt: skip
 
     def _column(self, column: Column, key: Sequence[str]) -> ColumnFacts:

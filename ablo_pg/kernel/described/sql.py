@@ -96,6 +96,7 @@ class _Reader:
     def _read(self, one: Statement) -> None:
         verb, *rest = one.words
         if any(word.startswith(_OURS) for word in one.words):
+            self._guard(one)
             return
         while rest and rest[0] in _MODIFIERS:
             rest.pop(0)
@@ -120,6 +121,16 @@ class _Reader:
             return
         else:
             self.draft.skip(_title(one), "it declares no table that is read here", one.line)
+
+    def _guard(self, one: Statement) -> None:
+        """CREATE TRIGGER of a model's guard, and the comment on it, which records permissions."""
+        if "ZZ_ABLO_GUARD" not in one.words[2:4] or one.words[0] not in ("CREATE", "COMMENT"):
+            return
+        tokens = _names(one.text)
+        on = next(at for at, (text, _) in enumerate(tokens) if at > 2 and text.upper() == "ON")
+        table = self.draft.tables.get(_place(tokens, on + 1)[0])
+        if table is not None:
+            table.guard = tokens[-1][0] if tokens[-1][1] == "STRING" else ""
 
     def _parsed(self, one: Statement) -> None:
         import sqlglot

@@ -27,10 +27,18 @@ from ablo_pg.relay.http.answers import JsonBytes, json_answer
 from ablo_pg.relay.http.call import Call, Handler, route
 from ablo_pg.relay.http.writes import require, require_write
 from ablo_pg.wire.deltas import delta_json
-from ablo_pg.wire.kernel_bodies import BeatsBody, Body, ClaimBody, LogBody, NewsBody
-from ablo_pg.wire.kernel_calls import CALLS, CLAIM_BEATS, CLAIM_LOOK, PREFIX, KernelCall
+from ablo_pg.wire.kernel_bodies import BeatsBody, Body, ClaimBody, LogBody, NewsBody, RowBody
+from ablo_pg.wire.kernel_calls import (
+    ACCESS_EXPLAIN,
+    CALLS,
+    CLAIM_BEATS,
+    CLAIM_LOOK,
+    PREFIX,
+    KernelCall,
+)
 
 B = TypeVar("B", bound=Body)
+EXPLAIN: Final = "/api/v1/access/explain"
 LOG_PAGE: Final = 500  # deltas in one answer
 NEWS_BYTES: Final = 1 << 20  # of claims and their rows in one answer
 
@@ -56,6 +64,20 @@ async def admitted(call: Call, one: KernelCall[B, object]) -> B:
         if hasattr(body, "model"):
             body = msgspec.structs.replace(body, model=model.typename)
     return body
+
+
+async def explain(call: Call) -> Response:
+    """GET what the caller may do with a row, and why. It tells of no row that it may not see."""
+    asked = call.request.query_params
+    missing = next((name for name in ("model", "id") if not asked.get(name)), None)
+    if missing is not None:
+        raise error_for(
+            *("invalid_request", f"{missing} is missing"),
+            field=missing,
+            remedy=f"ask as {EXPLAIN}?model=tasks&id=t1",
+        )
+    model = (await call.service.schemas.find(asked["model"])).model(asked["model"])
+    return JsonBytes(await call.ask(ACCESS_EXPLAIN, RowBody(model.typename, asked["id"])))
 
 
 async def claim_beats(call: Call) -> Response:
@@ -147,4 +169,4 @@ def _check_number(call: Call, claim_ids: Sequence[str]) -> None:
 _OTHERS: Final[Mapping[str, Handler]] = {
     each.__name__: each for each in (claim_beats, claim_news, log_read)
 }
-ROUTES: Final[list[BaseRoute]] = [serve(each) for each in CALLS]
+ROUTES: Final[list[BaseRoute]] = [route(EXPLAIN, explain), *(serve(each) for each in CALLS)]

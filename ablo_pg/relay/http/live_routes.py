@@ -8,6 +8,7 @@ a client that resumes there continues without a snapshot if nothing has changed 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, cast
@@ -17,7 +18,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ablo_pg.changefeed.filters import json_attribute
+from ablo_pg.changefeed.filters import Filter, json_attribute
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.changefeed.window import LiveEvent, Window
@@ -94,11 +95,14 @@ class _LiveRows:
         self._model = model
         self._body = ListBody(model.typename, msgspec.Raw(query.kernel_query(None, compares=True)))
         self._changes: Subscription | None = None
+        self._filter: Filter | None = None
+        self._judged = judged
         self._resumed = False
         self._kept = ("id", *(wire for wire, _ in query.order_by))
-        fields = fields_of(model)
+        self._fields = fields = fields_of(model)
+        self._where = _typed(query, fields)
         self._window: Window[_Row] = Window(
-            _typed(query, fields), query.order_by, query.limit, fields, _attribute, judged=judged
+            self._where, query.order_by, query.limit, fields, _attribute, judged=judged
         )
         self._result: Result[_Row, _Row | None, LiveEvent[_Row]] = Result(
             self._window, self, query.limit
@@ -150,7 +154,12 @@ class _LiveRows:
         """See Source."""
         found = PAGE_READ.decode(await self._call.ask(ROW_LIST, self._body))
         rows = [_Row(bytes(one)) for one in found.data]
-        return PageAt(rows, found.has_more, found.stamp, found.compares or {})
+        compares = found.compares or {}
+        if self._judged:
+            filters, typename = self._call.service.hub.filters, self._model.typename
+            with suppress(AbloError):  # else all changes come, and the window judges them
+                self._filter = filters.get(typename, self._where, self._fields, compares)
+        return PageAt(rows, found.has_more, found.stamp, compares)
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
@@ -176,7 +185,8 @@ class _LiveRows:
         views = groups_of(self._call).views
         models = {self._model.typename}
         mine = tuple(replace(view, models=models) for view in views)
-        made = self._call.service.hub.follow(self._call.organization, mine, cursor)
+        hub, organization = self._call.service.hub, self._call.organization
+        made = hub.follow(organization, mine, cursor, self._filter)
         await made.begin()
         return made
 

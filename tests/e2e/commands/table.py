@@ -16,6 +16,7 @@ from .world import KEY_FILE, World
 WAYS: Final = ("happy", "worst", "headless", "json")
 NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/none"
 KEYS: Final = ("--key-file", KEY_FILE)
+ROW: Final = ("--model", "tasks", "--id", "t1")
 LONG: Final = "x" * 100_000
 
 
@@ -123,6 +124,17 @@ TABLE: Final[Mapping[str, Row]] = {
     "dev": Row(
         (), "", (),
         (misused("--port", "65536"), misused("--ephemeral=1")),
+    ),
+    "access explain": Row(
+        ("--key", "{key}", *ROW), "nothing limits it",
+        ("model", "id", "access", "sql", "claims", "key", "policies"),
+        (
+            refused("--key", "key_none", *ROW, code="capability_not_found"),
+            refused("--participant", "nobody", *ROW, code="invalid_participant_kind"),
+            refused("--key", "{key}", *ROW, "--model", LONG, code="server_execute_unknown_model"),
+            refused(*ROW, code="invalid_options"),
+            misused("--model", "tasks"),
+        ),
     ),
     "doctor": Row(
         (), "wal_level: logical", ("ready", "blockers", "findings", "fixed"), (NO_FILE, BROKEN)

@@ -138,6 +138,11 @@ HTTP: dict[Route, list[Ask]] = {
         Ask(f"{KERNEL}row_list", {"model": "tasks", "query": {"orderBy": [["title", "asc"]]}}),
     ],
     ("POST", f"{KERNEL}snapshot_read"): [Ask(f"{KERNEL}snapshot_read", {"targets": [TARGET]})],
+    ("GET", "/api/v1/access/explain"): [
+        Ask("/api/v1/access/explain?model=tasks&id={row}"),
+        Ask("/api/v1/access/explain?model=tasks&id={moved}"),
+    ],
+    ("POST", f"{KERNEL}access_explain"): [Ask(f"{KERNEL}access_explain", TARGET)],
     ("POST", f"{KERNEL}receipt_get"): [Ask(f"{KERNEL}receipt_get", {"key": "{commit}"})],
     ("POST", f"{KERNEL}track_list"): [Ask(f"{KERNEL}track_list", {})],
     ("POST", f"{KERNEL}track_remove"): [

@@ -14,6 +14,7 @@ OPERATION = '{"action": "update", "model": "tasks", "id": "{row}", "data": {"tit
 UPDATE = '{"operations": [' + OPERATION + "]}"
 TARGETS = '[{"model": "tasks", "id": "{row}"}]'
 ROUTINES: dict[str, dict[str, Any]] = {
+    "access_explain": TARGET,
     "claim_acquire": TARGET,
     "claim_events": {"p_after": 0, "p_log": 1, "p_limit": 100},
     "claim_get": CLAIM,
