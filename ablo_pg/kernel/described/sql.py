@@ -113,6 +113,8 @@ class _Reader:
             self._view(one, what)
         elif verb == "CREATE" and what in ("TABLE", "INDEX", "TYPE"):
             self._parsed(one)
+        elif verb == "DROP" and what == "TABLE":
+            self._dropped(one)
         elif verb == "ALTER" and what == "TABLE":
             self._altered(one)
         elif verb == "ALTER" and what == "TYPE" and "VALUE" in one.words[:6]:
@@ -197,6 +199,15 @@ class _Reader:
                 heir.parents.append(child)
         elif action not in _ALTERED and not _STORED & {*one.words}:
             self._parsed(one)
+
+    def _dropped(self, one: Statement) -> None:
+        tokens = _names(one.text)
+        at = 2
+        while at < len(tokens) and tokens[at][0].upper() not in ("CASCADE", "RESTRICT"):
+            place, at = _place(tokens, at)
+            if self.draft.tables.pop(place, None) is None:
+                self.draft.skip(_title(one), "it declares no table that is read here", one.line)
+            at += tokens[at : at + 1] == [(",", "COMMA")]
 
     def _identity(self, one: Statement) -> None:
         tokens = _names(one.text)

@@ -182,3 +182,32 @@ def test_methods_and_regular_expressions_are_passed_over() -> None:
     whats = [one.what for one in found.skipped]
     assert "column b of u" in whats
     assert {"const citext", "const other", "const slug"} <= {*whats}
+
+
+def test_a_renamed_column_is_renamed_in_checks_and_indexes() -> None:
+    text = """create table a (id int, s int check (s > 0 and S < 9)); create index i on a (s, id);
+    alter table a rename column s to "Stock";"""
+    (table,) = read_sql(text, "file").tables
+    (check,) = table.constraints
+    assert (check.columns, check.definition) == (("Stock",), 'CHECK ("Stock" > 0 AND "Stock" < 9)')
+    assert [one.columns for one in table.indexes] == [("Stock", "id")]
+
+
+def test_a_dropped_table_is_gone() -> None:
+    text = """create table a (id int); create table public.b (id int); create table c (id int);
+    drop table if exists a, public.b cascade;"""
+    found = read_sql(text, "file")
+    assert ([table.name for table in found.tables], found.skipped) == (["c"], ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create table a (id int, b int references c (id) on update cascade on delete cascade);",
+        "create table a (id int, b int, foreign key (b) references c (id) on update set null);",
+    ],
+)
+def test_what_follows_a_changed_key_is_listed(text: str) -> None:
+    (found,) = read_sql(text, "file").skipped
+    assert found.what.startswith(("ON UPDATE CASCADE of", "ON UPDATE SET NULL of"))
+    assert "FOREIGN KEY (b) REFERENCES c(id)" in found.what
