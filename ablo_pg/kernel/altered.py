@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from ablo_pg.compile.checks import check_definitions
-from ablo_pg.compile.migration import place
+from ablo_pg.compile.migration import Step, place
 from ablo_pg.compile.names import shorten
 from ablo_pg.compile.plan import ModelPlan, plan_schema
 from ablo_pg.compile.rls import Policy, policies_of, repaired_policy
@@ -94,6 +94,37 @@ def altered_policies(
             yield Altered(message, repaired_policy(policy, model.table))
         elif made.comment == policy.mark:
             yield from _altered(policy, made, model.table, types_of(table))
+
+
+def repairs(conn: psycopg.Connection, spec: SchemaSpec, active: SchemaSpec) -> Iterator[Step]:
+    """Yield a step for each policy that is not as the active schema made it, and stays declared.
+
+    One that cannot be compared is made again, too. Reads only.
+    """
+    declared = {
+        (place(model), policy.name, policy.mark)
+        for model in plan_schema(active).synced
+        for adopted in (False, True)
+        for policy in policies_of(model, adopted=adopted)
+    }
+    models = tuple(plan_schema(spec).synced)
+    tables = {(t.schema, t.name): t for t in read_tables(conn, _schemas(models))} if models else {}
+    policies = all_policies(conn, (place(model) for model in models))
+    for model in models:
+        there, table = policies.get(place(model)), tables.get(place(model))
+        if not there or table is None:
+            continue
+        for policy in policies_of(model, adopted=not there[0].ours):
+            name = shorten(policy.name)
+            made = next((one for one in there if one.name == name), None)
+            state = "missing" if made is None else "altered"
+            same = made is not None and made.comment == policy.mark
+            if (place(model), policy.name, policy.mark) not in declared or (
+                made and same and not list(_altered(policy, made, model.table, types_of(table)))
+            ):
+                continue
+            title = f"make policy {name} of table {table.schema}.{table.name} again: it is {state}"
+            yield Step("expand", title, tuple(policy.replaced(model.table)))
 
 
 def _altered(policy: Policy, made: PolicyFacts, table: str, types: Types) -> Iterator[Altered]:

@@ -31,6 +31,7 @@ from ablo_pg.db.errors import translate_admin
 from ablo_pg.db.event_triggers import PASSED_OVER
 from ablo_pg.errors import AbloConflictError, AbloError, AbloTimeoutError
 from ablo_pg.kernel.access import roles_with_access
+from ablo_pg.kernel.altered import repairs
 from ablo_pg.kernel.apply import require_kernel
 from ablo_pg.kernel.failure import INSUFFICIENT_PRIVILEGE
 from ablo_pg.kernel.fit import obstacles, trigger_notes
@@ -118,6 +119,8 @@ def _checked(
     before, active = _before(conn)
     tables = _tables(conn, [spec, *before.past])
     made = plan_migration(spec, before, tables, options)
+    if before.active is not None:
+        made = replace(made, steps=(*repairs(conn, spec, before.active), *made.steps))
     roles, refused = roles_with_access(conn, spec, tables)
     made = replace(made, roles=roles, refusals=(*made.refusals, *refused))
     against = obstacles(conn, spec)

@@ -18,7 +18,7 @@ import psycopg
 from ablo_pg.compile.migration import place
 from ablo_pg.compile.names import shorten
 from ablo_pg.compile.plan import ModelPlan, plan_schema
-from ablo_pg.compile.rls import drop_policy, policy_name, policy_names, rename_policy
+from ablo_pg.compile.rls import drop_policy, policies_of, policy_names, rename_policy
 from ablo_pg.db.policies import other_policies
 from ablo_pg.schema import SchemaSpec
 
@@ -46,8 +46,8 @@ def policies(conn: psycopg.Connection, spec: SchemaSpec) -> Mapping[str, tuple[B
 
 
 def _of_ours(model: ModelPlan, name: str) -> BadPolicy | None:
-    if name == shorten(policy_name(model)):  # ours replaces one of that name
-        return None
+    if name in (shorten(one.name) for one in policies_of(model, adopted=False)):
+        return None  # ours replaces one of that name
     message = (
         f"its policy {name} is permissive and applies to the runtime logins, which then "
         "reach rows of every organization; drop it, or restrict it to the roles that need it"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 import pytest
 
 from ablo_pg import Model, allow, check, define_schema
+from ablo_pg.cli.main import run
 from ablo_pg.cluster import Server
+from ablo_pg.kernel import admin_connection, migrate, plan
+from ablo_pg.schema import dump_schema_json
 from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .test_altered import Captured, status
@@ -122,3 +127,74 @@ def test_a_truth_value_and_its_comparison_are_the_same(
     query(site.admin_url, f"alter table plains {change}")
     after = status(site, capsys)
     assert (after["code"], after["drift"], after["unknown"]) == (0, [], [])
+
+
+MADE_AGAIN = "drop policy tasks_readers on tasks; create policy tasks_readers on tasks as {0}"
+REPAIRED = [
+    ("alter policy tasks_readers on tasks using (true)", "tasks_readers", "altered"),
+    ("alter policy tasks_readers on tasks to postgres", "tasks_readers", "altered"),
+    ("alter policy tasks_readers on tasks with check (false)", "tasks_readers", "altered"),
+    ("drop policy tasks_readers on tasks", "tasks_readers", "missing"),
+    ("comment on policy tasks_readers on tasks is 'reviewed'", "tasks_readers", "altered"),
+    (
+        MADE_AGAIN.format("permissive for select to ablo_runtime using (true)"),
+        "tasks_readers",
+        "altered",
+    ),
+    (
+        "alter policy tasks_readers on tasks using (owner_id in (select title from tasks))",
+        "tasks_readers",
+        "altered",
+    ),
+    (
+        "alter policy tasks_tenant_isolation on tasks using (true)",
+        "tasks_tenant_isolation",
+        "alter",
+    ),
+    ("drop policy tasks_tenant_isolation on tasks", "tasks_tenant_isolation", "missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "policy", "state"), REPAIRED)
+def test_migrate_repairs_a_policy_and_says_so(
+    site: DatabaseHandle, tmp_path: Path, capsys: Captured, change: str, policy: str, state: str
+) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps(dump_schema_json(SCHEMA.spec)))
+    command = ["migrate", str(file), "--admin-url", site.admin_url]
+    find = (
+        "select polname, polpermissive, polroles, polcmd, pg_get_expr(polqual, polrelid),"
+        " pg_get_expr(polwithcheck, polrelid), obj_description(oid) from pg_policy order by 1"
+    )
+    before = query(site.admin_url, find)
+    query(site.admin_url, change)
+    assert query(site.admin_url, find) != before
+    capsys.readouterr()
+    assert run([*command, "--dry-run"]) == 0
+    title = f"make policy {policy} of table public.tasks again: it is {state}"
+    assert title in capsys.readouterr().out
+    assert query(site.admin_url, find) != before
+    assert run([*command, "--json"]) == 0
+    done = capsys.readouterr()
+    assert "applied schema" in done.err
+    shown = json.loads(done.out)
+    assert (shown["unchanged"], shown["steps"][0]["title"][: len(title)]) == (False, title)
+    assert query(site.admin_url, find) == before
+    assert run(command) == 0
+    assert "unchanged: schema" in capsys.readouterr().err
+    assert status(site, capsys)["code"] == 0
+
+
+def test_a_changed_permission_is_no_repair(site: DatabaseHandle) -> None:
+    class Other(Model):
+        owner_id: str
+        permissions = allow(read="owner_id = actor.user_id")
+
+    class Changed(Model):
+        owner_id: str
+        permissions = allow(read="owner_id = 'ann'")
+
+    with admin_connection(site.admin_url) as admin:
+        migrate(admin, define_schema(tasks=Task, plains=Plain, others=Other).spec)
+        made = plan(admin, define_schema(tasks=Task, plains=Plain, others=Changed).spec)
+    assert not any("policy" in step.title for step in made.steps)

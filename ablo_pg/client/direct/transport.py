@@ -194,7 +194,7 @@ async def active_schema(database: Database, version: int, known: str) -> ActiveS
         return None
     told = msgspec.json.decode(found)
     spec = parse_schema_json(told["schema"])
-    return ActiveSchema(told["version"], told["hash"], spec, tuple(told["closed"]))
+    return ActiveSchema(told["version"], told["hash"], spec, tuple(told.get("closed", ())))
 
 
 def check_joinable(connection: object) -> None:

@@ -134,11 +134,28 @@ class Script:
                 cursor.refuse(f"expected a key, found {cursor.found()}")
             key = cursor.take()
             plain = cursor.sees(",", "}")
+            more = key.text in ("async", "get", "set") and cursor.next.kind == "name"
+            if more or cursor.sees("("):  # a method: `dataType() { ... }`
+                found[key.text] = self._method(key.line)
+                continue
             if not plain:
                 cursor.expect(":")
             name = Chain((Step(key.text, None, key.line),))
             found[key.text] = name if plain else self.value()
         return found
+
+    def _method(self, line: int) -> Odd:
+        """Skip what follows the first word of a method: `async name(a: A): B { ... }`."""
+        cursor = self.cursor
+        while cursor.next.kind != "end" and not cursor.sees("{"):
+            if cursor.sees("("):
+                cursor.skip_group()
+            else:
+                cursor.take()
+        if cursor.next.kind == "end":
+            cursor.refuse("expected {, found the end of the file")
+        cursor.skip_group()
+        return Odd(line)
 
     def _is_function(self) -> bool:
         cursor = self.cursor

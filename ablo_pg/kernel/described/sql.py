@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ablo_pg.compile.names import literal
 from ablo_pg.db.tables import IndexFacts
 from ablo_pg.kernel.described import sql_table
 from ablo_pg.kernel.described.draft import (
@@ -112,6 +113,8 @@ class _Reader:
             self._view(one, what)
         elif verb == "CREATE" and what in ("TABLE", "INDEX", "TYPE"):
             self._parsed(one)
+        elif verb == "DROP" and what == "TABLE":
+            self._dropped(one)
         elif verb == "ALTER" and what == "TABLE":
             self._altered(one)
         elif verb == "ALTER" and what == "TYPE" and "VALUE" in one.words[:6]:
@@ -154,8 +157,14 @@ class _Reader:
         elif kind == "INDEX":
             self._index(node.this, unique=bool(node.args.get("unique")), line=one.line)
         elif kind == "TYPE" and node.args.get("expression") is not None:
-            labels = [str(each.this) for each in node.expression.expressions]
-            self.draft.enums[sql_table.place_of(node.this)[1]] = tuple(labels)
+            parts = node.expression.expressions
+            if any(type(each).__name__ != "Literal" for each in parts):
+                self.draft.skip(
+                    _title(one), "a composite type: its columns are of no type", one.line
+                )
+                return
+            labels = tuple(str(each.this) for each in parts)
+            self.draft.enums[sql_table.place_of(node.this)[1]] = labels
         else:
             self.draft.skip(_title(one), "it declares no columns", one.line)
 
@@ -190,6 +199,15 @@ class _Reader:
                 heir.parents.append(child)
         elif action not in _ALTERED and not _STORED & {*one.words}:
             self._parsed(one)
+
+    def _dropped(self, one: Statement) -> None:
+        tokens = _names(one.text)
+        at = 2
+        while at < len(tokens) and tokens[at][0].upper() not in ("CASCADE", "RESTRICT"):
+            place, at = _place(tokens, at)
+            if self.draft.tables.pop(place, None) is None:
+                self.draft.skip(_title(one), "it declares no table that is read here", one.line)
+            at += tokens[at : at + 1] == [(",", "COMMA")]
 
     def _identity(self, one: Statement) -> None:
         tokens = _names(one.text)
@@ -227,10 +245,21 @@ class _Reader:
         (_, name), _ = _place(tokens, 2)
         texts = [text for text, kind in tokens if kind == "STRING"]
         labels = list(self.draft.enums.get(name, ()))
-        if texts and texts[0] not in labels:
+        if "RENAME" in one.words and len(texts) == 2:
+            self._relabelled(name, *texts)
+        elif texts and texts[0] not in labels:
             at = labels.index(texts[1]) if len(texts) > 1 and texts[1] in labels else len(labels)
             at += "AFTER" in one.words
             self.draft.enums[name] = (*labels[:at], texts[0], *labels[at:])
+
+    def _relabelled(self, name: str, old: str, new: str) -> None:
+        """Rename a value of an enum, in the defaults of its columns, too."""
+        labels = self.draft.enums.get(name, ())
+        self.draft.enums[name] = tuple(new if each == old else each for each in labels)
+        for table in self.draft.tables.values():
+            for column in table.columns.values():
+                if column.base == name and (column.default or "").startswith(literal(old)):
+                    column.default = literal(new)
 
     def _comment(self, one: Statement) -> None:
         """COMMENT ON TABLE, COLUMN, CONSTRAINT and INDEX; others are of nothing that is read."""

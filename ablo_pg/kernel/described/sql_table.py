@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ablo_pg.db.tables import IndexFacts
 from ablo_pg.kernel.described.draft import (
     Column,
     Constraint,
     Draft,
     Place,
     Table,
+    plain,
     reference,
 )
 from ablo_pg.kernel.trees.casting import name_of, type_of
@@ -113,7 +115,7 @@ def _part(draft: Draft, table: Table, part: exp.Expr, line: int, name: str = "")
         table.constraints.append(Constraint("u", columns, name=name))
     elif kind == "ForeignKey":
         columns = tuple(name_of(each) for each in part.expressions)
-        table.constraints.append(_reference(columns, part.args["reference"], name))
+        table.constraints.append(_reference(draft, columns, part.args["reference"], name, line))
     elif kind == "CheckColumnConstraint":
         table.constraints.append(_check(part, name))
     elif kind == "ExcludeColumnConstraint":
@@ -150,7 +152,9 @@ def _columns() -> type[exp.Column]:
     return exp.Column
 
 
-def _reference(columns: tuple[str, ...], node: exp.Expr, name: str) -> Constraint:
+def _reference(
+    draft: Draft, columns: tuple[str, ...], node: exp.Expr, name: str, line: int
+) -> Constraint:
     schema = node.this
     listed = type(schema).__name__ == "Schema"
     place = place_of(schema.this if listed else schema)
@@ -158,6 +162,9 @@ def _reference(columns: tuple[str, ...], node: exp.Expr, name: str) -> Constrain
     options = [str(one).upper() for one in node.args.get("options") or ()]
     action = next((one.removeprefix("ON DELETE ") for one in options if "ON DELETE" in one), "")
     definition = reference(columns, place, target, action)
+    for one in options:
+        if "ON UPDATE" in one and "NO ACTION" not in one:
+            draft.skip(f"{one} of {definition}", "it stays in the database", line)
     return Constraint("f", columns, definition, name, place, target, action == "CASCADE")
 
 
@@ -194,10 +201,13 @@ def _column(draft: Draft, table: Table, node: exp.Expr, line: int) -> None:
         column.not_null, column.default = True, f"nextval('{table.place[1]}_{name}_seq')"
     for each in node.args.get("constraints") or ():
         given = each.args.get("this")
-        _of_column(draft, table, column, each.args["kind"], "" if given is None else name_of(given))
+        named = "" if given is None else name_of(given)
+        _of_column(draft, table, column, each.args["kind"], named, line)
 
 
-def _of_column(draft: Draft, table: Table, column: Column, node: exp.Expr, name: str) -> None:
+def _of_column(
+    draft: Draft, table: Table, column: Column, node: exp.Expr, name: str, line: int
+) -> None:
     kind = type(node).__name__
     if kind == "NotNullColumnConstraint":
         column.not_null = not node.args.get("allow_null")
@@ -210,7 +220,7 @@ def _of_column(draft: Draft, table: Table, column: Column, node: exp.Expr, name:
     elif kind == "CheckColumnConstraint":
         table.constraints.append(_check(node, name))
     elif kind == "Reference":
-        table.constraints.append(_reference((column.name,), node, name))
+        table.constraints.append(_reference(draft, (column.name,), node, name, line))
     elif kind == "ComputedColumnConstraint":
         column.generated = True
         column.default = spelt(node.this)
@@ -279,4 +289,21 @@ def _rename(table: Table, old: str, new: str) -> None:
     table.columns = {new if name == old else name: one for name, one in table.columns.items()}
     table.columns[new].name = new
     for one in table.constraints:
+        if one.kind == "c" and old in one.columns:
+            one.definition = f"CHECK {_renamed(one.definition[6:], old, new)}"
         one.columns = tuple(new if name == old else name for name in one.columns)
+    for at, index in enumerate(table.indexes):
+        columns = tuple(new if name == old else name for name in index.columns)
+        table.indexes[at] = IndexFacts(index.name, index.unique, columns)
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    """Return a condition that names a column by its new name."""
+    import sqlglot
+    from sqlglot import exp
+
+    node = sqlglot.parse_one(text, dialect="postgres")
+    for column in node.find_all(exp.Column):
+        if name_of(column.this) == old:
+            column.set("this", exp.to_identifier(new, quoted=plain(new) != new))
+    return spelt(node)

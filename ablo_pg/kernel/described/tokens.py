@@ -16,12 +16,15 @@ _TOKEN: Final = re.compile(
       |(?P<number>-?\d+(?:\.\d+)?)|(?P<name>[A-Za-z_$][\w$]*)|(?P<mark>=>|@@|\.\.\.|[^\w\s"'`])""",
     re.DOTALL | re.VERBOSE,
 )
+# A regular expression stands where a value does: at the start, after a mark, or after `return`.
+_REGEX: Final = re.compile(r"/(?![*/])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
+_BEFORE_VALUE: Final = re.compile(r"(?:^|[(,=:\[!&|?{};>]|\breturn)\s*$")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """kind: text (unquoted), template, number, name, mark, line or end."""
+    """kind: text (unquoted), template, regex, number, name, mark, line or end."""
 
     kind: str
     text: str
@@ -113,9 +116,12 @@ def _tokens(name: str, text: str, lines: bool) -> list[Token]:
     at, line, start = 0, 1, 0
     while at < len(text):
         match = _TOKEN.match(text, at)
+        regex = _REGEX.match(text, at) if text[at] == "/" else None
+        if regex and not lines and _BEFORE_VALUE.search(text[max(0, at - 80) : at]):
+            match = regex
         if match is None:
             refuse(name, f"unexpected {text[at]!r}", line=line, column=at - start + 1)
-        kind, part = str(match.lastgroup), match[0]
+        kind, part = match.lastgroup or "regex", match[0]
         if kind == "text":
             kind = "template" if part[0] == "`" else "text"
             found.append(Token(kind, _unquoted(part), line, at - start + 1))

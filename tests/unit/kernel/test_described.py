@@ -143,3 +143,71 @@ def test_no_file_ends_it(data: st.DataObject) -> None:
         return
     pulled = pull_schema(tables)
     compile(write_source(pulled.spec, pulled.notes), "written.py", "exec")
+
+
+def test_a_composite_type_is_no_enum() -> None:
+    text = "create type addr as (street text, zip text);\ncreate table a (id int, home addr);"
+    found = read_sql(text, "file")
+    (_, home) = found.tables[0].columns
+    assert (home.base, home.labels, home.native) == ("addr", (), False)
+    assert [one.what for one in found.skipped] == ["create type addr as (street text, zip text)"]
+
+
+def test_a_renamed_value_of_an_enum_is_renamed() -> None:
+    text = """create type mood as enum ('sad', 'ok');
+    create table a (id int, mood mood default 'sad', other mood default 'ok'::mood);
+    alter type public.mood rename value 'sad' to 'blue';
+    alter type mood add value 'sad' after 'blue';"""
+    found = read_sql(text, "file")
+    _, mood, other = found.tables[0].columns
+    assert (mood.labels, mood.default) == (("blue", "sad", "ok"), "'blue'")
+    assert (other.default or "").startswith(("'ok'", "CAST('ok'"))
+    assert found.skipped == ()
+
+
+def test_methods_and_regular_expressions_are_passed_over() -> None:
+    text = r"""
+    const citext = customType<{ data: string }>({ dataType() { return 'citext'; } });
+    const other = customType({ async toDriver(value: string): Promise<string> { return value } });
+    const slug = z.string().regex(/^[a-z/'"]+$/i, { message: `it's` });
+    export const quote = (text) => { return /it's \/ "/g.test(text) };
+    const half = pgTable('half', { id: integer('id').default(4 / 2), a: text('a') });
+    const u = pgTable('u', { id: serial('id').primaryKey(), b: citext('b'), c: text('c') });
+    """
+    found = read_drizzle(text, "file")
+    assert [[one.name for one in table.columns] for table in found.tables] == [
+        ["id", "a"],
+        ["id", "c"],
+    ]
+    whats = [one.what for one in found.skipped]
+    assert "column b of u" in whats
+    assert {"const citext", "const other", "const slug"} <= {*whats}
+
+
+def test_a_renamed_column_is_renamed_in_checks_and_indexes() -> None:
+    text = """create table a (id int, s int check (s > 0 and S < 9)); create index i on a (s, id);
+    alter table a rename column s to "Stock";"""
+    (table,) = read_sql(text, "file").tables
+    (check,) = table.constraints
+    assert (check.columns, check.definition) == (("Stock",), 'CHECK ("Stock" > 0 AND "Stock" < 9)')
+    assert [one.columns for one in table.indexes] == [("Stock", "id")]
+
+
+def test_a_dropped_table_is_gone() -> None:
+    text = """create table a (id int); create table public.b (id int); create table c (id int);
+    drop table if exists a, public.b cascade;"""
+    found = read_sql(text, "file")
+    assert ([table.name for table in found.tables], found.skipped) == (["c"], ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create table a (id int, b int references c (id) on update cascade on delete cascade);",
+        "create table a (id int, b int, foreign key (b) references c (id) on update set null);",
+    ],
+)
+def test_what_follows_a_changed_key_is_listed(text: str) -> None:
+    (found,) = read_sql(text, "file").skipped
+    assert found.what.startswith(("ON UPDATE CASCADE of", "ON UPDATE SET NULL of"))
+    assert "FOREIGN KEY (b) REFERENCES c(id)" in found.what
