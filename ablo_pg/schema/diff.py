@@ -332,7 +332,8 @@ def _diff_permissions(old: ModelSpec, new: ModelSpec | None) -> Iterator[Change]
         if same(was and was.test, now and now.test):
             continue
         key = new.key if new else old.key
-        values = ((one.text or one.test) if one else "every row" for one in (was, now))
+        none = "no row" if new is None and verb == "read" else "every row"
+        values = ((one.text or one.test) if one else none for one in (was, now))
         reason = f"it decides which rows an actor may {verb}"
         yield Change("permissions_changed", key, verb, False, reason, *values)
 
