@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias, cast
 
 import msgspec
 
 from ablo_pg.delta import Delta
 from ablo_pg.json_text import Json
-from ablo_pg.predicate.evaluate import Get, compile_test
+from ablo_pg.predicate.evaluate import UNKNOWN, Get, compile_test
 from ablo_pg.predicate.permission import ACTOR, actor_of, permission_fields
 from ablo_pg.schema.neutral import Field, FieldType, ModelSpec, SchemaSpec, named_fields
 
@@ -37,19 +37,21 @@ Values: TypeAlias = Mapping[str, object]
 class Permissions:
     """The permissions to read of one database's models, by typename.
 
-    guarded: the models whose reading is limited.
+    guarded: the models whose reading is limited; None for one that is no longer declared and was
+    so limited: no participant may read what is left of it.
     """
 
     def __init__(self) -> None:
-        self.guarded: Mapping[str, ModelSpec] = {}
+        self.guarded: Mapping[str, ModelSpec | None] = {}
         self._names: Mapping[str, str] = {}
         self._open: set[str] = set()
         self._tests: OrderedDict[tuple[str, str], Callable[[object], bool]] = OrderedDict()
         self._last: tuple[Delta, Values | None, Values | None] | None = None
 
-    def learn(self, spec: SchemaSpec) -> None:
-        """Judge by this schema from here on."""
-        found = {m.typename: m for m in spec.models if m.permission("read") is not None}
+    def learn(self, spec: SchemaSpec, closed: Iterable[str] = ()) -> None:
+        """Judge by this schema from here on. closed: typenames, `ablo.models_closed`."""
+        found: dict[str, ModelSpec | None] = dict.fromkeys(closed)
+        found |= {m.typename: m for m in spec.models if m.permission("read") is not None}
         if found != self.guarded:
             self.guarded = found
             self._names = {name.lower(): name for name in found}
@@ -86,6 +88,8 @@ class Permissions:
             self._tests.move_to_end((typename, participant))
             return known
         model = self.guarded[typename]
+        if model is None:
+            return lambda row: False
         named = permission_fields(named_fields(model), "read")
         fields = {field.wire: field for field in named.values()}
         actor = actor_of(participant)
@@ -96,7 +100,8 @@ class Permissions:
                 return lambda row: value
             return _value(field)
 
-        made = compile_test([cast("Json", model.permission("read"))], fields, attribute)
+        test = cast("Json", model.permission("read"))
+        made = compile_test([test], fields, attribute, gaps=True)
         self._tests[typename, participant] = made
         if len(self._tests) > _KEPT:
             self._tests.popitem(last=False)
@@ -111,19 +116,20 @@ def _rows(delta: Delta) -> tuple[Values | None, Values | None]:
 
 
 def _value(field: Field) -> Get:
-    """Return how a field is read; a value of another type, of an earlier schema, is unknown."""
-    wire, kind = field.wire, _TYPES.get(field.type)
+    """Return how a field is read: what an earlier schema logged may lack it, or its type."""
+    names, kind = (field.wire, *field.formerly), _TYPES.get(field.type)
 
     def value(row: object) -> object:
-        found = cast("Values", row).get(wire)
-        if kind is None or found is None:
-            return found  # only whether it is null
+        values = cast("Values", row)
+        found = next((values[name] for name in names if name in values), UNKNOWN)
+        if kind is None or found is None or found is UNKNOWN:
+            return found
         if type(found) is not kind:
-            return None
+            return UNKNOWN
         if isinstance(found, int):
-            return found if -(2**63) <= found < 2**63 else None
+            return found if -(2**63) <= found < 2**63 else UNKNOWN
         if field.type is FieldType.UUID and isinstance(found, str):
-            return uuid.UUID(found) if _UUID.fullmatch(found) else None
+            return uuid.UUID(found) if _UUID.fullmatch(found) else UNKNOWN
         return found
 
     return value

@@ -288,7 +288,6 @@ def _steps(
             yield removal_of(delta, row.model, row.id, row.groups, was)
         elif now and not was:
             made = delta._replace(op="I", model=row.model, row_id=row.id, row=row.data)
-            # Not a delta of the log: `relay.ws.pump` tells those of one id apart.
             yield bare(made)._replace(groups=row.groups, entered_groups=row.groups)
 
 

@@ -35,11 +35,15 @@ _CALM: Final = 1.0
 
 
 class ActiveSchema(NamedTuple):
-    """The schema of a database: its version, hash, and models with their fields."""
+    """The schema of a database: its version, hash, and models with their fields.
+
+    closed: typenames that no participant may read, as a database's own connection says them.
+    """
 
     version: int
     hash: str
     spec: SchemaSpec
+    closed: tuple[str, ...] = ()
 
 
 class HasSchema(Protocol):

@@ -16,7 +16,7 @@ from typing import Final
 from ablo_pg.compile.forms import Function, Guarded, do_block
 from ablo_pg.compile.names import indent, literal, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
-from ablo_pg.compile.predicates import predicate_sql
+from ablo_pg.compile.predicates import NONE, predicate_sql
 from ablo_pg.predicate.operands import Refused
 from ablo_pg.predicate.permission import (
     ROWS,
@@ -67,7 +67,7 @@ def permissions(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
             language="sql",
             volatility="stable",
             pinned=False,
-            body=f"  select {_test(model, 'read', _logged(model) | _actor('p_actor'))} is true",
+            body=f"  select {_logged_test(model)} is true",
         ).sql()
 
 
@@ -171,12 +171,26 @@ def _write_tests(model: ModelPlan, verb: str, rows: tuple[str, ...], actor: str)
     return [_test(model, verb, columns[row] | _actor(actor)) for row in rows]
 
 
-def _test(model: ModelPlan, verb: str, columns: Mapping[str, str]) -> str:
+def _logged_test(model: ModelPlan) -> str:
+    """Return whether an actor may read a row of the log, as `before` has it, else `row`.
+
+    What a test names and the row does not have is unknown: an earlier schema may not have had the
+    field, or had it under a name that is not kept (`formerly`), or in another type.
+    """
+    columns = {c.wire: c for c in model.row_columns if not c.native}
+    values = {wire: _out_of_json(column) for wire, column in columns.items()}
+    known = {wire: _in_json(column) for wire, column in columns.items()}
+    return _test(model, "read", values | _actor("p_actor"), known)
+
+
+def _test(
+    model: ModelPlan, verb: str, columns: Mapping[str, str], known: Mapping[str, str] = NONE
+) -> str:
     named = permission_fields(named_fields(model.spec), verb)
     fields = {field.wire: field for field in named.values()}
     test = model.spec.permission(verb)
     try:
-        found = predicate_sql(test, fields, columns)
+        found = predicate_sql(test, fields, columns, known)
         require_judged(test, fields)
     except Refused as exc:
         problem = Problem(
@@ -192,32 +206,41 @@ def _columns(model: ModelPlan, row: str) -> dict[str, str]:
     return {c.wire: prefix + c.sql for c in model.row_columns if not c.native}
 
 
-def _logged(model: ModelPlan) -> dict[str, str]:
-    """Return each field out of a row of the log, as `before` has it, else `row`.
+def _logged(column: Column) -> str:
+    pairs = [f"p_before -> {key}, p_row -> {key}" for key in column.keys]
+    return f"coalesce({', '.join(pairs)})"
 
-    A value of another type, which an earlier schema may have logged, is unknown.
-    """
-    return {c.wire: _out_of_json(c) for c in model.row_columns if not c.native}
+
+def _in_json(column: Column) -> str:
+    """Return whether a row of the log has the field, with null or a value of its type."""
+    found = _logged(column)
+    text = f"({found} #>> '{{}}')"
+    match column.type:
+        case FieldType.INTEGER:
+            kind = "number"
+            bounds = "between -9223372036854775808 and 9223372036854775807"
+            digits = f"{text} ~ '^-?[0-9]{{1,19}}$'"
+            fits = f"case when {digits} then {text}::numeric {bounds} end"
+        case FieldType.BOOLEAN:
+            kind, fits = "boolean", ""
+        case FieldType.UUID:
+            kind, fits = "string", f"{text} ~ {literal(_UUID)}"
+        case FieldType.STRING | FieldType.ENUM:
+            kind, fits = "string", ""
+        case _:  # only whether it is null
+            return f"{found} is not null"
+    typed = f"when {literal(kind)} then {fits or 'true'}"
+    return f"case json_typeof({found}) when 'null' then true {typed} end"
 
 
 def _out_of_json(column: Column) -> str:
-    found = f"coalesce(p_before -> {column.key}, p_row -> {column.key})"
-    text = f"({found} #>> '{{}}')"
-    is_text = f"json_typeof({found}) = 'string'"
-    match column.type:
-        case FieldType.INTEGER:
-            fits = f"{text} ~ '^-?[0-9]{{1,19}}$' and json_typeof({found}) = 'number'"
-            bounds = "between -9223372036854775808 and 9223372036854775807"
-            value = f"case when {text}::numeric {bounds} then {text}::bigint end"
-        case FieldType.BOOLEAN:
-            fits, value = f"json_typeof({found}) = 'boolean'", f"{text}::boolean"
-        case FieldType.UUID:
-            fits, value = f"{is_text} and {text} ~ {literal(_UUID)}", f"{text}::uuid"
-        case FieldType.STRING | FieldType.ENUM:
-            fits, value = is_text, text
-        case _:  # only whether it is null
-            return text
-    return f"(case when {fits} then {value} end)"
+    """Return the field as the column has it, of a row of the log that has it."""
+    casts = {
+        FieldType.INTEGER: "::bigint",
+        FieldType.BOOLEAN: "::boolean",
+        FieldType.UUID: "::uuid",
+    }
+    return f"({_logged(column)} #>> '{{}}'){casts.get(column.type, '')}"
 
 
 def _actor(participant: str) -> dict[str, str]:
@@ -259,6 +282,6 @@ def dispatch_sees(schema: SchemaPlan) -> Iterator[str]:
         pinned=False,
         body=(
             "  select case when p_model is null then false else case p_model\n"
-            f"{cases}\n    else true\n  end end"
+            f"{cases}\n    else p_model <> all (ablo_model.closed())\n  end end"
         ),
     ).sql()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 from ablo_pg.compile.names import json_literal, literal
@@ -27,27 +28,31 @@ from ablo_pg.predicate.operands import (
     unknown_field,
 )
 from ablo_pg.predicate.operands import literal as literal_operand
+from ablo_pg.predicate.permission import names_of
 from ablo_pg.schema.neutral import Field, FieldType
 from ablo_pg.schema.values import BadValueError, to_json_value
 
 _COMPARE: Final = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
 _PATTERNS: Final = frozenset({"like", "not_like", "ilike", "not_ilike"})
-_FORMS: Final = frozenset({"and", "or", "not", "null", "compare", "like", "ilike"}) | {
+_FORMS: Final = frozenset({"null", "compare", "like", "ilike"}) | {
     *("contains", "overlaps", "left", "right")
 }
 _KINDS: Final = {"text": "text"} | {one.value: sql for one, sql in SQL_TYPE.items()}
 _TEXT: Final = (FieldType.STRING, FieldType.ENUM)
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def predicate_sql(node: object, fields: Fields, columns: Mapping[str, str]) -> str:
+def predicate_sql(
+    node: object, fields: Fields, columns: Mapping[str, str], known: Mapping[str, str] = NONE
+) -> str:
     """Return a predicate as a boolean expression that Postgres takes in a CHECK and in an index.
 
     Args: fields, by JSON name. columns: what stands for each that may be read, by JSON name, as
-    SQL.
+    SQL. known: the condition, as SQL, without which every test that names the field is unknown.
     Raises: Refused.
     """
     try:
-        return _Printer(fields, columns).test(node, 1)
+        return _Printer(fields, columns, known).test(node, 1)
     except BadValueError as exc:
         raise Refused(exc.reason, exc.remedy) from None
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as exc:
@@ -55,13 +60,33 @@ def predicate_sql(node: object, fields: Fields, columns: Mapping[str, str]) -> s
 
 
 class _Printer:
-    def __init__(self, fields: Fields, columns: Mapping[str, str]) -> None:
+    def __init__(
+        self, fields: Fields, columns: Mapping[str, str], known: Mapping[str, str]
+    ) -> None:
         self._fields = fields
         self._columns = columns
+        self._known = known
 
     def test(self, node: Any, depth: int) -> str:
         if depth > DEEPEST:
             raise Refused("it is too deep", f"nest at most {DEEPEST} levels")
+        if not isinstance(node, list | tuple) and not {"and", "or", "not"}.isdisjoint(node):
+            return self._joined(node, depth)
+        names = dict.fromkeys(names_of(node))
+        known = " and ".join(self._known[name] for name in names if name in self._known)
+        found = self._leaf(node, depth)
+        return f"(case when {known} then {found} end)" if known else found
+
+    def _joined(self, node: Any, depth: int) -> str:
+        if len(node) != 1:
+            raise Refused("it is of no known form", "see the documentation of predicates")
+        ((form, given),) = node.items()
+        if form == "not":
+            return f"(not {self.test(given, depth + 1)})"
+        parts = [self.test(one, depth + 1) for one in _listed(given)]
+        return f"({f' {form} '.join(parts)})" if parts else str(form == "and").lower()
+
+    def _leaf(self, node: Any, depth: int) -> str:
         if isinstance(node, list | tuple):
             return self._clause(*node)
         forms = node.keys() - {"left", "right"}
@@ -69,11 +94,6 @@ class _Printer:
             raise Refused("it is of no known form", "see the documentation of predicates")
         (form,) = forms
         given = node[form]
-        if form in ("and", "or"):
-            parts = [self.test(one, depth + 1) for one in _listed(given)]
-            return f"({f' {form} '.join(parts)})" if parts else str(form == "and").lower()
-        if form == "not":
-            return f"(not {self.test(given, depth + 1)})"
         if form == "null":
             return f"({self._operand(given, depth + 1)[0]} is null)"
         left = self._operand(node["left"], depth + 1)

@@ -21,6 +21,7 @@ from pydantic_core import to_jsonable_python
 from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json, RawJson, same
 from ablo_pg.predicate.operands import Fields, python_value, united
+from ablo_pg.predicate.permission import names_of
 from ablo_pg.schema.neutral import Field, FieldType
 
 Get: TypeAlias = Callable[[object], Any]
@@ -36,20 +37,22 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+UNKNOWN: Final = object()  # a value that a row does not have: each test that names it is unknown
 # More digits than any value has: results are exact, as numeric's are.
 _EXACT: Final = decimal.Context(prec=300_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 _PLAIN: Final = re.compile(r"(?![\s\"\[{+-]|[0-9.]).", re.DOTALL)
 
 
 def compile_test(
-    nodes: Sequence[Json], fields: Fields, attribute: Callable[[Field], Get]
+    nodes: Sequence[Json], fields: Fields, attribute: Callable[[Field], Get], *, gaps: bool = False
 ) -> Callable[[object], bool]:
     """Return the test of whether a row passes all of these.
 
-    attribute: how a row's value of a field is read. Raises invalid_request for what only the
-    database can decide: JSON compared by more than equality with plain text.
+    attribute: how a row's value of a field is read. gaps: it may be UNKNOWN. Raises
+    invalid_request for what only the database can decide: JSON compared by more than equality with
+    plain text.
     """
-    maker = _Maker(fields, attribute)
+    maker = _Maker(fields, attribute, gaps)
     tests = [maker.test(node) for node in nodes]
     if len(tests) == 1:
         (only,) = tests
@@ -71,14 +74,13 @@ def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
 
 
 class _Maker:
-    def __init__(self, fields: Fields, attribute: Callable[[Field], Get]) -> None:
+    def __init__(self, fields: Fields, attribute: Callable[[Field], Get], gaps: bool) -> None:
+        self._gaps = gaps
         self._fields = fields
         self._attribute = attribute
         self._now = dt.datetime.now(dt.UTC)  # as in a statement, one moment for all rows
 
     def test(self, node: Any) -> Truth:
-        if isinstance(node, list):
-            return self._clause(*node)
         if "and" in node:
             return _all([self.test(one) for one in node["and"]], stop=False)
         if "or" in node:
@@ -86,6 +88,15 @@ class _Maker:
         if "not" in node:
             inner = self.test(node["not"])
             return lambda row: None if (found := inner(row)) is None else not found
+        leaf = self._leaf(node)
+        if not self._gaps:
+            return leaf
+        gets = [self._attribute(self._fields[name]) for name in dict.fromkeys(names_of(node))]
+        return lambda row: None if any(get(row) is UNKNOWN for get in gets) else leaf(row)
+
+    def _leaf(self, node: Any) -> Truth:
+        if isinstance(node, list):
+            return self._clause(*node)
         if "null" in node:
             get, _ = self.operand(node["null"])
             return lambda row: get(row) is None

@@ -42,6 +42,7 @@ class LiveSchema:
     hash: str = ""
     pushed_at: str | None = None
     spec: SchemaSpec = NO_SCHEMA
+    closed: tuple[str, ...] = ()  # `ablo.models_closed`
     document: bytes = b'{"v":3,"models":{},"identityRoles":[]}'  # as it was pushed
 
     @cached_property
@@ -116,6 +117,7 @@ class _Active(msgspec.Struct, frozen=True, rename="camel"):
     hash: str
     pushed_at: str
     schema: msgspec.Raw
+    closed: tuple[str, ...] = ()
 
 
 _ACTIVE: Final = msgspec.json.Decoder(_Active)
@@ -153,7 +155,7 @@ class LiveSchemas:
                     else live_schema_of(found)
                 )
                 self.database.names = self._current.names
-                self.permissions.learn(self._current.spec)
+                self.permissions.learn(self._current.spec, self._current.closed)
             return self._current
 
     async def find(self, name: str) -> LiveSchema:
@@ -177,4 +179,4 @@ def live_schema_of(data: bytes) -> LiveSchema:
     document = bytes(found.schema)
     parsed: Any = msgspec.json.decode(document)
     spec = parse_schema_json(parsed)
-    return LiveSchema(found.version, found.hash, found.pushed_at, spec, document)
+    return LiveSchema(found.version, found.hash, found.pushed_at, spec, found.closed, document)

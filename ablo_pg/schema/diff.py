@@ -57,6 +57,7 @@ class Change:
 FIELD_MOVED: Final = ("field_renamed", "field_also_named")
 # Of what is no longer declared; only `migrate --drop` removes it.
 _TABLE_STAYS: Final = "clients no longer find it; its table stays, with its rows"
+_CLOSED: Final = " and policy; its past in the log is shown to no participant"
 _COLUMN_STAYS: Final = "clients no longer find it; its column stays, with its values"
 _MAY_BREAK: Final = "stored rows may break it: correct them first"
 _MAY_REPEAT: Final = "stored rows may have the same values: correct them first"
@@ -92,7 +93,8 @@ def diff(
             changes += _diff_model(origin, model, moved.fields.get(model.key, {}))
     places = {(model.table_schema, model.table): model for model in new.models}
     for key, gone in before.items():
-        changes.append(Change("model_dropped", key, None, False, _TABLE_STAYS))
+        reason = _TABLE_STAYS + (_CLOSED if gone.permission("read") is not None else "")
+        changes.append(Change("model_dropped", key, None, False, reason))
         changes += _diff_permissions(gone, places.get((gone.table_schema, gone.table)))
     return (*changes, *_diff_settings(old, new))
 

@@ -68,6 +68,12 @@ begin
     language sql stable
     as 'select true';
   end if;
+  -- The typenames whose model limited reading until it was dropped: ablo.permissions_end replaces it.
+  if to_regprocedure('ablo_model.closed()') is null then
+    create function ablo_model.closed() returns text[]
+    language sql stable
+    as $body$select '{}'::text[]$body$;
+  end if;
   -- Whether identity roles decide which groups a key of a user or an agent has.
   if to_regprocedure('ablo_model.roles()') is null then
     create function ablo_model.roles() returns boolean

@@ -9,7 +9,7 @@ as $$
   -- sync groups.
 begin
   if p_key.participant is not null and not ablo_model.sees(p_typename, null, null, null) then
-    if not ablo_model.sees(p_typename, ablo_model.read(p_typename, p_id), null, p_key.participant) then
+    if not ablo_model.sees(p_typename, ablo.row_as_is(p_typename, p_id), null, p_key.participant) then
       return false;
     end if;
   end if;

@@ -18,7 +18,7 @@ begin
      order by d.row_id desc, d.sync_id desc
      limit 1;
     if not ablo_model.sees(p_event.model, coalesce(v_row, v_last), null, p_key.participant)
-      or not ablo_model.sees(p_event.model, coalesce(ablo_model.read(p_event.model, p_event.row_id), v_row, v_last), null, p_key.participant)
+      or not ablo_model.sees(p_event.model, coalesce(ablo.row_as_is(p_event.model, p_event.row_id), v_row, v_last), null, p_key.participant)
     then
       return false;
     end if;

@@ -5,6 +5,6 @@ as $$
   -- Called by: ablo.claim_advance, ablo.claim_pass_over, before a waiter is granted the row. Locks: none.
 begin
   return ablo_model.sees(p_claim.model, null, null, null)
-    or ablo_model.sees(p_claim.model, ablo_model.read(p_claim.model, p_claim.row_id), null, p_claim.participant);
+    or ablo_model.sees(p_claim.model, ablo.row_as_is(p_claim.model, p_claim.row_id), null, p_claim.participant);
 end
 $$;

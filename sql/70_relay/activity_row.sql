@@ -13,7 +13,7 @@ begin
   end if;
   return jsonb_build_object('model', v_typename,
     'row', case when not ablo_model.sees(v_typename, null, null, null) then
-      to_jsonb(coalesce(ablo_model.read(v_typename, coalesce(p_activity ->> 'entityId', p_activity ->> 'id', '')), '{}')) end,
+      to_jsonb(coalesce(ablo.row_as_is(v_typename, coalesce(p_activity ->> 'entityId', p_activity ->> 'id', '')), '{}')) end,
     'groups', ablo.row_place(p_organization, v_typename, coalesce(p_activity ->> 'entityId', p_activity ->> 'id', '')));
 end
 $$;

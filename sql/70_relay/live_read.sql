@@ -24,7 +24,7 @@ begin
            'fenceToken', x.fence_token, 'readAt', x.read_at,
            'groups', case when p_groups then to_jsonb(ablo.row_place(p_organization, x.model, x.row_id)) end,
            'row', case when p_groups and not ablo_model.sees(x.model, null, null, null)
-             then to_jsonb(coalesce(ablo_model.read(x.model, x.row_id), '{}')) end))
+             then to_jsonb(coalesce(ablo.row_as_is(x.model, x.row_id), '{}')) end))
            order by x.model, x.row_id, x.status, x.ticket),
          min(x.expires_at)
     into v_claims, v_next

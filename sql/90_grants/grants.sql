@@ -10,6 +10,8 @@ grant usage on schema ablo, ablo_model to ablo_runtime;
 grant usage on schema ablo to ablo_replication;
 
 grant select on ablo.delta to ablo_runtime, ablo_replication;
+-- For the policy delta_readers. What ablo_model.sees calls of a model stays closed.
+grant execute on function ablo_model.sees(text, json, json, text), ablo.delta_readable(text, json, json) to ablo_runtime;
 
 -- The set-wise write functions call the tests of values; to own them takes CREATE on their schema. After a restore
 -- without owners they are the owner's, and write nothing until they are handed back here.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ablo_pg import Model, allow, define_schema
+from ablo_pg import Model, allow, define_schema, field
 from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View, seen, seen_again
 from ablo_pg.cluster import Server
@@ -22,14 +24,18 @@ from .test_view import as_kernel
 
 
 class Task(Model):
-    owner_id: str | None = None
+    owner_id: str | None = field(default=None, formerly=("holder", "keeper"))
     status: Literal["draft", "public"] | None = None
     level: int | None = None
     urgent: bool = False
+    mark: uuid.UUID | None = None
+    due: dt.datetime | None = None
     permissions = allow(
         read="owner_id = actor.user_id or (status = 'public' and not urgent) or"
         " (actor.kind = 'agent' and level > 2 and length(owner_id) < 4) or"
-        " (actor.id is null and status is null) or owner_id like '_@%'"
+        " (actor.id is null and status is null) or owner_id like '_@%' or"
+        " (actor.id = 'bob' and (level is null or not (mark is not null) or due is null"
+        "   or coalesce(owner_id, 'bob') = 'bob' or owner_id not in ('ann', 'eve')))"
     )
 
 
@@ -44,9 +50,13 @@ ROWS = st.fixed_dictionaries(
     {},
     optional={  # also values of other types, which an earlier schema may have logged
         "ownerId": st.sampled_from(["ann", "bob", "a@x", "", 7, None, True]),
+        "holder": st.sampled_from(["ann", "bob", None, 7]),
+        "keeper": st.sampled_from(["ann", "bob", None, 7]),
         "status": st.sampled_from(["draft", "public", None, 1]),
         "level": st.sampled_from([0, 3, -1, 2**63 - 1, 2**63, 2.5, "3", None]),
         "urgent": st.sampled_from([True, False, "true", None, 0]),
+        "mark": st.sampled_from([None, str(uuid.UUID(int=1)), "no uuid", 7]),
+        "due": st.sampled_from([None, "2026-01-01T00:00:00.000000Z", 7]),
     },
 )
 GROUPS = st.lists(st.sampled_from(["teams:a", "teams:b"]), max_size=2, unique=True)
@@ -73,6 +83,11 @@ def conn(cluster: Server) -> Iterator[psycopg.Connection[Any]]:
     actor=st.sampled_from(["user:ann", "agent:ann", "user:bob", "system:a@x"]),
 )
 @example("I", {"ownerId": "bob", "level": 2**63}, None, [], [], [], None, "agent:ann")
+@example("I", {"keeper": "ann"}, None, [], [], [], None, "user:ann")
+@example("I", {"holder": None, "keeper": "ann", "urgent": True}, None, [], [], [], None, "user:ann")
+@example("I", {}, None, [], [], [], None, "user:bob")
+@example("I", {"level": "3", "mark": "no uuid", "ownerId": 7}, None, [], [], [], None, "user:bob")
+@example("U", {"holder": "bob"}, {"holder": "ann"}, [], [], [], None, "user:ann")
 def test_the_stream_and_the_kernel_judge_alike(
     conn: psycopg.Connection[Any],
     op: Any,
@@ -120,6 +135,29 @@ def plain(found: tuple[Any, ...] | None) -> Any:
 
 def loaded(one: Any) -> Any:
     return json.loads(one) if isinstance(one, str) and one.startswith("{") else one
+
+
+@pytest.mark.parametrize(
+    ("row", "readers"),
+    [
+        ({"keeper": "ann"}, ["ann"]),
+        ({"ownerId": "bob", "keeper": "ann"}, ["bob"]),
+        ({"ownerId": None}, ["bob"]),
+        ({"level": None}, ["bob"]),
+        ({}, []),
+        ({"other": "ann", "urgent": False}, []),
+        ({"level": "3", "mark": 7, "ownerId": 7}, []),  # of another type, not null
+    ],
+)
+def test_what_a_row_of_the_log_does_not_have_is_not_null(
+    row: dict[str, Any], readers: list[str]
+) -> None:
+    """A field that was renamed, added or retyped since: its tests are unknown, and do not allow."""
+    permissions = Permissions()
+    permissions.learn(SCHEMA.spec)
+    assert [one for one in ("ann", "bob") if permissions.reads("tasks", row, f"user:{one}")] == (
+        readers
+    )
 
 
 def test_a_removal_that_waits_outlasts_a_change_of_groups() -> None:

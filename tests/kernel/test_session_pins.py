@@ -21,9 +21,9 @@ select p.oid::regprocedure::text, coalesce(p.proconfig, '{}')
   from pg_proc p
  where p.pronamespace in ('ablo'::regnamespace, 'ablo_model'::regnamespace)
    and (p.prosecdef or has_function_privilege('ablo_runtime', p.oid, 'execute'))"""
-# Returns a number; a plain expression that lists inline, and that no entry point but theirs needs;
-# the set-wise writes, which only ablo.commit_batch can call.
-UNPINNED: Final = ("ablo.log_head(text)", "__row(", "__many(")
+# Returns a number; plain expressions that lists and the policy of the log inline, and that no other
+# entry point needs; the set-wise writes, which only ablo.commit_batch can call.
+UNPINNED: Final = ("ablo.log_head(text)", "__row(", "ablo_model.sees(", "__many(")
 ODD: Final = {
     "timezone": "Asia/Kathmandu", "datestyle": "German, DMY", "intervalstyle": "sql_standard",
     "extra_float_digits": "-15", "bytea_output": "escape", "standard_conforming_strings": "off",

@@ -193,7 +193,8 @@ async def active_schema(database: Database, version: int, known: str) -> ActiveS
     if found is None:
         return None
     told = msgspec.json.decode(found)
-    return ActiveSchema(told["version"], told["hash"], parse_schema_json(told["schema"]))
+    spec = parse_schema_json(told["schema"])
+    return ActiveSchema(told["version"], told["hash"], spec, tuple(told.get("closed", ())))
 
 
 def check_joinable(connection: object) -> None:

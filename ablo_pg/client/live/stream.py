@@ -102,7 +102,7 @@ class StreamSource:
         found = await read(*self._known)
         if found is not None:
             self._known = (found.version, found.hash)
-            self._hub.permissions.learn(found.spec)
+            self._hub.permissions.learn(found.spec, found.closed)
 
     async def _follow_schema(self, read: ReadSchema) -> None:
         """Apply a pushed schema's permissions to open streams within seconds."""

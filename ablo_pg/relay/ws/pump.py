@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from ablo_pg.changefeed.tasks import Tasks
 from ablo_pg.delta import Delta
@@ -18,7 +18,7 @@ from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.wire.coalesce import coalesce
 from ablo_pg.wire.deltas import delta_frame, delta_json
 
-KEPT_BYTES: Final = 2 << 20  # of encoded deltas, for sockets that catch up on the same ones
+KEPT_BYTES: Final = 4 << 20  # of deltas and their encodings: sockets catch up on the same ones
 
 
 class Flushed(Protocol):
@@ -31,31 +31,16 @@ class Flushed(Protocol):
         """End the socket: its client reconnects from its cursor."""
 
 
-# Distinguishes the variants of a delta: as a removal, with or without groups it has left, with or
-# without what was before; and, of those with an id between deltas (`sight`), the row.
-Variant: TypeAlias = tuple[int, str, str, str, tuple[str, ...], tuple[str, ...], bool]
-
-
-def variants(deltas: Sequence[Delta]) -> tuple[Variant, ...]:
-    """Return the variants of those that have several."""
-    return tuple(
-        [
-            (*delta[:1], *delta[2:6], delta.left_groups, delta.before is None)
-            for delta in deltas
-            if delta.row is None or delta.left_groups or delta.entered_groups
-        ]
-    )
-
-
 class DeltaEncoder:
     """Encodes each delta once, as long as it is requested again soon.
 
-    `every`: a client that takes every delta as it is, or (False) one that gets one per row and
-    frame, its row as text.
+    Views are shown different deltas under one id (`changefeed.view.seen`, `changefeed.sight`), so
+    an encoding is found by the whole delta that it encodes. `every`: a client that takes every
+    delta as it is, or (False) one that gets one per row and frame, its row as text.
     """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[tuple[str, int, tuple[Variant, ...], bool], bytes] = {}
+        self._kept: dict[tuple[Delta, bool], bytes] = {}
         self._kept_bytes = 0
         self._most = kept_bytes
         self._frames: dict[tuple[object, ...], bytes] = {}
@@ -71,19 +56,19 @@ class DeltaEncoder:
         ]
 
     def _one(self, delta: Delta, *, every: bool) -> bytes:
-        key = (delta.organization_id, delta.sync_id, variants((delta,)), every)
+        key = (delta, every)
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = delta_json(delta, text=not every)
-            self._kept_bytes += len(found)
+            self._kept_bytes += delta.content + len(found)
             while self._kept_bytes > self._most:
-                self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
+                oldest = next(iter(self._kept))
+                self._kept_bytes -= oldest[0].content + len(self._kept.pop(oldest))
         return found
 
     def frame(self, deltas: Sequence[Delta], *, every: bool, whole: bool) -> bytes:
         """Return the socket frame of these deltas, of one organization."""
-        ids = tuple([delta.sync_id for delta in deltas])
-        key = (deltas[0].organization_id, ids, variants(deltas), every, every and whole)
+        key = (*deltas, every, every and whole)
         found = self._frames.get(key)
         if found is None:
             encoded = self.encoded(deltas, every=every)

@@ -7,7 +7,8 @@ import anyio.lowlevel
 import pytest
 
 from ablo_pg.changefeed.tasks import Tasks
-from ablo_pg.relay.ws.pump import Pump
+from ablo_pg.delta import Delta
+from ablo_pg.relay.ws.pump import DeltaEncoder, Pump
 
 pytestmark = pytest.mark.anyio
 
@@ -38,3 +39,19 @@ async def test_a_flush_counts_once_and_a_catching_up_feed_at_once() -> None:
     await second.wait()
     await anyio.lowlevel.checkpoint()
     assert counted == [1000, 4]
+
+
+@pytest.mark.parametrize("name", Delta._fields)
+def test_an_encoding_is_found_by_the_whole_delta(name: str) -> None:
+    """What one view is shown of a change differs from what another is in any of its parts."""
+    one = Delta(7, "acme", "tasks", "t", "U", (), b"1", (), "u", *"abcd", 8, "", (), b"2", ())
+    other = one._replace(
+        **{name: {int: 9, tuple: ("g",), str: "D", bytes: b"9"}[type(getattr(one, name))]}
+    )
+    shared = DeltaEncoder()
+    for each in (one, other, one):
+        alone = DeltaEncoder()
+        for every in (True, False):
+            assert shared.encoded([each], every=every) == alone.encoded([each], every=every)
+            how = {"every": every, "whole": False}
+            assert shared.frame([each], **how) == alone.frame([each], **how)
