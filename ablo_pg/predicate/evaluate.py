@@ -25,6 +25,9 @@ from ablo_pg.predicate.permission import names_of
 from ablo_pg.schema.neutral import Field, FieldType
 
 Get: TypeAlias = Callable[[object], Any]
+Node: TypeAlias = Mapping[str, Any]
+Unary: TypeAlias = Callable[[Any], object]  # of values that are not null
+Binary: TypeAlias = Callable[[Any, Any], object]
 # True, False, or None: unknown.
 Truth: TypeAlias = Callable[[object], "bool | None"]
 
@@ -102,7 +105,7 @@ class _Maker:
             return lambda row: get(row) is None
         return self._comparison(node)
 
-    def _comparison(self, node: Mapping[str, Any]) -> Truth:
+    def _comparison(self, node: Node) -> Truth:
         left, kind = self.operand(node["left"])
         if kind == "json text":
             _require_plain(node)
@@ -138,7 +141,7 @@ class _Maker:
         wanted, compare = _value(field, given), _COMPARE[word]
         return _known(get, lambda value: compare(value, wanted))
 
-    def operand(self, node: Mapping[str, Any]) -> tuple[Get, str]:
+    def operand(self, node: Node) -> tuple[Get, str]:
         """Return how an operand is read from a row, and its kind."""
         if "field" in node:
             field = self._fields[node["field"]]
@@ -212,7 +215,7 @@ def _known(get: Get, test: Callable[[Any], bool]) -> Truth:
     return holds
 
 
-def _both(left: Get, right: Get, made: Callable[[Any, Any], object]) -> Get:
+def _both(left: Get, right: Get, made: Binary) -> Get:
     def of(row: object) -> object:
         one, other = left(row), right(row)
         try:
@@ -223,7 +226,7 @@ def _both(left: Get, right: Get, made: Callable[[Any, Any], object]) -> Get:
     return of
 
 
-def _applied(get: Get, made: Callable[[Any], object]) -> Get:
+def _applied(get: Get, made: Unary) -> Get:
     def of(row: object) -> object:
         value = get(row)
         try:
@@ -274,7 +277,7 @@ def _rest(one: Decimal | int, other: Decimal | int) -> Decimal | None:
     return _EXACT.remainder(Decimal(one), Decimal(other)) if other else None
 
 
-_ARITHMETIC: Final[dict[str, Callable[[Any, Any], object]]] = {
+_ARITHMETIC: Final[dict[str, Binary]] = {
     "+": lambda one, other: _EXACT.add(Decimal(one), Decimal(other)),
     "-": lambda one, other: _EXACT.subtract(Decimal(one), Decimal(other)),
     "*": lambda one, other: _EXACT.multiply(Decimal(one), Decimal(other)),
@@ -304,7 +307,7 @@ def _member(value: object, key: str) -> object:
     return str(member).lower() if isinstance(member, bool) else "{}"  # equals no plain text
 
 
-def _require_plain(node: Mapping[str, Any]) -> None:
+def _require_plain(node: Node) -> None:
     """Refuse what depends on how Postgres writes numbers and objects of JSON as text."""
     text = node.get("right", {}).get("value")
     if node.get("compare") in ("=", "<>") and isinstance(text, str) and _PLAIN.match(text or "a"):

@@ -97,6 +97,7 @@ ORGANIZATION: Final[dict[str, list[tuple[object, ...]]]] = {
 NEITHER: Final[dict[str, list[tuple[object, ...]]]] = {
     "canary_emit": [("test",)],
     "delta_extend": [()],
+    "delta_readable": [("tasks", '{"id": "t1"}', None)],
     "housekeep": [()],
     "identity_check": [()],
     "key_find": [("{hash}",)],

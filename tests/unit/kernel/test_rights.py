@@ -41,7 +41,7 @@ def test_everything_that_the_kernel_grants_is_looked_for() -> None:
     text = next(file.sql for file in kernel_files() if file.path == GRANTS_FILE)
     own = r"^do (\$control\$|\$writer\$).*?^\1;"
     text = re.sub(own, "", text, flags=re.MULTILINE | re.DOTALL)
-    wanted = set(re.findall(r"ablo\.\w+\([^)]*\)", text))
+    wanted = set(re.findall(r"ablo(?:_model)?\.\w+\([^)]*\)", text))
     rights = kernel_rights(kernel_files())
     assert {one.name for one in rights if one.kind == "function"} == wanted
     others = {(one.kind, one.right, one.name, one.role) for one in rights if one.name not in wanted}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -44,14 +46,14 @@ async def test_a_flush_counts_once_and_a_catching_up_feed_at_once() -> None:
 @pytest.mark.parametrize("name", Delta._fields)
 def test_an_encoding_is_found_by_the_whole_delta(name: str) -> None:
     """What one view is shown of a change differs from what another is in any of its parts."""
-    one = Delta(7, "acme", "tasks", "t", "U", (), b"1", (), "u", *"abcd", 8, "", (), b"2", ())
-    other = one._replace(
-        **{name: {int: 9, tuple: ("g",), str: "D", bytes: b"9"}[type(getattr(one, name))]}
-    )
+    given: tuple[Any, ...] = (7, "acme", "tasks", "t", "U", (), b"1", (), "u", *"abcd", 8, "", ())
+    one = Delta(*given, b"2", ())
+    changed: Any = {int: 9, tuple: ("g",), str: "D", bytes: b"9"}[type(getattr(one, name))]
+    other = one._replace(**{name: changed})
     shared = DeltaEncoder()
     for each in (one, other, one):
         alone = DeltaEncoder()
         for every in (True, False):
             assert shared.encoded([each], every=every) == alone.encoded([each], every=every)
-            how = {"every": every, "whole": False}
-            assert shared.frame([each], **how) == alone.frame([each], **how)
+            frames = [by.frame([each], every=every, whole=False) for by in (shared, alone)]
+            assert frames[0] == frames[1]

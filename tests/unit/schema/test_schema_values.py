@@ -166,7 +166,7 @@ def test_a_value_is_refused_or_becomes_json_that_postgres_takes(
     except BadValueError:
         return
     text = json.dumps(converted, allow_nan=False, ensure_ascii=False)
-    assert b"\\u0000" not in text.encode()
+    assert "\\u0000" not in text.replace("\\\\", "")  # but for an escaped backslash before u0000
     assert to_json_value(of(kind), converted) == converted
 
 
