@@ -99,7 +99,7 @@ def pull_command(
     chosen = _of_database(asked) if found is None else _chosen(found.tables, asked)
     pulled = pull_schema(chosen, organization_column=organization_column)
     if found is not None:
-        pulled = _noted(pulled, found.skipped, str(file or dump))
+        pulled = _noted(_elsewhere(pulled, found.tables, asked), found.skipped, str(file or dump))
     _write(pulled, () if found is None else found.skipped, out, as_json)
     if found is not None:
         say(_ADVICE)
@@ -167,6 +167,22 @@ def _chosen(found: Sequence[TableFacts], asked: _Asked) -> Sequence[TableFacts]:
 def _listed(found: Sequence[TableFacts], tables: Sequence[str]) -> Sequence[TableFacts]:
     _known("table", tables, [table.name for table in found])
     return [table for table in found if not tables or table.name in tables]
+
+
+def _elsewhere(pulled: Pulled, tables: Sequence[TableFacts], asked: _Asked) -> Pulled:
+    """Add the tables of a file that are in schemas that were not asked for."""
+    if asked.schemas or asked.tables:
+        return pulled
+    others = {
+        f"{table.schema}.{table.name}": (f"read its schema with --schema {table.schema}",)
+        for table in tables
+        if table.schema != "public"
+    }
+    lines = [
+        line for name, why in others.items() for line in (f"{name} is left out:", f"  {why[0]}")
+    ]
+    notes = replace(pulled.notes, tail=(*pulled.notes.tail, *lines))
+    return replace(pulled, left_out={**pulled.left_out, **others}, notes=notes)
 
 
 def _noted(pulled: Pulled, skipped: Sequence[Skipped], file: str) -> Pulled:

@@ -173,3 +173,15 @@ def test_the_comparison_of_declarations_sees_a_difference() -> None:
     ):
         other = read_sql(text.replace(*change), "file")
         assert declared(other.tables) != declared(described(FILES / "sqlmigrate.sql").tables)
+
+
+def test_the_tables_of_other_schemas_are_listed(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "made.sql"
+    file.write_text("create table a (id text primary key); create table auth.b (id int);")
+    assert run(["pull", "--from", str(file), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["why"] == {"auth.b": ["read its schema with --schema auth"]}
+    assert run(["pull", "--from", str(file)]) == 0
+    assert "# auth.b is left out:" in capsys.readouterr().out
+    assert run(["pull", "--from", str(file), "--schema", "public", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["leftOut"] == []

@@ -97,7 +97,7 @@ def _gone(entry: Entry, row_id: str) -> AbloError:
     return error_for(
         "entity_not_found",
         f"The write of {entry.key} {row_id!r} has landed, but its row can no longer be read: "
-        "it was deleted, or it has left the key's sync groups",
+        "it was deleted, or this participant or its key may not read it",
         model=entry.key,
         row_id=row_id,
         remedy="use ablo.receipt(row)",

@@ -81,6 +81,8 @@ class Tables:
 
     def _column(self, constant: str, table: Table, key: str, chain: Chain) -> None:
         first, *steps = chain.steps
+        if first.arguments is None and steps:  # `(t) => ({ id: t.serial() })`
+            first, *steps = steps
         given = first.arguments or ()
         name = next((one for one in given[:1] if isinstance(one, str)), key)
         options = next((one for one in given[:2] if isinstance(one, dict)), {})

@@ -235,6 +235,9 @@ class _Maker:
                 table.indexes.append(IndexFacts(str(name), True, (column.name,)))
             elif word == "default":
                 self._default(table, column, given.get(""), each)
+            elif word == "updatedAt":
+                what = f"{each.name} of {table.place[1]}: @updatedAt"
+                self.draft.skip(what, "Prisma's client makes its value", each.line)
         table.columns[column.name] = column
 
     def _default(self, table: Table, column: Column, value: Value | None, each: _Field) -> None:

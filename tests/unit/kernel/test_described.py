@@ -211,3 +211,21 @@ def test_what_follows_a_changed_key_is_listed(text: str) -> None:
     (found,) = read_sql(text, "file").skipped
     assert found.what.startswith(("ON UPDATE CASCADE of", "ON UPDATE SET NULL of"))
     assert "FOREIGN KEY (b) REFERENCES c(id)" in found.what
+
+
+def test_columns_of_a_function_are_read() -> None:
+    columns = "id: t.serial('id').primaryKey(), a: t.text().notNull()"
+    text = f"const u = pgTable('u', (t) => ({{ {columns} }}));"
+    found = read_drizzle(text, "file")
+    (table,) = found.tables
+    assert [(one.name, one.base, one.not_null) for one in table.columns] == [
+        ("id", "int4", True),
+        ("a", "text", True),
+    ]
+    assert ([one.kind for one in table.constraints], found.skipped) == (["p"], ())
+
+
+def test_a_time_that_the_client_of_prisma_sets_is_listed() -> None:
+    text = "model A {\n  id Int @id\n  at DateTime @updatedAt\n}"
+    (found,) = read_prisma(text, "file").skipped
+    assert (found.what, found.line) == ("at of A: @updatedAt", 3)
