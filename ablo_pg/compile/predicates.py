@@ -77,7 +77,7 @@ class _Printer:
         found = self._leaf(node, depth)
         return f"(case when {known} then {found} end)" if known else found
 
-    def _joined(self, node: Any, depth: int) -> str:
+    def _joined(self, node: Mapping[str, object], depth: int) -> str:
         if len(node) != 1:
             raise Refused("it is of no known form", "see the documentation of predicates")
         ((form, given),) = node.items()
@@ -103,7 +103,7 @@ class _Printer:
             return _matched(form, left, given)
         return _list_test(form, left, _listed(given))
 
-    def _clause(self, wire: str, word: str, given: Any) -> str:
+    def _clause(self, wire: str, word: str, given: object) -> str:
         field, column = self._column(wire)
         if word in ("is", "is_not") and given is None:
             return f"({column} {word.replace('_', ' ')} null)"
@@ -113,7 +113,7 @@ class _Printer:
         if word in ("in", "not_in"):
             if not _listed(given):
                 return str(word == "not_in").lower()
-            values = ", ".join(self._value(field, one) for one in given)
+            values = ", ".join(self._value(field, one) for one in _listed(given))
             how = "= any" if word == "in" else "<> all"
             return f"({column} {how} (array[{values}]))"
         ordered = field.type not in (FieldType.JSON, FieldType.BOOLEAN)
@@ -124,7 +124,7 @@ class _Printer:
         word = "<>" if word == "!=" else word
         return f"({column}{order} {word} {self._value(field, given)})"
 
-    def _value(self, field: Field, given: Any) -> str:
+    def _value(self, field: Field, given: object) -> str:
         found = constant(field.type, to_json_value(replace(field, optional=False), given))
         return f"{found}::text" if field.type in _TEXT else found
 
