@@ -224,6 +224,7 @@ def test_an_upgraded_kernel_keeps_old_deltas_and_begins_to_say_it(
 
 def downgrade(board: Board) -> None:
     """Give the database the log, and the functions, of the kernel that did not say it."""
+    board.run("drop policy delta_readers on ablo.delta")
     board.run("alter table ablo.delta drop column before, drop column entered_groups")
     board.run("delete from ablo.kernel_file where path like 'migrations/0019%'")
     board.run("drop function ablo.delta_read, ablo.delta_tail, ablo.row_drifted, ablo.batch_rows")
