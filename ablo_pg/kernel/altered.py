@@ -112,7 +112,9 @@ def repairs(conn: psycopg.Connection, spec: SchemaSpec, active: SchemaSpec) -> I
     policies = all_policies(conn, (place(model) for model in models))
     for model in models:
         there, table = policies.get(place(model)), tables.get(place(model))
-        if not there or table is None:
+        ours = {policy.mark for policy in policies_of(model, adopted=False) if not policy.kind}
+        given_back = there and not there[0].ours and any(one.comment in ours for one in there)
+        if not there or table is None or given_back:  # then the compiled script changes the kind
             continue
         for policy in policies_of(model, adopted=not there[0].ours):
             name = shorten(policy.name)

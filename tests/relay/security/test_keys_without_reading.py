@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ablo_pg.changefeed.permissions import Permissions
+from ablo_pg.changefeed.view import View
 from ablo_pg.relay.ws.groups import SocketGroups
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,11 @@ async def test_a_write_without_a_guard_needs_none(api: Any, writer: Any) -> None
 @pytest.mark.parametrize("asked", [None, []])
 async def test_a_key_of_no_groups_follows_nothing(asked: list[str] | None) -> None:
     credential: Any = SimpleNamespace(
-        organization="acme", sync_groups=frozenset[str](), readable=None, participant="user:u"
+        organization="acme",
+        sync_groups=frozenset[str](),
+        readable=None,
+        participant="user:u",
+        view=View(frozenset(), None, "user:u"),
     )
     groups = SocketGroups(credential, 10, asked, Permissions())
     assert not groups.followed
