@@ -113,7 +113,7 @@ def test_connect_says_which_rights_it_restored(empty: str, capsys: Captured) -> 
     told = capsys.readouterr().err
     assert "rights on it were restored" in told
     assert "ablo_replication had lost select on table ablo.delta" in told
-    assert "ablo_runtime had lost execute on function ablo" in told
+    assert "ablo_runtime had lost execute on function ablo.delta_readable(" in told
     assert run(["connect", "--admin-url", empty]) == 0
     assert "nothing changed" in capsys.readouterr().err
 

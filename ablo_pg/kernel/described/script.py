@@ -1,6 +1,6 @@
 """Values of TypeScript that schemas are made of: texts, numbers, lists, objects, chains of calls.
 
-What is none of these is an `Odd`, which its reader lists. Nothing is evaluated.
+Anything else is an `Odd`, which the caller lists. Nothing is evaluated.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def sight_that_ignores_permissions(sql: Sql, patch: pytest.MonkeyPatch) -> Itera
 
 @contextmanager
 def removals_that_ignore_permissions(sql: Sql, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What leaves the groups is removed, whoever might read it."""
+    """A row that leaves the groups is removed, for every reader."""
     patch.setattr(Permissions, "had", lambda *_: True)
     yield
 
