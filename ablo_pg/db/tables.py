@@ -98,7 +98,7 @@ class TableFacts(msgspec.Struct, frozen=True):
         return next((one for one in self.columns if one.name == name), None)
 
 
-_TABLES: Final = """
+_TABLES: Final = r"""
 with relations as (
   select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relpersistence, c.reltuples
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -132,7 +132,9 @@ select coalesce(json_agg(json_build_object(
         select from pg_catalog.pg_type e where e.oid = b.typelem
           and e.typtype in ('b', 'e') and e.typname not in ('json', 'jsonb', 'bytea')),
       'not_null', a.attnotnull,
-      'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+      'default', ( -- NULL::text is what there is without one
+        select one from pg_catalog.pg_get_expr(d.adbin, d.adrelid) one
+        where one !~ '^NULL::[\w "().,\[\]]+$'),
       'generated', a.attgenerated <> '' or a.attidentity = 'a',
       'identity', a.attidentity <> '',
       'labels', (

@@ -23,7 +23,7 @@ from .test_cli_pull import FOREIGN, RICH, UNFIT
 
 Captured = pytest.CaptureFixture[str]
 FILES = Path(__file__).parent / "described"
-SQL = ["structure.sql", "sqlmigrate.sql", "postgrest.sql"]
+SQL = ["structure.sql", "migrations.sql", "sqlmigrate.sql", "postgrest.sql"]
 READERS = {".sql": read_sql, ".prisma": read_prisma, ".ts": read_drizzle}
 
 

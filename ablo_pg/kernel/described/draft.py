@@ -195,10 +195,7 @@ class Draft:
         )  # fmt: skip
 
     def _constraints(self, table: Table) -> Iterator[ConstraintFacts]:
-        taken: set[str] = {one.name for one in table.constraints}
-        for one in table.constraints:
-            name = one.name or self._named(table, one, taken)
-            taken.add(name)
+        for name, one in self.named(table):
             schema, target = one.target or (None, None)
             columns = one.target_columns
             other = self.tables.get(one.target) if one.target else None
@@ -210,6 +207,14 @@ class Draft:
                 name, one.kind, one.columns, one.definition, schema, target, columns,
                 one.cascades, one.comment, one.valid,
             )  # fmt: skip
+
+    def named(self, table: Table) -> Iterator[tuple[str, Constraint]]:
+        """Yield a table's constraints with their names: given, or what Postgres calls them."""
+        taken: set[str] = {one.name for one in table.constraints}
+        for one in table.constraints:
+            name = one.name or self._named(table, one, taken)
+            taken.add(name)
+            yield name, one
 
     def _named(self, table: Table, one: Constraint, taken: set[str]) -> str:
         end = {"p": "pkey", "u": "key", "f": "fkey", "c": "check", "x": "excl"}[one.kind]
@@ -230,13 +235,19 @@ def plain(name: str) -> str:
     return name if simple else ident(name)
 
 
-def reference(columns: Sequence[str], place: Place, target: Sequence[str], action: str) -> str:
-    """Return the definition of a foreign key."""
+def reference(columns: Sequence[str], place: Place, target: Sequence[str], *options: str) -> str:
+    """Return the definition of a foreign key. options: `ON DELETE CASCADE`, in Postgres' order."""
     own, theirs = (", ".join(map(plain, names)) for names in (columns, target))
     schema, name = map(plain, place)
     table = name if schema == "public" else f"{schema}.{name}"
-    end = f" ON DELETE {action}" if action else ""
-    return f"FOREIGN KEY ({own}) REFERENCES {table}{f'({theirs})' if theirs else ''}{end}"
+    listed = f"({theirs})" if theirs else ""
+    return " ".join((f"FOREIGN KEY ({own}) REFERENCES {table}{listed}", *options))
+
+
+def followed(update: str, delete: str) -> tuple[str, ...]:
+    """Return the options of a foreign key, for `reference`; NO ACTION, or "", is no option."""
+    both = (("ON UPDATE", update), ("ON DELETE", delete))
+    return tuple(f"{on} {action}" for on, action in both if action not in ("", "NO ACTION"))
 
 
 def bounded(name: str, text: str, limit: int, remedy: str = "") -> None:

@@ -7,7 +7,15 @@ from typing import Final
 
 from ablo_pg.compile.names import ident, literal
 from ablo_pg.db.tables import IndexFacts
-from ablo_pg.kernel.described.draft import Column, Constraint, Draft, Place, Table, reference
+from ablo_pg.kernel.described.draft import (
+    Column,
+    Constraint,
+    Draft,
+    Place,
+    Table,
+    followed,
+    reference,
+)
 from ablo_pg.kernel.described.script import Chain, Function, Number, Odd, Sql, Step, Value
 
 _TYPES: Final = {
@@ -38,6 +46,7 @@ _TYPES: Final = {
     "vector": "vector",
     "bit": "bit",
 }
+_FOLLOWED: Final = ("onUpdate", "onDelete")
 _OF_CLIENT: Final = ("$default", "$defaultFn", "$onUpdate", "$onUpdateFn")
 
 
@@ -167,7 +176,7 @@ class Tables:
                 table.constraints.append(Constraint("p", listed, name=made))
                 return
             actions = {one.name: one.arguments[0] for one in steps if one.arguments}
-            options = {key: value for key, value in actions.items() if key == "onDelete"}
+            options = {key: value for key, value in actions.items() if key in _FOLLOWED}
             foreign = named.get("foreignColumns", [])
             self.later.append((table, made, listed, foreign, options, first.line))
         elif first.name == "check" and (test := self._test(constant, first)) is not None:
@@ -212,12 +221,12 @@ class Tables:
             target = tuple(
                 self.keys[constant].get(one.steps[1].name, one.steps[1].name) for one in chains
             )
-            action = options.get("onDelete", "")
-            action = action.upper() if isinstance(action, str) else ""
-            ends = "_".join((table.place[1], *columns, place[1], *target, "fk"))
-            made = Constraint("f", columns, reference(columns, place, target, action), name or ends)
+            given = (options.get(one, "") for one in _FOLLOWED)
+            ends = followed(*(one.upper() if isinstance(one, str) else "" for one in given))
+            name = name or "_".join((table.place[1], *columns, place[1], *target, "fk"))
+            made = Constraint("f", columns, reference(columns, place, target, *ends), name)
             made.target, made.target_columns = place, target
-            made.cascades = action == "CASCADE"
+            made.cascades = "ON DELETE CASCADE" in ends
             table.constraints.append(made)
 
 

@@ -17,6 +17,7 @@ from ablo_pg.kernel.described.draft import (
     Described,
     Draft,
     Table,
+    followed,
     reference,
 )
 from ablo_pg.kernel.described.tokens import Cursor
@@ -300,11 +301,12 @@ class _Maker:
             own = tuple(one.column for one in keys)
             default = "SetNull" if any(one.optional for one in keys) else "Restrict"
             (asked, *_) = [*_names([given.get("onDelete", "")]), default]
-            action = _ACTIONS.get(asked, "")
+            (moved, *_) = [*_names([given.get("onUpdate", "")]), "Cascade"]
+            ends = followed(_ACTIONS.get(moved, ""), _ACTIONS.get(asked, ""))
             name = str(given.get("map", "_".join((block.table[1], *own, "fkey"))))
-            made = Constraint("f", own, reference(own, target.table, referred, action), name)
+            made = Constraint("f", own, reference(own, target.table, referred, *ends), name)
             made.target, made.target_columns = target.table, referred
-            made.cascades = action == "CASCADE"
+            made.cascades = asked == "Cascade"
             table.constraints.append(made)
 
     def _many_to_many(self, block: _Block, each: _Field, target: _Block) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _SILENT: Final = {
-    *("SET", "SELECT", "INSERT", "BEGIN", "COMMIT", "START", "GRANT", "REVOKE", "ANALYZE", "END"),
+    *("SET", "SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "START", "GRANT", "REVOKE"),
+    *("ANALYZE", "END"),
 }
 # What the kernel installs; no table of a model is in these schemas.
 _OURS: Final = ("ABLO.", "ABLO_MODEL.", "ZZ_ABLO_")
@@ -113,8 +114,10 @@ class _Reader:
             self._view(one, what)
         elif verb == "CREATE" and what in ("TABLE", "INDEX", "TYPE"):
             self._parsed(one)
-        elif verb == "DROP" and what == "TABLE":
-            self._dropped(one)
+        elif verb == "DROP" and what in ("TABLE", "INDEX"):
+            self._dropped(one, what)
+        elif verb == "DROP" and what in _LISTED:
+            return  # what CREATE lists, and no longer there
         elif verb == "ALTER" and what == "TABLE":
             self._altered(one)
         elif verb == "ALTER" and what == "TYPE" and "VALUE" in one.words[:6]:
@@ -137,7 +140,7 @@ class _Reader:
     def _parsed(self, one: Statement) -> None:
         import sqlglot
 
-        text, required = sql_table.without_required(one.text)
+        text, required = sql_table.readable(one.text)
         node: exp.Expr = sqlglot.parse_one(text, dialect="postgres")
         kind = type(node).__name__
         if kind == "Create":
@@ -186,7 +189,7 @@ class _Reader:
     def _altered(self, one: Statement) -> None:
         words = [word for word in one.words[2:] if word not in ("IF", "EXISTS", "ONLY")]
         action = words[1] if len(words) > 1 else ""
-        if "ADD" in one.words and "GENERATED" in one.words:
+        if action == "ALTER" and "ADD" in one.words and "GENERATED" in one.words:
             self._identity(one)
         elif action in ("ATTACH", "INHERIT"):
             tokens = _names(one.text)
@@ -197,17 +200,25 @@ class _Reader:
                 part.is_partition = True
             elif action == "INHERIT" and (heir := self.draft.tables.get(parent)) is not None:
                 heir.parents.append(child)
-        elif action not in _ALTERED and not _STORED & {*one.words}:
+        elif action not in _ALTERED and not (action == "ALTER" and _STORED & {*one.words}):
             self._parsed(one)
 
-    def _dropped(self, one: Statement) -> None:
+    def _dropped(self, one: Statement, what: str) -> None:
         tokens = _names(one.text)
-        at = 2
+        at = 2 + (one.words[2:3] == ("CONCURRENTLY",))
         while at < len(tokens) and tokens[at][0].upper() not in ("CASCADE", "RESTRICT"):
             place, at = _place(tokens, at)
-            if self.draft.tables.pop(place, None) is None:
-                self.draft.skip(_title(one), "it declares no table that is read here", one.line)
             at += tokens[at : at + 1] == [(",", "COMMA")]
+            if what == "INDEX":
+                self._drop_index(*place)
+            elif self.draft.tables.pop(place, None) is None and "EXISTS" not in one.words:
+                self.draft.skip(_title(one), "it declares no table that is read here", one.line)
+
+    def _drop_index(self, schema: str, name: str) -> None:
+        for table in self.draft.tables.values():
+            if table.place[0] == schema:
+                table.indexes = [each for each in table.indexes if each.name != name]
+                table.others = [each for each in table.others if each != name]
 
     def _identity(self, one: Statement) -> None:
         tokens = _names(one.text)

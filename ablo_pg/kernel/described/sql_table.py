@@ -21,6 +21,14 @@ from ablo_pg.kernel.trees.constants import base_name
 if TYPE_CHECKING:
     from sqlglot import exp
 
+# What a foreign key does unless it says otherwise, and how Postgres orders what it says.
+_IMPLIED = {
+    *("MATCH SIMPLE", "ON UPDATE NO ACTION", "ON DELETE NO ACTION"),
+    *("NOT DEFERRABLE", "INITIALLY IMMEDIATE"),
+}
+_ORDER = ("MATCH", "ON UPDATE", "ON DELETE", "DEFERRABLE", "INITIALLY")
+_IDLE = {("WITHOUT", "OIDS"), ("NOT", "DEFERRABLE"), ("NO", "INHERIT")}
+_EXCLUDE = ("exclude", "VAR")
 _NUMBERED = ("SERIAL", "BIGSERIAL", "SMALLSERIAL")
 
 
@@ -42,24 +50,35 @@ def plain_column(node: exp.Expr) -> str | None:
     return name_of(inner.this) if type(inner).__name__ == "Column" else None
 
 
-def without_required(text: str) -> tuple[str, tuple[str, ...]]:
-    """Take `NOT NULL column` out of a CREATE TABLE's list, which only Postgres 18 has; return both.
+def readable(text: str) -> tuple[str, tuple[str, ...]]:
+    """Rewrite what Postgres accepts and sqlglot does not; return the columns that are required.
 
-    https://www.postgresql.org/docs/18/sql-createtable.html
+    `NOT NULL column` in a CREATE TABLE's list is taken out: only Postgres 18 has it
+    (https://www.postgresql.org/docs/18/sql-createtable.html). So are words that change nothing here.
+    A column that is called exclude is quoted.
     """
     import sqlglot
 
+    tokens = sqlglot.tokenize(text, dialect="postgres")
+    for one, two in zip(reversed(tokens[:-1]), reversed(tokens), strict=False):
+        if (one.text.upper(), two.text.upper()) in _IDLE:
+            text = f"{text[: one.start]}{text[two.end + 1 :]}"
     tokens = sqlglot.tokenize(text, dialect="postgres")
     names: list[str] = []
     kept, at = "", 0
     for i, token in enumerate(tokens[:-3]):
         first = i + 1 if tokens[i + 1].text.upper() != "CONSTRAINT" else i + 3
         words = [one.text.upper() for one in tokens[first : first + 2]]
-        if token.text not in "(," or words != ["NOT", "NULL"] or len(tokens) < first + 4:
+        after, begins = tokens[i + 1], token.token_type.name in ("L_PAREN", "COMMA")
+        if begins and (after.text.lower(), after.token_type.name) == _EXCLUDE:
+            if words[1:] not in (["USING"], ["("]):
+                kept += f'{text[at : after.start]}"exclude"'
+                at = after.end + 1
+            continue
+        if not begins or words != ["NOT", "NULL"] or len(tokens) < first + 4:
             continue
         last = first + 2
         names.append(fold(tokens[last].text, tokens[last].token_type.name))
-        last += 2 if tokens[last + 1].text.upper() == "NO" else 0  # NO INHERIT
         comma = tokens[last + 1].text == ","
         kept += text[at : tokens[i].end + 1 if comma or token.text == "(" else tokens[i].start]
         at = tokens[last + 1].end + 1 if comma else tokens[last].end + 1
@@ -98,6 +117,10 @@ def create(draft: Draft, node: exp.Expr, line: int) -> None:
             return
     for part in parts:
         _part(draft, table, part, line)
+    keys = {one.columns for one in table.constraints if one.kind == "p"}
+    table.constraints = [  # Postgres makes no second index of a key
+        one for one in table.constraints if one.kind != "u" or one.columns not in keys
+    ]
 
 
 def _part(draft: Draft, table: Table, part: exp.Expr, line: int, name: str = "") -> None:
@@ -115,7 +138,7 @@ def _part(draft: Draft, table: Table, part: exp.Expr, line: int, name: str = "")
         table.constraints.append(Constraint("u", columns, name=name))
     elif kind == "ForeignKey":
         columns = tuple(name_of(each) for each in part.expressions)
-        table.constraints.append(_reference(draft, columns, part.args["reference"], name, line))
+        table.constraints.append(_reference(columns, part.args["reference"], name))
     elif kind == "CheckColumnConstraint":
         table.constraints.append(_check(part, name))
     elif kind == "ExcludeColumnConstraint":
@@ -152,20 +175,16 @@ def _columns() -> type[exp.Column]:
     return exp.Column
 
 
-def _reference(
-    draft: Draft, columns: tuple[str, ...], node: exp.Expr, name: str, line: int
-) -> Constraint:
+def _reference(columns: tuple[str, ...], node: exp.Expr, name: str) -> Constraint:
     schema = node.this
     listed = type(schema).__name__ == "Schema"
     place = place_of(schema.this if listed else schema)
     target = tuple(name_of(each) for each in schema.expressions) if listed else ()
-    options = [str(one).upper() for one in node.args.get("options") or ()]
-    action = next((one.removeprefix("ON DELETE ") for one in options if "ON DELETE" in one), "")
-    definition = reference(columns, place, target, action)
-    for one in options:
-        if "ON UPDATE" in one and "NO ACTION" not in one:
-            draft.skip(f"{one} of {definition}", "it stays in the database", line)
-    return Constraint("f", columns, definition, name, place, target, action == "CASCADE")
+    options = {str(one).upper() for one in node.args.get("options") or ()}
+    said = [one for word in _ORDER for one in options - _IMPLIED if one.startswith(word)]
+    definition = reference(columns, place, target, *said)
+    cascades = "ON DELETE CASCADE" in options
+    return Constraint("f", columns, definition, name, place, target, cascades)
 
 
 def column_of_type(text: str) -> Column | None:
@@ -220,7 +239,7 @@ def _of_column(
     elif kind == "CheckColumnConstraint":
         table.constraints.append(_check(node, name))
     elif kind == "Reference":
-        table.constraints.append(_reference(draft, (column.name,), node, name, line))
+        table.constraints.append(_reference((column.name,), node, name))
     elif kind == "ComputedColumnConstraint":
         column.generated = True
         column.default = spelt(node.this)
@@ -249,6 +268,9 @@ def alter(draft: Draft, node: exp.Expr, action: exp.Expr, line: int) -> None:
             one.valid = not node.args.get("not_valid")
     elif kind == "AlterColumn":
         _alter_column(table, action)
+    elif kind == "Drop" and action.args.get("kind") == "CONSTRAINT":
+        gone = {name_of(each.this) for each in action.args["tables"]}
+        table.constraints = [one for name, one in draft.named(table) if name not in gone]
     elif kind == "Drop" and action.args.get("kind") == "COLUMN":
         _drop(table, (name_of(each.this) for each in action.args["tables"]))
     elif kind == "RenameColumn":
