@@ -162,7 +162,7 @@ def sight(conn: psycopg.Connection, tables: Iterable[str]) -> Iterator[None]:
                 conn.execute(make.format(_table(name)))
         yield
     finally:
-        for name in names:
+        for name in names if not conn.closed else ():
             conn.execute(drop.format(_table(name)))
 
 

@@ -86,9 +86,10 @@ with role as (
 ), wanted as (
   select oid, needed from used
   union
-  select d.objid, 'usage' from used u join pg_catalog.pg_depend d on d.refobjid = u.oid
+  select s.oid, 'usage' from used u join pg_catalog.pg_depend d on d.refobjid = u.oid
     and d.refclassid = 'pg_class'::regclass and d.classid = 'pg_class'::regclass
     and d.deptype = 'a' and u.needed = 'insert'
+  join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S' -- not its indexes
 ), lacking as (
   select w.needed as right, n.nspname, c.relname, c.relkind
   from wanted w join pg_catalog.pg_class c on c.oid = w.oid
@@ -134,14 +135,15 @@ def table_path(conn: psycopg.Connection, table: str, *, of_session: bool = False
 
 @contextmanager
 def names_found_by(conn: psycopg.Connection, path: str | None) -> Iterator[None]:
-    """Look names up by this search_path in the block; None keeps the session's."""
+    """Look names up by this search_path in the block; None keeps the session's.
+
+    An error in the block ends the transaction, and the setting with it.
+    """
     before = _one(conn, "select current_setting('search_path')")
-    try:
-        if path is not None:
-            conn.execute("select set_config('search_path', %s, true)", [path])
-        yield
-    finally:
-        conn.execute("select set_config('search_path', %s, true)", [before])
+    if path is not None:
+        conn.execute("select set_config('search_path', %s, true)", [path])
+    yield
+    conn.execute("select set_config('search_path', %s, true)", [before])
 
 
 def called(conn: psycopg.Connection, names: Iterable[str]) -> tuple[FunctionFacts, ...]:

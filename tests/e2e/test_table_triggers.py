@@ -39,6 +39,7 @@ create table shop.items (id text primary key, organization_id text not null, nam
 create table others (id text primary key, organization_id text not null, what text);
 create table shop.counters (k text primary key, n int not null default 0);
 create table shop.audit_log (id bigserial primary key, what text);
+create index audit_log_what on shop.audit_log (what);
 insert into shop.counters values ('items', 0);
 insert into shop.items select n::text, 'acme', 'x' from generate_series(1, 9) n;
 """
