@@ -74,8 +74,8 @@ class Source(Protocol[T, C_co]):
     async def take(self) -> Taken:
         """Wait for changes, and take at most BATCH. Nothing is lost if it is cancelled."""
 
-    async def rows(self, deltas: list[Delta]) -> Mapping[str, C_co]:
-        """Return what these changes did, by row."""
+    async def rows(self, deltas: list[Delta]) -> Mapping[str, C_co] | None:
+        """Return what these changes did, by row; None: only a page tells."""
 
 
 class Result(Generic[T, C, E]):
@@ -115,7 +115,9 @@ class Result(Generic[T, C, E]):
         deltas, cursor, whole = await self._source.take()
         self._behind = cursor  # whatever happens next, these are not lost
         rows = await self._source.rows([delta for delta in deltas if delta.sync_id > stamp])
-        events = self._shown.apply(rows) if whole or not rows else None
+        events = None
+        if rows is not None and (whole or not rows):
+            events = self._shown.apply(rows)
         if events is None:
             return await self._patient(self._read) or []
         self._behind = None

@@ -4,7 +4,8 @@ A window holds the first `limit` rows of a filter and an order. `read` takes wha
 database shows; `apply` takes rows as changes left them, if that is enough to know the result: a row
 enters if it passes the filter, its place is found by comparing, and the last row is pushed out.
 It is not enough, and the page must be read again, if a row has left a window behind which there are
-more, or if only the database can compare. `apply` then changes nothing and returns None, so what a
+more, if only the database can compare, or if a row is to be shown whose related rows are not known.
+`apply` then changes nothing and returns None, so what a
 window shows was always true at one position of the log.
 
 Invariant: while there are rows behind the window, those are exactly the rows that pass the filter
@@ -69,7 +70,8 @@ class Window(Generic[T]):
     Args: where, predicates, all of which must hold. order, (wire name, "asc" or "desc"); the id is
     added. fields, by name. attribute: how a value is read from a row; it raises Undecided for one
     that is not as declared. judged: False for predicates that were not made by this package; only
-    the database judges them.
+    the database judges them. related: of a row, what belongs to it and is shown with it; None if
+    that is not known.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class Window(Generic[T]):
         attribute: Callable[[Field], Get],
         *,
         judged: bool = True,
+        related: Callable[[T], object] = lambda row: (),
     ) -> None:
         self.ids: list[str] = []
         self.rows: dict[str, T] = {}
         self._where = where
         self._judged = judged
+        self._related = related
         self._limit = limit
         self._fields = fields
         self._attribute = attribute
@@ -100,7 +104,7 @@ class Window(Generic[T]):
         if compares != self._compares:
             self._prepare(compares)
         old = self.rows
-        new = {row.id: old[row.id] if old.get(row.id) == row else row for row in rows}
+        new = {row.id: self._kept(old.get(row.id), row) for row in rows}
         changed = {row_id for row_id, row in new.items() if old.get(row_id) is not row}
         kept = [row_id for row_id in new if row_id not in changed]
         if kept != [row_id for row_id in self.ids if row_id in new and row_id not in changed]:
@@ -145,9 +149,17 @@ class Window(Generic[T]):
         del ids[self._limit :]
         if not (gone or stay):
             return []
+        if None in map(self._related, stay.values()):
+            return None
         new = rows | stay
         gone = [one for one in gone if one not in stay and new.pop(one, None) is not None]
         return self._show(ids, new, gone, stay, new[ids[-1]] if more else None)
+
+    def _kept(self, before: T | None, now: T) -> T:
+        """Return a row as it is held, or as it is now if that is another."""
+        if before is not None and before == now and self._related(before) == self._related(now):
+            return before
+        return now
 
     def _prepare(self, compares: Compares) -> None:
         self._compares = compares

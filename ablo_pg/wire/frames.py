@@ -32,6 +32,7 @@ ANSWERED: Final = {
     "claim_begin": ("claimId",),
     "claim_heartbeat": ("claimId",),
     "update_subscription": (),
+    "live_begin": ("liveId",),
 }
 NAME_LENGTH: Final = 255  # of a repeated member; a lane may hold many frames
 
@@ -144,6 +145,20 @@ class ClaimReorder(msgspec.Struct, frozen=True, rename="camel"):
     order: Annotated[list[Placed], msgspec.Meta(max_length=1000)]
 
 
+class LiveBegin(msgspec.Struct, frozen=True, rename="camel"):
+    """Begin a live query. query: the parameters of `GET /api/v1/models/{model}/live`."""
+
+    live_id: Name
+    model: ModelName
+    query: dict[str, str | int | bool] = {}
+
+
+class LiveEnd(msgspec.Struct, frozen=True, rename="camel"):
+    """End a live query."""
+
+    live_id: Name
+
+
 class ScopeJoin(msgspec.Struct, frozen=True, rename="camel"):
     """Follow more groups, until released or expired."""
 
@@ -206,6 +221,16 @@ def read_payload(frame: Frame, kind: type[T], depth: int) -> T:
     if isinstance(frame, BadFrame):
         raise frame.error
     return read_body(bytes(frame.payload), kind, depth)
+
+
+def text_of(frame: Frame, member: str) -> str:
+    """Return a member of a payload, "" if it cannot be read: what the answer repeats."""
+    try:
+        payload: Any = msgspec.json.decode(frame.payload)
+    except msgspec.DecodeError:
+        return ""
+    found = payload.get(member) if isinstance(payload, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def frame(kind: str, payload: object) -> bytes:

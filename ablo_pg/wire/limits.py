@@ -18,6 +18,7 @@ IN_VALUES: Final = 2000
 ORDER_TERMS: Final = 16
 QUERY_BYTES: Final = 256 << 10  # of one list's query
 QUERIES: Final = 50  # in one request
+SOCKET_QUERIES: Final = 50  # live queries of one socket
 RELATED: Final = 10  # relations of one query (ablo.bound: include)
 NAMES: Final = 200  # sync groups, models: names in one list of a request
 SOCKET_SCOPES: Final = 100  # scopes that one socket has joined at once

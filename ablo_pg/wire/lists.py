@@ -39,6 +39,7 @@ class Page(msgspec.Struct, frozen=True, rename="camel"):
     stamp: int
     has_more: bool
     next_cursor: str | None = None
+    compares: dict[str, str | None] = {}
     related: dict[str, RelatedRead] = {}
 
 

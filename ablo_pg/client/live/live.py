@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Generic, Self, TypeAlias, TypeVar, cast
 
-import msgspec
-
 from ablo_pg.changefeed.filters import Filter
+from ablo_pg.changefeed.related import Related, WithRelated
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
 from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
 from ablo_pg.client.deadlines import within
@@ -20,7 +19,7 @@ from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.subscriptions import Subscription, subscribe
 from ablo_pg.client.local.where import getter
 from ablo_pg.client.names import Entry
-from ablo_pg.client.rows.decode import page_of
+from ablo_pg.client.rows.include import including, read_page, related_of, relations
 from ablo_pg.client.rows.requests import list_query
 from ablo_pg.client.rows.where import ListQuery, OrderBy, Predicate, Where, ordering
 from ablo_pg.client.session import Session
@@ -29,10 +28,8 @@ from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 from ablo_pg.predicate.evaluate import Get
 from ablo_pg.predicate.stream import Compares, refuse_clock
-from ablo_pg.schema.neutral import Field
+from ablo_pg.schema.neutral import Field, Relation
 from ablo_pg.schema.rows import Model, unread_fields
-from ablo_pg.wire.kernel_bodies import ListBody
-from ablo_pg.wire.kernel_calls import ROW_LIST
 
 logger: Final = logging.getLogger("ablo_pg.client")
 RowT = TypeVar("RowT", bound=Model)
@@ -48,10 +45,11 @@ class Live(Generic[RowT]):
             async for event in live: ...
 
     Entering it reads the rows. Taking an event (`batch`: all that are available) applies the next
-    commits, each as a whole: `rows` is always what `list` would have returned at `stamp`. Broken
-    connections are replaced; if the log no longer reaches back, the rows are read again and the
-    differences are the events. Raises what `list` and `subscribe` raise, and response_too_large if
-    the first `limit` rows do not fit into one answer.
+    commits, each as a whole: `rows` is always what `list` would have returned at `stamp`, related
+    rows (`include`) as well: a change of one is an `update` of the rows that it belongs to, and
+    costs a read of the page. Broken connections are replaced; if the log no longer reaches back,
+    the rows are read again and the differences are the events. Raises what `list` and `subscribe`
+    raise, and response_too_large if the first `limit` rows do not fit into one answer.
     """
 
     def __init__(
@@ -61,12 +59,23 @@ class Live(Generic[RowT]):
         where: Where | None,
         order_by: OrderBy | None,
         limit: int,
+        include: Sequence[str] = (),
     ) -> None:
-        query = list_query(entry, where, order_by, limit, None, False, compares=True)
+        wanted, registry = relations(entry, include), session.registry
+        more = including(registry, wanted)
+        query = list_query(entry, where, order_by, limit, None, False, compares=True, **more)
         refuse_clock(entry.key, query.where)
         order = ordering(entry, order_by)
-        self._window: Window[Model] = Window(query.where, order, limit, entry.fields, attribute)
-        self._source = _Rows(session, entry, query)
+        related = related_of if wanted else _alone
+        self._window: Window[Model] = Window(
+            query.where,
+            order,
+            limit,
+            entry.fields,
+            attribute,
+            related=related,
+        )
+        self._source = _Rows(session, entry, query, wanted)
         self._result: Result[Model, Model | None, LiveEvent[Model]] = Result(
             self._window, self._source, limit
         )
@@ -161,8 +170,15 @@ class LiveHandle:
 class Following:
     """Follows a model's changes over the client's transport: half of a `Source`."""
 
-    def __init__(self, session: Session, entry: Entry, where: Sequence[Predicate]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        entry: Entry,
+        where: Sequence[Predicate],
+        related: Related | None = None,
+    ) -> None:
         self.changes: Subscription[Model] | None = None
+        self._related = related
         self._session = session
         self._entry = entry
         self._where = where
@@ -177,13 +193,18 @@ class Following:
         """Learn how columns compare: the hub passes on what concerns the filter, if it can tell."""
         filters, entry = self._session.transport.filters, self._entry
         with suppress(AbloError):
-            self._filter = filters.get(entry.typename, self._where, entry.fields, compares)
+            found = filters.get(entry.typename, self._where, entry.fields, compares)
+            self._filter = found if self._related is None else WithRelated(found, self._related)
 
     async def follow(self, cursor: int) -> None:
         """See Source."""
         if self.changes is not None:
             await self.changes.aclose()
-        keys = frozenset({self._entry.key})
+        of, others = (
+            self._session.registry.typenames,
+            () if self._related is None else self._related.models,
+        )
+        keys = frozenset({self._entry.key, *(of[name].key for name in others)})
         self.changes = subscribe(self._session, keys, None, cursor, self._filter)
         await self.changes.__aenter__()
 
@@ -196,30 +217,42 @@ class Following:
 class _Rows(Following):
     """A list, and rows as changes leave them; None for one that is gone or archived."""
 
-    def __init__(self, session: Session, entry: Entry, query: ListQuery) -> None:
-        super().__init__(session, entry, query.where)
+    def __init__(
+        self, session: Session, entry: Entry, query: ListQuery, wanted: dict[str, Relation]
+    ) -> None:
+        targets = [session.registry.entry(one.target).typename for one in wanted.values()]
+        related = Related(wanted.values(), targets) if wanted else None
+        super().__init__(session, entry, query.where, related)
         self._query = query
+        self._wanted = wanted
 
     async def page(self) -> PageAt[Model]:
         """See Source."""
         session, entry = self._session, self._entry
         async with within(session.timeout, f"Listing {entry.key}"):
-            async with session.asking():
-                body = ListBody(entry.typename, msgspec.Raw(self._query.body))
-                found = await session.transport.ask(ROW_LIST, body)
-            page = page_of(entry, found, self._query)
-            await session.admit(entry, page)
+            page, found = await read_page(session, entry, self._query, self._wanted)
+        if self._related is not None and found.related is not None:
+            others = {name: list(map(bytes, one.data)) for name, one in found.related.items()}
+            self._related.read(list(map(bytes, found.data)), others)
         self.compared(found.compares or {})
         return PageAt(page, page.has_more, page.stamp, found.compares or {})
 
-    async def rows(self, deltas: list[Delta]) -> dict[str, Model | None]:
+    async def rows(self, deltas: list[Delta]) -> dict[str, Model | None] | None:
         """See Source."""
         assert self.changes is not None
+        if self._related is not None:
+            if self._related.concerned(deltas):
+                return None
+            deltas = [one for one in deltas if one.model == self._entry.typename]
         changes = await self.changes._changes_of(deltas)
         rows = ((one.id, one.row) for one in changes)
         return {
             name: None if row is None or row.archived_at is not None else row for name, row in rows
         }
+
+
+def _alone(row: Model) -> object:
+    return ()
 
 
 async def _batch(stream: DeltaStream) -> Taken:

@@ -13,8 +13,7 @@ import msgspec
 from ablo_pg.client.names import Entry, did_you_mean
 from ablo_pg.client.registry import Registry
 from ablo_pg.client.rows.decode import Page, page_of, row_of
-from ablo_pg.client.rows.requests import list_query
-from ablo_pg.client.rows.where import OrderBy, Where
+from ablo_pg.client.rows.where import ListQuery
 from ablo_pg.client.session import Session
 from ablo_pg.errors import error_for
 from ablo_pg.schema.neutral import Relation
@@ -50,22 +49,16 @@ def relations(entry: Entry, include: Sequence[str], at: int | None = None) -> di
     return found
 
 
+def including(registry: Registry, wanted: dict[str, Relation]) -> dict[str, object]:
+    """Return the member of a list's query that asks for related rows, if any are wanted."""
+    asked = [included(one, registry.entry(one.target).typename) for one in wanted.values()]
+    return {"include": asked} if asked else {}
+
+
 async def read_page(
-    session: Session,
-    entry: Entry,
-    wanted: dict[str, Relation],
-    where: Where | None,
-    order_by: OrderBy | None,
-    limit: int,
-    after: str | None,
-    archived: bool,
-) -> Page[Model]:
-    """Read a page of rows; wanted: with these of their relations."""
-    include = [
-        included(one, session.registry.entry(one.target).typename) for one in wanted.values()
-    ]
-    more = {"include": include} if include else {}
-    query = list_query(entry, where, order_by, limit, after, archived, **more)
+    session: Session, entry: Entry, query: ListQuery, wanted: dict[str, Relation]
+) -> tuple[Page[Model], PageRead]:
+    """Read a page of rows, with these of their relations; return it, and as it was read."""
     async with session.asking():
         body = ListBody(entry.typename, msgspec.Raw(query.body))
         found = await session.transport.ask(ROW_LIST, body)
@@ -74,7 +67,12 @@ async def read_page(
     if wanted:
         for other, related in _attach(session.registry, wanted, page, found):
             await session.admit(other, related)
-    return page
+    return page, found
+
+
+def related_of(row: Model) -> object:
+    """Return a row's related rows by relation; None if they were not read."""
+    return getattr(row, "_ablo_related", None)
 
 
 def _attach(

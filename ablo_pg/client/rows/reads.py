@@ -20,7 +20,8 @@ from ablo_pg.client.live.subscriptions import Subscription, subscribe
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.decode import Page, row_of
 from ablo_pg.client.rows.history import History, row_as_of, row_history
-from ablo_pg.client.rows.include import read_page, relations
+from ablo_pg.client.rows.include import including, read_page, relations
+from ablo_pg.client.rows.requests import list_query
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Session
@@ -69,8 +70,10 @@ class ModelReads(Generic[RowT]):
             if only_free:
                 await check_free(self._session, self._entry, row_id)
             if wanted:
-                query = (self._session, self._entry, wanted, {"id": row_id}, None, 1, None, True)
-                return cast("RowT | None", next(iter(await read_page(*query)), None))
+                where, more = {"id": row_id}, including(self._session.registry, wanted)
+                query = list_query(self._entry, where, None, 1, None, True, **more)
+                page, _ = await read_page(self._session, self._entry, query, wanted)
+                return cast("RowT | None", next(iter(page), None))
             async with self._session.asking():
                 body = RowBody(self._entry.typename, row_id)
                 found = await self._session.transport.ask(ROW_GET, body)
@@ -113,9 +116,11 @@ class ModelReads(Generic[RowT]):
         `row.messages` its messages, of the same snapshot (docs/schema.md).
         """
         wanted = relations(self._entry, include)
-        query = (self._session, self._entry, wanted, where, order_by, limit, after, archived)
+        more = including(self._session.registry, wanted)
+        query = list_query(self._entry, where, order_by, limit, after, archived, **more)
         async with within(self._session.seconds(timeout), f"Listing {self._key}"):
-            return cast("Page[RowT]", await read_page(*query))
+            page, _ = await read_page(self._session, self._entry, query, wanted)
+        return cast("Page[RowT]", page)
 
     def subscribe(
         self,
@@ -135,10 +140,18 @@ class ModelReads(Generic[RowT]):
         return cast("Subscription[RowT]", subscribe(self._session, keys, groups, cursor, where))
 
     def live(
-        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+        self,
+        where: Where | None = None,
+        *,
+        order_by: OrderBy | None = None,
+        limit: int = 100,
+        include: Sequence[str] = (),
     ) -> Live[RowT]:
-        """Return what `list` returns, kept current; see `Live`. Refuses now() in the filter."""
-        return Live(self._session, self._entry, where, order_by, limit)
+        """Return what `list` returns, kept current; see `Live`. Refuses now() in the filter.
+
+        include: as of `list`; a row also gets an `update` event when its related rows change.
+        """
+        return Live(self._session, self._entry, where, order_by, limit, include)
 
     @overload
     async def aggregate(

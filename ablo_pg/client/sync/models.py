@@ -133,10 +133,20 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         )
 
     def live(
-        self, where: Where | None = None, *, order_by: OrderBy | None = None, limit: int = 100
+        self,
+        where: Where | None = None,
+        *,
+        order_by: OrderBy | None = None,
+        limit: int = 100,
+        include: Sequence[str] = (),
     ) -> SyncLive[RowT]:
-        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter."""
-        return SyncLive(self._portal, self._inner.live(where, order_by=order_by, limit=limit))
+        """Return what `list` returns, kept current; see `SyncLive`. Refuses now() in the filter.
+
+        include: as of `list`; a row also gets an `update` event when its related rows change.
+        """
+        return SyncLive(
+            self._portal, self._inner.live(where, order_by=order_by, limit=limit, include=include)
+        )
 
     @overload
     def aggregate(

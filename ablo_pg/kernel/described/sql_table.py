@@ -54,8 +54,8 @@ def readable(text: str) -> tuple[str, tuple[str, ...]]:
     """Rewrite what Postgres accepts and sqlglot does not; return the columns that are required.
 
     `NOT NULL column` in a CREATE TABLE's list is taken out: only Postgres 18 has it
-    (https://www.postgresql.org/docs/18/sql-createtable.html). So are words that change nothing here.
-    A column that is called exclude is quoted.
+    (https://www.postgresql.org/docs/18/sql-createtable.html). So are words that change nothing
+    here. A column that is called exclude is quoted.
     """
     import sqlglot
 

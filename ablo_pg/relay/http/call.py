@@ -39,10 +39,9 @@ TICKET_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An admitted request."""
+class Caller:
+    """An admitted caller, of a request or of a socket."""
 
-    request: Request
     service: RelayService
     credential: Credential
 
@@ -67,11 +66,6 @@ class Call:
         return self.credential.capability
 
     @property
-    def ticketed(self) -> bool:
-        """Whether the credential is a ticket; see `admit`."""
-        return bool(self.request.state.ticket)
-
-    @property
     def narrow(self) -> bool:
         """Whether the credential sees only some sync groups, or only some models."""
         return self.credential.sync_groups is not None or self.credential.operations is not None
@@ -80,6 +74,26 @@ class Call:
     def schema(self) -> LiveSchema:
         """The active schema."""
         return self.service.schemas.current()
+
+    async def ask(self, call: KernelCall[B, object], body: B, *, again: bool = True) -> bytes:
+        """Make a call of the table as the caller; see `Kernel.ask`."""
+        return await self.service.kernel.ask(call, self.credential.caller, body, again=again)
+
+    async def aside(self, size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return work(...), which reads or writes JSON of `size` bytes; see `shares.aside`."""
+        return await aside(self.service.parsing, size, work, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Caller):
+    """An admitted request."""
+
+    request: Request
+
+    @property
+    def ticketed(self) -> bool:
+        """Whether the credential is a ticket; see `admit`."""
+        return bool(self.request.state.ticket)
 
     def path(self, name: str) -> str:
         """Return a part of the path. Raises invalid_id for text that cannot be an id."""
@@ -92,18 +106,10 @@ class Call:
             found = found.replace("\0", "/")
         return found
 
-    async def ask(self, call: KernelCall[B, object], body: B, *, again: bool = True) -> bytes:
-        """Make a call of the table as the caller; see `Kernel.ask`."""
-        return await self.service.kernel.ask(call, self.credential.caller, body, again=again)
-
     async def body(self, kind: type[T]) -> T:
         """Read the body as `kind`; an empty body counts as {}."""
         raw = await self.raw_body()
         return await self.aside(len(raw), read_body, raw, kind, self.service.settings.json_depth)
-
-    async def aside(self, size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return work(...), which reads or writes JSON of `size` bytes; see `shares.aside`."""
-        return await aside(self.service.parsing, size, work, *args, **kwargs)
 
     async def raw_body(self, limit: int | None = None) -> bytes:
         """Read the body's bytes, within the limits."""
@@ -182,7 +188,7 @@ async def admit(request: Request, *, tickets: bool = False) -> Call:
         service.metrics.rate_limited.inc()
         raise
     acting_for.set(credential.organization)
-    return Call(request, service, credential)
+    return Call(service, credential, request)
 
 
 def bearer_token(request: Request) -> str | None:

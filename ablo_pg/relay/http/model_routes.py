@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import orjson
@@ -16,7 +16,7 @@ from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Decoder, dumps, members
 from ablo_pg.relay.auth import Verb
 from ablo_pg.relay.http.answers import JsonBytes
-from ablo_pg.relay.http.call import Call, route
+from ablo_pg.relay.http.call import Call, Caller, route
 from ablo_pg.relay.http.writes import check_premises, key_of, require, send_commit
 from ablo_pg.relay.live_schema import fields_of
 from ablo_pg.schema import ModelSpec
@@ -46,6 +46,7 @@ from ablo_pg.wire.results import ROW_READ, RowEvidence
 
 MODEL: Final = "/api/v1/models/{model}"
 ROW: Final = "/api/v1/models/{model}/{id}"
+Wanted: TypeAlias = list[tuple[Relation, ModelSpec]]  # to include, with the related rows' models
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -59,7 +60,11 @@ _EVIDENCE: Final = Decoder(list[RowEvidence])
 
 async def model_of(call: Call, verb: Verb) -> ModelSpec:
     """Return the model of the path, if the caller may do this to it."""
-    name = call.path("model")
+    return await model_named(call, call.path("model"), verb)
+
+
+async def model_named(call: Caller, name: str, verb: Verb) -> ModelSpec:
+    """Return a model, if the caller may do this to it."""
     model = (await call.service.schemas.find(name)).model(name)
     require(call.credential, model, verb)
     return model
@@ -115,7 +120,7 @@ async def read(call: Call) -> Response:
     """GET one row: null if it does not exist, the stamp that guards a write, and its holders."""
     model = await model_of(call, "read")
     row_id = call.path("id")
-    wanted = _relations(call, model, names_in(call.request.query_params.get("include")))
+    wanted = relations_of(call, model, names_in(call.request.query_params.get("include")))
     found, line = await call.service.database.read(
         routines.row_and_claims, *call.who, model.typename, row_id, call.capability
     )
@@ -138,14 +143,12 @@ async def list_rows(call: Call) -> Response:
     model = await model_of(call, "read")
     pairs = call.request.query_params.multi_items()
     query = read_query(model.key, pairs, fields_of(model), call.service.settings.list_rows)
-    wanted = _relations(call, model, query.include)
+    wanted = relations_of(call, model, query.include)
     page = await _page(call, model, query, await _cursor(call, model, query), wanted)
     return JsonBytes(page_body(model.key, page))
 
 
-def _relations(
-    call: Call, model: ModelSpec, names: Iterable[str]
-) -> list[tuple[Relation, ModelSpec]]:
+def relations_of(call: Caller, model: ModelSpec, names: Iterable[str]) -> Wanted:
     """Return relations with their targets, which the caller may read."""
     found = [relation_of(model, name) for name in names]
     wanted = [(relation, call.schema.model(relation.target)) for relation in found]
@@ -155,23 +158,49 @@ def _relations(
 
 
 async def _page(
-    call: Call,
+    call: Call, model: ModelSpec, query: ListQuery, cursor: str | None, wanted: Wanted
+) -> Page:
+    """Read a page; rows that are included are nested into its rows."""
+    page = await read_page(call, model, query, cursor, wanted)
+    if not wanted:
+        return page
+    rows = await nested(call, rows_of(page), wanted, related_of(page))
+    return msgspec.structs.replace(page, data=msgspec.Raw(b"[%b]" % b",".join(rows)))
+
+
+async def read_page(
+    call: Caller,
     model: ModelSpec,
     query: ListQuery,
     cursor: str | None,
-    wanted: list[tuple[Relation, ModelSpec]],
+    wanted: Wanted,
+    **more: object,
 ) -> Page:
-    """Read a page; rows that are included are nested into its rows."""
-    include = [included(relation, target.typename) for relation, target in wanted]
-    asked = query.kernel_query(cursor, **({"include": include} if include else {}))
-    page = PAGE.decode(await call.ask(ROW_LIST, ListBody(model.typename, msgspec.Raw(asked))))
-    if not wanted:
-        return page
-    rows = list(map(bytes, _ROWS.decode(page.data)))
+    """Read a page, and beside it the related rows. more: further members of the kernel's query."""
+    if wanted:
+        more["include"] = [included(relation, target.typename) for relation, target in wanted]
+    body = ListBody(model.typename, msgspec.Raw(query.kernel_query(cursor, **more)))
+    return PAGE.decode(await call.ask(ROW_LIST, body))
+
+
+def rows_of(page: Page) -> list[bytes]:
+    """Return a page's rows."""
+    return list(map(bytes, _ROWS.decode(page.data)))
+
+
+def related_of(page: Page) -> dict[str, list[bytes]]:
+    """Return the related rows of a page, by relation."""
+    return {name: list(map(bytes, one.data)) for name, one in page.related.items()}
+
+
+async def nested(
+    call: Caller, rows: list[bytes], wanted: Wanted, related: Mapping[str, list[bytes]]
+) -> list[bytes]:
+    """Return rows with their related rows in them."""
     for relation, _ in wanted:
-        related = list(map(bytes, page.related[relation.name].data))
-        rows = await call.aside(sum(map(len, (*rows, *related))), nest, rows, relation, related)
-    return msgspec.structs.replace(page, data=msgspec.Raw(b"[%b]" % b",".join(rows)))
+        others = related[relation.name]
+        rows = await call.aside(sum(map(len, (*rows, *others))), nest, rows, relation, others)
+    return rows
 
 
 async def _cursor(call: Call, model: ModelSpec, query: ListQuery) -> str | None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import orjson
 
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.relay.http.writes import VERB_OF, authority_of, check_premises, require, submit
 from ablo_pg.relay.service import RelayService
 from ablo_pg.relay.ws.session import Session
-from ablo_pg.wire.frames import Commit, Frame, commit_request
+from ablo_pg.wire.frames import Commit, Frame, commit_request, text_of
 from ablo_pg.wire.live import failed_commit
 from ablo_pg.wire.receipts import receipt_bytes
 
@@ -47,7 +45,7 @@ class CommitFrames:
         authority = authority_of(session.credential, self.service.schemas.current())
         at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         own = {"serverTxId": "", "authority": authority}
-        payload = failed_commit(transaction_id(frame), error, at, **own)
+        payload = failed_commit(text_of(frame, "clientTxId"), error, at, **own)
         await session.outbox.say("mutation_result", payload)
 
     async def _submit(self, session: Session, commit: Commit) -> bytes:
@@ -70,13 +68,3 @@ class CommitFrames:
         request = commit_request(commit, models, session.aliases)
         key = commit.client_tx_id
         return await submit(self.service, session.credential, key, request, "websocket")
-
-
-def transaction_id(frame: Frame) -> str:
-    """Return the id that a commit names, if it can be read."""
-    try:
-        payload: Any = msgspec.json.decode(frame.payload)
-    except msgspec.DecodeError:
-        return ""
-    found = payload.get("clientTxId") if isinstance(payload, dict) else None
-    return found if isinstance(found, str) else ""

@@ -23,6 +23,7 @@ from ablo_pg.relay.shares import aside
 from ablo_pg.relay.ws.claim_frames import ClaimFrames
 from ablo_pg.relay.ws.commit_frames import CommitFrames
 from ablo_pg.relay.ws.follow_frames import FollowFrames
+from ablo_pg.relay.ws.live_frames import LiveFrames
 from ablo_pg.relay.ws.protocol import frame_of
 from ablo_pg.relay.ws.session import Handler, Lane, Session
 from ablo_pg.wire.frames import Frame, bad_frame, read_frame
@@ -48,6 +49,7 @@ class Frames:
 def make_frames(service: RelayService, rate_limit: RateLimit) -> Frames:
     """Create the handlers of a relay."""
     follows, claims = FollowFrames(service.kernel, service.authenticator), ClaimFrames(service)
+    lives = LiveFrames(service)
     writes = {
         "commit": CommitFrames(service).commit,
         "claim_begin": claims.begin,
@@ -64,6 +66,8 @@ def make_frames(service: RelayService, rate_limit: RateLimit) -> Frames:
         "claim_heartbeat": claims.heartbeat,
         "claim": follows.join,
         "release": follows.leave,
+        "live_begin": lives.begin,
+        "live_end": lives.end,
     }
     return Frames(service, rate_limit, writes, rest)
 

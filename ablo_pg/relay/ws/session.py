@@ -97,7 +97,7 @@ class Session:
 
     __slots__ = (
         *("beaten", "claims", "closing", "credential", "feed", "groups", "heard"),
-        *("id", "outbox", "pinged", "presence", "scopes", "sees_all", "shown", "view"),
+        *("id", "lives", "outbox", "pinged", "presence", "scopes", "sees_all", "shown", "view"),
         *("stuck_since", "wire", "_depth", "_group", "_parsing"),
     )
 
@@ -119,6 +119,7 @@ class Session:
         self.feed.on_views = self._seen
         self.view: Shown | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
+        self.lives: dict[str, anyio.CancelScope] = {}  # live queries, by the client's id
         self.scopes: dict[str, Scope] = {}  # joined groups
         self.sees_all = groups.unlimited
         self.shown: set[str] = set()  # participants sent to it, while it follows few groups
