@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from ablo_pg.wire.limits import SOCKET_QUERIES
@@ -29,6 +31,12 @@ async def steps(client: Any, live_id: str) -> list[tuple[str, str]]:
 
 async def ended(client: Any, live_id: str) -> Any:
     return (await client.take("live_ended", lambda it: it["liveId"] == live_id))["error"]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not holds():
+            await anyio.lowlevel.checkpoint()
 
 
 def change(row_id: str, model: str = "tasks", **data: Any) -> dict[str, Any]:
@@ -114,6 +122,4 @@ async def test_nothing_is_left_when_the_socket_ends(world: Any) -> None:
     await begin(client, "two", "projects")
     assert world.organization in channels
     await client.socket.close()
-    with anyio.fail_after(10):
-        while world.organization in channels:
-            await anyio.sleep(0.01)
+    await until(lambda: world.organization not in channels)
