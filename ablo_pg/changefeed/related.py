@@ -1,7 +1,7 @@
 """Live queries with related rows: which changes of other rows concern what is shown. Pure.
 
-Whether a change concerns the rows that are shown can be told from its row, and from the related
-rows that are shown: what they are then is the database's answer, and its page is read again.
+A change concerns them if it is of a related row that is shown, or makes a row that belongs to one
+of them. What belongs to them then, only the database knows: the page is read again.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ def reference(columns: Sequence[str], place: Place, target: Sequence[str], *opti
 
 
 def followed(update: str, delete: str) -> tuple[str, ...]:
-    """Return the options of a foreign key, for `reference`; NO ACTION, or "", is no option."""
+    """Return the options of a foreign key, for `reference`; NO ACTION and "" are left out."""
     both = (("ON UPDATE", update), ("ON DELETE", delete))
     return tuple(f"{on} {action}" for on, action in both if action not in ("", "NO ACTION"))
 
