@@ -176,7 +176,7 @@ async def read_page(
     wanted: Wanted,
     **more: object,
 ) -> Page:
-    """Read a page and, separately, the related rows. more: further members of the kernel's query."""
+    """Read a page and, separately, the related rows. more: further members of its query."""
     if wanted:
         more["include"] = [included(relation, target.typename) for relation, target in wanted]
     body = ListBody(model.typename, msgspec.Raw(query.kernel_query(cursor, **more)))
