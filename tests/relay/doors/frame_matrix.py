@@ -20,6 +20,11 @@ FRAMES: dict[str, list[dict[str, Any]]] = {
     "ack": [{"lastSyncId": 1}],
     "bootstrap_request": [{"models": ["tasks"]}],
     "presence_update": [{"status": "online", "activity": ROW}],
+    "live_begin": [
+        {"liveId": "l1", "model": "tasks", "query": {"id": "{row}"}},
+        {"liveId": "l2", "model": "tasks", "query": {"where": "id = '{row}'"}},
+    ],
+    "live_end": [{"liveId": "none"}],
     "ping": [{}],
     "claim": [{"claimId": "participant:x", "syncGroups": ["projects:p2", "task:{row}"]}],
     "release": [{"claimId": "participant:x"}],

@@ -205,10 +205,18 @@ async def frames_told(scene: Scene, key: str, query: str, names: Names) -> tuple
                 await live.send(kind, **filled(payload, names))
         for answer, (kind, payload) in LAST.items():
             await until_end(live, kind, payload, answer)
+        for one in FRAMES["live_begin"]:  # refused, or shown when the rows have been read
+            while not any(f'"liveId":"{one["liveId"]}"' in text for text in live.seen):
+                await live.take("live_snapshot")
         for text in live.seen:
             frame = json.loads(text)
-            if frame["type"] not in ("presence_update", "delta", "pong", "sync_response"):
-                answers.append(shown(scene, kind, text, names))
+            if frame["type"] in ("presence_update", "delta", "pong", "sync_response"):
+                continue
+            told = shown(scene, kind, text, names)
+            if frame["type"] == "live_snapshot":  # as of a stamp, and between the answers
+                assert frame["payload"]["rows"] == []
+            else:
+                answers.append(told)
         return sorted(answers), "".join(live.seen)
 
 
