@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ablo_pg.changefeed.filters import Event, Filter
+from ablo_pg.changefeed.filters import Filter
 from ablo_pg.delta import Delta
 from ablo_pg.schema.neutral import Relation
 from ablo_pg.wire.related import key_of, keys_of, value_of
@@ -58,6 +58,6 @@ class WithRelated(Filter):
         """See Filter."""
         return delta.model in self._models or self._filter.concerns(delta)
 
-    def event(self, delta: Delta) -> Event:
+    def judge(self, delta: Delta) -> tuple[bool, bool]:
         """See Filter."""
-        return self._filter.event(delta)
+        return self._filter.judge(delta)

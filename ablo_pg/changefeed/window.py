@@ -5,8 +5,8 @@ database shows; `apply` takes rows as changes left them, if that is enough to kn
 enters if it passes the filter, its place is found by comparing, and the last row is pushed out.
 It is not enough, and the page must be read again, if a row has left a window behind which there are
 more, if only the database can compare, or if a row is to be shown whose related rows are not known.
-`apply` then changes nothing and returns None, so what a
-window shows was always true at one position of the log.
+`apply` then changes nothing and returns None, so what a window shows was always true at one
+position of the log.
 
 Invariant: while there are rows behind the window, those are exactly the rows that pass the filter
 and are not held, and each sorts behind `_end`.
@@ -38,6 +38,11 @@ class HasId(Protocol):
 
 
 T = TypeVar("T", bound=HasId)
+
+
+def no_related(row: object) -> object:
+    """Return what belongs to a row of a query that shows rows alone."""
+    return ()
 
 
 class Undecided(Exception):
@@ -83,7 +88,7 @@ class Window(Generic[T]):
         attribute: Callable[[Field], Get],
         *,
         judged: bool = True,
-        related: Callable[[T], object] = lambda row: (),
+        related: Callable[[T], object] = no_related,
     ) -> None:
         self.ids: list[str] = []
         self.rows: dict[str, T] = {}

@@ -30,6 +30,7 @@ from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
 from ablo_pg.db.waits import finished, shielded
 from ablo_pg.errors import AbloValidationError, error_for
+from ablo_pg.predicate.stream import refuse_unlogged
 from ablo_pg.schema.author import Schema
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.committed import Receipt
@@ -256,11 +257,12 @@ class AsyncAblo(Rooted):
         groups: Iterable[str] | None = None,
     ) -> Subscription[Model]:
         """Follow all models' changes, or those of `models`; see `ModelClient.subscribe`."""
-        keys = (
-            None
-            if models is None
-            else frozenset(self._session.registry.entry(model).key for model in models)
-        )
+        keys = None
+        if models is not None:
+            entries = [self._session.registry.entry(model) for model in models]
+            for one in entries:
+                refuse_unlogged(one.spec)
+            keys = frozenset(one.key for one in entries)
         return subscribe(self._session, keys, groups, cursor)
 
     async def on_change(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ablo_pg.db.errors import Names
 from ablo_pg.errors import AbloError, error_for
-from ablo_pg.schema.neutral import Field, Relation, SchemaSpec, named_fields
+from ablo_pg.schema.neutral import Field, ModelSpec, Relation, SchemaSpec, named_fields
 from ablo_pg.schema.rows import Model
 from ablo_pg.schema.rules import requirements
 
@@ -28,8 +28,7 @@ class Entry:
     """One model as the client needs it; `fields` has each under its Python and its wire name.
 
     tenant: the organization whose rows the client reads. relations: each under both names, too;
-    attributes: the author's name of each by its wire name. before: the log keeps what changes
-    replace.
+    attributes: the author's name of each by its wire name. spec: its declaration.
     """
 
     key: str
@@ -39,7 +38,7 @@ class Entry:
     tenant: Tenant
     relations: Mapping[str, Relation]
     attributes: Mapping[str, str]
-    before: bool
+    spec: ModelSpec
 
     @property
     def organization(self) -> str:

@@ -43,7 +43,7 @@ class Registry:
                 self.tenant,
                 relations,
                 attributes,
-                spec.before,
+                spec,
             )
             self._by_name[spec.key] = self._by_class[entry.row] = entry
             aliases |= {spec.typename: entry, spec.table: entry}

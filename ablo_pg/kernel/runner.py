@@ -308,5 +308,5 @@ def _next_limit(limit: int, took: float, wanted: float) -> int:
 
 
 def _pause() -> None:
-    """Let the sessions through that queued behind us."""
+    """Let the sessions through that queued behind us: nothing tells when they are."""
     time.sleep(random.uniform(0.05, 0.25))

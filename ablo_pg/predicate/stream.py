@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json
 from ablo_pg.predicate.operands import Fields, python_value
-from ablo_pg.schema.neutral import Field, FieldType
+from ablo_pg.schema.neutral import Field, FieldType, ModelSpec
 
 # By wire name, what `ablo.field_compares` says of a field.
 Compares: TypeAlias = Mapping[str, "str | None"]
@@ -28,6 +28,17 @@ PYTHON: Final[dict[FieldType, type | tuple[type, ...]]] = {
     FieldType.NUMBER: (int, float),
     FieldType.BOOLEAN: bool,
 }
+
+
+def refuse_unlogged(model: ModelSpec) -> None:
+    """Raise invalid_request for a model whose changes are not in the log: nothing would follow."""
+    if model.tenancy.kind not in ("column", "parent"):
+        raise error_for(
+            "invalid_request",
+            f"{model.key} has no organization: its changes are not logged, so none would follow",
+            model=model.key,
+            remedy="list it, and list it again when it may have changed",
+        )
 
 
 def refuse_clock(model: str, nodes: Sequence[Json]) -> None:

@@ -20,8 +20,14 @@ from .shared import Shared, own_organization, shared_db, shared_relay  # noqa: F
 pytestmark = pytest.mark.anyio
 
 
+class Country(Model, tenancy="none", mutable=False):
+    name: str
+
+
 class Project(Model):
     name: str
+    country_id: str | None = None
+    country = belongs_to("countries")
     open_tasks = has_many("tasks", field="project_id", order_by="rank")
     plan = has_one("plans")
 
@@ -57,7 +63,7 @@ class Entry(Model, table="entries", id_column="no"):
     below = has_many("entries", field="entry_no")
 
 
-SCHEMA = define_schema(projects=Project, plans=Plan, tasks=Task, notes=Note)
+SCHEMA = define_schema(countries=Country, projects=Project, plans=Plan, tasks=Task, notes=Note)
 
 
 @pytest.fixture(scope="module")

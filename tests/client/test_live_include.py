@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from ablo_pg import AsyncAblo
+from ablo_pg import AbloError, AsyncAblo
 from ablo_pg.changefeed.related import Related
 from ablo_pg.cluster import Server
 from ablo_pg.testing import DatabaseHandle, make_database
 
 from .conftest import MakeClient
-from .relay_thread import relay_on_demand
+from .relay_thread import GetRelay, make_key, relay_on_demand
 from .shared import Shared, own_organization, shared_db, shared_relay  # noqa: F401 - fixtures
 from .test_include import SCHEMA, ids
 from .test_live import replayed, until_stamp
@@ -88,6 +89,33 @@ async def test_a_change_of_other_rows_reads_nothing(
         last = await ablo.plans.update("plan", {"text": "of p2 still"})
         assert await until_stamp(live, ablo.receipt(last).last_sync_id) == []
         assert reads == []
+
+
+async def test_what_is_not_in_the_log_is_not_followed(
+    make_client: MakeClient, db: DatabaseHandle, get_relay: GetRelay, organization: str
+) -> None:
+    ablo = make_client("agent:a", schema=SCHEMA)
+    asked: list[Callable[[], object]] = [
+        lambda: ablo.countries.live(),
+        lambda: ablo.countries.live_aggregate(),
+        lambda: ablo.countries.subscribe(),
+        lambda: ablo.subscribe(models=["projects", "countries"]),
+        lambda: ablo.projects.live(include=["country"]),
+    ]
+    for ask in asked:
+        with pytest.raises(AbloError, match="countries has no organization") as refused:
+            ask()
+        assert (refused.value.code, refused.value.model) == ("invalid_request", "countries")
+    ablo.subscribe()  # to all that there is
+    head = {"authorization": f"Bearer {make_key(db, organization)}"}
+    async with httpx.AsyncClient(base_url=f"{get_relay().url}/api/v1/") as client:
+        for path in (
+            "models/countries/live",
+            "models/projects/live?include=country",
+            "stream?models=countries",
+        ):
+            answer = await client.get(path, headers=head)
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 # The oracle.

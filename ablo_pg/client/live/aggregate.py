@@ -20,7 +20,7 @@ from ablo_pg.client.rows.where import Predicate, Where, predicates
 from ablo_pg.client.session import Session
 from ablo_pg.delta import Delta
 from ablo_pg.errors import error_for
-from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.predicate.stream import refuse_clock, refuse_unlogged
 from ablo_pg.schema.neutral import Field
 from ablo_pg.schema.rows import Model, row_from_json
 from ablo_pg.wire.kernel_bodies import ListBody
@@ -108,6 +108,7 @@ class LiveAggregate(Generic[ValueT_co]):
 
     def __init__(self, session: Session, entry: Entry, query: AggregateQuery) -> None:
         refuse_clock(entry.key, query.where)
+        refuse_unlogged(entry.spec)
         self._query = query
         self._totals = totals_of(entry, query)
         self._source = _Exchanges(session, entry, query)

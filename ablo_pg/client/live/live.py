@@ -13,7 +13,7 @@ from typing import Final, Generic, Self, TypeAlias, TypeVar, cast
 from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.related import Related, WithRelated
 from ablo_pg.changefeed.result import BATCH, PageAt, Result, Taken
-from ablo_pg.changefeed.window import LiveEvent, Undecided, Window
+from ablo_pg.changefeed.window import LiveEvent, Undecided, Window, no_related
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.live.background import Background
 from ablo_pg.client.live.subscriptions import Subscription, subscribe
@@ -27,7 +27,7 @@ from ablo_pg.client.transport import DeltaStream
 from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.stream import Compares, refuse_clock
+from ablo_pg.predicate.stream import Compares, refuse_clock, refuse_unlogged
 from ablo_pg.schema.neutral import Field, Relation
 from ablo_pg.schema.rows import Model, unread_fields
 
@@ -65,15 +65,12 @@ class Live(Generic[RowT]):
         more = including(registry, wanted)
         query = list_query(entry, where, order_by, limit, None, False, compares=True, **more)
         refuse_clock(entry.key, query.where)
+        for one in (entry, *(registry.entry(each.target) for each in wanted.values())):
+            refuse_unlogged(one.spec)
         order = ordering(entry, order_by)
-        related = related_of if wanted else _alone
+        related = related_of if wanted else no_related
         self._window: Window[Model] = Window(
-            query.where,
-            order,
-            limit,
-            entry.fields,
-            attribute,
-            related=related,
+            query.where, order, limit, entry.fields, attribute, related=related
         )
         self._source = _Rows(session, entry, query, wanted)
         self._result: Result[Model, Model | None, LiveEvent[Model]] = Result(
@@ -200,12 +197,10 @@ class Following:
         """See Source."""
         if self.changes is not None:
             await self.changes.aclose()
-        of, others = (
-            self._session.registry.typenames,
-            () if self._related is None else self._related.models,
-        )
-        keys = frozenset({self._entry.key, *(of[name].key for name in others)})
-        self.changes = subscribe(self._session, keys, None, cursor, self._filter)
+        keys = {self._entry.key}
+        if self._related is not None:
+            keys |= {self._session.registry.typenames[one].key for one in self._related.models}
+        self.changes = subscribe(self._session, frozenset(keys), None, cursor, self._filter)
         await self.changes.__aenter__()
 
     async def take(self) -> Taken:
@@ -249,10 +244,6 @@ class _Rows(Following):
         return {
             name: None if row is None or row.archived_at is not None else row for name, row in rows
         }
-
-
-def _alone(row: Model) -> object:
-    return ()
 
 
 async def _batch(stream: DeltaStream) -> Taken:

@@ -283,7 +283,7 @@ class FilterQuery:
         self._entry = entry
         self._query = list_query(entry, where, None, 1, None, False, compares=True)
         refuse_clock(entry.key, self._query.where)
-        if not entry.before:
+        if not entry.spec.before:
             raise error_for(
                 "invalid_options",
                 f"{entry.key} keeps no previous values (before=False): what leaves a filter is"

@@ -25,6 +25,7 @@ from ablo_pg.client.rows.requests import list_query
 from ablo_pg.client.rows.values import encode_id
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import Session
+from ablo_pg.predicate.stream import refuse_unlogged
 from ablo_pg.schema.rows import Model
 from ablo_pg.wire.kernel_bodies import RowBody
 from ablo_pg.wire.kernel_calls import ROW_GET
@@ -136,6 +137,7 @@ class ModelReads(Generic[RowT]):
         subscription is entered or first iterated. groups: only changes delivered to one of these
         sync groups.
         """
+        refuse_unlogged(self._entry.spec)
         keys = frozenset({self._key})
         return cast("Subscription[RowT]", subscribe(self._session, keys, groups, cursor, where))
 

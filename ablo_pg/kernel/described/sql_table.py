@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # What a foreign key does unless it says otherwise, and how Postgres orders what it says.
-_IMPLIED = {
-    *("MATCH SIMPLE", "ON UPDATE NO ACTION", "ON DELETE NO ACTION"),
-    *("NOT DEFERRABLE", "INITIALLY IMMEDIATE"),
-}
+_IMPLIED = {"MATCH SIMPLE", "ON UPDATE NO ACTION", "ON DELETE NO ACTION", "INITIALLY IMMEDIATE"}
 _ORDER = ("MATCH", "ON UPDATE", "ON DELETE", "DEFERRABLE", "INITIALLY")
 _IDLE = {("WITHOUT", "OIDS"), ("NOT", "DEFERRABLE"), ("NO", "INHERIT")}
 _EXCLUDE = ("exclude", "VAR")
@@ -60,10 +57,11 @@ def readable(text: str) -> tuple[str, tuple[str, ...]]:
     import sqlglot
 
     tokens = sqlglot.tokenize(text, dialect="postgres")
-    for one, two in zip(reversed(tokens[:-1]), reversed(tokens), strict=False):
-        if (one.text.upper(), two.text.upper()) in _IDLE:
-            text = f"{text[: one.start]}{text[two.end + 1 :]}"
-    tokens = sqlglot.tokenize(text, dialect="postgres")
+    for at in reversed(range(len(tokens) - 1)):
+        if tuple(one.text.upper() for one in tokens[at : at + 2]) in _IDLE:
+            start, end = tokens[at].start, tokens[at + 1].end + 1
+            text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+            del tokens[at : at + 2]
     names: list[str] = []
     kept, at = "", 0
     for i, token in enumerate(tokens[:-3]):
@@ -270,7 +268,9 @@ def alter(draft: Draft, node: exp.Expr, action: exp.Expr, line: int) -> None:
         _alter_column(table, action)
     elif kind == "Drop" and action.args.get("kind") == "CONSTRAINT":
         gone = {name_of(each.this) for each in action.args["tables"]}
-        table.constraints = [one for name, one in draft.named(table) if name not in gone]
+        for name, one in draft.named(table):
+            one.name = name  # what is left keeps its name
+        table.constraints = [one for one in table.constraints if one.name not in gone]
     elif kind == "Drop" and action.args.get("kind") == "COLUMN":
         _drop(table, (name_of(each.this) for each in action.args["tables"]))
     elif kind == "RenameColumn":

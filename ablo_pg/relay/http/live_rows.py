@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from hashlib import blake2b
-from typing import cast
+from typing import TypeAlias, cast
 
 import orjson
 
@@ -23,7 +23,7 @@ from ablo_pg.delta import Delta
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Json, loads
 from ablo_pg.predicate.evaluate import Get
-from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.predicate.stream import refuse_clock, refuse_unlogged
 from ablo_pg.relay.http.call import Caller
 from ablo_pg.relay.http.model_routes import (
     Wanted,
@@ -37,11 +37,20 @@ from ablo_pg.relay.live_schema import fields_of
 from ablo_pg.schema import Field, FieldType, ModelSpec
 from ablo_pg.wire.lists import ListQuery, read_query
 
+Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+
 
 def live_rows(
-    caller: Caller, model: ModelSpec, pairs: Iterable[tuple[str, str]], views: Iterable[View]
+    caller: Caller,
+    model: ModelSpec,
+    pairs: Iterable[tuple[str, str]],
+    views: Iterable[View],
+    turn: Turn = nullcontext,
 ) -> LiveRows:
-    """Return the live query of these parameters of a list. Raises invalid_request."""
+    """Return the live query of these parameters of a list. Raises invalid_request.
+
+    turn: held while a page is read.
+    """
     given, fields = list(pairs), fields_of(model)
     query = read_query(model.key, given, fields, caller.service.settings.list_rows)
     for name in ("starting_after", "archived"):
@@ -54,9 +63,12 @@ def live_rows(
             remedy="leave it out",
         )
     refuse_clock(model.key, _typed(query, fields))
+    refuse_unlogged(model)
     judged = dict(given).get("where", "")[:1] not in ("[", "{")
     wanted = relations_of(caller, model, query.include)
-    return LiveRows(caller, model, query, wanted, tuple(views), judged=judged)
+    for _, target in wanted:
+        refuse_unlogged(target)
+    return LiveRows(caller, model, query, wanted, tuple(views), turn, judged=judged)
 
 
 class Row:
@@ -95,11 +107,13 @@ class LiveRows:
         query: ListQuery,
         wanted: Wanted,
         views: tuple[View, ...],
+        turn: Turn,
         *,
         judged: bool,
     ) -> None:
         self._caller = caller
         self._views = views
+        self._turn = turn
         self._model = model
         self._query = query
         self._wanted = wanted
@@ -168,10 +182,11 @@ class LiveRows:
     async def page(self) -> PageAt[Row]:
         """See Source."""
         caller, model, wanted = self._caller, self._model, self._wanted
-        found = await read_page(caller, model, self._query, None, wanted, compares=True)
-        data, others, compares = rows_of(found), related_of(found), found.compares
-        self._related.read(data, others)
-        rows = list(map(Row, await nested(caller, data, wanted, others)))
+        async with self._turn():
+            found = await read_page(caller, model, self._query, None, wanted, compares=True)
+            data, others, compares = rows_of(found), related_of(found), found.compares
+            self._related.read(data, others)
+            rows = list(map(Row, await nested(caller, data, wanted, others)))
         if self._judged:
             filters, typename = self._caller.service.hub.filters, self._model.typename
             with suppress(AbloError):  # else all changes come, and the window judges them

@@ -23,7 +23,7 @@ from ablo_pg.changefeed.filters import Filter
 from ablo_pg.changefeed.subscription import Subscription
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.json_text import Json, dumps
-from ablo_pg.predicate.stream import refuse_clock
+from ablo_pg.predicate.stream import refuse_clock, refuse_unlogged
 from ablo_pg.relay.http.bootstrap_routes import groups_of, models_of
 from ablo_pg.relay.http.call import Call, route
 from ablo_pg.relay.http.writes import require
@@ -53,6 +53,8 @@ async def stream(call: Call) -> Response:
     filter = None
     if query.get("models") or query.get("where"):
         specs = await models_of(call)
+        for one in specs if query.get("models") else ():
+            refuse_unlogged(one)
         models = {one.typename for one in specs if call.credential.may(one.typename, "read")}
         views = tuple(replace(view, models=models) for view in views)
         filter = await _filter(call, specs, query["where"]) if query.get("where") else None

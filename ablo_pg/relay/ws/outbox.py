@@ -35,10 +35,14 @@ class Outbox:
 
     async def send_frame(self, framed: bytes) -> None:
         """Write a complete frame, when the socket accepts it."""
+        await self.room()
+        self.wire.write(framed)
+
+    async def room(self) -> None:
+        """Wait until the socket accepts more."""
         while self._kept or not self.wire.writable:
             self._room = self._room or anyio.Event()
             await self._room.wait()
-        self.wire.write(framed)
 
     async def say(self, kind: str, payload: object) -> None:
         """Write a frame, when the socket accepts it."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -75,6 +75,28 @@ class SocketClaim:
         return wire.target(self.entity_type, self.entity_id)
 
 
+class Lives:
+    """A socket's live queries, by the client's id. turn: to read a page, one after the other.
+
+    A page is read when the socket accepts more: one that does not read keeps few pages in memory,
+    however many queries it has.
+    """
+
+    __slots__ = ("_lock", "_outbox", "scopes")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.scopes: dict[str, anyio.CancelScope] = {}
+        self._lock = anyio.Lock()
+        self._outbox = outbox
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the turn."""
+        async with self._lock:
+            await self._outbox.room()
+            yield
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a socket calls in its organization's `LiveView`, while that shows it something.
@@ -119,7 +141,7 @@ class Session:
         self.feed.on_views = self._seen
         self.view: Shown | None = None
         self.claims: dict[str, SocketClaim] = {}  # by the client's id
-        self.lives: dict[str, anyio.CancelScope] = {}  # live queries, by the client's id
+        self.lives: Lives | None = None  # from its first live query on
         self.scopes: dict[str, Scope] = {}  # joined groups
         self.sees_all = groups.unlimited
         self.shown: set[str] = set()  # participants sent to it, while it follows few groups

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from ablo_pg.relay.http import live_rows, model_routes
 from ablo_pg.wire.limits import SOCKET_QUERIES
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,34 @@ async def test_a_key_that_may_not_read_a_model_has_no_live_query_of_it(world: An
     await client.send("live_begin", liveId="tasks", model="tasks")
     assert (await ended(client, "tasks"))["code"] == "capability_scope_denied"
     assert await begin(client, "mine", "projects") == []
+
+
+async def test_a_socket_that_does_not_read_keeps_few_pages(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        world.sql(
+            "insert into tasks (id, organization_id, title) values (%s, %s, repeat('x', 1000000))",
+            f"large{n}",
+            world.organization,
+        )
+    reads, read_page = list[int](), model_routes.read_page
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        reads.append(1)
+        return await read_page(*args, **more)
+
+    monkeypatch.setattr(live_rows, "read_page", counted)
+    deaf = await world.client(max_queue=1)
+    for n in range(SOCKET_QUERIES):
+        await deaf.send("live_begin", liveId=str(n), model="tasks")
+    other = await (await world.client()).start()
+    await until(lambda: bool(reads))
+    for n in range(20):
+        await other.create(f"t{n}")
+    assert len(reads) < SOCKET_QUERIES / 2
+    for n in range(SOCKET_QUERIES):
+        await deaf.take("live_snapshot", lambda it, n=n: it["liveId"] == str(n), seconds=30)
 
 
 async def test_nothing_is_left_when_the_socket_ends(world: Any) -> None:

@@ -201,6 +201,15 @@ def test_a_dropped_table_is_gone() -> None:
     assert ([table.name for table in found.tables], found.skipped) == (["c"], ())
 
 
+def test_what_is_left_of_the_constraints_keeps_its_name() -> None:
+    text = """create table a (b int check (b > 0) check (b < 9) check (b <> 5));
+    alter table a drop constraint a_b_check; alter table a drop constraint a_b_check2;"""
+    (table,) = read_sql(text, "file").tables
+    assert [(one.name, one.definition) for one in table.constraints] == [
+        ("a_b_check1", "CHECK (b < 9)")
+    ]
+
+
 FOLLOWED = [
     ("on delete cascade on update cascade", "ON UPDATE CASCADE ON DELETE CASCADE"),
     ("on update set null deferrable match full", "MATCH FULL ON UPDATE SET NULL DEFERRABLE"),
