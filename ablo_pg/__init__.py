@@ -46,6 +46,7 @@ __all__ = [
     "History",
     "HistoryEntry",
     "IdentityRole",
+    "Left",
     "Live",
     "LiveAggregate",
     "LiveEvent",
@@ -88,6 +89,8 @@ __all__ = [
     "Tenancy",
     "Track",
     "Tracks",
+    "UndoStep",
+    "Undone",
     "__version__",
     "allow",
     "belongs_to",
@@ -123,6 +126,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.rows.operations import Operation
     from ablo_pg.client.rows.snapshots import Snapshot
     from ablo_pg.client.rows.tracks import ModelTracks, Track, Tracks
+    from ablo_pg.client.rows.undo import Left, Undone, UndoStep
     from ablo_pg.client.session_values import SessionKey
     from ablo_pg.client.sessions import Sessions
     from ablo_pg.client.sync.by_hand import SyncCommits, SyncLostEvent
@@ -195,6 +199,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.rows.operations": "Operation",
         "client.rows.snapshots": "Snapshot",
         "client.rows.tracks": "ModelTracks Track Tracks",
+        "client.rows.undo": "Left UndoStep Undone",
         "client.session_values": "SessionKey",
         "client.sessions": "Sessions",
         "client.sync.by_hand": "SyncCommits SyncLostEvent",

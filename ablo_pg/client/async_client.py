@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar, overload
@@ -25,6 +26,7 @@ from ablo_pg.client.rows.commits import Commits
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.snapshots import Ids, Snapshot, take_snapshot
 from ablo_pg.client.rows.tracks import Tracks
+from ablo_pg.client.rows.undo import Undone, chosen, undo
 from ablo_pg.client.rows.written import receipt_of_row
 from ablo_pg.client.session import Session
 from ablo_pg.client.sessions import Sessions
@@ -248,6 +250,35 @@ class AsyncAblo(Rooted):
     async def snapshot(self, *, timeout: float | None = None, **targets: Ids) -> Snapshot:
         """Read named rows and the watermark together: `ablo.snapshot(tasks=id, users=[id, id])`."""
         return await take_snapshot(self._session, targets, timeout)
+
+    async def undo(
+        self,
+        *,
+        commit: str | Receipt | None = None,
+        claim: str | None = None,
+        actor: str | None = None,
+        since: int | dt.datetime | None = None,
+        preview: bool = False,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Undone:
+        """Take changes back, in one commit of this client; return what it wrote and what it left.
+
+        commit: a receipt of the last day, its server_tx_id, or an own idempotency key. claim: the
+            id of a claim: what was written under it. actor: a participant, `kind:id`: what it wrote
+            since a time, or after a sync id (since).
+        preview: tell what it would write, and write nothing.
+
+        Fields that others changed later, and rows that others deleted, are left (`Undone.left`);
+        so are rows that this client may not see. An undone undo is a redo. Triggers of the table
+        run as for any write. A call again under an idempotency_key that has landed returns its
+        receipt only. Raises entity_not_found (no such commit), commit_too_many_operations (more
+        than 500), stale_context (others kept changing the rows), and whatever a commit raises.
+        """
+        choice = chosen(commit, claim, actor, since)
+        return await undo(
+            self._session, choice, preview=preview, key=idempotency_key, timeout=timeout
+        )
 
     def subscribe(
         self,

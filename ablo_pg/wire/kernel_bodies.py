@@ -134,6 +134,12 @@ class LogBody(Body, frozen=True):
     through: Position | None = None
 
 
+class UndoBody(Body, frozen=True):
+    """Which changes to undo, in the kernel's query language (`ablo.undo_chosen`)."""
+
+    choice: msgspec.Raw
+
+
 class AcquireBody(RowBody, frozen=True):
     """The row to claim; the request as the kernel reads it."""
 

@@ -127,6 +127,9 @@ LOG_HEAD: Final = KernelCall(
     member="head",
 )
 LOG_READ: Final = KernelCall("log_read", "A page of the log", bodies.LogBody, _by(results.LOG_PAGE))
+UNDO_PLAN: Final = KernelCall(
+    "undo_plan", "The commit that undoes some changes", bodies.UndoBody, _by(results.UNDO)
+)
 CLAIM_ACQUIRE: Final = KernelCall(
     *("claim_acquire", "Request a claim", bodies.AcquireBody, claim_results.claim_answer_of),
     verb="write",
@@ -177,7 +180,7 @@ PRESENCE_LIST: Final = KernelCall(
 CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
     *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, ROW_AGGREGATE, SNAPSHOT_READ, RECEIPT_GET),
     ACCESS_EXPLAIN,
-    *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ),
+    *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ, UNDO_PLAN),
     *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
     *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),
 )

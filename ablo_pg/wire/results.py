@@ -193,6 +193,25 @@ class AccessExplained(msgspec.Struct, frozen=True, rename="camel"):
     sync_groups: list[str] | None = None
 
 
+class UndoLeft(msgspec.Struct, frozen=True, rename="camel"):
+    """A row whose changes an undo leaves, wholly or in some fields. fields: wire names."""
+
+    model: str
+    id: str
+    reason: str
+    fields: list[str] = []
+    by: str | None = None
+    sync_id: int | None = None
+
+
+class UndoPlan(msgspec.Struct, frozen=True):
+    """What undoes some changes: operations and premises of a commit, and what it leaves."""
+
+    operations: list[dict[str, Any]]
+    reads: list[dict[str, Any]]
+    left: list[UndoLeft]
+
+
 class LogPage(msgspec.Struct, frozen=True):
     """Deltas after a position, how far that looked, and whether that is all there was."""
 
@@ -230,6 +249,7 @@ HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
 ACCESS: Final = Decoder(AccessExplained)
 TRACKS: Final = Decoder(list[TrackData])
+UNDO: Final = Decoder(UndoPlan)
 LOG_PAGE: Final = Decoder(LogPage)
 RECEIPT: Final = Decoder(ReceiptData)
 KERNEL_STATUS: Final = msgspec.json.Decoder(KernelStatus, strict=False)

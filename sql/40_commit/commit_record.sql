@@ -3,39 +3,22 @@ language plpgsql stable
 as $$
   -- A stored commit as its record: {participant, receipt, operations: [{action, model, id, transactionId?}],
   -- claims: [{id, model, rowId, fields?, fenceToken?}], attempts: [{at, transport}], reads}. attempts: the
-  -- executed one, then those that got its receipt. The log's deltas list what was written, without values. A
-  -- batch puts several commits into one transaction: the deltas after the participant's previous commit belong to
-  -- this one.
-  -- Called by: ablo.commit_get, ablo.commit_list. Reads at most 1000 deltas.
+  -- executed one, then those that got its receipt. The log's deltas list what was written, without values.
+  -- Called by: ablo.commit_get, ablo.commit_list.
 declare
-  v_xid xid8 := split_part(p_receipt.response ->> 'serverTxId', '_', 2)::xid8;
-  v_from bigint := coalesce((
-    select r.sync_id from ablo.receipt r
-     where r.organization_id = p_receipt.organization_id and r.participant = p_receipt.participant
-       and r.created_at between p_receipt.created_at - interval '1 minute' and p_receipt.created_at
-       and r.sync_id < p_receipt.sync_id
-     order by r.created_at desc, r.sync_id desc limit 1), 0);
   v_operations json;
   v_claims json;
   v_replays jsonb;
 begin
-  if (p_receipt.response ->> 'ops')::int > 0 then
-    with own as (
-      select d.* from (
-        select * from ablo.delta d
-         where d.organization_id = p_receipt.organization_id
-           and d.sync_id > v_from and d.sync_id <= p_receipt.sync_id
-         order by d.sync_id desc limit 1000) d
-       where d.xid = v_xid and d.actor = p_receipt.participant)
-    select json_agg(json_strip_nulls(json_build_object('model', m.key, 'id', o.row_id, 'op', o.op,
-                      'transactionId', o.transaction_id)) order by o.sync_id),
-           (select json_agg(distinct jsonb_strip_nulls(jsonb_build_object('id', c.id, 'model', k.key,
-                      'rowId', c.row_id, 'fields', to_jsonb(c.fields), 'fenceToken', c.fence_token)))
-              from ablo.claim c join ablo.model k on k.typename = c.model
-             where c.organization_id = p_receipt.organization_id and c.id in (select w.claim_id from own w))
-      into v_operations, v_claims
-      from own o join ablo.model m on m.typename = o.model;
-  end if;
+  with own as (select d.* from ablo.commit_deltas(p_receipt) d)
+  select json_agg(json_strip_nulls(json_build_object('model', m.key, 'id', o.row_id, 'op', o.op,
+                    'transactionId', o.transaction_id)) order by o.sync_id),
+         (select json_agg(distinct jsonb_strip_nulls(jsonb_build_object('id', c.id, 'model', k.key,
+                    'rowId', c.row_id, 'fields', to_jsonb(c.fields), 'fenceToken', c.fence_token)))
+            from ablo.claim c join ablo.model k on k.typename = c.model
+           where c.organization_id = p_receipt.organization_id and c.id in (select w.claim_id from own w))
+    into v_operations, v_claims
+    from own o join ablo.model m on m.typename = o.model;
   select jsonb_agg(jsonb_build_object('at', r.replayed_at, 'transport', r.transport) order by r.replayed_at)
     into v_replays
     from ablo.receipt_replay r

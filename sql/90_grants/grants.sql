@@ -65,6 +65,7 @@ grant execute on function
   ablo.row_history(text, text, text, text, int, bigint, text),
   ablo.snapshot_read(text, text, jsonb, text),
   ablo.track_list(text, text, text),
+  ablo.undo_plan(text, text, jsonb, text),
   ablo.track_remove(text, text, jsonb, text),
   ablo.delta_read(text, bigint, int, bigint, text, boolean, boolean),
   ablo.log_head(text),

@@ -18,11 +18,13 @@ from ablo_pg.client.rows.functional import (
     options_of,
     run,
 )
+from ablo_pg.client.rows.history import check_position
 from ablo_pg.client.rows.operations import Operation
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.reads import ModelReads, RowT
 from ablo_pg.client.rows.requests import encode_operation, idempotency_key
 from ablo_pg.client.rows.tracks import ModelTracks, untrack
+from ablo_pg.client.rows.undo import Undone, restore
 from ablo_pg.client.rows.where import Where
 from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.rows.written import written_row
@@ -213,6 +215,23 @@ class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
         """Clear a row's `archived_at` and return it; see `update`."""
         operation = Operation("unarchive", self._key, id, None, read_at, on_stale)
         return await self._write(operation, reads, idempotency_key, timeout, wait)
+
+    async def restore(
+        self,
+        id: str,
+        *,
+        at: int,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Undone:
+        """Make a row what it was at position `at` of the log: an undo of all changes since.
+
+        A row that was deleted since is created again, under its id; one that did not exist yet is
+        deleted. The table sets `created_at` and `created_by` anew. Raises snapshot_required if the
+        log does not reach back that far, or does not tell; see also `Ablo.undo`.
+        """
+        check_position(self._entry, "at", at)
+        return await restore(self._session, self._entry, id, at, idempotency_key, timeout)
 
     @property
     def track(self) -> ModelTracks:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from functools import partial
 
 from ablo_pg.changefeed.status import ReaderStatus
 from ablo_pg.client.rows.snapshots import Ids, Snapshot
+from ablo_pg.client.rows.undo import Undone
 from ablo_pg.client.sync.access import SyncAccessClient
 from ablo_pg.client.sync.by_hand import SyncCommits
 from ablo_pg.client.sync.client_by_hand import BlockingClient
@@ -91,6 +93,43 @@ class Ablo(BlockingClient):
     def snapshot(self, *, timeout: float | None = None, **targets: Ids) -> Snapshot:
         """Read named rows and the watermark together: `ablo.snapshot(tasks=id, users=[id, id])`."""
         return self._portal.call(partial(self._inner.snapshot, timeout=timeout, **targets))
+
+    def undo(
+        self,
+        *,
+        commit: str | Receipt | None = None,
+        claim: str | None = None,
+        actor: str | None = None,
+        since: int | dt.datetime | None = None,
+        preview: bool = False,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Undone:
+        """Take changes back, in one commit of this client; return what it wrote and what it left.
+
+        commit: a receipt of the last day, its server_tx_id, or an own idempotency key. claim: the
+            id of a claim: what was written under it. actor: a participant, `kind:id`: what it wrote
+            since a time, or after a sync id (since).
+        preview: tell what it would write, and write nothing.
+
+        Fields that others changed later, and rows that others deleted, are left (`Undone.left`);
+        so are rows that this client may not see. An undone undo is a redo. Triggers of the table
+        run as for any write. A call again under an idempotency_key that has landed returns its
+        receipt only. Raises entity_not_found (no such commit), commit_too_many_operations (more
+        than 500), stale_context (others kept changing the rows), and whatever a commit raises.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.undo,
+                commit=commit,
+                claim=claim,
+                actor=actor,
+                since=since,
+                preview=preview,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+            )
+        )
 
     def subscribe(
         self,

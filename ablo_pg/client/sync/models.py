@@ -13,6 +13,7 @@ from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
 from ablo_pg.client.rows.premises import OnStale, Reads
 from ablo_pg.client.rows.reads import RowT
+from ablo_pg.client.rows.undo import Undone
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
@@ -354,6 +355,21 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
                 idempotency_key=idempotency_key,
                 timeout=timeout,
                 wait=wait,
+            )
+        )
+
+    def restore(
+        self, id: str, *, at: int, idempotency_key: str | None = None, timeout: float | None = None
+    ) -> Undone:
+        """Make a row what it was at position `at` of the log: an undo of all changes since.
+
+        A row that was deleted since is created again, under its id; one that did not exist yet is
+        deleted. The table sets `created_at` and `created_by` anew. Raises snapshot_required if the
+        log does not reach back that far, or does not tell; see also `Ablo.undo`.
+        """
+        return self._portal.call(
+            partial(
+                self._inner.restore, id, at=at, idempotency_key=idempotency_key, timeout=timeout
             )
         )
 
