@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "access": "Explain who may read and write a row, and why.",
         "logs": "Follow changes: what, when, and by which participant.",
         "claims": "Show who holds what, and who waits; break a claim.",
+        "undo": "Take changes back, in one commit; or preview it.",
         "whoami": "Show the login, participant and rights in use.",
         "status": "Show kernel, schema, and drift.",
         "doctor": "Find problems, with the fix for each.",

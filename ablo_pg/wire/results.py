@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -204,11 +204,20 @@ class UndoLeft(msgspec.Struct, frozen=True, rename="camel"):
     sync_id: int | None = None
 
 
+class UndoOperation(msgspec.Struct, frozen=True):
+    """One operation of an undo, under wire names."""
+
+    action: Literal["create", "update", "delete", "archive", "unarchive"]
+    model: str
+    id: str
+    data: dict[str, object] | None = None
+
+
 class UndoPlan(msgspec.Struct, frozen=True):
     """What undoes some changes: operations and premises of a commit, and what it leaves."""
 
-    operations: list[dict[str, Any]]
-    reads: list[dict[str, Any]]
+    operations: list[UndoOperation]
+    reads: list[dict[str, object]]
     left: list[UndoLeft]
 
 

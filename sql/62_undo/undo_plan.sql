@@ -26,12 +26,14 @@ begin
   perform ablo.participant_check(p_organization, p_participant);
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   perform ablo.undo_check(p_choice);
+  if p_choice ? 'model' then
+    perform ablo.key_require(v_key, (ablo.read_model(p_choice ->> 'model')).typename, 'read');
+  end if;
   for v_row in
     select c.model, c.row_id, c.sync_ids from ablo.undo_chosen(p_organization, p_participant, p_choice, v_key) c order by c.sync_ids[1]
   loop
     select * into v_model from ablo.model m where m.typename = v_row.model;
     continue when v_model.typename is null;  -- a model that the schema no longer has
-    perform ablo.key_check_read(p_organization, p_participant, p_capability_id, v_model.typename);
     v_undo := ablo.undo_row(p_organization, v_model, v_row.row_id, v_row.sync_ids, v_key);
     if v_undo.rest is not null then
       v_left := v_left || (jsonb_build_object('model', v_model.key, 'id', v_row.row_id) || v_undo.rest);

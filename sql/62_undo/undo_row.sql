@@ -13,10 +13,9 @@ set enable_bitmapscan = off
 as $$
   -- How to undo some changes of one row, given by their sync ids: its changes are walked from the newest to the
   -- oldest of these. A field gets the value from before the last unbroken run of those changes; one that others
-  -- changed later is left. What a change replaced is told by the delta, or, if the model keeps no `before`, by the
-  -- change before it.
+  -- changed later is left. The delta has what a change replaced, or, if the model keeps no `before`, the one before it.
   -- Reasons: changed (by others, later), deleted (by others), recreated (under the same id), unknown (the log does
-  -- not say what was before), hidden values excluded by the caller's rights are unknown, too.
+  -- not say what was before, or not to this caller).
   -- Called by: ablo.undo_plan. Locks: none. Raises: nothing.
 declare
   v_base constant text[] := array['id', 'organizationId', 'createdAt', 'updatedAt', 'createdBy'];
@@ -24,6 +23,7 @@ declare
   v_older json;  -- the row after the change before
   v_from bigint;
   v_current json;
+  v_present boolean;  -- whether the row is there, as far back as the walk has come
   v_before jsonb;
   v_field text;
   v_taken text[] := '{}';  -- fields that others changed later
@@ -42,7 +42,7 @@ begin
        and (d.row_id, d.sync_id) >= (p_id, 0) and (d.row_id, d.sync_id) < (p_id, p_sync_ids[1])
      order by d.row_id desc, d.sync_id desc limit 1), p_sync_ids[1]);
   for v_delta in
-    select s.*, d.sync_id as at, lead(s."row") over w as older, lead(s.op) over w as older_op
+    select s.*, d.sync_id as at, lead(s."row") over w as older
       from ablo.delta d cross join lateral ablo.delta_seen(p_key, d) s
      where d.organization_id = p_organization and d.model = p_model.typename
        and (d.row_id, d.sync_id) >= (p_id, v_from) and (d.row_id, d.sync_id) <= (p_id, 9223372036854775807)
@@ -53,44 +53,30 @@ begin
     if head is null then
       head := v_delta.at;
       v_current := v_delta."row";
+      v_present := v_current is not null;
       if v_delta.sync_id is null then  -- not the caller's to see
         data := null;
         return;
       end if;
     end if;
-    v_before := null;
-    if v_delta.before is not null then
-      v_before := v_delta.before;
-    elsif v_delta.older is not null and v_delta.older_op <> 'D' then
-      v_before := v_delta.older;
-    end if;
-    if v_delta.at = any (p_sync_ids) then
+    v_before := coalesce(v_delta.before, v_delta.older);
+    if v_delta.at = any (p_sync_ids) and v_delta.sync_id is not null then
       if v_delta.op = 'D' then
-        if action is not null or v_by is not null then
-          rest := jsonb_build_object('reason', 'recreated', 'syncId', head);
-          exit;
-        elsif v_before is null then
+        if v_before is null then
           rest := jsonb_build_object('reason', 'unknown', 'syncId', v_delta.at);
           exit;
         end if;
-        action := 'create';
+        v_present := true;
         data := v_before;
       elsif v_delta.op = 'I' then
         if v_by is not null then
           rest := jsonb_build_object('reason', 'changed', 'by', v_by, 'syncId', v_by_id);
-          action := null;
-        elsif action = 'create' then
-          action := null;
-        else
-          action := 'delete';
-          made_at := v_current ->> 'createdAt';
+          exit;  -- the row stays
         end if;
+        v_present := false;
         data := '{}';
-        exit;
+        v_taken := '{}';
       else
-        if action is null then
-          action := 'update';
-        end if;
         foreach v_field in array v_delta.changed loop
           continue when v_field = any (v_base);
           if v_field = any (v_taken) then
@@ -108,14 +94,10 @@ begin
         v_by := v_delta.actor;
         v_by_id := v_delta.at;
       end if;
-      if v_delta.sync_id is null or v_delta.op = 'D' then
-        rest := jsonb_strip_nulls(jsonb_build_object('reason', case when v_current is null then 'deleted' else 'recreated' end,
-          'by', v_delta.actor, 'syncId', v_delta.at));
-        exit;
-      end if;
-      if v_delta.op = 'I' then
+      if v_delta.sync_id is null or v_delta.op in ('D', 'I') then  -- what is older belongs to another row, which is gone
         if p_sync_ids[1] < v_delta.at then
-          rest := jsonb_build_object('reason', 'recreated', 'by', v_delta.actor, 'syncId', v_delta.at);
+          rest := jsonb_strip_nulls(jsonb_build_object('reason', case v_delta.op when 'I' then 'recreated' else 'deleted' end,
+            'by', v_delta.actor, 'syncId', v_delta.at));
         end if;
         exit;
       end if;
@@ -126,11 +108,19 @@ begin
     rest := jsonb_strip_nulls(jsonb_build_object('reason', case when v_by is null then 'unknown' else 'changed' end, 'by', v_by,
       'syncId', coalesce(v_by_id, head), 'fields', (select jsonb_agg(distinct f) from unnest(v_left) f)));
   end if;
-  if action = 'create' then
+  if v_present and v_current is null then
+    action := 'create';
     made_at := data ->> 'createdAt';
     archived := case when data ->> v_archived_wire is not null then true end;
-  elsif action = 'update' and data ? v_archived_wire and (data ->> v_archived_wire is null) <> (v_current ->> v_archived_wire is null) then
-    archived := data ->> v_archived_wire is not null;
+  elsif v_present then
+    action := 'update';
+    if data ? v_archived_wire and (data ->> v_archived_wire is null) <> (v_current ->> v_archived_wire is null) then
+      archived := data ->> v_archived_wire is not null;
+    end if;
+  elsif v_current is not null then
+    action := 'delete';
+    made_at := v_current ->> 'createdAt';
+    data := '{}';
   end if;
   -- Today's names of today's fields; what the table sets itself, and what is so already, is not written.
   data := coalesce((

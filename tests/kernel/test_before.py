@@ -192,6 +192,31 @@ def test_a_model_can_do_without(own_board: Board) -> None:
         )
 
 
+def test_the_log_tells_what_to_undo_without_it(own_board: Board) -> None:
+    apply(own_board.admin, compile_schema(define_schema(quiets=Quiet).spec))
+    caller = own_board.caller()
+    caller.commit(op("create", "quiets", "q", {"text": "a"}))
+    after = caller.commit(op("update", "quiets", "q", {"text": "b"}))["lastSyncId"]
+    caller.commit(op("delete", "quiets", "q"))
+
+    def plan(after: int) -> Any:
+        choice = json.dumps({"model": "quiets", "id": "q", "after": after})
+        return caller.call(
+            "select ablo.undo_plan(%s, %s, %s)", caller.organization, caller.participant, choice
+        )
+
+    (step,) = plan(after)["operations"]
+    assert (step["action"], step["data"]) == ("create", {"text": "b"})
+    (step,) = plan(after - 1)["operations"]
+    assert (step["action"], step["data"]) == ("create", {"text": "a"})
+    own_board.run("delete from ablo.delta where sync_id = (select min(sync_id) from ablo.delta)")
+    own_board.run(f"update ablo.log_state set dropped_through = {after - 1}")
+    assert plan(after)["left"] == []
+    own_board.run(f"delete from ablo.delta where sync_id = {after}")
+    (left,) = plan(after)["left"]
+    assert (plan(after)["operations"], left["reason"]) == ([], "unknown")
+
+
 def declared(before: bool) -> type[Model]:
     class Quiet(Model, before=before):
         text: str

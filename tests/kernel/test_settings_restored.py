@@ -78,6 +78,7 @@ WHO: Final[dict[str, list[tuple[object, ...]]]] = {
     "snapshot_read": [('[{"model": "tasks", "id": "t1"}]',), ("[]",)],
     "track_list": [()],
     "track_remove": [('[{"model": "tasks", "id": "t1"}]',), ()],
+    "undo_plan": [('{"model": "tasks", "id": "t1", "after": 0}',), ('{"commit": "prepared"}',)],
 }
 ORGANIZATION: Final[dict[str, list[tuple[object, ...]]]] = {
     "bootstrap_note": [("{key}", 1)],

@@ -11,16 +11,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import msgspec
 import orjson
+from msgspec import structs
 
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.names import Entry
+from ablo_pg.client.rows.operations import Action
 from ablo_pg.client.rows.requests import assemble, idempotency_key
 from ablo_pg.client.rows.values import encode_id
-from ablo_pg.client.rows.whole import check_rows
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloError, error_for
 from ablo_pg.wire.committed import Receipt
@@ -37,9 +38,9 @@ _FORMS: Final = "pass one of commit=, claim=, or actor= with since="
 class Left:
     """A row whose changes are not undone, or some of whose fields (fields) are not.
 
-    model: its schema key. reason: "changed": somebody changed it later (by, at sync_id); "deleted":
-    it was deleted later; "recreated": its id belongs to another row now; "unknown": the log does
-    not tell this client what was before.
+    model: its schema key. reason: "changed": another write changed it later (by, at sync_id);
+    "deleted": it was deleted later; "recreated": its id belongs to another row now;
+    "unknown": the log does not tell this client what was before.
     """
 
     model: str
@@ -54,10 +55,10 @@ class Left:
 class UndoStep:
     """One write of an undo. model: schema key. data: by field name, values as JSON has them."""
 
-    action: Literal["create", "update", "delete", "archive", "unarchive"]
+    action: Action
     model: str
     id: str
-    data: Mapping[str, Any] | None = None
+    data: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,11 @@ async def undo(
 
 
 async def _commit(session: Session, plan: UndoPlan, undone: Undone, key: str) -> Undone:
-    def cover(operations: list[dict[str, Any]], premises: list[dict[str, Any]]) -> None:
+    def cover(operations: list[dict[str, object]], premises: list[dict[str, object]]) -> None:
         premises += plan.reads
         session.claims.cover(operations, premises)
 
-    await check_rows(session, plan.operations)
-    request = assemble(session.registry, plan.operations, None, key, cover)
+    request = assemble(session.registry, _wire(plan), None, key, cover)
     receipt = (await session.send(request)).receipt
     return Undone(receipt, undone.steps, undone.left)
 
@@ -165,22 +165,23 @@ async def restore(
     return done
 
 
+def _wire(plan: UndoPlan) -> list[dict[str, object]]:
+    shown = [structs.asdict(one) for one in plan.operations]
+    return [{name: value for name, value in one.items() if value is not None} for one in shown]
+
+
 def _undone(session: Session, plan: UndoPlan) -> Undone:
     entry = session.registry.entry
     steps = [
         UndoStep(
-            one["action"],
-            (model := entry(one["model"])).key,
-            one["id"],
-            None if (data := one.get("data")) is None else _named(model, data),
+            one.action,
+            (model := entry(one.model)).key,
+            one.id,
+            None if one.data is None else {model.python(k): v for k, v in one.data.items()},
         )
         for one in plan.operations
     ]
     return Undone(None, tuple(steps), tuple(_left(entry(one.model), one) for one in plan.left))
-
-
-def _named(entry: Entry, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {entry.python(wire): value for wire, value in data.items()}
 
 
 def _left(entry: Entry, one: UndoLeft) -> Left:

@@ -364,7 +364,7 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         """Make a row what it was at position `at` of the log: an undo of all changes since.
 
         A row that was deleted since is created again, under its id; one that did not exist yet is
-        deleted. The table sets `created_at` and `created_by` anew. Raises snapshot_required if the
+        deleted. It gets a new `created_at` and `created_by`. Raises snapshot_required if the
         log does not reach back that far, or does not tell; see also `Ablo.undo`.
         """
         return self._portal.call(

@@ -228,6 +228,22 @@ TABLE: Final[Mapping[str, Row]] = {
         runs_on=True,
     ),
     "status": Row((), "kernel", ("installed", "drift"), (NO_SERVER, NO_ADMIN_URL)),
+    "undo": Row(
+        (*ROW, "--after", "0", "--preview"), "delete     tasks t1",
+        ("receipt", "operations", "left"),
+        (
+            NO_DATABASE,
+            NO_URL,
+            refused(code="invalid_request"),
+            refused("--commit", LONG, code="entity_not_found"),
+            refused("--commit", "c", "--claim", "c", code="invalid_request"),
+            refused("--actor", "user:ann", code="invalid_request"),
+            refused("--actor", "user:ann", "--since", "a week", code="duration_invalid"),
+            refused(*ROW, "--model", LONG, "--after", "0", code="server_execute_unknown_model"),
+            refused(*ROW, "--after", "0", "--as", "nobody", code="invalid_participant_kind"),
+            misused("--after", "-1"),
+        ),
+    ),
     "whoami": Row(
         (), "ablo_runtime", ("login", "database", "rights"),
         (NO_DATABASE, NO_URL, refused("--url", "ftp://x", code="invalid_options")),

@@ -142,6 +142,13 @@ HTTP: dict[Route, list[Ask]] = {
         Ask("/api/v1/access/explain?model=tasks&id={row}"),
         Ask("/api/v1/access/explain?model=tasks&id={moved}"),
     ],
+    ("POST", f"{KERNEL}undo_plan"): [
+        Ask(f"{KERNEL}undo_plan", {"choice": TARGET | {"after": 0}}),
+        Ask(f"{KERNEL}undo_plan", {"choice": {"model": "tasks", "id": "entered", "after": 0}}),
+        Ask(f"{KERNEL}undo_plan", {"choice": {"commit": "{commit}"}}),
+        Ask(f"{KERNEL}undo_plan", {"choice": {"claim": "{claim}"}}),
+        Ask(f"{KERNEL}undo_plan", {"choice": {"actor": "user:ann", "after": 0}}),
+    ],
     ("POST", f"{KERNEL}access_explain"): [Ask(f"{KERNEL}access_explain", TARGET)],
     ("POST", f"{KERNEL}receipt_get"): [Ask(f"{KERNEL}receipt_get", {"key": "{commit}"})],
     ("POST", f"{KERNEL}track_list"): [Ask(f"{KERNEL}track_list", {})],

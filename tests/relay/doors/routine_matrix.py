@@ -40,4 +40,5 @@ ROUTINES: dict[str, dict[str, Any]] = {
     "snapshot_read": {"p_targets": TARGETS},
     "track_list": {},
     "track_remove": {"p_targets": TARGETS},
+    "undo_plan": {"p_choice": '{"model": "tasks", "id": "{row}", "after": 0}'},
 }
