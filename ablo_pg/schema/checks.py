@@ -60,6 +60,7 @@ CLIENT_NAMES: Final = frozenset(
         "status",
         "subscribe",
         "tracks",
+        "undo",
         "transaction",
     }
 )

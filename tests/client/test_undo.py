@@ -219,7 +219,7 @@ async def test_what_names_no_changes_is_refused(ablo: AsyncAblo) -> None:
         ({"claim": "c", "since": 1}, "since"),
     ):
         with pytest.raises(AbloValidationError) as told:
-            await ablo.undo(**options)  # type: ignore[arg-type]
+            await ablo.undo(**options)
         assert told.value.field == field
     with pytest.raises(AbloError) as missing:
         await ablo.undo(commit="stx_1_999999999")
