@@ -220,10 +220,10 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
             "AbloTimeoutError AbloValidationError"
         ),
         "json_text": "RawJson",
-        "predicate.declare": "allow check index",
+        "predicate.declare": "allow check field index",
         "schema": (
             "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy "
-            "belongs_to col define_schema field has_many has_one indexed model unread_fields"
+            "belongs_to col define_schema has_many has_one indexed model unread_fields"
         ),
         "wire.committed": "Changed Notification Receipt",
     }

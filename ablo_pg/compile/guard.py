@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.names import indent, literal, qualified
-from ablo_pg.compile.permissions import limits_reading, refuses
+from ablo_pg.compile.permissions import limits_reading, refused_field, refuses
 from ablo_pg.compile.plan import ModelPlan, ParentTable, SchemaPlan
 from ablo_pg.compile.rls import SESSION_OF_OURS
 from ablo_pg.compile.values import differs
@@ -26,7 +26,9 @@ def guard(schema: SchemaPlan, model: ModelPlan) -> Iterator[str]:
     if model.parent_table:
         yield from _adopt(model, model.parent_table)
     org = model.org.sql
-    declared = "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
+    judged = _judged(model)
+    declared = "\n  v_field text;" if "v_field" in judged else ""
+    declared += "\n  v_id text;\n  v_parts text[];" if model.spec.claims_bind_sql else ""
     bind = ""
     if model.spec.claims_bind_sql:  # a row without an organization cannot be claimed
         bind = f"\n  if v_organization is not null then\n{indent(_bind(model), 4)}\n  end if;"
@@ -53,7 +55,7 @@ begin
   if tg_op = 'UPDATE' then
 {indent(_updated(schema, model), 4)}
   end if;
-{_judged(model)}\
+{judged}\
   if v_organization is distinct from current_setting('app.current_org_id', true) then
     perform ablo.capture_note(v_organization);
   end if;
@@ -72,16 +74,21 @@ end""",
 
 def _judged(model: ModelPlan) -> str:
     """Refuse what the writer may not write. What a cascade or a trigger does is not judged."""
-    test = refuses(model, "v_writer")
-    if not test:
+    row = f"coalesce(new.{model.id.sql}, old.{model.id.sql})::text"
+    call = f"perform ablo.permission_refuse({literal(model.title)}, tg_op, {row}"
+    parts = []
+    if test := refuses(model, "v_writer"):
+        parts.append(f"if {test} then\n  {call});\nend if;")
+    if field := refused_field(model, "v_writer"):
+        parts.append(
+            f"v_field := {field};\nif v_field is not null then\n  {call}, v_field);\nend if;"
+        )
+    if not parts:
         return ""
+    judged = indent("\n".join(parts), 4)
     return f"""\
-  if pg_trigger_depth() = 1 and {SESSION_OF_OURS}
-    and {indent(test, 4).lstrip()}
-  then
-    perform ablo.permission_refuse(
-      {literal(model.title)}, tg_op, coalesce(new.{model.id.sql}, old.{model.id.sql})::text
-    );
+  if pg_trigger_depth() = 1 and {SESSION_OF_OURS} then
+{judged}
   end if;
 """
 

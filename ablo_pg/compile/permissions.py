@@ -17,6 +17,7 @@ from ablo_pg.compile.forms import Function, Guarded, do_block
 from ablo_pg.compile.names import indent, literal, text_array
 from ablo_pg.compile.plan import Column, ModelPlan, SchemaPlan
 from ablo_pg.compile.predicates import NONE, predicate_sql
+from ablo_pg.compile.values import default_sql, differs
 from ablo_pg.predicate.operands import Refused
 from ablo_pg.predicate.permission import (
     ROWS,
@@ -26,7 +27,7 @@ from ablo_pg.predicate.permission import (
     strict,
     transition,
 )
-from ablo_pg.schema.neutral import FieldType, named_fields
+from ablo_pg.schema.neutral import WRITE, FieldType, named_fields
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.wire_json import dump_condition
 
@@ -124,11 +125,17 @@ def _named(model: ModelPlan) -> set[str]:
     return {name.removeprefix("old.").removeprefix("new.") for name in names}
 
 
+def _guarded(model: ModelPlan) -> set[str]:
+    """Return the JSON names of the fields that have a permission of their own."""
+    names = (one.name for one in model.spec.permissions)
+    return {name.removeprefix(WRITE) for name in names if name.startswith(WRITE)}
+
+
 def recorded(model: ModelPlan) -> str:
     """Return what a comment records of a model's permissions, and of their columns; '' if none."""
     if not model.spec.permissions:
         return ""
-    named = _named(model)
+    named = _named(model) | _guarded(model)
     found = {
         "permissions": [dump_condition(one) for one in model.spec.permissions],
         "columns": {field.wire: field.column for field in model.spec.fields if field.wire in named},
@@ -161,6 +168,28 @@ def refuses(model: ModelPlan, actor: str) -> str:
     listed = "\n".join(cases)
     # In parentheses: PL/pgSQL reads up to the THEN of its IF.
     return f"(case tg_op\n{indent(listed)}\n  else false\nend)" if cases else ""
+
+
+def refused_field(model: ModelPlan, actor: str) -> str:
+    """Return, in a trigger, the first field that an actor may not write so, or null; '' if none.
+
+    Every create may leave a field at its default.
+    """
+    cases = []
+    for column in model.row_columns:
+        verb = WRITE + column.wire
+        if model.spec.permission(verb) is None:
+            continue
+        default = default_sql(column) if column.has_default else "null"
+        given = f"new.{column.sql} is distinct from {default}"
+        changed = differs(column, "old", "new")
+        for event, test, rows in (("INSERT", given, ROWS[1:]), ("UPDATE", changed, ROWS)):
+            tests = " and ".join(_write_tests(model, verb, rows, actor))
+            cases.append(
+                f"when tg_op = {literal(event)} and {test}\n"
+                f"    and ({tests}) is not true then {column.key}"
+            )
+    return f"case\n{indent(chr(10).join(cases))}\nend" if cases else ""
 
 
 def _write_tests(model: ModelPlan, verb: str, rows: tuple[str, ...], actor: str) -> list[str]:

@@ -9,6 +9,7 @@ from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     PARTICIPANT_KINDS,
     VERBS,
+    WRITE,
     Check,
     EntityRole,
     Field,
@@ -151,10 +152,11 @@ def _check_conditions(model: ModelSpec) -> list[Problem]:
 def _check_permissions(model: ModelSpec) -> list[Problem]:
     names = [one.name for one in model.permissions]
     reason = remedy = ""
-    if odd := [name for name in names if name not in VERBS or names.count(name) > 1]:
+    known = {*VERBS, *(WRITE + field.wire for field in model.fields)}
+    if odd := [name for name in names if name not in known or names.count(name) > 1]:
         reason, remedy = (
-            f"{odd[0][:80]!r} is not a verb, or is there twice",
-            f"use {', '.join(VERBS)}",
+            f"{odd[0][:80]!r} is not a verb or a field to write, or is there twice",
+            f"use {', '.join(VERBS)}, {WRITE}FIELD",
         )
     elif open_ := [one.name for one in model.permissions if one.test is None]:
         reason = f"{open_[0]}: its test is null, which names no rows"

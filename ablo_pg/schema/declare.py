@@ -23,6 +23,17 @@ from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json
 from ablo_pg.schema.neutral import Disposition, EntityRole, Field, ParticipantKind, Tenancy
 
+PermissionReader: TypeAlias = Callable[[str, str, str, Mapping[str, Field]], Json]
+"""`predicate.declare.read_permission`: of a model's key, a verb, SQL text, fields by each name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionDeclaration:
+    """Permissions as their author wrote them: by verb, SQL or the JSON form of a predicate."""
+
+    read: PermissionReader | None
+    tests: Mapping[str, str | Mapping[str, object]]
+
 
 @dataclass(frozen=True, slots=True)
 class FieldMarker:
@@ -32,6 +43,7 @@ class FieldMarker:
     column: str | None = None
     formerly: tuple[str, ...] = ()
     unique: bool = False
+    write: PermissionDeclaration | None = None
 
 
 indexed: Final = FieldMarker(indexed=True)
@@ -47,6 +59,8 @@ def field(
     wire: str | None = None,
     formerly: str | Sequence[str] = (),
     unique: bool = False,
+    write: str | Mapping[str, object] | None = None,
+    permission_reader: PermissionReader | None = None,
     **constraints: Any,
 ) -> Any:
     """Declare more about a field than its type.
@@ -62,6 +76,9 @@ def field(
         formerly: JSON names that it had. Rows carry its value under these too, and writes may use
             them: clients of both names live side by side. Its column stays that of the first.
         unique: no two rows of an organization have the same value. Rows with null may repeat.
+        write: who may write it: a condition over the row and the actor, as of `allow`, which holds
+            before and after the change. Without it, a create may leave the field at its default.
+        permission_reader: reads `write`; `ablo_pg.field` brings its own.
         constraints: as for `pydantic.Field`. ge, gt, le, lt, multiple_of, min_length, max_length
             and pattern are also CHECKs of the table, for every writer. null passes them.
     """
@@ -72,8 +89,11 @@ def field(
     elif default is not PydanticUndefined:
         constraints["default"] = default
     info: Any = PydanticField(**constraints)
+    permits = None
+    if write is not None:
+        permits = PermissionDeclaration(permission_reader, {"write": write})
     former = (formerly,) if isinstance(formerly, str) else tuple(formerly)
-    info.metadata.append(FieldMarker(indexed, column, former, unique))
+    info.metadata.append(FieldMarker(indexed, column, former, unique, permits))
     return info
 
 
@@ -131,14 +151,6 @@ class ConditionDeclaration:
     text: str | Mapping[str, object] | None
     fields: tuple[str, ...] = ()
     unique: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PermissionDeclaration:
-    """An `allow()` as its author wrote it: by verb, SQL or the JSON form of a predicate."""
-
-    read: Callable[[str, str, str, Mapping[str, Field]], Json]  # of a model's key, a verb, SQL
-    tests: Mapping[str, str | Mapping[str, object]]
 
 
 def belongs_to(

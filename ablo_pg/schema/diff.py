@@ -327,14 +327,14 @@ def _diff_permissions(old: ModelSpec, new: ModelSpec | None) -> Iterator[Change]
     before, after = (
         {one.name: one for one in (model.permissions if model else ())} for model in (old, new)
     )
-    for verb in VERBS:
+    for verb in [*VERBS, *sorted((before.keys() | after.keys()) - set(VERBS))]:
         was, now = before.get(verb), after.get(verb)
         if same(was and was.test, now and now.test):
             continue
         key = new.key if new else old.key
         none = "no row" if new is None and verb == "read" else "every row"
         values = ((one.text or one.test) if one else none for one in (was, now))
-        reason = f"it decides which rows an actor may {verb}"
+        reason = f"it decides which rows an actor may {verb.replace('.', ' ')}"
         yield Change("permissions_changed", key, verb, False, reason, *values)
 
 

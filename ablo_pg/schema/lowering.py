@@ -73,6 +73,14 @@ def permissions_of(cls: type[Model]) -> Iterator[tuple[str, PermissionDeclaratio
     return _declared(cls, PermissionDeclaration)
 
 
+def field_permissions_of(cls: type[Model]) -> Iterator[tuple[str, PermissionDeclaration]]:
+    """Yield the permission of each field that declares one, by the field's name."""
+    for name, info in cls.__pydantic_fields__.items():
+        for marker in info.metadata:
+            if isinstance(marker, FieldMarker) and marker.write is not None:
+                yield name, marker.write
+
+
 def _declared(cls: type[Model], kind: type[DeclaredT]) -> Iterator[tuple[str, DeclaredT]]:
     seen: dict[str, DeclaredT] = {}
     for base in reversed(cls.__mro__):

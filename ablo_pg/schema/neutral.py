@@ -17,6 +17,7 @@ ParticipantKind = Literal["user", "agent", "system"]
 Disposition = Literal["reject", "overwrite", "notify"]
 
 VERBS: Final = ("read", "create", "update", "delete")
+WRITE: Final = "write."  # before a field's JSON name: the permission to write that field
 PARTICIPANT_KINDS: Final[tuple[ParticipantKind, ...]] = ("user", "agent", "system")
 
 
@@ -166,7 +167,7 @@ class ModelSpec:
     before: bool = True  # the log keeps what each change replaced
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
-    permissions: tuple[Check, ...] = ()  # by verb: read, create, update, delete
+    permissions: tuple[Check, ...] = ()  # by verb: read, create, update, delete, write.FIELD
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
 
     def permission(self, verb: str) -> object:

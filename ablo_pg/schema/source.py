@@ -18,6 +18,8 @@ from ablo_pg.schema.kinds import KINDS
 from ablo_pg.schema.names import RESERVED, column_name, wire_name
 from ablo_pg.schema.neutral import (
     MISSING,
+    VERBS,
+    WRITE,
     Field,
     FieldType,
     ModelSpec,
@@ -199,10 +201,16 @@ def _tenancy(tenancy: Tenancy) -> str:
 
 
 def _fields(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
+    spoken = _spoken(model, attributes)
+    writes = {
+        one.name.removeprefix(WRITE): _text(one.text if one.text and spoken else one.test)
+        for one in model.permissions
+        if one.name not in VERBS
+    }
     for each in model.fields:
         name = attributes[each.wire]
         line = f"{name}: {_type(each)}"
-        value = _value(each, name)
+        value = _value(each, name, writes.get(each.wire))
         yield f"{line} = {value}" if value else line
 
 
@@ -214,8 +222,8 @@ def _type(each: Field) -> str:
     return f"{kind} | None" if each.optional else kind
 
 
-def _value(each: Field, name: str) -> str:
-    """Return what follows the `=` of a field; '' for nothing."""
+def _value(each: Field, name: str, write: str | None) -> str:
+    """Return what follows the `=` of a field; '' for nothing. write: who may write it, as code."""
     default = "None" if each.optional else ""
     if each.default is not MISSING:
         default = _constant(each.type, each.default)
@@ -235,6 +243,8 @@ def _value(each: Field, name: str) -> str:
         options.append(f"{WORDS[word].python}={typed}")
     if each.unique:
         options.append("unique=True")
+    if write:
+        options.append(f"write={write}")
     plain = default and len(options) == 1 and not isinstance(each.default, dict | list)
     return default if plain else f"field({', '.join(options)})" if options else ""
 
@@ -277,8 +287,13 @@ def _relation(relation: Relation, attributes: Mapping[str, str]) -> str:
     return f"{calls[relation.kind]}({', '.join(options)})"
 
 
+def _spoken(model: ModelSpec, attributes: Mapping[str, str]) -> bool:
+    """Whether conditions may stand as their author wrote them: the fields keep their names."""
+    return all(attributes[field.wire] == field.name for field in model.fields)
+
+
 def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
-    spoken = all(attributes[field.wire] == field.name for field in model.fields)
+    spoken = _spoken(model, attributes)
     # Their names may be any text: of pushed JSON, or of a comment in the database.
     taken = {*attributes.values(), *(one.name for one in model.relations), *_FUNCTIONS}
     for check in model.checks:
@@ -290,9 +305,10 @@ def _conditions(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str
         if index.where is not None:
             options.append(f"where={_text(index.text if index.text and spoken else index.where)}")
         yield f"{_attribute(index.name, taken)} = index({', '.join(options)})"
-    if model.permissions:
+    permissions = [one for one in model.permissions if one.name in VERBS]
+    if permissions:
         yield f"{_attribute('permissions', taken)} = allow("
-        for one in model.permissions:
+        for one in permissions:
             yield f"    {one.name}={_text(one.text if one.text and spoken else one.test)},"
         yield ")"
 

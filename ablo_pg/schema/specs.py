@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablo_pg.errors import AbloError
-from ablo_pg.schema.declare import ModelOptions, RelationDeclaration
+from ablo_pg.errors import AbloError, AbloValidationError
+from ablo_pg.schema.declare import ModelOptions, PermissionReader, RelationDeclaration
 from ablo_pg.schema.lowering import (
     LoweredFields,
     conditions_of,
+    field_permissions_of,
     lower_fields,
     permissions_of,
     relations_of,
@@ -22,6 +23,7 @@ from ablo_pg.schema.model_options import check_options
 from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
 from ablo_pg.schema.neutral import (
     VERBS,
+    WRITE,
     Check,
     EntityRole,
     Index,
@@ -76,20 +78,39 @@ def _with_conditions(
 
 
 def _with_permissions(spec: ModelSpec, cls: type[Model], problems: list[Problem]) -> ModelSpec:
+    fields = named_fields(spec)
+    given = [
+        (name, declared.read, verb, test)
+        for name, declared in permissions_of(cls)
+        for verb, test in declared.tests.items()
+    ] + [
+        (name, declared.read, WRITE + fields[name].wire, declared.tests["write"])
+        for name, declared in field_permissions_of(cls)
+    ]
     found: dict[str, Check] = {}
-    for name, declared in permissions_of(cls):
-        for verb, given in declared.tests.items():
-            text = given if isinstance(given, str) else ""
-            try:
-                test: object = given
-                if text is given:
-                    test = declared.read(spec.key, verb, text, named_fields(spec))
-            except AbloError as exc:
-                reason, remedy = f"{verb}: {exc.message}", exc.remedy or ""
-                problems.append(Problem("invalid_permission", spec.key, name, reason, remedy))
-                continue
-            found[verb] = Check(verb, test, text)
-    return replace(spec, permissions=tuple(found[verb] for verb in VERBS if verb in found))
+    for name, read, verb, declared in given:
+        text = declared if isinstance(declared, str) else ""
+        test: object = declared
+        try:
+            if isinstance(declared, str):
+                test = _reader(read)(spec.key, verb, declared, fields)
+        except AbloError as exc:
+            reason, remedy = f"{verb}: {exc.message}", exc.remedy or ""
+            problems.append(Problem("invalid_permission", spec.key, name, reason, remedy))
+            continue
+        found[verb] = Check(verb, test, text)
+    order = [*VERBS, *sorted(found.keys() - set(VERBS))]
+    return replace(spec, permissions=tuple(found[verb] for verb in order if verb in found))
+
+
+def _reader(read: PermissionReader | None) -> PermissionReader:
+    if read is None:
+        raise AbloValidationError(
+            "this field() does not read SQL",
+            code="schema_definition_invalid",
+            remedy="write: from ablo_pg import field",
+        )
+    return read
 
 
 def _with_options(

@@ -165,6 +165,7 @@ class AccessVerdict(msgspec.Struct, frozen=True, rename="camel"):
 
     by: what decides: key, operations, model, row, organization, policy, groups, permission, claim;
     None if nothing limits it. permission: its text; value: what it says of the row as it is.
+    fields: of an update, by JSON name: whether it may write each that has its own permission.
     """
 
     allowed: bool | None
@@ -172,6 +173,7 @@ class AccessVerdict(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
     permission: str | None = None
     value: bool | None = None
+    fields: dict[str, bool] = {}
 
 
 class AccessExplained(msgspec.Struct, frozen=True, rename="camel"):

@@ -17,13 +17,17 @@ def test_the_examples_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    declared, used, explained = blocks("permissions.md")
+    declared, used, of_fields, explained = blocks("permissions.md")
     names: dict[str, Any] = {"__name__": "app"}
     # Without the future import of this file: pydantic would look the types up in a module.
     exec(compile(declared, "docs", "exec", dont_inherit=True), names)
     monkeypatch.setenv("DATABASE_URL", make_app_db(names["schema"]).database_url)
     run_blocking(used, names)
     assert capsys.readouterr().out == "None\nentity_not_found\nPlan\npermission_denied\n"
+    exec(compile(of_fields, "docs", "exec", dont_inherit=True), names)
+    assert [one.name for one in names["invoices"].model("invoices").permissions] == [
+        "write.approved"
+    ]
     run_blocking(explained, names)
     told = "old.owner_id = actor.user_id and new.owner_id = old.owner_id"
     assert capsys.readouterr().out == f"False permission\n{told}\n"

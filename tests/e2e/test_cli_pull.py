@@ -49,10 +49,10 @@ class Task(Model, table="Odd Table", tenancy=Tenancy("column", column="org")):
     title: str
     status: Literal["todo", "it's", "a,b"] = "todo"
     weight: float = field(default=0.5, gt=0, le=1.5)
-    points: int | None = 3
+    points: int | None = field(default=3, write="owner = actor.user_id or actor.kind = 'system'")
     done: bool = False
     due: dt.date | None = field(default=None, ge=dt.date(2020, 1, 1))
-    seen: dt.datetime | None = field(default=None, column="seenAt")
+    seen: dt.datetime | None = field(default=None, column="seenAt", write="actor.kind = 'system'")
     token: uuid.UUID | None = None
     owner: str | None = field(default=None, indexed=True)
     project_id: str
@@ -89,7 +89,7 @@ def meaning(spec: SchemaSpec) -> dict[str, Any]:
                 for each in model.fields
             },
             {each.column: (each.rules, each.unique) for each in model.fields},
-            (model.checks, model.indexes, [one.name for one in model.permissions]),
+            (model.checks, model.indexes, [verb_of(model, one.name) for one in model.permissions]),
             {
                 (
                     spec.model(relation.target).table,
@@ -102,6 +102,12 @@ def meaning(spec: SchemaSpec) -> dict[str, Any]:
         )
         for model in spec.models
     }
+
+
+def verb_of(model: ModelSpec, name: str) -> str:
+    """Return a verb, or of a field's permission its column."""
+    wire = name.removeprefix("write.")
+    return name if wire == name else column_of(model, wire)
 
 
 def column_of(model: ModelSpec, wire: str) -> str:
@@ -134,7 +140,9 @@ def test_schema_to_tables_and_back(url: str, tmp_path: Path, capsys: Captured) -
     capsys.readouterr()
     assert run(["migrate", str(written), "--admin-url", url, "--dry-run"]) == 3
     refused = [line for line in capsys.readouterr().err.splitlines() if "may" in line]
-    assert [line.split(":")[0].strip(" -") for line in refused] == ["Odd_Table.delete"]
+    assert [line.split(":")[0].strip(" -") for line in refused] == [
+        "Odd_Table.delete", "Odd_Table.write.seen", "Odd_Table.write.seenAt"
+    ]  # fmt: skip
     # It never overwrites, and says so.
     assert run([*arguments, "--out", str(written)]) == 1
     assert "name a new file" in capsys.readouterr().err

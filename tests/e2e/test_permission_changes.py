@@ -16,7 +16,7 @@ Captured = pytest.CaptureFixture[str]
 Told = dict[str, Any]
 Apply = Callable[..., tuple[int, Told]]
 FILE = """
-from ablo_pg import Model, allow, define_schema
+from ablo_pg import Model, allow, define_schema, field
 
 
 class Note(Model):
@@ -40,6 +40,10 @@ CHANGES: dict[str, tuple[str, dict[str, tuple[str | None, str | None]]]] = {
     "loosened": (
         f'permissions = allow(read="{MINE} or owner is null", update="{MINE}")',
         {"read": (MINE, f"{MINE} or owner is null")},
+    ),
+    "of a field": (
+        f'{LIMITED}\n    text: str | None = field(default=None, write="{MINE}")',
+        {"write.text": (None, MINE)},
     ),
     "dropped": ("pass", {"read": (MINE, None), "update": (MINE, None)}),
 }

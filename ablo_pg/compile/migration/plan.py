@@ -183,7 +183,8 @@ def _ask_permissions(draft: Draft, changes: Iterable[Change]) -> None:
         if change.kind != "permissions_changed":
             continue
         draft.changed.add(str(change.model))  # its policy and triggers are made again
-        message = f"which rows an actor may {change.field} changes: {change.old} -> {change.new}"
+        verb = str(change.field).replace(".", " ")  # write salary
+        message = f"which rows an actor may {verb} changes: {change.old} -> {change.new}"
         if draft.options.force:
             draft.notes.append(f"{change.model}: {message}")
         else:
