@@ -27,11 +27,15 @@ ARCHIVED: Final = "archivedAt"
 
 
 class Filter:
-    """Predicates of one model, all of which must hold. Use `Filters.get`."""
+    """Predicates of one model, all of which must hold. Use `Filters.get`.
+
+    model: its typename; names: what it names, by JSON name too.
+    """
 
     def __init__(self, rows: Rows, model: str, where: Sequence[Json], fields: Fields) -> None:
         self._rows = rows
-        self._model = model
+        self.model = model
+        self.names = frozenset(name for one in fields_in(where) for name in (one, fields[one].wire))
         self._test = compile_test(where, fields, json_attribute)
         self._last: tuple[Delta | None, bool] = (None, False)
 
@@ -47,7 +51,7 @@ class Filter:
 
         Of a change of which only one is known, the other is taken to be different.
         """
-        if delta.model != self._model:
+        if delta.model != self.model:
             return False, False
         before, row = self._rows.of(delta)
         now = row is not None and self._passes(row)

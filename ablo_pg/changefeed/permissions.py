@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, TypeAlias, cast
 
 import msgspec
 
 from ablo_pg.delta import Delta
+from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json
 from ablo_pg.predicate.evaluate import UNKNOWN, Get, compile_test
 from ablo_pg.predicate.permission import ACTOR, actor_of, permission_fields
-from ablo_pg.schema.neutral import Field, FieldType, ModelSpec, SchemaSpec, named_fields
+from ablo_pg.schema.neutral import READ, Field, FieldType, ModelSpec, SchemaSpec, named_fields
 
 _KEPT: Final = 4096  # tests of models and actors, the most recently used
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,6 +31,7 @@ _TYPES: Final[dict[FieldType, type]] = {
     FieldType.INTEGER: int,
     FieldType.BOOLEAN: bool,
 }
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Final = msgspec.json.Decoder(dict[str, object]).decode
 Values: TypeAlias = Mapping[str, object]
 
@@ -46,16 +48,20 @@ class Permissions:
         self._names: Mapping[str, str] = {}
         self._open: set[str] = set()
         self._tests: OrderedDict[tuple[str, str], Callable[[object], bool]] = OrderedDict()
+        self._hidden: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
         self._last: tuple[Delta, Values | None, Values | None] | None = None
 
     def learn(self, spec: SchemaSpec, closed: Iterable[str] = ()) -> None:
         """Judge by this schema from here on. closed: typenames, `ablo.models_closed`."""
         found: dict[str, ModelSpec | None] = dict.fromkeys(closed)
-        found |= {m.typename: m for m in spec.models if m.permission("read") is not None}
+        found |= {
+            m.typename: m for m in spec.models if m.permission("read") is not None or m.hides_fields
+        }
         if found != self.guarded:
             self.guarded = found
             self._names = {name.lower(): name for name in found}
             self._tests.clear()
+            self._hidden.clear()
         self._open = {m.typename.lower() for m in spec.models} - self._names.keys()
 
     def judge(self, delta: Delta, participant: str) -> tuple[bool, bool]:
@@ -82,6 +88,62 @@ class Permissions:
             return not self.guarded or model.lower() in self._open
         return bool(row) and self._test(typename, participant)(row)
 
+    def hidden(self, typename: str, participants: Iterable[str | None]) -> frozenset[str]:
+        """Return the keys of a model's rows that none of these actors may read.
+
+        The mirror of `ablo_model.hidden`. None: a reader that judges nothing.
+        """
+        model = self.guarded.get(typename)
+        if model is None or not model.hides_fields:
+            return frozenset()
+        found = [self._keys(model, one) if one else frozenset[str]() for one in participants]
+        return frozenset.intersection(*found) if found else frozenset()
+
+    def require(
+        self, typename: str, names: Collection[str], participants: Iterable[str | None]
+    ) -> None:
+        """Raise permission_denied unless one of these actors may read all fields that are named."""
+        for name in self.hidden(typename, participants).intersection(names):
+            raise error_for(
+                "permission_denied",
+                f"{typename}: this participant may no longer read the field {name}",
+                model=typename,
+                field=name,
+                remedy="begin again without it; see field(read=...) in the schema",
+            )
+
+    def shown(self, delta: Delta, participants: Iterable[str | None]) -> Delta:
+        """Return a change without the fields that none of these actors may read."""
+        hidden = self.hidden(delta.model, participants)
+        if not hidden:
+            return delta
+        before = delta.before
+        if before is not None:
+            kept = {name: one for name, one in _members(before).items() if name not in hidden}
+            before = msgspec.json.encode(kept)
+        return delta._replace(
+            row=None if delta.row is None else without(delta.row, hidden),
+            before=before,
+            changed=tuple(name for name in delta.changed if name not in hidden),
+        )
+
+    def _keys(self, model: ModelSpec, participant: str) -> frozenset[str]:
+        known = self._hidden.get((model.typename, participant))
+        if known is not None:
+            self._hidden.move_to_end((model.typename, participant))
+            return known
+        made = frozenset(
+            key
+            for field in model.fields
+            if (test := model.permission(READ + field.wire)) is not None
+            and not self._made(model, cast("Json", test), READ, participant)({})
+            for key in (field.wire, *field.formerly)
+        )
+        self._hidden[model.typename, participant] = made
+        if len(self._hidden) > _KEPT:
+            self._hidden.popitem(last=False)
+        return made
+
     def _test(self, typename: str, participant: str) -> Callable[[object], bool]:
         known = self._tests.get((typename, participant))
         if known is not None:
@@ -90,7 +152,19 @@ class Permissions:
         model = self.guarded[typename]
         if model is None:
             return lambda row: False
-        named = permission_fields(named_fields(model), "read")
+        test = model.permission("read")
+        if test is None:
+            return lambda row: True
+        made = self._made(model, cast("Json", test), "read", participant)
+        self._tests[typename, participant] = made
+        if len(self._tests) > _KEPT:
+            self._tests.popitem(last=False)
+        return made
+
+    def _made(
+        self, model: ModelSpec, test: Json, verb: str, participant: str
+    ) -> Callable[[object], bool]:
+        named = permission_fields(named_fields(model), verb)
         fields = {field.wire: field for field in named.values()}
         actor = actor_of(participant)
 
@@ -100,12 +174,14 @@ class Permissions:
                 return lambda row: value
             return _value(field)
 
-        test = cast("Json", model.permission("read"))
-        made = compile_test([test], fields, attribute, gaps=True)
-        self._tests[typename, participant] = made
-        if len(self._tests) > _KEPT:
-            self._tests.popitem(last=False)
-        return made
+        return compile_test([test], fields, attribute, gaps=True)
+
+
+def without(row: bytes, hidden: frozenset[str]) -> bytes:
+    """Return a row's JSON with null in place of some keys: the mirror of `ablo.row_without`."""
+    nothing = msgspec.Raw(b"null")
+    members = _members(row)
+    return msgspec.json.encode(members | dict.fromkeys(hidden, nothing))
 
 
 def _rows(delta: Delta) -> tuple[Values | None, Values | None]:

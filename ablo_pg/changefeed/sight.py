@@ -190,7 +190,12 @@ def shown_of(
     unsettled: Sequence[Unsettled],
     filter: Filter | None,
 ) -> list[Delta]:
-    """Return deltas as these views show them, after steps that are not settled yet."""
+    """Return deltas as these views show them, after steps that are not settled yet.
+
+    Raises permission_denied if the filter names a field that a push has hidden from them.
+    """
+    if filter is not None:
+        permissions.require(filter.model, filter.names, [view.participant for view in views])
     if not unsettled:
         judged = (seen(views, delta, permissions) for delta in concerned(filter, deltas))
         return [delta for delta in judged if delta is not None]
@@ -248,7 +253,7 @@ async def turn(
         through = read.stamp
         if read.rows is None:
             raise too_much()
-        found.extend(_steps(old, new, delta, read.rows))
+        found.extend(_steps(old, new, delta, read.rows, permissions))
     own = _own_step(old, new, delta, permissions)
     if own is not None:
         found.append(own)
@@ -277,7 +282,11 @@ def _own_step(
 
 
 def _steps(
-    old: Sequence[View], new: Sequence[View], delta: Delta, rows: Sequence[SightRow]
+    old: Sequence[View],
+    new: Sequence[View],
+    delta: Delta,
+    rows: Sequence[SightRow],
+    permissions: Permissions,
 ) -> Iterator[Delta]:
     for row in rows:
         if (row.model, row.id) == (delta.model, delta.row_id):
@@ -288,6 +297,7 @@ def _steps(
             yield removal_of(delta, row.model, row.id, row.groups, was)
         elif now and not was:
             made = delta._replace(op="I", model=row.model, row_id=row.id, row=row.data)
+            made = permissions.shown(made, [view.participant for view in now])
             yield bare(made)._replace(groups=row.groups, entered_groups=row.groups)
 
 

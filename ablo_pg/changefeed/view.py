@@ -55,7 +55,8 @@ def seen(views: Sequence[View], delta: Delta, permissions: Permissions) -> Delta
 
     Views are independent: models of one are not seen in the groups of another. A row that has left
     the groups becomes a removal, without its new content; one that has entered them comes without
-    what was before. So does one that leaves or enters what the participant may read.
+    what was before. So does one that leaves or enters what the participant may read. A field that
+    it may not read is null, and not among the changed ones.
     """
     if delta.model in permissions.guarded:
         return _judged(views, delta, permissions)
@@ -112,6 +113,7 @@ def _judged(views: Sequence[View], delta: Delta, permissions: Permissions) -> De
     if shown:
         if not any(view.sees(delta.model, known) for view in then):
             delta = delta._replace(before=None)
+        delta = permissions.shown(delta, [view.participant for view in shown])
         own = f"org:{delta.organization_id}"
         return (
             delta if any(own in view.groups for view in shown) else delta._replace(left_groups=())

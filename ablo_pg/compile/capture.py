@@ -201,7 +201,7 @@ values (
 
 def _hand_on(model: ModelPlan) -> str:
     """Hand the row on to `ablo.commit_rows`, unless its writer may be one that may not read it."""
-    if limits_reading(model):
+    if limits_reading(model) or model.spec.hides_fields:
         return ""
     return f"""
 if current_setting('ablo.row', true) <> '' then

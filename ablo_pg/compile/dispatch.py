@@ -1,5 +1,6 @@
 """Pass: from a model's name to its functions: `resolve`, `conflict`, `setwise`, `read`, `write`,
-`lock`, `many` of ablo_model; and what the kernel asks of a schema: `roles`, `session_settings`.
+`lock`, `many` of ablo_model; and what the kernel asks of a schema: `roles`, `session_settings`,
+`hidden`: which fields of a model an actor may not read.
 
 Every commit uses this, so a schema of many models branches in halves instead of trying one name
 after the other, and `resolve` looks names up in one JSON constant.
@@ -13,6 +14,7 @@ from typing import Final
 from ablo_pg.compile.forms import Function
 from ablo_pg.compile.many import dispatch_many, leaf, setwise
 from ablo_pg.compile.names import indent, json_literal, literal, text_array
+from ablo_pg.compile.permissions import hidden_fields
 from ablo_pg.compile.plan import ModelPlan, SchemaPlan
 
 _CHAIN: Final = 6  # names that are tried one by one
@@ -49,9 +51,13 @@ def dispatch(schema: SchemaPlan) -> Iterator[str]:
     mapped = dict(schema.spec.session_settings)
     settings = json_literal(mapped) if mapped else "null"
     typenames = text_array(m.spec.typename for m in plain)
+    hiding = [model for model in models if model.spec.hides_fields]
+    cases = "\n".join(f"when {m.typename} then {indent(hidden_fields(m)).lstrip()}" for m in hiding)
+    hidden = f"case p_model\n{cases}\nend" if hiding else "null::text[]"
     for name, args, returns, value in (
         ("roles", [], "boolean", "true" if schema.spec.identity_roles else "false"),
         ("session_settings", [], "jsonb", f"{settings}::jsonb"),
+        ("hidden", ["p_model text", "p_actor text"], "text[]", indent(hidden).lstrip()),
         ("setwise", ["p_model text"], "boolean", f"p_model = any ({typenames})"),
     ):
         yield from Function(

@@ -27,7 +27,7 @@ from ablo_pg.predicate.permission import (
     strict,
     transition,
 )
-from ablo_pg.schema.neutral import WRITE, FieldType, named_fields
+from ablo_pg.schema.neutral import READ, WRITE, FieldType, named_fields
 from ablo_pg.schema.problems import Problem, schema_error
 from ablo_pg.schema.wire_json import dump_condition
 
@@ -127,8 +127,8 @@ def _named(model: ModelPlan) -> set[str]:
 
 def _guarded(model: ModelPlan) -> set[str]:
     """Return the JSON names of the fields that have a permission of their own."""
-    names = (one.name for one in model.spec.permissions)
-    return {name.removeprefix(WRITE) for name in names if name.startswith(WRITE)}
+    names = (one.name.partition(".") for one in model.spec.permissions)
+    return {wire for _, dot, wire in names if dot}
 
 
 def recorded(model: ModelPlan) -> str:
@@ -168,6 +168,19 @@ def refuses(model: ModelPlan, actor: str) -> str:
     listed = "\n".join(cases)
     # In parentheses: PL/pgSQL reads up to the THEN of its IF.
     return f"(case tg_op\n{indent(listed)}\n  else false\nend)" if cases else ""
+
+
+def hidden_fields(model: ModelPlan) -> str:
+    """Return the keys of a row's JSON that an actor (p_actor) may not read, as text[]; or null."""
+    keys = [
+        f"case when ({_test(model, READ + column.wire, _actor('p_actor'))}) is not true"
+        f" then {key} end"
+        for column in model.row_columns
+        if model.spec.permission(READ + column.wire) is not None
+        for key in column.keys
+    ]
+    listed = indent(",\n".join(keys))
+    return f"nullif(array_remove(array[\n{listed}\n], null), '{{}}')"
 
 
 def refused_field(model: ModelPlan, actor: str) -> str:
@@ -294,12 +307,16 @@ def dispatch_sees(schema: SchemaPlan) -> Iterator[str]:
     Without a row it tells whether everyone may read the model, without a model whether any limits
     reading.
     """
-    models = [model for model in schema.synced if limits_reading(model)]
+    models = [one for one in schema.synced if limits_reading(one) or one.spec.hides_fields]
     if not models:
         return
     cases = "\n".join(
-        f"    when {model.typename} then p_row is not null\n"
-        f"      and {model.function('sees')}(p_row, p_before, p_actor)"
+        f"    when {model.typename} then p_row is not null"
+        + (
+            f"\n      and {model.function('sees')}(p_row, p_before, p_actor)"
+            if limits_reading(model)
+            else ""
+        )
         for model in models
     )
     yield from Function(

@@ -55,6 +55,8 @@ def _permissions(model: ModelPlan) -> dict[str, object]:
     found: dict[str, object] = {}
     if model.spec.permission("read") is not None:
         found["readsFunction"] = model.function_name("reads")
+    if model.spec.hides_fields:
+        found["hidesFields"] = True
     if model.spec.permissions:
         found["permitsFunction"] = model.function_name("permits")
         found["permissions"] = {

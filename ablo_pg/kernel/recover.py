@@ -18,7 +18,7 @@ from ablo_pg.predicate.operands import Fields, Refused
 from ablo_pg.predicate.permission import permission_fields, renamed, require_judged
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema.identifiers import shorten
-from ablo_pg.schema.neutral import WRITE, Check, Field, Index, ModelSpec, named_fields
+from ablo_pg.schema.neutral import Check, Field, Index, ModelSpec, named_fields
 from ablo_pg.schema.parse import parse_listed
 from ablo_pg.schema.rules import index_name, parse_rules, rules_name
 
@@ -72,8 +72,9 @@ def _permissions(model: ModelSpec, table: TableFacts) -> Iterator[Check]:
         for prefix in ("", "old.", "new.")
     }
     for one in parse_listed(found.get("permissions"), Check):
-        if one.name.startswith(WRITE):
-            one = replace(one, name=WRITE + names.get(one.name.removeprefix(WRITE), "?"))
+        word, dot, wire = one.name.partition(".")
+        if dot:
+            one = replace(one, name=f"{word}.{names.get(wire, '?')}")
         fields = permission_fields(named_fields(model), one.name)
         test = renamed(one.test, names)
         if _fits(test, fields) and _judged(test, fields):

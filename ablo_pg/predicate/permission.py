@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
-from ablo_pg.schema.neutral import Field, FieldType
+from ablo_pg.schema.neutral import READ, Field, FieldType
 
 ACTOR: Final = {
     name: Field(name, name, "", FieldType.STRING, optional=True)
@@ -37,7 +37,13 @@ _NESTED: Final = ("and", "or", "not", "null", "left", "right", "args")
 
 
 def permission_fields(fields: Fields, verb: str) -> Fields:
-    """Return what a permission may name: the fields, the actor, and in an update old and new."""
+    """Return what a permission may name: the fields, the actor, and in an update old and new.
+
+    Who may read a field is decided by the actor alone: otherwise a row that changes would change
+    what of its past may be read.
+    """
+    if verb.startswith(READ):
+        return ACTOR
     found = {**fields, **ACTOR}
     for row in ROWS if verb == "update" else ():
         for name, field in fields.items():

@@ -8,6 +8,7 @@ from ablo_pg.schema.names import RESERVED, SYSTEM_WIRE
 from ablo_pg.schema.neutral import (
     ARCHIVED_FIELD,
     PARTICIPANT_KINDS,
+    READ,
     VERBS,
     WRITE,
     Check,
@@ -152,16 +153,20 @@ def _check_conditions(model: ModelSpec) -> list[Problem]:
 def _check_permissions(model: ModelSpec) -> list[Problem]:
     names = [one.name for one in model.permissions]
     reason = remedy = ""
-    known = {*VERBS, *(WRITE + field.wire for field in model.fields)}
+    known = {*VERBS, *(word + field.wire for field in model.fields for word in (READ, WRITE))}
+    needed = [field.wire for field in model.fields if not field.optional]
     if odd := [name for name in names if name not in known or names.count(name) > 1]:
         reason, remedy = (
             f"{odd[0][:80]!r} is not a verb or a field to write, or is there twice",
-            f"use {', '.join(VERBS)}, {WRITE}FIELD",
+            f"use {', '.join(VERBS)}, {READ}FIELD, {WRITE}FIELD",
         )
     elif open_ := [one.name for one in model.permissions if one.test is None]:
         reason = f"{open_[0]}: its test is null, which names no rows"
         remedy = f"push a predicate as its test, or leave {open_[0]} out to allow every row"
-    elif "read" in names and not model.before:
+    elif odd := [wire for wire in needed if READ + wire in names]:
+        reason = f"{odd[0]}: it is None for those who may not read it, and its type has no None"
+        remedy = "declare it with | None"
+    elif not model.before and ("read" in names or model.hides_fields):
         reason = "without what was before, the stream cannot tell which rows leave an actor's sight"
         remedy = "leave out before=False, or read="
     named = Problem("invalid_permission", model.key, "permissions", reason, remedy)

@@ -43,7 +43,7 @@ class FieldMarker:
     column: str | None = None
     formerly: tuple[str, ...] = ()
     unique: bool = False
-    write: PermissionDeclaration | None = None
+    permissions: PermissionDeclaration | None = None
 
 
 indexed: Final = FieldMarker(indexed=True)
@@ -59,6 +59,7 @@ def field(
     wire: str | None = None,
     formerly: str | Sequence[str] = (),
     unique: bool = False,
+    read: str | Mapping[str, object] | None = None,
     write: str | Mapping[str, object] | None = None,
     permission_reader: PermissionReader | None = None,
     **constraints: Any,
@@ -78,7 +79,9 @@ def field(
         unique: no two rows of an organization have the same value. Rows with null may repeat.
         write: who may write it: a condition over the row and the actor, as of `allow`, which holds
             before and after the change. Without it, a create may leave the field at its default.
-        permission_reader: reads `write`; `ablo_pg.field` brings its own.
+        read: who may read it: a condition over the actor. For the others it is None, by every
+            client, in the stream and the log, so it must be optional; they cannot filter by it.
+        permission_reader: reads these two; `ablo_pg.field` brings its own.
         constraints: as for `pydantic.Field`. ge, gt, le, lt, multiple_of, min_length, max_length
             and pattern are also CHECKs of the table, for every writer. null passes them.
     """
@@ -89,9 +92,8 @@ def field(
     elif default is not PydanticUndefined:
         constraints["default"] = default
     info: Any = PydanticField(**constraints)
-    permits = None
-    if write is not None:
-        permits = PermissionDeclaration(permission_reader, {"write": write})
+    tests = {word: one for word, one in (("read", read), ("write", write)) if one is not None}
+    permits = PermissionDeclaration(permission_reader, tests) if tests else None
     former = (formerly,) if isinstance(formerly, str) else tuple(formerly)
     info.metadata.append(FieldMarker(indexed, column, former, unique, permits))
     return info

@@ -74,11 +74,11 @@ def permissions_of(cls: type[Model]) -> Iterator[tuple[str, PermissionDeclaratio
 
 
 def field_permissions_of(cls: type[Model]) -> Iterator[tuple[str, PermissionDeclaration]]:
-    """Yield the permission of each field that declares one, by the field's name."""
+    """Yield the permissions of each field that declares some, by the field's name."""
     for name, info in cls.__pydantic_fields__.items():
         for marker in info.metadata:
-            if isinstance(marker, FieldMarker) and marker.write is not None:
-                yield name, marker.write
+            if isinstance(marker, FieldMarker) and marker.permissions is not None:
+                yield name, marker.permissions
 
 
 def _declared(cls: type[Model], kind: type[DeclaredT]) -> Iterator[tuple[str, DeclaredT]]:

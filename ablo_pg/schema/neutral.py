@@ -17,7 +17,7 @@ ParticipantKind = Literal["user", "agent", "system"]
 Disposition = Literal["reject", "overwrite", "notify"]
 
 VERBS: Final = ("read", "create", "update", "delete")
-WRITE: Final = "write."  # before a field's JSON name: the permission to write that field
+READ, WRITE = "read.", "write."  # before a field's JSON name: a permission of that field alone
 PARTICIPANT_KINDS: Final[tuple[ParticipantKind, ...]] = ("user", "agent", "system")
 
 
@@ -167,12 +167,17 @@ class ModelSpec:
     before: bool = True  # the log keeps what each change replaced
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
-    permissions: tuple[Check, ...] = ()  # by verb: read, create, update, delete, write.FIELD
+    permissions: tuple[Check, ...] = ()  # by verb, or read.FIELD, write.FIELD
     options: tuple[tuple[str, object], ...] = ()  # other pushed model options, kept verbatim
 
     def permission(self, verb: str) -> object:
         """Return the predicate that permits a verb; None: everyone may who sees the row."""
         return next((one.test for one in self.permissions if one.name == verb), None)
+
+    @property
+    def hides_fields(self) -> bool:
+        """Whether some actors do not read all fields of a row that they read."""
+        return any(one.name.startswith(READ) for one in self.permissions)
 
     @property
     def group_kind(self) -> str:

@@ -19,7 +19,6 @@ from ablo_pg.schema.names import RESERVED, column_name, wire_name
 from ablo_pg.schema.neutral import (
     MISSING,
     VERBS,
-    WRITE,
     Field,
     FieldType,
     ModelSpec,
@@ -202,15 +201,14 @@ def _tenancy(tenancy: Tenancy) -> str:
 
 def _fields(model: ModelSpec, attributes: Mapping[str, str]) -> Iterator[str]:
     spoken = _spoken(model, attributes)
-    writes = {
-        one.name.removeprefix(WRITE): _text(one.text if one.text and spoken else one.test)
-        for one in model.permissions
-        if one.name not in VERBS
+    permits = {
+        one.name: _text(one.text if one.text and spoken else one.test) for one in model.permissions
     }
     for each in model.fields:
         name = attributes[each.wire]
         line = f"{name}: {_type(each)}"
-        value = _value(each, name, writes.get(each.wire))
+        tests = [(word, permits.get(f"{word}.{each.wire}")) for word in ("read", "write")]
+        value = _value(each, name, tests)
         yield f"{line} = {value}" if value else line
 
 
@@ -222,8 +220,8 @@ def _type(each: Field) -> str:
     return f"{kind} | None" if each.optional else kind
 
 
-def _value(each: Field, name: str, write: str | None) -> str:
-    """Return what follows the `=` of a field; '' for nothing. write: who may write it, as code."""
+def _value(each: Field, name: str, permits: Iterable[tuple[str, str | None]]) -> str:
+    """Return what follows the `=` of a field; '' for nothing. permits: its permissions, as code."""
     default = "None" if each.optional else ""
     if each.default is not MISSING:
         default = _constant(each.type, each.default)
@@ -243,8 +241,7 @@ def _value(each: Field, name: str, write: str | None) -> str:
         options.append(f"{WORDS[word].python}={typed}")
     if each.unique:
         options.append("unique=True")
-    if write:
-        options.append(f"write={write}")
+    options += [f"{word}={test}" for word, test in permits if test]
     plain = default and len(options) == 1 and not isinstance(each.default, dict | list)
     return default if plain else f"field({', '.join(options)})" if options else ""
 

@@ -23,7 +23,6 @@ from ablo_pg.schema.model_options import check_options
 from ablo_pg.schema.names import SYSTEM_WIRE, wire_name
 from ablo_pg.schema.neutral import (
     VERBS,
-    WRITE,
     Check,
     EntityRole,
     Index,
@@ -84,8 +83,9 @@ def _with_permissions(spec: ModelSpec, cls: type[Model], problems: list[Problem]
         for name, declared in permissions_of(cls)
         for verb, test in declared.tests.items()
     ] + [
-        (name, declared.read, WRITE + fields[name].wire, declared.tests["write"])
+        (name, declared.read, f"{word}.{fields[name].wire}", test)
         for name, declared in field_permissions_of(cls)
+        for word, test in declared.tests.items()
     ]
     found: dict[str, Check] = {}
     for name, read, verb, declared in given:

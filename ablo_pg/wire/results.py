@@ -165,7 +165,7 @@ class AccessVerdict(msgspec.Struct, frozen=True, rename="camel"):
 
     by: what decides: key, operations, model, row, organization, policy, groups, permission, claim;
     None if nothing limits it. permission: its text; value: what it says of the row as it is.
-    fields: of an update, by JSON name: whether it may write each that has its own permission.
+    fields: of read and update, by JSON name: the same for each that has its own permission.
     """
 
     allowed: bool | None

@@ -74,6 +74,12 @@ begin
     language sql stable
     as $body$select '{}'::text[]$body$;
   end if;
+  -- The keys of a model's rows that an actor (kind:id) may not read; null: none.
+  if to_regprocedure('ablo_model.hidden(text, text)') is null then
+    create function ablo_model.hidden(p_model text, p_actor text) returns text[]
+    language sql stable
+    as 'select null::text[]';
+  end if;
   -- Whether identity roles decide which groups a key of a user or an agent has.
   if to_regprocedure('ablo_model.roles()') is null then
     create function ablo_model.roles() returns boolean

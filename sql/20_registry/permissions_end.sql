@@ -3,7 +3,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   -- End what models of an earlier schema permitted: the policies of tables whose model no longer limits reading, and
-  -- ablo_model.sees if none does. Without such a model it is inlined, and costs nothing. A model that limited reading
+  -- ablo_model.sees if none does, nor hides fields. Without such a model it is inlined, and costs nothing. A model that limited reading
   -- and is no longer declared leaves its table's policy, and its past is closed (ablo.models_closed).
   -- Called by: ablo.schema_register. Locks: those tables. p_models: see there.
 declare
@@ -26,7 +26,7 @@ begin
     execute format('create or replace function ablo_model.closed() returns text[] language sql stable as %L',
       format('select %L::text[]', v_closed));
   end if;
-  if not exists (select from jsonb_array_elements(p_models) d where d ? 'readsFunction')
+  if not exists (select from jsonb_array_elements(p_models) d where d ?| array['readsFunction', 'hidesFields'])
     and (select p.prosrc from pg_catalog.pg_proc p where p.oid = 'ablo_model.sees(text, json, json, text)'::regprocedure) <> v_sees
   then
     execute format('create or replace function ablo_model.sees(p_model text, p_row json, p_before json, p_actor text) '

@@ -35,7 +35,7 @@ begin
   end if;
   if v_holder is not null then
     select v_holder as actor, ablo.row_stamp(p_organization, p_model, p_id) as sync_id,
-           ablo_model.read(p_model, p_id) as "row" into v_stale;
+           ablo.row_shown(p_model, ablo_model.read(p_model, p_id)) as "row" into v_stale;
   elsif p_operation ->> 'readAt' is not null
     and ablo.stale_word(coalesce(p_operation ->> 'onStale', p_policy)) = (case p_policy when 'flag' then 'flag' else 'notify' end)
   then

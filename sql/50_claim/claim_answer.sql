@@ -12,7 +12,8 @@ begin
   if p_key.participant is not null and not ablo.row_seen(p_claim.organization_id, p_key, p_claim.model, p_claim.row_id) then
     return json_build_object('claim', ablo.claim_json(p_claim));
   elsif p_claim.status = 'active' then
-    return json_build_object('claim', ablo.claim_json(p_claim), 'data', ablo_model.read(p_claim.model, p_claim.row_id),
+    return json_build_object('claim', ablo.claim_json(p_claim), 'data',
+      ablo.row_shown(p_claim.model, ablo_model.read(p_claim.model, p_claim.row_id)),
       'stamp', ablo.row_stamp(p_claim.organization_id, p_claim.model, p_claim.row_id));
   elsif p_claim.status = 'queued' then
     v_blockers := coalesce(ablo.claim_blockers(p_claim), '[]');

@@ -81,9 +81,11 @@ begin
      where x.hit order by x.n limit 1;
     v_answer := v_answer || jsonb_build_object(v_verb, jsonb_build_object(
       'allowed', v_allowed, 'by', v_by, 'reason', v_reason, 'permission', v_text, 'value', v_value)
-      || case when v_verb = 'update' and v_known and v_values::text like '%"write.%' then jsonb_build_object('fields', (
-        select jsonb_object_agg(substr(k, 7), coalesce(v_values -> k = 'true', false)) from jsonb_object_keys(v_values) k
-         where k like 'write.%')) else '{}' end);
+      || case when v_known then coalesce((
+        select jsonb_build_object('fields', jsonb_object_agg(split_part(k, '.', 2), coalesce(v_values -> k = 'true', false)))
+          from jsonb_object_keys(v_values) k
+         where split_part(k, '.', 1) = case v_verb when 'update' then 'write' else v_verb end and k like '%.%'
+        having count(*) > 0), '{}') else '{}' end);
   end loop;
   return jsonb_build_object('access', v_answer, 'claims', coalesce(v_holders, '[]'));
 end

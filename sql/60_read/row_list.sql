@@ -32,6 +32,7 @@ declare
   v_last jsonb;
   v_more boolean := false;
   v_page json;
+  v_hidden constant text[] := ablo_model.hidden(v_model.typename, p_participant);
 begin
   perform ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
@@ -41,7 +42,7 @@ begin
   v_stamp := ablo.stamp_before(v_head, v_floor);
   foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop
     for v_row in execute format(
-      'select ablo_model.%4$I(t.*) as j, %5$s as k,
+      'select %14$s as j, %5$s as k,
               json_build_object(''id'', t.%9$I::text, ''stamp'', coalesce((
                 select d.sync_id from ablo.delta d  -- as ablo.row_stamp, with the partitions known to the planner
                  where d.organization_id = %2$L and d.model = %3$L and d.sync_id > %12$s
@@ -51,7 +52,9 @@ begin
       v_limit - cardinality(v_data) + 1, p_organization, v_model.typename, v_model.row_function,
       (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
       (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
-      v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where, v_range, v_floor, v_stamp)
+      v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where, v_range, v_floor, v_stamp,
+      format(case when v_hidden is null then 'ablo_model.%I(t.*)' else 'ablo.row_without(ablo_model.%I(t.*), %L)' end,
+        v_model.row_function, v_hidden))
     loop
       v_more := cardinality(v_data) = v_limit or v_size >= ablo.bound('answer_bytes');
       exit when v_more;

@@ -12,7 +12,7 @@ begin
     p_id := ablo.row_id(p_model.id_type, p_id);
   end if;
   if p_groups is null and p_model.definition ->> 'readsFunction' is null then
-    v_row := ablo_model.read(p_model.typename, p_id);
+    v_row := ablo.row_shown(p_model.typename, ablo_model.read(p_model.typename, p_id));
     return json_build_object('row', v_row, 'stamp', ablo.row_stamp(p_organization, p_model.typename, p_id));
   end if;
   execute format('select ablo_model.%I(t.*) from %I.%I t where t.%I = $1::%s%s',
@@ -20,7 +20,7 @@ begin
       case when p_model.org_column is not null then format(' and t.%I = $2', p_model.org_column) else ' and $2 <> ''''' end
         || ablo.groups_sql(p_model, p_groups) || ablo.reads_sql(p_model))
     into v_row using p_id, p_organization;
-  return json_build_object('row', v_row, 'stamp', case
+  return json_build_object('row', ablo.row_shown(p_model.typename, v_row), 'stamp', case
     when v_row is null then ablo.log_head(p_organization)
     else ablo.row_stamp(p_organization, p_model.typename, p_id) end);
 end

@@ -26,7 +26,8 @@ def test_the_examples_run(
     assert capsys.readouterr().out == "None\nentity_not_found\nPlan\npermission_denied\n"
     exec(compile(of_fields, "docs", "exec", dont_inherit=True), names)
     assert [one.name for one in names["invoices"].model("invoices").permissions] == [
-        "write.approved"
+        "read.iban",
+        "write.approved",
     ]
     run_blocking(explained, names)
     told = "old.owner_id = actor.user_id and new.owner_id = old.owner_id"

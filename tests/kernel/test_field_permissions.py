@@ -61,8 +61,8 @@ def scene(handle: DatabaseHandle) -> Iterator[Scene]:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    start = {"ownerId": None, "status": "draft", "price": None, "urgent": True, "tags": []}
-    return {**start, **values}
+    start: dict[str, Any] = {"ownerId": None, "status": "draft", "price": None, "urgent": True}
+    return {**start, "tags": [], **values}
 
 
 def may(actor: str, name: str, row: dict[str, Any]) -> bool:

@@ -1241,6 +1241,17 @@ alter function ablo_model.session_settings() owner to ablo_owner;
 
 revoke all on function ablo_model.session_settings() from public;
 
+create or replace function ablo_model.hidden(p_model text, p_actor text)
+  returns text[]
+  language sql stable security invoker
+as $ablo$
+  select null::text[]
+$ablo$;
+
+alter function ablo_model.hidden(text, text) owner to ablo_owner;
+
+revoke all on function ablo_model.hidden(text, text) from public;
+
 create or replace function ablo_model.setwise(p_model text)
   returns boolean
   language sql stable security invoker
