@@ -64,6 +64,8 @@ __all__ = [
     "Pending",
     "Presence",
     "PresenceClient",
+    "Preview",
+    "PreviewedChange",
     "RawJson",
     "Receipt",
     "Schema",
@@ -119,7 +121,7 @@ if _typing.TYPE_CHECKING:
     from ablo_pg.client.live.subscriptions import Change, ChangeHandle, Subscription
     from ablo_pg.client.local.model import LocalModel
     from ablo_pg.client.local.queued import Pending
-    from ablo_pg.client.rows.commits import Commits
+    from ablo_pg.client.rows.commits import Commits, Preview, PreviewedChange
     from ablo_pg.client.rows.decode import Page
     from ablo_pg.client.rows.history import History, HistoryEntry
     from ablo_pg.client.rows.models import ModelClient
@@ -192,7 +194,7 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "client.live.subscriptions": "Change ChangeHandle Subscription",
         "client.local.model": "LocalModel",
         "client.local.queued": "Pending",
-        "client.rows.commits": "Commits",
+        "client.rows.commits": "Commits Preview PreviewedChange",
         "client.rows.decode": "Page",
         "client.rows.history": "History HistoryEntry",
         "client.rows.models": "ModelClient",

@@ -52,6 +52,7 @@ class WithRelated(Filter):
 
     def __init__(self, filter: Filter, related: Related) -> None:
         self._filter = filter
+        self.model, self.names = filter.model, filter.names
         self._models = related.models
 
     def concerns(self, delta: Delta) -> bool:

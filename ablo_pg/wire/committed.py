@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ablo_pg.wire.names import NO_NAMES, Names
-from ablo_pg.wire.results import RECEIPT, ReceiptData
+from ablo_pg.wire.results import PREVIEW, RECEIPT, PreviewedData, ReceiptData
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,16 @@ class Receipt:
     made_ids: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What a commit would do; see `client.rows.commits.Preview`."""
+
+    ops: int
+    changes: tuple[PreviewedData, ...]
+    notifications: tuple[Notification, ...]
+    missing_ids: tuple[str, ...]
+
+
 class Committed:
     """A commit's receipt, made when it is asked for, and the rows if they were requested.
 
@@ -115,6 +125,13 @@ def _receipt(found: ReceiptData, names: Names) -> Receipt:
         missing_ids=tuple(found.missing_ids),
         made_ids=made if found.id is None else {0: found.id},
     )
+
+
+def previewed_of(data: bytes, names: Names = NO_NAMES) -> Previewed:
+    """Read the kernel's answer to a preview."""
+    found = PREVIEW.decode(data)
+    told = tuple(_notification(one, names) for one in found.notifications)
+    return Previewed(found.ops, tuple(found.changes), told, tuple(found.missing_ids))
 
 
 def _notification(wire: Mapping[str, Any], names: Names) -> Notification:

@@ -134,6 +134,12 @@ class LogBody(Body, frozen=True):
     through: Position | None = None
 
 
+class PreviewBody(Body, frozen=True):
+    """A commit to be tried, as `ablo.commit` reads it."""
+
+    request: msgspec.Raw
+
+
 class UndoBody(Body, frozen=True):
     """Which changes to undo, in the kernel's query language (`ablo.undo_chosen`)."""
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ablo_pg.wire import claim_results, results
 from ablo_pg.wire import kernel_bodies as bodies
-from ablo_pg.wire.committed import Receipt, receipt_of
+from ablo_pg.wire.committed import Receipt, previewed_of, receipt_of
 from ablo_pg.wire.names import Names
 
 PREFIX: Final = "/api/v1/kernel/"
@@ -127,6 +127,10 @@ LOG_HEAD: Final = KernelCall(
     member="head",
 )
 LOG_READ: Final = KernelCall("log_read", "A page of the log", bodies.LogBody, _by(results.LOG_PAGE))
+COMMIT_PREVIEW: Final = KernelCall(
+    *("commit_preview", "What a commit would change", bodies.PreviewBody, previewed_of),
+    takes=("organization", "participant", "on_behalf_of", "capability_id"),
+)
 UNDO_PLAN: Final = KernelCall(
     "undo_plan", "The commit that undoes some changes", bodies.UndoBody, _by(results.UNDO)
 )
@@ -180,7 +184,7 @@ PRESENCE_LIST: Final = KernelCall(
 CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
     *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, ROW_AGGREGATE, SNAPSHOT_READ, RECEIPT_GET),
     ACCESS_EXPLAIN,
-    *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ, UNDO_PLAN),
+    *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ, COMMIT_PREVIEW, UNDO_PLAN),
     *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
     *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),
 )

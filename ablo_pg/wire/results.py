@@ -195,6 +195,26 @@ class AccessExplained(msgspec.Struct, frozen=True, rename="camel"):
     sync_groups: list[str] | None = None
 
 
+class PreviewedData(msgspec.Struct, frozen=True):
+    """One change that a commit would make; model: its schema key."""
+
+    model: str
+    id: str
+    op: Op
+    row: msgspec.Raw
+    changed: list[str] | None = None
+    before: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PreviewRead(msgspec.Struct, frozen=True, rename="camel"):
+    """What a commit would do; `notifications` keep their wire form."""
+
+    ops: int
+    changes: list[PreviewedData]
+    notifications: list[dict[str, object]]
+    missing_ids: list[str]
+
+
 class UndoLeft(msgspec.Struct, frozen=True, rename="camel"):
     """A row whose changes an undo leaves, wholly or in some fields. fields: wire names."""
 
@@ -260,6 +280,7 @@ HISTORY_READ: Final = Decoder(HistoryRead)
 SNAPSHOT_READ: Final = Decoder(SnapshotRead)
 ACCESS: Final = Decoder(AccessExplained)
 TRACKS: Final = Decoder(list[TrackData])
+PREVIEW: Final = Decoder(PreviewRead)
 UNDO: Final = Decoder(UndoPlan)
 LOG_PAGE: Final = Decoder(LogPage)
 RECEIPT: Final = Decoder(ReceiptData)

@@ -36,6 +36,7 @@ $writer$;
 grant execute on function
   ablo.commit(text, text, text, jsonb, text, text, text),
   ablo.commit_batch(text, jsonb),
+  ablo.commit_preview(text, text, jsonb, text, text),
   ablo.commit_refusal(text, text, jsonb),
   ablo.claim_acquire(text, text, text, text, jsonb, text, text, text),
   ablo.claim_break(text, text, text),

@@ -40,10 +40,11 @@ def names_for(ablo: Any, other: Any) -> Names:
 
 def check(unique: list[Any], names: Names, printed: str) -> None:
     """What the examples did and said, whichever client ran them."""
-    told, refused, *changes, steps, left = printed.splitlines()
+    told, refused, *changes, steps, left, previewed = printed.splitlines()
     assert steps.startswith("[('update', '")
     assert steps.endswith("', {'title': 'Draft'})]")
     assert left.endswith("', 'changed', ('status',), 'agent:triage')]")
+    assert previewed == "[('delete', 'tasks', 'Rewritten')]"
     assert told.startswith("tasks task_123 user:ann {")
     assert refused == "read it again, then track it again or untrack it"
     assert [line.split()[:3] for line in changes] == [

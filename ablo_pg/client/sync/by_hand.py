@@ -15,7 +15,7 @@ from ablo_pg.client.claims.handle import Claim, LostEvent
 from ablo_pg.client.live.subscriptions import Change
 from ablo_pg.client.local.queued import Pending
 from ablo_pg.client.portal import Portal
-from ablo_pg.client.rows.commits import Commits
+from ablo_pg.client.rows.commits import Commits, Preview
 from ablo_pg.client.rows.functional import check_retries
 from ablo_pg.client.rows.models import ModelClient
 from ablo_pg.client.rows.operations import Operation
@@ -161,6 +161,17 @@ class SyncCommits(Twin[Commits]):
             timeout=timeout,
             wait=wait,
         )
+        return self._portal.call(work)
+
+    def preview(
+        self,
+        operations: Sequence[Operation | Mapping[str, object]],
+        *,
+        reads: Reads | None = None,
+        timeout: float | None = None,
+    ) -> Preview:
+        """Tell what a commit would change, and write nothing; see `Commits.preview`."""
+        work = partial(self._inner.preview, operations, reads=reads, timeout=timeout)
         return self._portal.call(work)
 
 

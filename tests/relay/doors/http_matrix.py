@@ -142,6 +142,12 @@ HTTP: dict[Route, list[Ask]] = {
         Ask("/api/v1/access/explain?model=tasks&id={row}"),
         Ask("/api/v1/access/explain?model=tasks&id={moved}"),
     ],
+    ("POST", f"{KERNEL}commit_preview"): [
+        Ask(f"{KERNEL}commit_preview", {"request": {"operations": [UPDATE]}}),
+        Ask(
+            f"{KERNEL}commit_preview", {"request": {"operations": [{**UPDATE, "action": "delete"}]}}
+        ),
+    ],
     ("POST", f"{KERNEL}undo_plan"): [
         Ask(f"{KERNEL}undo_plan", {"choice": TARGET | {"after": 0}}),
         Ask(f"{KERNEL}undo_plan", {"choice": {"model": "tasks", "id": "entered", "after": 0}}),

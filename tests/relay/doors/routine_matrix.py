@@ -16,6 +16,9 @@ TARGETS = '[{"model": "tasks", "id": "{row}"}]'
 ROUTINES: dict[str, dict[str, Any]] = {
     "access_explain": TARGET,
     "claim_acquire": TARGET,
+    "commit_preview": {
+        "p_request": '{"operations": [{"action": "delete", "model": "tasks", "id": "{row}"}]}'
+    },
     "claim_events": {"p_after": 0, "p_log": 1, "p_limit": 100},
     "claim_get": CLAIM,
     "claim_heartbeat": CLAIM,
