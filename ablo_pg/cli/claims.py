@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import anyio
 import click
@@ -25,6 +25,7 @@ from ablo_pg.json_text import loads
 from ablo_pg.wire.kernel_bodies import Caller, ClaimBody
 from ablo_pg.wire.relay_calls import CLAIM_BREAK
 
+Shown: TypeAlias = dict[str, Any]  # a claim, as it is shown
 READER: Final = "system:ablo-pg"
 LOOK_SECONDS: Final = 0.5  # between two reads of --watch; each is an index read
 EPILOG = """\b
@@ -76,7 +77,7 @@ class ClaimView:
     model: str | None
     row_id: str | None
 
-    async def read(self) -> list[dict[str, Any]]:
+    async def read(self) -> list[Shown]:
         """Return claims row by row: holders, then waiters in queue order."""
         models = await self._models()
         wanted = None if self.model is None else typename_of(models, self.model).lower()
@@ -118,7 +119,7 @@ async def _show(view: ClaimView, watch: bool, as_json: bool) -> None:
         await view.database.close()
 
 
-async def _again(view: ClaimView, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _again(view: ClaimView, before: list[Shown]) -> list[Shown]:
     """Read again; wait for a server that is unreachable."""
     try:
         return await view.read()
@@ -128,7 +129,7 @@ async def _again(view: ClaimView, before: list[dict[str, Any]]) -> list[dict[str
         return before
 
 
-def _standing(claims: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+def _standing(claims: list[Shown]) -> list[tuple[object, ...]]:
     """Return the parts whose change is shown; elapsed time is not one."""
     return [(claim["claimId"], claim["status"], claim["description"]) for claim in claims]
 
@@ -137,7 +138,7 @@ def _on_screen(as_json: bool) -> bool:
     return sys.stdout.isatty() and not as_json
 
 
-def _print(claims: list[dict[str, Any]], as_json: bool, *, clear: bool) -> None:
+def _print(claims: list[Shown], as_json: bool, *, clear: bool) -> None:
     if as_json:
         show_json({"claims": claims})
         return
@@ -149,7 +150,7 @@ def _print(claims: list[dict[str, Any]], as_json: bool, *, clear: bool) -> None:
         show(_line(claim))
 
 
-def _line(claim: dict[str, Any]) -> str:
+def _line(claim: Shown) -> str:
     held = claim["status"] == "held"
     colour: Callable[[str], str] = partial(styled, fg="green" if held else "yellow")
     fields = f" ({', '.join(claim['fields'])})" if claim["fields"] else ""

@@ -39,6 +39,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "relay": "Serve the rows over HTTP and WebSocket.",
         "keys": "Create, list, renew and end API keys.",
         "audit": "Seal the log, and detect rewrites.",
+        "source": "Check a data source endpoint; its tables.",
     },
 }
 

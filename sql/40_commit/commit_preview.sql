@@ -23,7 +23,7 @@ declare
   v_size bigint := 0;
 begin
   begin
-    v_receipt := ablo.commit(p_organization, p_participant, 'preview ' || gen_random_uuid(), p_request - 'returning',
+    v_receipt := ablo.commit(p_organization, p_participant, 'preview ' || gen_random_uuid(), case jsonb_typeof(p_request) when 'object' then p_request - 'returning' else p_request end,
       p_on_behalf_of, p_capability_id);
     v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
     for v_delta in

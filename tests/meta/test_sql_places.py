@@ -24,7 +24,10 @@ SQL_TEXT: Final = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 # The last one sends replication commands, which run on a connection of their own kind.
-ALLOWED: Final = ("ablo_pg/compile/", "ablo_pg/db/", "ablo_pg/changefeed/stream.py")
+ALLOWED: Final = (
+    *("ablo_pg/compile/", "ablo_pg/db/", "ablo_pg/changefeed/stream.py"),
+    "ablo_pg/source/",  # of a database that has no kernel
+)
 # Sentences for people that quote SQL, which is not run.
 QUOTED: Final = (
     *("ablo_pg/kernel/roles.py", "ablo_pg/kernel/connect.py"),
