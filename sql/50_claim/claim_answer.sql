@@ -4,7 +4,8 @@ language plpgsql stable
 as $$
   -- The answer to a client about its claim: {"claim"}; with an active one the row and its stamp, with a queued
   -- one what is ahead of it and when to check again at the latest. p_key: the caller's; if it may no longer see
-  -- the row, only its claim. p_stamp: the row's, if this transaction has locked the row since.
+  -- the row, only its claim. p_stamp: the row's, if it is known: this transaction
+  -- has locked the row, or ablo.claim_held has looked.
   -- Called by: acquire, get, which have set who acts. STABLE: claim, row and stamp are of one snapshot. The row is
   -- returned as its own text, never through jsonb.
 declare
