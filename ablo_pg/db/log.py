@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, Protocol, cast
 
+import psycopg
 from psycopg import AsyncConnection
+from psycopg.adapt import AdaptersMap, Transformer
+from psycopg.pq.abc import PGresult
 from psycopg.rows import tuple_row
 
 from ablo_pg.db.pool import Database
-from ablo_pg.db.routines import RawJsonLoader
+from ablo_pg.db.pooled import Conn
+from ablo_pg.db.routines import load_json_raw
 from ablo_pg.delta import Delta, Op
 from ablo_pg.errors import error_for
 from ablo_pg.lsn import LSN
@@ -24,8 +28,8 @@ _COLUMNS: Final[LiteralString] = """
     select sync_id, organization_id, model, row_id, op, groups, row, changed, actor, on_behalf_of,
            capability_id, claim_id, transaction_id, xid::text,
            to_json(created_at at time zone 'UTC'), left_groups, before, entered_groups"""
-READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read(%s, %s, %s, %s, null, true, true)"
-TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail(%s, %s, %s, null, true, true)"
+READ: Final[LiteralString] = _COLUMNS + " from ablo.delta_read($1, $2, $3, $4, null, true, true)"
+TAIL: Final[LiteralString] = _COLUMNS + " from ablo.delta_tail($1, $2, $3, null, true, true)"
 HEADS: Final[LiteralString] = "select o, ablo.log_head(o) from unnest(%s::text[]) o"
 # pg_current_xact_id assigns an xid, even in a read-only transaction; never on a standby.
 HORIZON: Final[LiteralString] = """
@@ -51,6 +55,8 @@ PUBLICATION: Final[LiteralString] = """
        and not exists (select from pg_publication_rel o
                         where o.prpubid = p.oid and o.prrelid <> r.prrelid)
        and not exists (select from pg_publication_namespace n where n.pnpubid = p.oid)"""
+_RAW: Final = AdaptersMap(psycopg.adapters)  # how the columns are read: JSON stays bytes
+load_json_raw(_RAW)
 HEADS_AT_ONCE: Final = 500  # organizations per query; an index probe each
 
 
@@ -198,23 +204,17 @@ async def publication_of_log(conn: AsyncConnection) -> str | None:
 
 
 async def delta_read(
-    conn: AsyncConnection, organization: str, after: int, limit: int, through: int | None
+    conn: Conn, organization: str, after: int, limit: int, through: int | None
 ) -> list[Delta]:
     """Call ablo.delta_read; the caller translates psycopg's errors."""
-    async with conn.cursor(row_factory=tuple_row) as cursor:
-        cursor.adapters.register_loader("json", RawJsonLoader)
-        await cursor.execute(READ, (organization, after, limit, through))
-        return [_delta(row) for row in await cursor.fetchall()]
+    until = None if through is None else str(through)
+    return _deltas(await conn.answer(READ, organization, str(after), str(limit), until))
 
 
-async def delta_tail(
-    conn: AsyncConnection, organization: str, before: int | None, limit: int
-) -> list[Delta]:
+async def delta_tail(conn: Conn, organization: str, before: int | None, limit: int) -> list[Delta]:
     """Call ablo.delta_tail: the deltas before a position, newest first; None means the end."""
-    async with conn.cursor(row_factory=tuple_row) as cursor:
-        cursor.adapters.register_loader("json", RawJsonLoader)
-        await cursor.execute(TAIL, (organization, before, limit))
-        return [_delta(row) for row in await cursor.fetchall()]
+    position = None if before is None else str(before)
+    return _deltas(await conn.answer(TAIL, organization, position, str(limit)))
 
 
 async def log_heads(conn: AsyncConnection, organizations: list[str]) -> dict[str, int]:
@@ -222,6 +222,12 @@ async def log_heads(conn: AsyncConnection, organizations: list[str]) -> dict[str
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(HEADS, (organizations,))
         return dict(await cursor.fetchall())
+
+
+def _deltas(result: PGresult) -> list[Delta]:
+    loader = Transformer(_RAW)
+    loader.set_pgresult(result)
+    return [_delta(row) for row in loader.load_rows(0, result.ntuples, tuple)]
 
 
 def _delta(row: tuple[Any, ...]) -> Delta:

@@ -21,7 +21,8 @@ from psycopg import AsyncConnection
 
 from ablo_pg.db.backoff import Backoff
 from ablo_pg.db.errors import translate
-from ablo_pg.db.session import connect_async
+from ablo_pg.db.pooled import Conn, PooledConnection
+from ablo_pg.db.session import connect_as
 from ablo_pg.db.waits import occurs, shielded
 
 logger: Final = logging.getLogger("ablo_pg.db")
@@ -95,9 +96,10 @@ class Notifications:
         self._name = name
         self._listeners: dict[Channel, list[Listener]] = {}
         self._listening: set[Channel] = set()  # on the present connection
-        self._conn: AsyncConnection | None = None
+        self._conn: Conn | None = None
         self._turn = asyncio.Lock()  # to use it
         self._wake = asyncio.Event()
+        self._waiting = False  # for notifications, in `_woken`
 
     @contextmanager
     def listen(self, channel: Channel) -> Iterator[Listener]:
@@ -116,7 +118,7 @@ class Notifications:
             self._wake.set()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    async def connection(self) -> AsyncIterator[Conn]:
         """Lend the connection, once there is one, for work that must not wait for a pool.
 
         It is replaced when the block fails.
@@ -131,9 +133,12 @@ class Notifications:
             except BaseException:
                 if self._conn is conn:
                     self._conn = None
+                self._wake.set()
                 raise
-            finally:
-                self._wake.set()  # the reader of `_woken` is gone
+            conn.unwatch()
+            if self._waiting:
+                self._watch(conn)
+                self._arrived(conn)  # what came with the answers
 
     async def run(self) -> None:
         """Listen until cancelled; again when the connection breaks."""
@@ -143,7 +148,9 @@ class Notifications:
                 while not self._listeners:
                     await self._wake.wait()
                     self._wake = asyncio.Event()
-                conn = await connect_async(self._url, application_name=self._name, **KEEPALIVES)
+                conn = await connect_as(
+                    PooledConnection, self._url, application_name=self._name, **KEEPALIVES
+                )
                 try:
                     self._conn = conn
                     connected, self.connected = self.connected, asyncio.Event()
@@ -158,7 +165,7 @@ class Notifications:
                 logger.info("%s: not listening: %s", self._name, translate(exc).code)
                 await asyncio.sleep(backoff.pause())
 
-    async def _serve(self, conn: AsyncConnection, backoff: Backoff) -> None:
+    async def _serve(self, conn: Conn, backoff: Backoff) -> None:
         """Listen on one connection while there are listeners."""
         conn.add_notify_handler(lambda said: self._said(said.channel, said.payload))
         held: set[Channel] = set()  # whose locks are
@@ -174,9 +181,7 @@ class Notifications:
                             held.add(channel)
                             await conn.execute("notify " + channel.name)
                     retry = time.monotonic() + LOCK_SECONDS
-                conn.pgconn.consume_input()
-                while said := conn.pgconn.notifies():
-                    self._said(said.relname.decode(), said.extra.decode())
+                self._receive(conn)
             backoff.reset()
             await self._woken(conn, max(0.0, retry - time.monotonic()) if waiting else None)
 
@@ -201,16 +206,32 @@ class Notifications:
                 for listener in listeners:
                     listener.put(payload)
 
-    async def _woken(self, conn: AsyncConnection, seconds: float | None) -> None:
-        """Wait for data, for a change of the listeners, or at most so many seconds."""
-        loop, socket = asyncio.get_running_loop(), conn.pgconn.socket
-        loop.add_reader(socket, self._wake.set)
+    async def _woken(self, conn: Conn, seconds: float | None) -> None:
+        """Pass on what arrives until the listeners change, or for at most so many seconds."""
+        self._waiting = True
+        self._watch(conn)
         try:
             await occurs(self._wake, seconds)
         finally:
+            self._waiting = False
             if not self._turn.locked():  # else lent: a statement may wait for the socket
-                loop.remove_reader(socket)
+                asyncio.get_running_loop().remove_reader(conn.pgconn.socket)
         self._wake = asyncio.Event()
+
+    def _watch(self, conn: Conn) -> None:
+        asyncio.get_running_loop().add_reader(conn.pgconn.socket, self._arrived, conn)
+
+    def _arrived(self, conn: Conn) -> None:
+        """Pass on what has arrived; `_serve` handles a broken connection."""
+        try:
+            self._receive(conn)
+        except psycopg.Error:
+            self._wake.set()
+
+    def _receive(self, conn: Conn) -> None:
+        conn.pgconn.consume_input()
+        while said := conn.pgconn.notifies():
+            self._said(said.relname.decode(), said.extra.decode())
 
 
 async def hold_lock(conn: AsyncConnection, key: LiteralString) -> bool:

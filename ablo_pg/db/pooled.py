@@ -48,12 +48,16 @@ class PooledConnection(AsyncConnection[Row]):
     patience: float | None = None
     generation = 0
     hung_up = False
-    statements: Mapping[str, bytes] = {}  # prepared by `value`: the text, and its name
+    statements: Mapping[str, bytes] = {}  # prepared by `answer`: the text, and its name
     _watched: int | None = None  # the socket, while the event loop reports to `_readable`
     _answer: tuple[PQGen[list[PGresult]], asyncio.Future[list[PGresult]]] | None = None
 
     async def value(self, query: LiteralString, *arguments: str | bytes | None) -> bytes | None:
-        """Return the value that a statement answers, as text. Raises psycopg's errors.
+        """As `answer`, for a statement that answers one value: return that, as text."""
+        return (await self.answer(query, *arguments)).get_value(0, 0)
+
+    async def answer(self, query: LiteralString, *arguments: str | bytes | None) -> PGresult:
+        """Return what a statement answers, as text. Raises psycopg's errors.
 
         Prepared, and past psycopg's cursor, which takes as long as the rest of a commit's work in
         the client. The connection must be in autocommit mode. arguments: of `$1`, `$2`, as text.
@@ -69,9 +73,9 @@ class PooledConnection(AsyncConnection[Row]):
                 await self._result()
                 self.statements = {**self.statements, query: name}
             self.pgconn.send_query_prepared(name, given)
-            return (await self._result()).get_value(0, 0)
+            return await self._result()
         except psycopg.Error:
-            self._unwatch()  # libpq may have closed the socket
+            self.unwatch()  # libpq may have closed the socket
             raise
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
@@ -108,7 +112,7 @@ class PooledConnection(AsyncConnection[Row]):
 
     def _readable(self) -> None:
         if self._answer is None or self._answer[1].done():
-            self._unwatch()  # the server has closed an idle session, or reports a setting
+            self.unwatch()  # the server has closed an idle session, or reports a setting
         else:
             self._advance(Ready.R)
 
@@ -122,10 +126,10 @@ class PooledConnection(AsyncConnection[Row]):
             self._answer = None
             done.set_result(end.value)
         except Exception as exc:
-            self._unwatch()
+            self.unwatch()
             done.set_exception(exc)
 
-    def _unwatch(self) -> None:
+    def unwatch(self) -> None:
         """Leave the socket to psycopg: a loop keeps one reader for each, even if it is closed."""
         watched, self._watched = self._watched, None
         if watched is not None:
@@ -133,14 +137,14 @@ class PooledConnection(AsyncConnection[Row]):
 
     async def close(self) -> None:
         """Close the connection."""
-        self._unwatch()
+        self.unwatch()
         await super().close()
 
     async def wait(
         self, gen: PQGen[R], interval: float = LOOK_SECONDS, timeout: float | None = None
     ) -> R:
         """Wait as psycopg does; ends the statement before it lets a cancellation through."""
-        self._unwatch()
+        self.unwatch()
         return await self._ended(gen, wait_async(gen, self.pgconn.socket, interval, timeout))
 
     async def _ended(self, gen: PQGen[R], answer: Awaitable[R]) -> R:
@@ -150,7 +154,7 @@ class PooledConnection(AsyncConnection[Row]):
         try:
             return await answer
         except asyncio.CancelledError:
-            self._unwatch()
+            self.unwatch()
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._end_statement(gen)
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, Connection
 from ablo_pg.db.urls import url_parameters
 from ablo_pg.db.waits import shielded
 
+C = TypeVar("C", bound=AsyncConnection)
 CONNECT_TIMEOUT: Final = 10
 # How long a cancelled attempt may still take. Protects the server from a session that is never
 # closed; it delays a shutdown that long, and only if the server does not answer.
@@ -65,7 +66,12 @@ def connect(url: str, **parameters: Any) -> Connection:
 
 
 async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
-    """As `connect`, and never prepare a statement. Also for replication.
+    """As `connect`, and psycopg never prepares a statement. Also for replication."""
+    return await connect_as(AsyncConnection, url, **parameters)
+
+
+async def connect_as(kind: type[C], url: str, **parameters: Any) -> C:
+    """As `connect_async`, a connection of that class.
 
     A walsender has no prepared statements, and behind a pooler they may be another session's. SET
     uses the simple protocol.
@@ -74,7 +80,7 @@ async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
     session stays on the server until then. A cancelled attempt is therefore finished, then closed.
     """
     options = {"prepare_threshold": None, "connect_timeout": CONNECT_TIMEOUT, **parameters}
-    attempt = asyncio.ensure_future(_connect(url, **options))
+    attempt = asyncio.ensure_future(_connect(kind, url, **options))
     try:
         return await asyncio.shield(attempt)
     except asyncio.CancelledError:
@@ -86,9 +92,9 @@ async def connect_async(url: str, **parameters: Any) -> AsyncConnection:
         raise
 
 
-async def _connect(url: str, **parameters: Any) -> AsyncConnection:
+async def _connect(kind: type[C], url: str, **parameters: Any) -> C:
     url_parameters(url)
-    conn = await AsyncConnection.connect(url, autocommit=True, **parameters, **ENCODING)
+    conn = await kind.connect(url, autocommit=True, **parameters, **ENCODING)
     try:
         await pin(conn)
     except BaseException:

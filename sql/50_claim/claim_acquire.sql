@@ -25,7 +25,9 @@ declare
   v_found text := ablo.identity_set(p_organization, p_participant);
   v_model ablo.model := ablo.claim_model(p_model, p_id);
   v_request jsonb := ablo.claim_request(p_request);
+  v_description text := left(coalesce(nullif(v_request ->> 'description', ''), nullif(v_request ->> 'action', ''), 'editing'), 1000);
   v_fields text[] := ablo.claim_fields(v_request);
+  v_parts text[] := case when v_fields is not null then ablo.parts_of(v_fields) end;
   v_ttl interval := ablo.ttl_interval(v_request -> 'ttl');
   v_claim ablo.claim;
   v_key ablo.key_rights;
@@ -43,10 +45,13 @@ begin
   if p_capability_id is not null or not ablo_model.sees(v_model.typename, null, null, null) then
     v_key := ablo.key_check_claim(p_organization, p_participant, p_capability_id, v_model.typename, p_id);
   end if;
-  v_done := ablo.claim_target_lock(p_organization, v_model.typename, p_id);
-  v_open := exists (select from ablo.claim c
-                     where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
-                       and c.status in ('active', 'queued'));
+  v_token := ablo.claim_target_lock(p_organization, v_model.typename, p_id);
+  v_open := v_token is null;
+  if v_open then
+    v_open := exists (select from ablo.claim c
+                       where c.organization_id = p_organization and c.model = v_model.typename and c.row_id = p_id
+                         and c.status in ('active', 'queued'));
+  end if;
   if v_open then
     v_done := ablo.claim_advance(p_organization, v_model.typename, p_id, v_id);
     update ablo.claim c
@@ -57,7 +62,7 @@ begin
        select o.id from ablo.claim o
         where o.organization_id = p_organization and o.model = v_model.typename and o.row_id = p_id
           and o.status in ('active', 'queued') and o.expires_at > clock_timestamp() and o.participant = p_participant
-          and (o.parts is null or o.parts @> ablo.parts_of(v_fields))
+          and (o.parts is null or o.parts @> v_parts)
         order by o.status, o.ticket limit 1)
     returning * into v_claim;
   end if;
@@ -65,13 +70,13 @@ begin
   if v_claim.id is null then
     v_done := ablo.claim_quota(p_organization, p_participant);
     if not v_open then  -- it is granted as it is made, see ablo.claim_grant
-      v_token := ablo.claim_token(p_organization, v_model.typename, p_id);
+      v_token := ablo.claim_token(p_organization, v_model.typename, p_id, v_token);
     end if;
     v_now := clock_timestamp();
     insert into ablo.claim (organization_id, id, model, row_id, fields, parts, participant, on_behalf_of, capability_id,
                             description, meta, status, ticket, ttl, expires_at, created_at, key_id, fence_token, granted_at, read_at)
-    values (p_organization, v_id, v_model.typename, p_id, v_fields, ablo.parts_of(v_fields), p_participant,
-            p_on_behalf_of, p_capability_id, v_request ->> 'description', nullif(v_request -> 'meta', 'null'),
+    values (p_organization, v_id, v_model.typename, p_id, v_fields, v_parts, p_participant,
+            p_on_behalf_of, p_capability_id, v_description, nullif(v_request -> 'meta', 'null'),
             case when v_token is null then 'queued' else 'active' end, nextval('ablo.claim_ticket'), v_ttl,
             v_now + v_ttl, v_now, p_key_id, v_token, case when v_token is not null then v_now end,
             case when v_token is not null then ablo.row_stamp(p_organization, v_model.typename, p_id) end)
@@ -95,6 +100,6 @@ begin
   if v_claim.status = 'queued' then
     perform ablo.claim_queue_check(v_claim, v_request);
   end if;
-  return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
+  return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key, case when v_token is not null then v_claim.read_at end));
 end
 $$;

@@ -4,6 +4,7 @@ create or replace function ablo.claim_get(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
@@ -17,12 +18,17 @@ declare
   v_claim ablo.claim;
   v_renewed ablo.claim;
   v_key ablo.key_rights;
+  v_answer json;
 begin
   v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant;
-  if ablo.claim_settled(v_claim, p_renew) and ablo.claim_seen(v_key, v_claim) then
-    return ablo.identity_restore(v_found, ablo.claim_answer(v_claim, v_key));
+  v_answer := ablo.claim_held(v_claim, v_key, p_renew);
+  if v_answer is null and ablo.claim_settled(v_claim, p_renew) and ablo.claim_seen(v_key, v_claim) then
+    v_answer := ablo.claim_answer(v_claim, v_key);
+  end if;
+  if v_answer is not null then
+    return ablo.identity_restore(v_found, v_answer);
   end if;
   v_claim := ablo.claim_find(p_organization, p_claim_id, v_key);
   if p_renew and v_claim.participant = p_participant and v_claim.status in ('active', 'queued') then

@@ -1,10 +1,11 @@
-create or replace function ablo.claim_json(p_claim ablo.claim, p_position bigint default null) returns jsonb
+create or replace function ablo.claim_json(p_claim ablo.claim, p_position bigint default null) returns json
 language plpgsql stable
 as $$
   -- A claim as clients get it; times in milliseconds of the database clock. p_position: a waiter's, if it is known.
-  -- Called by: every claim routine that answers.
-begin
-  return jsonb_strip_nulls(jsonb_build_object(
+  -- Called by: every claim routine that answers. One expression for a granted claim on a whole row, which most are.
+declare
+  v_key text := (select m.key from ablo.model m where m.typename = p_claim.model);
+  v_claim json := json_build_object(
     'id', p_claim.id,
     'object', 'claim',
     'actor', p_claim.participant,
@@ -19,12 +20,20 @@ begin
     'declaredAt', ablo.ms(p_claim.created_at),
     'grantedAt', ablo.ms(p_claim.granted_at),
     'expiresAt', ablo.ms(p_claim.expires_at),
-    'endedAt', ablo.ms(p_claim.ended_at),
     'ttlMs', floor(extract(epoch from p_claim.ttl) * 1000)::bigint,
-    'position', case when p_claim.status = 'queued' then coalesce(p_position, ablo.claim_position(p_claim)) end))
+    'target', json_build_object('model', v_key, 'id', p_claim.row_id),
+    'onBehalfOfId', p_claim.on_behalf_of,
+    'onBehalfOfKind', split_part(p_claim.on_behalf_of, ':', 1),
+    'capabilityId', p_claim.capability_id);
+begin
+  if p_claim.status = 'active' and p_claim.fields is null and p_claim.meta is null then
+    return v_claim;
+  end if;
+  return jsonb_strip_nulls(v_claim::jsonb || jsonb_build_object(
+      'endedAt', ablo.ms(p_claim.ended_at),
+      'position', case when p_claim.status = 'queued' then coalesce(p_position, ablo.claim_position(p_claim)) end))
     || jsonb_build_object(
-      'target', jsonb_build_object('model', (select m.key from ablo.model m where m.typename = p_claim.model),
-                                   'id', p_claim.row_id)
+      'target', jsonb_build_object('model', v_key, 'id', p_claim.row_id)
         || case when p_claim.fields is not null then jsonb_build_object('fields', p_claim.fields) else '{}' end
         || case when p_claim.meta is not null then jsonb_build_object('meta', p_claim.meta) else '{}' end,
       'onBehalfOfId', p_claim.on_behalf_of,

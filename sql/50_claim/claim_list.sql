@@ -37,7 +37,7 @@ begin
                         order by c.ticket);
   end if;
   select jsonb_agg(ablo.claim_json(x) order by x.ticket) filter (where x.status = 'active'),
-         jsonb_agg(ablo.claim_json(x, array_position(v_waiting, x.id) - 1)
+         jsonb_agg(ablo.claim_json(x, array_position(v_waiting, x.id) - 1)::jsonb
                    || jsonb_build_object('blockedBy', coalesce(ablo.claim_blockers(x), '[]'))
                    order by x.ticket) filter (where x.status = 'queued')
     into v_claims, v_queue

@@ -10,18 +10,24 @@ as $$
   -- one to release.
   -- Called by: clients. Locks: the target's claims, the row.
 declare
-  v_found text := ablo.identity_set(p_organization, p_participant);
+  v_found text;  -- null until something has to read rows, which needs the identity settings
   v_claim ablo.claim;
   v_key ablo.key_rights;
   v_done text;
   v_released boolean;
 begin
-  v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
   select * into v_claim from ablo.claim c
    where c.organization_id = p_organization and c.id = p_claim_id and c.participant = p_participant
      and c.status in ('active', 'queued');
-  if v_claim.id is null or not ablo.claim_seen(v_key, v_claim) then
-    return ablo.identity_restore(v_found, false);
+  if p_capability_id is not null or v_claim.capability_id is not null then  -- may the key see the row?
+    v_found := ablo.identity_set(p_organization, p_participant);
+    v_key := ablo.key_of(p_organization, p_participant, p_capability_id);
+    if v_claim.id is null or not ablo.claim_seen(v_key, v_claim) then
+      return ablo.identity_restore(v_found, false);
+    end if;
+  elsif v_claim.id is null then
+    v_done := ablo.participant_check(p_organization, p_participant);
+    return false;
   end if;
   v_done := ablo.claim_target_lock(p_organization, v_claim.model, v_claim.row_id);
   update ablo.claim c
@@ -29,7 +35,13 @@ begin
    where c.organization_id = p_organization and c.id = p_claim_id and c.status in ('active', 'queued')
      and c.expires_at > clock_timestamp();
   v_released := found;
-  v_done := ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
-  return ablo.identity_restore(v_found, v_released);
+  if exists (select from ablo.claim c
+              where c.organization_id = p_organization and c.model = v_claim.model and c.row_id = v_claim.row_id
+                and c.status in ('active', 'queued'))
+  then
+    v_found := coalesce(v_found, ablo.identity_set(p_organization, p_participant));
+    v_done := ablo.claim_advance(p_organization, v_claim.model, v_claim.row_id, null);
+  end if;
+  return case when v_found is null then v_released else ablo.identity_restore(v_found, v_released) end;
 end
 $$;

@@ -1,8 +1,8 @@
 create or replace function ablo.claim_request(p_request jsonb) returns jsonb
 language plpgsql immutable
 as $$
-  -- A claim request, checked: {claimId?, fields?, description, ttl?, queue?, maxDepth?, meta?}. `action` is an
-  -- older name of description.
+  -- A claim request, checked: {claimId?, fields?, description?, ttl?, queue?, maxDepth?, meta?}. `action` is an
+  -- older name of description, which ablo.claim_acquire cuts.
   -- Called by: ablo.claim_acquire. Raises: invalid_request, request_too_large. Limits: id 255 bytes, description
   -- 1000 characters, meta 16 KiB.
 declare
@@ -28,7 +28,6 @@ begin
     perform ablo.raise_error('request_too_large', format('a claim of %s bytes is too large', pg_column_size(v_request)),
       'keep meta below 16 KiB: every answer about the claim contains it', '{"field": "meta"}');
   end if;
-  return v_request || jsonb_build_object('description',
-    left(coalesce(nullif(v_request ->> 'description', ''), nullif(v_request ->> 'action', ''), 'editing'), 1000));
+  return v_request;
 end
 $$;

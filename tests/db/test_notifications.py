@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,6 +20,7 @@ from ablo_pg.db.notifications import (
     Listener,
     Notifications,
 )
+from ablo_pg.db.pooled import Conn, PooledConnection
 from ablo_pg.testing import DatabaseHandle
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,7 @@ PIDS = """select pid from pg_stat_activity
 HELD = """select 1 from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
  and classid::bigint << 32 | objid::bigint = ablo.listen_key() and mode = 'ExclusiveLock'"""
 Sql = Callable[..., list[Any]]
+Statement = Callable[[Conn, str], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -164,36 +166,57 @@ async def test_the_connection_is_lent_between_notifications(
 
 @pytest.fixture
 def patient_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let psycopg look again after an hour, not after 100 ms, if its socket is never reported."""
-    wait = psycopg.AsyncConnection[Any].wait
+    """Let psycopg look again after an hour, not after a second, if its socket is not reported."""
+    wait = PooledConnection[Any].wait
 
-    async def patient(conn: psycopg.AsyncConnection[Any], generator: Any) -> Any:
+    async def patient(conn: PooledConnection[Any], generator: Any) -> Any:
         return await wait(conn, generator, interval=3600)
 
-    monkeypatch.setattr(psycopg.AsyncConnection, "wait", patient)
+    monkeypatch.setattr(PooledConnection, "wait", patient)
 
 
+async def test_what_comes_with_an_answer_on_the_lent_connection_is_passed_on(
+    shared: Notifications, sql: Sql
+) -> None:
+    with shared.listen(KEYS) as keys:
+        await took(keys)
+        for _ in range(3):
+            async with shared.connection() as conn:
+                sql("notify ablo_key, 'before'")  # stays in the socket until then
+                await conn.answer("select pg_notify('ablo_key', 'own')")
+            assert await took(keys) == ["before", "own"]
+            sql("notify ablo_key, 'after'")
+            assert await took(keys) == ["after"]
+
+
+STATEMENTS = pytest.mark.parametrize(
+    "statement", [PooledConnection.execute, PooledConnection.answer], ids=["execute", "answer"]
+)
+
+
+@STATEMENTS
 @pytest.mark.usefixtures("patient_waits")
 async def test_a_statement_keeps_its_socket_if_the_connection_was_lent_just_before(
-    shared: Notifications,
+    shared: Notifications, statement: Statement
 ) -> None:
     with shared.listen(KEYS) as keys, anyio.fail_after(10):
         await took(keys)
         for _ in range(3):
             async with shared.connection() as conn:
-                await conn.execute("select 1")
+                await statement(conn, "select 1")
 
 
+@STATEMENTS
 @pytest.mark.usefixtures("patient_waits")
 async def test_a_statement_keeps_its_socket_if_a_listener_comes(
-    shared: Notifications, sql: Sql
+    shared: Notifications, sql: Sql, statement: Statement
 ) -> None:
     sql("select pg_advisory_lock(1)")
     with shared.listen(KEYS) as keys, anyio.fail_after(10):
         await took(keys)
         with ExitStack() as late:
             async with shared.connection() as conn, anyio.create_task_group() as group:
-                group.start_soon(conn.execute, "select pg_advisory_xact_lock(1)")
+                group.start_soon(statement, conn, "select pg_advisory_xact_lock(1)")
                 await until(lambda: sql("select 1 from pg_locks where not granted and objid = 1"))
                 claims = late.enter_context(shared.listen(CLAIMS))
                 await anyio.lowlevel.checkpoint()  # the listening task has been woken

@@ -209,7 +209,7 @@ def replayed(changes: list[Any]) -> Sight:
 
 def deltas(scene: Scene) -> list[Delta]:
     """Read the log as a hub does, which no permission binds."""
-    with scene.runtime.cursor() as cursor:
+    with psycopg.RawCursor(scene.runtime) as cursor:
         cursor.adapters.register_loader("json", RawJsonLoader)
         rows = cursor.execute(READ, (ORG, 0, 10000, None)).fetchall()
     return [made(row) for row in rows]

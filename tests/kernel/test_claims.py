@@ -11,6 +11,7 @@ from ablo_pg.errors import AbloError
 
 from .board import Board, create, op, update
 from .claim_calls import Claimer, claim_id, claimer, status
+from .staging import holding
 
 
 @pytest.fixture
@@ -293,6 +294,70 @@ def test_old_claims_and_their_targets_are_forgotten_but_tokens_are_not(
     refused("fence_token_stale", a.commit, stale)
     assert a.acquire()["claim"]["fenceToken"] > token
     refused("claim_not_found", a.look, held)
+
+
+def test_the_target_of_a_waiter_that_left_a_written_row_is_forgotten_too(own_board: Board) -> None:
+    """Its first claim waits for a writer, so its token belongs to no grant."""
+    a = claimer(own_board, "a")
+    a.commit(create("t1"))
+    with holding(own_board.connect_admin(), "select from tasks where id = 't1' for update"):
+        queued = a.acquire()
+    assert status(queued) == "queued"
+    assert a.release(queued)
+    own_board.run("update ablo.claim set ended_at = ended_at - interval '1 hour'")
+    assert own_board.value("select ablo.claim_sweep()") == 1
+    assert own_board.count("ablo.claim_target") == 0
+
+
+def test_a_look_at_a_held_claim_has_the_rows_stamp(own_board: Board) -> None:
+    """The grant's while the row and the log are as they were; else the row's own."""
+    a = claimer(own_board, "a")
+    a.commit(create("t1"))
+    held = a.acquire()
+    assert a.look(held)["stamp"] == held["stamp"] == held["claim"]["readAt"]
+    a.commit(create("t2"))
+    assert a.look(held)["stamp"] == held["stamp"]
+    a.commit(update("t1", title="new"))
+    after = a.look(held)
+    assert (after["data"]["title"], after["stamp"]) == ("new", a.stamp("t1"))
+    assert after["stamp"] > held["stamp"]
+    a.release(held)
+    held = a.acquire()
+    a.commit(create("t3"))
+    own_board.run(
+        "update ablo.log_state set dropped_through = (select last_value from ablo.sync_id)"
+    )
+    own_board.run("delete from ablo.delta")
+    dropped = own_board.value("select dropped_through from ablo.log_state")
+    assert held["claim"]["readAt"] < dropped
+    assert a.look(held)["stamp"] >= dropped
+
+
+def test_a_look_ends_an_expired_lease_and_renews_one_that_is_due(
+    board: Board, crew: list[Claimer]
+) -> None:
+    held = crew[0].acquire()
+    until = held["claim"]["expiresAt"]
+    assert crew[0].look(held, renew=True)["claim"]["expiresAt"] == until
+    board.admin.execute(
+        "update ablo.claim set expires_at = expires_at - ttl / 2 where id = %s", (claim_id(held),)
+    )
+    assert crew[0].look(held)["claim"]["expiresAt"] < until
+    assert crew[0].look(held, renew=True)["claim"]["expiresAt"] >= until
+    expire(board, held)
+    assert status(crew[0].look(held)) == "expired"
+
+
+def test_claims_of_a_row_and_of_fields_have_the_same_keys(crew: list[Claimer]) -> None:
+    whole = crew[0].acquire()["claim"]
+    crew[0].release_row()
+    part = crew[0].acquire(fields=["title"])["claim"]
+    assert part["target"].pop("fields") == ["title"]
+    assert whole.keys() == part.keys()
+    assert {key for key in whole if whole[key] is None} == {
+        key for key in part if part[key] is None
+    }
+    assert whole["target"] == part["target"]
 
 
 def test_claims_are_json_all_through(crew: list[Claimer]) -> None:
