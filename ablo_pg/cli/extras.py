@@ -10,7 +10,7 @@ from ablo_pg.errors import error_for
 
 
 @contextmanager
-def from_extra(extra: Literal["relay", "embedded"]) -> Iterator[None]:
+def from_extra(extra: Literal["relay", "embedded", "mcp"]) -> Iterator[None]:
     """Wrap imports of an extra's libraries; raises extra_not_installed if one is missing."""
     try:
         yield

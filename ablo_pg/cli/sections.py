@@ -37,6 +37,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Run it": {
         "connect": "Prepare a database: kernel and logins.",
         "relay": "Serve the rows over HTTP and WebSocket.",
+        "mcp": "Serve them to an agent, as tools (MCP).",
         "keys": "Create, list, renew and end API keys.",
         "audit": "Seal the log, and detect rewrites.",
         "source": "Check a data source endpoint; its tables.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from ablo_pg import Model, check, define_schema, field
