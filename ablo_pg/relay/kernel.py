@@ -56,7 +56,7 @@ class Kernel:
             if call.metric == "claims":
                 self.metrics.claims.labels(exc.code).inc()
             raise
-        if call.metric is not None:
+        if call.metric is not None and answer != b"null":
             self._count(answer, asked=call.metric == "claims")
         return answer
 

@@ -152,6 +152,12 @@ class AcquireBody(RowBody, frozen=True):
     request: msgspec.Raw = EMPTY
 
 
+class NextBody(ListBody, frozen=True):
+    """Rows of a model, the first free one of which is claimed; and the claim's request."""
+
+    request: msgspec.Raw = EMPTY
+
+
 class ClaimBody(Body, frozen=True):
     """An own claim."""
 

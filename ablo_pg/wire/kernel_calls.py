@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from ablo_pg.claim import ClaimAnswer
 from ablo_pg.wire import claim_results, results
 from ablo_pg.wire import kernel_bodies as bodies
 from ablo_pg.wire.committed import Receipt, previewed_of, receipt_of
@@ -91,6 +92,10 @@ def _receipt(data: bytes, names: Names) -> Receipt | None:
     return None if data == b"null" else receipt_of(data, names)
 
 
+def _claimed(data: bytes, names: Names) -> ClaimAnswer | None:
+    return None if data == b"null" else claim_results.claim_answer_of(data, names)
+
+
 STATUS: Final = KernelCall(
     "status", "The kernel's status", bodies.NoBody, _by(results.KERNEL_STATUS), takes=()
 )
@@ -140,6 +145,13 @@ CLAIM_ACQUIRE: Final = KernelCall(
     takes=(*KEYED, "on_behalf_of", "key_id"),
     metric="claims",
 )
+CLAIM_NEXT: Final = KernelCall(
+    *("claim_next", "Claim the first free row of a list", bodies.NextBody, _claimed),
+    verb="write",
+    retryable=False,
+    takes=(*KEYED, "on_behalf_of", "key_id"),
+    metric="claims",
+)
 CLAIM_LOOK: Final = KernelCall(
     *("claim_look", "Read a claim", bodies.ClaimBody, claim_results.claim_answer_of),
     routine="claim_get",
@@ -185,6 +197,14 @@ CALLS: Final[tuple[KernelCall[Any, object], ...]] = (
     *(STATUS, ROW_GET, ROW_AT, ROW_HISTORY, ROW_LIST, ROW_AGGREGATE, SNAPSHOT_READ, RECEIPT_GET),
     ACCESS_EXPLAIN,
     *(TRACK_LIST, TRACK_REMOVE, LOG_HEAD, LOG_READ, COMMIT_PREVIEW, UNDO_PLAN),
-    *(CLAIM_ACQUIRE, CLAIM_LOOK, CLAIM_BEATS, CLAIM_NEWS, CLAIM_RELEASE, CLAIM_RELEASE_ROW),
+    *(
+        CLAIM_ACQUIRE,
+        CLAIM_NEXT,
+        CLAIM_LOOK,
+        CLAIM_BEATS,
+        CLAIM_NEWS,
+        CLAIM_RELEASE,
+        CLAIM_RELEASE_ROW,
+    ),
     *(CLAIM_LINE, CLAIM_REORDER, PRESENCE_BEAT, PRESENCE_LEAVE, PRESENCE_LIST),
 )

@@ -44,6 +44,7 @@ grant execute on function
   ablo.claim_get(text, text, text, boolean, text),
   ablo.claim_heartbeat(text, text, text, jsonb, text),
   ablo.claim_heartbeat_all(text, text, text[], jsonb, text),
+  ablo.claim_next(text, text, text, jsonb, jsonb, text, text, text),
   ablo.claim_list(text, text, text, text, jsonb, text),
   ablo.claim_release(text, text, text, text),
   ablo.claim_release_row(text, text, text, text, text),

@@ -60,6 +60,7 @@ async def test_the_examples_run(
         called.append(row)
 
     names: Names = {"ablo": ablo, "model_call": model_call}
+    await ablo.tasks.create({"title": "Count", "status": "todo"}, id="job")
     line = Line(make_sync)
     for source in ASYNC:
         with line.behind(source):
@@ -75,6 +76,7 @@ def test_the_examples_run_without_await(
     called: list[Any] = []
     ablo = make_sync()
     names: Names = {"ablo": ablo, "model_call": called.append}
+    ablo.tasks.create({"title": "Count", "status": "todo"}, id="job")
     line = Line(make_sync)
     for source in map(without_await, ASYNC):
         with line.behind(source):
@@ -92,6 +94,7 @@ def check(names: Names, task: Any, called: list[Any], line: Line, printed: str) 
     assert "0 agent:first ['agent:triage']\n" in printed
     assert "1 agent:second ['agent:triage', 'agent:first']\n" in printed
     assert line.served == ["agent:second", "agent:first"]  # reordered, then released
+    assert names["done"] == ["job"]
     assert names["claim"].status == "released"
     assert "ClaimStatus(status='held'" in printed
     assert "agent:triage online {'id': 'task_123', 'model': 'tasks'} []" in printed

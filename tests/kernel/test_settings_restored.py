@@ -49,6 +49,7 @@ BATCH: Final = json.dumps(
 # The arguments behind the organization, or behind it and the participant (WHO): one call for each
 # way out of the routine.
 WHO: Final[dict[str, list[tuple[object, ...]]]] = {
+    "claim_next": [("tasks", '{"where": [["id", "=", "t3"]]}'), ("tasks",)],
     "commit_preview": [('{"operations": [{"action": "delete", "model": "tasks", "id": "t1"}]}',)],
     "claim_acquire": [("tasks", "t4"), ("tasks", "t2", '{"claimId": "late"}')],
     "claim_break": [("ended",), ("other",)],

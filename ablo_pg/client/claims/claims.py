@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, Unpack, get
 from ablo_pg.claim import ClaimState
 from ablo_pg.client.claims.handle import Claim, Claiming, tell_loss
 from ablo_pg.client.claims.held import Hold
+from ablo_pg.client.claims.next import NextOptions, obtain_next
 from ablo_pg.client.claims.request import (
     ClaimOptions,
     Order,
@@ -17,11 +18,12 @@ from ablo_pg.client.claims.request import (
     encode_order,
     wire_fields,
 )
-from ablo_pg.client.claims.waiter import LEAVE_SECONDS, ClaimWait, OnStatus, logger
+from ablo_pg.client.claims.waiter import LEAVE_SECONDS, ClaimWait, Granted, OnStatus, logger
 from ablo_pg.client.deadlines import timeout_of, within
 from ablo_pg.client.durations import Duration
 from ablo_pg.client.names import Entry
 from ablo_pg.client.rows.values import encode_id
+from ablo_pg.client.rows.where import Where
 from ablo_pg.client.session import Session
 from ablo_pg.errors import AbloClaimedError, AbloError, error_for
 from ablo_pg.schema.rows import Model
@@ -167,6 +169,16 @@ class ModelClaims(Generic[RowT]):
             if not queue and exc.code in _TAKEN:
                 return None
             raise
+        return self._held(granted, fields, on_status)
+
+    async def next(self, where: Where | None, options: NextOptions) -> Claim[RowT] | None:
+        """See `ModelClient.claim_next`."""
+        found = await obtain_next(self._session, self._entry, where, options)
+        return None if found is None else self._held(found, None, None)
+
+    def _held(
+        self, granted: Granted, fields: tuple[str, ...] | None, on_status: OnStatus | None
+    ) -> Claim[RowT]:
         entry, state, lease = self._entry, granted.state, granted.lease
         token, read_at = state.fence_token or 0, granted.read_at
         hold = Hold(entry.key, entry.typename, state.row_id, fields, lease, token, read_at)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, cast, overload
+from typing import Generic, Unpack, cast, overload
 
 from ablo_pg.client.claims.claims import ModelClaims
+from ablo_pg.client.claims.handle import Claim
+from ablo_pg.client.claims.next import NextOptions
 from ablo_pg.client.deadlines import within
 from ablo_pg.client.live.subscriptions import Change, ChangeHandle, follow
 from ablo_pg.client.local.model import LocalModel
@@ -58,6 +60,16 @@ class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
     def claim(self) -> ModelClaims[RowT]:
         """Claims on the rows: `async with ablo.tasks.claim(id=...) as claim`; see `ModelClaims`."""
         return self._claims
+
+    async def claim_next(
+        self, where: Where | None = None, **options: Unpack[NextOptions]
+    ) -> Claim[RowT] | None:
+        """Take the first free row that `list` would show, for work to be done; None if none is.
+
+        Use the claim with `async with`. Free is a row that no participant, this one neither, has
+        claimed or waits for. options: see `NextOptions`.
+        """
+        return await self._claims.next(where, options)
 
     @property
     def local(self) -> LocalModel[RowT]:
@@ -226,9 +238,8 @@ class ModelClient(ModelReads[RowT], Generic[RowT, NewT, ChangesT]):
     ) -> Undone:
         """Make a row what it was at position `at` of the log: an undo of all changes since.
 
-        A row that was deleted since is created again, under its id; one that did not exist yet is
-        deleted. It gets a new `created_at` and `created_by`. Raises snapshot_required if the
-        log does not reach back that far, or does not tell; see also `Ablo.undo`.
+        A deleted row is created again, one that did not exist yet is deleted; see `Ablo.undo`.
+        Raises snapshot_required if the log does not tell.
         """
         check_position(self._entry, "at", at)
         return await restore(self._session, self._entry, id, at, idempotency_key, timeout)

@@ -6,9 +6,12 @@ from functools import partial
 
 from ablo_pg.claim import ClaimState
 from ablo_pg.client.claims.claims import RowT
+from ablo_pg.client.claims.next import NextOptions
 from ablo_pg.client.claims.request import (
     Order,
 )
+from ablo_pg.client.rows.where import Where
+from ablo_pg.client.sync.claim import SyncClaim
 from ablo_pg.client.sync.claims_by_hand import BlockingClaims
 
 
@@ -38,3 +41,8 @@ class SyncModelClaims(BlockingClaims[RowT]):
         raises permission_denied for others, claim_not_found for a claim that is not waiting.
         """
         self._portal.call(partial(self._inner.reorder, id, order, timeout=timeout))
+
+    def next(self, where: Where | None, options: NextOptions) -> SyncClaim[RowT] | None:
+        """See `SyncModelClient.claim_next`."""
+        found = self._portal.call(partial(self._inner.next, where, options))
+        return None if found is None else SyncClaim(self._portal, found)

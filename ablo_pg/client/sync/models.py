@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import overload
+from typing import Unpack, overload
 
 from ablo_pg.changefeed.totals import Aggregate
 from ablo_pg.client.claims.claims import IfClaimed
+from ablo_pg.client.claims.next import NextOptions
 from ablo_pg.client.local.model import LocalModel
 from ablo_pg.client.rows.decode import Page
 from ablo_pg.client.rows.history import History
@@ -17,6 +18,7 @@ from ablo_pg.client.rows.undo import Undone
 from ablo_pg.client.rows.where import OrderBy, Where
 from ablo_pg.client.session import ChangesT, NewT, Wait
 from ablo_pg.client.sync.by_hand import BlockingModel
+from ablo_pg.client.sync.claim import SyncClaim
 from ablo_pg.client.sync.claims import SyncModelClaims
 from ablo_pg.client.sync.live import SyncLive, SyncLiveAggregate
 from ablo_pg.client.sync.subscriptions import SyncSubscription
@@ -250,6 +252,17 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
         """Claims on the rows: `with ablo.tasks.claim(id=...) as claim`; see `SyncModelClaims`."""
         return SyncModelClaims(self._portal, self._inner.claim)
 
+    def claim_next(
+        self, where: Where | None = None, **options: Unpack[NextOptions]
+    ) -> SyncClaim[RowT] | None:
+        """Take the first free row that `list` would show, for work to be done; None if none is.
+
+        Use the claim with `with`. Free is a row that no participant, this one neither, has
+        claimed or waits for. options: see `NextOptions`.
+        """
+        found = self._portal.call(partial(self._inner.claim_next, where, **options))
+        return None if found is None else SyncClaim(self._portal, found)
+
     @property
     def local(self) -> LocalModel[RowT]:
         """The model's rows in the local copy, without a round trip; see `LocalModel`."""
@@ -363,9 +376,8 @@ class SyncModelClient(BlockingModel[RowT, NewT, ChangesT]):
     ) -> Undone:
         """Make a row what it was at position `at` of the log: an undo of all changes since.
 
-        A row that was deleted since is created again, under its id; one that did not exist yet is
-        deleted. It gets a new `created_at` and `created_by`. Raises snapshot_required if the
-        log does not reach back that far, or does not tell; see also `Ablo.undo`.
+        A deleted row is created again, one that did not exist yet is deleted; see `Ablo.undo`.
+        Raises snapshot_required if the log does not tell.
         """
         return self._portal.call(
             partial(

@@ -6,17 +6,19 @@ import ast
 from pathlib import Path
 from typing import Final
 
-E2E: Final = Path(__file__).parents[1]
+TESTS: Final = Path(__file__).parents[2]
 
 
 def marked_ways() -> dict[str, set[str]]:
-    """Return command -> ways, of every @pytest.mark.way("command", "way", ...) beside us.
+    """Return command -> ways, of every @pytest.mark.way("command", "way", ...) of the tests.
 
     A mark counts only if its test, or a helper of its file, types the command's name.
     """
     found: dict[str, set[str]] = {}
-    for path in sorted(E2E.glob("test_*.py")):
+    for path in sorted(TESTS.rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
+        if "pytest.mark.way(" not in text:
+            continue
         for words in marks_in(ast.parse(text)):
             name, *ways = words
             if any(f'"{part}"' in text.replace(mark_text(words), "") for part in name.split()):

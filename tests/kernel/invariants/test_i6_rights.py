@@ -22,7 +22,7 @@ ENTRY_POINTS = {
     "live_read", "commit_get", "commit_list", "delta_tail", "bootstrap_note", "bootstrap_start",
     "key_create", "key_find", "key_get", "key_list", "key_mint", "key_revoke", "key_rotate",
     "key_states", "access_explain", "row_aggregate", "sight_at", "sight_rows", "sight_since",
-    "sees", "delta_readable", "undo_plan", "commit_preview",
+    "sees", "delta_readable", "undo_plan", "commit_preview", "claim_next",
 }  # fmt: skip
 MODEL_RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

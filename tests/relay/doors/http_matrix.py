@@ -148,6 +148,9 @@ HTTP: dict[Route, list[Ask]] = {
             f"{KERNEL}commit_preview", {"request": {"operations": [{**UPDATE, "action": "delete"}]}}
         ),
     ],
+    ("POST", f"{KERNEL}claim_next"): [
+        Ask(f"{KERNEL}claim_next", {"model": "tasks", "query": {"where": [["id", "=", "{row}"]]}}),
+    ],
     ("POST", f"{KERNEL}undo_plan"): [
         Ask(f"{KERNEL}undo_plan", {"choice": TARGET | {"after": 0}}),
         Ask(f"{KERNEL}undo_plan", {"choice": {"model": "tasks", "id": "entered", "after": 0}}),

@@ -16,6 +16,7 @@ TARGETS = '[{"model": "tasks", "id": "{row}"}]'
 ROUTINES: dict[str, dict[str, Any]] = {
     "access_explain": TARGET,
     "claim_acquire": TARGET,
+    "claim_next": {"p_model": "tasks", "p_query": '{"where": [["id", "=", "{row}"]]}'},
     "commit_preview": {
         "p_request": '{"operations": [{"action": "delete", "model": "tasks", "id": "{row}"}]}'
     },
