@@ -70,10 +70,12 @@ class Caller:
         """Send bytes, signed unless headers are given; return status and JSON."""
         signed = signing.signed_headers(self._key, body) if headers is None else headers
         status, answer = self._send(body, signed)
+        if 300 <= status < 400:
+            raise Failed(f"the answer is a redirect ({status}): use the URL to which it leads")
         try:
             found = json.loads(answer)
         except ValueError:
-            raise Failed(f"the answer is not JSON: {answer[:80]!r}") from None
+            raise Failed(f"the answer ({status}) is not JSON: {answer[:80]!r}") from None
         return status, found if isinstance(found, dict) else {}
 
     def headers(self, body: bytes, *, now: float | None = None, key: str | None = None) -> Row:
