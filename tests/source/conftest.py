@@ -134,6 +134,7 @@ def django_of(url: str) -> Iterator[Begin]:
 
     yield each
     connections.close_all()
+    del connections["owner"]  # else the next test's, in this thread, is of this one's database
     connections.databases.pop("owner")
 
 
