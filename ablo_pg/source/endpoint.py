@@ -101,6 +101,8 @@ class Endpoint:
             if refused is None:
                 logger.exception("a request of a service failed")
                 refused = Refused(500, "source_internal_error", "the endpoint failed: see its log")
+            elif refused.status == 503:
+                logger.warning("a request of a service failed: %s", exc)
             return Answer(
                 refused.status, dumps({"error": refused.code, "message": refused.message})
             )
@@ -211,6 +213,7 @@ async def _lifespan(
 
 def _by_the_database(exc: BaseException) -> Refused | None:
     """Return what Postgres refuses about the data: its SQLSTATE's class says so."""
+    unavailable = Refused(503, "source_unavailable", "the owner's database is busy or down: retry")
     cause: BaseException | None = exc
     while cause is not None:
         state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
@@ -221,7 +224,9 @@ def _by_the_database(exc: BaseException) -> Refused | None:
             if state[:2] == "22":
                 return Refused(400, "source_value_invalid", text)
             if state[:2] in ("40", "55", "57", "08", "53"):
-                return Refused(503, "source_unavailable", text)
+                return unavailable
             return None
+        if any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__):
+            return unavailable  # of each driver: no connection
         cause = cause.__cause__
     return None
