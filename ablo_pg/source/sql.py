@@ -38,7 +38,8 @@ It is less than the 30 s that a service waits for an answer; what it ends, the s
 """
 _SESSION: Final = """
 select set_config('timezone', 'UTC', true), set_config('extra_float_digits', '1', true),
-       set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), %s), true)"""
+       set_config('lock_timeout',
+                  coalesce(nullif(current_setting('lock_timeout'), '0'), %s), true)"""
 _OUTBOX: Final = """
 insert into ablo_outbox (id, model, entity_id, type, data, organization_id, correlation_id,
                          transaction_id, occurred_at)

@@ -1,4 +1,4 @@
-"""Requests that are signed and still wrong, and databases and servers that do not do as expected."""
+"""Requests that are signed and still wrong; databases that are busy, old or down."""
 
 from __future__ import annotations
 
