@@ -59,6 +59,14 @@ class Answer:
     body: bytes
 
 
+def _refusal(refused: Refused) -> Answer:
+    told = {"error": refused.code, "message": refused.message}
+    return Answer(refused.status, dumps(told))
+
+
+TOO_LARGE: Final = _refusal(Refused(413, "request_too_large", f"the limit is {MAX_BODY} bytes"))
+
+
 class Endpoint:
     """A signed endpoint over an adapter.
 
@@ -89,14 +97,14 @@ class Endpoint:
             if method != "POST":
                 raise Refused(405, "method_not_allowed", "send a POST")
             if len(body) > MAX_BODY:
-                raise Refused(413, "request_too_large", f"the limit is {MAX_BODY} bytes")
+                return TOO_LARGE
             signing.verify({k.lower(): v for k, v in headers.items()}, body, self._keys)
             request = read(body)
             if self._authorize is not None and not self._authorize(request):
                 raise Refused(403, "source_forbidden", "the endpoint does not allow this request")
             return Answer(200, dumps(self._answer(request)))
         except Refused as exc:
-            return Answer(exc.status, dumps({"error": exc.code, "message": exc.message}))
+            return _refusal(exc)
         except Exception as exc:
             refused = _by_the_database(exc)
             if refused is None:
@@ -104,9 +112,7 @@ class Endpoint:
                 refused = Refused(500, "source_internal_error", "the endpoint failed: see its log")
             elif refused.status == 503:
                 logger.warning("a request of a service failed: %s", exc)
-            return Answer(
-                refused.status, dumps({"error": refused.code, "message": refused.message})
-            )
+            return _refusal(refused)
 
     def _answer(self, request: AnyRequest) -> Row:
         word = {Load: "load", List: "list", Commit: "commit", Events: "events"}[type(request)]
@@ -196,9 +202,10 @@ class Endpoint:
         from flask import request  # its users have it
 
         def ablo_source() -> Response:
-            large = (request.content_length or 0) > MAX_BODY
-            body = request.stream.read(MAX_BODY + 1) if large else request.get_data()
-            answer = self.handle(request.method, dict(request.headers), body)
+            if (request.content_length or 0) > MAX_BODY:
+                answer = TOO_LARGE  # before it is read
+            else:
+                answer = self.handle(request.method, dict(request.headers), request.get_data())
             return Answered(answer.body, answer.status, content_type="application/json")
 
         return ablo_source
