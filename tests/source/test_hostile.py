@@ -15,6 +15,7 @@ import pytest
 from ablo_pg.cluster import Server
 from ablo_pg.source import TABLES, Begin, Endpoint, SqlAdapter, psycopg_transactions
 from ablo_pg.source.conformance import Caller
+from ablo_pg.source.transactions import PsycopgTransactions
 
 from .conftest import KEY, SCHEMA, caller
 from .test_endpoint import commit, create
@@ -136,6 +137,8 @@ def test_a_database_that_is_down_can_be_tried_again(
     begin: Begin, url: str, cluster: Server, conn: psycopg.Connection[Any]
 ) -> None:
     call = caller(Endpoint(SqlAdapter(SCHEMA, begin), api_key=KEY))
+    if isinstance(begin, PsycopgTransactions):
+        begin._pool.timeout = 0.5  # its 10 s are those of a service's patience
     database = conn.info.dbname
     conn.close()
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
@@ -210,3 +213,21 @@ def test_a_writer_that_never_ends_does_not_hold_a_commit_forever(
         refused = call.refused("commit", operations=[create("t1")], correlationId="k")
         assert refused == (503, "source_unavailable")
     assert commit(call, "k", create("t1"))[0]["id"] == "t1"  # nothing was left of the first
+
+
+def test_a_commit_that_is_cut_in_its_transaction_leaves_nothing_and_can_be_sent_again(
+    call: Caller, url: str, conn: psycopg.Connection[Any]
+) -> None:
+    body = call.body("commit", operations=[create("t1")], correlationId="k")
+    with psycopg.connect(url) as late:
+        late.execute(b"select pg_advisory_xact_lock(7235422064520298)")
+        thread, found = in_thread(lambda: call.raw(body))
+        until_one_waits(conn, thread)  # the row and its record are written, the event is not
+        conn.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
+        thread.join()
+    assert found[0][0] == 503
+    assert conn.execute("select count(*) from task").fetchone() == (0,)
+    assert conn.execute("select count(*) from ablo_idempotency").fetchone() == (0,)
+    status, answer = call.raw(body)
+    assert (status, answer["rows"][0]["id"]) == (200, "t1")
+    assert len(call.ask("events")["events"]) == 1
