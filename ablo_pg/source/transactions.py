@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 CONNECT: Final = 10.0  # seconds to wait for a connection: less than the service waits for an answer
+RECONNECT: Final = 2.0
+"""Seconds for which the pool tries to connect before it leaves that to the next request.
+
+Its attempts get rarer: with the default of 300 s, it would find a database that is back late.
+"""
 Found: TypeAlias = list[tuple[Any, ...]]
 
 
@@ -53,7 +58,13 @@ class PsycopgTransactions:
 
     def __init__(self, url: str, max_size: int) -> None:
         self._pool = ConnectionPool(
-            url, min_size=0, max_size=max_size, open=False, name="source", timeout=CONNECT
+            url,
+            min_size=0,
+            max_size=max_size,
+            open=False,
+            name="source",
+            timeout=CONNECT,
+            reconnect_timeout=RECONNECT,
         )
 
     @contextmanager

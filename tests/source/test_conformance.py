@@ -117,17 +117,18 @@ class Unordered(SqlAdapter):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.staged, self.read = threading.Lock(), threading.Event()
+        self.drawn: int | None = None
 
     def _note(self, tx: Transaction, one: Any, row: Any, request: Commit) -> None:
         super()._note(tx, one, row, request)
         if one.id.endswith("-100") and self.staged.acquire(blocking=False):
-            self.read.clear()
+            ((self.drawn,),) = tx.run("select currval('ablo_outbox_cursor_seq')")
             self.read.wait(10)
 
     def events(self, request: Any) -> Any:
         found = super().events(request)
-        if found[0]:
-            self.read.set()
+        if self.drawn is not None and int(found[1] or 0) > self.drawn:
+            self.read.set()  # a reader has passed the cursor that is not yet there
         return found
 
 
