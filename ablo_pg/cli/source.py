@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -67,6 +68,14 @@ def check_command(
     It creates, changes and deletes some 60 rows of one model, under ids of its own, and reads the
     outbox. Use a database for tests.
     """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise error_for(
+            "invalid_options",
+            "URL is not the http or https address of an endpoint",
+            field="url",
+            remedy="pass for example http://localhost:8000/ablo",
+        )
     row, changed = (_object(name, given[name]) for name in ("row", "changed"))
     scope = None if organization is None else {"organizationId": organization}
     found: list[Result] = []

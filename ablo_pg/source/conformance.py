@@ -2,102 +2,30 @@
 
     results = check(Caller("https://owner.example/ablo", key), model="task", row={"title": "x"})
 
-`ablo-pg source check` runs it; in tests, `test_...` of one's own adapter asserts that every result
-is passed. It makes, changes and deletes rows of one model, under ids of its own, and reads the
-outbox to its end. Each check stands for itself: one that fails says what was expected, what came,
-and what goes wrong in production without it.
+`ablo-pg source check` runs it; `testing` makes tests of it for one's own adapter. It makes, changes
+and deletes rows of one model, under ids of its own, and reads the outbox to its end. Each check
+stands for itself: one that fails says what was expected, what came, and what goes wrong in
+production without it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Protocol
-
-import httpcore
+from typing import Final
 
 from ablo_pg.json_text import dumps
 from ablo_pg.source import signing
+from ablo_pg.source.caller import Caller, Failed, shortened
 from ablo_pg.source.requests import Row
 
+__all__ = ["CHECKS", "Caller", "Failed", "Result", "Suite", "check"]
+
 PAGES: Final = 10_000  # of events, before an outbox counts as endless
-
-
-class Calls(Protocol):
-    """How an endpoint is reached."""
-
-    def __call__(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """POST a body; return status and body of the answer."""
-
-
-class Caller:
-    """Calls an endpoint as a service does: signed requests over HTTP.
-
-    Args:
-        send: another way than HTTP, for tests: `(body, headers) -> (status, body)`.
-    """
-
-    def __init__(
-        self, url: str, key: str, *, scope: Row | None = None, send: Calls | None = None
-    ) -> None:
-        self._url, self._key, self._scope = url, key, scope
-        self._pool = httpcore.ConnectionPool(max_connections=4) if send is None else None
-        self._send = send or self._post
-
-    def ask(self, type: str, **parts: object) -> Row:
-        """Send a request; return its answer. Raises Failed for a status other than 200."""
-        status, answer = self.raw(self.body(type, **parts))
-        if status != 200:
-            raise Failed(f"{type} was answered with {status} {_short(answer)}")
-        return answer
-
-    def refused(self, type: str, **parts: object) -> tuple[int, str]:
-        """Send a request that must be refused; return the status and the code."""
-        status, answer = self.raw(self.body(type, **parts))
-        return status, str(answer.get("error"))
-
-    def body(self, type: str, **parts: object) -> bytes:
-        """Return the bytes of a request."""
-        scope = {} if self._scope is None else {"scope": self._scope}
-        return dumps({"type": type, **parts, **scope})
-
-    def raw(self, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, Row]:
-        """Send bytes, signed unless headers are given; return status and JSON."""
-        signed = signing.signed_headers(self._key, body) if headers is None else headers
-        status, answer = self._send(body, signed)
-        try:
-            found = json.loads(answer)
-        except ValueError:
-            raise Failed(f"the answer is not JSON: {answer[:80]!r}") from None
-        return status, found if isinstance(found, dict) else {}
-
-    def headers(self, body: bytes, *, now: float | None = None, key: str | None = None) -> Row:
-        """Return headers for a body; now, key: other than the right ones."""
-        return dict(signing.signed_headers(self._key if key is None else key, body, now=now))
-
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        assert self._pool is not None
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 30.0)
-        try:
-            answer = self._pool.request(
-                "POST",
-                self._url,
-                headers=list(headers.items()),
-                content=body,
-                extensions={"timeout": timeouts},
-            )
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as exc:
-            raise Failed(f"the endpoint cannot be reached: {exc or type(exc).__name__}") from None
-        return answer.status, answer.content
-
-
-class Failed(Exception):
-    """An answer is not what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +153,7 @@ def list_finds_it(suite: Suite) -> None:
 def a_replay_adds_nothing(suite: Suite) -> None:
     first = suite.create(2, f"{suite.prefix}-b")["rows"]
     again = suite.create(2, f"{suite.prefix}-b")["rows"]
-    expect(first == again, f"the replay's rows differ: {_short(again)}")
+    expect(first == again, f"the replay's rows differ: {shortened(again)}")
 
 
 def another_intent_is_refused(suite: Suite) -> None:
@@ -385,7 +313,3 @@ def same(suite: Suite, row: Row, wanted: Row) -> None:
     """Raise Failed unless a row has these values."""
     odd = {name: row.get(name) for name, value in wanted.items() if row.get(name) != value}
     expect(not odd, f"the row has {odd}, not {wanted}")
-
-
-def _short(value: object) -> str:
-    return dumps(value).decode()[:200]

@@ -1,4 +1,4 @@
-"""The endpoint itself: a signed request in, its answer out; as ASGI, WSGI, Flask or Django.
+"""The endpoint itself: a signed request in, its answer out; as ASGI, WSGI and in frameworks.
 
 The adapter is blocking code, as database drivers of web frameworks are; under ASGI it runs in a
 thread. An error of the adapter that is not a refusal is logged, and answered without its text.
@@ -22,6 +22,7 @@ from ablo_pg.source.requests import AnyRequest, Commit, Events, List, Load, Row,
 
 if TYPE_CHECKING:
     from flask import Response
+    from starlette.routing import Route
 
 logger: Final = logging.getLogger("ablo_pg.source")
 MAX_BODY: Final = 16 << 20  # bytes
@@ -58,6 +59,14 @@ class Answer:
     body: bytes
 
 
+def _refusal(refused: Refused) -> Answer:
+    told = {"error": refused.code, "message": refused.message}
+    return Answer(refused.status, dumps(told))
+
+
+TOO_LARGE: Final = _refusal(Refused(413, "request_too_large", f"the limit is {MAX_BODY} bytes"))
+
+
 class Endpoint:
     """A signed endpoint over an adapter.
 
@@ -88,22 +97,22 @@ class Endpoint:
             if method != "POST":
                 raise Refused(405, "method_not_allowed", "send a POST")
             if len(body) > MAX_BODY:
-                raise Refused(413, "request_too_large", f"the limit is {MAX_BODY} bytes")
+                return TOO_LARGE
             signing.verify({k.lower(): v for k, v in headers.items()}, body, self._keys)
             request = read(body)
             if self._authorize is not None and not self._authorize(request):
                 raise Refused(403, "source_forbidden", "the endpoint does not allow this request")
             return Answer(200, dumps(self._answer(request)))
         except Refused as exc:
-            return Answer(exc.status, dumps({"error": exc.code, "message": exc.message}))
+            return _refusal(exc)
         except Exception as exc:
             refused = _by_the_database(exc)
             if refused is None:
                 logger.exception("a request of a service failed")
                 refused = Refused(500, "source_internal_error", "the endpoint failed: see its log")
-            return Answer(
-                refused.status, dumps({"error": refused.code, "message": refused.message})
-            )
+            elif refused.status == 503:
+                logger.warning("a request of a service failed: %s", exc)
+            return _refusal(refused)
 
     def _answer(self, request: AnyRequest) -> Row:
         word = {Load: "load", List: "list", Commit: "commit", Events: "events"}[type(request)]
@@ -129,7 +138,7 @@ class Endpoint:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """The ASGI application: `app.mount("/ablo", endpoint.asgi)` in FastAPI or Starlette."""
+        """The ASGI application."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
@@ -160,10 +169,22 @@ class Endpoint:
         )
         await send({"type": "http.response.body", "body": answer.body})
 
+    def starlette(self, path: str) -> Route:
+        """Return a route of Starlette and FastAPI: `app.router.routes.append(...)`.
+
+        A mount of `asgi` is under `path + "/"` only: they redirect from `path`, and a service does
+        not follow.
+        """
+        from starlette.routing import Route  # its users have it
+
+        return Route(path, _Application(self))
+
     def wsgi(self, environ: Message, start_response: Callable[..., object]) -> list[bytes]:
         """The WSGI application."""
-        length = environ.get("CONTENT_LENGTH") or "0"
+        length = environ.get("CONTENT_LENGTH") or ""
         size = min(int(length), MAX_BODY + 1) if length.isascii() and length.isdigit() else 0
+        if not length and environ.get("wsgi.input_terminated"):
+            size = MAX_BODY + 1  # in chunks: the server ends the input
         body = environ["wsgi.input"].read(size)
         headers = {
             name.removeprefix("HTTP_").replace("_", "-"): value
@@ -181,22 +202,49 @@ class Endpoint:
         from flask import request  # its users have it
 
         def ablo_source() -> Response:
-            answer = self.handle(request.method, dict(request.headers), request.get_data())
+            if (request.content_length or 0) > MAX_BODY:
+                answer = TOO_LARGE  # before it is read
+            else:
+                answer = self.handle(request.method, dict(request.headers), request.get_data())
             return Answered(answer.body, answer.status, content_type="application/json")
 
         return ablo_source
 
     def django(self) -> Callable[[object], object]:
-        """Return a view: `path("ablo", endpoint.django())`; exempt from CSRF, as it is signed."""
-        from django.http import HttpRequest, HttpResponse  # its users have it
+        """Return a view: `path("ablo", endpoint.django())`.
+
+        It is exempt from CSRF, as requests are signed, from ATOMIC_REQUESTS, as a commit has landed
+        when it is answered, and from DATA_UPLOAD_MAX_MEMORY_SIZE, as it has a limit of its own.
+        """
+        from django.db import connections, transaction  # its users have it
+        from django.http import HttpRequest, HttpResponse
         from django.views.decorators.csrf import csrf_exempt
 
         def ablo_source(request: HttpRequest) -> HttpResponse:
-            answer = self.handle(request.method, dict(request.headers), request.body)
+            body = request.read(MAX_BODY + 1)
+            answer = self.handle(request.method, dict(request.headers), body)
             return HttpResponse(answer.body, status=answer.status, content_type="application/json")
 
         view: Callable[[object], object] = csrf_exempt(ablo_source)
+        for using in connections:
+            view = transaction.non_atomic_requests(using=using)(view)
         return view
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """An endpoint's ASGI application as an object: a router calls functions otherwise."""
+
+    endpoint: Endpoint
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Answer one request."""
+        await self.endpoint.asgi(scope, receive, send)
 
 
 async def _lifespan(
@@ -211,6 +259,7 @@ async def _lifespan(
 
 def _by_the_database(exc: BaseException) -> Refused | None:
     """Return what Postgres refuses about the data: its SQLSTATE's class says so."""
+    unavailable = Refused(503, "source_unavailable", "the owner's database is busy or down: retry")
     cause: BaseException | None = exc
     while cause is not None:
         state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
@@ -221,7 +270,9 @@ def _by_the_database(exc: BaseException) -> Refused | None:
             if state[:2] == "22":
                 return Refused(400, "source_value_invalid", text)
             if state[:2] in ("40", "55", "57", "08", "53"):
-                return Refused(503, "source_unavailable", text)
+                return unavailable
             return None
+        if any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__):
+            return unavailable  # of each driver: no connection
         cause = cause.__cause__
     return None

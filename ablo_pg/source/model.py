@@ -106,35 +106,38 @@ class Table:
         if value is None and word in ("=", "IS", "!=", "<>", "IS NOT"):
             return f"{name} is {'' if word in ('=', 'IS') else 'not '}null", []
         if word in ("IN", "NOT IN") and isinstance(value, list):
-            if not value:
-                return ("false" if word == "IN" else "true"), []
-            parts = [self._literal(column, one) for one in value[:2000]]
-            listed = ", ".join(text for text, _ in parts)
-            return f"{name} {word.lower()} ({listed})", [one for _, given in parts for one in given]
+            listed = dumps([self._checked(column, one) for one in value]).decode()
+            each = "e.v" if column.type is FieldType.JSON else f"(e.v #>> '{{}}'){_cast(column)}"
+            test = "= any" if word == "IN" else "<> all"
+            values = f"array(select {each} from jsonb_array_elements(%s::jsonb) e(v))"
+            return f"{name} {test} ({values})", [listed]  # one parameter, however long it is
         if word in _PATTERNS and isinstance(value, str):
             return f"{name}::text {word.lower()} %s", [value]
         if word in _ORDERED and value is not None:
-            text, given = self._literal(column, value)
+            text, given = typed(column, dumps(self._checked(column, value)).decode())
             return f"{name} {'<>' if word == '!=' else word} {text}", given
         raise Refused(
             400, "query_unsupported_operator", f"{clause[0]}: {word[:20]} does not take this value"
         )
 
-    def _literal(self, column: Column, value: object) -> tuple[str, list[object]]:
-        field = self._fields[column.wire]
+    def _checked(self, column: Column, value: object) -> object:
+        if column.wire in _SYSTEM:
+            return value
         try:
-            checked = to_json_value(field, value) if column.wire not in _SYSTEM else value
+            return to_json_value(self._fields[column.wire], value)
         except BadValueError as exc:
             raise Refused(400, exc.code, f"{column.wire}: {exc.reason}") from None
-        return typed(column, dumps(checked).decode())
 
 
 def typed(column: Column, text: str) -> tuple[str, list[object]]:
     """Return a value, as JSON text, as SQL of its column's type."""
     if column.type is FieldType.JSON:
         return "%s::jsonb", [text]
-    cast = "" if column.type is FieldType.ENUM else KINDS[column.type].cast
-    return f"(%s::jsonb #>> '{{}}'){cast}", [text]
+    return f"(%s::jsonb #>> '{{}}'){_cast(column)}", [text]
+
+
+def _cast(column: Column) -> str:
+    return "" if column.type is FieldType.ENUM else KINDS[column.type].cast
 
 
 def escaped(sql: str) -> str:

@@ -10,11 +10,11 @@ Invariants:
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from ablo_pg.compile.plan import ModelPlan, plan_schema
@@ -31,6 +31,15 @@ Page: TypeAlias = tuple[list[Row], str | None]
 EVENTS: Final = {
     "CREATE": "I", "UPDATE": "U", "DELETE": "D", "ARCHIVE": "A", "UNARCHIVE": "V"
 }  # fmt: skip
+LOCK_TIMEOUT: Final = "10s"
+"""How long a request waits for a row, a key or the outbox that another transaction holds.
+
+It is less than the 30 s that a service waits for an answer; what it ends, the service sends again.
+"""
+_SESSION: Final = """
+select set_config('timezone', 'UTC', true), set_config('extra_float_digits', '1', true),
+       set_config('lock_timeout',
+                  coalesce(nullif(current_setting('lock_timeout'), '0'), %s), true)"""
 _OUTBOX: Final = """
 insert into ablo_outbox (id, model, entity_id, type, data, organization_id, correlation_id,
                          transaction_id, occurred_at)
@@ -71,14 +80,14 @@ class SqlAdapter:
 
     def load(self, request: Load) -> Row | None:
         """Return a row, or None."""
-        with self._begin() as tx:
+        with self._transaction() as tx:
             table = self._table(tx, request.model)
             return self._one(tx, table, request.id, request.organization)
 
     def list(self, request: List) -> Page:
         """Return a page of rows, and the cursor of the next one."""
         query = request.query
-        with self._begin() as tx:
+        with self._transaction() as tx:
             table = self._table(tx, request.model)
             within, given = table.within(request.organization)
             for clause in query.where:
@@ -115,8 +124,8 @@ class SqlAdapter:
     def commit(self, request: Commit) -> Rows:
         """Apply operations in one transaction, once; return the row that each leaves."""
         key = request.key
-        meant = request.intent_hash or _hash(request.operations)
-        with self._begin() as tx:
+        meant = request.intent_hash or _hash(request)
+        with self._transaction() as tx:
             if not tx.run(_TAKEN, [key, meant]):  # waits for another that has it
                 return _replayed(tx, key, meant)
             rows = [self._apply(tx, one, request) for one in request.operations]
@@ -132,7 +141,7 @@ class SqlAdapter:
 
     def events(self, request: Events) -> Page:
         """Return changes after a cursor, in the order in which they became visible."""
-        with self._begin() as tx:
+        with self._transaction() as tx:
             found = tx.run(_EVENTS, [int(request.cursor or 0), request.limit])
         events = []
         for _, *values in found:
@@ -163,6 +172,13 @@ class SqlAdapter:
         tenant = organization or (row or {}).get("organizationId")
         event = [str(uuid.uuid4()), table.model.spec.typename, id, type]
         tx.run(_OUTBOX, [*event, _json(row), tenant, None, None])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        """Begin one whose rows have one text whatever the database's settings are."""
+        with self._begin() as tx:
+            tx.run(_SESSION, [LOCK_TIMEOUT])
+            yield tx
 
     def _table(self, tx: Transaction, name: str) -> Table:
         plan = self._plans.get(name)
@@ -305,12 +321,16 @@ def _replayed(tx: Transaction, key: str, meant: str) -> list[Row | None]:
         raise Refused(
             409, "idempotency_conflict", f"{key[:80]!r} was used before, for another commit"
         )
-    rows: list[Row | None] = json.loads(response)
-    return rows
+    found = json.loads(response)
+    rows: list[Row | None] = found.get("rows", []) if isinstance(found, dict) else found
+    return rows  # an object: another adapter's record of its whole answer
 
 
-def _hash(operations: Sequence[Operation]) -> str:
-    parts = [[one.type, one.model, one.id, one.input] for one in operations]
+def _hash(request: Commit) -> str:
+    """Hash what a commit means; also whose it is: a client of any tenant chose its key."""
+    parts: list[object] = [[o.type, o.model, o.id, o.input] for o in request.operations]
+    if request.organization is not None:
+        parts.append(request.organization)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -320,9 +340,9 @@ def _json(value: object) -> str | None:
 
 def _read_cursor(cursor: str) -> tuple[str | None, str]:
     try:
-        value, last = json.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError, binascii.Error):
-        value, last = None, None
-    if not isinstance(last, str) or not isinstance(value, str | None):
-        raise Refused(400, "cursor_invalid", "the cursor is not of this list")
-    return value, last
+        match json.loads(base64.urlsafe_b64decode(cursor)):
+            case [str() | None as value, str() as last]:
+                return value, last
+    except (ValueError, RecursionError):  # binascii.Error is a ValueError
+        pass
+    raise Refused(400, "cursor_invalid", "the cursor is not of this list")

@@ -1,6 +1,7 @@
 """The two tables that an endpoint keeps in its owner's database, as SQL to be run once.
 
-They are those of the TypeScript SDK's adapters, so that both can stand behind one service.
+They are those of the TypeScript SDK's adapters, so that both can stand behind one service: tables
+that its adapters made are kept, and given what they lack.
 
 Order of the outbox: an event's cursor is drawn under a lock that the transaction holds to its end,
 so that cursors become visible in their order, and a reader that has seen n has seen all before it.
@@ -36,6 +37,14 @@ create table if not exists ablo_outbox (
   occurred_at bigint,
   created_at timestamptz not null default now()
 );
+
+-- what the tables of the SDK's 0.14 lack
+alter table ablo_idempotency
+  add column if not exists request_hash text,
+  add column if not exists expires_at timestamptz not null default 'infinity';
+alter table ablo_outbox
+  add column if not exists correlation_id text,
+  add column if not exists transaction_id text;
 
 create or replace function ablo_outbox_order() returns trigger language plpgsql as $$
 begin

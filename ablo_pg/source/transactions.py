@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
+from ablo_pg.source.refused import Refused
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+CONNECT: Final = 10.0  # seconds to wait for a connection: less than the service waits for an answer
+RECONNECT: Final = 2.0
+"""Seconds for which the pool tries to connect before it leaves that to the next request.
+
+Its attempts get rarer: with the default of 300 s, it would find a database that is back late.
+"""
 Found: TypeAlias = list[tuple[Any, ...]]
 
 
@@ -36,6 +44,11 @@ class _Cursor:
         self._cursor = cursor
 
     def run(self, query: str, parameters: Sequence[object] = ()) -> Found:
+        if any(isinstance(one, str) and "\0" in one for one in parameters):
+            raise Refused(
+                400, "validation_failed",
+                "a text contains a NUL character, which Postgres cannot store: remove U+0000",
+            )  # fmt: skip
         self._cursor.execute(query, tuple(parameters))
         return [] if self._cursor.description is None else list(self._cursor.fetchall())
 
@@ -44,7 +57,15 @@ class PsycopgTransactions:
     """A pool of psycopg's connections, opened by the first request; `close` ends it."""
 
     def __init__(self, url: str, max_size: int) -> None:
-        self._pool = ConnectionPool(url, min_size=0, max_size=max_size, open=False, name="source")
+        self._pool = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=max_size,
+            open=False,
+            name="source",
+            timeout=CONNECT,
+            reconnect_timeout=RECONNECT,
+        )
 
     @contextmanager
     def __call__(self) -> Iterator[Transaction]:

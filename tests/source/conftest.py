@@ -101,15 +101,17 @@ def begin(request: pytest.FixtureRequest, url: str) -> Iterator[Begin]:
         yield from django_of(url)
 
 
+settings.configure(  # as a Django project does, before anything of it is used
+    DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}},
+    SECRET_KEY="x",
+    ALLOWED_HOSTS=["*"],
+    MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
+    ROOT_URLCONF="",
+)
+django.setup()
+
+
 def django_of(url: str) -> Iterator[Begin]:
-    if not settings.configured:
-        settings.configure(
-            DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}},
-            SECRET_KEY="x",
-            ALLOWED_HOSTS=["*"],
-            ROOT_URLCONF="",
-        )
-        django.setup()
     given = psycopg.conninfo.conninfo_to_dict(url)
     given.pop("dbname", None)
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
@@ -133,7 +135,8 @@ def django_of(url: str) -> Iterator[Begin]:
             connections["owner"].close()
 
     yield each
-    connections.close_all()
+    connections["owner"].close()
+    del connections["owner"]  # else the next test's, in this thread, is of this one's database
     connections.databases.pop("owner")
 
 

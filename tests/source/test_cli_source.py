@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 
 from ablo_pg.cli.main import run
 from ablo_pg.source import TABLES, Begin, Endpoint, SqlAdapter
+from ablo_pg.source.conformance import Caller, Failed
 
 from .conftest import KEY, SCHEMA
 
@@ -100,3 +102,18 @@ def test_the_tables_are_printed(capsys: Captured) -> None:
     assert run(["source", "tables"]) == 0
     assert capsys.readouterr().out.strip() == TABLES.strip()
     assert run(["source", "tables", "--nope"]) == 2
+
+
+def test_what_is_no_address_is_refused(capsys: Captured) -> None:
+    for url in ("ftp://owner.example/ablo", "owner.example/ablo", "http://"):
+        assert run(arguments(url)) == 1
+        told = capsys.readouterr().err
+        assert "[invalid_options]" in told
+        assert "http://localhost:8000/ablo" in told
+
+
+def test_an_answer_that_is_no_endpoints_names_its_status() -> None:
+    for status, text in ((307, "redirect (307)"), (404, "(404) is not JSON")):
+        caller = Caller("", KEY, send=lambda body, headers, status=status: (status, b"<html>"))
+        with pytest.raises(Failed, match=re.escape(text)):
+            caller.ask("events")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
-from ablo_pg.source import Begin, Endpoint, SqlAdapter, Transaction
-from ablo_pg.source.conformance import CHECKS, check
+from ablo_pg.cluster import Server
+from ablo_pg.source import Begin, Endpoint, SqlAdapter, Transaction, psycopg_transactions
+from ablo_pg.source.conformance import CHECKS, Caller, Result, check
 from ablo_pg.source.refused import Refused
 from ablo_pg.source.requests import Commit
+from ablo_pg.source.testing import NAMES, test_source_conforms
 
 from .conftest import KEY, SCHEMA, caller
 
@@ -31,6 +34,31 @@ def test_each_driver_conforms(endpoint: Endpoint) -> None:
     found = list(check(caller(endpoint), row=ROW, changed=CHANGED))
     assert [one.problem for one in found if not one.passed] == []
     assert len(found) == len(CHECKS)
+
+
+@pytest.fixture(scope="module")
+def conformance(cluster: Server, owner_template: str) -> Iterator[list[Result]]:
+    """What a test file of an owner has, for `test_source_conforms`, which is run here as well."""
+    name = cluster.create_database(template=owner_template)
+    with contextlib.closing(psycopg_transactions(cluster.url(name))) as begin:
+        endpoint = Endpoint(SqlAdapter(SCHEMA, begin), api_key=KEY)
+        yield list(check(caller(endpoint), row=ROW, changed=CHANGED))
+    cluster.drop_database(name)
+
+
+def told(name: str, results: list[Result]) -> str:
+    with pytest.raises(pytest.fail.Exception) as failing:
+        test_source_conforms(name, results)
+    return str(failing.value)
+
+
+def test_the_pytest_functions_fail_as_the_suite_does(pool: Begin) -> None:
+    found = list(check(caller(Endpoint(HalfOfIt(SCHEMA, pool), api_key=KEY))))
+    assert "half of a commit lands" in told("a failed commit leaves nothing", found)
+    test_source_conforms("signature", found)
+    nothing = list(check(Caller("http://127.0.0.1:1/ablo", KEY)))
+    assert all("it was not reached" in told(name, nothing) for name in NAMES)
+    assert all("cannot be reached" in told(name, nothing) for name in NAMES)
 
 
 def test_a_tenant_s_endpoint_conforms(pool: Begin) -> None:
@@ -89,17 +117,18 @@ class Unordered(SqlAdapter):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.staged, self.read = threading.Lock(), threading.Event()
+        self.drawn: int | None = None
 
     def _note(self, tx: Transaction, one: Any, row: Any, request: Commit) -> None:
         super()._note(tx, one, row, request)
         if one.id.endswith("-100") and self.staged.acquire(blocking=False):
-            self.read.clear()
+            ((self.drawn,),) = tx.run("select currval('ablo_outbox_cursor_seq')")
             self.read.wait(10)
 
     def events(self, request: Any) -> Any:
         found = super().events(request)
-        if found[0]:
-            self.read.set()
+        if self.drawn is not None and int(found[1] or 0) > self.drawn:
+            self.read.set()  # a reader has passed the cursor that is not yet there
         return found
 
 

@@ -7,20 +7,13 @@ import logging
 import time
 from typing import Any
 
-import flask
-import httpx
 import psycopg
 import pytest
-from django.test import RequestFactory
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from ablo_pg.source import Begin, Endpoint, SqlAdapter, signed_headers, signing
 from ablo_pg.source.conformance import Caller, Failed
 
 from .conftest import KEY, SCHEMA, caller
-
-asgi = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -266,67 +259,6 @@ def test_changes_of_others_are_noted_in_their_transaction(
     assert "correlationId" not in event
     with pytest.raises(ValueError, match="use CREATE"), begin() as tx:
         adapter.note(tx, "I", "task", "t1")
-
-
-def served(answer: Any) -> tuple[int, dict[str, Any]]:
-    return answer.status_code, json.loads(answer.content)
-
-
-@asgi
-async def test_it_is_an_asgi_application(own: Endpoint) -> None:
-    app = Starlette(routes=[Mount("/ablo", own.asgi)])
-    body = b'{"type":"events"}'
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://owner") as client:
-        found = await client.post("/ablo/", content=body, headers=signed_headers(KEY, body))
-        assert served(found) == (200, {"events": []})
-        assert (await client.get("/ablo/")).status_code == 405
-        assert (await client.post("/ablo/", content=body)).status_code == 401
-        assert (await client.post("/ablo/", content=b" " * (17 << 20))).status_code == 413
-
-
-@asgi
-async def test_it_ends_with_its_server(own: Endpoint) -> None:
-    """Alone it is asked to start and to stop."""
-    asked = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-    told: list[Any] = []
-
-    async def receive() -> Any:
-        return next(asked)
-
-    async def send(message: Any) -> None:
-        told.append(message["type"])
-
-    await own.asgi({"type": "lifespan"}, receive, send)
-    assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-def test_it_is_a_wsgi_application(own: Endpoint) -> None:
-    flask_app = flask.Flask("owner")
-    flask_app.wsgi_app = own.wsgi  # type: ignore[method-assign]
-    body = b'{"type":"events"}'
-    found = flask_app.test_client().post("/", data=body, headers=signed_headers(KEY, body))
-    assert (found.status_code, found.json) == (200, {"events": []})
-    assert flask_app.test_client().get("/").status_code == 405
-
-
-def test_it_is_a_view_of_flask(own: Endpoint) -> None:
-    app = flask.Flask("owner")
-    app.add_url_rule("/ablo", view_func=own.flask(), methods=["POST"])
-    body = b'{"type":"events"}'
-    found = app.test_client().post("/ablo", data=body, headers=signed_headers(KEY, body))
-    assert (found.status_code, found.json) == (200, {"events": []})
-
-
-def test_it_is_a_view_of_django(own: Endpoint) -> None:
-    body = b'{"type":"events"}'
-    request = RequestFactory(enforce_csrf_checks=True).post(
-        "/ablo", data=body, content_type="application/json", headers=signed_headers(KEY, body)
-    )
-    view = own.django()
-    found = view(request)
-    assert served(found) == (200, {"events": []})
-    assert getattr(view, "csrf_exempt", False)
 
 
 def test_a_table_that_is_not_there_is_named(pool: Begin, conn: psycopg.Connection[Any]) -> None:
