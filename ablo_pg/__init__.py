@@ -94,6 +94,7 @@ __all__ = [
     "UndoStep",
     "Undone",
     "__version__",
+    "actor",
     "allow",
     "belongs_to",
     "check",
@@ -105,6 +106,8 @@ __all__ = [
     "index",
     "indexed",
     "model",
+    "new",
+    "old",
     "unread_fields",
 ]
 
@@ -169,6 +172,7 @@ if _typing.TYPE_CHECKING:
         ModelOptions,
         Schema,
         Tenancy,
+        actor,
         belongs_to,
         col,
         define_schema,
@@ -177,6 +181,8 @@ if _typing.TYPE_CHECKING:
         has_one,
         indexed,
         model,
+        new,
+        old,
         unread_fields,
     )
     from ablo_pg.wire.committed import Changed, Notification, Receipt
@@ -224,8 +230,8 @@ else:  # hidden from type checkers, for which a module's `__getattr__` has every
         "json_text": "RawJson",
         "predicate.declare": "allow check field index",
         "schema": (
-            "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy "
-            "belongs_to col define_schema has_many has_one indexed model unread_fields"
+            "Column Condition EntityRole IdentityRole Model ModelOptions Schema Tenancy actor "
+            "belongs_to col define_schema has_many has_one indexed model new old unread_fields"
         ),
         "wire.committed": "Changed Notification Receipt",
     }

@@ -10,11 +10,13 @@ from functools import wraps
 from typing import Any
 
 from ablo_pg.json_text import Json
+from ablo_pg.predicate.expression import expressed
 from ablo_pg.predicate.operands import CLOCK, Fields, Refused
 from ablo_pg.predicate.permission import permission_fields, require_judged
 from ablo_pg.predicate.text import parse
 from ablo_pg.schema import declare
-from ablo_pg.schema.declare import ConditionDeclaration, PermissionDeclaration
+from ablo_pg.schema.declare import ConditionDeclaration, Permission, PermissionDeclaration
+from ablo_pg.schema.rows import Model
 
 
 def check(condition: str | Mapping[str, object], /) -> ConditionDeclaration:
@@ -55,10 +57,10 @@ def index(
 
 def allow(
     *,
-    read: str | Mapping[str, object] | None = None,
-    create: str | Mapping[str, object] | None = None,
-    update: str | Mapping[str, object] | None = None,
-    delete: str | Mapping[str, object] | None = None,
+    read: Permission | None = None,
+    create: Permission | None = None,
+    update: Permission | None = None,
+    delete: Permission | None = None,
 ) -> PermissionDeclaration:
     """Declare which rows an actor may read and write, for every client, the stream and plain SQL.
 
@@ -71,9 +73,10 @@ def allow(
                 delete="owner_id = actor.user_id and status = 'draft'",
             )
 
-    Each is SQL over the row's fields and the actor (`actor.id`, `actor.kind`, `actor.user_id`), or
-    its JSON form. A row that may not be read is for that actor as if it did not exist. What is left
-    out is allowed for every row that the actor can read.
+    Each is SQL over the row's fields and the actor (`actor.id`, `actor.kind`, `actor.user_id`), its
+    JSON form, or an expression of columns; a function returns one that names the model's own class:
+    `read=lambda: actor.user_id == Task.owner_id`. A row that may not be read is for that actor as
+    if it did not exist. What is left out is allowed for every row that the actor can read.
 
     Args:
         read: which rows can be seen; they also bound update and delete.
@@ -93,13 +96,18 @@ def field(**options: Any) -> Any:
     return declare.field(permission_reader=_read_permission, **options)
 
 
-def _read_permission(model: str, verb: str, text: str, fields: Fields) -> Json:
+def _read_permission(
+    model: str, row: type[Model], verb: str, given: object, fields: Fields
+) -> Json:
     named = permission_fields(fields, verb)
-    found = parse(model, text, (), named)
+    if isinstance(given, str):
+        found = parse(model, given, (), named)
+    else:
+        found = expressed(model, row, given, named)
     try:
         require_judged(found, {field.wire: field for field in named.values()})
     except Refused as exc:
-        raise exc.at(model, text[:60]) from None
+        raise exc.at(model, str(given)[:60]) from None
     return found
 
 

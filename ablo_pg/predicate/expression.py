@@ -27,10 +27,11 @@ from ablo_pg.schema.rows import Model
 from ablo_pg.schema.values import BadValueError, to_json_value
 
 _JOINED: Final = {"&": "and", "|": "or"}
+_NAMED: Final = ("actor", "old", "new")
 _COMPARE: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
-def expressed(model: str, row: type[Model], given: Expression, fields: Fields) -> Json:
+def expressed(model: str, row: type[Model], given: object, fields: Fields) -> Json:
     """Return an expression as a predicate.
 
     model: its key, for errors; row: its class; fields: by each spelling. Raises invalid_request for
@@ -89,7 +90,7 @@ class _Reader:
     def _operand(self, given: object, depth: int = 1) -> Operand:
         if not isinstance(given, Column):
             return literal(given)
-        if given.word == "field":
+        if given.word == "field" or given.word in _NAMED:
             return field_operand(self._field(given))
         if depth > DEEPEST:
             raise _too_deep()
@@ -97,11 +98,17 @@ class _Reader:
         return call(word, [self._operand(one, depth + 1) for one in given.args])
 
     def _field(self, column: Column[object]) -> Field:
-        model, name = column.args
-        found = self._fields.get(name) if issubclass(self._row, model) else None
+        """Return a field of the row, of the row before or after, or of the actor."""
+        row = column.word if column.word in _NAMED else ""
+        name = column.args[0]
+        if row != "actor":
+            model, name = name.args if row else column.args
+            if not issubclass(self._row, model):
+                place, own = (f"{one.__module__}.{one.__qualname__}" for one in (model, self._row))
+                raise unknown_field(f"{column!r} is a field of {place}, not of {own}", self._fields)
+        found = self._fields.get(f"{row}.{name}" if row else name)
         if found is None:
-            place, own = (f"{one.__module__}.{one.__qualname__}" for one in (model, self._row))
-            raise unknown_field(f"{column!r} is a field of {place}, not of {own}", self._fields)
+            raise unknown_field(f"{column!r} cannot be named here", self._fields)
         return found
 
 

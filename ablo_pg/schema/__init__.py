@@ -2,7 +2,7 @@
 
 from ablo_pg.schema.author import Schema, define_schema, model
 from ablo_pg.schema.checks import check
-from ablo_pg.schema.columns import Column, Condition, col
+from ablo_pg.schema.columns import Column, Condition, actor, col, new, old
 from ablo_pg.schema.declare import (
     ModelOptions,
     belongs_to,
@@ -54,6 +54,7 @@ __all__ = [
     "Schema",
     "SchemaSpec",
     "Tenancy",
+    "actor",
     "belongs_to",
     "check",
     "col",
@@ -69,6 +70,8 @@ __all__ = [
     "indexed",
     "model",
     "model_hash",
+    "new",
+    "old",
     "parse_schema_json",
     "row_from_json",
     "schema_hash",

@@ -1,13 +1,14 @@
 """Filters as typed Python expressions: `(col(Task.status) == "todo") & (col(Task.count) > 3)`.
 
 A field of a row class is, on the class, a `Column`; its operators make `Condition`s. Both only
-record what was written. `predicate.expression` reads them as the fields of a model. Pure.
+record what was written. `predicate.expression` reads them as the fields of a model. Permissions
+also name the `actor`, and the row as it was and will be (`old`, `new`). Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, Literal, NoReturn, TypeVar
 
 from ablo_pg.errors import AbloError, error_for
 
@@ -47,6 +48,10 @@ class Expression:
         match self.word:
             case "field":
                 return f"{first.__name__}.{others[0]}"
+            case "actor":
+                return f"actor.{first}"
+            case "old" | "new":
+                return f"{self.word}({first!r})"
             case "[]":
                 return f"{first!r}[{others[0]!r}]"
             case "~":
@@ -165,6 +170,41 @@ def col(field: ValueT | None, /) -> Column[ValueT]:
             "that is named like a method (json, copy) with a dict or SQL text",
         )
     return field
+
+
+class Actor:
+    """Who reads or writes, in permissions. user_id: the id if the kind is user, else null.
+
+    Compare from the left, and a type checker needs no `col`: `actor.user_id == Task.owner_id`.
+    """
+
+    __slots__ = ()
+    id: Final[Column[str]] = Column("actor", "id")
+    kind: Final[Column[Literal["user", "agent", "system"]]] = Column("actor", "kind")
+    user_id: Final[Column[str]] = Column("actor", "user_id")
+
+    def __repr__(self) -> str:
+        return "actor"
+
+
+actor: Final = Actor()
+
+
+def old(field: ValueT | None, /) -> Column[ValueT]:
+    """Return a field of the row before an update, in `allow(update=...)`."""
+    return Column("old", _plain(field))
+
+
+def new(field: ValueT | None, /) -> Column[ValueT]:
+    """Return a field of the row after an update, in `allow(update=...)`."""
+    return Column("new", _plain(field))
+
+
+def _plain(field: object) -> Column[object]:
+    found = col(field)
+    if found.word != "field":
+        raise _refused(found, "it is not a field", "write old() and new() around fields")
+    return found
 
 
 def _test(word: str, column: Column[Any], *values: object) -> Condition:

@@ -21,18 +21,24 @@ from pydantic_core import PydanticUndefined
 
 from ablo_pg.errors import error_for
 from ablo_pg.json_text import Json
+from ablo_pg.schema.columns import Column, Condition
 from ablo_pg.schema.neutral import Disposition, EntityRole, Field, ParticipantKind, Tenancy
 
-PermissionReader: TypeAlias = Callable[[str, str, str, Mapping[str, Field]], Json]
-"""`predicate.declare.read_permission`: of a model's key, a verb, SQL text, fields by each name."""
+Permission: TypeAlias = (
+    str | Mapping[str, object] | Condition | Column[bool] | Callable[[], Condition | Column[bool]]
+)
+"""SQL, the JSON form of a predicate, an expression, or a function of nothing that returns one."""
+
+PermissionReader: TypeAlias = Callable[[str, type, str, object, Mapping[str, Field]], Json]
+"""`predicate.declare`: of a model's key, its row class, a verb, what it says, fields by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionDeclaration:
-    """Permissions as their author wrote them: by verb, SQL or the JSON form of a predicate."""
+    """Permissions as their author wrote them, by verb."""
 
     read: PermissionReader | None
-    tests: Mapping[str, str | Mapping[str, object]]
+    tests: Mapping[str, Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ def field(
     wire: str | None = None,
     formerly: str | Sequence[str] = (),
     unique: bool = False,
-    read: str | Mapping[str, object] | None = None,
-    write: str | Mapping[str, object] | None = None,
+    read: Permission | None = None,
+    write: Permission | None = None,
     permission_reader: PermissionReader | None = None,
     **constraints: Any,
 ) -> Any:
@@ -77,7 +83,7 @@ def field(
         formerly: JSON names that it had. Rows carry its value under these too, and writes may use
             them: clients of both names live side by side. Its column stays that of the first.
         unique: no two rows of an organization have the same value. Rows with null may repeat.
-        write: who may write it: a condition over the row and the actor, as of `allow`, which holds
+        write: who may write it: a condition over the row and the actor, as for `allow`, which holds
             before and after the change. Without it, a create may leave the field at its default.
         read: who may read it: a condition over the actor. For the others it is None, by every
             client, in the stream and the log, so it must be optional; they cannot filter by it.

@@ -90,10 +90,10 @@ def _with_permissions(spec: ModelSpec, cls: type[Model], problems: list[Problem]
     found: dict[str, Check] = {}
     for name, read, verb, declared in given:
         text = declared if isinstance(declared, str) else ""
-        test: object = declared
         try:
-            if isinstance(declared, str):
-                test = _reader(read)(spec.key, verb, declared, fields)
+            test: object = declared() if callable(declared) else declared
+            if not isinstance(test, Mapping | list):  # the JSON form
+                test = _reader(read)(spec.key, cls, verb, test, fields)
         except AbloError as exc:
             reason, remedy = f"{verb}: {exc.message}", exc.remedy or ""
             problems.append(Problem("invalid_permission", spec.key, name, reason, remedy))

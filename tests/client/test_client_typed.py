@@ -32,6 +32,10 @@ WRONG = {
     "await tasks.list(col(Task.count))": "arg-type",
     "await tasks.list(not col(Task.urgent))": "arg-type",
     'col(Task.status).in_(["todo", 3])': "list-item",
+    "allow(read=actor.id == 3)": "arg-type",
+    'allow(read=lambda: actor.kind == "usr")': "arg-type",
+    "allow(update=lambda: old(Task.count) < new(Task.title))": "arg-type",
+    "allow(read=lambda: Task.title == actor.id)": "arg-type",
     "from ablo_pg import Modle": "attr-defined",
 }
 

@@ -24,11 +24,15 @@ from ablo_pg import (
     SessionKey,
     Snapshot,
     SyncClaim,
+    actor,
+    allow,
     check,
     col,
     define_schema,
     field,
     index,
+    new,
+    old,
 )
 
 
@@ -137,6 +141,17 @@ async def with_columns(tasks: ModelClient[Task], now: dt.datetime) -> None:
     page = await tasks.list((col(Task.meta)["source"] == "import") & (col(Task.count) > 3))
     premise = {"model": Task, "where": col(Task.id) >= "t", "read_at": 3}
     await tasks.update("t1", {"title": "x"}, reads=[page, premise])
+
+
+class Note(Model):
+    owner_id: str
+    done: bool = False
+    text: str | None = field(default=None, read=actor.kind == "user")
+    permissions = allow(
+        read=lambda: (actor.user_id == Note.owner_id) | col(Note.done),
+        create=lambda: actor.id.in_(["ann"]),
+        update=lambda: new(Note.owner_id) == old(Note.owner_id),
+    )
 
 
 async def over_a_relay() -> None:

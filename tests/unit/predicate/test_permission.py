@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from ablo_pg import AbloValidationError, Model, allow, define_schema
+from ablo_pg import (
+    AbloError,
+    AbloValidationError,
+    Model,
+    actor,
+    allow,
+    col,
+    define_schema,
+    field,
+    new,
+    old,
+)
 from ablo_pg.compile import compile_schema
 from ablo_pg.schema import SchemaSpec, parse_schema_json
 from ablo_pg.schema.diff import diff
@@ -65,6 +76,90 @@ def refused(**tests: Any) -> str:
 )
 def test_what_the_stream_could_judge_otherwise_is_refused(test: str, reason: str) -> None:
     assert reason in refused(read=test)
+
+
+class Doc(Model):
+    owner_id: str
+    level: int = 0
+    done: bool = False
+    note: str | None = None
+    permissions = allow(
+        read=lambda: (actor.user_id == Doc.owner_id) | col(Doc.done) & col(Doc.note).is_null(),
+        create=lambda: (col(Doc.owner_id) == actor.id) & (actor.kind != "agent"),
+        update=lambda: (old(Doc.level) < new(Doc.level)) & actor.user_id.is_not_null(),
+        delete=actor.kind.in_(["user", "system"]) & actor.id.like("a%"),
+    )
+
+
+class DocText(Model):
+    owner_id: str
+    level: int = 0
+    done: bool = False
+    note: str | None = None
+    permissions = allow(
+        read="actor.user_id = owner_id or done and note is null",
+        create="owner_id = actor.id and actor.kind <> 'agent'",
+        update="old.level < new.level and actor.user_id is not null",
+        delete="actor.kind in ('user', 'system') and actor.id like 'a%'",
+    )
+
+
+def test_expressions_are_the_same_permissions_as_sql() -> None:
+    typed, text = (define_schema(docs=one).spec.models[0].permissions for one in (Doc, DocText))
+    assert [(one.name, one.test) for one in typed] == [(one.name, one.test) for one in text]
+    assert len(typed) == 4
+
+
+def test_expressions_are_inherited_and_pulled() -> None:
+    class Special(Doc):
+        extra: int = 0
+
+    spec = define_schema(docs=Special).spec
+    assert spec.models[0].permissions == define_schema(docs=Doc).spec.models[0].permissions
+    assert again(spec).models[0].permissions == spec.models[0].permissions
+
+
+def test_a_class_takes_permissions_after_its_body() -> None:
+    class Late(Model):
+        owner_id: str
+
+    Late.permissions = allow(read=Late.owner_id == actor.id)  # type: ignore[attr-defined,arg-type]
+    (read,) = define_schema(docs=Late).spec.models[0].permissions
+    sides = {"left": {"field": "ownerId"}, "right": {"field": "actor.id"}}
+    assert read.test == {"compare": "=", **sides}
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        (lambda: actor.id, "text is not a condition"),
+        (lambda: True, "bool is not a condition"),
+        (5, "int is not a condition"),
+        (actor.id.lower() == "x", "locale"),
+        (lambda: Doc.owner_id == actor.id, "Doc, not of"),
+        (old(Doc.level) == 1, "Doc, not of"),
+        (old(Model.id) == "a", "old(Model.id) cannot be named here"),
+        (actor.id == 3, "do not compare"),
+    ],
+)
+def test_what_is_no_permission_is_refused_where_it_is_declared(test: Any, reason: str) -> None:
+    assert reason in refused(read=test)
+
+
+def test_a_field_is_read_by_the_actor_alone() -> None:
+    class Veiled(Model):
+        owner_id: str
+        note: str | None = field(default=None, read=lambda: actor.user_id == Veiled.owner_id)
+
+    with pytest.raises(AbloValidationError, match=r"Veiled\.owner_id cannot be named here"):
+        define_schema(docs=Veiled)
+
+
+def test_rows_before_and_after_are_of_fields() -> None:
+    with pytest.raises(AbloError, match="it is not a field"):
+        old(col(Doc.owner_id).length())
+    with pytest.raises(AbloError, match="a column is expected"):
+        new("owner_id")
 
 
 def test_an_update_names_the_rows_or_not() -> None:
