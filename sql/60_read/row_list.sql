@@ -41,8 +41,10 @@ begin
   v_order := ablo.order_terms(v_model, p_query);
   v_where := ablo.list_where(p_organization, p_participant, v_model, p_query, p_capability_id);
   v_head := ablo.log_head(p_organization);
-  v_shown := format(case when v_hidden is null then 'ablo_model.%I(t.*)' else 'ablo.row_without(ablo_model.%I(t.*), %L)' end,
-    v_model.row_function, v_hidden);
+  -- clock_timestamp, which is never called, is volatile: the JSON is built after the sort, of the rows that are
+  -- returned, where Postgres would build that of all the rows that it sorts.
+  v_shown := format(case when v_hidden is null then 'coalesce(ablo_model.%I(t.*), clock_timestamp()::text::json)'
+    else 'coalesce(ablo.row_without(ablo_model.%I(t.*), %L), clock_timestamp()::text::json)' end, v_model.row_function, v_hidden);
   select string_agg((o ->> 'column') || '::text', ', '), string_agg(o ->> 'order', ', ') into v_keys, v_by
     from jsonb_array_elements(v_order) o;
   foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop
