@@ -245,8 +245,9 @@ def unread_fields(row: Model) -> Mapping[str, AbloError]:
 
 def strange_fields(row: Model) -> frozenset[str]:
     """Return the fields of a row that its JSON did not have, or not as their type."""
-    names = type(row).model_fields.keys()
-    return frozenset(names - row.model_fields_set)
+    fields = type(row).__pydantic_fields__  # model_fields checks at each access who asks
+    given = row.model_fields_set
+    return frozenset() if given.issuperset(fields) else frozenset(fields.keys() - given)
 
 
 def changed_row(row: RowT, data: Mapping[str, object]) -> RowT:

@@ -21,14 +21,23 @@ begin
     left join pg_catalog.pg_collation c on c.oid = a.attcollation
    where a.attrelid = to_regclass(format('%I.%I', p_model.table_schema, p_model.table_name))
      and a.attname = p_field.column_name and not a.attisdropped;
+  matched := case when not v_deterministic then ' collate "default"' else '' end;
   loop
+    type := case
+      when v_oid in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
+      when v_oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
+      when v_oid in ('timestamptz'::regtype, 'timestamp'::regtype) then 'timestamptz'
+      when v_oid in ('bool'::regtype, 'date'::regtype, 'uuid'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype)
+        then format_type(v_oid, null) end;
+    if type is not null then
+      return;
+    end if;
     select t.oid, t.typname, t.typtype, t.typbasetype, n.nspname into v_type
       from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
      where t.oid = v_oid;
     exit when v_type.typtype is distinct from 'd';
     v_oid := v_type.typbasetype;
   end loop;
-  matched := case when not v_deterministic then ' collate "default"' else '' end;
   if v_type.nspname is distinct from 'pg_catalog' and v_type.typtype = 'b' then
     select jsonb_object_agg((array['<', '<=', '=', '>=', '>'])[m.amopstrategy], format('operator(%I.%s)', n.nspname, o.oprname))
            || jsonb_object_agg('<>', format('operator(%I.%s)', n.nspname, w.oprname)) filter (where m.amopstrategy = 3)
@@ -44,12 +53,6 @@ begin
   type := case
     when v_type.typname is null then 'text'
     when v_type.nspname <> 'pg_catalog' then format('%I.%I', v_type.nspname, v_type.typname)
-    when v_type.typname in ('int2', 'int4', 'int8') then 'bigint'
-    when v_type.typname in ('text', 'varchar', 'name') then 'text'
-    when v_type.typname = 'timestamp' then 'timestamptz'
-    when v_type.typname = 'float4' then 'real'
-    when v_type.typname = 'float8' then 'double precision'
-    when v_type.typname = 'bool' then 'boolean'
     else quote_ident(v_type.typname) end;
 end
 $$;

@@ -8,7 +8,7 @@ as $$
   -- ablo.key_check_read raises.
 declare
   v_where text := 'true';
-  v_clause jsonb;
+  v_clauses jsonb := coalesce(nullif(p_query -> 'where', 'null'), '[]');
 begin
   if p_model.org_column is not null then
     v_where := format('t.%I = %L', p_model.org_column, p_organization);
@@ -24,8 +24,8 @@ begin
   if p_model.archived_column is not null and coalesce(p_query ->> 'archived', 'false') <> 'true' then
     v_where := v_where || format(' and t.%I is null', p_model.archived_column);
   end if;
-  for v_clause in select e from jsonb_array_elements(coalesce(nullif(p_query -> 'where', 'null'), '[]')) e loop
-    v_where := v_where || ' and ' || ablo.predicate_sql(p_model, v_clause);
+  for v_index in 0 .. jsonb_array_length(v_clauses) - 1 loop
+    v_where := v_where || ' and ' || ablo.predicate_sql(p_model, v_clauses -> v_index);
   end loop;
   return v_where;
 end

@@ -5,7 +5,7 @@ as $$
   -- the order is total and a page can be continued. Without orderBy: by id.
   -- Called by: ablo.row_list. Raises: query_invalid_identifier, invalid_request.
 declare
-  v_given jsonb := coalesce(nullif(p_query -> 'orderBy', 'null'), '[]');
+  v_given jsonb := coalesce(nullif(p_query -> 'orderBy', 'null'), '[]') || '[["id", "asc"]]';
   v_terms jsonb := '[]';
   v_term jsonb;
   v_field ablo.field;
@@ -13,7 +13,8 @@ declare
   v_descending boolean;
   v_nulls boolean;
 begin
-  for v_term in select e from jsonb_array_elements(v_given || '[["id", "asc"]]') e loop
+  for v_index in 0 .. jsonb_array_length(v_given) - 1 loop
+    v_term := v_given -> v_index;
     v_field := ablo.field_find(p_model, v_term ->> 0);
     v_descending := lower(coalesce(v_term ->> 1, 'asc')) = 'desc';
     if lower(coalesce(v_term ->> 1, 'asc')) not in ('asc', 'desc') or v_field.type = 'json' then

@@ -10,9 +10,8 @@ as $$
   -- Called by: ablo.row_list, ablo.filter_match. Raises: invalid_request for another shape or more than 16 levels,
   -- column_type_mismatch, and what ablo.filter_sql raises.
 declare
-  v_kind text := case when jsonb_typeof(p_node) = 'object' then
-    (select min(k) from jsonb_object_keys(p_node) k where k <> all (array['left', 'right']) having count(*) = 1) end;
-  v_given jsonb := p_node -> v_kind;
+  v_kind text;
+  v_given jsonb;
   v_left record;
   v_right record;
 begin
@@ -20,7 +19,11 @@ begin
     perform ablo.predicate_refuse(p_model, p_node, 'it is more than 16 levels deep');
   elsif jsonb_typeof(p_node) = 'array' then
     return ablo.filter_sql(p_model, p_node);
-  elsif v_kind in ('and', 'or') and jsonb_typeof(v_given) = 'array' then
+  elsif jsonb_typeof(p_node) = 'object' then
+    v_kind := (select min(k) from jsonb_object_keys(p_node) k where k <> all (array['left', 'right']) having count(*) = 1);
+    v_given := p_node -> v_kind;
+  end if;
+  if v_kind in ('and', 'or') and jsonb_typeof(v_given) = 'array' then
     return '(' || coalesce((select string_agg(ablo.predicate_sql(p_model, e, p_depth + 1), format(' %s ', v_kind))
       from jsonb_array_elements(v_given) e), (v_kind = 'and')::text) || ')';
   elsif v_kind = 'not' then

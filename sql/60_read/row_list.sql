@@ -18,55 +18,53 @@ as $$
 declare
   v_found text := ablo.identity_set(p_organization, p_participant);
   v_model ablo.model := ablo.read_model(p_model);
-  v_floor bigint := ablo.log_floor();
   v_head bigint;
-  v_stamp bigint;
   v_limit int;
   v_order jsonb;
   v_where text;
+  v_keys text;
+  v_by text;
+  v_shown text;
   v_range text;
   v_row record;
   v_data json[] := '{}';
-  v_evidence json[] := '{}';
+  v_ids text[] := '{}';
   v_size bigint := 0;
-  v_last jsonb;
+  v_last text[];
   v_more boolean := false;
   v_page json;
+  v_done text;  -- an assignment runs no query
   v_hidden constant text[] := ablo_model.hidden(v_model.typename, p_participant);
 begin
-  perform ablo.list_check(p_query);
+  v_done := ablo.list_check(p_query);
   v_limit := ablo.list_limit(p_query);
   v_order := ablo.order_terms(v_model, p_query);
   v_where := ablo.list_where(p_organization, p_participant, v_model, p_query, p_capability_id);
   v_head := ablo.log_head(p_organization);
-  v_stamp := ablo.stamp_before(v_head, v_floor);
+  -- clock_timestamp, which is never called, is volatile: the JSON is built after the sort, of the rows that are
+  -- returned, where Postgres would build that of all the rows that it sorts.
+  v_shown := format(case when v_hidden is null then 'coalesce(ablo_model.%I(t.*), clock_timestamp()::text::json)'
+    else 'coalesce(ablo.row_without(ablo_model.%I(t.*), %L), clock_timestamp()::text::json)' end, v_model.row_function, v_hidden);
+  select string_agg((o ->> 'column') || '::text', ', '), string_agg(o ->> 'order', ', ') into v_keys, v_by
+    from jsonb_array_elements(v_order) o;
   foreach v_range in array ablo.keyset_sql(v_model, v_order, p_query ->> 'after') loop
     for v_row in execute format(
-      'select %14$s as j, %5$s as k,
-              json_build_object(''id'', t.%9$I::text, ''stamp'', coalesce((
-                select d.sync_id from ablo.delta d  -- as ablo.row_stamp, with the partitions known to the planner
-                 where d.organization_id = %2$L and d.model = %3$L and d.sync_id > %12$s
-                   and (d.row_id, d.sync_id) > (t.%9$I::text, %12$s) and (d.row_id, d.sync_id) <= (t.%9$I::text, 9223372036854775807)
-                 order by d.row_id desc, d.sync_id desc limit 1), %13$s)) as e
-         from %7$I.%8$I t where %10$s and %11$s order by %6$s limit %1$s',
-      v_limit - cardinality(v_data) + 1, p_organization, v_model.typename, v_model.row_function,
-      (select 'jsonb_build_array(' || string_agg((o ->> 'column') || '::text', ', ') || ')' from jsonb_array_elements(v_order) o),
-      (select string_agg(o ->> 'order', ', ') from jsonb_array_elements(v_order) o),
-      v_model.table_schema, v_model.table_name, ablo.id_column(v_model), v_where, v_range, v_floor, v_stamp,
-      format(case when v_hidden is null then 'ablo_model.%I(t.*)' else 'ablo.row_without(ablo_model.%I(t.*), %L)' end,
-        v_model.row_function, v_hidden))
+      'select t.%I::text as id, array[%s] as k, %s as j from %I.%I t where %s and %s order by %s limit %s',
+      ablo.id_column(v_model), v_keys, v_shown, v_model.table_schema, v_model.table_name, v_where, v_range, v_by,
+      v_limit - cardinality(v_data) + 1)
     loop
       v_more := cardinality(v_data) = v_limit or v_size >= ablo.bound('answer_bytes');
       exit when v_more;
       v_data := v_data || v_row.j;
-      v_evidence := v_evidence || v_row.e;
+      v_ids := v_ids || v_row.id;
       v_size := v_size + octet_length(v_row.j::text);
       v_last := v_row.k;
     end loop;
     exit when v_more;
   end loop;
-  v_page := json_build_object('data', array_to_json(v_data), 'evidence', array_to_json(v_evidence), 'stamp', v_head, 'hasMore', v_more,
-    'nextCursor', case when v_more then translate(encode(convert_to(v_last::text, 'UTF8'), 'base64'), e'\n', '') end);
+  v_page := json_build_object('data', array_to_json(v_data),
+    'evidence', ablo.row_stamps(p_organization, v_model.typename, v_ids, v_head), 'stamp', v_head, 'hasMore', v_more,
+    'nextCursor', case when v_more then translate(encode(convert_to(to_jsonb(v_last)::text, 'UTF8'), 'base64'), e'\n', '') end);
   if p_query ->> 'compares' = 'true' then
     v_page := (
       select left(v_page::text, -1) || ', "compares" : ' || json_object_agg(n, ablo.field_compares(v_model, n)) || '}'

@@ -18,7 +18,7 @@ from ablo_pg.cluster import Server
 from ablo_pg.db.audit import DELTAS, ORGANIZATIONS
 from ablo_pg.testing import DatabaseHandle, make_database
 
-from .plan_reader import pages_read, rows_read, run
+from .plan_reader import nodes, pages_read, plans, rows_read, run
 
 
 class Project(Model):
@@ -163,3 +163,20 @@ def test_receipts_are_found_by_time(filled: DatabaseHandle, call: LiteralString,
         scans = [s for s in found if s["Relation Name"] == "receipt"]
         assert scans
         assert sum(rows_read(scan) for scan in scans) <= most
+
+
+def test_a_list_builds_the_json_of_its_page_only(filled: DatabaseHandle) -> None:
+    """No index has this order: all the notes are sorted, and 20 of them become JSON."""
+    call: LiteralString = """select ablo.row_list('acme', 'user:u', 'notes',
+        '{"orderBy": [["body", "desc"]], "limit": 20}')"""
+    (plan,) = [
+        made
+        for made in plans(filled, call)
+        if any(node.get("Relation Name") == "notes" for node in nodes(made))
+    ]
+    chain = []
+    while plan["Node Type"] != "Sort":
+        chain.append((plan["Node Type"], plan["Actual Rows"]))
+        plan = plan["Plans"][-1]  # before it, what row-level security asks once
+    assert chain == [("Limit", 21), ("Result", 21)]
+    assert plan["Plans"][0]["Actual Rows"] == 2500

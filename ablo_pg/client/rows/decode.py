@@ -72,8 +72,9 @@ def joined(row: bytes, before: bytes) -> bytes:
 
 def page_of(entry: Entry, page: PageRead, query: ListQuery) -> Page[Any]:
     """Build the page of rows that `query` requested."""
+    cls, key, organization = entry.row, entry.key, entry.organization
     rows = [
-        row_of(entry, bytes(raw), evidence.stamp)
+        with_evidence(row_from_json(cls, bytes(raw)), Evidence(key, evidence.stamp, organization))
         for raw, evidence in zip(page.data, page.evidence, strict=True)
     ]
     made = Page(rows, page.stamp, page.has_more, page.next_cursor)
