@@ -18,6 +18,7 @@ declare
   v_operation jsonb;
   v_own bigint;
   v_read_at bigint;
+  v_last bigint := least(p_before, coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0));  -- a value: partitions above are not opened
   v_same boolean;
   v_model text;
   v_stale record;
@@ -36,7 +37,7 @@ begin
     if v_read_at is not null then
       select (select true from ablo.delta x
                where x.organization_id = p_organization and x.model = v_model and x.row_id = v_operation ->> 'id'
-                 and x.sync_id > v_read_at and x.sync_id <= p_before limit 1) is null
+                 and x.sync_id > v_read_at and x.sync_id <= v_last limit 1) is null
         into v_same
         from ablo.log_state s
        where s.singleton and v_read_at between s.dropped_through and coalesce(pg_sequence_last_value('ablo.sync_id'::regclass), 0);
