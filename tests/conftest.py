@@ -109,9 +109,13 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test."""
-    gc.enable()
+    """Keep what was collected from the garbage collector, which would look at it again and again.
+
+    In a new checkout hypothesis tabulates Unicode first: seconds that belong to no test.
+    """
     strategies.text().validate()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -219,7 +219,7 @@ async def drive(
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_they_equal_select_at_each_stamp(
     ablo: AsyncAblo, db: DatabaseHandle, seed: int
 ) -> None:

@@ -9,6 +9,7 @@ from ablo_pg import Ablo, AbloClaimedError, AbloTimeoutError, ClaimStatus
 from ablo_pg.testing import DatabaseHandle
 
 from .conftest import MakeSync, wait_until
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 
 @pytest.fixture
@@ -62,13 +63,14 @@ def test_every_argument(ablo: Ablo) -> None:
     assert ablo.tasks.claim.release(id="task_123")
 
 
-def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle) -> None:
+def test_a_lost_claim(ablo: Ablo, db: DatabaseHandle, organization: str) -> None:
     seen: list[str] = []
     with ablo.tasks.claim(
         id="task_123", ttl="600ms", on_status=lambda status: seen.append(status.status)
     ) as claim:
         with psycopg.connect(db.admin_url, autocommit=True) as conn:
-            conn.execute("select ablo.claim_break('acme', 'user:boss', %s)", [claim.id])
+            broken = "select ablo.claim_break(%s, 'user:boss', %s)"
+            conn.execute(broken, [organization, claim.id])
         assert claim.lost.wait(timeout=30)
         assert claim.lost.is_set()
         with pytest.raises(AbloClaimedError):

@@ -117,11 +117,18 @@ def adopted(cluster: Server, kernel_template: str) -> Iterator[DatabaseHandle]:
         yield handle
 
 
-@pytest.fixture
-def own(cluster: Server, kernel_template: str) -> Iterator[DatabaseHandle]:
-    """A database of the test's own, to break things in."""
+@pytest.fixture(scope="module")
+def adopted_template(cluster: Server, kernel_template: str) -> Iterator[str]:
+    """The name of a database whose tables were adopted, to be cloned."""
     with make_database(server=cluster, template=kernel_template) as handle:
         adopt(handle)
+        yield handle.name
+
+
+@pytest.fixture
+def own(cluster: Server, adopted_template: str) -> Iterator[DatabaseHandle]:
+    """A database of the test's own, to break things in."""
+    with make_database(server=cluster, template=adopted_template) as handle:
         yield handle
 
 

@@ -182,7 +182,7 @@ async def follow_all(client: AsyncAblo, db: DatabaseHandle, seed: int, steps: in
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_events_alone_keep_the_set_of_rows(
     ablo: AsyncAblo,
     db: DatabaseHandle,

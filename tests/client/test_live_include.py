@@ -200,7 +200,7 @@ async def follow_random_writes(
             await live.aclose()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_it_equals_the_database_after_random_writes(
     make_client: MakeClient, db: DatabaseHandle, organization: str, seed: int
 ) -> None:

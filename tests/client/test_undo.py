@@ -14,6 +14,7 @@ from ablo_pg import Ablo, AbloClaimedError, AbloError, AbloValidationError, Asyn
 from ablo_pg.client.rows import undo as undo_module
 
 from .conftest import MakeClient
+from .shared import own_organization, shared, shared_db, shared_relay  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
 FIELDS = ("title", "status", "count")

@@ -234,19 +234,6 @@ async def test_a_unique_index_holds_for_its_rows(make_client: MakeClient) -> Non
         await ablo.tasks.update(waits.id, {"count": 1})
 
 
-def test_the_sync_client_is_refused_alike(db: DatabaseHandle, organization: str) -> None:
-    with Ablo(
-        schema=SCHEMA,
-        database_url=db.database_url,
-        organization=organization,
-        participant="user:ann",
-    ) as ablo:
-        for broken, field_name, says in BROKEN.values():
-            with pytest.raises(AbloValidationError) as caught:
-                ablo.tasks.create({**FINE, **broken})
-            told(caught.value, field_name, says)
-
-
 async def test_validators_of_python_see_the_whole_row_of_an_update(make_client: MakeClient) -> None:
     async with make_client(schema=SCHEMA) as ablo:
         with pytest.raises(AbloValidationError, match="low is above high"):

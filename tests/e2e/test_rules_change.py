@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -20,9 +20,9 @@ from ablo_pg.kernel import admin_connection, migrate
 from ablo_pg.kernel.drift import kernel_state
 from ablo_pg.kernel.fit import fit
 from ablo_pg.kernel.schema_push import push
-from ablo_pg.schema import Schema, SchemaSpec, dump_schema_json, parse_schema_json
+from ablo_pg.schema import SchemaSpec, dump_schema_json, parse_schema_json
 from ablo_pg.schema.pushing import Backfill, PushOptions
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 Apply = Callable[..., None]
 # Every CHECK and index of ours that a schema's author asked for, and whether it holds for all rows.
@@ -75,17 +75,25 @@ def apply(request: pytest.FixtureRequest, db: DatabaseHandle) -> Apply:
     return pushed if request.param == "push" else migrated
 
 
-@pytest.fixture
-def db(make_app_db: Callable[[Schema], DatabaseHandle]) -> DatabaseHandle:
+ROWS: LiteralString = """
+insert into tasks (organization_id, id, title, count, other, email) values
+  ('acme', 'a', 'A', 1, 2, 'x'), ('acme', 'b', 'B', 50, 3, 'x'),
+  ('acme', 'c', 'C', null, null, null), ('other', 'a', 'A', 1, 2, 'x')"""
+
+
+@pytest.fixture(scope="module")
+def first(cluster: Server) -> Iterator[str]:
     """The first schema, and three rows: counts 1, 50 and null, two of one address."""
-    made = make_app_db(FIRST)
-    execute(
-        made,
-        "insert into tasks (organization_id, id, title, count, other, email) values"
-        " ('acme', 'a', 'A', 1, 2, 'x'), ('acme', 'b', 'B', 50, 3, 'x'),"
-        " ('acme', 'c', 'C', null, null, null), ('other', 'a', 'A', 1, 2, 'x')",
-    )
-    return made
+    with template_database(cluster, FIRST) as name:
+        with psycopg.connect(cluster.url(name), autocommit=True) as conn:
+            conn.execute(ROWS)
+        yield name
+
+
+@pytest.fixture
+def db(cluster: Server, first: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=first) as handle:
+        yield handle
 
 
 def execute(db: DatabaseHandle, query: str) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from ablo_pg.errors import AbloError
 
-from .board import Board, create, op, update
+from .board import Board, create, update
 from .claim_calls import Claimer, claim_id, claimer, status
 from .staging import holding
 
@@ -55,16 +55,6 @@ def test_a_free_row_is_granted_at_once_with_the_row_as_it_is(crew: list[Claimer]
     assert claim["ttlMs"] == 30_000
     assert claim["expiresAt"] - claim["grantedAt"] == 30_000
     assert "position" not in claim
-
-
-def test_the_line_is_first_come_first_served(crew: list[Claimer]) -> None:
-    answers = [one.acquire() for one in crew]
-    assert [status(one) for one in answers] == ["active", "queued", "queued", "queued"]
-    assert [one["claim"].get("position") for one in answers] == [None, 0, 1, 2]
-    for index, one in enumerate(crew[:-1]):
-        assert one.release(answers[index])
-        after = [status(c.look(a)) for c, a in zip(crew, answers, strict=True)]
-        assert after == ["committed"] * (index + 1) + ["active"] + ["queued"] * (2 - index)
 
 
 def test_the_next_in_line_gets_the_row_as_the_holder_left_it(crew: list[Claimer]) -> None:
@@ -205,12 +195,6 @@ def test_leaving_a_row_leaves_its_line_too(crew: list[Claimer]) -> None:
     assert status(crew[1].look(waiting)) == "canceled"
     assert crew[0].release_row()
     assert status(crew[0].look(held)) == "committed"
-
-
-def test_the_claim_of_a_deleted_row_is_lost_at_the_next_beat(crew: list[Claimer]) -> None:
-    held = crew[0].acquire()
-    crew[0].commit(op("delete", "tasks", "t1") | {"claimId": claim_id(held)})
-    assert crew[0].beat_all(held) == {claim_id(held): "lost"}
 
 
 def test_a_row_that_is_not_there_can_be_claimed(crew: list[Claimer]) -> None:

@@ -13,7 +13,7 @@ from psycopg import errors
 
 from ablo_pg import Ablo, AbloError, Model, allow, define_schema
 from ablo_pg.cluster import Server
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 LEVELS = ("read committed", "repeatable read", "serializable")
 PURPOSE = "a secret purpose"
@@ -41,11 +41,17 @@ def client(handle: DatabaseHandle, who: str) -> Ablo:
     )
 
 
+@pytest.fixture(scope="module")
+def template(cluster: Server) -> Iterator[str]:
+    with template_database(cluster, SCHEMA) as name:
+        yield name
+
+
 @pytest.fixture
-def handle(cluster: Server, kernel_template: str) -> Iterator[DatabaseHandle]:
+def handle(cluster: Server, template: str) -> Iterator[DatabaseHandle]:
     """A database with rows of ann: `held` is claimed, `free` is not, `open` is and bob reads it."""
     with (
-        make_database(SCHEMA, server=cluster, template=kernel_template) as made,
+        make_database(server=cluster, template=template) as made,
         client(made, "user:ann") as ann,
     ):
         for model in (ann.deeds, ann.memos):

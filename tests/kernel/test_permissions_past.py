@@ -17,7 +17,7 @@ from ablo_pg.changefeed.permissions import Permissions
 from ablo_pg.changefeed.view import View, seen
 from ablo_pg.cluster import Server
 from ablo_pg.schema import parse_schema_json
-from ablo_pg.testing import apply_schema, make_database
+from ablo_pg.testing import apply_schema, make_database, template_database
 
 from .permission_scene import ORG, Scene, deltas
 
@@ -74,11 +74,17 @@ def schema(model: type[Model] | None) -> Schema:
 FIRST = schema(Task)
 
 
+@pytest.fixture(scope="module")
+def template(cluster: Server) -> Iterator[str]:
+    with template_database(cluster, FIRST) as name:
+        yield name
+
+
 @pytest.fixture
-def scene(cluster: Server, kernel_template: str) -> Iterator[Scene]:
+def scene(cluster: Server, template: str) -> Iterator[Scene]:
     """Ann's rows in the log: h was always hidden, and is deleted; f until it was shown; o never."""
     with (
-        make_database(FIRST, server=cluster, template=kernel_template) as handle,
+        make_database(server=cluster, template=template) as handle,
         psycopg.connect(handle.admin_url, autocommit=True) as admin,
         psycopg.connect(handle.database_url, autocommit=True) as runtime,
     ):

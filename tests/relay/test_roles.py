@@ -15,7 +15,7 @@ from ablo_pg.kernel.push import push_schema
 from ablo_pg.schema import IdentityRole
 from ablo_pg.schema.pushing import PushOptions
 from ablo_pg.schema.wire_json import schema_hash
-from ablo_pg.testing import DatabaseHandle, make_database
+from ablo_pg.testing import DatabaseHandle, make_database, template_database
 
 from .http.world import World, start_relay, wait_until
 from .sight_world import SCHEMA, Folded, listed, socket_of
@@ -28,10 +28,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def db(cluster: Server) -> Iterator[DatabaseHandle]:
+@pytest.fixture(scope="module")
+def without_roles(cluster: Server) -> Iterator[str]:
     plain = replace(SCHEMA.spec, identity_roles=())
-    with make_database(replace(plain, hash=schema_hash(plain)), server=cluster) as handle:
+    with template_database(cluster, replace(plain, hash=schema_hash(plain))) as name:
+        yield name
+
+
+@pytest.fixture
+def db(cluster: Server, without_roles: str) -> Iterator[DatabaseHandle]:
+    with make_database(server=cluster, template=without_roles) as handle:
         yield handle
 
 

@@ -42,13 +42,18 @@ FORGETFUL: dict[str, tuple[LiteralString, str]] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def durable() -> Iterator[Cluster]:
-    """A cluster to crash."""
+    """A cluster to crash, each time with a database of its own.
+
+    Its processes crash, not the machine: what they have written stays, fsync or not. Whole pages
+    are logged, as one that is killed may have written half of a page.
+    """
     prefer: Literal["embedded", "system"] = (
         "system" if os.environ.get("ABLO_TEST_POSTGRES") == "system" else "embedded"
     )
-    with Cluster(prefer=prefer, settings=ClusterSettings(durable=True)) as started:
+    settings = ClusterSettings(durable=False, extra={"full_page_writes": "on"})
+    with Cluster(prefer=prefer, settings=settings) as started:
         yield started
 
 

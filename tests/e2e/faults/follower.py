@@ -141,7 +141,7 @@ class Follower:
 class Forgetful(Follower):
     """Loses the `number`th delta that it is given: the mutant that every verdict has to catch."""
 
-    number = 5000
+    number = 1500
     lost: Change | None = None
 
     def note(self, change: Change) -> None:

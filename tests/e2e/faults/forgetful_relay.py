@@ -1,4 +1,4 @@
-"""`ablo-pg` that loses one delta in ten thousand: a mutant to be caught, as a script.
+"""`ablo-pg` that loses one delta in three thousand: a mutant to be caught, as a script.
 
 It is lost on every way out, live and from the log, and never sent later: no fault heals it.
 """
@@ -12,7 +12,7 @@ from ablo_pg.cli.main import run
 from ablo_pg.delta import Delta
 
 drain, catch_up = Subscription.drain, Subscription.catch_up
-lost: dict[int, int] = {}  # of each ten thousand ids, one
+lost: dict[int, int] = {}  # of each three thousand ids, one
 
 
 def kept(deltas: list[Delta]) -> list[Delta]:
@@ -21,9 +21,9 @@ def kept(deltas: list[Delta]) -> list[Delta]:
 
 
 def loses(sync_id: int) -> bool:
-    """Whether it is this one: the first in the second half of its ten thousand."""
-    ten_thousand, place = divmod(sync_id, 10_000)
-    return place >= 5_000 and lost.setdefault(ten_thousand, sync_id) == sync_id
+    """Whether it is this one: the first in the second half of its three thousand."""
+    thousands, place = divmod(sync_id, 3_000)
+    return place >= 1_500 and lost.setdefault(thousands, sync_id) == sync_id
 
 
 def live(self: Subscription, limit: int, size: int) -> list[Delta]:

@@ -1,4 +1,4 @@
-"""The mutant on the other side: a relay that loses one delta in ten thousand is caught.
+"""The mutant on the other side: a relay that loses one delta in three thousand is caught.
 
 Every trial carries a follower that does so, and fails when the verdict does not name what it lost.
 Here the relay itself does: beside no fault always, and beside each in the long run.

@@ -16,6 +16,7 @@ from ablo_pg.cluster import Server
 from ablo_pg.compile import compile_schema
 from ablo_pg.kernel import apply
 from ablo_pg.schema import SchemaSpec, parse_schema_json
+from ablo_pg.testing import template_database
 
 GOLDEN = Path(__file__).parents[2] / "unit" / "compile" / "golden"
 
@@ -57,9 +58,27 @@ def database(kernel_db: psycopg.Connection) -> Database:
     return Database(kernel_db)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def everything() -> SchemaSpec:
     return parse_schema_json(json.loads((GOLDEN / "everything.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def everything_template(cluster: Server, everything: SchemaSpec) -> Iterator[str]:
+    """The name of a database with the kernel and the schema of everything, to be cloned."""
+    with template_database(cluster, everything) as name:
+        yield name
+
+
+@pytest.fixture
+def everything_database(cluster: Server, everything_template: str) -> Iterator[Database]:
+    """A fresh database with the schema of everything: the `database` of some files."""
+    name = cluster.create_database(template=everything_template)
+    try:
+        with psycopg.connect(cluster.url(name), autocommit=True) as conn:
+            yield Database(conn)
+    finally:
+        cluster.drop_database(name)
 
 
 @pytest.fixture

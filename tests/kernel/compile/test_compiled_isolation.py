@@ -8,21 +8,22 @@ from typing import Any
 import psycopg
 import pytest
 
-from ablo_pg.schema import SchemaSpec
+from ablo_pg.cluster import Server
+from ablo_pg.testing import make_database
 
 INSERT = "insert into teams (id, organization_id, name) values (%s, %s, 'x')"
 ORGANIZATION = "select set_config('app.current_org_id', %s, true)"
 
 
 @pytest.fixture
-def runtime(make_app_db: Any, everything: SchemaSpec) -> Iterator[psycopg.Connection]:
+def runtime(cluster: Server, everything_template: str) -> Iterator[psycopg.Connection]:
     """A session of the least-privilege login, two organizations' rows in the tables."""
-    handle = make_app_db(everything)
-    with psycopg.connect(handle.admin_url, autocommit=True) as admin:
-        for organization in ("acme", "evil"):
-            admin.execute(INSERT, [f"team of {organization}", organization])
-    with psycopg.connect(handle.database_url, autocommit=True) as conn:
-        yield conn
+    with make_database(server=cluster, template=everything_template) as handle:
+        with psycopg.connect(handle.admin_url, autocommit=True) as admin:
+            for organization in ("acme", "evil"):
+                admin.execute(INSERT, [f"team of {organization}", organization])
+        with psycopg.connect(handle.database_url, autocommit=True) as conn:
+            yield conn
 
 
 def test_rows_are_the_organizations(runtime: Any) -> None:

@@ -12,9 +12,9 @@ VALID = {"title": "x", "status": "todo"}
 UNKNOWN, TYPE, NULL, CHECK, ID, LARGE = "AB004", "AB005", "AB006", "AB007", "AB008", "AB025"
 
 
-@pytest.fixture(autouse=True)
-def _schema(database: Any, everything: Any) -> None:
-    database.apply(everything)
+@pytest.fixture
+def database(everything_database: Any) -> Any:
+    return everything_database
 
 
 def tell(error: psycopg.Error) -> tuple[str | None, str, str]:

@@ -24,9 +24,13 @@ TASK = {
 }
 
 
+@pytest.fixture
+def database(everything_database: Any) -> Any:
+    return everything_database
+
+
 @pytest.fixture(autouse=True)
-def _schema(database: Any, everything: Any) -> None:
-    database.apply(everything)
+def _rows(database: Any) -> None:
     database.commit("teams", "create", "t1", {"name": "core"})
     database.commit("teams", "create", "t2", {"name": "other"})
     database.commit("projects", "create", "p1", {"name": "one", "teamId": "t1"})

@@ -23,7 +23,7 @@ from ..setwise import (
     unlogged,
     updates,
 )
-from ..staging import threads, wait_blocked, wait_gone
+from ..staging import blockers, threads, wait_blocked, wait_gone, wait_until
 from .mutants import NO_LOCK, RECREATE
 
 CAPTURED_TWICE: Final = RECREATE.format(
@@ -118,7 +118,9 @@ def orders(board: Board) -> None:
     with threads() as start:
         with paused(board, "after its log was written", caller, updates(ROWS)) as flying:
             late = start(writer.execute, board.text("update notes set text = 'y'").encode())
-            wait_blocked(board.admin, writer.info.backend_pid, by=caller.pid)
+            pid = writer.info.backend_pid
+            wait_until(lambda: late.done() or caller.pid in blockers(board.admin, pid))
+            assert not late.done(), "a commit has passed the batch"
         assert codes(flying.result()) == [None] * ROWS
         late.result()
     last = "select model from ablo.delta where organization_id = '{org}' order by sync_id desc"

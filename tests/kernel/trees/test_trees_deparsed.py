@@ -101,7 +101,7 @@ def faults(things: Things, seed: int, many: int) -> tuple[list[str], Counter[str
     return found, verdicts
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_its_own_spelling_is_equal_and_a_mutant_is_not(things: Things, seed: int) -> None:
     found, verdicts = faults(things, seed, 40)
     assert found == []

@@ -71,7 +71,7 @@ async def test_a_stream_that_looks_only_when_it_connects_is_caught(
             await until_equal_to(socket, ann, seconds=2)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_streams_show_what_the_key_may_list(
     world: World, sql: Sql, schema: Schema, seed: int
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ablo_pg.cli import watch
 from ablo_pg.cli.fresh import load_fresh
 from ablo_pg.cli.watch import path_of, saves
 from ablo_pg.errors import AbloError
@@ -22,7 +23,14 @@ class Task(Model):
 print("noise on stdout")
 schema = define_schema(tasks=Task)
 """
-QUIET_STEPS = 4  # of 200 ms each: longer than a save takes to settle
+QUIET_STEPS = 4  # as many steps are longer than a save takes to settle
+
+
+@pytest.fixture(autouse=True)
+def a_quarter_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a save is does not depend on how long it may take; every step is waited for."""
+    for name in ("SETTLE_MS", "LOOK_MS"):
+        monkeypatch.setattr(watch, name, getattr(watch, name) // 4)
 
 
 @pytest.fixture
