@@ -36,8 +36,8 @@ LOOK_SECONDS: Final = 1.0
 class NextOptions(TypedDict, total=False):
     """How to choose and claim the next row.
 
-    order_by: which row comes first, as of `list`. action, ttl, meta: as of `claim`. timeout: how many seconds to wait for a row to become free, or
-    to pass the filter; default: not at all.
+    order_by: which row comes first, as of `list`. action, ttl, meta: as of `claim`. timeout: how
+    many seconds to wait for a row to become free, or to pass the filter; default: not at all.
     """
 
     order_by: OrderBy | None
