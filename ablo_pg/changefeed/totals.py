@@ -112,7 +112,7 @@ class Totals(Generic[T]):
                     self._take(groups, *old)
                 if new is not None:
                     self._add(groups, *new)
-        except (Undecided, TypeError):  # a value that is not as its field says
+        except (Undecided, TypeError, ArithmeticError):  # a value that is not as its field says
             return None
         return self._show(groups)
 

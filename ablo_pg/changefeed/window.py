@@ -246,6 +246,6 @@ class Window(Generic[T]):
                 raise Undecided
             try:
                 return -1 if (one < two) != descending else 1
-            except TypeError:
+            except (TypeError, ArithmeticError):  # the second: of NaN
                 raise Undecided from None
         return 0

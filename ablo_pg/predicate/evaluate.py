@@ -42,7 +42,9 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 UNKNOWN: Final = object()  # a value that a row does not have: each test that names it is unknown
 # More digits than any value has: results are exact, as numeric's are.
-_EXACT: Final = decimal.Context(prec=300_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_EXACT: Final = decimal.Context(
+    prec=300_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[]
+)
 _PLAIN: Final = re.compile(r"(?![\s\"\[{+-]|[0-9.]).", re.DOTALL)
 
 
@@ -114,7 +116,7 @@ class _Maker:
             if other == "json text":
                 _require_plain(node)
             right, left = _matching(right, other, kind), _matching(left, kind, other)
-            return _both(left, right, _COMPARE[node["compare"]])
+            return _both(left, right, _comparing(node["compare"], kind, other))
         for word in ("like", "ilike"):
             if word in node:
                 return _known(left, _pattern(node[word], word))
@@ -138,7 +140,7 @@ class _Maker:
             if not values:
                 return lambda row: word == "not_in"
             return _known(get, lambda value: (value in values) == (word == "in"))
-        wanted, compare = _value(field, given), _COMPARE[word]
+        wanted, compare = _value(field, given), _comparing(word, field.type.value)
         return _known(get, lambda value: compare(value, wanted))
 
     def operand(self, node: Node) -> tuple[Get, str]:
@@ -242,6 +244,20 @@ def _first(getters: Sequence[Get]) -> Get:
         return next((one for get in getters if (one := get(row)) is not None), None)
 
     return of
+
+
+def _comparing(word: str, *kinds: str) -> Callable[[Any, Any], bool]:
+    """Return how values of these kinds are compared: NaN equals NaN, and exceeds all others."""
+    compare = _COMPARE[word]
+    if not {"decimal", "number"} & set(kinds):
+        return compare
+
+    def compared(one: Any, other: Any) -> bool:
+        if one == one and other == other:
+            return compare(one, other)
+        return compare(one != one, other != other)
+
+    return compared
 
 
 def _matching(get: Get, kind: str, other: str) -> Get:

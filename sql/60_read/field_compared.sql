@@ -27,7 +27,8 @@ begin
       when v_oid in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
       when v_oid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
       when v_oid in ('timestamptz'::regtype, 'timestamp'::regtype) then 'timestamptz'
-      when v_oid in ('bool'::regtype, 'date'::regtype, 'uuid'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype)
+      when v_oid in ('bool'::regtype, 'date'::regtype, 'uuid'::regtype, 'jsonb'::regtype,
+                     'numeric'::regtype, 'float4'::regtype, 'float8'::regtype)
         then format_type(v_oid, null) end;
     if type is not null then
       return;

@@ -297,6 +297,7 @@ async def test_a_premise_that_goes_by_the_spelling_is_caught(own: DatabaseHandle
         ([["weight", "=", 0.1]], ["-weight"]),
         ([["kind", "=", "near"]], ["kind", "score"]),
         ([["price", ">", "1.4999"]], ["-price", "at"]),
+        ([["price", "<>", "9.00"]], ["price", "id"]),
     ],
 )
 async def test_a_live_query_compares_as_columns_do(
@@ -310,8 +311,13 @@ async def test_a_live_query_compares_as_columns_do(
                 ("2", {"email": "zz", "label": "B", "code": "B", "weight": 0.10000000149}),
                 ("1", {"email": "ANN@X", "label": "b", "code": "a", "price": "1.5"}),
                 ("6", {"email": "ann@X", "label": "a", "code": "b", "weight": 0.1, "score": 0.0}),
+                ("3", None),
             ):
-                await words.update(row_id, data)
+                if data is None:
+                    with psycopg.connect(own.admin_url, autocommit=True) as conn:
+                        conn.execute("update words set price = 'NaN' where id = %s", [row_id])
+                else:
+                    await words.update(row_id, data)
                 found = await words.list(where, order_by=order, limit=3)
                 while live.rows != found:  # a change that does not concern it is not waited for
                     await live._result.advance()

@@ -36,6 +36,7 @@ FIELDS = named_fields(SCHEMA.spec.model("tasks"))
 COLUMNS = own_columns(next(m for m in plan_schema(SCHEMA.spec).models if m.spec.key == "tasks"))
 COPY = "insert into copied select * from public.tasks where id = %s and organization_id = %s"
 META = [None, {"k": "a"}, {"k": None}, {"k": 3, "t": True}, {"k": {"a": 1}}, {"a.b": "dotted"}, {}]
+FINITE = "select pg_get_constraintdef(oid) from pg_constraint where conname = %s"
 ORDER = ["=", "<>", "!=", "<", "<=", ">", ">="]
 
 
@@ -128,8 +129,27 @@ class Fleet:
                     row[field] = None
             made.append(create(f"r{n:02}", **row))
         self.caller.commit(*made)
+        self.set_endless()
         read = self.caller.list("tasks", {"limit": 1000})["data"]
         self.rows = [SimpleNamespace(**{k: typed(k, v) for k, v in row.items()}) for row in read]
+
+    def set_endless(self) -> None:
+        """Give some rows numbers that only an application's own column may hold."""
+        columns = ("price", "score")
+        with self.admin.transaction():
+            checks = [
+                (name, *self.admin.execute(FINITE, [f"tasks_{name}_finite"]).fetchall()[0])
+                for name in columns
+            ]
+            for name in columns:
+                drop = f"alter table public.tasks drop constraint tasks_{name}_finite"
+                self.admin.execute(drop.encode())
+            for n, value in enumerate(("NaN", "Infinity", "-Infinity", "NaN")):
+                update = "update public.tasks set price = %s, score = %s where id = %s"
+                self.admin.execute(update, [value, value, f"r{n * 7 + 1:02}"])
+            for name, check in checks:
+                kept = f"alter table public.tasks add constraint tasks_{name}_finite {check}"
+                self.admin.execute(f"{kept} not valid".encode())
 
     def by_postgres(self, text: str) -> list[str] | None:
         """Return the ids; None if Postgres fails on a row."""
@@ -220,6 +240,9 @@ TEXTS_SURE = [
     "meta ->> 'a.b' = 'dotted'",
     "length(title) between 1 and 2",
     "coalesce(price, 0) = 0",
+    "price > 1",
+    "price = price",
+    "not score <= 1",
 ]
 
 
