@@ -28,10 +28,11 @@ Get: TypeAlias = Callable[[object], Any]
 Node: TypeAlias = Mapping[str, Any]
 Unary: TypeAlias = Callable[[Any], object]  # of values that are not null
 Binary: TypeAlias = Callable[[Any, Any], object]
+Compare: TypeAlias = Callable[[Any, Any], bool]
 # True, False, or None: unknown.
 Truth: TypeAlias = Callable[[object], "bool | None"]
 
-_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
+_COMPARE: Final[dict[str, Compare]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<>": operator.ne,
@@ -246,13 +247,13 @@ def _first(getters: Sequence[Get]) -> Get:
     return of
 
 
-def _comparing(word: str, *kinds: str) -> Callable[[Any, Any], bool]:
+def _comparing(word: str, *kinds: str) -> Compare:
     """Return how values of these kinds are compared: NaN equals NaN, and exceeds all others."""
     compare = _COMPARE[word]
     if not {"decimal", "number"} & set(kinds):
         return compare
 
-    def compared(one: Any, other: Any) -> bool:
+    def compared(one: object, other: object) -> bool:
         if one == one and other == other:
             return compare(one, other)
         return compare(one != one, other != other)
